@@ -1,0 +1,175 @@
+"""Every error that this package raises on purpose, one tree.
+
+Exit code and stable code stand beside each; `cli` is the one place that shows them.
+
+    EveryAuthError                1  error
+    ├── UsageProblem              2  usage                a value or option that cannot be used
+    │   ├── ConfigurationProblem  2  configuration        a file or variable that cannot be read or makes no sense
+    │   ├── PortInUse             2  port_in_use          the redirect URI's port is taken
+    │   ├── ClientNotSet          2  client_not_set       no client id (or secret) for the service yet
+    │   └── ClientRejected        2  client_rejected      the service does not accept the client's credentials
+    ├── NotFound                  3  not_found            nothing matches
+    │   ├── ServiceNotFound       3  service_not_found    no such service in the catalogue
+    │   └── Ambiguous             3  ambiguous            several identities match
+    ├── LoginRequired             4  login_required       never logged in, or the grant is gone
+    │   └── LoginFailed           4  login_failed         a login that was denied, timed out or came back wrong
+    ├── ServiceError              5  service_error        the service said no, with an error of its own
+    │   ├── ServiceUnreachable    5  service_unreachable  no answer, or "not now" (429, 5xx); trying later may help
+    │   ├── ServiceUnreadable     5  service_unreadable   an answer that is not what the protocol says
+    │   └── LifeTooShort          5  life_too_short       tokens of this service never live as long as was asked
+    └── StoreError                6  store_error          the store cannot be used
+        ├── StoreUnavailable      6  store_unavailable    missing, or it does not answer
+        ├── StoreLocked           6  store_locked         there, but locked
+        ├── SecretTooLarge        6  secret_too_large     more than the back end takes
+        └── WrongKey              6  wrong_key            sealed with another key
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EveryAuthError(Exception):
+    """Base of all errors of this package.
+
+    `hint` says what to do next: a command to type where there is one.
+    """
+
+    exit_code: ClassVar[int] = 1
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageProblem(EveryAuthError):
+    """A value or an option cannot be used."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class ConfigurationProblem(UsageProblem):
+    """A configuration file or an environment variable cannot be read or makes no sense."""
+
+    code = "configuration"
+
+
+class PortInUse(UsageProblem):
+    """The port of the redirect URI is taken by another process."""
+
+    code = "port_in_use"
+
+
+class ClientNotSet(UsageProblem):
+    """The service has no client registration here yet."""
+
+    code = "client_not_set"
+
+
+class ClientRejected(UsageProblem):
+    """The service answered `invalid_client` (RFC 6749 section 5.2)."""
+
+    code = "client_rejected"
+
+
+class NotFound(EveryAuthError):
+    """Nothing matches what was asked for."""
+
+    exit_code = 3
+    code = "not_found"
+
+
+class ServiceNotFound(NotFound):
+    """The catalogue has no such service."""
+
+    code = "service_not_found"
+
+
+class Ambiguous(NotFound):
+    """Several identities match where one is needed; the message lists them."""
+
+    code = "ambiguous"
+
+
+class LoginRequired(EveryAuthError):
+    """Only a login helps: there was none, or what it granted is gone."""
+
+    exit_code = 4
+    code = "login_required"
+
+
+class LoginFailed(LoginRequired):
+    """A login ended without a credential."""
+
+    code = "login_failed"
+
+
+class ServiceError(EveryAuthError):
+    """The service refused; `error` is its own error code and `status` the HTTP status, where known."""
+
+    exit_code = 5
+    code = "service_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        error: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.error = error
+        self.status = status
+
+
+class ServiceUnreachable(ServiceError):
+    """No answer came, or one that says "not now" (429, 5xx): the same may work later."""
+
+    code = "service_unreachable"
+
+
+class ServiceUnreadable(ServiceError):
+    """The answer is not what the protocol says it should be."""
+
+    code = "service_unreadable"
+
+
+class LifeTooShort(ServiceError):
+    """The service never issues tokens that live as long as was asked for."""
+
+    code = "life_too_short"
+
+
+class StoreError(EveryAuthError):
+    """The store cannot be used."""
+
+    exit_code = 6
+    code = "store_error"
+
+
+class StoreUnavailable(StoreError):
+    """The store is missing, or does not answer in time."""
+
+    code = "store_unavailable"
+
+
+class StoreLocked(StoreError):
+    """The store is there, and locked."""
+
+    code = "store_locked"
+
+
+class SecretTooLarge(StoreError):
+    """The secret is larger than the back end takes."""
+
+    code = "secret_too_large"
+
+
+class WrongKey(StoreError):
+    """The record was sealed with a key that is not among those given."""
+
+    code = "wrong_key"

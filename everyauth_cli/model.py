@@ -1,0 +1,235 @@
+"""The words of the domain as frozen values: no I/O, no clock."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+DEFAULT_PROFILE = "default"
+DEFAULT_USER = "me"
+DEFAULT_PORT = 28282
+
+
+class Secret(Generic[T]):
+    """A value that must not be shown; `reveal()` is the one way to get it out.
+
+    It is no `str`, so an f-string, `json.dumps` or a traceback cannot leak it.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def reveal(self) -> T:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(repr(self._value).encode(), repr(other._value).encode())
+
+    def __hash__(self) -> int:
+        raise TypeError("a Secret cannot be hashed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """The name of one record in a store: whose it is and what it is for."""
+
+    profile: str
+    kind: str
+    service: str
+    tenant: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A further setting of a service: a placeholder `{name}` in its URLs."""
+
+    name: str
+    help: str
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A remote API with an OAuth 2.0 authorization server, as the catalogue describes it."""
+
+    name: str
+    title: str
+    authorize_url: str
+    token_url: str
+    docs: str = ""
+    setup: str = ""
+    aliases: tuple[str, ...] = ()
+    issuer: str | None = None
+    iss_always: bool = False
+    scopes: tuple[str, ...] = ()
+    scope_separator: str = " "
+    implied_scopes: tuple[str, ...] = ()
+    authorize_params: Mapping[str, str] = field(default_factory=dict)
+    token_params: Mapping[str, str] = field(default_factory=dict)
+    client_auth: str = "post"
+    body: str = "form"
+    pkce: bool = True
+    loopback_host: str = "127.0.0.1"
+    any_port: bool = False
+    code_life: int | None = None
+    keep_callback: tuple[str, ...] = ()
+    native: tuple[str, ...] | None = None
+    account_label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{sub}")
+    parameters: tuple[Parameter, ...] = ()
+    sources: tuple[str, ...] = ()
+    checked: str = ""
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Our registration at a service: one record in the store a profile and service."""
+
+    service: str
+    client_id: str
+    client_secret: Secret[str] | None = None
+    scope: str | None = None
+    port: int | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One HTTP request to a service, ready to be sent (`transport.send`)."""
+
+    url: str
+    fields: Mapping[str, str | Secret[str]]
+    basic: tuple[str, Secret[str]] | None = None
+    body: str = "form"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for an `Exchange`; `body` may hold tokens."""
+
+    status: int
+    content_type: str
+    body: Secret[bytes]
+    retry_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A login that was begun: everything that is needed to check and finish it."""
+
+    service: str
+    user: str
+    tenant: str
+    tags: Mapping[str, str]
+    redirect_uri: str
+    scope: str
+    state: Secret[str]
+    verifier: Secret[str] | None
+    client_id: str
+    token_url: str
+    started_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who granted it, in the service's own words: a stable subject and a label for people."""
+
+    subject: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What a token endpoint gave. Times are milliseconds since the epoch.
+
+    `native` holds the further fields of the answer that apps are given, no refresh token among them.
+    """
+
+    access_token: Secret[str]
+    refresh_token: Secret[str] | None
+    scope: str | None
+    issued_at: int
+    expires_at: int | None
+    native: Secret[dict[str, Any]]
+    account: Account | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """That a grant is over: when it was noticed (milliseconds since the epoch) and why."""
+
+    since: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The public half of an identity: what one user of ours granted at one service.
+
+    Times are milliseconds since the epoch. `client_id` and `token_url` say what the grant is bound to
+    (RFC 6749 section 6).
+    """
+
+    id: str
+    service: str
+    user: str
+    tenant: str
+    tags: Mapping[str, str]
+    scope: str | None
+    account: Account | None
+    created_at: int
+    updated_at: int
+    expires_at: int | None
+    refreshable: bool
+    client_id: str
+    token_url: str
+    gone: Gone | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A current access token and what the service said with it: what `get_identity` returns.
+
+    `access_token` is a plain `str`, because it is what was asked for; `repr` does not show it.
+    """
+
+    access_token: str = field(repr=False)
+    native: Mapping[str, Any] = field(repr=False)
+    service_id: str
+    identity_id: str
+    tags: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The credential in the JSON shape that the original library returned."""
+        return {
+            "accessToken": self.access_token,
+            "native": dict(self.native),
+            "everyauth": {
+                "serviceId": self.service_id,
+                "identityId": self.identity_id,
+                "tags": dict(self.tags),
+            },
+        }
+
+
+def clean(text: str, limit: int = 300) -> str:
+    """Text from outside, fit to be shown: no control characters, one line, at most `limit` characters."""
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+", " ", text).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,1 @@
+"""A small, strict authorization server on loopback to try everything against, without an account."""

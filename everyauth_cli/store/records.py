@@ -1,0 +1,147 @@
+"""The two halves of a record, the parts that keep them, and the store that is composed of these."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from everyauth_cli.errors import StoreError
+from everyauth_cli.model import Key, Secret
+
+LOCK_SECONDS = 45.0
+"""How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
+
+
+class VersionConflict(StoreError):
+    """The record was changed by another process since it was read; nothing was written."""
+
+    code = "version_conflict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The secret half of a record, with the version that it was read at."""
+
+    version: str
+    content: Secret[dict[str, Any]]
+
+
+class Index(Protocol):
+    """Keeps public halves: JSON objects without a secret. Listing never touches a vault."""
+
+    def read(self, key: Key) -> dict[str, Any] | None: ...
+
+    def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
+        """All records of the key's profile and kind; an empty service, tenant or user matches any."""
+        ...
+
+    def write(self, key: Key, public: Mapping[str, Any]) -> None: ...
+
+    def delete(self, key: Key) -> None:
+        """Forget a record; one that is not there is no error."""
+        ...
+
+
+class Vault(Protocol):
+    """Keeps secret halves, each under a name. Every call raises `StoreError` when it cannot be done."""
+
+    def read(self, name: str) -> Secret[str] | None: ...
+
+    def write(self, name: str, secret: Secret[str]) -> None: ...
+
+    def delete(self, name: str) -> None:
+        """Forget a secret; one that is not there is no error."""
+        ...
+
+    def describe(self) -> str:
+        """Where the secrets lie, for people."""
+        ...
+
+
+class Locks(Protocol):
+    """Locks between all who use the store, one a name."""
+
+    def hold(self, name: str, *, timeout: float) -> AbstractContextManager[None]:
+        """Hold the lock; raises `TimeoutError` after `timeout` seconds."""
+        ...
+
+
+class Store:
+    """An index and a vault put together, and the order in which both are written.
+
+    A secret is written before its public half and deleted after it, so that a secret can always be found:
+    its name is derived from the record's key, not looked up.
+    """
+
+    def __init__(self, *, url: str, index: Index, vault: Vault, locks: Locks, namespace: str = "") -> None:
+        self.url = url
+        self.index = index
+        self.vault = vault
+        self.locks = locks
+        self.namespace = namespace
+
+    def name(self, key: Key) -> str:
+        """The name of a record in the vault; parts are percent-encoded, so no two keys share one."""
+        parts = [quote(part, safe="@.+-_~") for part in (key.profile, key.kind, key.service, key.tenant, key.user)]
+        return ":".join(["everyauth" + self.namespace, *parts]).rstrip(":")
+
+    def lock(self, key: Key, *, timeout: float = LOCK_SECONDS) -> AbstractContextManager[None]:
+        """Hold the record's lock; raises `TimeoutError` after `timeout` seconds."""
+        return self.locks.hold(self.name(key), timeout=timeout)
+
+    def read(self, key: Key) -> Record | None:
+        """The secret half of a record."""
+        name = self.name(key)
+        secret = self.vault.read(name)
+        if secret is None:
+            return None
+        try:
+            content = json.loads(secret.reveal())
+            return Record(version=content.pop("version"), content=Secret(content))
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise StoreError(
+                f"what the store holds under {name} was not written by everyauth",
+                hint="delete that item by hand, then log in again",
+            ) from None
+
+    def write(
+        self, key: Key, *, public: Mapping[str, Any], secret: Secret[dict[str, Any]], expect: str | None = None
+    ) -> str:
+        """Write both halves, the secret one first, and return the new version.
+
+        With `expect`, nothing is written and `VersionConflict` is raised unless the record still has that
+        version. Call it under the record's lock.
+        """
+        if expect is not None:
+            current = self.read(key)
+            if current is None or current.version != expect:
+                raise VersionConflict(f"{self.name(key)} was changed by another process")
+        version = secrets.token_hex(8)
+        text = json.dumps({"version": version, **secret.reveal()}, separators=(",", ":"))
+        self.vault.write(self.name(key), Secret(text))
+        self.index.write(key, public)
+        return version
+
+    def delete(self, key: Key) -> None:
+        """Delete both halves, the public one first. Call it under the record's lock."""
+        self.index.delete(key)
+        self.vault.delete(self.name(key))
+
+    def probe(self) -> None:
+        """Write, read and delete a secret, so that a store that cannot keep one is known beforehand.
+
+        Raises `StoreError`.
+        """
+        name = self.name(Key(profile="", kind="probe", service=secrets.token_hex(4)))
+        self.vault.write(name, Secret("probe"))
+        try:
+            kept = self.vault.read(name)
+        finally:
+            self.vault.delete(name)
+        if kept != Secret("probe"):
+            raise StoreError("the store does not give back what was written to it", hint="everyauth store status")

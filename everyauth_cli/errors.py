@@ -13,13 +13,16 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
     │   └── Ambiguous             3  ambiguous            several identities match
     ├── LoginRequired             4  login_required       never logged in, or the grant is gone
     │   └── LoginFailed           4  login_failed         a login that was denied, timed out or came back wrong
+    │       └── OtherAccount      4  other_account        it came back as another account than before
     ├── ServiceError              5  service_error        the service said no, with an error of its own
     │   ├── ServiceUnreachable    5  service_unreachable  no answer, or "not now" (429, 5xx); trying later may help
+    │   ├── GrantRefused          5  invalid_grant        the code or the refresh token is not (or no longer) good
     │   ├── ServiceUnreadable     5  service_unreadable   an answer that is not what the protocol says
     │   └── LifeTooShort          5  life_too_short       tokens of this service never live as long as was asked
     └── StoreError                6  store_error          the store cannot be used
         ├── StoreUnavailable      6  store_unavailable    missing, or it does not answer
         ├── StoreLocked           6  store_locked         there, but locked
+        ├── StoreBusy             6  store_busy           another process holds a record's lock too long
         ├── SecretTooLarge        6  secret_too_large     more than the back end takes
         └── WrongKey              6  wrong_key            sealed with another key
 """
@@ -107,6 +110,12 @@ class LoginFailed(LoginRequired):
     code = "login_failed"
 
 
+class OtherAccount(LoginFailed):
+    """A login came back as another account than the identity held; the old credential was kept."""
+
+    code = "other_account"
+
+
 class ServiceError(EveryAuthError):
     """The service refused; `error` is its own error code and `status` the HTTP status, where known."""
 
@@ -127,9 +136,22 @@ class ServiceError(EveryAuthError):
 
 
 class ServiceUnreachable(ServiceError):
-    """No answer came, or one that says "not now" (429, 5xx): the same may work later."""
+    """No answer came, or one that says "not now" (429, 5xx): the same may work later.
+
+    `lost` says that the request may have arrived without its answer coming back.
+    """
 
     code = "service_unreachable"
+
+    def __init__(self, message: str, *, lost: bool = False, status: int | None = None) -> None:
+        super().__init__(message, hint="try again later", status=status)
+        self.lost = lost
+
+
+class GrantRefused(ServiceError):
+    """The service answered `invalid_grant` (RFC 6749 section 5.2): the code or refresh token is not good."""
+
+    code = "invalid_grant"
 
 
 class ServiceUnreadable(ServiceError):
@@ -161,6 +183,12 @@ class StoreLocked(StoreError):
     """The store is there, and locked."""
 
     code = "store_locked"
+
+
+class StoreBusy(StoreError):
+    """Another process held a record's lock for longer than it should take."""
+
+    code = "store_busy"
 
 
 class SecretTooLarge(StoreError):

@@ -66,20 +66,22 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A remote API with an OAuth 2.0 authorization server, as the catalogue describes it."""
+    """A remote API with an OAuth 2.0 authorization server, as the catalogue describes it.
+
+    The fields are the keys of a catalogue entry; `services/catalogue.py` says what each takes. `name` and `own`
+    (the entry is the user's alone) come from where the entry was found. `code_life` is in seconds.
+    """
 
     name: str
     title: str
     authorize_url: str
     token_url: str
     docs: str = ""
-    setup: str = ""
     aliases: tuple[str, ...] = ()
     issuer: str | None = None
     iss_always: bool = False
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
-    implied_scopes: tuple[str, ...] = ()
     authorize_params: Mapping[str, str] = field(default_factory=dict)
     token_params: Mapping[str, str] = field(default_factory=dict)
     client_auth: str = "post"
@@ -91,7 +93,7 @@ class Service:
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
     account_label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{sub}")
-    parameters: tuple[Parameter, ...] = ()
+    params: tuple[Parameter, ...] = ()
     sources: tuple[str, ...] = ()
     checked: str = ""
     own: bool = False

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from everyauth_cli.errors import StoreError
+from everyauth_cli.errors import StoreBusy, StoreError
 from everyauth_cli.model import Key, Secret
 
 LOCK_SECONDS = 45.0
@@ -29,6 +30,13 @@ class Record:
 
     version: str
     content: Secret[dict[str, Any]]
+
+
+def key_matches(key: Key, wanted: Key) -> bool:
+    """Whether a key is what `Index.find` looks for: empty parts match any."""
+    return (key.profile, key.kind) == (wanted.profile, wanted.kind) and all(
+        getattr(wanted, part) in ("", getattr(key, part)) for part in ("service", "tenant", "user")
+    )
 
 
 class Index(Protocol):
@@ -78,21 +86,37 @@ class Store:
     its name is derived from the record's key, not looked up.
     """
 
-    def __init__(self, *, url: str, index: Index, vault: Vault, locks: Locks, namespace: str = "") -> None:
+    def __init__(
+        self, *, url: str, index: Index, open_vault: Callable[[], Vault], locks: Locks, namespace: str = ""
+    ) -> None:
         self.url = url
         self.index = index
-        self.vault = vault
+        self._open_vault = open_vault
         self.locks = locks
         self.namespace = namespace
+
+    @functools.cached_property
+    def vault(self) -> Vault:
+        """The vault, opened at its first use: listing needs none, and opening it may fail."""
+        return self._open_vault()
 
     def name(self, key: Key) -> str:
         """The name of a record in the vault; parts are percent-encoded, so no two keys share one."""
         parts = [quote(part, safe="@.+-_~") for part in (key.profile, key.kind, key.service, key.tenant, key.user)]
         return ":".join(["everyauth" + self.namespace, *parts]).rstrip(":")
 
-    def lock(self, key: Key, *, timeout: float = LOCK_SECONDS) -> AbstractContextManager[None]:
-        """Hold the record's lock; raises `TimeoutError` after `timeout` seconds."""
-        return self.locks.hold(self.name(key), timeout=timeout)
+    @contextmanager
+    def lock(self, key: Key, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:
+        """Hold the record's lock; raises `StoreBusy` after `timeout` seconds."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.locks.hold(self.name(key), timeout=timeout))
+            except TimeoutError:
+                raise StoreBusy(
+                    f"another everyauth has been busy with {self.name(key)} for {timeout:.0f} s",
+                    hint="wait for it to end, or end it, and try again",
+                ) from None
+            yield
 
     def read(self, key: Key) -> Record | None:
         """The secret half of a record."""

@@ -1,0 +1,138 @@
+"""The command tree's root, what every command takes, and what every command is given."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from everyauth_cli import __version__
+from everyauth_cli.cli.terminal import Terminal
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.model import Answer, Exchange
+from everyauth_cli.settings import Settings, read_settings
+
+EPILOG = "Exit codes: 0 done, 2 usage, 3 nothing or too much matches, 4 log in, 5 the service, 6 the store."
+
+
+class Output(StrEnum):
+    """How data and errors are shown."""
+
+    pretty = "pretty"
+    json = "json"
+
+
+OutputOption = Annotated[
+    Output | None, typer.Option("-o", "--output", help="How to show data and errors.", show_default="pretty")
+]
+ProfileOption = Annotated[
+    str | None, typer.Option("-p", "--profile", help="The namespace of clients and identities.", show_default="default")
+]
+VerboseOption = Annotated[
+    bool | None,
+    typer.Option("-v", "--verbose", help="Tell of each request, and of errors in full.", show_default=False),
+]
+COMMON = {"output": OutputOption, "profile": ProfileOption, "verbose": VerboseOption}
+
+
+class Session:
+    """What a command works with: the terminal, the settings, and `EveryAuth` over them, each made when needed."""
+
+    def __init__(self, *, output: Output | None, profile: str | None, verbose: bool) -> None:
+        self.terminal = Terminal(as_json=output is Output.json)
+        self.verbose = verbose
+        self._profile = profile
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        settings = read_settings()
+        return replace(settings, profile=self._profile) if self._profile else settings
+
+    @functools.cached_property
+    def auth(self) -> EveryAuth:
+        tell = self._tell if self.verbose else None
+        return EveryAuth.from_settings(self.settings, warn=self.terminal.warn, around_send=tell)
+
+    def _tell(self, send: Callable[[Exchange], Answer], exchange: Exchange) -> Answer:
+        started = time.monotonic()
+        answer = send(exchange)
+        took = time.monotonic() - started
+        self.terminal.note(
+            f"POST {exchange.url} ({exchange.fields.get('grant_type')}): {answer.status} in {took:.2f} s"
+        )
+        return answer
+
+
+def group(name: str, about: str) -> typer.Typer:
+    """A group of commands."""
+    made = typer.Typer(name=name, help=about, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+    made.info.context_settings = {"help_option_names": ["-h", "--help"]}
+    return made
+
+
+app = typer.Typer(
+    name="everyauth",
+    help="Get OAuth 2.0 credentials, keep them in the OS keyring, hand out access tokens that are always current.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"everyauth {__version__}")  # noqa: T201 - before any command, so before any terminal
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    output: OutputOption = None,
+    profile: ProfileOption = None,
+    verbose: VerboseOption = None,
+    version: Annotated[  # noqa: ARG001 - shown by its callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that may stand before the command as well as after it."""
+    context.obj = {"output": output, "profile": profile, "verbose": verbose}
+
+
+def command(parent: typer.Typer, name: str, **typer_options: Any) -> Callable[..., Any]:  # noqa: ANN401 - Typer's
+    """Make a function a command: it is given a `Session` first, and gets the common options besides its own."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        def run(context: typer.Context, **arguments: Any) -> None:  # noqa: ANN401
+            common: dict[str, Any] = {key: arguments.pop(key) for key in COMMON}
+            before = context.obj or {}
+            chosen = {key: before.get(key) if value is None else value for key, value in common.items()}
+            session = Session(output=chosen["output"], profile=chosen["profile"], verbose=bool(chosen["verbose"]))
+            function(session, **arguments)
+
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        run.__signature__ = _signature(function)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
+        parent.command(name, **typer_options)(run)
+        return function
+
+    return register
+
+
+def _signature(function: Callable[..., None]) -> inspect.Signature:
+    """The function's own parameters without the session, then the common options."""
+    hints = get_type_hints(function, include_extras=True)
+    own = [p.replace(annotation=hints[p.name]) for p in list(inspect.signature(function).parameters.values())[1:]]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    common = [inspect.Parameter(n, keyword, default=None, annotation=a) for n, a in COMMON.items()]
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    return inspect.Signature([context, *own, *common])

@@ -1,0 +1,202 @@
+"""`everyauth identity` and `everyauth token`: what was granted, and current credentials for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from everyauth_cli.cli import app
+from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.complete import service_names, services_and_users, users
+from everyauth_cli.cli.words import age, expiry, read_duration, read_pairs
+from everyauth_cli.errors import EveryAuthError, LoginRequired, NotFound, ServiceNotFound, UsageProblem
+from everyauth_cli.everyauth import ID_PREFIX, now_ms
+from everyauth_cli.model import DEFAULT_USER, Credential, Identity
+from everyauth_cli.refresh import Demand, login_command
+
+group = app.group("identity", "What users granted: list, get a current credential, delete.")
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SERVICE] WHO",
+        autocompletion=services_and_users,
+        help="WHO is a user or an idn- id; SERVICE where the user has several.",
+        show_default=False,
+    ),
+]
+ServiceOption = Annotated[
+    str | None, typer.Option("--service", autocompletion=service_names, help="Only of this service.")
+]
+UserOption = Annotated[str | None, typer.Option("--user", autocompletion=users, help="Only of this user.")]
+MinTtl = Annotated[
+    str | None,
+    typer.Option("--min-ttl", metavar="DURATION", help="The life that the token must have left, such as 10m."),
+]
+Rejected = Annotated[
+    bool,
+    typer.Option("--rejected", help="A token on stdin was refused (401): refresh if it is still the stored one."),
+]
+COLUMNS = ["service", "user", "tenant", "account", "scopes", "age", "expires", "id"]
+
+
+@command(group, "ls")
+def ls(
+    session: Session,
+    service: ServiceOption = None,
+    user: UserOption = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only of this tenant.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Only with this tag; may be repeated.")
+    ] = None,
+) -> None:
+    """List identities; no secret is touched."""
+    name = session.auth.catalogue.get(service).name if service else ""
+    tags = read_pairs(tag or [], "--tag")
+    found = session.auth.find(service=name, user=user or "", tenant=tenant or "", tags=tags)
+    now = now_ms()
+    session.terminal.list(COLUMNS, [_row(identity, now) for identity in found], [as_json(i) for i in found])
+    if not found and not session.terminal.as_json:
+        session.terminal.note("No identities. `everyauth login SERVICE` makes one.")
+
+
+@command(group, "get")
+def get(
+    session: Session,
+    names: Names = None,
+    service: ServiceOption = None,
+    user: UserOption = None,
+    min_ttl: MinTtl = None,
+    rejected: Rejected = False,
+) -> None:
+    """Print a current credential as JSON."""
+    service, who = _service_and_who(names or [], service, user)
+    demand = _demand(session, min_ttl, rejected)
+    if service is not None:
+        credential = _credential(session, service, who, demand)
+    else:
+        identity = session.auth.find_one(who)
+        found = session.auth.credential(identity, demand=demand) if identity else None
+        if found is None:
+            raise _nobody(session, who)
+        credential = found
+    session.terminal.json(credential.as_json())
+
+
+@command(group, "rm")
+def rm(
+    session: Session,
+    names: Names = None,
+    service: ServiceOption = None,
+    user: UserOption = None,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete an identity here; what was granted stands at the service until it is revoked there."""
+    service, who = _service_and_who(names or [], service, user)
+    name = session.auth.catalogue.get(service).name if service else ""
+    identity = session.auth.find_one(who, service=name)
+    if identity is None and not (name and session.auth.holds(name, user=who)):
+        raise _nobody(session, who)
+    service, user, tenant = (identity.service, identity.user, identity.tenant) if identity else (name, who, "")
+    if not yes and not session.terminal.confirm(f"Delete what {user} granted at {service}?"):
+        session.terminal.note("Nothing was deleted.")
+        return
+    session.auth.delete_identity(service, user=user, tenant=tenant)
+    session.terminal.note(f"Deleted {user} at {service}.")
+
+
+@command(app.app, "token")
+def token(
+    session: Session,
+    service: Annotated[
+        str, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="As `service ls` has it.")
+    ],
+    who: Annotated[
+        str, typer.Argument(metavar="[WHO]", autocompletion=users, help="A user or an idn- id.")
+    ] = DEFAULT_USER,
+    min_ttl: MinTtl = None,
+    rejected: Rejected = False,
+) -> None:
+    """Print a current access token, and nothing else."""
+    credential = _credential(session, service, who, _demand(session, min_ttl, rejected))
+    if session.terminal.as_json:
+        session.terminal.json({"accessToken": credential.access_token})
+    else:
+        session.terminal.data(credential.access_token)
+
+
+def as_json(identity: Identity) -> dict[str, Any]:
+    """The public half of an identity as JSON; times are milliseconds since the epoch."""
+    return {
+        "identityId": identity.id,
+        "serviceId": identity.service,
+        "tags": {"userId": identity.user, "tenantId": identity.tenant, **identity.tags},
+        "account": {"subject": identity.account.subject, "label": identity.account.label} if identity.account else None,
+        "scope": identity.scope,
+        "createdAt": identity.created_at,
+        "updatedAt": identity.updated_at,
+        "expiresAt": identity.expires_at,
+        "refreshable": identity.refreshable,
+        "gone": {"since": identity.gone.since, "reason": identity.gone.reason} if identity.gone else None,
+    }
+
+
+def _row(identity: Identity, now: int) -> list[str]:
+    return [
+        identity.service,
+        identity.user,
+        identity.tenant,
+        identity.account.label if identity.account else "",
+        identity.scope or "",
+        age(identity.created_at, now=now),
+        "gone, log in again" if identity.gone else expiry(identity.expires_at, now=now),
+        identity.id,
+    ]
+
+
+def _service_and_who(names: Sequence[str], service: str | None, user: str | None) -> tuple[str | None, str]:
+    """What `[SERVICE] WHO`, `--service` and `--user` say together."""
+    words = list(names)
+    if user is not None:
+        words.append(user)
+    if service is not None:
+        words.insert(0, service)
+    elif len(words) == 1:
+        return None, words[0]
+    if len(words) != 2:  # noqa: PLR2004 - SERVICE and WHO
+        raise UsageProblem(
+            "who is wanted: a user or an idn- id, with the service before it where the user has several",
+            hint="everyauth identity get SERVICE WHO",
+        )
+    return words[0], words[1]
+
+
+def _demand(session: Session, min_ttl: str | None, rejected: bool) -> Demand:
+    return Demand(
+        min_ttl=int(read_duration(min_ttl) * 1000) if min_ttl else 0,
+        rejected=session.terminal.ask_secret("rejected token") if rejected else None,
+    )
+
+
+def _credential(session: Session, service: str, who: str, demand: Demand) -> Credential:
+    credential = session.auth.get_identity(service, who, min_ttl=demand.min_ttl, rejected=demand.rejected)
+    if credential is not None:
+        return credential
+    if who.startswith(ID_PREFIX):
+        raise NotFound(f"there is no identity {who} at {service}", hint="everyauth identity ls")
+    raise LoginRequired(f"{who} has not logged in at {service}", hint=login_command(service, user=who))
+
+
+def _nobody(session: Session, who: str) -> EveryAuthError:
+    """Nothing matches; who typed a service's name is told the command that was meant."""
+    try:
+        name = session.auth.catalogue.get(who).name
+    except ServiceNotFound:
+        return NotFound(f"no identity matches {who}", hint="everyauth identity ls")
+    held = [identity.user for identity in session.auth.find(service=name)]
+    if not held:
+        return LoginRequired(f"{name} is a service, and nobody has logged in there", hint=f"everyauth login {name}")
+    commands = "\n".join(f"  everyauth identity get {name} {user}" for user in held[:10])
+    return NotFound(f"{name} is a service; say whose credential is wanted:\n{commands}")

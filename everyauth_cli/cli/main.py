@@ -1,0 +1,68 @@
+"""Runs a command line and turns what happens into streams and an exit code: the one error boundary."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from everyauth_cli.cli import commands
+from everyauth_cli.cli.terminal import Terminal
+from everyauth_cli.errors import EveryAuthError, UsageProblem
+
+# Typer exports only some of the exceptions of the click inside it; this is the one they all descend from.
+ParserError: type[Exception] = typer.BadParameter.__mro__[2]
+INTERRUPTED = 130
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command line and return its exit code."""
+    terminal = Terminal(as_json=_wants_json(args))
+    try:
+        return commands.app(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
+    except EveryAuthError as error:
+        terminal.error(error)
+        _trace(args)
+        return error.exit_code
+    except ParserError as error:
+        return _usage(terminal, error)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has gone; what is left in the buffer must not be complained about at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the boundary
+        terminal.error(
+            EveryAuthError(f"a fault of everyauth: {type(error).__name__}", hint="the same with --verbose shows where")
+        )
+        _trace(args)
+        return EveryAuthError.exit_code
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    """Whether errors are to be JSON, known even when the command line cannot be parsed."""
+    return any(
+        arg in ("-ojson", "--output=json") or (arg in ("-o", "--output") and list(args[at + 1 : at + 2]) == ["json"])
+        for at, arg in enumerate(args)
+    )
+
+
+def _usage(terminal: Terminal, error: Exception) -> int:
+    context = getattr(error, "ctx", None)
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        terminal.data(message)
+        return 0
+    terminal.error(UsageProblem(message, hint=f"{context.command_path if context else 'everyauth'} --help"))
+    return UsageProblem.exit_code
+
+
+def _trace(args: Sequence[str]) -> None:
+    """With --verbose, say where an error came from; a trace shows code, never values."""
+    if {"-v", "--verbose"} & set(args):
+        import traceback
+
+        traceback.print_exc()

@@ -1,0 +1,102 @@
+"""The streams: data to stdout, talk to stderr, questions on the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from everyauth_cli.errors import EveryAuthError, UsageProblem
+from everyauth_cli.model import Secret
+
+
+class Terminal:
+    """Where a command shows and asks; with `as_json`, data and errors are JSON."""
+
+    def __init__(
+        self,
+        *,
+        as_json: bool = False,
+        stdin: TextIO | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+    ) -> None:
+        self.as_json = as_json
+        self.stdin = stdin or sys.stdin
+        self.stdout = stdout or sys.stdout
+        self.stderr = stderr or sys.stderr
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer a question."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    def data(self, text: str) -> None:
+        """Print a line of data."""
+        print(text, file=self.stdout)
+
+    def json(self, value: Any) -> None:  # noqa: ANN401 - JSON
+        """Print data as JSON."""
+        print(json.dumps(value, indent=2, ensure_ascii=False), file=self.stdout)
+
+    def note(self, text: str) -> None:
+        """Say something beside the data."""
+        print(text, file=self.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Say something that ought not to be overlooked."""
+        self.note(f"warning: {text}")
+
+    def error(self, error: EveryAuthError) -> None:
+        """Show an error and what to do about it; with JSON, as one line."""
+        if self.as_json:
+            said = {"code": error.code, "message": error.message, "hint": error.hint}
+            self.note(json.dumps({"error": said}, ensure_ascii=False))
+            return
+        self.note(f"error: {error.message}")
+        if error.hint:
+            self.note(f"  try: {error.hint}")
+
+    def list(self, columns: Sequence[str], rows: Sequence[Sequence[str]], items: Sequence[Mapping[str, Any]]) -> None:
+        """Show a list: a table on a terminal, lines with tabs in a pipe, `{"items", "next"}` as JSON."""
+        if self.as_json:
+            self.json({"items": list(items), "next": None})
+        elif self.stdout.isatty():
+            self._table(columns, rows)
+        else:
+            for row in rows:
+                self.data("\t".join(row))
+
+    def ask_secret(self, question: str) -> Secret[str]:
+        """A secret typed without echo, or the whole of standard input where nobody types.
+
+        One newline at its end is not part of it. Raises `UsageProblem` when it is empty.
+        """
+        if self.can_ask:
+            import getpass
+
+            text = getpass.getpass(f"{question}: ", stream=self.stderr)
+        else:
+            text = self.stdin.read().removesuffix("\n").removesuffix("\r")
+        if not text:
+            raise UsageProblem(f"no {question} came on standard input", hint='printf %s "$SECRET" | everyauth ...')
+        return Secret(text)
+
+    def confirm(self, question: str) -> bool:
+        """Ask for a yes; raises `UsageProblem` where nobody can answer."""
+        if not self.can_ask:
+            raise UsageProblem("nobody is here to say yes", hint="say it beforehand with --yes")
+        print(f"{question} [y/N] ", end="", file=self.stderr, flush=True)
+        return self.stdin.readline().strip().lower() in ("y", "yes")
+
+    def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Console(file=self.stdout).print(table)

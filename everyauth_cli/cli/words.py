@@ -1,0 +1,55 @@
+"""Times, durations and settings in the words that people type and read."""
+
+from __future__ import annotations
+
+import re
+
+from everyauth_cli.errors import UsageProblem
+
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+STEPS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def read_duration(text: str) -> float:
+    """Seconds in a duration such as 90, 90s, 10m, 2h or 1d; a bare number is seconds.
+
+    Raises `UsageProblem`.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])?", text.strip())
+    if match is None:
+        raise UsageProblem(f"{text!r} is no duration", hint="write 90s, 10m, 2h or 1d")
+    return float(match[1]) * UNITS[match[2] or "s"]
+
+
+def read_pairs(texts: list[str], option: str) -> dict[str, str]:
+    """The `key=value` pairs of an option that may be repeated.
+
+    Raises `UsageProblem`.
+    """
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise UsageProblem(f"{option} {text!r} is no pair", hint=f"{option} key=value")
+        pairs[key] = value
+    return pairs
+
+
+def age(moment: int, *, now: int) -> str:
+    """How long ago a moment was; both are milliseconds since the epoch."""
+    return f"{span(now - moment)} ago" if now - moment >= 1000 else "now"  # noqa: PLR2004 - a second
+
+
+def expiry(moment: int | None, *, now: int) -> str:
+    """When a token expires, None being never; both are milliseconds since the epoch."""
+    if moment is None:
+        return "never"
+    return f"in {span(moment - now)}" if moment > now else f"expired {age(moment, now=now)}"
+
+
+def span(milliseconds: int) -> str:
+    """A span of time in its largest unit."""
+    seconds = max(milliseconds // 1000, 0)
+    size, unit = next((step for step in STEPS if seconds >= step[0]), STEPS[-1])
+    number = seconds // size
+    return f"{number} {unit}{'' if number == 1 else 's'}"

@@ -1,0 +1,111 @@
+"""Our registrations at the services: what the store holds, and what the environment says over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from everyauth_cli.errors import ClientNotSet
+from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.entry import check_param, fill
+from everyauth_cli.store import Store
+from everyauth_cli.store.client_record import client_key, read_client, read_public_client, write_client
+
+Override = Callable[[Service], tuple[str | None, Secret[str] | None]]
+
+
+class Clients:
+    """The clients of one profile."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, *, profile: str, override: Override) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._profile = profile
+        self._override = override
+
+    def get(self, service: Service) -> Client:
+        """The client for a service, with its secret; the environment goes before the store.
+
+        Raises `ClientNotSet` when there is none.
+        """
+        client_id, client_secret = self._override(service)
+        kept = read_client(self._store, client_key(self._profile, service.name))
+        client = kept or Client(service=service.name, client_id="")
+        if not (client_id or client.client_id):
+            raise ClientNotSet(
+                f"{service.name} has no client yet: register an app at the service and set its client id and secret",
+                hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
+            )
+        return replace(
+            client, client_id=client_id or client.client_id, client_secret=client_secret or client.client_secret
+        )
+
+    def peek(self, service: Service) -> tuple[Client, bool] | None:
+        """The client without its secret, and whether it has one; touches no secret."""
+        client_id, client_secret = self._override(service)
+        kept = read_public_client(self._store, client_key(self._profile, service.name))
+        if kept is None and client_id is None:
+            return None
+        client, has_secret = kept or (Client(service=service.name, client_id=""), False)
+        return replace(client, client_id=client_id or client.client_id), has_secret or client_secret is not None
+
+    def filled(self, name: str) -> Service:
+        """The service of that name with its placeholders filled from the client's parameters.
+
+        Raises `ServiceNotFound`, and `ConfigurationProblem` when a placeholder has no value yet.
+        """
+        service = self._catalogue.get(name)
+        if not service.params:
+            return service
+        kept = self.peek(service)
+        return fill(service, kept[0].params if kept else {})
+
+    def set(
+        self,
+        service: Service,
+        *,
+        client_id: str | None = None,
+        client_secret: Secret[str] | None = None,
+        scope: str | None = None,
+        port: int | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Client:
+        """Change what is named and leave the rest; an empty secret takes the secret out, port 0 the port.
+
+        Raises `ConfigurationProblem` for a parameter that the service does not have.
+        """
+        for name, value in (params or {}).items():
+            check_param(service, name, value)
+        key = client_key(self._profile, service.name)
+        with self._store.lock(key):
+            client = read_client(self._store, key) or Client(service=service.name, client_id="")
+            client = replace(
+                client,
+                client_id=client.client_id if client_id is None else client_id,
+                client_secret=(client.client_secret if client_secret is None else client_secret) or None,
+                scope=client.scope if scope is None else scope,
+                port=(client.port if port is None else port) or None,
+                params={**client.params, **(params or {})},
+            )
+            write_client(self._store, client, key)
+        return client
+
+    def delete(self, service: str) -> bool:
+        """Delete the client of a service; False when there was none."""
+        key = client_key(self._profile, service)
+        with self._store.lock(key):
+            known = self._store.index.read(key) is not None
+            self._store.delete(key)
+        return known
+
+
+def redirect_uri(service: Service, client: Client) -> str:
+    """The redirect URI to register at a service; one that takes any port on loopback needs none in it."""
+    port = client.port or (None if service.any_port else DEFAULT_PORT)
+    return f"http://{service.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
+
+
+def callback_path(service: Service) -> str:
+    """A path of its own for each service, so that answers cannot be mixed up (RFC 9700 section 4.4)."""
+    return f"/callback/{service.name}"

@@ -1,0 +1,333 @@
+"""Class `EveryAuth`: log in (`begin`, `exchange`, `keep`), hand out credentials, forget them."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from everyauth_cli.clients import Clients, Override
+from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, OtherAccount
+from everyauth_cli.model import (
+    DEFAULT_PROFILE,
+    DEFAULT_USER,
+    Answer,
+    Credential,
+    Exchange,
+    Identity,
+    Key,
+    Pending,
+    Secret,
+    Token,
+)
+from everyauth_cli.oauth import authorization
+from everyauth_cli.oauth.token_endpoint import code_exchange, missing_scopes, read_token
+from everyauth_cli.refresh import Demand, Refresher, refreshed
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.settings import Settings, read_settings
+from everyauth_cli.store import Store
+from everyauth_cli.store.identity_record import (
+    Held,
+    find_identities,
+    identity_key,
+    key_of,
+    read_identity,
+    write_identity,
+)
+from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+
+ID_PREFIX = "idn-"
+Send = Callable[[Exchange], Answer]
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A login that was redeemed and is not kept yet."""
+
+    pending: Pending
+    token: Token
+    missing_scopes: Sequence[str] = ()
+
+
+class EveryAuth:
+    """All that everyauth does, over a store, a catalogue, a way to send requests and a clock.
+
+    `clock` gives milliseconds since the epoch; `override` is what the environment says of a client; `warn` is told
+    what a caller should know although it got what it asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        catalogue: Catalogue,
+        send: Send,
+        clock: Callable[[], int] = now_ms,
+        profile: str = DEFAULT_PROFILE,
+        override: Override = lambda _: (None, None),
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.store = store
+        self.catalogue = catalogue
+        self.profile = profile
+        self.clients = Clients(store, catalogue, profile=profile, override=override)
+        self._send = send
+        self._clock = clock
+        self._refresher = Refresher(store=store, clients=self.clients, send=send, clock=clock, warn=warn)
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Put together from the environment and the files that `everyauth store use` and others wrote.
+
+        Raises `ConfigurationProblem`.
+        """
+        return cls.from_settings(read_settings())
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        warn: Callable[[str], None] = lambda _: None,
+        around_send: Callable[[Send, Exchange], Answer] | None = None,
+    ) -> Self:
+        """Put together from settings that were read before; `around_send` may watch each request.
+
+        Raises `ConfigurationProblem`.
+        """
+        return cls(
+            store=store_of(settings),
+            catalogue=Catalogue(settings.services_dir),
+            send=functools.partial(around_send, _send) if around_send else _send,
+            profile=settings.profile,
+            override=settings.client_override,
+            warn=warn,
+        )
+
+    def begin(
+        self,
+        name: str,
+        *,
+        redirect_uri: str,
+        user: str = DEFAULT_USER,
+        tenant: str = "",
+        tags: Mapping[str, str] | None = None,
+        scope: str | None = None,
+    ) -> Pending:
+        """Begin a login at a service; `authorization_url` says where to send the browser.
+
+        The scope is the one asked for here, else the client's, else the catalogue's.
+        Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`.
+        """
+        service = self.clients.filled(name)
+        client = self.clients.get(service)
+        return authorization.begin(
+            service,
+            client,
+            user=user,
+            tenant=tenant or user,
+            tags=tags or {},
+            scope=scope or client.scope or service.scope_separator.join(service.scopes),
+            redirect_uri=redirect_uri,
+            now=self._clock(),
+        )
+
+    def authorization_url(self, pending: Pending) -> str:
+        """The URL that a person grants access at."""
+        return authorization.authorization_url(self.clients.filled(pending.service), pending)
+
+    def exchange(self, pending: Pending, query: Sequence[tuple[str, str]]) -> Grant:
+        """Check the answer to a login and redeem its code at once; nothing is stored.
+
+        Raises `LoginFailed`, `ServiceError`, `ClientRejected`.
+        """
+        service = self.clients.filled(pending.service)
+        callback = authorization.read_callback(service, pending, query)
+        client = self.clients.get(service)
+        if (client.client_id, service.token_url) != (pending.client_id, pending.token_url):
+            raise LoginFailed(f"{service.name} was set anew during the login; log in again")
+        now = self._clock()
+        try:
+            answer = self._send(code_exchange(service, client, pending, callback))
+            token = read_token(service, answer, asked=pending.scope, now=now, kept=callback.kept)
+        except GrantRefused as refused:
+            life = f"; its codes live {service.code_life} s" if service.code_life else ""
+            raise LoginFailed(f"{refused.message}: the code was too old or used before{life}") from None
+        return Grant(pending=pending, token=token, missing_scopes=missing_scopes(service, pending.scope, token.scope))
+
+    def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
+        """Store what a login granted; an identity that is there already keeps its id.
+
+        Raises `OtherAccount` when the identity belongs to another account and `replace_account` is not set, and
+        `StoreError`.
+        """
+        pending, token = grant.pending, grant.token
+        key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
+        with self.store.lock(key):
+            before = read_identity(self.store, key)
+            if before and not replace_account:
+                _check_account(before.identity, token)
+            identity = refreshed(_identity(pending, before, now=self._clock()), token)
+            write_identity(self.store, key, Held(identity=identity, token=token))
+        return identity
+
+    def find(
+        self,
+        *,
+        service: str = "",
+        user: str = "",
+        tenant: str = "",
+        tags: Mapping[str, str] | None = None,
+        identity_id: str = "",
+    ) -> list[Identity]:
+        """The identities that match all that is given, sorted by service, tenant and user; touches no secret."""
+        wanted = Key(profile=self.profile, kind="identity", service=service, tenant=tenant, user=user)
+        return [
+            identity
+            for identity in find_identities(self.store, wanted)
+            if identity_id in ("", identity.id) and (tags or {}).items() <= identity.tags.items()
+        ]
+
+    def find_one(self, who: str, *, service: str = "") -> Identity | None:
+        """The one identity of a user, or with an `idn-` id.
+
+        Of a user's several at one service it is the one whose tenant is the user.
+        Raises `Ambiguous`, which lists them.
+        """
+        by_id = who.startswith(ID_PREFIX)
+        found = self.find(service=service, user="" if by_id else who, identity_id=who if by_id else "")
+        if len(found) > 1 and len({identity.service for identity in found}) == 1:
+            found = [identity for identity in found if identity.tenant == identity.user] or found
+        if len(found) > 1:
+            raise _ambiguous(who, found)
+        return found[0] if found else None
+
+    def get_identity(
+        self, service: str, who: str = DEFAULT_USER, *, min_ttl: int = 0, rejected: Secret[str] | None = None
+    ) -> Credential | None:
+        """A credential with a current token for a user (or an `idn-` id) at a service; None when there is none.
+
+        The token lives at least `min_ttl` milliseconds more, and is not the `rejected` one.
+        Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`.
+        """
+        demand = Demand(min_ttl=min_ttl, rejected=rejected)
+        if not who.startswith(ID_PREFIX):
+            # The usual case needs no index: the key says where the secret is.
+            held = self._refresher.current(identity_key(self.profile, service, user=who), demand)
+            if held is not None:
+                return _credential(held)
+        identity = self.find_one(who, service=service)
+        if identity is not None:
+            return self.credential(identity, demand=demand)
+        name = self.catalogue.get(service).name
+        return None if name == service else self.get_identity(name, who, min_ttl=min_ttl, rejected=rejected)
+
+    def credential(self, identity: Identity, *, demand: Demand = Demand()) -> Credential | None:  # noqa: B008
+        """The credential of an identity that was found; None when it was deleted since."""
+        held = self._refresher.current(key_of(self.profile, identity), demand)
+        return _credential(held) if held else None
+
+    def holds(self, service: str, *, user: str, tenant: str = "") -> bool:
+        """Whether there is a secret for that user, in the index or not."""
+        return self.store.read(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
+
+    def delete_identity(self, service: str, *, user: str, tenant: str = "") -> None:
+        """Delete an identity here, if there is one; nothing is revoked at the service."""
+        key = identity_key(self.profile, service, user=user, tenant=tenant)
+        with self.store.lock(key):
+            self.store.delete(key)
+
+
+def store_of(settings: Settings) -> Store:
+    """The store that the settings name."""
+    return open_store(
+        settings.store_url,
+        data_dir=settings.data_dir,
+        keyring=keyring_of(settings),
+        sealing_key=SealingKey.read(settings.sealing_key, text=settings.key, file=settings.key_file),
+    )
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """How the settings say that the OS keyring is reached."""
+    return Keyring(
+        bus_address=settings.bus_address,
+        backend_name=settings.keyring_backend,
+        may_prompt=settings.local_display,
+        namespace=settings.namespace,
+    )
+
+
+def _send(exchange: Exchange) -> Answer:
+    from everyauth_cli.transport import send  # httpx costs more than all else together
+
+    return send(exchange)
+
+
+def _check_account(before: Identity, token: Token) -> None:
+    if before.account is None or token.account is None or before.account.subject == token.account.subject:
+        return
+    raise OtherAccount(
+        f"{before.user} at {before.service} is the account {before.account.label}, and this login came back as "
+        f"{token.account.label}; the old credential was kept",
+        hint="log in with --user NAME to keep both, or with --replace to put the new one in its place",
+    )
+
+
+def _identity(pending: Pending, before: Held | None, *, now: int) -> Identity:
+    """The identity that a login makes; what the token says is filled in by `refreshed`."""
+    if before is not None:
+        return replace(
+            before.identity,
+            tags={**before.identity.tags, **pending.tags},
+            client_id=pending.client_id,
+            token_url=pending.token_url,
+        )
+    return Identity(
+        id=ID_PREFIX + secrets.token_hex(16),
+        service=pending.service,
+        user=pending.user,
+        tenant=pending.tenant,
+        tags=dict(pending.tags),
+        scope=None,
+        account=None,
+        created_at=now,
+        updated_at=now,
+        expires_at=None,
+        refreshable=False,
+        client_id=pending.client_id,
+        token_url=pending.token_url,
+    )
+
+
+def _credential(held: Held) -> Credential:
+    """The credential in the original's words: `timestamp` and `expires_at` are milliseconds since the epoch."""
+    identity, token = held.identity, held.token
+    native = {**token.native.reveal(), "timestamp": token.issued_at}
+    if token.expires_at is not None:
+        native["expires_at"] = token.expires_at
+    native["access_token"] = token.access_token.reveal()
+    return Credential(
+        access_token=token.access_token.reveal(),
+        native=native,
+        service_id=identity.service,
+        identity_id=identity.id,
+        tags={"userId": identity.user, "tenantId": identity.tenant, **identity.tags},
+    )
+
+
+def _ambiguous(who: str, found: Sequence[Identity]) -> Ambiguous:
+    lines = [
+        f"  everyauth identity get {i.id}   ({i.service}, user {i.user}, tenant {i.tenant}"
+        + (f", {i.account.label})" if i.account else ")")
+        for i in found
+    ]
+    return Ambiguous(f"{len(found)} identities match {who}:\n" + "\n".join(lines), hint="name one by its id, as above")

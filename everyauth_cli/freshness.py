@@ -1,0 +1,37 @@
+"""Whether a token may be handed out as it is."""
+
+from __future__ import annotations
+
+from everyauth_cli.model import Secret, Token
+
+MARGIN_MS = 60_000
+"""A token with less life left than this is refreshed before it is handed out ..."""
+
+MARGIN_SHARE = 10
+"""... but never more than a tenth of the life it was issued with, so that short-lived tokens are used at all."""
+
+
+def life_left(token: Token, *, now: int) -> int | None:
+    """Milliseconds until the token expires, None when it does not."""
+    return None if token.expires_at is None else token.expires_at - now
+
+
+def life_issued(token: Token) -> int | None:
+    """Milliseconds that the token was issued for, None when it does not expire."""
+    return None if token.expires_at is None else token.expires_at - token.issued_at
+
+
+def is_fresh(token: Token, *, now: int, min_ttl: int = 0, rejected: Secret[str] | None = None) -> bool:
+    """Whether the token lives long enough, `min_ttl` milliseconds at least, and is not the one rejected."""
+    if rejected is not None and token.access_token == rejected:
+        return False
+    left, issued = life_left(token, now=now), life_issued(token)
+    if left is None or issued is None:
+        return True
+    return left > max(min_ttl, min(MARGIN_MS, issued // MARGIN_SHARE))
+
+
+def is_alive(token: Token, *, now: int, rejected: Secret[str] | None = None) -> bool:
+    """Whether the token is at least not over, which will do when the service cannot be reached."""
+    left = life_left(token, now=now)
+    return (left is None or left > 0) and not (rejected is not None and token.access_token == rejected)

@@ -1,0 +1,230 @@
+"""The redirect server of a terminal login (RFC 8252 section 7.3): it takes one answer and shrugs off all else."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from everyauth_cli import pages
+from everyauth_cli.errors import LoginFailed, PortInUse
+from everyauth_cli.model import clean
+
+Query = Sequence[tuple[str, str]]
+
+IDLE_SECONDS = 10.0
+"""How long a connection may be silent before it is closed: browsers open some that they never use."""
+
+RESULT_SECONDS = 120.0
+"""How long the browser waits for the result: the code is redeemed and stored before the page is shown."""
+
+PAGE_SECONDS = 3.0
+"""How long the terminal waits for the page to reach the browser."""
+
+
+class Loopback:
+    """Listens on loopback for the answer to one login, from `with` until its end.
+
+    Only a GET of the callback path that carries the login's own state ends the wait; the browser that brought it
+    is kept waiting until `show` says how it went.
+    """
+
+    def __init__(self, path: str, *, host: str, port: int, on_unverified: Callable[[str], None]) -> None:
+        self.path = path
+        self._host = host
+        self._port = port
+        self._on_unverified = on_unverified
+        self._is_answer: Callable[[Query], bool] = lambda _: False
+        self._answer: Query | None = None
+        self._answered = threading.Event()
+        self._page: tuple[bool, str, str] | None = None
+        self._decided = threading.Event()
+        self._shown = threading.Event()
+        self._servers: list[_Server] = []
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._servers = _bind(self, self._host, self._port)
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    @property
+    def redirect_uri(self) -> str:
+        return f"http://{self._host}:{self._servers[0].server_address[1]}{self.path}"
+
+    def expect(self, is_answer: Callable[[Query], bool]) -> None:
+        """From now on, take the answer that `is_answer` accepts."""
+        self._is_answer = is_answer
+
+    def wait(self, timeout: float) -> Query:
+        """The query of the answer; raises `LoginFailed` after `timeout` seconds."""
+        if not self._answered.wait(timeout):
+            raise LoginFailed(f"nobody finished the login within {timeout:.0f} s")
+        assert self._answer is not None
+        return self._answer
+
+    def show(self, *, good: bool, title: str, text: str) -> None:
+        """Show the result to the browser that brought the answer, and wait until it has it."""
+        self._page = (good, title, text)
+        self._decided.set()
+        self._shown.wait(PAGE_SECONDS)
+
+    def take(self, query: Query) -> bool:
+        """Take the answer if it is ours; whether it was."""
+        if not self._is_answer(query):
+            return False
+        with self._guard:
+            if self._answer is None:
+                self._answer = query
+                self._answered.set()
+        return True
+
+    def result_page(self) -> str:
+        """The page that says how the login went, as soon as that is known."""
+        if not self._decided.wait(RESULT_SECONDS) or self._page is None:
+            return pages.result_page(good=False, title="No result", text="The terminal has not said how it went.")
+        good, title, text = self._page
+        return pages.result_page(good=good, title=title, text=text, next_step="You can close this window.")
+
+    def page_sent(self) -> None:
+        self._shown.set()
+
+    def unverified(self, query: Query) -> None:
+        """Tell of an error that came without this login's state: it may be true, so it is shown, not believed."""
+        fields = dict(query)
+        said = ": ".join(clean(fields[name]) for name in ("error", "error_description") if fields.get(name))
+        self._on_unverified(said)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request; what it is about is decided by path and state alone."""
+
+    timeout = IDLE_SECONDS
+    server: _Server
+    server_version = "everyauth"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answer the callback, or say that nothing is here."""
+        parts = urlsplit(self.path)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        waiting = self.server.login
+        if parts.path != waiting.path or not query:
+            self._page(404, "Nothing here", "everyauth waits here for the answer to a login.")
+        elif waiting.take(query):
+            self._page_body(200, waiting.result_page())
+            waiting.page_sent()
+        elif "error" in dict(query) and "state" not in dict(query):
+            waiting.unverified(query)
+            self._page(
+                400,
+                "Not verified",
+                "This says that the login failed, but not for which login. The terminal goes on waiting.",
+            )
+        else:
+            self._page(
+                400, "Another login's answer", "This does not belong to the login that waits here. Nothing was taken."
+            )
+
+    def do_OPTIONS(self) -> None:
+        """Answer the preflight that browsers send before they let a public page lead to a local address."""
+        self.send_response(204)
+        self.send_header("Allow", "GET, OPTIONS")
+        if self.headers.get("Access-Control-Request-Private-Network"):
+            self.send_header("Access-Control-Allow-Private-Network", "true")
+        self.end_headers()
+
+    def _page(self, status: int, title: str, text: str) -> None:
+        self._page_body(status, pages.result_page(good=False, title=title, text=text))
+
+    def _page_body(self, status: int, page: str) -> None:
+        body = page.encode()
+        self.send_response(status)
+        for name, value in pages.HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - the base class's names
+        """Say nothing: a request line holds the code."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # On Windows this option lets another process take the same port.
+    allow_reuse_address: ClassVar[bool] = sys.platform != "win32"  # type: ignore[misc]
+
+    def __init__(self, address: tuple[str, int], login: Loopback) -> None:
+        self.login = login
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer's own asks the resolver for the host's name, which may take seconds.
+        socketserver.TCPServer.server_bind(self)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base class's types
+        """Say nothing: a browser that goes away in the middle is no error of ours."""
+
+
+def _bind(login: Loopback, host: str, port: int) -> list[_Server]:
+    """One server on 127.0.0.1, and for a host of `localhost` one on ::1 beside it where there is IPv6."""
+    try:
+        servers = [_Server(("127.0.0.1", port), login)]
+    except OSError as error:
+        raise PortInUse(
+            f"port {port} of the redirect URI cannot be used ({error.strerror}){_owner(port)}",
+            hint="another login may be waiting: finish it, or register another port: `service set NAME --port N`",
+        ) from None
+    if host == "localhost":
+        try:
+            servers.append(_Server(("::1", servers[0].server_address[1]), login))
+        except OSError:
+            return servers
+    return servers
+
+
+def _owner(port: int) -> str:
+    """Who listens on a port, as far as /proc tells."""
+    try:
+        inode = _listening_inode(port)
+        for descriptor in Path("/proc").glob("[0-9]*/fd/*") if inode else ():
+            if _link(descriptor) == f"socket:[{inode}]":
+                process = descriptor.parent.parent
+                return f"; process {process.name} ({(process / 'comm').read_text().strip()}) listens on it"
+    except OSError:
+        pass
+    return ""
+
+
+def _listening_inode(port: int) -> str | None:
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+            return fields[9]
+    return None
+
+
+def _link(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:
+        return ""

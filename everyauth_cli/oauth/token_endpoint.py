@@ -1,0 +1,197 @@
+"""Requests to the token endpoint and the reading of its answers (RFC 6749 sections 4.1.3, 5 and 6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote_plus
+
+from everyauth_cli.errors import (
+    ClientRejected,
+    EveryAuthError,
+    GrantRefused,
+    ServiceError,
+    ServiceUnreachable,
+    ServiceUnreadable,
+)
+from everyauth_cli.model import Account, Answer, Client, Exchange, Pending, Secret, Service, Token, clean
+from everyauth_cli.oauth.authorization import Callback
+from everyauth_cli.oauth.id_token import read_account
+
+TOO_MANY_REQUESTS = 429
+FORM = "application/x-www-form-urlencoded"
+
+Fields = dict[str, str | Secret[str]]
+
+
+def code_exchange(service: Service, client: Client, pending: Pending, callback: Callback) -> Exchange:
+    """The request that redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+    fields: Fields = {
+        "grant_type": "authorization_code",
+        "code": callback.code,
+        "redirect_uri": pending.redirect_uri,
+    }
+    if pending.verifier is not None:
+        fields["code_verifier"] = pending.verifier
+    return _exchange(service, client, fields)
+
+
+def refresh_exchange(service: Service, client: Client, refresh_token: Secret[str]) -> Exchange:
+    """The request that refreshes an access token (RFC 6749 section 6)."""
+    return _exchange(service, client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+
+def _exchange(service: Service, client: Client, fields: Fields) -> Exchange:
+    """Add the client's authentication in the way that the service takes it (RFC 6749 section 2.3.1)."""
+    fields = {**service.token_params, **fields}
+    basic = None
+    if service.client_auth == "basic" and client.client_secret is not None:
+        basic = (quote_plus(client.client_id), Secret(quote_plus(client.client_secret.reveal())))
+    else:
+        fields["client_id"] = client.client_id
+        if service.client_auth == "post" and client.client_secret is not None:
+            fields["client_secret"] = client.client_secret
+    return Exchange(
+        url=service.token_url, fields=fields, basic=basic, body=service.body, headers={"Accept": "application/json"}
+    )
+
+
+def read_token(
+    service: Service,
+    answer: Answer,
+    *,
+    asked: str | None,
+    now: int,
+    previous: Token | None = None,
+    kept: Mapping[str, str] | None = None,
+) -> Token:
+    """The token that an answer holds (RFC 6749 section 5.1), over what the `previous` one knew.
+
+    `asked` is the scope that was asked for, which counts where the answer names none; `now` is when the request
+    was sent, in milliseconds since the epoch; `kept` are fields of the callback that belong to the credential.
+    Raises `GrantRefused`, `ClientRejected` or `ServiceError`.
+    """
+    fields = read_fields(service, answer)
+    access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
+    if not isinstance(access_token, str) or not access_token:
+        raise ServiceUnreadable(f"{service.name} answered without an access token", status=answer.status)
+    expires_in = _seconds(fields.get("expires_in"))
+    scope = _scope(service, fields.get("scope"))
+    native = {**(previous.native.reveal() if previous else {}), **_native(service, fields)}
+    if kept:
+        native["params"] = dict(kept)
+    return Token(
+        access_token=Secret(access_token),
+        # A service that does not rotate leaves the refresh token out: the old one goes on (RFC 6749 section 6).
+        refresh_token=Secret(refresh_token)
+        if isinstance(refresh_token, str) and refresh_token
+        else (previous.refresh_token if previous else None),
+        scope=scope if scope is not None else (previous.scope if previous else asked),
+        issued_at=now,
+        expires_at=None if expires_in is None else now + expires_in * 1000,
+        native=Secret(native),
+        account=_account(service, fields, previous),
+    )
+
+
+def read_fields(service: Service, answer: Answer) -> dict[str, Any]:
+    """The fields of a successful answer; an error in any of the shapes in use is raised.
+
+    Some services answer an error with status 200, and some a token in form encoding.
+    """
+    fields = _parse(answer)
+    if answer.status == TOO_MANY_REQUESTS or answer.status >= 500:  # noqa: PLR2004 - RFC 9110 section 15.6
+        wait = f", and asks to wait {clean(answer.retry_after, 40)} s" if answer.retry_after else ""
+        # What a gateway answers with 5xx may have been done behind it all the same.
+        lost = answer.status != TOO_MANY_REQUESTS
+        raise ServiceUnreachable(f"{service.name} answers HTTP {answer.status}{wait}", lost=lost, status=answer.status)
+    if fields is not None and fields.get("error"):
+        raise _refusal(service, answer, fields)
+    if 300 <= answer.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
+        raise ServiceUnreadable(
+            f"{service.name}'s token endpoint redirects (HTTP {answer.status}); that is not followed, "
+            "because it would hand the credentials to another host",
+            hint=f"check token_url: everyauth service get {service.name}",
+            status=answer.status,
+        )
+    if fields is None:
+        kind = clean(answer.content_type.partition(";")[0], 60) or "something"
+        raise ServiceUnreadable(
+            f"{service.name} answered with {kind} where JSON was expected (HTTP {answer.status})",
+            hint=f"check token_url: everyauth service get {service.name}",
+            status=answer.status,
+        )
+    if answer.status >= 400:  # noqa: PLR2004 - RFC 9110 section 15.5
+        raise ServiceError(f"{service.name} answers HTTP {answer.status}", status=answer.status)
+    return fields
+
+
+def missing_scopes(service: Service, asked: str | None, granted: str | None) -> list[str]:
+    """The scopes that were asked for and not granted (RFC 6749 section 3.3 lets a service narrow them)."""
+    have = set((granted or "").replace(service.scope_separator, " ").split())
+    return [scope for scope in (asked or "").replace(service.scope_separator, " ").split() if scope not in have]
+
+
+def _parse(answer: Answer) -> dict[str, Any] | None:
+    text = answer.body.reveal().decode("utf-8", errors="replace")
+    if answer.content_type.partition(";")[0].strip().lower() == FORM:
+        return dict(parse_qsl(text))
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _refusal(service: Service, answer: Answer, fields: Mapping[str, Any]) -> EveryAuthError:
+    error, description = fields["error"], fields.get("error_description")
+    if isinstance(error, dict):
+        error, description = error.get("type", "error"), error.get("message")
+    error = clean(str(error), 80)
+    said = f"{error}: {clean(str(description))}" if description else error
+    if error == "invalid_client":
+        return ClientRejected(
+            f"{service.name} does not accept the client id and secret ({said})",
+            hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
+        )
+    if error == "invalid_grant":
+        return GrantRefused(f"{service.name} refused ({said})", error=error, status=answer.status)
+    return ServiceError(f"{service.name} refused ({said})", error=error, status=answer.status)
+
+
+def _seconds(value: object) -> int | None:
+    """`expires_in` as a number; some services send it as a string, and some leave it out."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return max(0, int(float(value)))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _scope(service: Service, value: object) -> str | None:
+    """The granted scope in one spelling, whether it came as a list or a string."""
+    if isinstance(value, list):
+        return service.scope_separator.join(str(item) for item in value)
+    return clean(value, 4000) if isinstance(value, str) else None
+
+
+def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
+    chosen = fields if service.native is None else {name: fields[name] for name in service.native if name in fields}
+    return {name: value for name, value in _without_refresh_tokens(chosen).items() if name != "access_token"}
+
+
+def _without_refresh_tokens(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, Mapping):
+        return {k: _without_refresh_tokens(v) for k, v in value.items() if k != "refresh_token"}
+    if isinstance(value, list):
+        return [_without_refresh_tokens(item) for item in value]
+    return value
+
+
+def _account(service: Service, fields: Mapping[str, Any], previous: Token | None) -> Account | None:
+    id_token = fields.get("id_token")
+    if previous is not None or not isinstance(id_token, str):
+        return previous.account if previous else None
+    return read_account(service, Secret(id_token))

@@ -1,0 +1,160 @@
+"""The one HTML shell of every page that a browser is shown."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from html import escape
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+STYLE = """
+:root { color-scheme: light dark; --page: #f3f4f7; --card: #fff; --line: #d9dce3; --text: #1b1f27; --soft: #565d6b;
+  --accent: #2451c7; --accent-text: #fff; --good: #14713d; --bad: #b3261e; }
+@media (prefers-color-scheme: dark) { :root { --page: #12151b; --card: #1c2028; --line: #363c48; --text: #eceef3;
+  --soft: #a9b0be; --accent: #8db0ff; --accent-text: #0c1733; --good: #6fd69a; --bad: #ff9c94; } }
+* { box-sizing: border-box; }
+body { margin: 0; min-height: 100vh; min-height: 100dvh; padding: 1rem; display: grid; place-items: center;
+  background: var(--page); color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
+main { width: 100%; max-width: 27rem; min-width: 0; padding: 2rem; background: var(--card);
+  border: 1px solid var(--line); border-radius: 1rem; box-shadow: 0 .5rem 2rem rgb(0 0 0 / 8%);
+  overflow-wrap: anywhere; }
+.mark { display: block; margin-bottom: 1.25rem; color: var(--accent); }
+.mark.good { color: var(--good); }
+.mark.bad { color: var(--bad); }
+h1 { margin: 0 0 .5rem; font-size: 1.5rem; font-weight: 650; line-height: 1.25; text-wrap: balance; }
+p { margin: 0 0 1rem; }
+main > :last-child { margin-bottom: 0; }
+.next { margin: 1.25rem 0 0; padding-top: 1.25rem; border-top: 1px solid var(--line); color: var(--soft); }
+ul { margin: 0 0 1.25rem; padding: 0; display: flex; flex-wrap: wrap; gap: .5rem; list-style: none; }
+li { padding: .125rem .625rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--page);
+  font: .875rem/1.5 ui-monospace, monospace; }
+label { display: block; margin-bottom: 1.25rem; color: var(--soft); font-size: .875rem; }
+input { display: block; width: 100%; margin-top: .25rem; }
+input, button { min-height: 2.75rem; padding: .5rem .875rem; border: 1px solid var(--soft); border-radius: .5rem;
+  background: var(--card); color: var(--text); font: inherit; font-size: 1rem; }
+.buttons { display: flex; flex-wrap: wrap; gap: .75rem; }
+button { flex: 1 1 7rem; font-weight: 600; cursor: pointer; }
+button:first-child { border-color: var(--accent); background: var(--accent); color: var(--accent-text); }
+button:hover { filter: brightness(.94); }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+@media (max-width: 26rem) { main { padding: 1.5rem; } }
+"""
+
+# The authorization code must not stay in the address bar and the history (RFC 9700 section 4.3.1).
+SCRIPT = 'history.replaceState(null, "", location.pathname)'
+
+_CHECK = '<path d="M14 24.5l7 7 13-15"/>'
+_CROSS = '<path d="M17 17l14 14M31 17L17 31"/>'
+_KEY = '<circle cx="18" cy="24" r="5"/><path d="M23 24h12v5M30 24v4"/>'
+
+
+def _source(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def headers(form_targets: Sequence[str] = ()) -> dict[str, str]:
+    """The headers of a page; `form_targets` are the URLs that the answer to its form may redirect to.
+
+    Browsers apply `form-action` to the redirects after a form's POST too (CSP 3 section 6.4.1), so a
+    consent page has to name the redirect URI. Without targets the page has no form.
+    """
+    form_action = " ".join(["'self'", *map(_origin, form_targets)]) if form_targets else "'none'"
+    policy = [
+        "default-src 'none'",
+        f"style-src {_source(STYLE)}",
+        f"script-src {_source(SCRIPT)}",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        f"form-action {form_action}",
+    ]
+    return {
+        "content-type": "text/html; charset=utf-8",
+        "cache-control": "no-store",
+        "content-security-policy": "; ".join(policy),
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
+
+
+HEADERS: Mapping[str, str] = MappingProxyType(headers())
+
+
+def result_page(*, good: bool, title: str, text: str, next_step: str = "") -> str:
+    """How a login ended; every argument is plain text."""
+    mark = _mark("good", _CHECK) if good else _mark("bad", _CROSS)
+    following = f'<p class="next">{escape(next_step)}</p>\n' if next_step else ""
+    content = f"{mark}<h1>{escape(title)}</h1>\n<p>{escape(text)}</p>\n{following}"
+    return _shell(title, f"<main>\n{content}</main>\n<script>{SCRIPT}</script>")
+
+
+def form_page(
+    *,
+    title: str,
+    text: str,
+    items: Sequence[str],
+    fields: Mapping[str, str],
+    inputs: Sequence[tuple[str, str, str]],
+    buttons: Sequence[tuple[str, str, str]],
+) -> str:
+    """A question with a form that is posted to the page's own URL; every argument is plain text.
+
+    `fields` are hidden; `inputs` are (name, label, value); `buttons` are (name, value, label), the first
+    one being what the Enter key means.
+    """
+    entries = "".join(f"<li>{escape(item)}</li>\n" for item in items)
+    form = "".join(
+        [
+            *(
+                f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">\n'
+                for name, value in fields.items()
+            ),
+            *(_input(name, label, value) for name, label, value in inputs),
+            '<div class="buttons">\n',
+            *(_button(name, value, label) for name, value, label in buttons),
+            "</div>\n",
+        ],
+    )
+    listed = f"<ul>\n{entries}</ul>\n" if items else ""
+    heading = f"{_mark('ask', _KEY)}<h1>{escape(title)}</h1>\n<p>{escape(text)}</p>\n"
+    return _shell(title, f'<main>\n{heading}{listed}<form method="post">\n{form}</form>\n</main>')
+
+
+def _input(name: str, label: str, value: str) -> str:
+    field = f'<input name="{escape(name)}" value="{escape(value)}" autocomplete="off" autocapitalize="none" required>'
+    return f"<label>{escape(label)} {field}</label>\n"
+
+
+def _button(name: str, value: str, label: str) -> str:
+    return f'<button name="{escape(name)}" value="{escape(value)}">{escape(label)}</button>\n'
+
+
+def _mark(kind: str, path: str) -> str:
+    return (
+        f'<svg class="mark {kind}" aria-hidden="true" width="48" height="48" viewBox="0 0 48 48" fill="none" '
+        'stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round">'
+        f'<circle cx="24" cy="24" r="24" fill="currentColor" fill-opacity=".12" stroke="none"/>{path}</svg>\n'
+    )
+
+
+def _shell(title: str, body: str) -> str:
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)} · everyauth</title>
+<style>{STYLE}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""

@@ -1,0 +1,222 @@
+"""A current token for one identity: handed out when fresh, else refreshed once, whoever else asks for it.
+
+The order is what makes it safe. The lock comes before the read that decides; the record is rewritten with
+`refreshing_since` before the refresh token is spent, which proves that the vault can be written; and every
+write compares the record's version, so that neither a newer login nor a deletion is undone.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from everyauth_cli.clients import Clients
+from everyauth_cli.errors import (
+    ClientRejected,
+    GrantRefused,
+    LifeTooShort,
+    LoginRequired,
+    ServiceError,
+    ServiceUnreachable,
+    ServiceUnreadable,
+    StoreBusy,
+    StoreError,
+)
+from everyauth_cli.freshness import is_alive, is_fresh, life_issued
+from everyauth_cli.model import DEFAULT_USER, Answer, Exchange, Gone, Identity, Key, Secret, Token
+from everyauth_cli.oauth.token_endpoint import read_token, refresh_exchange
+from everyauth_cli.store import Store, VersionConflict
+from everyauth_cli.store.identity_record import Held, read_identity, read_public, write_identity, write_public
+
+STORE_PAUSES = (0.2, 1.0, 3.0)
+"""Seconds between tries to keep a token that the service has already rotated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What is asked of a token: `min_ttl` milliseconds of life at least, and not to be the `rejected` one."""
+
+    min_ttl: int = 0
+    rejected: Secret[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresher:
+    """Everything that a refresh needs; `warn` is told when an old token has to do."""
+
+    store: Store
+    clients: Clients
+    send: Callable[[Exchange], Answer]
+    clock: Callable[[], int]
+    warn: Callable[[str], None]
+
+    def current(self, key: Key, demand: Demand) -> Held | None:
+        """The identity with a token that meets the demand; None when there is no such identity.
+
+        Raises `LoginRequired`, `ServiceError`, `StoreError`, and `UsageProblem` for a client that is not set or
+        not accepted.
+        """
+        held = read_identity(self.store, key)
+        if held is None or self._will_do(held, demand):
+            return held
+        try:
+            with self.store.lock(key):
+                return self._under_lock(key, demand)
+        except StoreBusy as busy:
+            return self._without_lock(key, demand, busy)
+
+    def _will_do(self, held: Held, demand: Demand) -> bool:
+        return is_fresh(held.token, now=self.clock(), min_ttl=demand.min_ttl, rejected=demand.rejected)
+
+    def _under_lock(self, key: Key, demand: Demand) -> Held | None:
+        held = read_identity(self.store, key)
+        if held is None or self._will_do(held, demand):
+            return held
+        refresh_token = self._check(key, held, demand)
+        service = self.clients.filled(key.service)
+        client = self.clients.get(service)
+        if (client.client_id, service.token_url) != (held.identity.client_id, held.identity.token_url):
+            raise _elsewhere(held.identity)
+        now = self.clock()
+        marked = self._rewrite(key, replace(held, refreshing_since=held.refreshing_since or now))
+        try:
+            answer = self.send(refresh_exchange(service, client, refresh_token))
+            token = read_token(service, answer, asked=None, now=now, previous=held.token)
+        except GrantRefused as refused:
+            return self._adopt_or_give_up(key, marked, held, refused)
+        except (ServiceError, ClientRejected) as error:
+            return self._make_do(key, marked, demand, error)
+        return self._check_life(self._keep(key, marked, token), demand)
+
+    def _check(self, key: Key, held: Held, demand: Demand) -> Secret[str]:
+        """The refresh token, if asking for a new token can help at all."""
+        identity = read_public(self.store, key)
+        if identity is not None and identity.gone is not None:
+            raise LoginRequired(
+                f"what {_who(identity)} granted at {identity.service} is gone: {identity.gone.reason}",
+                hint=_login_again(identity),
+            )
+        if held.token.refresh_token is None:
+            reason = "was rejected" if demand.rejected else "has expired or will too soon"
+            raise LoginRequired(
+                f"the access token of {_who(held.identity)} at {held.identity.service} {reason}, "
+                "and there is no refresh token",
+                hint=_login_again(held.identity),
+            )
+        self._check_life(held, demand)
+        return held.token.refresh_token
+
+    def _check_life(self, held: Held, demand: Demand) -> Held:
+        issued = life_issued(held.token)
+        if issued is not None and demand.min_ttl and issued <= demand.min_ttl:
+            raise LifeTooShort(
+                f"{held.identity.service} issues tokens for {issued // 1000} s, "
+                f"and {demand.min_ttl // 1000} s were asked for",
+                hint="ask for less with --min-ttl",
+            )
+        return held
+
+    def _rewrite(self, key: Key, held: Held) -> Held:
+        return replace(held, version=write_identity(self.store, key, held, expect=held.version))
+
+    def _keep(self, key: Key, marked: Held, token: Token) -> Held:
+        """Store a refreshed token; the old refresh token may be dead, so a store that stumbles is tried again."""
+        fresh = Held(identity=refreshed(marked.identity, token), token=token, version=marked.version)
+        for pause in (*STORE_PAUSES, None):
+            try:
+                return self._rewrite(key, fresh)
+            except VersionConflict:
+                newer = read_identity(self.store, key)
+                if newer is None:
+                    raise _deleted(marked.identity) from None
+                return newer
+            except StoreError:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _adopt_or_give_up(self, key: Key, marked: Held, before: Held, refused: GrantRefused) -> Held:
+        """After `invalid_grant`: a newer token that somebody else stored, or else the grant is gone."""
+        now = read_identity(self.store, key)
+        if now is None:
+            raise _deleted(marked.identity)
+        if now.token.access_token != marked.token.access_token:
+            return now
+        reason = refused.message
+        if before.refreshing_since is not None:
+            reason += "; an answer to an earlier refresh was lost on the way"
+        gone = replace(marked.identity, gone=Gone(since=self.clock(), reason=reason))
+        write_public(self.store, key, gone)
+        raise LoginRequired(
+            f"what {_who(gone)} granted at {gone.service} is gone: {reason}", hint=_login_again(gone)
+        ) from None
+
+    def _make_do(self, key: Key, marked: Held, demand: Demand, error: ServiceError | ClientRejected) -> Held:
+        """After a failure that says nothing about the grant: the old token while it lives and will do."""
+        lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
+        if not lost:
+            marked = self._rewrite(key, replace(marked, refreshing_since=None))
+        if isinstance(error, ServiceUnreachable):
+            return self._old_token(marked, demand, error)
+        raise error
+
+    def _without_lock(self, key: Key, demand: Demand, busy: StoreBusy) -> Held | None:
+        held = read_identity(self.store, key)
+        if held is None or self._will_do(held, demand):
+            return held
+        return self._old_token(held, demand, ServiceError(busy.message, hint=busy.hint))
+
+    def _old_token(self, held: Held, demand: Demand, error: ServiceError) -> Held:
+        if demand.min_ttl or not is_alive(held.token, now=self.clock(), rejected=demand.rejected):
+            raise error
+        self.warn(f"{error.message}; the present token is handed out, which still lives")
+        return held
+
+
+def refreshed(identity: Identity, token: Token) -> Identity:
+    """The public half after a token was got."""
+    return replace(
+        identity,
+        scope=token.scope,
+        account=token.account,
+        updated_at=token.issued_at,
+        expires_at=token.expires_at,
+        refreshable=token.refresh_token is not None,
+        gone=None,
+    )
+
+
+def login_command(service: str, *, user: str, tenant: str = "") -> str:
+    """The command that logs a user in."""
+    words = ["everyauth", "login", service]
+    if user != DEFAULT_USER:
+        words += ["--user", user]
+    if tenant not in ("", user):
+        words += ["--tenant", tenant]
+    return shlex.join(words)
+
+
+def _login_again(identity: Identity) -> str:
+    return login_command(identity.service, user=identity.user, tenant=identity.tenant)
+
+
+def _who(identity: Identity) -> str:
+    return identity.user if identity.tenant == identity.user else f"{identity.user} of {identity.tenant}"
+
+
+def _elsewhere(identity: Identity) -> LoginRequired:
+    return LoginRequired(
+        f"{_who(identity)} granted access at {identity.service} to another client or token endpoint than the one "
+        "that is set now; nothing was sent",
+        hint=_login_again(identity),
+    )
+
+
+def _deleted(identity: Identity) -> LoginRequired:
+    return LoginRequired(
+        f"{_who(identity)} at {identity.service} was deleted while its token was refreshed",
+        hint=_login_again(identity),
+    )

@@ -1,0 +1,66 @@
+"""What differs from one service's answers to another's."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One pair of tokens about to be given: all that an answer may speak of. Times are seconds since the epoch."""
+
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    grant_id: str
+    user: str
+    authenticated_at: int
+    scopes: tuple[str, ...]
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    issued_at: int
+    expires_in: int
+    refreshed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One service's documented way to speak OAuth 2.0.
+
+    `scopes` turns the parameter `scope` into what is granted, `user` a user's name into the answer of
+    `user_path`; `unauthorized` is that path's answer to a token that does not hold.
+    """
+
+    name: str
+    title: str
+    denial: str
+    user_path: str
+    unauthorized: Mapping[str, Any]
+    scopes: Callable[[str], tuple[str, ...]]
+    access_token: Callable[[], str]
+    refresh_token: Callable[[], str]
+    token_answer: Callable[[Issue], dict[str, Any]]
+    user: Callable[[str], dict[str, Any]]
+
+
+def base64url(value: bytes) -> str:
+    """Base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def sign(claims: Mapping[str, Any], secret: str) -> str:
+    """A JWT signed with the client's secret (HS256, OpenID Connect Core section 10.1)."""
+    parts = ({"alg": "HS256", "typ": "JWT"}, claims)
+    signed = ".".join(base64url(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
+    signature = hmac.digest(secret.encode(), signed.encode(), "sha256")
+    return f"{signed}.{base64url(signature)}"
+
+
+def token_hash(access_token: str) -> str:
+    """The claim `at_hash`: the left half of the token's hash (OpenID Connect Core section 3.1.3.6)."""
+    return base64url(hashlib.sha256(access_token.encode()).digest()[:16])

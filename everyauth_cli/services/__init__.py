@@ -1,0 +1,1 @@
+"""What is known of each service: data, and the reading of it."""

@@ -1,0 +1,221 @@
+"""One catalogue entry: which keys it may have, what each takes, and the service that it makes."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.model import Parameter, Service
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+LABELS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?")
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+AUTHORIZE_RESERVED = frozenset(
+    {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "response_mode"}
+    | {"code_challenge", "code_challenge_method"}
+)
+"""Parameters of the authorization request that the protocol owns; no entry may set them."""
+
+TOKEN_RESERVED = frozenset(
+    {"grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token", "scope"}
+)
+"""The same for the token request."""
+
+Reader = Callable[[Any], Any]
+Where = Callable[[str], str]
+"""Says in which file, and at which line of it, a key stands."""
+
+
+def make_service(name: str, entry: Mapping[str, Any], *, where: Where, own: bool) -> Service:
+    """The service that an entry describes.
+
+    `where` tells the place of a key for errors; `own` says that the entry is the user's alone.
+    Raises `ConfigurationProblem`, which names the key and the way out.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigurationProblem(f"{name!r} cannot be a service's name: use a-z, 0-9 and -")
+    fields = {key: _read(key, value, where) for key, value in entry.items()}
+    for needed in ("authorize_url", "token_url"):
+        if needed not in fields:
+            raise ConfigurationProblem(f"{where(needed)}: {needed} is missing")
+    service = Service(name=name, own=own, **{"title": name, **fields})
+    _check_placeholders(service, where)
+    return service
+
+
+def fill(service: Service, params: Mapping[str, str]) -> Service:
+    """The service with the placeholders of its URLs filled in from `params` and their defaults.
+
+    Raises `ConfigurationProblem` when one has no value yet.
+    """
+    if not service.params:
+        return service
+    values = {p.name: params.get(p.name, p.default) for p in service.params}
+    missing = [name for name, value in values.items() if value is None]
+    if missing:
+        raise ConfigurationProblem(
+            f"{service.name} needs a value for {missing[0]}",
+            hint=f"everyauth service set {service.name} --param {missing[0]}=...",
+        )
+
+    def filled(url: str) -> str:
+        return PLACEHOLDER.sub(lambda match: str(values[match[1]]), url)
+
+    return replace(service, authorize_url=filled(service.authorize_url), token_url=filled(service.token_url))
+
+
+def check_param(service: Service, name: str, value: str) -> None:
+    """Check a value that fills a placeholder: it becomes part of a host, so it must be host labels.
+
+    Raises `ConfigurationProblem`.
+    """
+    known = [p.name for p in service.params]
+    if name not in known:
+        offer = f"it has {', '.join(known)}" if known else "it has none"
+        raise ConfigurationProblem(f"{service.name} has no further setting {name!r}; {offer}")
+    if not LABELS.fullmatch(value):
+        raise ConfigurationProblem(f"{name}={value!r} cannot be part of a host name", hint="letters, digits, - and .")
+
+
+def check_url(url: str) -> str:
+    """An endpoint's URL, checked: https, or http on a loopback host; no user, no fragment (RFC 6749 section 3.1).
+
+    Raises `ValueError` with the reason.
+    """
+    parts = urlsplit(PLACEHOLDER.sub("x", url))
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("it is no https URL")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+        raise ValueError("plain http would show secrets to the network; only https will do (http on loopback hosts)")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("it holds a user name, a password or a fragment")
+    return url
+
+
+def _read(key: str, value: Any, where: Where) -> Any:  # noqa: ANN401 - TOML
+    reader = READERS.get(key)
+    if reader is None:
+        near = difflib.get_close_matches(key, READERS, 1)
+        hint = f"did you mean {near[0]}?" if near else "the keys are " + ", ".join(READERS)
+        raise ConfigurationProblem(f"{where(key)}: unknown key {key}", hint=hint)
+    try:
+        return reader(value)
+    except ValueError as error:
+        raise ConfigurationProblem(f"{where(key)}: {key} = {value!r}: {error}") from None
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text is wanted")
+    return value
+
+
+def _url(value: Any) -> str:  # noqa: ANN401
+    return check_url(_text(value))
+
+
+def _truth(value: Any) -> bool:  # noqa: ANN401
+    if not isinstance(value, bool):
+        raise ValueError("true or false is wanted")  # noqa: TRY004 - one kind of error for all readers
+    return value
+
+
+def _seconds(value: Any) -> int:  # noqa: ANN401
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ValueError("a number of seconds is wanted")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    if not isinstance(value, list):
+        raise ValueError("a list of texts is wanted")  # noqa: TRY004
+    return tuple(_text(item) for item in value)
+
+
+def _table(value: Any) -> dict[str, str]:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise ValueError("a table of texts is wanted")  # noqa: TRY004
+    return {name: _text(item) for name, item in value.items()}
+
+
+def _fields_but(reserved: frozenset[str]) -> Reader:
+    def read(value: Any) -> dict[str, str]:  # noqa: ANN401
+        table = _table(value)
+        if taken := reserved.intersection(table):
+            raise ValueError(f"{min(taken)} belongs to the protocol and cannot be set")
+        return table
+
+    return read
+
+
+def _one_of(*allowed: str) -> Reader:
+    def read(value: Any) -> str:  # noqa: ANN401
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(map(repr, allowed))} is wanted")
+        return str(value)
+
+    return read
+
+
+def _params(value: Any) -> tuple[Parameter, ...]:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise ValueError("a table is wanted")  # noqa: TRY004
+    return tuple(_parameter(name, about) for name, about in value.items())
+
+
+def _parameter(name: str, about: Any) -> Parameter:  # noqa: ANN401
+    table = _table(about)
+    if not table.keys() <= {"help", "default"} or "help" not in table:
+        raise ValueError(f"{name} takes help, and default if it has one")
+    return Parameter(name=name, help=table["help"], default=table.get("default"))
+
+
+def _date(value: Any) -> str:  # noqa: ANN401
+    if not isinstance(value, date):
+        raise ValueError("a date is wanted")  # noqa: TRY004
+    return value.isoformat()
+
+
+READERS: dict[str, Reader] = {
+    "title": _text,
+    "docs": _url,
+    "authorize_url": _url,
+    "token_url": _url,
+    "aliases": _texts,
+    "issuer": _url,
+    "iss_always": _truth,
+    "scopes": _texts,
+    "scope_separator": _one_of(" ", ",", "+", ";"),
+    "authorize_params": _fields_but(AUTHORIZE_RESERVED),
+    "token_params": _fields_but(TOKEN_RESERVED),
+    "client_auth": _one_of("post", "basic", "none"),
+    "body": _one_of("form", "json"),
+    "pkce": _truth,
+    "loopback_host": _one_of("127.0.0.1", "localhost"),
+    "any_port": _truth,
+    "code_life": _seconds,
+    "keep_callback": _texts,
+    "native": _texts,
+    "account_label": _texts,
+    "params": _params,
+    "sources": _texts,
+    "checked": _date,
+}
+"""Every key of an entry and what reads its value; the names are the fields of `Service`."""
+
+
+def _check_placeholders(service: Service, where: Where) -> None:
+    declared = {p.name for p in service.params}
+    used = set(PLACEHOLDER.findall(service.authorize_url + service.token_url))
+    if used - declared:
+        raise ConfigurationProblem(
+            f"{where('params')}: the placeholder {{{min(used - declared)}}} is not declared under params"
+        )

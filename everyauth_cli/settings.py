@@ -1,0 +1,204 @@
+"""Where files lie and what the environment says: the only reader of `os.environ`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.model import DEFAULT_PROFILE, Secret, Service
+
+DEFAULT_STORE = "keyring:"
+CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
+KEY_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What was found at start: directories, choices, and what the environment overrides.
+
+    `sealing_key` is what `config.toml` remembers: a file's path or "keyring"; `key` and `key_file` come from the
+    environment and go first. `namespace` keeps apart, in one OS keyring, what belongs to different directories.
+    """
+
+    config_dir: Path
+    data_dir: Path
+    namespace: str = ""
+    profile: str = DEFAULT_PROFILE
+    store_url: str = DEFAULT_STORE
+    store_from: str = "the default"
+    sealing_key: str | None = None
+    key: Secret[str] | None = None
+    key_file: Path | None = None
+    client_ids: Mapping[str, str] = field(default_factory=dict)
+    client_secrets: Mapping[str, Secret[str]] = field(default_factory=dict)
+    bus_address: str | None = None
+    keyring_backend: str | None = None
+    local_display: bool = False
+    has_browser: bool = False
+
+    @property
+    def config_file(self) -> Path:
+        return self.config_dir / "config.toml"
+
+    @property
+    def services_dir(self) -> Path:
+        return self.config_dir / "services"
+
+    def client_override(self, service: Service) -> tuple[str | None, Secret[str] | None]:
+        """The client id and secret that the environment gives for a service, each on its own."""
+        name = service.name.upper().replace("-", "_")
+        return self.client_ids.get(name), self.client_secrets.get(name)
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process.
+
+    Raises `ConfigurationProblem` when `config.toml` cannot be read or understood.
+    """
+    environ = os.environ if environ is None else environ
+    config_dir, data_dir = _directories(environ)
+    config = _read_config(config_dir / "config.toml")
+    settings = Settings(
+        config_dir=config_dir,
+        data_dir=data_dir,
+        namespace=_namespace(environ, data_dir),
+        profile=environ.get("EVERYAUTH_PROFILE") or DEFAULT_PROFILE,
+        sealing_key=config.get("sealing_key"),
+        key=Secret(environ["EVERYAUTH_KEY"]) if environ.get("EVERYAUTH_KEY") else None,
+        key_file=Path(environ["EVERYAUTH_KEY_FILE"]) if environ.get("EVERYAUTH_KEY_FILE") else None,
+        client_ids={name: value for name, kind, value in _client_variables(environ) if kind == "ID"},
+        client_secrets={name: Secret(value) for name, kind, value in _client_variables(environ) if kind == "SECRET"},
+        bus_address=environ.get("DBUS_SESSION_BUS_ADDRESS") or _usual_bus(environ),
+        keyring_backend=environ.get("PYTHON_KEYRING_BACKEND") or None,
+        local_display=_has_display(environ) and not environ.get("SSH_CONNECTION"),
+        has_browser=bool(environ.get("BROWSER")) or _has_display(environ),
+    )
+    if environ.get("EVERYAUTH_STORE"):
+        return replace(settings, store_url=environ["EVERYAUTH_STORE"], store_from="EVERYAUTH_STORE")
+    if "store" in config:
+        return replace(settings, store_url=config["store"], store_from=str(settings.config_file))
+    return settings
+
+
+def child_environment() -> dict[str, str]:
+    """This process's environment without the secrets in it, for a process that it starts."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in KEY_VARIABLES and not CLIENT_VARIABLE.fullmatch(name)
+    }
+
+
+def demo_environment(home: str, scripts: str) -> dict[str, str]:
+    """An environment for the demo's commands: a home of their own, and nothing of ours that would reach outside it.
+
+    `scripts` is the directory of the installed command. The OS keyring is out of reach, so nothing stays in it.
+    """
+    kept = {name: value for name, value in child_environment().items() if not name.startswith("EVERYAUTH_")}
+    return {
+        **kept,
+        "EVERYAUTH_HOME": home,
+        "PATH": os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)]),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
+
+
+def remember(settings: Settings, **choices: str | None) -> None:
+    """Write choices into `config.toml`; None takes one out.
+
+    Raises `ConfigurationProblem` when the file cannot be written.
+    """
+    import tomli_w
+
+    config = {**_read_config(settings.config_file), **choices}
+    text = tomli_w.dumps({name: value for name, value in config.items() if value is not None})
+    write_privately(settings.config_file, text)
+
+
+def write_privately(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all.
+
+    Raises `ConfigurationProblem`.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise ConfigurationProblem(
+            f"cannot write {path}: {error.strerror}",
+            hint="make its directory writable for you, or name another with EVERYAUTH_HOME",
+        ) from None
+
+
+def _directories(environ: Mapping[str, str]) -> tuple[Path, Path]:
+    """The directories for configuration and data: `EVERYAUTH_HOME` for both, else the platform's own."""
+    if environ.get("EVERYAUTH_HOME"):
+        home = Path(environ["EVERYAUTH_HOME"]).expanduser().absolute()
+        return home, home
+    import platformdirs
+
+    directories = platformdirs.PlatformDirs("everyauth", appauthor=False)
+    return directories.user_config_path, directories.user_data_path
+
+
+def _namespace(environ: Mapping[str, str], data_dir: Path) -> str:
+    """Empty for the data directory that everybody has; else a short mark of its own."""
+    usual = environ.get("XDG_DATA_HOME") in (None, "", str(Path("~/.local/share").expanduser()))
+    if usual and not environ.get("EVERYAUTH_HOME"):
+        return ""
+    return "@" + hashlib.sha256(str(data_dir).encode()).hexdigest()[:8]
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigurationProblem(f"cannot read {path}: {error.strerror}", hint="make it readable for you") from None
+    import tomllib
+
+    try:
+        config = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationProblem(
+            f"{path} is not TOML: {error}", hint="correct it, or move it away and choose again: everyauth store use URL"
+        ) from None
+    for name, value in config.items():
+        if name not in ("store", "sealing_key"):
+            raise ConfigurationProblem(f"{path}: unknown key {name}", hint="the keys are store and sealing_key")
+        if not isinstance(value, str):
+            raise ConfigurationProblem(f"{path}: {name} must be a text")
+    return config
+
+
+def _client_variables(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    matches = ((CLIENT_VARIABLE.fullmatch(name), value) for name, value in environ.items())
+    return [(match[1], match[2], value) for match, value in matches if match and value]
+
+
+def _usual_bus(environ: Mapping[str, str]) -> str | None:
+    """The session bus where the D-Bus specification's usual place has one, though no variable names it."""
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    if sys.platform == "linux" and runtime and (Path(runtime) / "bus").exists():
+        return f"unix:path={runtime}/bus"
+    return None
+
+
+def _has_display(environ: Mapping[str, str]) -> bool:
+    return sys.platform in ("darwin", "win32") or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,52 @@
+"""A client registration as the two halves of a record, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from everyauth_cli.model import Client, Key, Secret
+from everyauth_cli.store.records import Store
+
+KIND = "client"
+
+
+def client_key(profile: str, service: str) -> Key:
+    return Key(profile=profile, kind=KIND, service=service)
+
+
+def read_public_client(store: Store, key: Key) -> tuple[Client, bool] | None:
+    """A client without its secret, and whether it has one; touches no secret."""
+    public = store.index.read(key)
+    if public is None:
+        return None
+    client = Client(
+        service=key.service,
+        client_id=public["client_id"],
+        scope=public["scope"],
+        port=public["port"],
+        params=public["params"],
+    )
+    return client, public["has_secret"]
+
+
+def read_client(store: Store, key: Key) -> Client | None:
+    """A client with its secret."""
+    found = read_public_client(store, key)
+    if found is None or not found[1]:
+        return found and found[0]
+    record = store.read(key)
+    secret = record.content.reveal()["client_secret"] if record else None
+    return replace(found[0], client_secret=Secret(secret) if secret else None)
+
+
+def write_client(store: Store, client: Client, key: Key) -> None:
+    """Write both halves. Call it under the record's lock."""
+    public = {
+        "client_id": client.client_id,
+        "scope": client.scope,
+        "port": client.port,
+        "params": dict(client.params),
+        "has_secret": client.client_secret is not None,
+    }
+    content = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
+    store.write(key, public=public, secret=Secret(content))

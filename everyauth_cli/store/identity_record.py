@@ -1,0 +1,115 @@
+"""An identity and its token as the two halves of a record, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from everyauth_cli.model import Account, Gone, Identity, Key, Secret, Token
+from everyauth_cli.store.records import Store
+
+KIND = "identity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An identity as the vault holds it; `version` is empty before it is written.
+
+    `refreshing_since` (milliseconds since the epoch) stands while a refresh is under way, or after one whose
+    answer was lost.
+    """
+
+    identity: Identity
+    token: Token
+    refreshing_since: int | None = None
+    version: str = ""
+
+
+def identity_key(profile: str, service: str, *, user: str, tenant: str = "") -> Key:
+    """The key of an identity; the tenant is the user unless it is named."""
+    return Key(profile=profile, kind=KIND, service=service, tenant=tenant or user, user=user)
+
+
+def key_of(profile: str, identity: Identity) -> Key:
+    return identity_key(profile, identity.service, user=identity.user, tenant=identity.tenant)
+
+
+def read_identity(store: Store, key: Key) -> Held | None:
+    """What the vault holds for a key; the index is not touched."""
+    record = store.read(key)
+    if record is None:
+        return None
+    content = record.content.reveal()
+    token = content["token"]
+    identity = _identity(key, content)
+    return Held(
+        identity=identity,
+        token=Token(
+            access_token=Secret(token["access_token"]),
+            refresh_token=Secret(token["refresh_token"]) if token["refresh_token"] else None,
+            scope=identity.scope,
+            issued_at=token["issued_at"],
+            expires_at=identity.expires_at,
+            native=Secret(token["native"]),
+            account=identity.account,
+        ),
+        refreshing_since=content["refreshing_since"],
+        version=record.version,
+    )
+
+
+def write_identity(store: Store, key: Key, held: Held, *, expect: str | None = None) -> str:
+    """Write both halves and return the new version; `expect` as in `Store.write`."""
+    public = _public(held.identity)
+    token = {
+        "access_token": held.token.access_token.reveal(),
+        "refresh_token": held.token.refresh_token.reveal() if held.token.refresh_token else None,
+        "issued_at": held.token.issued_at,
+        "native": held.token.native.reveal(),
+    }
+    secret = Secret({**public, "token": token, "refreshing_since": held.refreshing_since})
+    return store.write(key, public=public, secret=secret, expect=expect)
+
+
+def read_public(store: Store, key: Key) -> Identity | None:
+    """The public half of an identity, from the index alone."""
+    public = store.index.read(key)
+    return None if public is None else _identity(key, public)
+
+
+def write_public(store: Store, key: Key, identity: Identity) -> None:
+    """Rewrite the public half alone."""
+    store.index.write(key, _public(identity))
+
+
+def find_identities(store: Store, wanted: Key) -> list[Identity]:
+    """All identities of the key's profile that match its parts that are not empty; touches no secret."""
+    return [_identity(key, public) for key, public in store.index.find(wanted)]
+
+
+def _public(identity: Identity) -> dict[str, Any]:
+    public = asdict(identity)
+    for name in ("service", "user", "tenant"):
+        del public[name]
+    return public
+
+
+def _identity(key: Key, public: Mapping[str, Any]) -> Identity:
+    account, gone = public["account"], public["gone"]
+    return Identity(
+        id=public["id"],
+        service=key.service,
+        user=key.user,
+        tenant=key.tenant,
+        tags=public["tags"],
+        scope=public["scope"],
+        account=Account(**account) if account else None,
+        created_at=public["created_at"],
+        updated_at=public["updated_at"],
+        expires_at=public["expires_at"],
+        refreshable=public["refreshable"],
+        client_id=public["client_id"],
+        token_url=public["token_url"],
+        gone=Gone(**gone) if gone else None,
+    )

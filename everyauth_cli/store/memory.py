@@ -1,0 +1,53 @@
+"""A store in memory: for tests, and for programs that keep nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from everyauth_cli.model import Key, Secret
+from everyauth_cli.store.locks import ThreadLocks
+from everyauth_cli.store.records import Store, key_matches
+
+
+class MemoryIndex:
+    """Public halves in a dict."""
+
+    def __init__(self) -> None:
+        self._records: dict[Key, dict[str, Any]] = {}
+
+    def read(self, key: Key) -> dict[str, Any] | None:
+        return self._records.get(key)
+
+    def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
+        return [(k, public) for k, public in self._records.items() if key_matches(k, key)]
+
+    def write(self, key: Key, public: Mapping[str, Any]) -> None:
+        self._records[key] = dict(public)
+
+    def delete(self, key: Key) -> None:
+        self._records.pop(key, None)
+
+
+class MemoryVault:
+    """Secret halves in a dict."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, Secret[str]] = {}
+
+    def read(self, name: str) -> Secret[str] | None:
+        return self._secrets.get(name)
+
+    def write(self, name: str, secret: Secret[str]) -> None:
+        self._secrets[name] = secret
+
+    def delete(self, name: str) -> None:
+        self._secrets.pop(name, None)
+
+    def describe(self) -> str:
+        return "the memory of this process"
+
+
+def memory_store() -> Store:
+    """A store that is gone when the process ends."""
+    return Store(url="memory:", index=MemoryIndex(), open_vault=MemoryVault, locks=ThreadLocks())

@@ -1,0 +1,310 @@
+"""Linux: the Secret Service over one bounded D-Bus session.
+
+https://specifications.freedesktop.org/secret-service-spec/ and, for gnome-keyring's sake, one connection an
+operation, one call at a time, and never `Properties.Get`: under concurrency it makes that daemon abort.
+"""
+
+from __future__ import annotations
+
+import functools
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import Any, TypeVar
+
+import jeepney  # type: ignore[import-untyped]
+from jeepney.auth import AuthenticationError  # type: ignore[import-untyped]
+from jeepney.bus import get_connectable_addresses  # type: ignore[import-untyped]
+from jeepney.io.blocking import prep_socket  # type: ignore[import-untyped]
+
+from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
+from everyauth_cli.model import Secret, clean
+from everyauth_cli.store.records import Vault
+
+T = TypeVar("T")
+
+CALL_SECONDS = 3.0
+PROMPT_SECONDS = 60.0
+RETRY_PAUSE = 0.05
+
+OTHER_STORE = "everyauth store use sqlite://"
+UNLOCK = f"unlock the keyring (log in to the desktop, or use Passwords and Keys), or `{OTHER_STORE}`"
+
+BUS_NAME = "org.freedesktop.secrets"
+PREFIX = "org.freedesktop.Secret."
+USERNAME = "everyauth"
+
+IS_LOCKED = PREFIX + "Error.IsLocked"
+NO_SUCH_OBJECT = PREFIX + "Error.NoSuchObject"
+DBUS_ERROR = "org.freedesktop.DBus.Error."
+# gnome-keyring takes its objects off the bus for a moment while it rewrites its file.
+PASSING = {NO_SUCH_OBJECT, DBUS_ERROR + "UnknownMethod", DBUS_ERROR + "UnknownObject", DBUS_ERROR + "NoReply"}
+
+
+class Refusal(Exception):
+    """An error reply: its D-Bus name and its text."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{name}: {text}")
+        self.name = name
+        self.text = text
+
+
+class Locked(Exception):
+    """The objects at these paths have to be unlocked before a change can be made."""
+
+
+class Bus:
+    """A connection to a session bus, on which every wait ends at a deadline."""
+
+    def __init__(self, connection: socket.socket, *, seconds: float) -> None:
+        self._socket = connection
+        self._parser = jeepney.Parser()
+        self._unread: list[jeepney.Message] = []
+        self._serial = 0
+        self.seconds = seconds
+        self.allow(seconds)
+
+    def allow(self, seconds: float) -> None:
+        """Let everything from now on take so long."""
+        self._deadline = time.monotonic() + seconds
+
+    def call(
+        self, target: jeepney.DBusAddress, method: str, signature: str | None = None, *body: object
+    ) -> tuple[Any, ...]:
+        """Call a method and wait for what it returns; an error reply is raised as `Refusal`."""
+        self._serial = serial = self._serial + 1
+        self._ready().sendall(jeepney.new_method_call(target, method, signature, body).serialise(serial))
+        reply = self.wait_for(lambda message: message.header.fields.get(jeepney.HeaderFields.reply_serial) == serial)
+        if reply.header.message_type is jeepney.MessageType.error:
+            raise Refusal(reply.header.fields[jeepney.HeaderFields.error_name], str(*reply.body[:1]))
+        return tuple(reply.body)
+
+    def wait_for(self, wanted: Callable[[jeepney.Message], bool]) -> jeepney.Message:
+        """The next message that is wanted; others are kept, because a signal may come before a reply."""
+        while not (found := [message for message in self._unread if wanted(message)]):
+            self._unread += self._parser.feed(self._receive())
+        self._unread.remove(found[0])
+        return found[0]
+
+    def _receive(self) -> bytes:
+        data = self._ready().recv(65536)
+        if not data:
+            raise ConnectionResetError(None, "it closed the connection")
+        return data
+
+    def _ready(self) -> socket.socket:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        return self._socket
+
+
+class Service:
+    """The Secret Service as one connection sees it, with an open plain session."""
+
+    def __init__(self, bus: Bus, *, prompt_seconds: float | None) -> None:
+        self._bus = bus
+        self._prompt_seconds = prompt_seconds
+        _, self._session = self._call("OpenSession", "sv", "plain", ("s", ""))
+
+    def read(self, name: str) -> bytes | None:
+        unlocked, locked = self._search(name)
+        if locked and not unlocked:
+            self.unlock([_newest(locked)])
+        items = unlocked or locked
+        return self._secret(_newest(items)) if items else None
+
+    def write(self, name: str, secret: bytes) -> None:
+        """Write, and make sure that this is what will be read. Raises `Locked`."""
+        item = self._create(name, secret)
+        unlocked, _ = self._search(name)
+        if item not in unlocked or self._secret(item) != secret:
+            raise Refusal(NO_SUCH_OBJECT, "it does not give back what was written to it")
+        self._delete([path for path in unlocked if path != item])
+
+    def delete(self, name: str) -> None:
+        """Delete all items of that name. Raises `Locked`."""
+        unlocked, locked = self._search(name)
+        self._delete(unlocked)
+        if locked:
+            raise Locked(*locked)
+
+    def unlock(self, paths: list[str]) -> None:
+        _, prompt = self._call("Unlock", "ao", paths)
+        self._settle(prompt)
+
+    def _call(self, method: str, signature: str, *body: object) -> tuple[Any, ...]:
+        return self._bus.call(_object("/org/freedesktop/secrets", "Service"), method, signature, *body)
+
+    def _search(self, name: str) -> tuple[Any, ...]:
+        """The unlocked and the locked items of that name."""
+        return self._call("SearchItems", "a{ss}", {"service": name, "username": USERNAME})
+
+    def _secret(self, item: str) -> bytes:
+        (secrets,) = self._call("GetSecrets", "aoo", [item], self._session)
+        if item not in secrets:
+            raise Refusal(NO_SUCH_OBJECT, "the item is gone")
+        return bytes(secrets[item][2])
+
+    def _create(self, name: str, secret: bytes) -> str:
+        (collection,) = self._call("ReadAlias", "s", "default")
+        if collection == "/":
+            raise Refusal(NO_SUCH_OBJECT, "it has no default collection")
+        replacing = (_properties(name), (self._session, b"", secret, "text/plain"), True)
+        try:
+            item, prompt = self._bus.call(_object(collection, "Collection"), "CreateItem", "a{sv}(oayays)b", *replacing)
+        except Refusal as refusal:
+            raise (Locked(collection) if refusal.name == IS_LOCKED else refusal) from None
+        return str(self._settle(prompt) or item)
+
+    def _delete(self, items: list[str]) -> None:
+        for item in items:
+            (prompt,) = self._bus.call(_object(item, "Item"), "Delete")
+            self._settle(prompt)
+
+    def _settle(self, prompt: str) -> Any:  # noqa: ANN401 - a variant
+        """Show the prompt that a method returned, if it did and if that is allowed, and return its result."""
+        if prompt == "/":
+            return None
+        if self._prompt_seconds is None:
+            raise StoreLocked("the keyring is locked, and nobody can be asked to unlock it here", hint=UNLOCK)
+        rule = jeepney.MatchRule(type="signal", interface=PREFIX + "Prompt", member="Completed", path=prompt)
+        self._bus.call(jeepney.message_bus, "AddMatch", "s", rule.serialise())
+        self._bus.call(_object(prompt, "Prompt"), "Prompt", "s", "")
+        self._bus.allow(self._prompt_seconds)
+        try:
+            dismissed, (_, result) = self._bus.wait_for(rule.matches).body
+        except TimeoutError:
+            problem = f"nobody answered the keyring's prompt within {self._prompt_seconds:g} s"
+            raise StoreLocked(problem, hint=UNLOCK) from None
+        if dismissed:
+            raise StoreLocked("the keyring's prompt was dismissed", hint=UNLOCK)
+        self._bus.allow(self._bus.seconds)
+        return result
+
+
+def _properties(name: str) -> dict[str, tuple[str, object]]:
+    # Label, attributes and content type are those of the keyring library: it and we replace each other's item.
+    attributes = {"application": "Python keyring library", "service": name, "username": USERNAME}
+    return {
+        PREFIX + "Item.Label": ("s", f"Password for '{USERNAME}' on '{name}'"),
+        PREFIX + "Item.Attributes": ("a{ss}", attributes),
+    }
+
+
+class SecretServiceVault(Vault):
+    """Secrets as items of the Secret Service, one a name, in its default collection.
+
+    `lock` is held around each change, since gnome-keyring loses writes that come at the same time.
+    """
+
+    def __init__(
+        self,
+        bus_address: str,
+        *,
+        lock: Callable[[], AbstractContextManager[None]],
+        may_prompt: bool,
+        seconds: float = CALL_SECONDS,
+        prompt_seconds: float = PROMPT_SECONDS,
+    ) -> None:
+        self._bus_address = bus_address
+        self._lock = lock
+        self._seconds = seconds
+        self._prompt_seconds = prompt_seconds if may_prompt else None
+
+    def read(self, name: str) -> Secret[str] | None:
+        secret = self._attempt(lambda service: service.read(name))
+        # An item that is no text was written by someone else; whoever asked for it sees that it makes no sense.
+        return None if secret is None else Secret(secret.decode(errors="replace"))
+
+    def write(self, name: str, secret: Secret[str]) -> None:
+        value = secret.reveal().encode()
+        self._change(lambda service: service.write(name, value))
+
+    def delete(self, name: str) -> None:
+        self._change(lambda service: service.delete(name))
+
+    def describe(self) -> str:
+        return "the Secret Service of this session (its default keyring)"
+
+    def _change(self, change: Callable[[Service], None]) -> None:
+        try:
+            with self._lock():
+                self._attempt(change)
+        except Locked as locked:
+            # Not under the lock: nobody should wait for a person to answer somebody else's prompt.
+            self._attempt(functools.partial(Service.unlock, paths=list(locked.args)))
+            with self._lock():
+                self._attempt(change)
+
+    def _attempt(self, operation: Callable[[Service], T]) -> T:
+        def with_service(bus: Bus) -> T:
+            return operation(Service(bus, prompt_seconds=self._prompt_seconds))
+
+        return _attempt(self._bus_address, with_service, seconds=self._seconds)
+
+
+def is_offered(bus_address: str, *, seconds: float = CALL_SECONDS) -> bool:
+    """Whether the bus has a Secret Service, running or ready to be started.
+
+    Raises `StoreUnavailable` when the bus does not answer.
+    """
+    lists = ("ListNames", "ListActivatableNames")
+    return _attempt(
+        bus_address,
+        lambda bus: any(BUS_NAME in bus.call(jeepney.message_bus, names)[0] for names in lists),
+        seconds=seconds,
+    )
+
+
+def _attempt(bus_address: str, operation: Callable[[Bus], T], *, seconds: float, again: bool = True) -> T:
+    """Do it on a connection of its own, and once more on a new one if what went wrong may pass."""
+    try:
+        with _connected(bus_address, seconds) as bus:
+            return operation(bus)
+    except (OSError, Refusal) as error:
+        if not again or (isinstance(error, Refusal) and error.name not in PASSING):
+            raise _explained(error, seconds) from None
+    time.sleep(RETRY_PAUSE)
+    return _attempt(bus_address, operation, seconds=seconds, again=False)
+
+
+@contextmanager
+def _connected(bus_address: str, seconds: float) -> Iterator[Bus]:
+    try:
+        path = next(get_connectable_addresses(bus_address))
+    except (ValueError, RuntimeError):
+        problem = f"the session bus address names no socket: {clean(bus_address)}"
+        raise StoreUnavailable(problem, hint=OTHER_STORE) from None
+    try:
+        connection = prep_socket(path, timeout=seconds)
+    except AuthenticationError:
+        raise ConnectionError(None, "it does not let this user in") from None
+    with closing(connection):
+        bus = Bus(connection, seconds=seconds)
+        bus.call(jeepney.message_bus, "Hello")
+        yield bus
+
+
+def _explained(error: OSError | Refusal, seconds: float) -> StoreError:
+    if isinstance(error, TimeoutError):
+        return StoreUnavailable(f"the keyring did not answer within {seconds:g} s, twice", hint=OTHER_STORE)
+    if isinstance(error, OSError):
+        return StoreUnavailable(f"cannot talk to the session bus: {error.strerror}", hint=OTHER_STORE)
+    if error.name == IS_LOCKED:
+        return StoreLocked("the keyring is locked", hint=UNLOCK)
+    if error.name == DBUS_ERROR + "ServiceUnknown" or error.name.startswith(DBUS_ERROR + "Spawn."):
+        return StoreUnavailable("no Secret Service answers on the session bus", hint=OTHER_STORE)
+    return StoreUnavailable(f"the Secret Service failed: {clean(error.text or error.name)}", hint=OTHER_STORE)
+
+
+def _object(path: str, interface: str) -> jeepney.DBusAddress:
+    return jeepney.DBusAddress(path, bus_name=BUS_NAME, interface=PREFIX + interface)
+
+
+def _newest(items: list[str]) -> str:
+    """The item with the highest number, which is how gnome-keyring names them: the same one at every read."""
+    return max(items, key=lambda path: (len(path), path))

@@ -1,0 +1,85 @@
+"""The one place that speaks HTTP to a service."""
+
+from __future__ import annotations
+
+import threading
+
+import httpx
+
+from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
+from everyauth_cli.model import Answer, Exchange, Secret
+
+DEADLINE_SECONDS = 30.0
+MAX_ANSWER_BYTES = 1024 * 1024
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def send(exchange: Exchange) -> Answer:
+    """Send a request once and read its answer, within one deadline over everything.
+
+    Redirects are not followed. Raises `ServiceUnreachable`, or `ServiceUnreadable` for an answer over 1 MiB.
+    """
+    outcome: list[Answer | Exception] = []
+    # In a thread of its own, because neither name resolution nor an answer that trickles in byte by byte
+    # is bounded by the time-outs of a socket.
+    worker = threading.Thread(target=lambda: outcome.append(_attempt(exchange)), daemon=True)
+    worker.start()
+    worker.join(DEADLINE_SECONDS)
+    host = httpx.URL(exchange.url).host
+    if not outcome:
+        raise ServiceUnreachable(f"{host} did not answer within {DEADLINE_SECONDS:.0f} s", lost=True)
+    if isinstance(outcome[0], Exception):
+        raise _explained(outcome[0], host)
+    return outcome[0]
+
+
+def _attempt(exchange: Exchange) -> Answer | Exception:
+    try:
+        return _send(exchange)
+    except Exception as error:  # noqa: BLE001 - handed to the thread that waits
+        return error
+
+
+def _send(exchange: Exchange) -> Answer:
+    fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
+    with (
+        httpx.Client(
+            timeout=DEADLINE_SECONDS,
+            follow_redirects=False,
+            mounts={f"all://{host}": None for host in LOOPBACK},
+        ) as client,
+        client.stream(
+            "POST",
+            exchange.url,
+            data=fields if exchange.body == "form" else None,
+            json=fields if exchange.body == "json" else None,
+            auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,
+            headers=dict(exchange.headers),
+        ) as response,
+    ):
+        return Answer(
+            status=response.status_code,
+            content_type=response.headers.get("content-type", ""),
+            body=Secret(_read(response)),
+            retry_after=response.headers.get("retry-after"),
+        )
+
+
+def _read(response: httpx.Response) -> bytes:
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ServiceUnreadable(f"{response.url.host} answered with more than 1 MiB", status=response.status_code)
+    return body
+
+
+def _explained(error: Exception, host: str) -> Exception:
+    """The error in the user's words; `lost` unless it is certain that the request did not arrive."""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.UnsupportedProtocol):
+        return ServiceUnreachable(f"cannot connect to {host}: {error}")
+    if isinstance(error, httpx.TimeoutException):
+        return ServiceUnreachable(f"{host} did not answer in time", lost=True)
+    if isinstance(error, httpx.HTTPError):
+        return ServiceUnreachable(f"the connection to {host} broke: {error}", lost=True)
+    return error

@@ -1,0 +1,115 @@
+"""What the tests share: a home of its own, the command as a child process, and no silent skips in CI."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["peers.oidc_provider"]
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run of the command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Command:
+    """The installed `everyauth`, run as a child process in an environment where nothing is inherited."""
+
+    argv = (sys.executable, "-m", "everyauth_cli")
+
+    def __init__(self, directory: Path, home: Path) -> None:
+        self.directory = directory
+        self.home = home
+        self.started: list[subprocess.Popen[str]] = []
+
+    def __call__(
+        self,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        input: str | None = None,  # noqa: A002  # the name that subprocess.run gives it
+        timeout: float = 60,
+    ) -> Finished:
+        process = self.start(*arguments, env=env)
+        out, err = process.communicate(input, timeout=timeout)
+        return Finished(process.returncode, out, err)
+
+    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start it with pipes at all three streams; the fixture ends whatever still runs after the test."""
+        process = subprocess.Popen(
+            [*self.argv, *map(str, arguments)],
+            cwd=self.directory,
+            env=self.environment(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        self.started.append(process)
+        return process
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """All that the command is given: no display, no bus, no browser, no proxy, unless in `extra`."""
+        base = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "LANG": "C.UTF-8",
+            "EVERYAUTH_HOME": str(self.home),
+        }
+        if path := os.environ.get("PYTHONPATH"):
+            # The command runs in another directory, where a relative path would lead elsewhere.
+            base["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, path.split(os.pathsep)))
+        return base | dict(extra or {})
+
+    def end(self) -> None:
+        for process in self.started:
+            process.kill()
+            # Leaving the context closes the pipes and waits.
+            with process:
+                pass
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "everyauth-home"
+
+
+@pytest.fixture
+def everyauth(tmp_path: Path, home: Path) -> Iterator[Command]:
+    command = Command(tmp_path, home)
+    yield command
+    command.end()
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    # An expected failure is reported as skipped too, but it did run.
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} was skipped, which counts as a failure in CI. {reason}"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_skip(report)
+    return report

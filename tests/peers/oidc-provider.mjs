@@ -1,0 +1,91 @@
+// npm's oidc-provider on a free loopback port, with pages for the person that a test can fill in over HTTP.
+//
+// Its settings are JSON in OIDC_PROVIDER_SETTINGS. One line of JSON on standard output says that it is ready and
+// where. It ends when its standard input does, so that it cannot outlive the tests.
+import http from 'node:http';
+import { text } from 'node:stream/consumers';
+import { Provider } from 'oidc-provider';
+
+const settings = { accessTokenLife: 3600, callbacks: [], clients: [], ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS) };
+
+const client = ({ id, secret, auth }) => ({
+  client_id: id,
+  client_secret: secret,
+  token_endpoint_auth_method: auth,
+  application_type: 'native', // a native client's loopback redirect URI matches on any port (RFC 8252 section 7.3)
+  redirect_uris: settings.callbacks.map((name) => `http://127.0.0.1/callback/${name}`),
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+});
+
+const claims = (sub) => ({ sub, name: sub, email: `${sub}@example.test`, email_verified: true });
+
+const configuration = {
+  clients: settings.clients.map(client),
+  scopes: ['openid', 'offline_access', 'email', 'profile', 'api:read', 'api:write'],
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+  findAccount: (_ctx, id) => ({ accountId: id, claims: () => claims(id) }),
+  pkce: { required: () => true },
+  issueRefreshToken: (_ctx, { grantTypes }) => grantTypes.includes('refresh_token'),
+  rotateRefreshToken: () => true,
+  expiresWithSession: () => false,
+  ttl: {
+    AccessToken: settings.accessTokenLife, AuthorizationCode: 30, RefreshToken: 86400,
+    Grant: 86400, IdToken: 3600, Interaction: 600, Session: 86400,
+  },
+  features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
+  cookies: { keys: ['not a secret: tests only'] },
+};
+
+const form = (inputs) => `<!doctype html><title>oidc-provider</title><form method="post">${inputs}</form>`;
+const scopeBox = (scope) => `<label><input type="checkbox" name="scope" value="${scope}" checked> ${scope}</label>`;
+const pages = {
+  login: () => form('<input name="login"><button>Log in</button>'),
+  consent: ({ missingOIDCScope = [] }) => form(`${missingOIDCScope.map(scopeBox).join('')}
+    <button name="answer" value="allow">Allow</button><button name="answer" value="deny">Deny</button>`),
+};
+
+async function consent(provider, { session, params, prompt }, ticked) {
+  const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+  for (const scope of prompt.details.missingOIDCScope ?? []) {
+    if (ticked.includes(scope)) grant.addOIDCScope(scope);
+    else grant.rejectOIDCScope(scope);
+  }
+  return { consent: { grantId: await grant.save() } };
+}
+
+async function decide(provider, interaction, answers) {
+  if (interaction.prompt.name === 'login') return { login: { accountId: answers.get('login') } };
+  if (answers.get('answer') === 'allow') return consent(provider, interaction, answers.getAll('scope'));
+  return { error: 'access_denied', error_description: 'the person said no' };
+}
+
+async function interact(provider, request, response) {
+  const interaction = await provider.interactionDetails(request, response);
+  const { name, details } = interaction.prompt;
+  if (request.method !== 'POST') {
+    response.setHeader('content-type', 'text/html; charset=utf-8').end(pages[name](details));
+    return;
+  }
+  const result = await decide(provider, interaction, new URLSearchParams(await text(request)));
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: name === 'consent' });
+}
+
+function fail(response, error) {
+  console.error(error);
+  response.writeHead(500).end();
+}
+
+const server = http.createServer();
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(issuer, configuration);
+  const protocol = provider.callback();
+  provider.on('server_error', (_ctx, error) => console.error(error));
+  server.on('request', (request, response) => {
+    if (!request.url.startsWith('/interaction/')) protocol(request, response);
+    else interact(provider, request, response).catch((error) => fail(response, error));
+  });
+  console.log(JSON.stringify({ issuer }));
+});
+process.stdin.on('end', () => process.exit(0)).resume();

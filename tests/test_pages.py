@@ -1,0 +1,151 @@
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from everyauth_cli import pages
+
+NASTY = "<script>alert(1)</script>\"'&"
+RESULT = pages.result_page(good=True, title=NASTY, text=NASTY, next_step=NASTY)
+FAILURE = pages.result_page(good=False, title="Denied", text="No.")
+FORM = pages.form_page(
+    title=NASTY,
+    text=NASTY,
+    items=[NASTY],
+    fields={NASTY: NASTY},
+    inputs=[(NASTY, NASTY, NASTY)],
+    buttons=[(NASTY, NASTY, NASTY)],
+)
+ALL = [RESULT, FAILURE, FORM]
+
+
+class Reader(HTMLParser):
+    """Collects what a page holds, as a browser would read it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.inline: dict[str, list[str]] = {"style": [], "script": []}
+        self._tag = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._tag = tag
+
+    def handle_endtag(self, tag):
+        self._tag = ""
+
+    def handle_data(self, data):
+        if self._tag in self.inline:
+            self.inline[self._tag].append(data)
+        else:
+            self.text += data
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def source(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def policy(headers) -> dict[str, list[str]]:
+    parts = (directive.split() for directive in headers["content-security-policy"].split(";"))
+    return {name: sources for name, *sources in parts}
+
+
+def test_what_comes_from_outside_is_text():
+    page = Reader(RESULT)
+    assert page.inline["script"] == [pages.SCRIPT]
+    assert page.text.count(NASTY) == 4  # in <title>, h1, p and the next step
+
+
+def test_what_comes_from_outside_is_text_in_a_form():
+    page = Reader(FORM)
+    assert page.inline["script"] == []
+    hidden, shown = page.named("input")
+    assert (hidden["type"], hidden["name"], hidden["value"]) == ("hidden", NASTY, NASTY)
+    assert (shown["name"], shown["value"]) == (NASTY, NASTY)
+    assert [(button["name"], button["value"]) for button in page.named("button")] == [(NASTY, NASTY)]
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_hashes_of_the_policy_are_those_of_the_content(page):
+    directives = policy(pages.HEADERS)
+    inline = Reader(page).inline
+    assert [source(style) for style in inline["style"]] == directives["style-src"]
+    assert [source(script) for script in inline["script"]] in ([], directives["script-src"])
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_nothing_is_loaded_from_elsewhere(page):
+    assert not re.search(r"url\(|@import|https?:|//", page)
+    for tag, attributes in Reader(page).tags:
+        assert tag not in {"link", "img", "iframe", "object", "embed", "base"}
+        assert not {"src", "href", "srcset", "style", "action"} & set(attributes)
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_is_accessible(page):
+    read = Reader(page)
+    assert page.startswith("<!doctype html>")
+    assert read.named("html") == [{"lang": "en"}]
+    assert len(read.named("main")) == len(read.named("h1")) == len(read.named("title")) == 1
+    assert [svg["aria-hidden"] for svg in read.named("svg")] == ["true"]
+
+
+def test_only_a_result_leaves_no_code_in_the_address_bar():
+    assert pages.SCRIPT == 'history.replaceState(null, "", location.pathname)'
+    assert pages.SCRIPT in FAILURE
+    assert pages.SCRIPT not in FORM
+
+
+def test_no_next_step_no_paragraph():
+    assert 'class="next"' not in FAILURE
+    assert 'class="next"' in RESULT
+
+
+def test_headers():
+    assert pages.HEADERS["content-type"] == "text/html; charset=utf-8"
+    assert pages.HEADERS["cache-control"] == "no-store"
+    assert pages.HEADERS["referrer-policy"] == "no-referrer"
+    assert pages.HEADERS["x-content-type-options"] == "nosniff"
+    directives = policy(pages.HEADERS)
+    for name in ("default-src", "base-uri", "frame-ancestors", "form-action"):
+        assert directives[name] == ["'none'"]
+
+
+def test_form_may_be_redirected_to_its_targets_only():
+    directives = policy(pages.headers(["http://127.0.0.1:28282/callback/some?a=b"]))
+    assert directives["form-action"] == ["'self'", "http://127.0.0.1:28282"]
+
+
+def _luminance(colour: str) -> float:
+    digits = colour * 2 if len(colour) == 3 else colour
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("front", "back"),
+    [
+        ("text", "card"),
+        ("text", "page"),
+        ("soft", "card"),
+        ("accent-text", "accent"),
+        ("good", "card"),
+        ("bad", "card"),
+    ],
+)
+def test_contrast_is_enough_to_read(front, back, mode):
+    colours = {name: re.findall(rf"--{name}: #([0-9a-f]+);", pages.STYLE)[mode] for name in (front, back)}
+    light, dark = sorted((_luminance(colour) for colour in colours.values()), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5  # WCAG 2 section 1.4.3

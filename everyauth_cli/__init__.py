@@ -1,3 +1,50 @@
 """OAuth 2.0 credentials for people and for the users of apps, always current."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from everyauth_cli.errors import (
+        Ambiguous,
+        EveryAuthError,
+        LoginRequired,
+        NotFound,
+        ServiceError,
+        StoreError,
+        UsageProblem,
+    )
+    from everyauth_cli.everyauth import EveryAuth
+    from everyauth_cli.model import Credential, Identity
+    from everyauth_cli.store.memory import memory_store
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Ambiguous",
+    "Credential",
+    "EveryAuth",
+    "EveryAuthError",
+    "Identity",
+    "LoginRequired",
+    "NotFound",
+    "ServiceError",
+    "StoreError",
+    "UsageProblem",
+    "memory_store",
+]
+
+# Where each public name lives: it is imported when it is first asked for, because start-up is paid at every call.
+_HOMES = {
+    "EveryAuth": "everyauth_cli.everyauth",
+    "Credential": "everyauth_cli.model",
+    "Identity": "everyauth_cli.model",
+    "memory_store": "everyauth_cli.store.memory",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, "everyauth_cli.errors")), name)

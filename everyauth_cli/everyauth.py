@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -139,6 +140,16 @@ class EveryAuth:
             redirect_uri=redirect_uri,
             now=self._clock(),
         )
+
+    @contextmanager
+    def login_lock(self, service: str, *, user: str, tenant: str = "", timeout: float) -> Iterator[None]:
+        """Keep other logins for the same identity out; the identity itself stays free to be read and refreshed.
+
+        Raises `StoreBusy` after `timeout` seconds.
+        """
+        key = Key(profile=self.profile, kind="login", service=service, tenant=tenant or user, user=user)
+        with self.store.lock(key, timeout=timeout):
+            yield
 
     def authorization_url(self, pending: Pending) -> str:
         """The URL that a person grants access at."""

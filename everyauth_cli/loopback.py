@@ -115,6 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers one request; what it is about is decided by path and state alone."""
 
     timeout = IDLE_SECONDS
+    disable_nagle_algorithm = True
     server: _Server
     server_version = "everyauth"
     sys_version = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
@@ -13,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from peers import backends
-from peers.secret_service import SecretService, scripted, secret_service, session_bus
+from peers.secret_service import SecretService, secret_service, session_bus
 
 from everyauth_cli.errors import SecretTooLarge, StoreBusy, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
-from everyauth_cli.store.locks import FileLocks
+from everyauth_cli.store.locks import ThreadLocks
 from everyauth_cli.store.secret_service import SecretServiceVault
 from everyauth_cli.store.vault_keyring import KeyringVault, open_keyring
 
@@ -54,9 +53,9 @@ def kept(backend, *, seconds: float = 3) -> KeyringVault:
     return KeyringVault(backend, lock=nullcontext, seconds=seconds)
 
 
-def opened(tmp_path: Path, **arguments):
+def opened(*, locks=None, **arguments):
     settings = {"bus_address": None, "backend_name": None, "may_prompt": False, "platform": "linux"}
-    return open_keyring(**{**settings, **arguments}, locks=FileLocks(tmp_path / "locks"))
+    return open_keyring(**{**settings, **arguments}, locks=locks or ThreadLocks())
 
 
 def opened_alone(tmp_path: Path, bus_address: str) -> subprocess.CompletedProcess[str]:
@@ -136,7 +135,7 @@ def test_a_back_end_that_hangs_is_given_up(operation):
 @pytest.mark.parametrize(
     ("backend", "error", "text"),
     [
-        (backends.Raising, StoreUnavailable, r"the OS keyring \(peers\.backends\.Raising\) failed: the \[31mreason"),
+        (backends.Raising, StoreUnavailable, r"the OS keyring \(peers\.backends\.Raising\) failed: the  \[31mreason"),
         (backends.LockedUp, StoreLocked, r"is locked: denied"),
     ],
 )
@@ -173,43 +172,43 @@ def test_a_back_end_that_deletes_nothing_is_found_out():
         ("keyring.backends.macOS.Keyring", r"failed: macOS required"),
     ],
 )
-def test_a_back_end_that_cannot_be_used_is_refused_by_name(tmp_path, backend_name, text):
+def test_a_back_end_that_cannot_be_used_is_refused_by_name(backend_name, text):
     with pytest.raises(StoreUnavailable, match=text) as caught:
-        opened(tmp_path, backend_name=backend_name)
+        opened(backend_name=backend_name)
     assert OTHER_STORE in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("bus_address", [None, "unix:path=/nonexistent", "tcp:host=localhost"])
-def test_a_named_back_end_goes_before_the_bus(tmp_path, bus_address):
-    vault = opened(tmp_path, backend_name="peers.backends.Memory", bus_address=bus_address)
+def test_a_named_back_end_goes_before_the_bus(bus_address):
+    vault = opened(backend_name="peers.backends.Memory", bus_address=bus_address)
     vault.write(NAME, Secret("kept"))
     assert vault.read(NAME) == Secret("kept")
     assert vault.describe() == "the OS keyring (peers.backends.Memory)"
 
 
-def test_without_a_bus_there_is_no_keyring(tmp_path):
+def test_without_a_bus_there_is_no_keyring():
     with pytest.raises(StoreUnavailable, match="no session bus") as caught:
-        opened(tmp_path)
+        opened()
     assert caught.value.hint == OTHER_STORE
 
 
-def test_a_dead_bus_is_an_error(tmp_path):
+def test_a_dead_bus_is_an_error():
     with pytest.raises(StoreUnavailable, match="cannot talk to the session bus"):
-        opened(tmp_path, bus_address="unix:path=/nonexistent")
+        opened(bus_address="unix:path=/nonexistent")
 
 
-def test_the_secret_service_is_chosen_where_there_is_one(tmp_path, service):
-    vault = opened(tmp_path, bus_address=service.bus_address)
+def test_the_secret_service_is_chosen_where_there_is_one(service):
+    vault = opened(bus_address=service.bus_address)
     assert isinstance(vault, SecretServiceVault)
     vault.write(NAME, Secret("kept"))
     assert vault.read(NAME) == Secret("kept")
     assert "Secret Service" in vault.describe()
 
 
-def test_the_keyring_library_reaches_the_same_item_by_name(tmp_path, service, monkeypatch):
+def test_the_keyring_library_reaches_the_same_item_by_name(service, monkeypatch):
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", service.bus_address)
-    ours = opened(tmp_path, bus_address=service.bus_address)
-    library = opened(tmp_path, backend_name="keyring.backends.SecretService.Keyring")
+    ours = opened(bus_address=service.bus_address)
+    library = opened(backend_name="keyring.backends.SecretService.Keyring")
     ours.write(NAME, Secret("ours"))
     assert library.read(NAME) == Secret("ours")
     library.write(NAME, Secret("the library's"))
@@ -237,15 +236,22 @@ def test_what_the_library_is_configured_to_use_is_looked_at_too(tmp_path, bus, b
     assert text in done.stdout + done.stderr
 
 
-def test_changes_wait_for_the_lock(tmp_path, bus, monkeypatch):
-    monkeypatch.setattr("everyauth_cli.store.vault_keyring.LOCK_SECONDS", 0.1)
-    open_it = functools.partial(opened, tmp_path)
-    with scripted(bus), FileLocks(tmp_path / "locks").hold("keyring", timeout=1):
-        for vault in (open_it(bus_address=bus), open_it(backend_name="peers.backends.Memory")):
-            with pytest.raises(StoreBusy, match="writing to the keyring"):
-                vault.write(NAME, Secret("late"))
-            with pytest.raises(StoreBusy):
-                vault.delete(NAME)
+class Taken:
+    """Locks that somebody else holds for ever."""
+
+    def hold(self, name: str, *, timeout: float):
+        assert (name, timeout) == ("keyring", 15)
+        raise TimeoutError
+
+
+def test_changes_wait_for_the_lock(service):
+    for arguments in ({"bus_address": service.bus_address}, {"backend_name": "peers.backends.Memory"}):
+        vault = opened(**arguments, locks=Taken())
+        with pytest.raises(StoreBusy, match="writing to the keyring for 15 s"):
+            vault.write(NAME, Secret("late"))
+        with pytest.raises(StoreBusy):
+            vault.delete(NAME)
+        assert vault.read(NAME) is None
 
 
 def test_importing_it_loads_neither_library():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -13,8 +17,8 @@ from everyauth_cli.cli.complete import service_names, users
 from everyauth_cli.cli.identity import as_json
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs
 from everyauth_cli.clients import callback_path
-from everyauth_cli.errors import EveryAuthError
-from everyauth_cli.everyauth import Grant, now_ms
+from everyauth_cli.errors import EveryAuthError, LoginFailed, StoreBusy
+from everyauth_cli.everyauth import now_ms
 from everyauth_cli.loopback import Loopback
 from everyauth_cli.model import DEFAULT_PORT, DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization import is_answer_to
@@ -43,31 +47,99 @@ def login(
     ] = False,
 ) -> None:
     """Log in at a service through the browser, and keep what it grants."""
-    auth, seconds, tags = session.auth, read_duration(timeout), read_pairs(tag or [], "--tag")
-    target = auth.clients.filled(service)
-    client = auth.clients.get(target)
-    auth.store.probe()
-    with _listen(session, target, client) as listener:
+    target = session.auth.clients.filled(service)
+    client = session.auth.clients.get(target)
+    wanted = Wanted(
+        service=target,
+        client=client,
+        user=user,
+        tenant=tenant or user,
+        tags=read_pairs(tag or [], "--tag"),
+        scope=scope,
+        seconds=read_duration(timeout),
+        no_browser=no_browser,
+        replace=replace,
+    )
+    session.auth.store.probe()
+    with ExitStack() as held:
+        if _wait_for_others(session, wanted, held):
+            return
+        _log_in(session, wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a login is to bring, and how."""
+
+    service: Service
+    client: Client
+    user: str
+    tenant: str
+    tags: Mapping[str, str]
+    scope: str | None
+    seconds: float
+    no_browser: bool
+    replace: bool
+
+
+def _wait_for_others(session: Session, wanted: Wanted, held: ExitStack) -> bool:
+    """Hold the login lock; whether another login brought what is wanted while this one waited for it."""
+    auth, name = session.auth, wanted.service.name
+    lock = functools.partial(auth.login_lock, name, user=wanted.user, tenant=wanted.tenant)
+    before = auth.find(service=name, user=wanted.user, tenant=wanted.tenant)
+    try:
+        held.enter_context(lock(timeout=0))
+    except StoreBusy:
+        session.terminal.note(f"Another login for {wanted.user} at {name} is under way; waiting for it ...")
+    else:
+        return False
+    try:
+        held.enter_context(lock(timeout=wanted.seconds))
+    except StoreBusy:
+        raise LoginFailed(
+            f"another login for {wanted.user} at {name} did not end within {wanted.seconds:.0f} s",
+            hint="finish it in its browser, or end it with Ctrl-C",
+        ) from None
+    after = auth.find(service=name, user=wanted.user, tenant=wanted.tenant)
+    if after == before or not after:
+        return False
+    _report(session, after[0])
+    return True
+
+
+def _log_in(session: Session, wanted: Wanted) -> None:
+    auth, service = session.auth, wanted.service
+    with _listen(session, wanted) as listener:
         pending = auth.begin(
-            target.name, redirect_uri=listener.redirect_uri, user=user, tenant=tenant or "", tags=tags, scope=scope
+            service.name,
+            redirect_uri=listener.redirect_uri,
+            user=wanted.user,
+            tenant=wanted.tenant,
+            tags=wanted.tags,
+            scope=wanted.scope,
         )
         listener.expect(lambda query: is_answer_to(pending, query))
-        _send_to_browser(session, target, auth.authorization_url(pending), no_browser=no_browser)
+        _send_to_browser(session, service, auth.authorization_url(pending), no_browser=wanted.no_browser)
         try:
-            grant = auth.exchange(pending, listener.wait(seconds))
-            identity = auth.keep(grant, replace_account=replace)
+            grant = auth.exchange(pending, listener.wait(wanted.seconds))
+            identity = auth.keep(grant, replace_account=wanted.replace)
         except EveryAuthError as error:
             listener.show(good=False, title="Not logged in", text=error.message)
             raise
-        listener.show(good=True, title=f"Logged in to {target.title}", text=_who(identity))
-    _report(session, grant, identity)
+        listener.show(good=True, title=f"Logged in to {service.title}", text=_who(identity))
+    _report(session, identity)
+    if grant.missing_scopes:
+        session.terminal.warn(
+            f"{service.name} granted less than was asked for: {' '.join(grant.missing_scopes)} is missing; "
+            f"granted is {identity.scope or 'nothing'}"
+        )
 
 
-def _listen(session: Session, service: Service, client: Client) -> Loopback:
-    port = client.port or (0 if service.any_port else DEFAULT_PORT)
+def _listen(session: Session, wanted: Wanted) -> Loopback:
+    port = wanted.client.port or (0 if wanted.service.any_port else DEFAULT_PORT)
     return Loopback(
-        callback_path(service),
-        host=service.loopback_host,
+        callback_path(wanted.service),
+        host=wanted.service.loopback_host,
         port=port,
         on_unverified=lambda said: session.terminal.note(
             f"Somebody says that a login failed ({said}), without saying which: not verified, so the login goes on."
@@ -97,16 +169,11 @@ def _who(identity: Identity) -> str:
     return f"{account}kept as {identity.user}" + (f" of {identity.tenant}" if identity.tenant != identity.user else "")
 
 
-def _report(session: Session, grant: Grant, identity: Identity) -> None:
+def _report(session: Session, identity: Identity) -> None:
     session.terminal.note(
         f"Logged in to {identity.service}: {_who(identity)}. "
         f"The access token expires {expiry(identity.expires_at, now=now_ms())}"
         + (" and is refreshed by itself." if identity.refreshable else ".")
     )
-    if grant.missing_scopes:
-        session.terminal.warn(
-            f"{identity.service} granted less than was asked for: {' '.join(grant.missing_scopes)} is missing; "
-            f"granted is {identity.scope or 'nothing'}"
-        )
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))

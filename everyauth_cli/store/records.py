@@ -152,9 +152,18 @@ class Store:
         return version
 
     def delete(self, key: Key) -> None:
-        """Delete both halves, the public one first. Call it under the record's lock."""
+        """Delete both halves, the public one first. Call it under the record's lock.
+
+        When the vault cannot delete, the public half is put back, so that the record is still seen.
+        """
+        public = self.index.read(key)
         self.index.delete(key)
-        self.vault.delete(self.name(key))
+        try:
+            self.vault.delete(self.name(key))
+        except StoreError:
+            if public is not None:
+                self.index.write(key, public)
+            raise
 
     def probe(self) -> None:
         """Write, read and delete a secret, so that a store that cannot keep one is known beforehand.

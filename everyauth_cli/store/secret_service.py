@@ -1,8 +1,4 @@
-"""Linux: the Secret Service over one bounded D-Bus session.
-
-https://specifications.freedesktop.org/secret-service-spec/ and, for gnome-keyring's sake, one connection an
-operation, one call at a time, and never `Properties.Get`: under concurrency it makes that daemon abort.
-"""
+"""Linux: the Secret Service over one bounded D-Bus session (specifications.freedesktop.org/secret-service-spec)."""
 
 from __future__ import annotations
 
@@ -51,14 +47,18 @@ class Refusal(Exception):
         self.text = text
 
 
-class Locked(Exception):
-    """The objects at these paths have to be unlocked before a change can be made."""
+class Locked(StoreLocked):
+    """The objects at `paths` have to be unlocked before a change can be made."""
+
+    def __init__(self, *paths: str) -> None:
+        super().__init__("the keyring is locked", hint=UNLOCK)
+        self.paths = list(paths)
 
 
 class Bus:
     """A connection to a session bus, on which every wait ends at a deadline."""
 
-    def __init__(self, connection: socket.socket, *, seconds: float) -> None:
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._socket = connection
         self._parser = jeepney.Parser()
         self._unread: list[jeepney.Message] = []
@@ -70,9 +70,7 @@ class Bus:
         """Let everything from now on take so long."""
         self._deadline = time.monotonic() + seconds
 
-    def call(
-        self, target: jeepney.DBusAddress, method: str, signature: str | None = None, *body: object
-    ) -> tuple[Any, ...]:
+    def call(self, target: jeepney.DBusAddress, method: str, signature: str = "", *body: object) -> tuple[Any, ...]:
         """Call a method and wait for what it returns; an error reply is raised as `Refusal`."""
         self._serial = serial = self._serial + 1
         self._ready().sendall(jeepney.new_method_call(target, method, signature, body).serialise(serial))
@@ -84,15 +82,12 @@ class Bus:
     def wait_for(self, wanted: Callable[[jeepney.Message], bool]) -> jeepney.Message:
         """The next message that is wanted; others are kept, because a signal may come before a reply."""
         while not (found := [message for message in self._unread if wanted(message)]):
-            self._unread += self._parser.feed(self._receive())
+            data = self._ready().recv(65536)
+            if not data:
+                raise ConnectionResetError(None, "it closed the connection")
+            self._unread += self._parser.feed(data)
         self._unread.remove(found[0])
         return found[0]
-
-    def _receive(self) -> bytes:
-        data = self._ready().recv(65536)
-        if not data:
-            raise ConnectionResetError(None, "it closed the connection")
-        return data
 
     def _ready(self) -> socket.socket:
         left = self._deadline - time.monotonic()
@@ -103,9 +98,12 @@ class Bus:
 
 
 class Service:
-    """The Secret Service as one connection sees it, with an open plain session."""
+    """The Secret Service as one connection sees it, with an open plain session.
 
-    def __init__(self, bus: Bus, *, prompt_seconds: float | None) -> None:
+    One call at a time, and never `Properties.Get`: under concurrency that makes gnome-keyring abort.
+    """
+
+    def __init__(self, bus: Bus, prompt_seconds: float | None) -> None:
         self._bus = bus
         self._prompt_seconds = prompt_seconds
         _, self._session = self._call("OpenSession", "sv", "plain", ("s", ""))
@@ -178,8 +176,7 @@ class Service:
         try:
             dismissed, (_, result) = self._bus.wait_for(rule.matches).body
         except TimeoutError:
-            problem = f"nobody answered the keyring's prompt within {self._prompt_seconds:g} s"
-            raise StoreLocked(problem, hint=UNLOCK) from None
+            raise StoreLocked(f"no answer to the keyring's prompt in {self._prompt_seconds:g} s", hint=UNLOCK) from None
         if dismissed:
             raise StoreLocked("the keyring's prompt was dismissed", hint=UNLOCK)
         self._bus.allow(self._bus.seconds)
@@ -221,8 +218,7 @@ class SecretServiceVault(Vault):
         return None if secret is None else Secret(secret.decode(errors="replace"))
 
     def write(self, name: str, secret: Secret[str]) -> None:
-        value = secret.reveal().encode()
-        self._change(lambda service: service.write(name, value))
+        self._change(lambda service: service.write(name, secret.reveal().encode()))
 
     def delete(self, name: str) -> None:
         self._change(lambda service: service.delete(name))
@@ -236,31 +232,29 @@ class SecretServiceVault(Vault):
                 self._attempt(change)
         except Locked as locked:
             # Not under the lock: nobody should wait for a person to answer somebody else's prompt.
-            self._attempt(functools.partial(Service.unlock, paths=list(locked.args)))
+            self._attempt(functools.partial(Service.unlock, paths=locked.paths))
             with self._lock():
                 self._attempt(change)
 
     def _attempt(self, operation: Callable[[Service], T]) -> T:
-        def with_service(bus: Bus) -> T:
-            return operation(Service(bus, prompt_seconds=self._prompt_seconds))
-
-        return _attempt(self._bus_address, with_service, seconds=self._seconds)
+        prompt_seconds = self._prompt_seconds
+        return _attempt(self._bus_address, lambda bus: operation(Service(bus, prompt_seconds)), seconds=self._seconds)
 
 
-def is_offered(bus_address: str, *, seconds: float = CALL_SECONDS) -> bool:
+def is_offered(bus_address: str) -> bool:
     """Whether the bus has a Secret Service, running or ready to be started.
 
     Raises `StoreUnavailable` when the bus does not answer.
     """
     lists = ("ListNames", "ListActivatableNames")
     return _attempt(
-        bus_address,
-        lambda bus: any(BUS_NAME in bus.call(jeepney.message_bus, names)[0] for names in lists),
-        seconds=seconds,
+        bus_address, lambda bus: any(BUS_NAME in bus.call(jeepney.message_bus, names)[0] for names in lists)
     )
 
 
-def _attempt(bus_address: str, operation: Callable[[Bus], T], *, seconds: float, again: bool = True) -> T:
+def _attempt(
+    bus_address: str, operation: Callable[[Bus], T], *, seconds: float = CALL_SECONDS, again: bool = True
+) -> T:
     """Do it on a connection of its own, and once more on a new one if what went wrong may pass."""
     try:
         with _connected(bus_address, seconds) as bus:
@@ -277,14 +271,14 @@ def _connected(bus_address: str, seconds: float) -> Iterator[Bus]:
     try:
         path = next(get_connectable_addresses(bus_address))
     except (ValueError, RuntimeError):
-        problem = f"the session bus address names no socket: {clean(bus_address)}"
-        raise StoreUnavailable(problem, hint=OTHER_STORE) from None
+        raise StoreUnavailable("the session bus address names no socket", hint=OTHER_STORE) from None
     try:
+        # Not jeepney's own connection, which waits for the bus's answer to its greeting for ever.
         connection = prep_socket(path, timeout=seconds)
     except AuthenticationError:
         raise ConnectionError(None, "it does not let this user in") from None
     with closing(connection):
-        bus = Bus(connection, seconds=seconds)
+        bus = Bus(connection, seconds)
         bus.call(jeepney.message_bus, "Hello")
         yield bus
 
@@ -295,7 +289,7 @@ def _explained(error: OSError | Refusal, seconds: float) -> StoreError:
     if isinstance(error, OSError):
         return StoreUnavailable(f"cannot talk to the session bus: {error.strerror}", hint=OTHER_STORE)
     if error.name == IS_LOCKED:
-        return StoreLocked("the keyring is locked", hint=UNLOCK)
+        return Locked()
     if error.name == DBUS_ERROR + "ServiceUnknown" or error.name.startswith(DBUS_ERROR + "Spawn."):
         return StoreUnavailable("no Secret Service answers on the session bus", hint=OTHER_STORE)
     return StoreUnavailable(f"the Secret Service failed: {clean(error.text or error.name)}", hint=OTHER_STORE)

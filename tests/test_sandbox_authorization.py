@@ -1,0 +1,104 @@
+"""The authorization endpoint of the sandbox."""
+
+from urllib.parse import urlencode
+
+import pytest
+from peers.visitor import DENIAL, REDIRECT_URI, query, returned, told_the_person, visiting
+
+
+def test_consent_page_shows_who_asks_for_what(visitor):
+    page = visitor.authorize()
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    assert "form-action 'self' http://127.0.0.1:28282;" in page.headers["content-security-policy"] + ";"
+    for text in ("PagerDuty", "sandbox-client", "<li>openid</li>", "<li>read</li>", "<li>write</li>", "Sign in as"):
+        assert text in page.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": "another"},
+        {"client_id": None},
+        {"redirect_uri": None},
+        {"redirect_uri": REDIRECT_URI + "/"},
+        {"redirect_uri": REDIRECT_URI + "?a=b"},
+        {"redirect_uri": "http://127.0.0.1:28283/callback/pagerduty"},
+        {"redirect_uri": "https://evil.example/"},
+        # More than one fault: the redirect URI still decides who is told.
+        {"redirect_uri": "https://evil.example/", "response_type": "token"},
+    ],
+)
+def test_nobody_is_redirected_before_the_redirect_uri_is_verified(visitor, changes):
+    told_the_person(visitor.authorize(**changes))
+
+
+def test_parameter_given_twice_is_told_to_the_person(visitor):
+    told_the_person(visitor.http.get("/oauth/authorize?" + urlencode([*query().items(), ("state", "state-2")])))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": None}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+    ],
+)
+def test_other_faults_are_told_to_the_client(visitor, changes, error):
+    answer = returned(visitor.authorize(**changes))
+    assert answer["error"] == error
+    assert answer["error_description"]
+    assert answer["state"] == "state-1"
+
+
+def test_allow_gives_code_and_state(visitor):
+    response = visitor.decide(visitor.authorize())
+    answer = returned(response)
+    assert set(answer) == {"code", "state"}
+    assert answer["state"] == "state-1"
+    assert response.headers["referrer-policy"] == "no-referrer"
+
+
+def test_no_state_no_state(visitor):
+    assert set(returned(visitor.decide(visitor.authorize(state=None)))) == {"code"}
+
+
+def test_deny(visitor):
+    answer = returned(visitor.decide(visitor.authorize(), "deny"))
+    assert answer == {"error": "access_denied", "error_description": DENIAL, "state": "state-1"}
+
+
+def test_a_request_is_decided_once(visitor):
+    page = visitor.authorize()
+    visitor.decide(page)
+    told_the_person(visitor.decide(page))
+
+
+@pytest.mark.parametrize("changes", [{"transaction": "made-up"}, {"transaction": ""}, {"decision": "perhaps"}])
+def test_a_decision_needs_the_page(visitor, changes):
+    told_the_person(visitor.decide(visitor.authorize(), **changes))
+
+
+def test_a_decision_needs_a_user(visitor):
+    page = visitor.authorize()
+    told_the_person(visitor.decide(page, user=""))
+    assert "code" in returned(visitor.decide(page))
+
+
+def test_a_request_does_not_wait_for_ever(visitor):
+    page = visitor.authorize()
+    visitor.clock.tick(600)
+    told_the_person(visitor.decide(page))
+
+
+def test_html_is_escaped():
+    nasty = "<script>alert(1)</script>"
+    with visiting(client_id=nasty) as visitor:
+        page = visitor.authorize(client_id=nasty, state=nasty)
+        assert page.status_code == 200
+        assert "<script>" not in page.text
+        assert "&lt;script&gt;" in page.text

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from everyauth_cli.clients import Clients, Override
-from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, OtherAccount
+from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, OtherAccount, UsageProblem
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
     DEFAULT_USER,
@@ -126,8 +126,11 @@ class EveryAuth:
         """Begin a login at a service; `authorization_url` says where to send the browser.
 
         The scope is the one asked for here, else the client's, else the catalogue's.
-        Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`.
+        Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for a user
+        that could not be told from nobody or from an identity's id.
         """
+        if not user or user.startswith(ID_PREFIX):
+            raise UsageProblem(f"{user!r} cannot be a user: it is empty or begins with {ID_PREFIX}")
         service = self.clients.filled(name)
         client = self.clients.get(service)
         return authorization.begin(

@@ -92,6 +92,7 @@ class Service:
     code_life: int | None = None
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
+    account_subject: str = "{sub}"
     account_label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{sub}")
     params: tuple[Parameter, ...] = ()
     sources: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +19,11 @@ from everyauth_cli.cli.words import expiry, read_duration, read_pairs
 from everyauth_cli.clients import callback_path
 from everyauth_cli.errors import EveryAuthError, LoginFailed, StoreBusy
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.loopback import Loopback
 from everyauth_cli.model import DEFAULT_PORT, DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization import is_answer_to
+
+if TYPE_CHECKING:
+    from everyauth_cli.loopback import Loopback
 
 
 @command(app.app, "login")
@@ -136,6 +138,8 @@ def _log_in(session: Session, wanted: Wanted) -> None:
 
 
 def _listen(session: Session, wanted: Wanted) -> Loopback:
+    from everyauth_cli.loopback import Loopback
+
     port = wanted.client.port or (0 if wanted.service.any_port else DEFAULT_PORT)
     return Loopback(
         callback_path(wanted.service),

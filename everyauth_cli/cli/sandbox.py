@@ -10,8 +10,6 @@ import typer
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.words import read_duration
-from everyauth_cli.sandbox.dialects import DIALECTS
-from everyauth_cli.sandbox.server import Sandbox
 
 
 @command(app.app, "sandbox")
@@ -23,6 +21,9 @@ def sandbox(
     ] = "1h",
 ) -> None:
     """Run a small strict authorization server on loopback; stdout is the catalogue entry that points there."""
+    from everyauth_cli.sandbox.dialects import DIALECTS
+    from everyauth_cli.sandbox.server import Sandbox
+
     dialect = next(iter(DIALECTS.values()))
     log = session.terminal.note if session.verbose else lambda _: None
     server = Sandbox(dialect, port=port, token_life=int(read_duration(token_life)), log=log)

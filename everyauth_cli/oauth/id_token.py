@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import Account, Secret, Service, clean
@@ -22,17 +22,19 @@ def read_account(service: Service, id_token: Secret[str]) -> Account:
     try:
         payload = id_token.reveal().split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        subject = claims["sub"]
+        words = {name: clean(str(value), 120) for name, value in claims.items() if isinstance(value, str | int)}
+        subject = words["sub"]
     except (ValueError, LookupError, TypeError, AttributeError):
         raise ServiceUnreadable(f"{service.name} sent an id token that cannot be read") from None
-    return Account(subject=str(subject), label=_label(service, claims))
+    return Account(
+        subject=_filled((service.account_subject,), words) or subject,
+        label=_filled(service.account_label, words) or subject,
+    )
 
 
-def _label(service: Service, claims: Mapping[str, Any]) -> str:
-    words = {name: clean(value, 80) for name, value in claims.items() if isinstance(value, str) and value}
-    for template in service.account_label:
-        try:
+def _filled(templates: Sequence[str], words: Mapping[str, str]) -> str | None:
+    """The first template whose claims are all there, with them in it."""
+    for template in templates:
+        with contextlib.suppress(KeyError):
             return template.format_map(words)
-        except KeyError:
-            continue
-    return clean(str(claims["sub"]), 80)
+    return None

@@ -140,6 +140,17 @@ def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(_text(item) for item in value)
 
 
+def _template(value: Any) -> str:  # noqa: ANN401
+    text = _text(value)
+    if not text.isprintable() or "{" not in text or PLACEHOLDER.sub("", text).count("{"):
+        raise ValueError("a text with claims in it is wanted, such as {email}")
+    return text
+
+
+def _templates(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(_template(text) for text in _texts(value))
+
+
 def _table(value: Any) -> dict[str, str]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ValueError("a table of texts is wanted")  # noqa: TRY004
@@ -204,7 +215,8 @@ READERS: dict[str, Reader] = {
     "code_life": _seconds,
     "keep_callback": _texts,
     "native": _texts,
-    "account_label": _texts,
+    "account_subject": _template,
+    "account_label": _templates,
     "params": _params,
     "sources": _texts,
     "checked": _date,

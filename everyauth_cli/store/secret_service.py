@@ -252,24 +252,22 @@ def is_offered(bus_address: str) -> bool:
     )
 
 
-def _attempt(
-    bus_address: str, operation: Callable[[Bus], T], *, seconds: float = CALL_SECONDS, again: bool = True
-) -> T:
+def _attempt(address: str, operation: Callable[[Bus], T], *, seconds: float = CALL_SECONDS, again: bool = True) -> T:
     """Do it on a connection of its own, and once more on a new one if what went wrong may pass."""
     try:
-        with _connected(bus_address, seconds) as bus:
+        with _connected(address, seconds) as bus:
             return operation(bus)
     except (OSError, Refusal) as error:
         if not again or (isinstance(error, Refusal) and error.name not in PASSING):
             raise _explained(error, seconds) from None
     time.sleep(RETRY_PAUSE)
-    return _attempt(bus_address, operation, seconds=seconds, again=False)
+    return _attempt(address, operation, seconds=seconds, again=False)
 
 
 @contextmanager
-def _connected(bus_address: str, seconds: float) -> Iterator[Bus]:
+def _connected(address: str, seconds: float) -> Iterator[Bus]:
     try:
-        path = next(get_connectable_addresses(bus_address))
+        path = next(get_connectable_addresses(address))
     except (ValueError, RuntimeError):
         raise StoreUnavailable("the session bus address names no socket", hint=OTHER_STORE) from None
     try:

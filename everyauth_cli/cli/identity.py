@@ -147,7 +147,7 @@ def _row(identity: Identity, now: int) -> list[str]:
     return [
         identity.service,
         identity.user,
-        identity.tenant,
+        identity.tenant if identity.tenant != identity.user else "",
         identity.account.label if identity.account else "",
         identity.scope or "",
         age(identity.created_at, now=now),

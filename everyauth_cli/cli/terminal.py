@@ -91,12 +91,17 @@ class Terminal:
         return self.stdin.readline().strip().lower() in ("y", "yes")
 
     def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Draw a table; columns with nothing in them are left out."""
         from rich import box
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        shown = [at for at in range(len(columns)) if any(row[at] for row in rows) or not rows]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for at in shown:
+            # The last column is what the next command is given; it must not be cut off.
+            table.add_column(columns[at], overflow="fold", no_wrap=at == len(columns) - 1)
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(row[at]) for at in shown))
         Console(file=self.stdout).print(table)

@@ -142,7 +142,7 @@ def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
 
 def _template(value: Any) -> str:  # noqa: ANN401
     text = _text(value)
-    if not text.isprintable() or "{" not in text or PLACEHOLDER.sub("", text).count("{"):
+    if not PLACEHOLDER.search(text) or {"{", "}"} & set(PLACEHOLDER.sub("", text)):
         raise ValueError("a text with claims in it is wanted, such as {email}")
     return text
 

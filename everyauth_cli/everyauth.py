@@ -306,7 +306,7 @@ def _identity(pending: Pending, before: Held | None, *, now: int) -> Identity:
             token_url=pending.token_url,
         )
     return Identity(
-        id=ID_PREFIX + secrets.token_hex(10),
+        id=ID_PREFIX + secrets.token_hex(8),
         service=pending.service,
         user=pending.user,
         tenant=pending.tenant,

@@ -10,7 +10,7 @@ import typer
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.complete import service_names, services_and_users, users
-from everyauth_cli.cli.words import age, expiry, read_duration, read_pairs
+from everyauth_cli.cli.words import expiry, read_duration, read_pairs, span
 from everyauth_cli.errors import EveryAuthError, LoginRequired, NotFound, ServiceNotFound, UsageProblem
 from everyauth_cli.everyauth import ID_PREFIX, now_ms
 from everyauth_cli.model import DEFAULT_USER, Credential, Identity
@@ -150,8 +150,8 @@ def _row(identity: Identity, now: int) -> list[str]:
         identity.tenant if identity.tenant != identity.user else "",
         identity.account.label if identity.account else "",
         identity.scope or "",
-        age(identity.created_at, now=now),
-        "gone, log in again" if identity.gone else expiry(identity.expires_at, now=now),
+        span(now - identity.created_at),
+        "gone" if identity.gone else expiry(identity.expires_at, now=now),
         identity.id,
     ]
 

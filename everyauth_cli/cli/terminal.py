@@ -92,13 +92,12 @@ class Terminal:
 
     def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Draw a table; columns with nothing in them are left out."""
-        from rich import box
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
         shown = [at for at in range(len(columns)) if any(row[at] for row in rows) or not rows]
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for at in shown:
             # The last column is what the next command is given; it must not be cut off.
             table.add_column(columns[at], overflow="fold", no_wrap=at == len(columns) - 1)

@@ -35,16 +35,11 @@ def read_pairs(texts: list[str], option: str) -> dict[str, str]:
     return pairs
 
 
-def age(moment: int, *, now: int) -> str:
-    """How long ago a moment was; both are milliseconds since the epoch."""
-    return f"{span(now - moment)} ago" if now - moment >= 1000 else "now"  # noqa: PLR2004 - a second
-
-
 def expiry(moment: int | None, *, now: int) -> str:
     """When a token expires, None being never; both are milliseconds since the epoch."""
     if moment is None:
         return "never"
-    return f"in {span(moment - now)}" if moment > now else f"expired {age(moment, now=now)}"
+    return f"in {span(moment - now)}" if moment > now else "expired"
 
 
 def span(milliseconds: int) -> str:

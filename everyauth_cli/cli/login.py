@@ -174,10 +174,11 @@ def _who(identity: Identity) -> str:
 
 
 def _report(session: Session, identity: Identity) -> None:
-    session.terminal.note(
-        f"Logged in to {identity.service}: {_who(identity)}. "
-        f"The access token expires {expiry(identity.expires_at, now=now_ms())}"
-        + (" and is refreshed by itself." if identity.refreshable else ".")
-    )
+    if identity.expires_at is None:
+        life = "The access token does not expire."
+    else:
+        renewal = " and is refreshed by itself" if identity.refreshable else ""
+        life = f"The access token expires {expiry(identity.expires_at, now=now_ms())}{renewal}."
+    session.terminal.note(f"Logged in to {identity.service}: {_who(identity)}. {life}")
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))

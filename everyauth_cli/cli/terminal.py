@@ -10,6 +10,9 @@ from typing import Any, TextIO
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 
+UNBROKEN = 20
+"""Cells up to so many characters are never broken over lines."""
+
 
 class Terminal:
     """Where a command shows and asks; with `as_json`, data and errors are JSON."""
@@ -99,8 +102,11 @@ class Terminal:
         shown = [at for at in range(len(columns)) if any(row[at] for row in rows) or not rows]
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for at in shown:
-            # The last column is what the next command is given; it must not be cut off.
-            table.add_column(columns[at], overflow="fold", no_wrap=at == len(columns) - 1)
+            # What is short is what the next command is given (names, ids): it stays in one piece.
+            longest = max((len(row[at]) for row in rows), default=0)
+            table.add_column(
+                columns[at], overflow="fold", no_wrap=longest <= UNBROKEN, min_width=min(longest, UNBROKEN // 2)
+            )
         for row in rows:
             table.add_row(*(Text(row[at]) for at in shown))
         Console(file=self.stdout).print(table)

@@ -11,7 +11,7 @@ from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 
 UNBROKEN = 20
-"""Cells up to so many characters are never broken over lines."""
+"""Single words up to so many characters are never broken over lines."""
 
 
 class Terminal:
@@ -102,11 +102,9 @@ class Terminal:
         shown = [at for at in range(len(columns)) if any(row[at] for row in rows) or not rows]
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for at in shown:
-            # What is short is what the next command is given (names, ids): it stays in one piece.
-            longest = max((len(row[at]) for row in rows), default=0)
-            table.add_column(
-                columns[at], overflow="fold", no_wrap=longest <= UNBROKEN, min_width=min(longest, UNBROKEN // 2)
-            )
+            # A name or an id is what the next command is given: it stays in one piece.
+            whole = all(" " not in row[at] and len(row[at]) <= UNBROKEN for row in rows)
+            table.add_column(columns[at], overflow="fold", no_wrap=whole)
         for row in rows:
             table.add_row(*(Text(row[at]) for at in shown))
         Console(file=self.stdout).print(table)

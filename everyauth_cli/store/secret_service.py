@@ -97,38 +97,38 @@ class Bus:
         return self._socket
 
 
-class Service:
-    """The Secret Service as one connection sees it, with an open plain session.
+class Items:
+    """The items of one name, as one connection to the Secret Service sees them.
 
-    One call at a time, and never `Properties.Get`: under concurrency that makes gnome-keyring abort.
+    For gnome-keyring's sake they are searched for first, one call is made at a time, and `Properties.Get` never: it
+    aborts if `OpenSession` is the first call of a connection and comes too early, where a search is only refused.
     """
 
-    def __init__(self, bus: Bus, prompt_seconds: float | None) -> None:
+    def __init__(self, bus: Bus, name: str, *, prompt_seconds: float | None) -> None:
         self._bus = bus
+        self._name = name
         self._prompt_seconds = prompt_seconds
-        _, self._session = self._call("OpenSession", "sv", "plain", ("s", ""))
+        self._unlocked, self._locked = self._search()
 
-    def read(self, name: str) -> bytes | None:
-        unlocked, locked = self._search(name)
-        if locked and not unlocked:
-            self.unlock([_newest(locked)])
-        items = unlocked or locked
+    def read(self) -> bytes | None:
+        if self._locked and not self._unlocked:
+            self.unlock([_newest(self._locked)])
+        items = self._unlocked or self._locked
         return self._secret(_newest(items)) if items else None
 
-    def write(self, name: str, secret: bytes) -> None:
+    def write(self, secret: bytes) -> None:
         """Write, and make sure that this is what will be read. Raises `Locked`."""
-        item = self._create(name, secret)
-        unlocked, _ = self._search(name)
+        item = self._create(secret)
+        unlocked, _ = self._search()
         if item not in unlocked or self._secret(item) != secret:
             raise Refusal(NO_SUCH_OBJECT, "it does not give back what was written to it")
         self._delete([path for path in unlocked if path != item])
 
-    def delete(self, name: str) -> None:
-        """Delete all items of that name. Raises `Locked`."""
-        unlocked, locked = self._search(name)
-        self._delete(unlocked)
-        if locked:
-            raise Locked(*locked)
+    def delete(self) -> None:
+        """Delete them all. Raises `Locked`."""
+        self._delete(self._unlocked)
+        if self._locked:
+            raise Locked(*self._locked)
 
     def unlock(self, paths: list[str]) -> None:
         _, prompt = self._call("Unlock", "ao", paths)
@@ -137,9 +137,13 @@ class Service:
     def _call(self, method: str, signature: str, *body: object) -> tuple[Any, ...]:
         return self._bus.call(_object("/org/freedesktop/secrets", "Service"), method, signature, *body)
 
-    def _search(self, name: str) -> tuple[Any, ...]:
-        """The unlocked and the locked items of that name."""
-        return self._call("SearchItems", "a{ss}", {"service": name, "username": USERNAME})
+    def _search(self) -> tuple[Any, ...]:
+        """The unlocked and the locked items."""
+        return self._call("SearchItems", "a{ss}", {"service": self._name, "username": USERNAME})
+
+    @functools.cached_property
+    def _session(self) -> str:
+        return str(self._call("OpenSession", "sv", "plain", ("s", ""))[1])
 
     def _secret(self, item: str) -> bytes:
         (secrets,) = self._call("GetSecrets", "aoo", [item], self._session)
@@ -147,11 +151,11 @@ class Service:
             raise Refusal(NO_SUCH_OBJECT, "the item is gone")
         return bytes(secrets[item][2])
 
-    def _create(self, name: str, secret: bytes) -> str:
+    def _create(self, secret: bytes) -> str:
         (collection,) = self._call("ReadAlias", "s", "default")
         if collection == "/":
             raise Refusal(NO_SUCH_OBJECT, "it has no default collection")
-        replacing = (_properties(name), (self._session, b"", secret, "text/plain"), True)
+        replacing = (_properties(self._name), (self._session, b"", secret, "text/plain"), True)
         try:
             item, prompt = self._bus.call(_object(collection, "Collection"), "CreateItem", "a{sv}(oayays)b", *replacing)
         except Refusal as refusal:
@@ -213,32 +217,34 @@ class SecretServiceVault(Vault):
         self._prompt_seconds = prompt_seconds if may_prompt else None
 
     def read(self, name: str) -> Secret[str] | None:
-        secret = self._attempt(lambda service: service.read(name))
+        secret = self._attempt(name, Items.read)
         # An item that is no text was written by someone else; whoever asked for it sees that it makes no sense.
         return None if secret is None else Secret(secret.decode(errors="replace"))
 
     def write(self, name: str, secret: Secret[str]) -> None:
-        self._change(lambda service: service.write(name, secret.reveal().encode()))
+        self._change(name, lambda items: items.write(secret.reveal().encode()))
 
     def delete(self, name: str) -> None:
-        self._change(lambda service: service.delete(name))
+        self._change(name, Items.delete)
 
     def describe(self) -> str:
         return "the Secret Service of this session (its default keyring)"
 
-    def _change(self, change: Callable[[Service], None]) -> None:
+    def _change(self, name: str, change: Callable[[Items], None]) -> None:
         try:
             with self._lock():
-                self._attempt(change)
+                self._attempt(name, change)
         except Locked as locked:
             # Not under the lock: nobody should wait for a person to answer somebody else's prompt.
-            self._attempt(functools.partial(Service.unlock, paths=locked.paths))
+            self._attempt(name, functools.partial(Items.unlock, paths=locked.paths))
             with self._lock():
-                self._attempt(change)
+                self._attempt(name, change)
 
-    def _attempt(self, operation: Callable[[Service], T]) -> T:
-        prompt_seconds = self._prompt_seconds
-        return _attempt(self._bus_address, lambda bus: operation(Service(bus, prompt_seconds)), seconds=self._seconds)
+    def _attempt(self, name: str, operation: Callable[[Items], T]) -> T:
+        seconds = self._prompt_seconds
+        return _attempt(
+            self._bus_address, lambda bus: operation(Items(bus, name, prompt_seconds=seconds)), seconds=self._seconds
+        )
 
 
 def is_offered(bus_address: str) -> bool:

@@ -138,6 +138,9 @@ class SecretService:
         """Create an item as another program would."""
         collection = DBusAddress(self._default_collection(), NAME, "org.freedesktop.Secret.Collection")
         with open_dbus_connection(self.bus_address) as connection:
+            # gnome-keyring may abort if it is not asked for something else first.
+            search = new_method_call(SERVICE, "SearchItems", "a{ss}", (attributes,))
+            connection.send_and_get_reply(search, timeout=10)
             opened = connection.send_and_get_reply(
                 new_method_call(SERVICE, "OpenSession", "sv", ("plain", ("s", ""))), timeout=10
             )

@@ -21,6 +21,7 @@ from everyauth_cli.errors import EveryAuthError, LoginFailed, StoreBusy
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import DEFAULT_PORT, DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization import is_answer_to
+from everyauth_cli.refresh import login_command
 
 if TYPE_CHECKING:
     from everyauth_cli.loopback import Loopback
@@ -127,6 +128,8 @@ def _log_in(session: Session, wanted: Wanted) -> None:
             identity = auth.keep(grant, replace_account=wanted.replace)
         except EveryAuthError as error:
             listener.show(good=False, title="Not logged in", text=error.message)
+            if isinstance(error, LoginFailed) and error.hint is None:
+                error.hint = login_command(service.name, user=wanted.user, tenant=wanted.tenant)
             raise
         listener.show(good=True, title=f"Logged in to {service.title}", text=_who(identity))
     _report(session, identity)

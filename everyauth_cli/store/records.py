@@ -166,15 +166,16 @@ class Store:
             raise
 
     def probe(self) -> None:
-        """Write, read and delete a secret, so that a store that cannot keep one is known beforehand.
+        """Write, read and delete a record, so that a store that cannot keep one is known beforehand.
 
         Raises `StoreError`.
         """
-        name = self.name(Key(profile="", kind="probe", service=secrets.token_hex(4)))
-        self.vault.write(name, Secret("probe"))
+        key = Key(profile="", kind="probe", service=secrets.token_hex(4))
+        self.vault.write(self.name(key), Secret("probe"))
         try:
-            kept = self.vault.read(name)
+            kept = self.vault.read(self.name(key))
+            self.index.write(key, {})
         finally:
-            self.vault.delete(name)
+            self.delete(key)
         if kept != Secret("probe"):
             raise StoreError("the store does not give back what was written to it", hint="everyauth store status")

@@ -111,10 +111,14 @@ class Items:
         self._unlocked, self._locked = self._search()
 
     def read(self) -> bytes | None:
-        if self._locked and not self._unlocked:
-            self.unlock([_newest(self._locked)])
         items = self._unlocked or self._locked
-        return self._secret(_newest(items)) if items else None
+        if not items:
+            return None
+        # gnome-keyring numbers its items: it is the newest, and the same one at every read.
+        item = max(items, key=lambda path: (len(path), path))
+        if not self._unlocked:
+            self.unlock([item])
+        return self._secret(item)
 
     def write(self, secret: bytes) -> None:
         """Write, and make sure that this is what will be read. Raises `Locked`."""
@@ -155,7 +159,11 @@ class Items:
         (collection,) = self._call("ReadAlias", "s", "default")
         if collection == "/":
             raise Refusal(NO_SUCH_OBJECT, "it has no default collection")
-        replacing = (_properties(self._name), (self._session, b"", secret, "text/plain"), True)
+        # Label, attributes and content type are those of the keyring library: it and we replace each other's item.
+        label = f"Password for '{USERNAME}' on '{self._name}'"
+        attributes = {"application": "Python keyring library", "service": self._name, "username": USERNAME}
+        properties = {PREFIX + "Item.Label": ("s", label), PREFIX + "Item.Attributes": ("a{ss}", attributes)}
+        replacing = (properties, (self._session, b"", secret, "text/plain"), True)
         try:
             item, prompt = self._bus.call(_object(collection, "Collection"), "CreateItem", "a{sv}(oayays)b", *replacing)
         except Refusal as refusal:
@@ -185,15 +193,6 @@ class Items:
             raise StoreLocked("the keyring's prompt was dismissed", hint=UNLOCK)
         self._bus.allow(self._bus.seconds)
         return result
-
-
-def _properties(name: str) -> dict[str, tuple[str, object]]:
-    # Label, attributes and content type are those of the keyring library: it and we replace each other's item.
-    attributes = {"application": "Python keyring library", "service": name, "username": USERNAME}
-    return {
-        PREFIX + "Item.Label": ("s", f"Password for '{USERNAME}' on '{name}'"),
-        PREFIX + "Item.Attributes": ("a{ss}", attributes),
-    }
 
 
 class SecretServiceVault(Vault):
@@ -301,8 +300,3 @@ def _explained(error: OSError | Refusal, seconds: float) -> StoreError:
 
 def _object(path: str, interface: str) -> jeepney.DBusAddress:
     return jeepney.DBusAddress(path, bus_name=BUS_NAME, interface=PREFIX + interface)
-
-
-def _newest(items: list[str]) -> str:
-    """The item with the highest number, which is how gnome-keyring names them: the same one at every read."""
-    return max(items, key=lambda path: (len(path), path))

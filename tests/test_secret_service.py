@@ -20,6 +20,7 @@ from everyauth_cli.store.secret_service import SecretServiceVault, is_offered
 NAME = "everyauth:default:identity:example:me:me"
 ITEM, PROMPT = "/default/1", "/prompt"
 NO_OBJECT = "org.freedesktop.DBus.Error.UnknownObject"
+WRITE = ["SearchItems", "ReadAlias", "OpenSession", "CreateItem", "SearchItems", "GetSecrets"]
 FOUND = ("aoao", ([ITEM], []))
 CHANGES = [lambda v: v.write(NAME, Secret("x" * 2**20)), lambda v: v.delete(NAME)]
 SECRETS = ("a{o(oayays)}", ({ITEM: ("/session", b"", b"secret", "text/plain")},))
@@ -35,7 +36,7 @@ lock = functools.partial(FileLocks(Path(directory)).hold, "keyring", timeout=20)
 vault = SecretServiceVault(address, lock=lock, may_prompt=False)
 for turn in range(5):
     vault.write(f"item-{writer}", Secret(f"{writer}-{turn}"))
-    vault.write(f"item-{writer}-{turn}", Secret(f"{writer}-{turn}"))
+    vault.write(f"item-{writer}-{turn}", Secret("once"))
 """
 
 
@@ -109,20 +110,19 @@ def test_doubles_that_others_made_go_with_the_next_change(service):
         assert [kept.read(NAME) for _ in range(3)] == [Secret("two")] * 3
         change()
         assert kept.read(NAME) in (Secret("ours"), None)
+        assert len(service.items(NAME)) <= 1
     assert service.items(NAME) == []
 
 
-def test_an_item_of_another_user_name_is_not_ours(service):
+def test_what_others_keep_under_that_name_does_no_harm(service):
     service.create({"service": NAME, "username": "someone"}, b"not ours")
     kept = vault(service.bus_address)
     assert kept.read(NAME) is None
     kept.delete(NAME)
     assert len(service.items(NAME)) == 1
-
-
-def test_bytes_that_are_no_text_are_read_as_no_sense(service):
-    service.create({"service": NAME, "username": "everyauth"}, b"\xff\xfe{}")
-    assert vault(service.bus_address).read(NAME) == Secret("\ufffd\ufffd{}")
+    # Bytes that are no text are read all the same, and make no sense to whoever wanted them.
+    service.create({"service": NAME, "username": "everyauth"}, b"\xff{}")
+    assert kept.read(NAME) == Secret("\ufffd{}")
 
 
 @pytest.mark.slow
@@ -134,9 +134,7 @@ def test_processes_that_write_at_once_lose_nothing(service, tmp_path):
     for writer in range(8):
         assert kept.read(f"item-{writer}") == Secret(f"{writer}-4")
         assert len(service.items(f"item-{writer}")) == 1
-        assert [kept.read(f"item-{writer}-{turn}") for turn in range(5)] == [
-            Secret(f"{writer}-{turn}") for turn in range(5)
-        ]
+        assert [kept.read(f"item-{writer}-{turn}") for turn in range(5)] == [Secret("once")] * 5
 
 
 @pytest.mark.parametrize("operation", [lambda v: v.read(NAME), *CHANGES])
@@ -274,7 +272,7 @@ def test_a_write_that_is_not_read_back_is_an_error(bus):
     with scripted(bus, CreateItem=[("oo", (ITEM, "/"))], SearchItems=[FOUND], GetSecrets=[SECRETS]) as fake:
         error = failure(StoreUnavailable, lambda: vault(bus).write(NAME, Secret("another")), within=1)
     assert "does not give back" in error.message
-    assert fake.called.count("CreateItem") == 2
+    assert fake.called == WRITE * 2
 
 
 def test_the_lock_is_held_for_changes_only_and_not_while_somebody_is_asked(bus):
@@ -300,9 +298,7 @@ def test_the_lock_is_held_for_changes_only_and_not_while_somebody_is_asked(bus):
         assert held == []
         kept.write(NAME, Secret("secret"))
     assert fake.called[held[1] : held[2]] == ["SearchItems", "Unlock", "Prompt"]
-    assert fake.called[held[2] : held[3]] == [
-        *("SearchItems", "ReadAlias", "OpenSession", "CreateItem", "SearchItems", "GetSecrets")
-    ]
+    assert fake.called[held[2] : held[3]] == WRITE
 
 
 def test_the_keyring_library_is_not_imported():

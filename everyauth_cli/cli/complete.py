@@ -2,33 +2,70 @@
 
 from __future__ import annotations
 
+import typer
+
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.model import Key
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.settings import read_settings
+from everyauth_cli.settings import Settings, read_settings
+from everyauth_cli.store import Index
+from everyauth_cli.store.identity_record import KIND
+from everyauth_cli.store.index_sqlite import SqliteIndex
+from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 
 
 def service_names(incomplete: str) -> list[str]:
     """Names of services that begin with what was typed."""
     try:
         names = Catalogue(read_settings().services_dir).names()
-    except EveryAuthError:
+    except (EveryAuthError, OSError):
         return []
     return [name for name in names if name.startswith(incomplete)]
 
 
-def users(incomplete: str) -> list[str]:
-    """Users that have an identity and begin with what was typed."""
-    from everyauth_cli.everyauth import store_of
+def users(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Users that have an identity, each with its services: at the service that the line names, else at any."""
+    return _users(context, context.params.get("service"), incomplete)
 
-    try:
-        settings = read_settings()
-        found = store_of(settings).index.find(Key(profile=settings.profile, kind="identity", service=""))
-    except EveryAuthError:
+
+def services_and_users(context: typer.Context, incomplete: str) -> list[str] | list[tuple[str, str]]:
+    """What may come next where `[SERVICE] WHO` is wanted."""
+    words = context.params.get("names") or []
+    service = context.params.get("service")
+    wanted = 2 - len(words) - bool(service) - bool(context.params.get("user"))
+    if wanted < 1:
         return []
-    return sorted({key.user for key, _ in found if key.user.startswith(incomplete)})
+    named = _users(context, service or next(iter(words), None), incomplete)
+    if service or words:
+        return named
+    return [*((name, "a service") for name in service_names(incomplete)), *named]
 
 
-def services_and_users(incomplete: str) -> list[str]:
-    """Both, where `[SERVICE] WHO` is wanted."""
-    return service_names(incomplete) + users(incomplete)
+def _users(context: typer.Context, service: str | None, incomplete: str) -> list[tuple[str, str]]:
+    try:
+        keys = _identities(context, service)
+    except (EveryAuthError, OSError):
+        return []
+    services: dict[str, list[str]] = {}
+    for key in keys:
+        if key.user.startswith(incomplete):
+            services.setdefault(key.user, []).append(key.service)
+    return [(user, ", ".join(sorted(set(services[user])))) for user in sorted(services)]
+
+
+def _identities(context: typer.Context, service: str | None) -> list[Key]:
+    settings = read_settings()
+    profile = context.params.get("profile") or context.find_root().params.get("profile") or settings.profile
+    name = Catalogue(settings.services_dir).get(service).name if service else ""
+    index = _index(settings)
+    # A file that is not there yet would be made by looking into it.
+    if isinstance(index, SqliteIndex) and not index.path.exists():
+        return []
+    return [key for key, _ in index.find(Key(profile=profile, kind=KIND, service=name))]
+
+
+def _index(settings: Settings) -> Index:
+    """The index of the store that is used; how its vault would be opened does not matter."""
+    return open_store(
+        settings.store_url, data_dir=settings.data_dir, keyring=Keyring(), sealing_key=SealingKey()
+    ).index

@@ -16,7 +16,6 @@ from jeepney.io.blocking import prep_socket  # type: ignore[import-untyped]
 
 from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret, clean
-from everyauth_cli.store.records import Vault
 
 T = TypeVar("T")
 
@@ -195,7 +194,7 @@ class Items:
         return result
 
 
-class SecretServiceVault(Vault):
+class SecretServiceVault:
     """Secrets as items of the Secret Service, one a name, in its default collection.
 
     `lock` is held around each change, since gnome-keyring loses writes that come at the same time.
@@ -247,10 +246,7 @@ class SecretServiceVault(Vault):
 
 
 def is_offered(bus_address: str) -> bool:
-    """Whether the bus has a Secret Service, running or ready to be started.
-
-    Raises `StoreUnavailable` when the bus does not answer.
-    """
+    """Whether the bus has a Secret Service, running or to be started. Raises `StoreUnavailable` if it cannot say."""
     lists = ("ListNames", "ListActivatableNames")
     return _attempt(
         bus_address, lambda bus: any(BUS_NAME in bus.call(jeepney.message_bus, names)[0] for names in lists)

@@ -55,7 +55,7 @@ def open_keyring(
     return KeyringVault(backend, lock=lock, seconds=seconds)
 
 
-class KeyringVault(Vault):
+class KeyringVault:
     """Secrets as entries of one back end of the keyring library, each call bounded in time.
 
     A name is the entry's service, not its user: on Windows two users of one service would move each other's entry.

@@ -1,0 +1,103 @@
+"""A server before a token endpoint, which passes requests on, keeps them waiting, or lies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+from urllib.error import HTTPError
+from urllib.parse import parse_qsl
+from urllib.request import ProxyHandler, Request, build_opener
+
+SECONDS = 30.0
+
+
+class Answer(NamedTuple):
+    status: int
+    content_type: str
+    body: bytes
+
+
+def html(status: int = 200) -> Answer:
+    return Answer(status, "text/html; charset=utf-8", b"<!doctype html><h1>We will be back soon</h1>")
+
+
+def json_error(error: str, *, status: int = 200) -> Answer:
+    return Answer(status, "application/json", b'{"error": "%s", "error_description": "so it is"}' % error.encode())
+
+
+class Gate:
+    """Where a request is kept waiting: `reached` is set when one comes, `open` lets it pass."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.open = threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        assert self.open.wait(SECONDS)
+
+
+class Front(ThreadingHTTPServer):
+    """`lie` is answered in the endpoint's place; `before` and `after` are called around what is passed on."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.target = target
+        self.lie: Answer | None = None
+        self.before: Callable[[], None] = lambda: None
+        self.after: Callable[[], None] = lambda: None
+        self.requests: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/token"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that was killed does not read its answer."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Front
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.requests.append(dict(parse_qsl(body.decode())))
+        answer = self.server.lie or self._passed_on(body)
+        self.send_response(answer.status)
+        self.send_header("content-type", answer.content_type)
+        self.send_header("content-length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def _passed_on(self, body: bytes) -> Answer:
+        self.server.before()
+        request = Request(self.server.target, data=body, headers={"content-type": self.headers["content-type"]})
+        try:
+            answer = build_opener(ProxyHandler({})).open(request, timeout=SECONDS)
+        except HTTPError as error:
+            answer = error
+        with answer:
+            passed = Answer(answer.status, answer.headers["content-type"], answer.read())
+        self.server.after()
+        return passed
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def front(target: str) -> Iterator[Front]:
+    with Front(target) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

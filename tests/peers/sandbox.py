@@ -1,0 +1,254 @@
+"""The command at a sandbox of PagerDuty that runs in the test's process, with one clock for both."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.parse import parse_qsl, urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+from everyauth_cli.everyauth import EveryAuth, store_of
+from everyauth_cli.model import Secret
+from everyauth_cli.sandbox.dialects import DIALECTS
+from everyauth_cli.sandbox.endpoints import DEFAULT_USER as ACCOUNT
+from everyauth_cli.sandbox.server import Sandbox
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.settings import read_settings
+from everyauth_cli.transport import send
+
+if TYPE_CHECKING:
+    from conftest import Command, Finished
+
+DIALECT = DIALECTS["pagerduty"]
+KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
+SEALED = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY}
+TOKEN_LIFE = 3600
+SECRET = re.compile(rf"pdus\+_|eyJ|sandbox-secret|{re.escape(KEY)}")
+
+# Runs the command as if it were so many milliseconds later.
+LATER = """
+import sys, time
+from everyauth_cli.__main__ import main
+now, ahead = time.time_ns, int(sys.argv.pop(1)) * 1_000_000
+time.time_ns = lambda: now() + ahead
+main()
+"""
+
+
+class Clock:
+    """The time of the sandbox and of the commands: it runs, and can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000_000 + self.ahead
+
+    def tick(self, seconds: float) -> None:
+        self.ahead += round(seconds * 1000)
+
+
+class Shell:
+    """Runs lines as they are typed, in a home whose PagerDuty is the sandbox."""
+
+    def __init__(self, command: Command, sandbox: Sandbox, clock: Clock) -> None:
+        self.command = command
+        self.sandbox = sandbox
+        self.clock = clock
+        self.prefix: tuple[str, ...] = ()
+        self.env: dict[str, str] = {**SEALED, "BROWSER": browser()}
+        self.entry()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many token requests the sandbox saw, by how they ended."""
+        return self.sandbox.server.counts
+
+    def entry(self, **keys: object) -> None:
+        """Write the user's own catalogue file: PagerDuty's endpoints are the sandbox's, but for `keys`."""
+        path = self.command.home / "services" / "pagerduty.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = {**self.sandbox.override(), **keys}.items()
+        path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in lines), encoding="utf-8")
+
+    def __call__(
+        self,
+        line: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        input: str | None = None,  # noqa: A002
+    ) -> Finished:
+        with self._at_the_time():
+            return self.command(*_words(line), env={**self.env, **(env or {})}, input=input)
+
+    def start(self, line: str, *, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        with self._at_the_time():
+            return self.command.start(*_words(line), env={**self.env, **(env or {})})
+
+    def good(self, line: str, *, env: Mapping[str, str] | None = None, input: str | None = None) -> str:  # noqa: A002
+        """Run a line that has to end well, and return its standard output."""
+        done = self(line, env=env, input=input)
+        assert done.code == 0, f"{line}: {done}"
+        assert not SECRET.search(done.err), done.err
+        return done.out
+
+    def bad(
+        self,
+        line: str,
+        exit_code: int,
+        *says: str,
+        env: Mapping[str, str] | None = None,
+        input: str | None = None,  # noqa: A002
+    ) -> str:
+        """Run a line that has to fail with nothing on standard output, and return what it said."""
+        done = self(line, env=env, input=input)
+        assert (done.code, done.out) == (exit_code, ""), f"{line}: {done}"
+        assert "Traceback" not in done.err, done.err
+        assert not SECRET.search(done.err), done.err
+        missing = [text for text in says if text not in done.err]
+        assert not missing, f"{line}: {missing} is not in: {done.err}"
+        return done.err
+
+    def bad_both(self, line: str, exit_code: int, code: str, *says: str, **options: Mapping[str, str]) -> str:
+        """The same for people and as JSON, which has to say the same."""
+        said = self.bad(line, exit_code, *says, **options)
+        last = self.bad(f"{line} -o json", exit_code, **options).splitlines()[-1]
+        error = json.loads(last)["error"]
+        assert list(error) == ["code", "message", "hint"]
+        assert error["code"] == code, error
+        missing = [text for text in says if text not in f"{error['message']}\n{error['hint']}"]
+        assert not missing, f"{missing} is not in: {error}"
+        return said
+
+    @property
+    def auth(self) -> EveryAuth:
+        """The library over the same home, for what a test needs before it begins."""
+        settings = read_settings(self.command.environment(self.env))
+        return EveryAuth(
+            store=store_of(settings),
+            catalogue=Catalogue(settings.services_dir),
+            send=send,
+            clock=self.clock,
+            profile=settings.profile,
+        )
+
+    def register(self) -> None:
+        """Set the client and the port that the sandbox knows."""
+        auth = self.auth
+        auth.clients.set(
+            auth.catalogue.get("pagerduty"),
+            client_id=self.sandbox.client_id,
+            client_secret=Secret(self.sandbox.client_secret),
+            scope="read write",
+            port=urlsplit(self.sandbox.redirect_uri).port,
+        )
+
+    def log_in(
+        self, user: str = "me", *, tenant: str = "", account: str = ACCOUNT, tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Log in without a browser, as `account` at the sandbox."""
+        auth = self.auth
+        pending = auth.begin(
+            "pagerduty", redirect_uri=self.sandbox.redirect_uri, user=user, tenant=tenant, tags=tags or {}
+        )
+        asked = dict(parse_qsl(urlsplit(auth.authorization_url(pending)).query))
+        consent = self.sandbox.server.authorize(asked)
+        came_back = self.sandbox.server.allow(consent.transaction, user=account)
+        auth.keep(auth.exchange(pending, parse_qsl(urlsplit(came_back).query)))
+
+    def token(self, user: str = "me") -> str:
+        return self.good(f"everyauth token pagerduty {user}").strip()
+
+    def identities(self, options: str = "") -> list[dict[str, object]]:
+        return json.loads(self.good(f"everyauth identity ls -o json {options}"))["items"]
+
+    def works(self, token: str) -> bool:
+        """Whether the sandbox's API takes a token."""
+        return self.sandbox.server.user(token) is not None
+
+    @contextmanager
+    def _at_the_time(self) -> Iterator[None]:
+        later = (sys.executable, "-c", LATER, str(self.clock.ahead))
+        self.command.argv = self.prefix + (later if self.clock.ahead else type(self.command).argv)
+        yield
+
+
+@contextmanager
+def sandbox_shell(
+    command: Command, *, port: int | None = None, registered: bool = True, callback: str = "pagerduty"
+) -> Iterator[Shell]:
+    """A shell at a sandbox of its own; without a `port` the redirect URI is on a free one."""
+    clock = Clock()
+    redirect_uri = f"http://127.0.0.1:{port or free_port()}/callback/{callback}"
+    with Sandbox(DIALECT, token_life=TOKEN_LIFE, redirect_uri=redirect_uri, clock=clock) as sandbox:
+        shell = Shell(command, sandbox, clock)
+        if registered:
+            shell.register()
+        yield shell
+
+
+def browser(*options: str) -> str:
+    """A value for `BROWSER` that plays the person at the sandbox."""
+    return f"{shlex.join([sys.executable, '-m', 'everyauth_cli.sandbox.player', *options])} %s"
+
+
+def witness(path: Path) -> str:
+    """A value for `BROWSER` that only leaves a file behind."""
+    return f"{shlex.join(['touch', str(path)])} %s"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def authorization_url(process: subprocess.Popen[str]) -> str:
+    """The URL that a login shows, which stands alone on a line."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("http"):
+            return line.rstrip("\n")
+    raise AssertionError(f"no URL was shown; exit code {process.wait()}")
+
+
+def fetch(url: str) -> tuple[int, str]:
+    """GET as a browser does it; gives the status and the page."""
+    try:
+        answer = build_opener(ProxyHandler({})).open(Request(url), timeout=20)
+    except HTTPError as error:
+        answer = error
+    with answer:
+        return answer.status, answer.read().decode()
+
+
+class Background:
+    """A call in a thread of its own; `result` waits for it."""
+
+    def __init__(self, call, *arguments) -> None:
+        self._outcome: list[object] = []
+        self._thread = threading.Thread(target=lambda: self._outcome.append(call(*arguments)))
+        self._thread.start()
+
+    def result(self, timeout: float = 30):
+        self._thread.join(timeout)
+        assert self._outcome, "it did not end"
+        return self._outcome[0]
+
+
+def _words(line: str) -> list[str]:
+    first, *words = shlex.split(line)
+    assert first == "everyauth"
+    return words

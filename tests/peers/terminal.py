@@ -1,0 +1,79 @@
+"""A terminal with somebody at it: the command on a pseudo-terminal that is its controlling one."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+SECONDS = 20.0
+
+# Whoever leads a session and opens a terminal gets it as the controlling one, so the redirection does both.
+SCRIPT = 'tty=$1; shift; exec "$@" <"$tty" >"$tty" 2>"$tty"'
+
+
+class Terminal:
+    """What is shown there, and what is typed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        self.process = process
+        self.shown = ""
+        self._descriptor = descriptor
+
+    def wait_for(self, text: str) -> None:
+        end = time.monotonic() + SECONDS
+        while text not in self.shown:
+            assert self._read(end - time.monotonic()), f"{text!r} was not shown, but: {self.shown!r}"
+
+    def type(self, text: str) -> None:
+        os.write(self._descriptor, text.encode())
+
+    def end(self) -> int:
+        """Wait until the command has ended and all of it was read; gives the exit code."""
+        end = time.monotonic() + SECONDS
+        while self._read(end - time.monotonic()):
+            pass
+        return self.process.wait(SECONDS)
+
+    def _read(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._descriptor], [], [], max(seconds, 0))
+        try:
+            data = os.read(self._descriptor, 4096) if ready else b""
+        except OSError:
+            # Linux says so when nobody holds the other end any more.
+            data = b""
+        self.shown += data.decode().replace("\r\n", "\n")
+        return bool(data)
+
+
+@contextmanager
+def terminal(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[Terminal]:
+    """Start a command on a terminal of its own; it is killed at the end if it still runs."""
+    ours, theirs = pty.openpty()
+    name = os.ttyname(theirs)
+    with subprocess.Popen(["/bin/sh", "-c", SCRIPT, "sh", name, *argv], env=env, start_new_session=True) as process:
+        try:
+            # Ours alone would end with a hang-up before the command has opened its end.
+            shown = Terminal(process, ours)
+            _close_when_opened(process, theirs, name)
+            yield shown
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def _close_when_opened(process: subprocess.Popen[bytes], descriptor: int, name: str) -> None:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if str(Path(f"/proc/{process.pid}/fd/2").readlink()) == name:
+                break
+        except OSError:
+            pass
+        time.sleep(0.005)
+    os.close(descriptor)

@@ -1,0 +1,151 @@
+"""A strict authorization server that is called as a function, a clock that is set by hand, and EveryAuth over both."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.model import Answer, Exchange, Identity, Key, Secret
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import Store, memory_store
+from everyauth_cli.store.identity_record import identity_key
+
+REDIRECT_URI = "http://127.0.0.1:28282/callback/example"
+TOKEN_URL = "https://issuer.example/token"
+ENTRY = 'authorize_url = "https://issuer.example/authorize"\n' + f'token_url = "{TOKEN_URL}"\n'
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+
+Fault = Exception | Answer
+
+
+class Clock:
+    """Milliseconds since the epoch, as long as nobody moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def answer(fields: object, *, status: int = 200, content_type: str = "application/json") -> Answer:
+    body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
+    return Answer(status=status, content_type=content_type, body=Secret(body))
+
+
+def id_token(**claims: Any) -> str:
+    """An id token that nobody signed, as it may come straight from a token endpoint."""
+    parts = ({"alg": "none"}, claims)
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
+
+
+class AuthorizationServer:
+    """Issues tokens for codes of the form `code-ACCOUNT` and rotates refresh tokens.
+
+    A refresh token that comes back after its use ends its whole grant (RFC 9700 section 4.14.2). `faults` are given
+    instead of an answer, first come first served, before anything is done; `meanwhile` runs while the request is
+    under way, after the refresh token was spent.
+    """
+
+    def __init__(self) -> None:
+        self.life = 3600
+        self.rotates = True
+        self.extra: dict[str, Any] = {}
+        self.requests: list[Exchange] = []
+        self.faults: list[Fault] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+        self._numbers = count(1)
+        self._accounts: dict[str, str] = {}
+        self._valid: dict[str, str] = {}
+        self._guard = threading.Lock()
+
+    @property
+    def refreshes(self) -> int:
+        return sum(request.fields["grant_type"] == "refresh_token" for request in self.requests)
+
+    def revoke_all(self) -> None:
+        self._valid.clear()
+
+    def __call__(self, exchange: Exchange) -> Answer:
+        with self._guard:
+            self.requests.append(exchange)
+            fault = self.faults.pop(0) if self.faults else None
+            given = self._answer(exchange) if fault is None else fault
+        self.meanwhile()
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    def _answer(self, exchange: Exchange) -> Answer:
+        fields = {k: v.reveal() if isinstance(v, Secret) else v for k, v in exchange.fields.items()}
+        if fields["grant_type"] == "authorization_code":
+            grant = f"grant-{next(self._numbers)}"
+            self._accounts[grant] = fields["code"].removeprefix("code-")
+            return self._token(grant)
+        grant = fields["refresh_token"].partition(".")[0]
+        if self._valid.get(grant) != fields["refresh_token"]:
+            self._valid.pop(grant, None)
+            return answer({"error": "invalid_grant", "error_description": "spent or revoked"}, status=400)
+        return self._token(grant)
+
+    def _token(self, grant: str) -> Answer:
+        number = next(self._numbers)
+        fields = {
+            "access_token": f"access-{number}",
+            "token_type": "bearer",
+            "expires_in": self.life,
+            "id_token": id_token(sub=self._accounts[grant], email=f"{self._accounts[grant]}@example.org"),
+        }
+        if self.rotates or grant not in self._valid:
+            self._valid[grant] = fields["refresh_token"] = f"{grant}.refresh-{number}"
+        return answer({name: value for name, value in {**fields, **self.extra}.items() if value is not None})
+
+
+class World:
+    """EveryAuth over a store, with the server and the clock in hand and a client set."""
+
+    def __init__(self, directory: Path, *, store: Store | None = None) -> None:
+        self.directory = directory
+        self.entry("example", ENTRY)
+        self.store = store or memory_store()
+        self.clock = Clock()
+        self.server = AuthorizationServer()
+        self.warnings: list[str] = []
+        self.auth = self.another(self.store)
+        self.auth.clients.set(self.auth.catalogue.get("example"), client_id="id", client_secret=Secret("s"))
+
+    def another(self, store: Store) -> EveryAuth:
+        """Another EveryAuth of the same world over that store, as in another process."""
+        return EveryAuth(
+            store=store,
+            catalogue=Catalogue(self.directory),
+            send=self.server,
+            clock=self.clock,
+            warn=self.warnings.append,
+        )
+
+    def entry(self, name: str, text: str) -> None:
+        """Write the user's own catalogue entry."""
+        (self.directory / f"{name}.toml").write_text(text)
+
+    def login(
+        self, account: str = "alice", *, service: str = "example", replace_account: bool = False, **about: Any
+    ) -> Identity:
+        pending = self.auth.begin(service, redirect_uri=REDIRECT_URI, **about)
+        query = [("code", f"code-{account}"), ("state", pending.state.reveal())]
+        return self.auth.keep(self.auth.exchange(pending, query), replace_account=replace_account)
+
+    def token(self, who: str = "me", **demand: Any) -> str | None:
+        """The access token of a user at the example service."""
+        credential = self.auth.get_identity("example", who, **demand)
+        return credential.access_token if credential else None
+
+    def key(self, user: str = "me") -> Key:
+        return identity_key("default", "example", user=user)

@@ -1,0 +1,319 @@
+"""Every item of "Bad input": what is said, the exit code, an empty stdout, and that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+from pathlib import Path
+
+import pytest
+from peers.front import front, html, json_error
+from peers.sandbox import TOKEN_LIFE, Background, authorization_url, browser, sandbox_shell, witness
+
+from everyauth_cli.sandbox.player import play
+
+NO_OVERRIDING = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
+
+
+@pytest.fixture
+def shell(everyauth):
+    with sandbox_shell(everyauth) as shell:
+        yield shell
+
+
+@pytest.fixture
+def endpoint(shell):
+    """A server before the sandbox's token endpoint, over which somebody has logged in."""
+    with front(shell.sandbox.override()["token_url"]) as endpoint:
+        shell.entry(token_url=endpoint.url)
+        shell.log_in()
+        endpoint.requests.clear()
+        yield endpoint
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "everyauth login pagerdty",
+        "everyauth token pagerdty",
+        "everyauth service get pagerdty",
+        "everyauth service set pagerdty --client-id x",
+        "everyauth service rm pagerdty --yes",
+        "everyauth identity ls --service pagerdty",
+        "everyauth identity get pagerdty me",
+        "everyauth identity rm pagerdty me --yes",
+    ],
+)
+def test_an_unknown_service_is_answered_with_near_names(shell, line):
+    shell.bad_both(line, 3, "service_not_found", "pagerdty", "did you mean pagerduty?")
+
+
+def test_a_service_like_no_other_is_answered_with_how_to_list_and_add(shell):
+    shell.bad_both("everyauth login zzz", 3, "service_not_found", "everyauth service ls", "everyauth service add")
+
+
+def test_a_missing_client_is_answered_with_the_command_to_set_it(everyauth, tmp_path):
+    with sandbox_shell(everyauth, registered=False) as shell:
+        shell.env["BROWSER"] = witness(tmp_path / "opened")
+        way_out = "everyauth service set pagerduty --client-id ID --client-secret -"
+        shell.bad_both("everyauth login pagerduty", 2, "client_not_set", "pagerduty has no client", way_out)
+        assert not (tmp_path / "opened").exists()
+
+
+def test_a_port_in_use_is_answered_with_who_holds_it(shell, tmp_path):
+    shell.log_in()
+    token = shell.token()
+    port = int(shell.sandbox.redirect_uri.partition("127.0.0.1:")[2].partition("/")[0])
+    shell.env["BROWSER"] = witness(tmp_path / "opened")
+    with socket.create_server(("127.0.0.1", port)):
+        says = [str(port), f"process {os.getpid()} (", "another login may be waiting", "service set NAME --port"]
+        shell.bad_both("everyauth login pagerduty", 2, "port_in_use", *says)
+    assert not (tmp_path / "opened").exists()
+    assert shell.token() == token
+
+
+def test_a_denied_consent_is_said_and_the_old_credential_stays(shell):
+    shell.log_in()
+    token = shell.token()
+    shell.env["BROWSER"] = browser("--deny")
+    says = ["access was denied at pagerduty", "access_denied", shell.sandbox.dialect.denial]
+    shell.bad_both("everyauth login pagerduty", 4, "login_failed", *says)
+    assert shell.token() == token
+
+
+def test_a_login_that_nobody_finishes_ends_at_its_time(shell):
+    shell.log_in()
+    token = shell.token()
+    shell.bad_both("everyauth login pagerduty --no-browser --timeout 200ms", 4, "login_failed", "nobody finished")
+    assert shell.token() == token
+
+
+def test_a_provider_that_is_down_at_a_login_is_said_in_the_page_too(shell, endpoint):
+    token = shell.token()
+    endpoint.lie = html(503)
+    process = shell.start("everyauth login pagerduty --no-browser")
+    page = Background(play, authorization_url(process))
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, page.result()) == (5, "", "Not logged in")
+    assert "error: pagerduty answers HTTP 503" in err
+    assert "try again later" in err
+    endpoint.lie = None
+    assert shell.token() == token
+
+
+def test_a_provider_that_is_gone_is_said_and_the_old_credential_stays(shell):
+    shell.log_in()
+    token = shell.token()
+    closed = socket.create_server(("127.0.0.1", 0))
+    address = closed.getsockname()
+    closed.close()
+    shell.entry(token_url=f"http://127.0.0.1:{address[1]}/token")
+    says = ["cannot connect to 127.0.0.1", "try again later"]
+    shell.bad_both("everyauth login pagerduty", 5, "service_unreachable", *says)
+    shell.entry()
+    assert shell.token() == token
+
+
+def test_a_provider_that_is_down_at_a_refresh_leaves_a_token_that_lives(shell, endpoint):
+    token = shell.token()
+    endpoint.lie = html(503)
+    shell.clock.tick(TOKEN_LIFE - 30)
+    done = shell("everyauth token pagerduty")
+    assert (done.code, done.out) == (0, f"{token}\n")
+    assert "warning: pagerduty answers HTTP 503" in done.err
+    assert "still lives" in done.err
+    # Who needs it to live longer, or knows that it does not, is not given it.
+    shell.bad_both("everyauth token pagerduty --min-ttl 10m", 5, "service_unreachable", "HTTP 503", "try again later")
+    shell.bad("everyauth token pagerduty --rejected", 5, "HTTP 503", input=token)
+
+
+def test_a_provider_that_is_down_at_a_refresh_is_an_error_once_the_token_is_dead(shell, endpoint):
+    endpoint.lie = html(502)
+    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.bad_both("everyauth token pagerduty", 5, "service_unreachable", "HTTP 502", "try again later")
+    shell.bad("everyauth identity get me", 5, "HTTP 502")
+    endpoint.lie = None
+    assert shell.works(shell.token())
+
+
+@pytest.mark.parametrize(
+    ("lie", "code", "says"),
+    [
+        (html(), "service_unreadable", ["text/html where JSON was expected", "everyauth service get pagerduty"]),
+        (html(404), "service_unreadable", ["text/html", "HTTP 404", "everyauth service get pagerduty"]),
+        (html(302), "service_unreadable", ["redirects (HTTP 302)", "everyauth service get pagerduty"]),
+        (json_error("temporarily_unavailable"), "service_error", ["temporarily_unavailable: so it is"]),
+        (json_error("bad_verification_code"), "service_error", ["bad_verification_code: so it is"]),
+    ],
+)
+def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
+    token = shell.token()
+    endpoint.lie = lie
+    shell.bad_both("everyauth login pagerduty", 5, code, *says)
+    assert shell.token() == token
+    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.bad_both("everyauth token pagerduty", 5, code, *says)
+    endpoint.lie = None
+    assert shell.works(shell.token())
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint, revoked):
+    if revoked:
+        shell.sandbox.server._current.clear()
+    shell.clock.tick(TOKEN_LIFE + 1 if revoked else 31 * 24 * 3600)
+    reason = "its grant is revoked" if revoked else "refresh token has expired"
+    shell.bad("everyauth token pagerduty", 4, "me granted at pagerduty is gone", reason, "everyauth login pagerduty")
+    shell.bad_both("everyauth token pagerduty", 4, "login_required", reason, "everyauth login pagerduty")
+    shell.bad("everyauth identity get me", 4, "everyauth login pagerduty")
+    assert len(endpoint.requests) == 1
+    assert "lost on the way" not in shell("everyauth token pagerduty").err
+
+    (identity,) = shell.identities()
+    assert reason in identity["gone"]["reason"]
+    assert "gone" in shell.good("everyauth identity ls")
+    shell.good("everyauth login pagerduty")
+    assert shell.works(shell.token())
+    assert shell.identities()[0]["identityId"] == identity["identityId"]
+    assert shell.identities()[0]["gone"] is None
+
+
+def test_a_client_that_is_no_longer_accepted_costs_nothing(shell, endpoint):
+    shell.good("everyauth service set pagerduty --client-secret wrong")
+    shell.clock.tick(TOKEN_LIFE + 1)
+    way_out = "everyauth service set pagerduty --client-id ID --client-secret -"
+    shell.bad_both("everyauth token pagerduty", 2, "client_rejected", "does not accept the client id", way_out)
+    shell.bad("everyauth token pagerduty", 2, input="")
+    shell.good("everyauth service set pagerduty --client-secret -", input="sandbox-secret")
+    assert shell.works(shell.token())
+
+
+@pytest.mark.parametrize("changed", ["client", "endpoint"])
+def test_a_grant_for_another_client_or_endpoint_is_not_sent_anywhere(shell, endpoint, changed):
+    token = shell.token()
+    if changed == "client":
+        shell.good("everyauth service set pagerduty --client-id another")
+    else:
+        shell.entry()
+    assert shell.token() == token
+    shell.clock.tick(TOKEN_LIFE + 1)
+    says = ["another client or token endpoint", "nothing was sent", "everyauth login pagerduty"]
+    shell.bad_both("everyauth token pagerduty", 4, "login_required", *says)
+    assert (endpoint.requests, shell.counts["refresh_token"]) == ([], 0)
+    if changed == "client":
+        shell.good("everyauth service set pagerduty --client-id sandbox-client")
+    else:
+        shell.entry(token_url=endpoint.url)
+    assert shell.works(shell.token())
+
+
+def test_another_account_than_before_costs_nothing(shell):
+    shell.log_in(account="ann@example.com")
+    token = shell.token()
+    says = ["ann@example.com", "user@example.com", "the old credential was kept", "--user NAME", "--replace"]
+    shell.bad_both("everyauth login pagerduty", 4, "other_account", *says)
+    assert shell.token() == token
+
+
+def test_identities_that_all_match_are_listed_with_commands_that_work(shell):
+    shell.log_in("bob", tenant="acme")
+    shell.log_in("bob", tenant="umbrella", account="bob@example.com")
+    lines = [
+        "everyauth identity get bob",
+        "everyauth identity get pagerduty bob",
+        "everyauth token pagerduty bob",
+        "everyauth identity rm bob --yes",
+    ]
+    for line in lines:
+        said = shell.bad_both(line, 3, "ambiguous", "2 identities match bob", "acme", "umbrella", "bob@example.com")
+        commands = [shown.partition("   ")[0].strip() for shown in said.splitlines() if shown.startswith("  everyauth")]
+        assert len(set(commands)) == 2
+    tenants = [json.loads(shell.good(command))["everyauth"]["tags"]["tenantId"] for command in commands]
+    assert tenants == ["acme", "umbrella"]
+    assert len(shell.identities()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("store = ", ["is not TOML", "correct it, or move it away"]),
+        ("\udcff\udcfe", ["is not TOML", "correct it, or move it away"]),
+        ("stroe = 'sqlite://'", ["unknown key stroe", "store and sealing_key"]),
+        ("store = 1", ["store must be a text"]),
+        ("store = 'mysql://x'", ["'mysql://x' is no store", "keyring:"]),
+    ],
+)
+def test_a_corrupt_configuration_is_answered_with_its_path(shell, text, says):
+    shell.log_in()
+    path = shell.command.home / "config.toml"
+    path.write_text(text, errors="surrogateescape")
+    if "mysql" in text:
+        del shell.env["EVERYAUTH_STORE"]
+    else:
+        says = [*says, str(path)]
+    for line in ("everyauth token pagerduty", "everyauth login pagerduty", "everyauth identity ls"):
+        shell.bad_both(line, 2, "configuration", *says)
+    assert path.read_text(errors="surrogateescape") == text
+    path.unlink()
+    shell.env["EVERYAUTH_STORE"] = "sqlite://"
+    assert shell.works(shell.token())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("authorize_url = ", ["pagerduty.toml is not TOML", "correct it, or move it away"]),
+        ('\ntoken_ulr = "x"', ["pagerduty.toml:2: unknown key token_ulr", "did you mean token_url?"]),
+        ("pkce = 1", ["pagerduty.toml:1: pkce = 1", "true or false"]),
+        ('token_url = "http://auth.example/t"', ["pagerduty.toml:1: token_url", "https"]),
+        ("[authorize_params]\nstate = 'x'", ["pagerduty.toml:1: authorize_params", "state belongs to the protocol"]),
+    ],
+)
+def test_a_corrupt_entry_is_answered_with_its_path_and_line(shell, text, says):
+    shell.log_in()
+    token = shell.token()
+    (shell.command.home / "services" / "pagerduty.toml").write_text(text)
+    shell.bad_both("everyauth login pagerduty", 2, "configuration", *says)
+    shell.bad("everyauth service get pagerduty", 2, *says)
+    # What is held is handed out all the same, while it is fresh.
+    assert shell.token() == token
+
+
+def test_a_home_below_a_file_is_answered_with_its_path(shell, tmp_path):
+    (tmp_path / "file").touch()
+    shell.env["EVERYAUTH_HOME"] = str(tmp_path / "file" / "home")
+    for line in ("token pagerduty", "login pagerduty", "identity ls", "service set pagerduty --client-id x"):
+        said = shell.bad(f"everyauth {line}", 2, str(tmp_path / "file" / "home"), "Not a directory")
+        assert "try: " in said
+
+
+def test_a_directory_that_may_not_be_read_is_answered_with_its_path(shell):
+    shell.log_in()
+    home = shell.command.home
+    assert shell.works(shell.token())
+    home.chmod(0)
+    try:
+        # The system's superuser reads everything unless it is told not to.
+        shell.prefix = NO_OVERRIDING if os.geteuid() == 0 else ()
+        for line in ("token pagerduty", "login pagerduty", "identity ls"):
+            shell.bad_both(f"everyauth {line}", 2, "configuration", str(home), "Permission denied", "readable")
+    finally:
+        home.chmod(0o700)
+    assert shell.works(shell.token())
+
+
+def test_a_secret_too_large_for_the_keyring_is_answered_with_another_store(shell, tmp_path):
+    here = str(Path(__file__).parent)
+    shell.env |= {
+        "EVERYAUTH_STORE": "keyring:",
+        "PYTHON_KEYRING_BACKEND": "peers.backends.Windows",
+        "PYTHONPATH": os.pathsep.join(filter(None, [here, shell.command.environment().get("PYTHONPATH")])),
+    }
+    secret = shlex.quote("x" * 1300)
+    says = ["Credential Manager takes 1280", "everyauth store use sqlite://"]
+    line = f"everyauth service set pagerduty --client-id x --client-secret {secret}"
+    shell.bad_both(line, 6, "secret_too_large", *says)
+    shown = json.loads(shell.good("everyauth service get pagerduty -o json"))
+    assert shown["configuration"]["clientId"] is None

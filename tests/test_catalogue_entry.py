@@ -1,0 +1,185 @@
+"""What a catalogue entry may say: every mistake is told with its place, endpoints are safe, placeholders are filled."""
+
+import pytest
+
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.model import Parameter
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.entry import AUTHORIZE_RESERVED, TOKEN_RESERVED, check_param, check_url, fill
+
+LINES = 'authorize_url = "https://x.example/authorize"\ntoken_url = "https://x.example/token"\n'
+
+
+@pytest.fixture
+def own(tmp_path):
+    """The directory of the user's own files, with a function that writes one."""
+    return lambda text="", name="example": (tmp_path / f"{name}.toml").write_text(text) and tmp_path
+
+
+def problem(catalogue, name="example"):
+    with pytest.raises(ConfigurationProblem) as caught:
+        catalogue.get(name)
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("line", "says", "hint"),
+    [
+        ('tokn_url = "https://x.example/"', "example.toml:3: unknown key tokn_url", "token_url"),
+        ("zzz = 1", "example.toml:3: unknown key zzz", "the keys are title"),
+        ('name = "other"', "unknown key name", ""),
+        ("own = true", "unknown key own", ""),
+        ('pkce = "yes"', "example.toml:3: pkce = 'yes': true or false", ""),
+        ("title = 5", "example.toml:3: title = 5", ""),
+        ('title = ""', "a text is wanted", ""),
+        ('scopes = "read"', "a list of texts", ""),
+        ("scopes = [1]", "a text is wanted", ""),
+        ("code_life = true", "a number of seconds", ""),
+        ("code_life = 0", "a number of seconds", ""),
+        ('code_life = "30"', "a number of seconds", ""),
+        ('client_auth = "jwt"', "'post', 'basic', 'none'", ""),
+        ('body = "xml"', "'form', 'json'", ""),
+        ('loopback_host = "0.0.0.0"', "'127.0.0.1', 'localhost'", ""),
+        ('scope_separator = ""', "one of", ""),
+        ('checked = "yesterday"', "a date", ""),
+        ('authorize_params = "a=b"', "a table of texts", ""),
+        ("authorize_params = {a = 1}", "a text is wanted", ""),
+        ('params = "x"', "a table is wanted", ""),
+        ('params = {x = {default = "a"}}', "x takes help", ""),
+        ('params = {x = {help = "a", more = "b"}}', "x takes help", ""),
+        ('docs = "http://x.example/"', "plain http", ""),
+        ('issuer = "issuer"', "no https URL", ""),
+        ('account_label = ["plain"]', "claims", ""),
+        ('account_label = ["{0}"]', "claims", ""),
+        ('account_label = ["{sub} {"]', "claims", ""),
+        ('account_subject = "{sub.__class__}"', "claims", ""),
+    ],
+)
+def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):
+    error = problem(Catalogue(own(f"{LINES}{line}\n")))
+    assert says in error.message
+    assert "example.toml:3" in error.message
+    assert hint in (error.hint or "")
+
+
+def test_the_line_of_a_table_is_told(own):
+    error = problem(Catalogue(own(f'{LINES}\n[authorize_params]\nstate = "x"\n')))
+    assert "example.toml:4: authorize_params" in error.message
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [(key, name) for key, names in [("authorize", AUTHORIZE_RESERVED), ("token", TOKEN_RESERVED)] for name in names],
+)
+def test_a_parameter_of_the_protocol_cannot_be_set(own, key, name):
+    error = problem(Catalogue(own(f'{LINES}{key}_params = {{{name} = "x"}}\n')))
+    assert f"{name} belongs to the protocol" in error.message
+
+
+def test_the_parameters_that_carry_a_login_are_reserved():
+    assert {"state", "redirect_uri", "code_challenge", "code_challenge_method", "client_id"} <= AUTHORIZE_RESERVED
+    assert {"code", "code_verifier", "refresh_token", "client_secret", "grant_type"} <= TOKEN_RESERVED
+
+
+def test_an_endpoint_must_be_there(own):
+    assert "token_url is missing" in problem(Catalogue(own('authorize_url = "https://x.example/"\n'))).message
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://x.example/token", "plain http"),
+        ("http://127.0.0.1.x.example/", "plain http"),
+        ("http://localhost.x.example/", "plain http"),
+        ("http://0.0.0.0/", "plain http"),
+        ("ftp://x.example/", "no https"),
+        ("https:///token", "no https"),
+        ("x.example/token", "no https"),
+        ("javascript:alert(1)", "no https"),
+        ("https://me:secret@x.example/", "user name"),
+        ("https://me@x.example/", "user name"),
+        ("http://localhost@x.example/", "plain http"),
+        ("https://x.example/#part", "fragment"),
+        ("https://[::1/", "Invalid"),
+    ],
+)
+def test_an_endpoint_that_is_not_safe_is_refused(own, url, reason):
+    with pytest.raises(ValueError, match=reason):
+        check_url(url)
+    assert reason in problem(Catalogue(own(f'authorize_url = "https://x.example/"\ntoken_url = "{url}"\n'))).message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://x.example/a?b=c",
+        "https://x.example:8443/",
+        "http://127.0.0.1:9/",
+        "http://localhost/",
+        "http://[::1]:9/",
+    ],
+)
+def test_https_and_loopback_endpoints_are_taken(url):
+    assert check_url(url) == url
+
+
+PLACEHOLDERS = """\
+authorize_url = "https://{sub}.x.example/authorize"
+token_url = "https://{sub}.{region}.example/token"
+[params]
+sub = {help = "your subdomain"}
+region = {help = "where", default = "eu"}
+"""
+
+
+def test_placeholders_are_filled_from_settings_and_defaults(own):
+    service = Catalogue(own(PLACEHOLDERS)).get("example")
+    assert service.params == (
+        Parameter(name="sub", help="your subdomain"),
+        Parameter(name="region", help="where", default="eu"),
+    )
+    filled = fill(service, {"sub": "acme", "unknown": "x"})
+    assert (filled.authorize_url, filled.token_url) == (
+        "https://acme.x.example/authorize",
+        "https://acme.eu.example/token",
+    )
+    assert fill(service, {"sub": "a", "region": "us"}).token_url == "https://a.us.example/token"
+
+
+def test_a_placeholder_without_a_value_is_told_with_the_command(own):
+    with pytest.raises(ConfigurationProblem) as caught:
+        fill(Catalogue(own(PLACEHOLDERS)).get("example"), {})
+    assert caught.value.hint == "everyauth service set example --param sub=..."
+
+
+def test_a_placeholder_must_be_declared(own):
+    text = PLACEHOLDERS.replace('region = {help = "where", default = "eu"}\n', "")
+    assert "{region} is not declared" in problem(Catalogue(own(text))).message
+
+
+@pytest.mark.parametrize("value", ["acme", "a-b", "acme.eu", "A1", "x.example:8443"])
+def test_host_labels_fill_a_placeholder(own, value):
+    check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "sub", value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "a b", "a\n", "a/b", "evil.example/", "evil.example/x?", "a@b", "a?b", "a#b", "-a", "a-", ".a", "a.", "a..b"],
+)
+def test_what_is_no_host_label_fills_no_placeholder(own, value):
+    with pytest.raises(ConfigurationProblem, match="host name"):
+        check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "sub", value)
+
+
+@pytest.mark.parametrize("value", ["ä", "a:port", "a:", "{x}", "a\\b", "%2f", "a_b", "a\x00", "[::1]"])
+def test_nothing_else_fills_a_placeholder(own, value):
+    with pytest.raises(ConfigurationProblem, match="host name"):
+        check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "sub", value)
+
+
+def test_a_setting_that_the_service_does_not_have_is_told(own):
+    with pytest.raises(ConfigurationProblem, match="it has sub, region"):
+        check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "tenant", "x")
+    with pytest.raises(ConfigurationProblem, match="it has none"):
+        check_param(Catalogue().get("pagerduty"), "tenant", "x")

@@ -1,0 +1,230 @@
+"""Where files lie, what the environment overrides, and what is remembered."""
+
+import os
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.model import Secret, Service
+from everyauth_cli.settings import demo_environment, read_settings, remember, write_privately
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def service(name):
+    return Service(name=name, title=name, authorize_url="https://x.example/", token_url="https://x.example/")
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads the settings of a home of its own, with these further variables."""
+    return lambda **environ: read_settings({"EVERYAUTH_HOME": str(tmp_path), **environ})
+
+
+def in_child(code, **environ):
+    """What a Python program prints in an environment of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_home_holds_configuration_and_data(read, tmp_path):
+    settings = read()
+    assert settings.config_dir == settings.data_dir == tmp_path
+    assert settings.config_file == tmp_path / "config.toml"
+    assert settings.services_dir == tmp_path / "services"
+
+
+def test_a_relative_home_does_not_depend_on_later_directories():
+    assert read_settings({"EVERYAUTH_HOME": "some/home"}).data_dir == Path.cwd() / "some/home"
+
+
+def test_a_home_below_the_users_directory():
+    assert read_settings({"EVERYAUTH_HOME": "~/elsewhere"}).data_dir == Path.home() / "elsewhere"
+
+
+DIRECTORIES = """
+from everyauth_cli.settings import read_settings
+settings = read_settings()
+print(settings.config_dir, settings.data_dir, settings.namespace or "-", sep="\\n")
+"""
+
+
+def test_without_a_home_the_platforms_directories_are_used(tmp_path):
+    config, data, namespace = in_child(DIRECTORIES, HOME=str(tmp_path))
+    assert (config, data) == (f"{tmp_path}/.config/everyauth", f"{tmp_path}/.local/share/everyauth")
+    assert namespace == "-"
+
+
+def test_xdg_directories_are_used(tmp_path):
+    xdg = {"XDG_CONFIG_HOME": f"{tmp_path}/c", "XDG_DATA_HOME": f"{tmp_path}/d"}
+    config, data, namespace = in_child(DIRECTORIES, HOME=str(tmp_path), **xdg)
+    assert (config, data) == (f"{tmp_path}/c/everyauth", f"{tmp_path}/d/everyauth")
+    assert namespace.startswith("@")
+
+
+def test_the_home_goes_before_xdg_directories(tmp_path):
+    config, data, _ = in_child(DIRECTORIES, HOME=str(tmp_path), XDG_DATA_HOME="/d", EVERYAUTH_HOME=f"{tmp_path}/e")
+    assert config == data == f"{tmp_path}/e"
+
+
+def test_each_data_directory_has_a_namespace_of_its_own():
+    namespaces = {read_settings({"EVERYAUTH_HOME": home}).namespace for home in ("/a", "/b", "/a/b")}
+    assert len(namespaces) == 3
+    assert "" not in namespaces
+    assert read_settings({"EVERYAUTH_HOME": "/a"}).namespace == read_settings({"EVERYAUTH_HOME": "/a/"}).namespace
+
+
+def test_the_store_comes_from_the_environment_else_the_file_else_the_default(read, tmp_path):
+    assert (read().store_url, read().store_from) == ("keyring:", "the default")
+    remember(read(), store="sqlite:///remembered")
+    assert (read().store_url, read().store_from) == ("sqlite:///remembered", str(tmp_path / "config.toml"))
+    chosen = read(EVERYAUTH_STORE="sqlite:///chosen")
+    assert (chosen.store_url, chosen.store_from) == ("sqlite:///chosen", "EVERYAUTH_STORE")
+    assert read(EVERYAUTH_STORE="").store_url == "sqlite:///remembered"
+
+
+def test_the_profile_comes_from_the_environment(read):
+    assert read().profile == "default"
+    assert read(EVERYAUTH_PROFILE="work").profile == "work"
+    assert read(EVERYAUTH_PROFILE="").profile == "default"
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "override"),
+    [
+        ({}, "pagerduty", (None, None)),
+        ({"EVERYAUTH_PAGERDUTY_CLIENT_ID": "i"}, "pagerduty", ("i", None)),
+        ({"EVERYAUTH_PAGERDUTY_CLIENT_SECRET": "s"}, "pagerduty", (None, Secret("s"))),
+        ({"EVERYAUTH_PAGERDUTY_CLIENT_ID": "i", "EVERYAUTH_PAGERDUTY_CLIENT_SECRET": "s"}, "other", (None, None)),
+        ({"EVERYAUTH_MY_OWN_2_CLIENT_ID": "i"}, "my-own-2", ("i", None)),
+        ({"EVERYAUTH_PAGERDUTY_CLIENT_ID": ""}, "pagerduty", (None, None)),
+    ],
+)
+def test_a_client_comes_from_the_environment(read, environ, name, override):
+    assert read(**environ).client_override(service(name)) == override
+
+
+def test_the_sealing_key_comes_from_the_environment_and_is_remembered(read):
+    assert (read().key, read().key_file, read().sealing_key) == (None, None, None)
+    settings = read(EVERYAUTH_KEY="k3y", EVERYAUTH_KEY_FILE="/a/key")
+    assert (settings.key, settings.key_file) == (Secret("k3y"), Path("/a/key"))
+    assert "k3y" not in repr(settings)
+    assert (read(EVERYAUTH_KEY="").key, read(EVERYAUTH_KEY_FILE="").key_file) == (None, None)
+    remember(read(), sealing_key="keyring")
+    assert read().sealing_key == "keyring"
+
+
+CHILD = "from everyauth_cli.settings import child_environment\nprint(*child_environment(), sep='\\n')"
+
+
+def test_a_child_gets_no_secret(tmp_path):
+    names = in_child(
+        CHILD,
+        EVERYAUTH_HOME=str(tmp_path),
+        EVERYAUTH_KEY="s",
+        EVERYAUTH_KEY_FILE="s",
+        EVERYAUTH_PAGERDUTY_CLIENT_ID="s",
+        EVERYAUTH_MY_OWN_CLIENT_SECRET="s",
+        DISPLAY=":0",
+    )
+    assert {"PATH", "DISPLAY", "EVERYAUTH_HOME"} <= set(names)
+    assert not {name for name in names if "KEY" in name or "CLIENT" in name}
+
+
+def test_the_demos_environment_leads_to_its_own_home_only():
+    environ = demo_environment("/demo", "/venv/bin")
+    assert {name: value for name, value in environ.items() if name.startswith("EVERYAUTH_")} == {
+        "EVERYAUTH_HOME": "/demo"
+    }
+    assert environ["PATH"].startswith(f"/venv/bin{os.pathsep}")
+    assert "fail" in environ["PYTHON_KEYRING_BACKEND"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "bus", "local", "browser"),
+    [
+        ({}, None, False, False),
+        ({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/bus"}, "unix:path=/bus", False, False),
+        ({"DISPLAY": ":0"}, None, True, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, None, True, True),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "1.2.3.4 1 5.6.7.8 22"}, None, False, True),
+        ({"BROWSER": "lynx"}, None, False, True),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display and no session bus")
+def test_what_the_session_offers(read, environ, bus, local, browser):
+    settings = read(**environ)
+    assert (settings.bus_address, settings.local_display, settings.has_browser) == (bus, local, browser)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no session bus elsewhere")
+def test_the_usual_bus_is_found_without_a_variable(read, tmp_path):
+    assert read(XDG_RUNTIME_DIR=str(tmp_path)).bus_address is None
+    (tmp_path / "bus").touch()
+    assert read(XDG_RUNTIME_DIR=str(tmp_path)).bus_address == f"unix:path={tmp_path}/bus"
+
+
+@pytest.mark.parametrize(
+    ("content", "says", "hint"),
+    [
+        (b"store = ", "is not TOML", "everyauth store use"),
+        (b"\xff\xfe", "is not TOML", "everyauth store use"),
+        (b'stroe = "x"', "unknown key stroe", "store and sealing_key"),
+        (b"store = 5", "store must be a text", ""),
+        (b'sealing_key = ["x"]', "sealing_key must be a text", ""),
+    ],
+)
+def test_a_wrong_configuration_is_told(read, tmp_path, content, says, hint):
+    (tmp_path / "config.toml").write_bytes(content)
+    with pytest.raises(ConfigurationProblem) as caught:
+        read()
+    assert says in caught.value.message
+    assert str(tmp_path / "config.toml") in caught.value.message
+    assert hint in (caught.value.hint or "")
+    with pytest.raises(ConfigurationProblem):
+        remember(read_settings({"EVERYAUTH_HOME": str(tmp_path)}), store="keyring:")
+    assert (tmp_path / "config.toml").read_bytes() == content
+
+
+def test_a_home_that_cannot_be_read_or_written_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationProblem, match="cannot read"):
+        read_settings({"EVERYAUTH_HOME": str(tmp_path / "file")})
+    with pytest.raises(ConfigurationProblem, match="cannot write") as caught:
+        write_privately(tmp_path / "file" / "config.toml", "")
+    assert "EVERYAUTH_HOME" in caught.value.hint
+
+
+def test_choices_are_remembered_and_taken_out_one_by_one(read, tmp_path):
+    remember(read(), store="sqlite:///a", sealing_key="/key")
+    remember(read(), store="keyring:")
+    assert tomllib.loads((tmp_path / "config.toml").read_text()) == {"store": "keyring:", "sealing_key": "/key"}
+    remember(read(), sealing_key=None)
+    assert tomllib.loads((tmp_path / "config.toml").read_text()) == {"store": "keyring:"}
+
+
+def test_a_file_is_written_privately_and_whole(tmp_path):
+    path = tmp_path / "new" / "config.toml"
+    write_privately(path, "first")
+    path.chmod(0o644)
+    before = path.open("rb")
+    write_privately(path, "second ü")
+    with before:
+        # The old file was replaced, not written over: who reads it meanwhile sees all of it.
+        assert before.read() == b"first"
+    assert path.read_text(encoding="utf-8") == "second ü"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert list(path.parent.iterdir()) == [path]

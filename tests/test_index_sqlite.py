@@ -53,7 +53,7 @@ def test_a_directory_that_cannot_be_written_is_told(tmp_path):
 @pytest.mark.parametrize("content", [b"no database" * 100, b"SQLite format 3\x00" + b"\xff" * 4096])
 def test_a_damaged_file_is_told_and_left_alone(tmp_path, content):
     (tmp_path / "everyauth.db").write_bytes(content)
-    with pytest.raises(StoreError, match="damaged|cannot use"):
+    with pytest.raises(StoreError, match="is damaged"):
         put(sealed(tmp_path))
     assert (tmp_path / "everyauth.db").read_bytes() == content
 
@@ -78,7 +78,7 @@ def test_a_write_that_is_broken_off_leaves_the_record_as_it_was(tmp_path):
     put(sealed(tmp_path), n=1)
     with pytest.raises(TypeError):
         sealed(tmp_path).index.write(KEY, {"n": object()})
-    in_file(tmp_path, "CREATE TRIGGER full BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    in_file(tmp_path, "CREATE TRIGGER full BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'refused'); END")
     with pytest.raises(StoreError):
         sealed(tmp_path).index.write(KEY, {"n": 2})
     assert sealed(tmp_path).index.read(KEY) == {"n": 1}

@@ -29,7 +29,8 @@ class Output(StrEnum):
 
 
 OutputOption = Annotated[
-    Output | None, typer.Option("-o", "--output", help="How to show data and errors.", show_default="pretty")
+    Output | None,
+    typer.Option("-o", "--output", metavar="pretty|json", help="How to show data and errors.", show_default="pretty"),
 ]
 ProfileOption = Annotated[
     str | None, typer.Option("-p", "--profile", help="The namespace of clients and identities.", show_default="default")
@@ -88,8 +89,9 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(context: typer.Context, wanted: bool) -> None:
+    # While a line is completed nothing but candidates may be printed.
+    if wanted and not context.resilient_parsing:
         print(f"everyauth {__version__}")  # noqa: T201 - before any command, so before any terminal
         raise typer.Exit
 

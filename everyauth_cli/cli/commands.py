@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from everyauth_cli.cli import demo, identity, login, sandbox, service, store
+from everyauth_cli.cli import completion, demo, identity, login, sandbox, service, store
 from everyauth_cli.cli.app import app
 
+# Help lists commands as they were registered, and this one is wanted once.
+app.registered_commands.sort(key=lambda registered: registered.name == "completion")
 app.add_typer(service.group)
 app.add_typer(identity.group)
 app.add_typer(store.group)
 
-__all__ = ["app", "demo", "login", "sandbox"]
+__all__ = ["app", "completion", "demo", "login", "sandbox"]

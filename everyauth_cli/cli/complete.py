@@ -28,17 +28,14 @@ def users(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return _users(context, context.params.get("service"), incomplete)
 
 
-def services_and_users(context: typer.Context, incomplete: str) -> list[str] | list[tuple[str, str]]:
-    """What may come next where `[SERVICE] WHO` is wanted."""
+def services_and_users(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """What may come next where `[SERVICE] WHO` is wanted, either of which an option may have said."""
     words = context.params.get("names") or []
-    service = context.params.get("service")
-    wanted = 2 - len(words) - bool(service) - bool(context.params.get("user"))
-    if wanted < 1:
-        return []
-    named = _users(context, service or next(iter(words), None), incomplete)
-    if service or words:
-        return named
-    return [*((name, "a service") for name in service_names(incomplete)), *named]
+    service, user = context.params.get("service"), context.params.get("user")
+    services = [] if words or service else [(name, "a service") for name in service_names(incomplete)]
+    if user or len(words) + bool(service) > 1:
+        return services
+    return services + _users(context, service or next(iter(words), None), incomplete)
 
 
 def _users(context: typer.Context, service: str | None, incomplete: str) -> list[tuple[str, str]]:
@@ -66,6 +63,5 @@ def _identities(context: typer.Context, service: str | None) -> list[Key]:
 
 def _index(settings: Settings) -> Index:
     """The index of the store that is used; how its vault would be opened does not matter."""
-    return open_store(
-        settings.store_url, data_dir=settings.data_dir, keyring=Keyring(), sealing_key=SealingKey()
-    ).index
+    store = open_store(settings.store_url, data_dir=settings.data_dir, keyring=Keyring(), sealing_key=SealingKey())
+    return store.index

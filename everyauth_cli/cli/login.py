@@ -21,6 +21,7 @@ from everyauth_cli.errors import EveryAuthError, LoginFailed, StoreBusy
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import DEFAULT_PORT, DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization import is_answer_to
+from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.refresh import login_command
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def _wait_for_others(session: Session, wanted: Wanted, held: ExitStack) -> bool:
             f"another login for {wanted.user} at {name} did not end within {wanted.seconds:.0f} s",
             hint="finish it in its browser, or end it with Ctrl-C",
         ) from None
-    after = auth.find(service=name, user=wanted.user, tenant=wanted.tenant)
-    if after == before or not after:
+    after = auth.find(service=name, user=wanted.user, tenant=wanted.tenant, tags=wanted.tags)
+    if after == before or not after or missing_scopes(wanted.service, wanted.scope, after[0].scope):
         return False
     _report(session, after[0])
     return True

@@ -121,7 +121,7 @@ class World:
         self.auth = self.another(self.store)
         self.auth.clients.set(self.auth.catalogue.get("example"), client_id="id", client_secret=Secret("s"))
 
-    def another(self, store: Store) -> EveryAuth:
+    def another(self, store: Store, **more: Any) -> EveryAuth:
         """Another EveryAuth of the same world over that store, as in another process."""
         return EveryAuth(
             store=store,
@@ -129,6 +129,7 @@ class World:
             send=self.server,
             clock=self.clock,
             warn=self.warnings.append,
+            **more,
         )
 
     def entry(self, name: str, text: str) -> None:

@@ -1,0 +1,170 @@
+"""How identities are found, and our clients at the services that they hang on."""
+
+import pytest
+from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World
+
+from everyauth_cli.errors import Ambiguous, ClientNotSet, ConfigurationProblem
+from everyauth_cli.model import Client, Secret
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "users"),
+    [
+        ({}, ["ann", "bob", "bob"]),
+        ({"user": "bob"}, ["bob", "bob"]),
+        ({"tenant": "acme"}, ["bob"]),
+        ({"tags": {"plan": "gold"}}, ["ann", "bob"]),
+        ({"tags": {"plan": "gold", "team": "x"}}, ["bob"]),
+        ({"tags": {"plan": "lead"}}, []),
+        ({"service": "example", "user": "ann"}, ["ann"]),
+        ({"service": "other"}, []),
+        ({"user": "nobody"}, []),
+    ],
+)
+def test_identities_are_found_by_all_that_is_given(world, wanted, users):
+    world.login(user="ann", tags={"plan": "gold"})
+    world.login(user="bob", tags={"plan": "gold", "team": "x"})
+    world.login(user="bob", tenant="acme")
+    assert sorted(identity.user for identity in world.auth.find(**wanted)) == users
+
+
+def test_an_identity_is_found_by_its_id(world):
+    identity = world.login(user="bob", tenant="acme")
+    assert world.auth.find_one(identity.id) == identity
+    assert world.token(identity.id) == "access-2"
+    assert world.token("idn-unknown") is None
+
+
+def test_of_a_users_tenants_the_user_is_meant_else_all_are_listed(world):
+    one, two = (world.login(user="bob", tenant=tenant) for tenant in ("acme", "corp"))
+    for ask in (world.auth.find_one, world.token):
+        with pytest.raises(Ambiguous) as caught:
+            ask("bob")
+        assert caught.value.exit_code == 3
+        for identity in (one, two):
+            assert f"everyauth identity get {identity.id}" in caught.value.message
+            assert f"tenant {identity.tenant}" in caught.value.message
+    world.login(user="bob")
+    assert world.auth.find_one("bob").tenant == "bob"
+    assert world.token("bob") == "access-6"
+
+
+def test_a_user_of_two_services_is_ambiguous_until_one_is_named(world):
+    world.entry("second", ENTRY)
+    world.auth.clients.set(world.auth.catalogue.get("second"), client_id="id")
+    world.login()
+    world.login(service="second")
+    with pytest.raises(Ambiguous) as caught:
+        world.auth.find_one("me")
+    assert "(example, user me" in caught.value.message
+    assert "(second, user me" in caught.value.message
+    assert world.auth.find_one("me", service="second").service == "second"
+
+
+def test_a_service_is_known_by_its_alias(world):
+    world.login()
+    world.entry("example", ENTRY + 'aliases = ["ex"]\n')
+    assert world.auth.get_identity("ex").service_id == "example"
+    assert world.auth.get_identity("ex", "nobody") is None
+
+
+def test_an_identity_that_was_deleted_is_nobodys(world):
+    identity = world.login()
+    assert world.auth.holds("example", user="me")
+    world.auth.delete_identity("example", user="me")
+    world.auth.delete_identity("example", user="me")
+    assert not world.auth.holds("example", user="me")
+    assert world.token() is None
+    assert world.auth.credential(identity) is None
+    assert world.login().id != identity.id
+
+
+def test_a_lost_index_loses_no_token(world):
+    world.login()
+    world.store.index.delete(world.key())
+    assert world.token() == "access-2"
+    world.clock.now += HOUR
+    assert world.token() == "access-3"
+    assert len(world.auth.find()) == 1
+
+
+def test_profiles_share_nothing(world):
+    world.login()
+    other = world.another(world.store, profile="other")
+    assert other.find() == []
+    assert other.get_identity("example") is None
+    with pytest.raises(ClientNotSet):
+        other.begin("example", redirect_uri=REDIRECT_URI)
+    other.delete_identity("example", user="me")
+    assert world.token() == "access-2"
+
+
+@pytest.fixture
+def example(world):
+    return world.auth.catalogue.get("example")
+
+
+def test_only_what_is_named_changes(world, example):
+    clients = world.auth.clients
+    clients.set(example, scope="read", port=4000)
+    assert clients.get(example) == Client(
+        service="example", client_id="id", client_secret=Secret("s"), scope="read", port=4000
+    )
+    clients.set(example, client_id="new", client_secret=Secret(""), port=0)
+    assert clients.get(example) == Client(service="example", client_id="new", scope="read")
+
+
+@pytest.mark.parametrize(
+    ("override", "client_id", "secret"),
+    [
+        ((None, None), "id", Secret("s")),
+        (("env", None), "env", Secret("s")),
+        ((None, Secret("env")), "id", Secret("env")),
+        (("env", Secret("env")), "env", Secret("env")),
+    ],
+)
+def test_the_environment_goes_before_the_stored_client(world, example, override, client_id, secret):
+    clients = world.another(world.store, override=lambda _: override).clients
+    assert (clients.get(example).client_id, clients.get(example).client_secret) == (client_id, secret)
+    peeked, has_secret = clients.peek(example)
+    assert (peeked.client_id, peeked.client_secret, has_secret) == (client_id, None, True)
+
+
+def test_the_environment_alone_is_a_client_and_half_of_it_is_none(world, example):
+    world.auth.clients.delete("example")
+    assert world.auth.clients.peek(example) is None
+    whole = world.another(world.store, override=lambda _: ("env", Secret("env"))).clients
+    assert whole.get(example).client_id == "env"
+    half = world.another(world.store, override=lambda _: (None, Secret("env"))).clients
+    with pytest.raises(ClientNotSet) as caught:
+        half.get(example)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint == "everyauth service set example --client-id ID --client-secret -"
+
+
+def test_a_client_is_deleted_once(world):
+    assert world.auth.clients.delete("example") is True
+    assert world.auth.clients.delete("example") is False
+
+
+def test_settings_fill_placeholders_and_are_checked(world):
+    world.entry(
+        "placed",
+        'authorize_url = "https://{sub}.x.example/authorize"\ntoken_url = "https://{sub}.x.example/token"\n'
+        '[params]\nsub = {help = "your subdomain"}\n',
+    )
+    clients, service = world.auth.clients, world.auth.catalogue.get("placed")
+    with pytest.raises(ConfigurationProblem, match="needs a value for sub"):
+        clients.filled("placed")
+    for params in ({"sub": "evil.example/"}, {"other": "x"}):
+        with pytest.raises(ConfigurationProblem):
+            clients.set(service, client_id="id", params=params)
+    assert clients.peek(service) is None
+    clients.set(service, client_id="id", params={"sub": "acme"})
+    assert clients.filled("placed").token_url == "https://acme.x.example/token"
+    assert world.auth.begin("placed", redirect_uri=REDIRECT_URI).token_url == "https://acme.x.example/token"

@@ -1,0 +1,131 @@
+"""The command at npm's oidc-provider, an authorization server that others wrote."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from peers.oidc_provider import running
+from peers.sandbox import SEALED, authorization_url, free_port
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with running() as provider:
+        yield provider
+
+
+@pytest.fixture
+def everyauth(everyauth, provider):
+    """The command with the service `op` added and set."""
+    plain = everyauth.environment
+    base = {**SEALED, "BROWSER": provider.browser()}
+    everyauth.environment = lambda extra=None: plain({**base, **(extra or {})})
+    add(everyauth, provider)
+    return everyauth
+
+
+def add(everyauth, provider, *, issuer: str = "", auth: str = "basic", client: str = "web") -> None:
+    ok(
+        everyauth(
+            *("service", "add", "op", "--authorize-url", provider.authorize_url, "--token-url", provider.token_url),
+            *("--issuer", issuer or provider.issuer, "--client-auth", auth, "--scope", "openid email api:read"),
+        )
+    )
+    secret = ["--client-secret", provider.client_secret] if auth != "none" else []
+    ok(everyauth("service", "set", "op", "--client-id", client, *secret, "--port", str(free_port())))
+
+
+def ok(done) -> str:
+    assert done.code == 0, done
+    return done.out
+
+
+def refused(done, code: int, *says: str) -> None:
+    assert (done.code, done.out) == (code, ""), done
+    assert "Traceback" not in done.err
+    assert all(text in done.err for text in says), done.err
+
+
+def who(provider, token: str) -> str:
+    """Whose token it is, as the provider's own userinfo endpoint says."""
+    with httpx.Client(trust_env=False) as client:
+        answer = client.get(provider.userinfo_url, headers={"Authorization": f"Bearer {token}"})
+    return answer.json()["sub"] if answer.status_code == 200 else ""
+
+
+def expired(everyauth, token: str) -> str:
+    """The next token, now that this one will not do."""
+    return ok(everyauth("token", "op", "--rejected", input=token)).strip()
+
+
+@pytest.mark.parametrize(("auth", "client"), [("basic", "web"), ("post", "web-post"), ("none", "native")])
+def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth, client):
+    ok(everyauth("service", "rm", "op", "--yes"))
+    add(everyauth, provider, auth=auth, client=client)
+    done = everyauth("login", "op", "--user", "ann", env={"BROWSER": provider.browser("--user", "ann")})
+    assert ok(done) == ""
+    assert "Logged in to op: ann, kept as ann." in done.err
+    assert "warning" not in done.err
+    credential = json.loads(ok(everyauth("identity", "get", "ann")))
+    assert who(provider, credential["accessToken"]) == "ann"
+    assert credential["native"]["scope"] == "openid email api:read"
+    assert "refresh_token" not in json.dumps(credential)
+
+
+def test_every_refresh_rotates_and_reuse_would_be_detected(everyauth, provider):
+    ok(everyauth("login", "op"))
+    tokens = [ok(everyauth("token", "op")).strip()]
+    for _ in range(3):
+        tokens.append(expired(everyauth, tokens[-1]))
+    assert len(set(tokens)) == 4
+    assert who(provider, tokens[-1]) == "alice"
+
+    # An older state of the store, as a restored copy has it: its refresh token was used.
+    database = everyauth.home / "everyauth.db"
+    older = database.read_bytes()
+    latest = expired(everyauth, tokens[-1])
+    database.write_bytes(older)
+    done = everyauth("token", "op", "--rejected", input=tokens[-1])
+    refused(done, 4, "me granted at op is gone", "invalid_grant", "everyauth login op")
+    assert who(provider, latest) == ""
+    assert json.loads(ok(everyauth("identity", "ls", "-o", "json")))["items"][0]["gone"]
+
+
+def test_a_narrower_grant_is_said_aloud_and_stays_narrow(everyauth, provider):
+    # `BROWSER` is a list with colons between, so no scope with one can be dropped here.
+    browser = provider.browser("--drop", "email")
+    done = everyauth("login", "op", env={"BROWSER": browser})
+    assert ok(done) == ""
+    assert "warning: op granted less than was asked for: email is missing; granted is openid api:read" in done.err
+    token = ok(everyauth("token", "op")).strip()
+    assert expired(everyauth, token) != token
+    assert json.loads(ok(everyauth("identity", "get", "me")))["native"]["scope"] == "openid api:read"
+
+
+def test_a_denial_ends_the_login(everyauth, provider):
+    refused(everyauth("login", "op", env={"BROWSER": provider.browser("--deny")}), 4, "access was denied at op")
+    refused(everyauth("token", "op"), 4, "everyauth login op")
+
+
+def test_an_answer_of_another_issuer_is_not_redeemed(everyauth, provider):
+    ok(everyauth("service", "rm", "op", "--yes"))
+    add(everyauth, provider, issuer="https://auth.example")
+    refused(everyauth("login", "op"), 4, "https://auth.example", "RFC 9207", "not redeemed")
+    refused(everyauth("token", "op"), 4)
+
+
+def test_a_provider_that_takes_any_port_is_given_a_free_one(everyauth, provider):
+    ok(everyauth("service", "rm", "op", "--yes"))
+    (everyauth.home / "services" / "op.toml").write_text(
+        f'authorize_url = "{provider.authorize_url}"\ntoken_url = "{provider.token_url}"\n'
+        'client_auth = "none"\nscopes = ["openid"]\nany_port = true\n'
+    )
+    assert ok(everyauth("service", "set", "op", "--client-id", "native")) == "http://127.0.0.1/callback/op\n"
+    process = everyauth.start("login", "op", "--no-browser")
+    url = authorization_url(process)
+    assert "%3A28282%2F" not in url
+    provider.play(url)
+    assert process.wait(20) == 0
+    assert who(provider, ok(everyauth("token", "op")).strip()) == "alice"

@@ -29,6 +29,7 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -92,9 +93,18 @@ class ServiceNotFound(NotFound):
 
 
 class Ambiguous(NotFound):
-    """Several identities match where one is needed; the message lists them."""
+    """Several identities match where one is needed; `candidates` says of each id whose it is.
+
+    The message lists the `command` that would have named each, `{}` standing for the id.
+    """
 
     code = "ambiguous"
+
+    def __init__(self, who: str, candidates: Mapping[str, str], *, command: str = "everyauth identity get {}") -> None:
+        lines = [f"  {command.format(identity_id)}   ({about})" for identity_id, about in candidates.items()]
+        super().__init__("\n".join([f"{len(candidates)} identities match {who}:", *lines]))
+        self.who = who
+        self.candidates = candidates
 
 
 class LoginRequired(EveryAuthError):

@@ -189,7 +189,7 @@ class EveryAuth:
             before = read_identity(self.store, key)
             if before and not replace_account:
                 _check_account(before.identity, token)
-            identity = refreshed(_identity(pending, before, now=self._clock()), token)
+            identity = refreshed(_identity(pending, before, now=token.issued_at), token)
             write_identity(self.store, key, Held(identity=identity, token=token))
         return identity
 
@@ -339,9 +339,8 @@ def _credential(held: Held) -> Credential:
 
 
 def _ambiguous(who: str, found: Sequence[Identity]) -> Ambiguous:
-    lines = [
-        f"  everyauth identity get {i.id}   ({i.service}, user {i.user}, tenant {i.tenant}"
-        + (f", {i.account.label})" if i.account else ")")
+    candidates = {
+        i.id: f"{i.service}, user {i.user}, tenant {i.tenant}" + (f", {i.account.label}" if i.account else "")
         for i in found
-    ]
-    return Ambiguous(f"{len(found)} identities match {who}:\n" + "\n".join(lines), hint="name one by its id, as above")
+    }
+    return Ambiguous(who, candidates)

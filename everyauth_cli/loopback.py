@@ -6,6 +6,7 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +25,8 @@ IDLE_SECONDS = 10.0
 
 RESULT_SECONDS = 120.0
 """How long the browser waits for the result: the code is redeemed and stored before the page is shown."""
+
+TURN_SECONDS = 0.1
 
 PAGE_SECONDS = 3.0
 """How long the terminal waits for the page to reach the browser."""
@@ -73,8 +76,11 @@ class Loopback:
 
     def wait(self, timeout: float) -> Query:
         """The query of the answer; raises `LoginFailed` after `timeout` seconds."""
-        if not self._answered.wait(timeout):
-            raise LoginFailed(f"nobody finished the login within {timeout:.0f} s")
+        end = time.monotonic() + timeout
+        # In short turns: an interrupt that comes just as a long wait begins would be seen at its end only.
+        while not self._answered.wait(min(TURN_SECONDS, max(0.0, end - time.monotonic()))):
+            if time.monotonic() >= end:
+                raise LoginFailed(f"nobody finished the login within {timeout:g} s")
         assert self._answer is not None
         return self._answer
 
@@ -82,7 +88,8 @@ class Loopback:
         """Show the result to the browser that brought the answer, and wait until it has it."""
         self._page = (good, title, text)
         self._decided.set()
-        self._shown.wait(PAGE_SECONDS)
+        if self._answered.is_set():
+            self._shown.wait(PAGE_SECONDS)
 
     def take(self, query: Query) -> bool:
         """Take the answer if it is ours; whether it was."""
@@ -193,7 +200,7 @@ def _bind(login: Loopback, host: str, port: int) -> list[_Server]:
     except OSError as error:
         raise PortInUse(
             f"port {port} of the redirect URI cannot be used ({error.strerror}){_owner(port)}",
-            hint="another login may be waiting: finish it, or register another port: `service set NAME --port N`",
+            hint="finish the login that may be waiting there, or use another: everyauth service set NAME --port N",
         ) from None
     if host == "localhost":
         try:

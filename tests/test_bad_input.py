@@ -14,12 +14,6 @@ from peers.sandbox import TOKEN_LIFE, Background, authorization_url, browser, sa
 
 from everyauth_cli.sandbox.player import play
 
-NO_OVERRIDING = (
-    "setpriv",
-    "--bounding-set=-dac_override,-dac_read_search",
-    "--inh-caps=-dac_override,-dac_read_search",
-)
-
 
 @pytest.fixture
 def shell(everyauth):
@@ -87,6 +81,7 @@ def test_a_denied_consent_is_said_and_the_old_credential_stays(shell):
     assert shell.token() == token
 
 
+@pytest.mark.slow
 def test_a_login_that_nobody_finishes_ends_at_its_time(shell):
     shell.log_in()
     token = shell.token()
@@ -165,6 +160,7 @@ def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
     assert shell.works(shell.token())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revoked", [False, True])
 def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint, revoked):
     if revoked:
@@ -186,6 +182,7 @@ def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint
     assert shell.identities()[0]["gone"] is None
 
 
+@pytest.mark.slow
 def test_a_client_that_is_no_longer_accepted_costs_nothing(shell, endpoint):
     shell.good("everyauth service set pagerduty --client-secret wrong")
     shell.clock.tick(TOKEN_LIFE + 1)
@@ -223,6 +220,7 @@ def test_another_account_than_before_costs_nothing(shell):
     assert shell.token() == token
 
 
+@pytest.mark.slow
 def test_identities_that_all_match_are_listed_with_commands_that_work(shell):
     shell.log_in("bob", tenant="acme")
     shell.log_in("bob", tenant="umbrella", account="bob@example.com")
@@ -239,74 +237,6 @@ def test_identities_that_all_match_are_listed_with_commands_that_work(shell):
     tenants = [json.loads(shell.good(command))["everyauth"]["tags"]["tenantId"] for command in commands]
     assert tenants == ["acme", "umbrella"]
     assert len(shell.identities()) == 2
-
-
-@pytest.mark.parametrize(
-    ("line", "text", "says"),
-    [
-        ("login pagerduty", "store = ", ["is not TOML", "correct it, or move it away"]),
-        ("token pagerduty", "\udcff\udcfe", ["is not TOML", "correct it, or move it away"]),
-        ("identity ls", "stroe = 'sqlite://'", ["unknown key stroe", "store and sealing_key"]),
-        ("service ls", "store = 1", ["store must be a text"]),
-        ("store status", "store = 'mysql://x'", ["'mysql://x' is no store", "keyring:"]),
-    ],
-)
-def test_a_corrupt_configuration_is_answered_with_its_path(shell, line, text, says):
-    shell.log_in()
-    path = shell.command.home / "config.toml"
-    path.write_text(text, errors="surrogateescape")
-    if "mysql" in text:
-        del shell.env["EVERYAUTH_STORE"]
-    else:
-        says = [*says, str(path)]
-    shell.bad_both(f"everyauth {line}", 2, "configuration", *says)
-    assert path.read_text(errors="surrogateescape") == text
-    path.unlink()
-    shell.env["EVERYAUTH_STORE"] = "sqlite://"
-    assert shell.works(shell.token())
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("authorize_url = ", ["pagerduty.toml is not TOML", "correct it, or move it away"]),
-        ('\ntoken_ulr = "x"', ["pagerduty.toml:2: unknown key token_ulr", "did you mean token_url?"]),
-        ("pkce = 1", ["pagerduty.toml:1: pkce = 1", "true or false"]),
-        ('token_url = "http://auth.example/t"', ["pagerduty.toml:1: token_url", "https"]),
-        ("[authorize_params]\nstate = 'x'", ["pagerduty.toml:1: authorize_params", "state belongs to the protocol"]),
-    ],
-)
-def test_a_corrupt_entry_is_answered_with_its_path_and_line(shell, text, says):
-    shell.log_in()
-    token = shell.token()
-    (shell.command.home / "services" / "pagerduty.toml").write_text(text)
-    shell.bad_both("everyauth login pagerduty", 2, "configuration", *says)
-    shell.bad("everyauth service get pagerduty", 2, *says)
-    # What is held is handed out all the same, while it is fresh.
-    assert shell.token() == token
-
-
-def test_a_home_below_a_file_is_answered_with_its_path(shell, tmp_path):
-    (tmp_path / "file").touch()
-    shell.env["EVERYAUTH_HOME"] = str(tmp_path / "file" / "home")
-    for line in ("token pagerduty", "login pagerduty", "identity ls", "service set pagerduty --client-id x"):
-        said = shell.bad(f"everyauth {line}", 2, str(tmp_path / "file" / "home"), "Not a directory")
-        assert "try: " in said
-
-
-def test_a_directory_that_may_not_be_read_is_answered_with_its_path(shell):
-    shell.log_in()
-    home = shell.command.home
-    assert shell.works(shell.token())
-    home.chmod(0)
-    try:
-        # The system's superuser reads everything unless it is told not to.
-        shell.prefix = NO_OVERRIDING if os.geteuid() == 0 else ()
-        for line in ("token pagerduty", "login pagerduty", "identity ls"):
-            shell.bad_both(f"everyauth {line}", 2, "configuration", str(home), "Permission denied", "readable")
-    finally:
-        home.chmod(0o700)
-    assert shell.works(shell.token())
 
 
 def test_a_secret_too_large_for_the_keyring_is_answered_with_another_store(shell, tmp_path):

@@ -118,6 +118,7 @@ def test_what_lives_is_listed_and_handed_out_while_a_refresh_runs(shell, endpoin
     assert ended(asking)[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", ["before", "after"])
 def test_after_a_refresh_was_killed_the_next_one_recovers_or_says_what_was_lost(shell, endpoint, hook):
     gate = Gate()

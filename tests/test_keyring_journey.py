@@ -49,6 +49,7 @@ def ours(service) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 def test_login_get_refresh_and_rm_over_the_keyring(shell, service):
     shell.good("everyauth login pagerduty --user user-123")
     first = json.loads(shell.good("everyauth identity get user-123"))["accessToken"]

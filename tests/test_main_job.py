@@ -131,6 +131,7 @@ def test_identities_are_found_by_what_they_have(shell, options, users):
     assert [identity["tags"]["userId"] for identity in shell.identities(options)] == users
 
 
+@pytest.mark.slow
 def test_a_credential_is_got_by_each_name_of_its_identity(shell):
     shell.log_in("user-123")
     (identity,) = shell.identities()

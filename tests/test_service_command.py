@@ -78,6 +78,7 @@ def test_a_service_that_is_not_set_is_shown_with_its_documentation(everyauth):
     assert shown == {**PAGERDUTY, "configuration": unset}
 
 
+@pytest.mark.slow
 def test_only_what_is_named_changes(everyauth):
     first = everyauth("service", "set", "pagerduty", "--clientId", "one", "--clientSecret", "hidden", "--scope", "read")
     assert ok(first) == PAGERDUTY["redirectUri"] + "\n"

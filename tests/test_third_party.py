@@ -74,6 +74,7 @@ def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth
     assert "refresh_token" not in json.dumps(credential)
 
 
+@pytest.mark.slow
 def test_every_refresh_rotates_and_reuse_would_be_detected(everyauth, provider):
     ok(everyauth("login", "op"))
     tokens = [ok(everyauth("token", "op")).strip()]

@@ -108,9 +108,9 @@ def _journey(stage: Stage, url: str) -> None:
 def _sandbox(stage: Stage) -> Iterator[str]:
     """The sandbox in the background while the journey lasts; gives its address."""
     stage.run("everyauth store use sqlite://", "Keep credentials sealed in a file, since there may be no keyring here")
+    stage.run('mkdir -p "$EVERYAUTH_HOME/services"', "A service's own file there goes before the catalogue")
     line = f'everyauth sandbox --token-life {TOKEN_LIFE}s > "$EVERYAUTH_HOME/{OVERRIDE}"'
     stage.say(f"\n# A small authorization server that answers as PagerDuty does\n$ {line} &")
-    (stage.home / OVERRIDE).parent.mkdir()
     process = subprocess.Popen(  # noqa: S603
         ["/bin/sh", "-c", line], env=stage.environment, start_new_session=True, stderr=sys.stdout
     )

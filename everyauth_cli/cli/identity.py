@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +13,7 @@ from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.complete import service_names, services_and_users, users
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs, span
-from everyauth_cli.errors import EveryAuthError, LoginRequired, NotFound, ServiceNotFound, UsageProblem
+from everyauth_cli.errors import Ambiguous, EveryAuthError, LoginRequired, NotFound, ServiceNotFound, UsageProblem
 from everyauth_cli.everyauth import ID_PREFIX, now_ms
 from everyauth_cli.model import DEFAULT_USER, Credential, Identity
 from everyauth_cli.refresh import Demand, login_command
@@ -39,6 +41,7 @@ Rejected = Annotated[
     bool,
     typer.Option("--rejected", help="A token on stdin was refused (401): refresh if it is still the stored one."),
 ]
+MOST_GUESSES = 10
 COLUMNS = ["service", "user", "tenant", "account", "scopes", "age", "expires", "id"]
 
 
@@ -75,9 +78,11 @@ def get(
     service, who = _service_and_who(names or [], service, user)
     demand = _demand(session, min_ttl, rejected)
     if service is not None:
-        credential = _credential(session, service, who, demand)
+        with _ambiguous_as("everyauth identity get {}"):
+            credential = _credential(session, service, who, demand)
     else:
-        identity = session.auth.find_one(who)
+        with _ambiguous_as("everyauth identity get {}"):
+            identity = session.auth.find_one(who)
         found = session.auth.credential(identity, demand=demand) if identity else None
         if found is None:
             raise _nobody(session, who)
@@ -96,7 +101,8 @@ def rm(
     """Delete an identity here; what was granted stands at the service until it is revoked there."""
     service, who = _service_and_who(names or [], service, user)
     name = session.auth.catalogue.get(service).name if service else ""
-    identity = session.auth.find_one(who, service=name)
+    with _ambiguous_as("everyauth identity rm {}"):
+        identity = session.auth.find_one(who, service=name)
     if identity is None and not (name and session.auth.holds(name, user=who)):
         raise _nobody(session, who)
     service, user, tenant = (identity.service, identity.user, identity.tenant) if identity else (name, who, "")
@@ -120,7 +126,8 @@ def token(
     rejected: Rejected = False,
 ) -> None:
     """Print a current access token, and nothing else."""
-    credential = _credential(session, service, who, _demand(session, min_ttl, rejected))
+    with _ambiguous_as(f"everyauth token {service} {{}}"):
+        credential = _credential(session, service, who, _demand(session, min_ttl, rejected))
     if session.terminal.as_json:
         session.terminal.json({"accessToken": credential.access_token})
     else:
@@ -141,6 +148,20 @@ def as_json(identity: Identity) -> dict[str, Any]:
         "refreshable": identity.refreshable,
         "gone": {"since": identity.gone.since, "reason": identity.gone.reason} if identity.gone else None,
     }
+
+
+@contextmanager
+def _ambiguous_as(command: str) -> Iterator[None]:
+    """Where several identities match, list the commands that were meant; `{}` stands for the id."""
+    try:
+        yield
+    except Ambiguous as ambiguous:
+        raise Ambiguous(ambiguous.who, ambiguous.candidates, command=command) from None
+
+
+def _get_command(identity: Identity) -> str:
+    names = [identity.service, identity.user] if identity.tenant == identity.user else [identity.id]
+    return shlex.join(["everyauth", "identity", "get", *names])
 
 
 def _row(identity: Identity, now: int) -> list[str]:
@@ -195,8 +216,8 @@ def _nobody(session: Session, who: str) -> EveryAuthError:
         name = session.auth.catalogue.get(who).name
     except ServiceNotFound:
         return NotFound(f"no identity matches {who}", hint="everyauth identity ls")
-    held = [identity.user for identity in session.auth.find(service=name)]
-    if not held:
+    found = session.auth.find(service=name)
+    if not found:
         return LoginRequired(f"{name} is a service, and nobody has logged in there", hint=f"everyauth login {name}")
-    commands = "\n".join(f"  everyauth identity get {name} {user}" for user in held[:10])
+    commands = "\n".join(f"  {_get_command(identity)}" for identity in found[:MOST_GUESSES])
     return NotFound(f"{name} is a service; say whose credential is wanted:\n{commands}")

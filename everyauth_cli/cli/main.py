@@ -23,8 +23,8 @@ def run(args: Sequence[str]) -> int:
     try:
         return commands.app(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
     except EveryAuthError as error:
-        terminal.error(error)
         _trace(args)
+        terminal.error(error)
         return error.exit_code
     except ParserError as error:
         return _usage(terminal, error)
@@ -35,10 +35,10 @@ def run(args: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the boundary
+        _trace(args)
         terminal.error(
             EveryAuthError(f"a fault of everyauth: {type(error).__name__}", hint="the same with --verbose shows where")
         )
-        _trace(args)
         return EveryAuthError.exit_code
 
 

@@ -113,24 +113,21 @@ class Shell:
         input: str | None = None,  # noqa: A002
     ) -> str:
         """Run a line that has to fail with nothing on standard output, and return what it said."""
-        done = self(line, env=env, input=input)
-        assert (done.code, done.out) == (exit_code, ""), f"{line}: {done}"
-        assert "Traceback" not in done.err, done.err
-        assert not SECRET.search(done.err), done.err
-        missing = [text for text in says if text not in done.err]
-        assert not missing, f"{line}: {missing} is not in: {done.err}"
-        return done.err
+        return _bad(line, self(line, env=env, input=input), exit_code, *says)
 
-    def bad_both(self, line: str, exit_code: int, code: str, *says: str, **options: Mapping[str, str]) -> str:
-        """The same for people and as JSON, which has to say the same."""
-        said = self.bad(line, exit_code, *says, **options)
-        last = self.bad(f"{line} -o json", exit_code, **options).splitlines()[-1]
-        error = json.loads(last)["error"]
+    def bad_both(self, line: str, exit_code: int, code: str, *says: str) -> str:
+        """The same for people and as JSON, which has to say the same; but for logins, both at once."""
+        if " login " in line:
+            plain, as_json = self(line), self(f"{line} -o json")
+        else:
+            beside = Background(self, f"{line} -o json")
+            plain, as_json = self(line), beside.result()
+        error = json.loads(_bad(line, as_json, exit_code).splitlines()[-1])["error"]
         assert list(error) == ["code", "message", "hint"]
         assert error["code"] == code, error
         missing = [text for text in says if text not in f"{error['message']}\n{error['hint']}"]
         assert not missing, f"{missing} is not in: {error}"
-        return said
+        return _bad(line, plain, exit_code, *says)
 
     @property
     def auth(self) -> EveryAuth:
@@ -246,6 +243,15 @@ class Background:
         self._thread.join(timeout)
         assert self._outcome, "it did not end"
         return self._outcome[0]
+
+
+def _bad(line: str, done: Finished, exit_code: int, *says: str) -> str:
+    assert (done.code, done.out) == (exit_code, ""), f"{line}: {done}"
+    assert "Traceback" not in done.err, done.err
+    assert not SECRET.search(done.err), done.err
+    missing = [text for text in says if text not in done.err]
+    assert not missing, f"{line}: {missing} is not in: {done.err}"
+    return done.err
 
 
 def _words(line: str) -> list[str]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Self
 
+from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
-from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, OtherAccount, UsageProblem
+from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, UsageProblem
+from everyauth_cli.grant import Grant, check_account, identity_of
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
     DEFAULT_USER,
+    ID_PREFIX,
     Answer,
     Credential,
     Exchange,
@@ -22,7 +23,6 @@ from everyauth_cli.model import (
     Key,
     Pending,
     Secret,
-    Token,
 )
 from everyauth_cli.oauth import authorization
 from everyauth_cli.oauth.token_endpoint import code_exchange, missing_scopes, read_token
@@ -38,24 +38,13 @@ from everyauth_cli.store.identity_record import (
     read_identity,
     write_identity,
 )
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 
-ID_PREFIX = "idn-"
 Send = Callable[[Exchange], Answer]
 
 
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A login that was redeemed and is not kept yet."""
-
-    pending: Pending
-    token: Token
-    missing_scopes: Sequence[str] = ()
 
 
 class EveryAuth:
@@ -188,8 +177,8 @@ class EveryAuth:
         with self.store.lock(key):
             before = read_identity(self.store, key)
             if before and not replace_account:
-                _check_account(before.identity, token)
-            identity = refreshed(_identity(pending, before, now=token.issued_at), token)
+                check_account(before.identity, token)
+            identity = refreshed(identity_of(pending, before, now=token.issued_at), token)
             write_identity(self.store, key, Held(identity=identity, token=token))
         return identity
 
@@ -260,66 +249,10 @@ class EveryAuth:
             self.store.delete(key)
 
 
-def store_of(settings: Settings) -> Store:
-    """The store that the settings name."""
-    return open_store(
-        settings.store_url,
-        data_dir=settings.data_dir,
-        keyring=keyring_of(settings),
-        sealing_key=SealingKey.read(settings.sealing_key, text=settings.key, file=settings.key_file),
-    )
-
-
-def keyring_of(settings: Settings) -> Keyring:
-    """How the settings say that the OS keyring is reached."""
-    return Keyring(
-        bus_address=settings.bus_address,
-        backend_name=settings.keyring_backend,
-        may_prompt=settings.local_display,
-        namespace=settings.namespace,
-    )
-
-
 def _send(exchange: Exchange) -> Answer:
     from everyauth_cli.transport import send  # httpx costs more than all else together
 
     return send(exchange)
-
-
-def _check_account(before: Identity, token: Token) -> None:
-    if before.account is None or token.account is None or before.account.subject == token.account.subject:
-        return
-    raise OtherAccount(
-        f"{before.user} at {before.service} is the account {before.account.label}, and this login came back as "
-        f"{token.account.label}; the old credential was kept",
-        hint="log in with --user NAME to keep both, or with --replace to put the new one in its place",
-    )
-
-
-def _identity(pending: Pending, before: Held | None, *, now: int) -> Identity:
-    """The identity that a login makes; what the token says is filled in by `refreshed`."""
-    if before is not None:
-        return replace(
-            before.identity,
-            tags={**before.identity.tags, **pending.tags},
-            client_id=pending.client_id,
-            token_url=pending.token_url,
-        )
-    return Identity(
-        id=ID_PREFIX + secrets.token_hex(8),
-        service=pending.service,
-        user=pending.user,
-        tenant=pending.tenant,
-        tags=dict(pending.tags),
-        scope=None,
-        account=None,
-        created_at=now,
-        updated_at=now,
-        expires_at=None,
-        refreshable=False,
-        client_id=pending.client_id,
-        token_url=pending.token_url,
-    )
 
 
 def _credential(held: Held) -> Credential:

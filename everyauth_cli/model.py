@@ -13,6 +13,7 @@ T = TypeVar("T")
 DEFAULT_PROFILE = "default"
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
+ID_PREFIX = "idn-"
 
 
 class Secret(Generic[T]):

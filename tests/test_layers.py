@@ -20,7 +20,7 @@ PACKAGE = "everyauth_cli"
 MAX_LINES = 350
 
 # The modules that `everyauth.py` is split into; they form one layer with it.
-CORE = {"everyauth", "clients", "freshness", "refresh"}
+CORE = {"everyauth", "assembly", "clients", "freshness", "grant", "refresh"}
 INNER = {"errors", "model", "oauth", "services", "settings", "store"}
 PORTS = {"transport", "loopback", "pages", "sandbox"}
 # What each part of the package may import besides itself. A new part has to find its place here.

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from everyauth_cli.assembly import keyring_of, store_of
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.errors import EveryAuthError, StoreError
-from everyauth_cli.everyauth import keyring_of, store_of
 from everyauth_cli.model import Key, Secret
 from everyauth_cli.settings import Settings, remember, write_privately
 from everyauth_cli.store.opening import IN_KEYRING, key_name, open_os_keyring

@@ -19,7 +19,8 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from everyauth_cli.everyauth import EveryAuth, store_of
+from everyauth_cli.assembly import store_of
+from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
 from everyauth_cli.sandbox.dialects import DIALECTS
 from everyauth_cli.sandbox.endpoints import DEFAULT_USER as ACCOUNT

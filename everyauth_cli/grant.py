@@ -1,0 +1,56 @@
+"""What a login brought, and whether it may take the place of what is held."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from everyauth_cli.errors import OtherAccount
+from everyauth_cli.model import ID_PREFIX, Identity, Pending, Token
+from everyauth_cli.store.identity_record import Held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A login that was redeemed and is not kept yet."""
+
+    pending: Pending
+    token: Token
+    missing_scopes: Sequence[str] = ()
+
+
+def check_account(before: Identity, token: Token) -> None:
+    if before.account is None or token.account is None or before.account.subject == token.account.subject:
+        return
+    raise OtherAccount(
+        f"{before.user} at {before.service} is the account {before.account.label}, and this login came back as "
+        f"{token.account.label}; the old credential was kept",
+        hint="log in with --user NAME to keep both, or with --replace to put the new one in its place",
+    )
+
+
+def identity_of(pending: Pending, before: Held | None, *, now: int) -> Identity:
+    """The identity that a login makes; what the token says is filled in by `refreshed`."""
+    if before is not None:
+        return replace(
+            before.identity,
+            tags={**before.identity.tags, **pending.tags},
+            client_id=pending.client_id,
+            token_url=pending.token_url,
+        )
+    return Identity(
+        id=ID_PREFIX + secrets.token_hex(8),
+        service=pending.service,
+        user=pending.user,
+        tenant=pending.tenant,
+        tags=dict(pending.tags),
+        scope=None,
+        account=None,
+        created_at=now,
+        updated_at=now,
+        expires_at=None,
+        refreshable=False,
+        client_id=pending.client_id,
+        token_url=pending.token_url,
+    )

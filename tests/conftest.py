@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["peers.oidc_provider", "peers.visitor"]
+pytest_plugins = ["peers.oidc_provider", "peers.visitor", "peers.completions"]
 
 IN_CI = os.environ.get("CI") == "true"
 

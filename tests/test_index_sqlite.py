@@ -82,3 +82,11 @@ def test_a_write_that_is_broken_off_leaves_the_record_as_it_was(tmp_path):
     with pytest.raises(StoreError):
         sealed(tmp_path).index.write(KEY, {"n": 2})
     assert sealed(tmp_path).index.read(KEY) == {"n": 1}
+
+
+def test_a_directory_in_the_place_of_the_file_is_no_damage(tmp_path):
+    (tmp_path / "everyauth.db").mkdir()
+    with pytest.raises(StoreUnavailable) as caught:
+        sealed(tmp_path).index.read(KEY)
+    assert "cannot use" in caught.value.message
+    assert "permissions" in caught.value.hint

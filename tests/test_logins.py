@@ -102,6 +102,15 @@ def test_the_same_account_under_another_label_is_the_same(world):
     assert world.login("alice").account.label == "new@example.org"
 
 
+def test_a_service_that_names_no_account_can_be_logged_in_to_again(world):
+    world.server.extra = {"id_token": None}
+    first = world.login("alice")
+    assert first.account is None
+    assert world.login("alice").id == first.id
+    world.server.extra = {}
+    assert world.login("alice").account.subject == "alice"
+
+
 def test_users_tenants_and_profiles_are_identities_of_their_own(world):
     ids = {
         world.login("alice").id,

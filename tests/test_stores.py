@@ -246,6 +246,13 @@ def test_a_probe_finds_a_vault_that_fails_and_cleans_up(watched, calls, failing)
     assert ("vault delete" in calls) is (failing != "write")
 
 
+def test_a_probe_finds_an_index_that_fails_and_cleans_up(watched, calls):
+    watched.index.failing = {"write"}
+    with pytest.raises(StoreUnavailable):
+        watched.probe()
+    assert calls[-1] == "vault delete"
+
+
 def test_a_probe_finds_a_vault_that_forgets():
     class Forgetful(MemoryVault):
         def write(self, name, secret):

@@ -1,0 +1,76 @@
+"""A home whose index has users of all kinds, for completion to find; and shells that complete them."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from everyauth_cli.model import Key
+from everyauth_cli.store.index_sqlite import SqliteIndex
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {"bash": "everyauth.bash", "zsh": "_everyauth", "fish": "everyauth.fish", "powershell": "everyauth.ps1"}
+HOSTILE = [
+    "$(touch pwned)",
+    "`touch pwned`",
+    "a b",
+    "x;touch pwned",
+    "it's",
+    'say "hi"',
+    "back\\slash",
+    "bang!bang",
+    "glob*",
+    "~root",
+    "#1",
+    "key=value",
+    "team:red",
+    "alice@example.com",
+    "zoë",
+    "雪",
+    "end ",
+]
+ACME = 'authorize_url = "https://acme.example/authorize"\ntoken_url = "https://acme.example/token"\n'
+HEAVY = ["httpx", "rich", "keyring", "cryptography", "asyncio", "ssl"]
+
+
+@pytest.fixture
+def ask(everyauth, home):
+    """The candidates for a line, given as its words; the last one is where the cursor is."""
+    fill(home, {"pagerduty": ["user-123", "bob"], "acme": ["carol", "bob"]})
+    fill(home, {"pagerduty": ["worker"]}, profile="work")
+
+    def candidates(*words, shell="zsh", env=None):
+        done = everyauth("__complete", shell, *words, env=env)
+        assert (done.code, done.err) == (0, "")
+        return [line.split("\t")[0] for line in done.out.splitlines()]
+
+    return candidates
+
+
+@pytest.fixture
+def completing_shell(everyauth, home):
+    """Makes an environment for a shell, with hostile users at one service and the command on its path."""
+    fill(home, {"pagerduty": ["user-123", *HOSTILE], "acme": ["only"]})
+
+    def environment(name):
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+        path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
+        # The file is a bait for what would be taken for a pattern.
+        (everyauth.directory / "globbed").touch()
+        return everyauth.environment({"PATH": path, "TERM": "dumb", "COLUMNS": "200", "LANG": "C.UTF-8"})
+
+    yield environment
+    assert not (everyauth.directory / "pwned").exists()
+
+
+def fill(home, users, *, profile="default"):
+    (home / "services").mkdir(parents=True, exist_ok=True)
+    (home / "services" / "acme.toml").write_text(ACME, encoding="utf-8")
+    index = SqliteIndex(home / "index.db")
+    for service, names in users.items():
+        for user in names:
+            key = Key(profile=profile, kind="identity", service=service, tenant=user, user=user)
+            index.write(key, {"id": f"idn-{user}"})

@@ -200,7 +200,7 @@ def _bind(login: Loopback, host: str, port: int) -> list[_Server]:
     except OSError as error:
         raise PortInUse(
             f"port {port} of the redirect URI cannot be used ({error.strerror}){_owner(port)}",
-            hint="finish the login that may be waiting there, or use another: everyauth service set NAME --port N",
+            hint="another login may be waiting: finish it, or take another port: everyauth service set NAME --port N",
         ) from None
     if host == "localhost":
         try:

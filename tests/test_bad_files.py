@@ -7,6 +7,8 @@ import os
 import pytest
 from peers.sandbox import sandbox_shell
 
+pytestmark = pytest.mark.slow
+
 NO_OVERRIDING = (
     "setpriv",
     "--bounding-set=-dac_override,-dac_read_search",

@@ -14,6 +14,8 @@ from peers.sandbox import TOKEN_LIFE, Background, authorization_url, browser, sa
 
 from everyauth_cli.sandbox.player import play
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shell(everyauth):
@@ -81,7 +83,6 @@ def test_a_denied_consent_is_said_and_the_old_credential_stays(shell):
     assert shell.token() == token
 
 
-@pytest.mark.slow
 def test_a_login_that_nobody_finishes_ends_at_its_time(shell):
     shell.log_in()
     token = shell.token()
@@ -160,7 +161,6 @@ def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
     assert shell.works(shell.token())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("revoked", [False, True])
 def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint, revoked):
     if revoked:
@@ -182,7 +182,6 @@ def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint
     assert shell.identities()[0]["gone"] is None
 
 
-@pytest.mark.slow
 def test_a_client_that_is_no_longer_accepted_costs_nothing(shell, endpoint):
     shell.good("everyauth service set pagerduty --client-secret wrong")
     shell.clock.tick(TOKEN_LIFE + 1)
@@ -220,7 +219,6 @@ def test_another_account_than_before_costs_nothing(shell):
     assert shell.token() == token
 
 
-@pytest.mark.slow
 def test_identities_that_all_match_are_listed_with_commands_that_work(shell):
     shell.log_in("bob", tenant="acme")
     shell.log_in("bob", tenant="umbrella", account="bob@example.com")

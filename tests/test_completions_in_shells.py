@@ -9,6 +9,8 @@ from peers.terminal import terminal
 
 from everyauth_cli.cli.completion import quoted, split
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("line", "words", "quote"),

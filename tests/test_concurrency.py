@@ -11,6 +11,8 @@ from peers.oidc_provider import running
 from peers.sandbox import SEALED, TOKEN_LIFE, authorization_url, sandbox_shell
 from peers.secret_service import secret_service
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = 16
 
 
@@ -48,7 +50,6 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-@pytest.mark.slow
 def test_sixteen_processes_that_want_one_expired_token_refresh_it_once(any_store):
     any_store.log_in()
     old = any_store.token()
@@ -118,7 +119,6 @@ def test_what_lives_is_listed_and_handed_out_while_a_refresh_runs(shell, endpoin
     assert ended(asking)[0] == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("hook", ["before", "after"])
 def test_after_a_refresh_was_killed_the_next_one_recovers_or_says_what_was_lost(shell, endpoint, hook):
     gate = Gate()

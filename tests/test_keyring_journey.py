@@ -11,6 +11,8 @@ from jeepney import DBusAddress
 from peers.sandbox import TOKEN_LIFE, sandbox_shell, witness
 from peers.secret_service import NAME, SERVICE, call, secret_service
 
+pytestmark = pytest.mark.slow
+
 # Two tries of 3 s each, and the start of four processes at once.
 SECONDS = 9
 WAY_OUT = "everyauth store use sqlite://"
@@ -49,7 +51,6 @@ def ours(service) -> list[str]:
     return names
 
 
-@pytest.mark.slow
 def test_login_get_refresh_and_rm_over_the_keyring(shell, service):
     shell.good("everyauth login pagerduty --user user-123")
     first = json.loads(shell.good("everyauth identity get user-123"))["accessToken"]
@@ -105,7 +106,6 @@ def fail(service) -> dict[str, str]:
     return {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "code", "says"),
     [

@@ -25,6 +25,8 @@ from peers.sandbox import (
 
 from everyauth_cli.sandbox.player import play
 
+pytestmark = pytest.mark.slow
+
 ID = r"idn-[0-9a-f]{16,}"
 
 
@@ -77,7 +79,6 @@ def test_without_a_browser_the_url_stands_alone_on_a_line(shell, tmp_path):
     assert shell.works(shell.token())
 
 
-@pytest.mark.slow
 def test_another_account_than_before_needs_another_name_or_a_word(shell):
     shell.log_in(account="ann@example.com")
     token = shell.token()

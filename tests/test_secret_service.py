@@ -17,6 +17,8 @@ from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.store.secret_service import SecretServiceVault, is_offered
 
+pytestmark = pytest.mark.slow
+
 NAME = "everyauth:default:identity:example:me:me"
 ITEM, PROMPT = "/default/1", "/prompt"
 NO_OBJECT = "org.freedesktop.DBus.Error.UnknownObject"
@@ -125,7 +127,6 @@ def test_what_others_keep_under_that_name_does_no_harm(service):
     assert kept.read(NAME) == Secret("\ufffd{}")
 
 
-@pytest.mark.slow
 def test_processes_that_write_at_once_lose_nothing(service, tmp_path):
     command = [sys.executable, "-c", WRITER, service.bus_address, str(tmp_path / "locks")]
     writers = [subprocess.Popen([*command, str(writer)]) for writer in range(8)]
@@ -175,7 +176,6 @@ def test_a_prompt_that_nobody_answers_ends(service):
         assert time.monotonic() - started > 1.4
 
 
-@pytest.mark.slow
 def test_a_frozen_daemon_ends_in_time(service):
     kept = SecretServiceVault(service.bus_address, lock=nullcontext, may_prompt=True)
     service.freeze()

@@ -10,6 +10,8 @@ import pytest
 from peers.sandbox import SEALED, authorization_url, browser, sandbox_shell
 from peers.terminal import terminal
 
+pytestmark = pytest.mark.slow
+
 HISTORY = "shell's history"
 PAGERDUTY = {
     "id": "pagerduty",
@@ -78,7 +80,6 @@ def test_a_service_that_is_not_set_is_shown_with_its_documentation(everyauth):
     assert shown == {**PAGERDUTY, "configuration": unset}
 
 
-@pytest.mark.slow
 def test_only_what_is_named_changes(everyauth):
     first = everyauth("service", "set", "pagerduty", "--clientId", "one", "--clientSecret", "hidden", "--scope", "read")
     assert ok(first) == PAGERDUTY["redirectUri"] + "\n"

@@ -9,6 +9,8 @@ import pytest
 from peers.oidc_provider import running
 from peers.sandbox import SEALED, authorization_url, free_port
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def provider():
@@ -74,7 +76,6 @@ def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth
     assert "refresh_token" not in json.dumps(credential)
 
 
-@pytest.mark.slow
 def test_every_refresh_rotates_and_reuse_would_be_detected(everyauth, provider):
     ok(everyauth("login", "op"))
     tokens = [ok(everyauth("token", "op")).strip()]

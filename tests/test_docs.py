@@ -1,0 +1,77 @@
+"""README, SECURITY and CHANGELOG say what the program does."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from everyauth_cli import __version__, errors
+from everyauth_cli.cli.commands import app
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CODE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "everyauth_cli").rglob("*.py"))
+
+
+def commands(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if hasattr(command, "commands"):
+            yield from commands(command, *names, name)
+        else:
+            yield (*names, name), command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EveryAuthError)]
+OPTIONS = {option for command in COMMANDS.values() for param in command.params for option in param.opts}
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_every_command_is_in_the_readme_and_has_help_for_each_option(names):
+    group, last = f"everyauth {' '.join(names[:-1])}".strip(), names[-1]
+    assert re.search(rf"`{group}\b[^|]*\b{last}\b", README), f"{' '.join(names)} is not in the README's table"
+    command = COMMANDS[names]
+    assert command.help
+    assert not [param.name for param in command.params if not getattr(param, "help", None)]
+
+
+def test_every_command_and_option_that_the_readme_names_is_there():
+    shown = re.findall(r"^ +everyauth ([a-z]+)(?: ([a-z]+))?", README, re.MULTILINE)
+    assert shown
+    groups = {names[0] for names in COMMANDS if len(names) > 1}
+    assert not [words for words in shown if (words if words[0] in groups else words[:1]) not in COMMANDS]
+    pip = {"--without-pip", "--python"}
+    assert set(re.findall(r"(?<![-\w])--[a-zA-Z][-a-zA-Z]*", README)) - pip <= OPTIONS | {"--help", "--version"}
+
+
+def test_the_exit_codes_are_those_of_the_errors():
+    stated = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert stated == {kind.exit_code for kind in ERRORS} | {0, 130}
+
+
+def test_the_error_tree_in_the_docstring_is_the_one_in_the_code():
+    drawn = re.findall(r"(\w+) +(\d) +([a-z_]+)\s", errors.__doc__ or "")
+    assert sorted(drawn) == sorted((kind.__name__, str(kind.exit_code), kind.code) for kind in ERRORS)
+
+
+def test_every_variable_that_is_read_is_in_the_readme():
+    read = set(re.findall(r'environ(?:\.get\(|\[)"(EVERYAUTH_\w+)"', CODE))
+    assert read
+    assert not [name for name in read if name not in README]
+
+
+def test_the_tests_that_security_names_as_evidence_are_there():
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[^`]+)`", security)
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_changelog_has_a_place_for_what_is_coming():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "## [Unreleased]" in changelog or f"## [{__version__}]" in changelog

@@ -222,19 +222,21 @@ def test_another_account_than_before_costs_nothing(shell):
 def test_identities_that_all_match_are_listed_with_commands_that_work(shell):
     shell.log_in("bob", tenant="acme")
     shell.log_in("bob", tenant="umbrella", account="bob@example.com")
-    lines = [
-        "everyauth identity get bob",
-        "everyauth identity get pagerduty bob",
-        "everyauth token pagerduty bob",
-        "everyauth identity rm bob --yes",
-    ]
-    for line in lines:
+
+    def listed(line: str) -> list[str]:
         said = shell.bad_both(line, 3, "ambiguous", "2 identities match bob", "acme", "umbrella", "bob@example.com")
         commands = [shown.partition("   ")[0].strip() for shown in said.splitlines() if shown.startswith("  everyauth")]
         assert len(set(commands)) == 2
-    tenants = [json.loads(shell.good(command))["everyauth"]["tags"]["tenantId"] for command in commands]
-    assert tenants == ["acme", "umbrella"]
+        return commands
+
+    for line in ("everyauth identity get bob", "everyauth identity get pagerduty bob"):
+        found = [json.loads(shell.good(command))["everyauth"]["tags"]["tenantId"] for command in listed(line)]
+        assert found == ["acme", "umbrella"]
+    tokens = [shell.good(command) for command in listed("everyauth token pagerduty bob")]
+    assert len(set(tokens)) == 2
     assert len(shell.identities()) == 2
+    shell.good(listed("everyauth identity rm bob --yes")[0])
+    assert [identity["tags"]["tenantId"] for identity in shell.identities()] == ["umbrella"]
 
 
 def test_a_secret_too_large_for_the_keyring_is_answered_with_another_store(shell, tmp_path):

@@ -160,7 +160,8 @@ def _ambiguous_as(command: str) -> Iterator[None]:
 
 
 def _get_command(identity: Identity) -> str:
-    names = [identity.service, identity.user] if identity.tenant == identity.user else [identity.id]
+    by_name = identity.tenant == identity.user and not identity.user.startswith("-")
+    names = [identity.service, identity.user] if by_name else [identity.id]
     return shlex.join(["everyauth", "identity", "get", *names])
 
 

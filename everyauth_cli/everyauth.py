@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Self
 
 from everyauth_cli.assembly import store_of
@@ -178,7 +179,8 @@ class EveryAuth:
             before = read_identity(self.store, key)
             if before and not replace_account:
                 check_account(before.identity, token)
-            identity = refreshed(identity_of(pending, before, now=token.issued_at), token)
+            identity = identity_of(pending, before, now=token.issued_at)
+            identity = refreshed(replace(identity, account=None) if replace_account else identity, token)
             write_identity(self.store, key, Held(identity=identity, token=token))
         return identity
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import socketserver
 import sys
@@ -129,14 +130,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer the callback, or say that nothing is here."""
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            parts = urlsplit("")
         query = parse_qsl(parts.query, keep_blank_values=True)
         waiting = self.server.login
         if parts.path != waiting.path or not query:
             self._page(404, "Nothing here", "everyauth waits here for the answer to a login.")
         elif waiting.take(query):
-            self._page_body(200, waiting.result_page())
-            waiting.page_sent()
+            try:
+                self._page_body(200, waiting.result_page())
+            finally:
+                waiting.page_sent()
         elif "error" in dict(query) and "state" not in dict(query):
             waiting.unverified(query)
             self._page(
@@ -177,6 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # Browsers open several connections at once; more than the queue holds would wait for a second try.
+    request_queue_size = 128
     # On Windows this option lets another process take the same port.
     allow_reuse_address: ClassVar[bool] = sys.platform != "win32"  # type: ignore[misc]
 
@@ -205,8 +213,15 @@ def _bind(login: Loopback, host: str, port: int) -> list[_Server]:
     if host == "localhost":
         try:
             servers.append(_Server(("::1", servers[0].server_address[1]), login))
-        except OSError:
-            return servers
+        except OSError as error:
+            # Without IPv6 nobody can be reached there; somebody else there would be sent the code.
+            if error.errno != errno.EADDRINUSE:
+                return servers
+            servers[0].server_close()
+            raise PortInUse(
+                f"port {servers[0].server_address[1]} of the redirect URI is taken by another process on ::1",
+                hint="end that process, or take another port: everyauth service set NAME --port N",
+            ) from None
     return servers
 
 

@@ -87,7 +87,7 @@ class Refresher:
         except GrantRefused as refused:
             return self._adopt_or_give_up(key, marked, held, refused)
         except (ServiceError, ClientRejected) as error:
-            return self._make_do(key, marked, demand, error)
+            return self._make_do(key, marked, held, demand, error)
         return self._check_life(self._keep(key, marked, token), demand)
 
     def _check(self, key: Key, held: Held, demand: Demand) -> Secret[str]:
@@ -126,17 +126,24 @@ class Refresher:
         fresh = Held(identity=refreshed(marked.identity, token), token=token, version=marked.version)
         for pause in (*STORE_PAUSES, None):
             try:
-                return self._rewrite(key, fresh)
-            except VersionConflict:
-                newer = read_identity(self.store, key)
-                if newer is None:
-                    raise _deleted(marked.identity) from None
-                return newer
+                return self._settle(key, fresh)
             except StoreError:
                 if pause is None:
                     raise
                 time.sleep(pause)
         raise AssertionError("unreachable")
+
+    def _settle(self, key: Key, fresh: Held) -> Held:
+        """Write the token, unless somebody else has written since, or we ourselves, but the secret half only."""
+        try:
+            return self._rewrite(key, fresh)
+        except VersionConflict:
+            newer = read_identity(self.store, key)
+        if newer is None:
+            raise _deleted(fresh.identity)
+        if newer.token.access_token == fresh.token.access_token:
+            write_public(self.store, key, newer.identity)
+        return newer
 
     def _adopt_or_give_up(self, key: Key, marked: Held, before: Held, refused: GrantRefused) -> Held:
         """After `invalid_grant`: a newer token that somebody else stored, or else the grant is gone."""
@@ -154,11 +161,13 @@ class Refresher:
             f"what {_who(gone)} granted at {gone.service} is gone: {reason}", hint=_login_again(gone)
         ) from None
 
-    def _make_do(self, key: Key, marked: Held, demand: Demand, error: ServiceError | ClientRejected) -> Held:
+    def _make_do(
+        self, key: Key, marked: Held, before: Held, demand: Demand, error: ServiceError | ClientRejected
+    ) -> Held:
         """After a failure that says nothing about the grant: the old token while it lives and will do."""
         lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
         if not lost:
-            marked = self._rewrite(key, replace(marked, refreshing_since=None))
+            marked = self._rewrite(key, replace(marked, refreshing_since=before.refreshing_since))
         if isinstance(error, ServiceUnreachable):
             return self._old_token(marked, demand, error)
         raise error
@@ -181,7 +190,7 @@ def refreshed(identity: Identity, token: Token) -> Identity:
     return replace(
         identity,
         scope=token.scope,
-        account=token.account,
+        account=token.account or identity.account,
         updated_at=token.issued_at,
         expires_at=token.expires_at,
         refreshable=token.refresh_token is not None,

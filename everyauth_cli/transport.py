@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from urllib.parse import urlsplit
 
 import httpx
 
-from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
+from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Answer, Exchange, Secret
 
 DEADLINE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def send(exchange: Exchange) -> Answer:
@@ -25,7 +26,7 @@ def send(exchange: Exchange) -> Answer:
     worker = threading.Thread(target=lambda: outcome.append(_attempt(exchange)), daemon=True)
     worker.start()
     worker.join(DEADLINE_SECONDS)
-    host = httpx.URL(exchange.url).host
+    host = _host(exchange)
     if not outcome:
         raise ServiceUnreachable(f"{host} did not answer within {DEADLINE_SECONDS:.0f} s", lost=True)
     if isinstance(outcome[0], Exception):
@@ -46,7 +47,8 @@ def _send(exchange: Exchange) -> Answer:
         httpx.Client(
             timeout=DEADLINE_SECONDS,
             follow_redirects=False,
-            mounts={f"all://{host}": None for host in LOOPBACK},
+            # No proxy for what is on this machine.
+            trust_env=_host(exchange) not in LOOPBACK,
         ) as client,
         client.stream(
             "POST",
@@ -82,4 +84,10 @@ def _explained(error: Exception, host: str) -> Exception:
         return ServiceUnreachable(f"{host} did not answer in time", lost=True)
     if isinstance(error, httpx.HTTPError):
         return ServiceUnreachable(f"the connection to {host} broke: {error}", lost=True)
-    return error
+    if isinstance(error, EveryAuthError):
+        return error
+    return ServiceUnreachable(f"nothing can be sent to {host}, which may be for the proxy settings: {error}")
+
+
+def _host(exchange: Exchange) -> str:
+    return urlsplit(exchange.url).hostname or ""

@@ -94,6 +94,7 @@ TYPED = [
     ("alice@", "example.com", "alice@example.com"),
     ("x", "pwned", "x;touch pwned"),
     ("zo", "ë", "zoë"),
+    ('"ban', "bang", "bang!bang"),
 ]
 """What is typed and then a TAB, what is shown then, and the word that the command gets."""
 

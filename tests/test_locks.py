@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,30 @@ def test_a_wait_in_vain_takes_no_lock_file_away(tmp_path):
             with pytest.raises(TimeoutError), locks.hold("name", timeout=0):
                 pass
         assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_was_opened_before_it_was_removed_is_no_lock(tmp_path):
+    class Slow(FileLocks):
+        """Stops between opening the file and locking it."""
+
+        def _open(self, path):
+            descriptor = super()._open(path)
+            opened.set()
+            go_on.wait(5)
+            return descriptor
+
+    def wait():
+        with pytest.raises(TimeoutError), Slow(tmp_path).hold("name", timeout=0.05):
+            pass
+
+    opened, go_on = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLocks(tmp_path).hold("name", timeout=0):
+            waiter = pool.submit(wait)
+            assert opened.wait(5)
+        with FileLocks(tmp_path).hold("name", timeout=0):
+            go_on.set()
+            waiter.result(5)
 
 
 def test_a_child_does_not_inherit_a_lock(tmp_path):

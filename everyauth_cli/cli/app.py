@@ -89,9 +89,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(context: typer.Context, wanted: bool) -> None:
-    # While a line is completed nothing but candidates may be printed.
-    if wanted and not context.resilient_parsing:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         print(f"everyauth {__version__}")  # noqa: T201 - before any command, so before any terminal
         raise typer.Exit
 

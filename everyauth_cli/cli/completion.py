@@ -98,6 +98,12 @@ Register-ArgumentCompleter -Native -CommandName everyauth -ScriptBlock {
 }
 """
 
+QUESTION = "__complete"
+"""What the scripts' command line begins with. It is no command of Typer's, which would first import pydantic."""
+
+SAID = (str, bool, list, tuple)
+"""What a parameter is before Typer has looked at it."""
+
 Node = Any
 """A command, a parameter or a context: Typer's types of these are not public."""
 
@@ -129,14 +135,13 @@ def completion(
     session.terminal.data(SCRIPTS[shell].removesuffix("\n"))
 
 
-@app.app.command("__complete", hidden=True, add_help_option=False, context_settings={"allow_interspersed_args": False})
-def answer(shell: Shell, words: list[str]) -> None:
+def answer(shell: str, *words: str) -> None:
     """Answer a script: bash gives the line and the part to be replaced, others the words up to the cursor."""
-    if shell is Shell.bash:
+    if shell == Shell.bash:
         lines = bash_lines(*words)
     else:
         *before, last = words
-        lines = described_lines([*before, last[1:] if shell is Shell.powershell else last])
+        lines = described_lines([*before, last[1:] if shell == Shell.powershell else last])
     for line in lines:
         print(line)  # noqa: T201 - no session: completion must not fail over settings
 
@@ -199,22 +204,28 @@ def candidates(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         found = [(item.value, _about(asked, item)) for item in asked.shell_complete(context, last)]
     for candidate, about in found:
         # What a terminal cannot show could not be told apart, and might do something to the terminal.
-        if candidate.isprintable():
+        if candidate.isprintable() and candidate not in _spent(context):
             yield candidate, " ".join(about.split())
 
 
 def _context(words: Sequence[str]) -> Node:
-    """The context of the last command that the words name."""
+    """The context of the last command that the words name, with what is said so far as plain text."""
     here, name, rest, context = get_command(app.app), "everyauth", list(words), None
     while True:
-        context = here.make_context(name, list(rest), parent=context, resilient_parsing=True)
-        if not isinstance(here, TyperGroup):
-            return context
-        _, rest, _ = here.make_parser(context).parse_args(rest)
-        found = here.get_command(context, rest[0]) if rest else None
+        context = typer.Context(here, context, name, resilient_parsing=True, **here.context_settings)
+        said, rest, _ = here.make_parser(context).parse_args(rest)
+        # What was not said is there too: as None, as an empty tuple, or as a mark of Typer's own.
+        context.params = {name: value for name, value in said.items() if value and isinstance(value, SAID)}
+        found = here.get_command(context, rest[0]) if rest and isinstance(here, TyperGroup) else None
         if found is None:
             return context
         here, name, rest = found, rest[0], rest[1:]
+
+
+def _spent(context: Node) -> set[str]:
+    """The options that were given and cannot be given again."""
+    params = [param for param in context.command.params if param.param_type_name == "option" and not param.multiple]
+    return {option for param in params if param.name in context.params for option in param.opts}
 
 
 def _asked(context: Node, before: Sequence[str], last: str) -> Node:
@@ -225,7 +236,9 @@ def _asked(context: Node, before: Sequence[str], last: str) -> Node:
     if last.startswith("-") and not ended:
         return context.command
     arguments = [param for param in context.command.params if param.param_type_name == "argument"]
-    return next((param for param in arguments if _is_open(context, param)), context.command)
+    # An argument of many words always takes another.
+    waiting = (param for param in arguments if param.nargs == -1 or param.name not in context.params)
+    return next(waiting, context.command)
 
 
 def _about(asked: Node, item: Node) -> str:
@@ -238,9 +251,3 @@ def _option(context: Node, word: str) -> Node:
     """The option of that name which takes a value, if there is one."""
     options = (param for param in context.command.params if word in param.opts)
     return next((param for param in options if not param.is_flag), None)
-
-
-def _is_open(context: Node, argument: Node) -> bool:
-    """Whether an argument takes another word."""
-    source = context.get_parameter_source(argument.name)
-    return argument.nargs == -1 or source is None or source.name != "COMMANDLINE"

@@ -65,6 +65,8 @@ def login(
         replace=replace,
     )
     session.auth.store.probe()
+    # What is held is read once the login comes back: whether it can be is better known before.
+    session.auth.holds(target.name, user=wanted.user, tenant=wanted.tenant)
     with ExitStack() as held:
         if _wait_for_others(session, wanted, held):
             return

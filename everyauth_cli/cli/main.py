@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from everyauth_cli.cli import commands
+from everyauth_cli.cli import commands, completion
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
@@ -21,7 +21,8 @@ def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
     terminal = Terminal(as_json=_wants_json(args))
     try:
-        return commands.app(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
+        _check_text(args)
+        return _call(args)
     except EveryAuthError as error:
         _trace(args)
         terminal.error(error)
@@ -40,6 +41,19 @@ def run(args: Sequence[str]) -> int:
             EveryAuthError(f"a fault of everyauth: {type(error).__name__}", hint="the same with --verbose shows where")
         )
         return EveryAuthError.exit_code
+
+
+def _call(args: Sequence[str]) -> int:
+    if args[:1] == [completion.QUESTION]:
+        completion.answer(*args[1:])
+        return 0
+    return commands.app(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
+
+
+def _check_text(args: Sequence[str]) -> None:
+    """Refuse what no file, database or service could be given: bytes of the command line that are no UTF-8."""
+    if any(not arg.isascii() and any("\ud800" <= character <= "\udfff" for character in arg) for arg in args):
+        raise UsageProblem("the command line holds bytes that are no UTF-8", hint="check the terminal's encoding")
 
 
 def _wants_json(args: Sequence[str]) -> bool:

@@ -24,7 +24,9 @@ def read_account(service: Service, id_token: Secret[str]) -> Account:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         words = {name: clean(str(value), 120) for name, value in claims.items() if isinstance(value, str | int)}
         subject = words["sub"]
-    except (ValueError, LookupError, TypeError, AttributeError):
+        if not subject:
+            raise ValueError(subject)  # noqa: TRY301 - as unreadable as the rest
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise ServiceUnreadable(f"{service.name} sent an id token that cannot be read") from None
     return Account(
         subject=_filled((service.account_subject,), words) or subject,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
@@ -20,6 +21,8 @@ from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.id_token import read_account
 
 TOO_MANY_REQUESTS = 429
+VSCHAR = re.compile(r"[\x20-\x7e]+")
+"""What an access token may be made of (RFC 6749 appendix A.12)."""
 FORM = "application/x-www-form-urlencoded"
 
 Fields = dict[str, str | Secret[str]]
@@ -74,11 +77,14 @@ def read_token(
     """
     fields = read_fields(service, answer)
     access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
-    if not isinstance(access_token, str) or not access_token:
+    if not isinstance(access_token, str) or not VSCHAR.fullmatch(access_token):
         raise ServiceUnreadable(f"{service.name} answered without an access token", status=answer.status)
     expires_in = _seconds(fields.get("expires_in"))
-    scope = _scope(service, fields.get("scope"))
-    native = {**(previous.native.reveal() if previous else {}), **_native(service, fields)}
+    try:
+        scope = _scope(service, fields.get("scope"))
+        native = {**(previous.native.reveal() if previous else {}), **_native(service, fields)}
+    except RecursionError:
+        raise ServiceUnreadable(f"{service.name} answered with fields nested too deep", status=answer.status) from None
     if kept:
         native["params"] = dict(kept)
     return Token(
@@ -102,7 +108,7 @@ def read_fields(service: Service, answer: Answer) -> dict[str, Any]:
     """
     fields = _parse(answer)
     if answer.status == TOO_MANY_REQUESTS or answer.status >= 500:  # noqa: PLR2004 - RFC 9110 section 15.6
-        wait = f", and asks to wait {clean(answer.retry_after, 40)} s" if answer.retry_after else ""
+        wait = f", and asks to wait {_wait(answer.retry_after)}" if answer.retry_after else ""
         # What a gateway answers with 5xx may have been done behind it all the same.
         lost = answer.status != TOO_MANY_REQUESTS
         raise ServiceUnreachable(f"{service.name} answers HTTP {answer.status}{wait}", lost=lost, status=answer.status)
@@ -133,12 +139,19 @@ def missing_scopes(service: Service, asked: str | None, granted: str | None) -> 
     return [scope for scope in (asked or "").replace(service.scope_separator, " ").split() if scope not in have]
 
 
+def _wait(retry_after: str) -> str:
+    """A Retry-After in words: it is a number of seconds or a date (RFC 9110 section 10.2.3)."""
+    text = clean(retry_after, 40)
+    return f"{text} s" if text.isdecimal() else f"until {text}"
+
+
 def _parse(answer: Answer) -> dict[str, Any] | None:
     text = answer.body.reveal().decode("utf-8", errors="replace")
     if answer.content_type.partition(";")[0].strip().lower() == FORM:
         return dict(parse_qsl(text))
     try:
-        fields = json.loads(text)
+        # NaN and Infinity are no JSON, though Python reads and would write them.
+        fields = json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         return None
     return fields if isinstance(fields, dict) else None

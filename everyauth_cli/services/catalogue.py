@@ -77,7 +77,10 @@ class Catalogue:
         """Delete the user's own entry of that name."""
         path = self.own_path(name)
         assert path is not None
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigurationProblem(f"cannot remove {path}: {error.strerror}") from None
 
     def _own_entry(self, name: str) -> dict[str, Any] | None:
         path = self.own_path(name)

@@ -48,6 +48,8 @@ def make_service(name: str, entry: Mapping[str, Any], *, where: Where, own: bool
             raise ConfigurationProblem(f"{where(needed)}: {needed} is missing")
     service = Service(name=name, own=own, **{"title": name, **fields})
     _check_placeholders(service, where)
+    if service.iss_always and service.issuer is None:
+        raise ConfigurationProblem(f"{where('iss_always')}: iss_always needs an issuer to compare with")
     return service
 
 
@@ -90,14 +92,21 @@ def check_url(url: str) -> str:
 
     Raises `ValueError` with the reason.
     """
-    parts = urlsplit(PLACEHOLDER.sub("x", url))
+    plain = PLACEHOLDER.sub("x", url)
+    parts = urlsplit(plain)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("it is no https URL")
+    if not re.fullmatch(r"[!-z|~]+", plain) or not _is_host(parts.hostname) or parts.port == 0:
+        raise ValueError("it is no URL")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
         raise ValueError("plain http would show secrets to the network; only https will do (http on loopback hosts)")
     if parts.username or parts.password or parts.fragment:
         raise ValueError("it holds a user name, a password or a fragment")
     return url
+
+
+def _is_host(name: str) -> bool:
+    return name == "::1" or LABELS.fullmatch(name) is not None
 
 
 def _read(key: str, value: Any, where: Where) -> Any:  # noqa: ANN401 - TOML

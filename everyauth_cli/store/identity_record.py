@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Account, Gone, Identity, Key, Secret, Token
-from everyauth_cli.store.records import Store
+from everyauth_cli.store.records import Record, Store
 
 KIND = "identity"
 
@@ -40,23 +41,13 @@ def read_identity(store: Store, key: Key) -> Held | None:
     record = store.read(key)
     if record is None:
         return None
-    content = record.content.reveal()
-    token = content["token"]
-    identity = _identity(key, content)
-    return Held(
-        identity=identity,
-        token=Token(
-            access_token=Secret(token["access_token"]),
-            refresh_token=Secret(token["refresh_token"]) if token["refresh_token"] else None,
-            scope=identity.scope,
-            issued_at=token["issued_at"],
-            expires_at=identity.expires_at,
-            native=Secret(token["native"]),
-            account=identity.account,
-        ),
-        refreshing_since=content["refreshing_since"],
-        version=record.version,
-    )
+    try:
+        return _held(key, record)
+    except (LookupError, TypeError) as error:
+        raise StoreError(
+            f"what the store holds under {store.name(key)} is damaged: {type(error).__name__}",
+            hint="delete that item by hand, then log in again",
+        ) from None
 
 
 def write_identity(store: Store, key: Key, held: Held, *, expect: str | None = None) -> str:
@@ -75,7 +66,7 @@ def write_identity(store: Store, key: Key, held: Held, *, expect: str | None = N
 def read_public(store: Store, key: Key) -> Identity | None:
     """The public half of an identity, from the index alone."""
     public = store.index.read(key)
-    return None if public is None else _identity(key, public)
+    return None if public is None else _read_public(key, public)
 
 
 def write_public(store: Store, key: Key, identity: Identity) -> None:
@@ -85,7 +76,37 @@ def write_public(store: Store, key: Key, identity: Identity) -> None:
 
 def find_identities(store: Store, wanted: Key) -> list[Identity]:
     """All identities of the key's profile that match its parts that are not empty; touches no secret."""
-    return [_identity(key, public) for key, public in store.index.find(wanted)]
+    return [_read_public(key, public) for key, public in store.index.find(wanted)]
+
+
+def _read_public(key: Key, public: Mapping[str, Any]) -> Identity:
+    try:
+        return _identity(key, public)
+    except (LookupError, TypeError) as error:
+        raise StoreError(
+            f"the index's entry of {key.user} at {key.service} is damaged: {type(error).__name__}",
+            hint=f"everyauth login {key.service} writes it anew",
+        ) from None
+
+
+def _held(key: Key, record: Record) -> Held:
+    content = record.content.reveal()
+    token = content["token"]
+    identity = _identity(key, content)
+    return Held(
+        identity=identity,
+        token=Token(
+            access_token=Secret(token["access_token"]),
+            refresh_token=Secret(token["refresh_token"]) if token["refresh_token"] else None,
+            scope=identity.scope,
+            issued_at=token["issued_at"],
+            expires_at=identity.expires_at,
+            native=Secret(token["native"]),
+            account=identity.account,
+        ),
+        refreshing_since=content["refreshing_since"],
+        version=record.version,
+    )
 
 
 def _public(identity: Identity) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class SqliteIndex:
         where, values = _where(key, COLUMNS)
         with self._connection() as connection:
             row = connection.execute(f"SELECT public FROM records {where}", values).fetchone()  # noqa: S608
-        return None if row is None else dict(json.loads(row[0]))
+            return None if row is None else dict(json.loads(row[0]))
 
     def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
         where, values = _where(key, [column for column in COLUMNS if getattr(key, column)])
@@ -49,10 +49,13 @@ class SqliteIndex:
                 f"SELECT service, tenant, user, public FROM records {where} ORDER BY service, tenant, user",  # noqa: S608
                 values,
             ).fetchall()
-        return [
-            (Key(profile=key.profile, kind=key.kind, service=service, tenant=tenant, user=user), json.loads(public))
-            for service, tenant, user, public in rows
-        ]
+            return [
+                (
+                    Key(profile=key.profile, kind=key.kind, service=service, tenant=tenant, user=user),
+                    dict(json.loads(public)),
+                )
+                for service, tenant, user, public in rows
+            ]
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None:
         values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
@@ -128,7 +131,7 @@ class SqliteIndex:
                 f"cannot use {self.path}: {error}",
                 hint="check the disk and the file's permissions, then try again",
             ) from None
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             raise StoreError(
                 f"{self.path} is damaged: {error}",
                 hint="move that file away; `everyauth login` fills a new one",

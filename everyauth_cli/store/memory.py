@@ -17,10 +17,12 @@ class MemoryIndex:
         self._records: dict[Key, dict[str, Any]] = {}
 
     def read(self, key: Key) -> dict[str, Any] | None:
-        return self._records.get(key)
+        public = self._records.get(key)
+        return None if public is None else dict(public)
 
     def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
-        return [(k, public) for k, public in self._records.items() if key_matches(k, key)]
+        found = [(k, dict(public)) for k, public in self._records.items() if key_matches(k, key)]
+        return sorted(found, key=lambda record: (record[0].service, record[0].tenant, record[0].user))
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None:
         self._records[key] = dict(public)

@@ -32,7 +32,7 @@ HOSTILE = [
     "end ",
 ]
 ACME = 'authorize_url = "https://acme.example/authorize"\ntoken_url = "https://acme.example/token"\n'
-HEAVY = ["httpx", "rich", "keyring", "cryptography", "asyncio", "ssl"]
+HEAVY = ["httpx", "rich", "keyring", "cryptography", "asyncio", "ssl", "pydantic"]
 
 
 @pytest.fixture

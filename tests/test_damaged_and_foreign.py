@@ -182,7 +182,7 @@ def test_a_request_line_that_is_no_url_is_answered(listener):
     ],
 )
 def test_an_endpoint_that_is_no_url_is_refused(url):
-    with pytest.raises(ValueError, match="it is no URL|[Pp]ort"):
+    with pytest.raises(ValueError, match=r"it is no URL|[Pp]ort"):
         check_url(url)
 
 

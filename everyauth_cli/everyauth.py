@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Self
 
@@ -52,7 +52,7 @@ class EveryAuth:
     """All that everyauth does, over a store, a catalogue, a way to send requests and a clock.
 
     `clock` gives milliseconds since the epoch; `override` is what the environment says of a client; `warn` is told
-    what a caller should know although it got what it asked for.
+    what a caller should know although it got what it asked for; `shield` keeps interrupts out of a refresh.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class EveryAuth:
         profile: str = DEFAULT_PROFILE,
         override: Override = lambda _: (None, None),
         warn: Callable[[str], None] = lambda _: None,
+        shield: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.store = store
         self.catalogue = catalogue
@@ -72,7 +73,7 @@ class EveryAuth:
         self.clients = Clients(store, catalogue, profile=profile, override=override)
         self._send = send
         self._clock = clock
-        self._refresher = Refresher(store=store, clients=self.clients, send=send, clock=clock, warn=warn)
+        self._refresher = Refresher(store=store, clients=self.clients, send=send, clock=clock, warn=warn, shield=shield)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -89,6 +90,7 @@ class EveryAuth:
         *,
         warn: Callable[[str], None] = lambda _: None,
         around_send: Callable[[Send, Exchange], Answer] | None = None,
+        shield: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Self:
         """Put together from settings that were read before; `around_send` may watch each request.
 
@@ -101,6 +103,7 @@ class EveryAuth:
             profile=settings.profile,
             override=settings.client_override,
             warn=warn,
+            shield=shield,
         )
 
     def begin(
@@ -207,6 +210,7 @@ class EveryAuth:
         Of a user's several at one service it is the one whose tenant is the user.
         Raises `Ambiguous`, which lists them.
         """
+        _check_named(who)
         by_id = who.startswith(ID_PREFIX)
         found = self.find(service=service, user="" if by_id else who, identity_id=who if by_id else "")
         if len(found) > 1 and len({identity.service for identity in found}) == 1:
@@ -223,6 +227,7 @@ class EveryAuth:
         The token lives at least `min_ttl` milliseconds more, and is not the `rejected` one.
         Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`.
         """
+        _check_named(who)
         demand = Demand(min_ttl=min_ttl, rejected=rejected)
         if not who.startswith(ID_PREFIX):
             # The usual case needs no index: the key says where the secret is.
@@ -246,9 +251,16 @@ class EveryAuth:
 
     def delete_identity(self, service: str, *, user: str, tenant: str = "") -> None:
         """Delete an identity here, if there is one; nothing is revoked at the service."""
+        _check_named(user)
         key = identity_key(self.profile, service, user=user, tenant=tenant)
         with self.store.lock(key):
             self.store.delete(key)
+
+
+def _check_named(who: str) -> None:
+    """Refuse an empty user: to `find` that would be anybody, and a variable that is not set means nobody."""
+    if not who:
+        raise UsageProblem("the user is empty; it would match anybody", hint="name a user, or an idn- id")
 
 
 def _send(exchange: Exchange) -> Answer:

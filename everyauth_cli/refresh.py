@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from everyauth_cli.clients import Clients
@@ -44,13 +45,17 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refresher:
-    """Everything that a refresh needs; `warn` is told when an old token has to do."""
+    """Everything that a refresh needs.
+
+    `warn` is told when an old token has to do; `shield` keeps interrupts out from the request to its storing.
+    """
 
     store: Store
     clients: Clients
     send: Callable[[Exchange], Answer]
     clock: Callable[[], int]
     warn: Callable[[str], None]
+    shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def current(self, key: Key, demand: Demand) -> Held | None:
         """The identity with a token that meets the demand; None when there is no such identity.
@@ -62,7 +67,7 @@ class Refresher:
         if held is None or self._will_do(held, demand):
             return held
         try:
-            with self.store.lock(key):
+            with self.store.lock(key), self.shield():
                 return self._under_lock(key, demand)
         except StoreBusy as busy:
             return self._without_lock(key, demand, busy)

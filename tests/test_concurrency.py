@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 
 import pytest
@@ -96,6 +97,20 @@ def test_what_is_deleted_while_a_refresh_runs_stays_deleted(shell, endpoint):
     assert ended(asking)[0] in (0, 4)
     assert shell.identities() == []
     shell.bad("everyauth token pagerduty", 4, "everyauth login pagerduty")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_until_the_refresh_is_stored(shell, endpoint, number):
+    endpoint.after = gate = Gate()
+    asking = shell.start("everyauth token pagerduty")
+    assert gate.reached.wait(20)
+    asking.send_signal(number)
+    gate.open.set()
+    code, out, err = ended(asking)
+    assert (code, out, err) == (130 if number == signal.SIGINT else -number, "", "")
+    endpoint.after = lambda: None
+    assert shell.works(shell.token())
+    assert (shell.counts["refresh_token"], shell.counts["refresh_reuse"]) == (1, 0)
 
 
 def test_a_client_set_anew_while_a_refresh_runs_is_kept(shell, endpoint):

@@ -3,7 +3,7 @@
 import pytest
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World
 
-from everyauth_cli.errors import Ambiguous, ClientNotSet, ConfigurationProblem
+from everyauth_cli.errors import Ambiguous, ClientNotSet, ConfigurationProblem, UsageProblem
 from everyauth_cli.model import Client, Secret
 
 
@@ -168,3 +168,17 @@ def test_settings_fill_placeholders_and_are_checked(world):
     clients.set(service, client_id="id", params={"sub": "acme"})
     assert clients.filled("placed").token_url == "https://acme.x.example/token"
     assert world.auth.begin("placed", redirect_uri=REDIRECT_URI).token_url == "https://acme.x.example/token"
+
+
+def test_an_empty_user_is_nobody_and_not_anybody(world):
+    world.login("alice", user="alice")
+    asked = [
+        lambda: world.auth.get_identity("example", ""),
+        lambda: world.auth.find_one(""),
+        lambda: world.auth.find_one("", service="example"),
+        lambda: world.auth.delete_identity("example", user=""),
+    ]
+    for ask in asked:
+        with pytest.raises(UsageProblem):
+            ask()
+    assert [identity.user for identity in world.auth.find()] == ["alice"]

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from everyauth_cli import __version__
+from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Answer, Exchange
@@ -58,7 +59,7 @@ class Session:
     @functools.cached_property
     def auth(self) -> EveryAuth:
         tell = self._tell if self.verbose else None
-        return EveryAuth.from_settings(self.settings, warn=self.terminal.warn, around_send=tell)
+        return EveryAuth.from_settings(self.settings, warn=self.terminal.warn, around_send=tell, shield=finished_first)
 
     def _tell(self, send: Callable[[Exchange], Answer], exchange: Exchange) -> Answer:
         started = time.monotonic()

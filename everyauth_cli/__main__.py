@@ -7,9 +7,13 @@ import sys
 
 def main() -> None:
     """Run the command line and exit."""
-    from everyauth_cli.cli.main import run
+    try:
+        from everyauth_cli.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        # While modules are imported there is no boundary yet that would answer it.
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Self
 
 from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
-from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, UsageProblem
+from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, ServiceNotFound, UsageProblem
 from everyauth_cli.grant import Grant, check_account, identity_of
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
@@ -228,6 +228,8 @@ class EveryAuth:
         Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`.
         """
         _check_named(who)
+        if not service:
+            raise ServiceNotFound("the service is empty; it would match any", hint="everyauth service ls")
         demand = Demand(min_ttl=min_ttl, rejected=rejected)
         if not who.startswith(ID_PREFIX):
             # The usual case needs no index: the key says where the secret is.

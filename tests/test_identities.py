@@ -3,7 +3,7 @@
 import pytest
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World
 
-from everyauth_cli.errors import Ambiguous, ClientNotSet, ConfigurationProblem, UsageProblem
+from everyauth_cli.errors import Ambiguous, ClientNotSet, ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Client, Secret
 
 
@@ -177,8 +177,9 @@ def test_an_empty_user_is_nobody_and_not_anybody(world):
         lambda: world.auth.find_one(""),
         lambda: world.auth.find_one("", service="example"),
         lambda: world.auth.delete_identity("example", user=""),
+        lambda: world.auth.get_identity("", "alice"),
     ]
     for ask in asked:
-        with pytest.raises(UsageProblem):
+        with pytest.raises((UsageProblem, ServiceNotFound)):
             ask()
     assert [identity.user for identity in world.auth.find()] == ["alice"]

@@ -100,7 +100,7 @@ def rm(
 ) -> None:
     """Delete an identity here; what was granted stands at the service until it is revoked there."""
     service, who = _service_and_who(names or [], service, user)
-    name = session.auth.catalogue.get(service).name if service else ""
+    name = session.auth.catalogue.get(service).name if service is not None else ""
     with _ambiguous_as("everyauth identity rm {}" + (" --yes" if yes else "")):
         identity = session.auth.find_one(who, service=name)
     if identity is None and not (name and session.auth.holds(name, user=who)):

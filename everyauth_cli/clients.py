@@ -37,9 +37,9 @@ class Clients:
                 f"{service.name} has no client yet: register an app at the service and set its client id and secret",
                 hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
             )
-        return replace(
-            client, client_id=client_id or client.client_id, client_secret=client_secret or client.client_secret
-        )
+        # A stored secret belongs to the stored client; it is not sent under another one's id.
+        kept_secret = client.client_secret if client_id in (None, client.client_id) else None
+        return replace(client, client_id=client_id or client.client_id, client_secret=client_secret or kept_secret)
 
     def peek(self, service: Service) -> tuple[Client, bool] | None:
         """The client without its secret, and whether it has one; touches no secret."""
@@ -48,6 +48,7 @@ class Clients:
         if kept is None and client_id is None:
             return None
         client, has_secret = kept or (Client(service=service.name, client_id=""), False)
+        has_secret = has_secret and client_id in (None, client.client_id)
         return replace(client, client_id=client_id or client.client_id), has_secret or client_secret is not None
 
     def filled(self, name: str) -> Service:

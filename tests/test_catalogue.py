@@ -65,8 +65,6 @@ def test_a_users_file_goes_over_the_shipped_one_key_by_key(own):
     assert (mine.token_url, mine.scopes) == ("http://127.0.0.1:9/token", ("a", "b"))
     assert (mine.authorize_url, mine.issuer, mine.native) == (shipped.authorize_url, shipped.issuer, shipped.native)
     assert mine.own is False
-    assert catalogue.is_overridden("pagerduty")
-    assert not Catalogue(own("", "other")).is_overridden("missing")
 
 
 def test_a_users_own_service(own):

@@ -47,10 +47,6 @@ class Catalogue:
         """Where the user's own entry of that name is, or would be."""
         return self._own / (name + SUFFIX) if self._own else None
 
-    def is_overridden(self, name: str) -> bool:
-        """Whether the user has a file of that name."""
-        return self._own_entry(name) is not None
-
     def add(self, name: str, entry: Mapping[str, Any]) -> Path:
         """Write an entry of the user's own and return its path.
 

@@ -12,7 +12,9 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
     │   ├── ServiceNotFound       3  service_not_found    no such service in the catalogue
     │   └── Ambiguous             3  ambiguous            several identities match
     ├── LoginRequired             4  login_required       never logged in, or the grant is gone
-    │   └── LoginFailed           4  login_failed         a login that was denied, timed out or came back wrong
+    │   └── LoginFailed           4  login_failed         a login that ended without a credential
+    │       ├── LoginDenied       4  login_denied         the person said no
+    │       ├── LoginTimedOut     4  login_timed_out      nobody finished it in time
     │       └── OtherAccount      4  other_account        it came back as another account than before
     ├── ServiceError              5  service_error        the service said no, with an error of its own
     │   ├── ServiceUnreachable    5  service_unreachable  no answer, or "not now" (429, 5xx); trying later may help
@@ -118,6 +120,18 @@ class LoginFailed(LoginRequired):
     """A login ended without a credential."""
 
     code = "login_failed"
+
+
+class LoginDenied(LoginFailed):
+    """The person said no at the service."""
+
+    code = "login_denied"
+
+
+class LoginTimedOut(LoginFailed):
+    """Nobody finished the login in time, or its code came too late to be redeemed."""
+
+    code = "login_timed_out"
 
 
 class OtherAccount(LoginFailed):

@@ -11,7 +11,7 @@ from typing import Self
 
 from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
-from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, ServiceNotFound, UsageProblem
+from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, LoginTimedOut, ServiceNotFound, UsageProblem
 from everyauth_cli.grant import Grant, check_account, identity_of
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
@@ -167,7 +167,7 @@ class EveryAuth:
             token = read_token(service, answer, asked=pending.scope, now=now, kept=callback.kept)
         except GrantRefused as refused:
             life = f"; its codes live {service.code_life} s" if service.code_life else ""
-            raise LoginFailed(f"{refused.message}: the code was too old or used before{life}") from None
+            raise LoginTimedOut(f"{refused.message}: the code was too old or used before{life}") from None
         return Grant(pending=pending, token=token, missing_scopes=missing_scopes(service, pending.scope, token.scope))
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:

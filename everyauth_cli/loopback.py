@@ -7,8 +7,7 @@ import socket
 import socketserver
 import sys
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -16,46 +15,28 @@ from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from everyauth_cli import pages
-from everyauth_cli.errors import LoginFailed, PortInUse
+from everyauth_cli.arrival import Arrival, Query
+from everyauth_cli.errors import PortInUse
 from everyauth_cli.model import clean
-
-Query = Sequence[tuple[str, str]]
 
 IDLE_SECONDS = 10.0
 """How long a connection may be silent before it is closed: browsers open some that they never use."""
 
-RESULT_SECONDS = 120.0
-"""How long the browser waits for the result: the code is redeemed and stored before the page is shown."""
 
-TURN_SECONDS = 0.1
-
-PAGE_SECONDS = 3.0
-"""How long the terminal waits for the page to reach the browser."""
-
-
-class Loopback:
-    """Listens on loopback for the answer to one login, from `with` until its end.
-
-    Only a GET of the callback path that carries the login's own state ends the wait; the browser that brought it
-    is kept waiting until `show` says how it went.
-    """
+class Loopback(Arrival):
+    """An arrival that listens on loopback, from `with` until its end; strays are answered, and the wait goes on."""
 
     def __init__(self, path: str, *, host: str, port: int, on_unverified: Callable[[str], None]) -> None:
+        super().__init__(redirect_uri="")
         self.path = path
         self._host = host
         self._port = port
         self._on_unverified = on_unverified
-        self._is_answer: Callable[[Query], bool] = lambda _: False
-        self._answer: Query | None = None
-        self._answered = threading.Event()
-        self._page: tuple[bool, str, str] | None = None
-        self._decided = threading.Event()
-        self._shown = threading.Event()
         self._servers: list[_Server] = []
-        self._guard = threading.Lock()
 
     def __enter__(self) -> Self:
         self._servers = _bind(self, self._host, self._port)
+        self.redirect_uri = f"http://{self._host}:{self._servers[0].server_address[1]}{self.path}"
         for server in self._servers:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
@@ -66,51 +47,6 @@ class Loopback:
         for server in self._servers:
             server.shutdown()
             server.server_close()
-
-    @property
-    def redirect_uri(self) -> str:
-        return f"http://{self._host}:{self._servers[0].server_address[1]}{self.path}"
-
-    def expect(self, is_answer: Callable[[Query], bool]) -> None:
-        """From now on, take the answer that `is_answer` accepts."""
-        self._is_answer = is_answer
-
-    def wait(self, timeout: float) -> Query:
-        """The query of the answer; raises `LoginFailed` after `timeout` seconds."""
-        end = time.monotonic() + timeout
-        # In short turns: an interrupt that comes just as a long wait begins would be seen at its end only.
-        while not self._answered.wait(min(TURN_SECONDS, max(0.0, end - time.monotonic()))):
-            if time.monotonic() >= end:
-                raise LoginFailed(f"nobody finished the login within {timeout:g} s")
-        assert self._answer is not None
-        return self._answer
-
-    def show(self, *, good: bool, title: str, text: str) -> None:
-        """Show the result to the browser that brought the answer, and wait until it has it."""
-        self._page = (good, title, text)
-        self._decided.set()
-        if self._answered.is_set():
-            self._shown.wait(PAGE_SECONDS)
-
-    def take(self, query: Query) -> bool:
-        """Take the answer if it is ours; whether it was."""
-        if not self._is_answer(query):
-            return False
-        with self._guard:
-            if self._answer is None:
-                self._answer = query
-                self._answered.set()
-        return True
-
-    def result_page(self) -> str:
-        """The page that says how the login went, as soon as that is known."""
-        if not self._decided.wait(RESULT_SECONDS) or self._page is None:
-            return pages.result_page(good=False, title="No result", text="The terminal has not said how it went.")
-        good, title, text = self._page
-        return pages.result_page(good=good, title=title, text=text, next_step="You can close this window.")
-
-    def page_sent(self) -> None:
-        self._shown.set()
 
     def unverified(self, query: Query) -> None:
         """Tell of an error that came without this login's state: it may be true, so it is shown, not believed."""
@@ -138,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         waiting = self.server.login
         if parts.path != waiting.path or not query:
             self._page(404, "Nothing here", "everyauth waits here for the answer to a login.")
-        elif waiting.take(query):
+        elif waiting.take(query, from_browser=True):
             try:
                 self._page_body(200, waiting.result_page())
             finally:
@@ -164,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _page(self, status: int, title: str, text: str) -> None:
-        self._page_body(status, pages.result_page(good=False, title=title, text=text))
+        self._page_body(status, pages.result_page(pages.Result(good=False, title=title, text=text)))
 
     def _page_body(self, status: int, page: str) -> None:
         body = page.encode()

@@ -115,11 +115,16 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One HTTP request to a service, ready to be sent (`transport.send`)."""
+    """One HTTP request to a service, ready to be sent (`transport.send`).
+
+    Of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) at most one is given.
+    """
 
     url: str
-    fields: Mapping[str, str | Secret[str]]
+    method: str = "POST"
+    fields: Mapping[str, str | Secret[str]] = field(default_factory=dict)
     basic: tuple[str, Secret[str]] | None = None
+    bearer: Secret[str] | None = None
     body: str = "form"
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -87,12 +88,24 @@ def headers(form_targets: Sequence[str] = ()) -> dict[str, str]:
 HEADERS: Mapping[str, str] = MappingProxyType(headers())
 
 
-def result_page(*, good: bool, title: str, text: str, next_step: str = "") -> str:
-    """How a login ended; every argument is plain text."""
-    mark = _mark("good", _CHECK) if good else _mark("bad", _CROSS)
-    following = f'<p class="next">{escape(next_step)}</p>\n' if next_step else ""
-    content = f"{mark}<h1>{escape(title)}</h1>\n<p>{escape(text)}</p>\n{following}"
-    return _shell(title, f"<main>\n{content}</main>\n<script>{SCRIPT}</script>")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How something ended; every field is plain text, and `command` is one to type in the terminal."""
+
+    good: bool
+    title: str
+    text: str
+    command: str = ""
+    next_step: str = ""
+
+
+def result_page(result: Result) -> str:
+    """The page that tells a result."""
+    mark = _mark("good", _CHECK) if result.good else _mark("bad", _CROSS)
+    command = f"<pre>{escape(result.command)}</pre>\n" if result.command else ""
+    following = f'<p class="next">{escape(result.next_step)}</p>\n' if result.next_step else ""
+    content = f"{mark}<h1>{escape(result.title)}</h1>\n<p>{escape(result.text)}</p>\n{command}{following}"
+    return _shell(result.title, f"<main>\n{content}</main>\n<script>{SCRIPT}</script>")
 
 
 def form_page(

@@ -51,12 +51,12 @@ def _send(exchange: Exchange) -> Answer:
             trust_env=_host(exchange) not in LOOPBACK,
         ) as client,
         client.stream(
-            "POST",
+            exchange.method,
             exchange.url,
-            data=fields if exchange.body == "form" else None,
-            json=fields if exchange.body == "json" else None,
+            data=fields if fields and exchange.body == "form" else None,
+            json=fields if fields and exchange.body == "json" else None,
             auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,
-            headers=dict(exchange.headers),
+            headers={**exchange.headers, **_bearer(exchange)},
         ) as response,
     ):
         return Answer(
@@ -65,6 +65,10 @@ def _send(exchange: Exchange) -> Answer:
             body=Secret(_read(response)),
             retry_after=response.headers.get("retry-after"),
         )
+
+
+def _bearer(exchange: Exchange) -> dict[str, str]:
+    return {"Authorization": f"Bearer {exchange.bearer.reveal()}"} if exchange.bearer else {}
 
 
 def _read(response: httpx.Response) -> bytes:

@@ -25,6 +25,7 @@ from everyauth_cli.errors import (
 from everyauth_cli.loopback import Loopback
 from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth.token_endpoint import read_token
+from everyauth_cli.pages import Result
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.entry import check_url
 from everyauth_cli.settings import write_privately
@@ -158,7 +159,7 @@ def test_a_browser_that_has_gone_is_not_waited_for(listener):
         browser.sendall(b"GET /c?a=b HTTP/1.1\r\n\r\n")
         listener.wait(5)
     started = time.monotonic()
-    listener.show(good=False, title="x", text="y")
+    listener.show(Result(good=False, title="x", text="y"))
     assert time.monotonic() - started < 2
 
 

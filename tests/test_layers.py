@@ -22,7 +22,7 @@ MAX_LINES = 350
 # The modules that `everyauth.py` is split into; they form one layer with it.
 CORE = {"everyauth", "assembly", "clients", "freshness", "grant", "refresh"}
 INNER = {"errors", "model", "oauth", "services", "settings", "store"}
-PORTS = {"transport", "loopback", "pages", "sandbox"}
+PORTS = {"transport", "arrival", "loopback", "pages", "sandbox"}
 # What each part of the package may import besides itself. A new part has to find its place here.
 LAYERS = {
     "errors": set[str](),
@@ -33,7 +33,8 @@ LAYERS = {
     "store": {"errors", "model"},
     "transport": {"errors", "model"},
     "pages": {"errors", "model"},
-    "loopback": {"errors", "model", "pages"},
+    "arrival": {"errors", "pages"},
+    "loopback": {"errors", "model", "arrival", "pages"},
     "sandbox": {"errors", "model", "pages", "services"},
     "everyauth": INNER | {"transport"},  # EveryAuth.from_env assembles the parts
     "web": INNER | {"everyauth", "transport", "pages"},

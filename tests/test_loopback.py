@@ -15,6 +15,7 @@ import pytest
 
 from everyauth_cli.errors import LoginFailed, PortInUse
 from everyauth_cli.loopback import Loopback
+from everyauth_cli.pages import Result
 
 PATH = "/callback/example"
 STATE = "our-state"
@@ -62,7 +63,7 @@ def finish(login):
     with ThreadPoolExecutor(1) as pool:
         page = pool.submit(ask, login, OURS)
         assert login.wait(5) == QUERY
-        login.show(good=True, title="Logged in", text="as ann")
+        login.show(Result(good=True, title="Logged in", text="as ann"))
         status, _, text = page.result(5)
     assert status == 200
     assert "Logged in" in text
@@ -81,7 +82,7 @@ def test_the_page_comes_only_after_the_result_is_known(login):
         login.wait(5)
         time.sleep(0.1)
         assert not page.done()
-        login.show(good=False, title="Not logged in", text="<b>denied</b>")
+        login.show(Result(good=False, title="Not logged in", text="<b>denied</b>"))
         _, headers, text = page.result(5)
     assert "&lt;b&gt;denied&lt;/b&gt;" in text
     assert "c0de" not in text
@@ -95,7 +96,7 @@ def test_a_denial_with_our_state_is_an_answer_too(login):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(ask, login, f"{PATH}?error=access_denied&state={STATE}")
         assert login.wait(5) == [("error", "access_denied"), ("state", STATE)]
-        login.show(good=False, title="Not logged in", text="denied")
+        login.show(Result(good=False, title="Not logged in", text="denied"))
 
 
 STRAYS = [
@@ -192,7 +193,7 @@ def test_two_genuine_answers_get_the_same_page(login):
         pages = [pool.submit(ask, login, target) for target in (OURS, OURS + "&again=1")]
         query = login.wait(5)
         time.sleep(0.1)
-        login.show(good=True, title="Logged in", text="as ann")
+        login.show(Result(good=True, title="Logged in", text="as ann"))
         texts = {page.result(5)[2] for page in pages}
     assert query[:2] == QUERY
     assert len(texts) == 1
@@ -262,7 +263,7 @@ def test_localhost_is_both_loopback_addresses():
         with ThreadPoolExecutor(1) as pool:
             page = pool.submit(ask, login, OURS, host="::1")
             assert login.wait(5) == QUERY
-            login.show(good=True, title="Logged in", text="as ann")
+            login.show(Result(good=True, title="Logged in", text="as ann"))
             assert page.result(5)[0] == 200
 
 

@@ -10,11 +10,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LOGIN = """
 import os
 from everyauth_cli.loopback import Loopback
+from everyauth_cli.pages import Result
 with Loopback("/callback", host="127.0.0.1", port=0, on_unverified=print) as login:
     login.expect(lambda query: True)
     print(login.redirect_uri, flush=True)
     login.wait(10)
-    login.show(good=True, title="Logged in", text="as ann")
+    login.show(Result(good=True, title="Logged in", text="as ann"))
     os._exit(0)
 """
 

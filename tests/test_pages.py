@@ -8,8 +8,8 @@ import pytest
 from everyauth_cli import pages
 
 NASTY = "<script>alert(1)</script>\"'&"
-RESULT = pages.result_page(good=True, title=NASTY, text=NASTY, next_step=NASTY)
-FAILURE = pages.result_page(good=False, title="Denied", text="No.")
+RESULT = pages.result_page(pages.Result(good=True, title=NASTY, text=NASTY, next_step=NASTY))
+FAILURE = pages.result_page(pages.Result(good=False, title="Denied", text="No."))
 FORM = pages.form_page(
     title=NASTY,
     text=NASTY,

@@ -24,6 +24,7 @@ OK = b'{"access_token": "a"}'
 class Request:
     """What a server was sent."""
 
+    method: str
     path: str
     headers: dict[str, str]
     body: bytes
@@ -39,13 +40,15 @@ class Peer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                peer.requests.append(Request(self.path, dict(self.headers), body))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                peer.requests.append(Request(self.command, self.path, dict(self.headers), body))
                 self.send_response(peer.status)
                 for name, value in {**peer.headers, "Content-Length": str(len(peer.body))}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(peer.body)
+
+            do_GET = do_POST
 
             def log_message(self, *_):
                 pass
@@ -110,6 +113,14 @@ def test_a_form_arrives_as_it_was_meant(peer):
     assert "Authorization" not in request.headers
     assert "Cookie" not in request.headers
     assert parse_qs(request.body.decode()) == {"grant_type": ["refresh_token"], "refresh_token": ["r/ü&="]}
+
+
+def test_a_get_with_a_bearer_token_arrives_as_it_was_meant(peer):
+    send(Exchange(url=peer.url, method="GET", bearer=Secret("t0ken")))
+    (request,) = peer.requests
+    assert (request.method, request.path, request.body) == ("GET", "/token", b"")
+    assert request.headers["Authorization"] == "Bearer t0ken"
+    assert "Content-Type" not in request.headers
 
 
 def test_json_arrives_as_it_was_meant(peer):

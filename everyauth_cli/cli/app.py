@@ -65,9 +65,8 @@ class Session:
         started = time.monotonic()
         answer = send(exchange)
         took = time.monotonic() - started
-        self.terminal.note(
-            f"POST {exchange.url} ({exchange.fields.get('grant_type')}): {answer.status} in {took:.2f} s"
-        )
+        asked = f" ({exchange.fields['grant_type']})" if "grant_type" in exchange.fields else ""
+        self.terminal.note(f"{exchange.method} {exchange.url}{asked}: {answer.status} in {took:.2f} s")
         return answer
 
 

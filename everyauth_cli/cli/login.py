@@ -17,15 +17,18 @@ from everyauth_cli.cli.complete import service_names, users
 from everyauth_cli.cli.identity import as_json
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs
 from everyauth_cli.clients import callback_path
-from everyauth_cli.errors import EveryAuthError, LoginFailed, StoreBusy
+from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, StoreBusy
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import DEFAULT_PORT, DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization import is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
+from everyauth_cli.pages import Result
 from everyauth_cli.refresh import login_command
 
 if TYPE_CHECKING:
     from everyauth_cli.loopback import Loopback
+
+CLOSE = "You can close this window."
 
 
 @command(app.app, "login")
@@ -102,7 +105,7 @@ def _wait_for_others(session: Session, wanted: Wanted, held: ExitStack) -> bool:
     try:
         held.enter_context(lock(timeout=wanted.seconds))
     except StoreBusy:
-        raise LoginFailed(
+        raise LoginTimedOut(
             f"another login for {wanted.user} at {name} did not end within {wanted.seconds:.0f} s",
             hint="finish it in its browser, or end it with Ctrl-C",
         ) from None
@@ -130,11 +133,11 @@ def _log_in(session: Session, wanted: Wanted) -> None:
             grant = auth.exchange(pending, listener.wait(wanted.seconds))
             identity = auth.keep(grant, replace_account=wanted.replace)
         except EveryAuthError as error:
-            listener.show(good=False, title="Not logged in", text=error.message)
+            listener.show(Result(good=False, title="Not logged in", text=error.message))
             if isinstance(error, LoginFailed) and error.hint is None:
                 error.hint = login_command(service.name, user=wanted.user, tenant=wanted.tenant)
             raise
-        listener.show(good=True, title=f"Logged in to {service.title}", text=_who(identity))
+        listener.show(Result(good=True, title=f"Logged in to {service.title}", text=_who(identity), next_step=CLOSE))
     _report(session, identity)
     if grant.missing_scopes:
         session.terminal.warn(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from everyauth_cli.errors import LoginFailed, ServiceError
+from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError
 from everyauth_cli.model import Client, Pending, Secret, Service, clean
 
 SINGLE = ("code", "state", "error", "iss")
@@ -124,6 +124,6 @@ def _refusal(service: Service, fields: Mapping[str, str]) -> LoginFailed | Servi
     if "code" in fields:
         return LoginFailed(f"{service.name} came back with a code and an error at once ({said}); nothing was taken")
     if error == "access_denied":
-        return LoginFailed(f"access was denied at {service.name} ({said})")
+        return LoginDenied(f"access was denied at {service.name} ({said})")
     hint = ERROR_HINTS.get(error, "").format(service=service.name) or None
     return ServiceError(f"{service.name} refused the login ({said})", hint=hint, error=error)

@@ -175,7 +175,7 @@ def _told(refused: Refused) -> Response:
 
 
 def _page(status: int, title: str, text: str, *, note: str = "") -> Response:
-    html = pages.result_page(good=False, title=title, text=text)
+    html = pages.result_page(pages.Result(good=False, title=title, text=text))
     return Response(status=status, headers=pages.HEADERS, body=html.encode(), note=note)
 
 

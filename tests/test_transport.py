@@ -48,7 +48,8 @@ class Peer:
                 self.end_headers()
                 self.wfile.write(peer.body)
 
-            do_GET = do_POST
+            def do_GET(self):
+                self.do_POST()
 
             def log_message(self, *_):
                 pass

@@ -9,10 +9,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Self
 
+from everyauth_cli.accounts import Accounts
 from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
 from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, LoginTimedOut, ServiceNotFound, UsageProblem
 from everyauth_cli.grant import Grant, check_account, identity_of
+from everyauth_cli.issuer_keys import IssuerKeys
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
     DEFAULT_USER,
@@ -73,6 +75,8 @@ class EveryAuth:
         self.clients = Clients(store, catalogue, profile=profile, override=override)
         self._send = send
         self._clock = clock
+        keys = IssuerKeys(store=store, send=send, clock=clock)
+        self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn)
         self._refresher = Refresher(store=store, clients=self.clients, send=send, clock=clock, warn=warn, shield=shield)
 
     @classmethod
@@ -152,7 +156,7 @@ class EveryAuth:
         return authorization.authorization_url(self.clients.filled(pending.service), pending)
 
     def exchange(self, pending: Pending, query: Sequence[tuple[str, str]]) -> Grant:
-        """Check the answer to a login and redeem its code at once; nothing is stored.
+        """Check the answer to a login, redeem its code at once, and learn whose account it is; no token is stored.
 
         Raises `LoginFailed`, `ServiceError`, `ClientRejected`.
         """
@@ -168,6 +172,7 @@ class EveryAuth:
         except GrantRefused as refused:
             life = f"; its codes live {service.code_life} s" if service.code_life else ""
             raise LoginTimedOut(f"{refused.message}: the code was too old or used before{life}") from None
+        token = replace(token, account=self._accounts.of(service, client, pending, token))
         return Grant(pending=pending, token=token, missing_scopes=missing_scopes(service, pending.scope, token.scope))
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
@@ -284,6 +289,7 @@ def _credential(held: Held) -> Credential:
         service_id=identity.service,
         identity_id=identity.id,
         tags={"userId": identity.user, "tenantId": identity.tenant, **identity.tags},
+        account=identity.account,
     )
 
 

@@ -21,11 +21,13 @@ class Grant:
 
 
 def check_account(before: Identity, token: Token) -> None:
-    if before.account is None or token.account is None or before.account.subject == token.account.subject:
+    """Raise `OtherAccount` unless a login is for the account that is held, as far as that is known."""
+    if before.account is None or (token.account and token.account.subject == before.account.subject):
         return
+    other = token.account.label if token.account else "one that the service did not name"
     raise OtherAccount(
         f"{before.user} at {before.service} is the account {before.account.label}, and this login came back as "
-        f"{token.account.label}; the old credential was kept",
+        f"{other}; the old credential was kept",
         hint="log in with --user NAME to keep both, or with --replace to put the new one in its place",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -14,6 +14,12 @@ DEFAULT_PROFILE = "default"
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
+ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""The signature algorithms of id tokens that need nothing but an issuer's public key (RFC 7518, RFC 8037)."""
+
+
+PLACE = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
+"""A place in claims or in an answer, as `account_label` names it: fields, and numbers of items, with points between."""
 
 
 class Secret(Generic[T]):
@@ -81,6 +87,10 @@ class Service:
     aliases: tuple[str, ...] = ()
     issuer: str | None = None
     iss_always: bool = False
+    jwks_url: str | None = None
+    id_token_issuers: tuple[str, ...] = ()
+    id_token_audiences: tuple[str, ...] = ()
+    id_token_algorithms: tuple[str, ...] = ASYMMETRIC
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     authorize_params: Mapping[str, str] = field(default_factory=dict)
@@ -93,8 +103,9 @@ class Service:
     code_life: int | None = None
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
-    account_subject: str = "{sub}"
-    account_label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{sub}")
+    account_url: str | None = None
+    account_subject: tuple[str, ...] = ("{sub}", "{id}")
+    account_label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{login}", "{sub}")
     params: tuple[Parameter, ...] = ()
     sources: tuple[str, ...] = ()
     checked: str = ""
@@ -151,6 +162,7 @@ class Pending:
     scope: str
     state: Secret[str]
     verifier: Secret[str] | None
+    nonce: Secret[str] | None
     client_id: str
     token_url: str
     started_at: int
@@ -168,7 +180,8 @@ class Account:
 class Token:
     """What a token endpoint gave. Times are milliseconds since the epoch.
 
-    `native` holds the further fields of the answer that apps are given, no refresh token among them.
+    `native` holds the further fields of the answer that apps are given, no refresh token among them; `id_token` is
+    the one that came with this answer, which a stored token does not have.
     """
 
     access_token: Secret[str]
@@ -177,6 +190,7 @@ class Token:
     issued_at: int
     expires_at: int | None
     native: Secret[dict[str, Any]]
+    id_token: Secret[str] | None = None
     account: Account | None = None
 
 
@@ -224,6 +238,7 @@ class Credential:
     service_id: str
     identity_id: str
     tags: Mapping[str, str]
+    account: Account | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The credential in the JSON shape that the original library returned."""
@@ -234,6 +249,7 @@ class Credential:
                 "serviceId": self.service_id,
                 "identityId": self.identity_id,
                 "tags": dict(self.tags),
+                "account": asdict(self.account) if self.account else None,
             },
         }
 

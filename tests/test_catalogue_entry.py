@@ -50,10 +50,13 @@ def problem(catalogue, name="example"):
         ('params = {x = {help = "a", more = "b"}}', "x takes help", ""),
         ('docs = "http://x.example/"', "plain http", ""),
         ('issuer = "issuer"', "no https URL", ""),
-        ('account_label = ["plain"]', "claims", ""),
-        ('account_label = ["{0}"]', "claims", ""),
-        ('account_label = ["{sub} {"]', "claims", ""),
-        ('account_subject = "{sub.__class__}"', "claims", ""),
+        ('account_label = ["plain"]', "places", ""),
+        ('account_label = ["{sub!r}"]', "places", ""),
+        ('account_label = ["{sub} {"]', "places", ""),
+        ('account_label = ["{a..b}"]', "places", ""),
+        ('account_subject = "{sub}"', "a list of texts", ""),
+        ('id_token_algorithms = ["none"]', "'RS256'", ""),
+        ('account_url = "http://x.example/me"', "plain http", ""),
     ],
 )
 def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):
@@ -70,7 +73,11 @@ def test_the_line_of_a_table_is_told(own):
 
 @pytest.mark.parametrize(
     ("key", "name"),
-    [(key, name) for key, names in [("authorize", AUTHORIZE_RESERVED), ("token", TOKEN_RESERVED)] for name in names],
+    [
+        (key, name)
+        for key, names in [("authorize", AUTHORIZE_RESERVED), ("token", TOKEN_RESERVED)]
+        for name in sorted(names)
+    ],
 )
 def test_a_parameter_of_the_protocol_cannot_be_set(own, key, name):
     error = problem(Catalogue(own(f'{LINES}{key}_params = {{{name} = "x"}}\n')))

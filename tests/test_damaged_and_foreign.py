@@ -139,7 +139,8 @@ def test_what_is_handed_out_is_json_whatever_the_service_said(world):
 def test_an_account_once_known_is_not_forgotten_by_a_login_that_names_none(world):
     world.login("alice")
     world.server.extra = {"id_token": None}
-    world.login("alice", replace_account=False)
+    with pytest.raises(OtherAccount, match="one that the service did not name"):
+        world.login("alice")
     world.server.extra = {}
     with pytest.raises(OtherAccount):
         world.login("mallory")

@@ -5,12 +5,13 @@ import json
 import logging
 import string
 import traceback
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everyauth_cli.model import Credential, Exchange, Pending, Secret, clean
+from everyauth_cli.model import Account, Credential, Exchange, Pending, Secret, clean
 
 HIDDEN = "hunter2-hunter2"
 
@@ -90,11 +91,17 @@ def test_a_pending_login_and_a_request_do_not_show_their_secrets():
         scope="a",
         state=Secret(HIDDEN),
         verifier=Secret(HIDDEN),
+        nonce=Secret(HIDDEN),
         client_id="id",
         token_url="https://x.example/token",
         started_at=0,
     )
-    exchange = Exchange(url="https://x.example/", fields={"code": Secret(HIDDEN)}, basic=("id", Secret(HIDDEN)))
+    exchange = Exchange(
+        url="https://x.example/",
+        fields={"code": Secret(HIDDEN)},
+        basic=("id", Secret(HIDDEN)),
+        bearer=Secret(HIDDEN),
+    )
     assert HIDDEN not in repr(pending) + repr(exchange)
 
 
@@ -104,6 +111,7 @@ CREDENTIAL = Credential(
     service_id="pagerduty",
     identity_id="idn-1",
     tags={"userId": "user-123", "tenantId": "user-123", "plan": "gold"},
+    account=Account(subject="1", label="ann@example.org"),
 )
 
 
@@ -120,8 +128,11 @@ def test_a_credential_as_json_has_the_shape_of_the_original():
             "serviceId": "pagerduty",
             "identityId": "idn-1",
             "tags": {"userId": "user-123", "tenantId": "user-123", "plan": "gold"},
+            "account": {"subject": "1", "label": "ann@example.org"},
         },
     }
+    unknown = replace(CREDENTIAL, account=None)
+    assert unknown.as_json()["everyauth"]["account"] is None
     assert list(CREDENTIAL.as_json()) == ["accessToken", "native", "everyauth"]
 
 

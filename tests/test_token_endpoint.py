@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from peers.token_server import HOUR, TOKEN_URL, World, answer, id_token
 
+from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import Account, Client, Pending, Secret, Service, Token
 from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.token_endpoint import code_exchange, missing_scopes, read_token, refresh_exchange
@@ -23,6 +24,7 @@ PENDING = Pending(
     scope="read write",
     state=Secret("state"),
     verifier=Secret("verifier"),
+    nonce=None,
     client_id="the id",
     token_url=TOKEN_URL,
     started_at=0,
@@ -226,27 +228,23 @@ def test_native_keeps_what_an_earlier_answer_said_and_the_fields_of_the_callback
 
 
 def test_the_account_is_the_one_of_the_login_whatever_a_refresh_says():
-    fields = {"id_token": id_token(sub="2", email="two@example.org")}
-    assert token(fields).account == Account(subject="2", label="two@example.org")
-    assert token(fields, previous=PREVIOUS).account == PREVIOUS.account
-    assert token({}).account is None
+    assert token({"id_token": id_token(sub="1")}, previous=PREVIOUS).account == PREVIOUS.account
 
 
-@pytest.mark.parametrize(
-    ("templates", "claims", "label"),
-    [
-        (("{email}", "{sub}"), {"sub": "1", "email": "a@example.org"}, "a@example.org"),
-        (("{email}", "{name}"), {"sub": "1", "name": "Ann\x1b[1m"}, "Ann [1m"),
-        (("{email}",), {"sub": "1"}, "1"),
-        (("{email}",), {"sub": 5, "email": ""}, "5"),
-        (("{sub} ({subdomain})",), {"sub": "1", "subdomain": "acme"}, "1 (acme)"),
-    ],
-)
-def test_the_account_has_a_label_for_people(templates, claims, label):
-    service = replace(SERVICE, account_label=templates)
-    assert token({"id_token": id_token(**claims)}, service=service).account == Account(
-        subject=str(claims["sub"]), label=label
-    )
+def test_the_id_token_is_handed_on_and_names_no_account_before_it_is_checked():
+    text = id_token(sub="2", email="two@example.org")
+    read = token({"id_token": text})
+    assert (read.id_token, read.account) == (Secret(text), None)
+    assert token({}).id_token is None
+
+
+def test_a_refresh_that_brings_another_subject_is_refused():
+    before = replace(PREVIOUS, native=Secret({"id_token": id_token(sub="1")}))
+    assert token({"id_token": id_token(sub="1", iat=5)}, previous=before).id_token
+    for unreadable in ("x", "a.b.c", 7, id_token(sub=None)):
+        assert token({"id_token": unreadable}, previous=before).access_token == Secret("a")
+    with pytest.raises(ServiceUnreadable, match="another account's token"):
+        token({"id_token": id_token(sub="2")}, previous=before)
 
 
 def test_a_form_encoded_answer_is_read():
@@ -265,6 +263,7 @@ def test_the_credential_of_pagerduty_has_exactly_the_fields_of_the_original(tmp_
     world = World(tmp_path)
     world.auth.clients.set(world.auth.catalogue.get("pagerduty"), client_id="id", client_secret=Secret("s"))
     world.server.extra = {"scope": "openid write", "client_info": "prefix_legacy", "more": {"refresh_token": "x"}}
+    world.server.claims = {"iss": "https://identity.pagerduty.com/global/oauth/anonymous"}
     world.login(service="pagerduty", user="user-123", scope="openid write")
     for _ in "login", "refresh":
         world.clock.now += HOUR

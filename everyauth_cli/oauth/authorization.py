@@ -1,4 +1,4 @@
-"""The authorization request and the answer to it (RFC 6749 section 4.1, RFC 7636, RFC 9207)."""
+"""The authorization request and the answer to it (RFC 6749 section 4.1, RFC 7636, RFC 9207, OpenID Connect Core)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError
 from everyauth_cli.model import Client, Pending, Secret, Service, clean
 
 SINGLE = ("code", "state", "error", "iss")
+OPENID = "openid"
+"""The scope that asks for an id token (OpenID Connect Core section 3.1.2.1)."""
+
 ERROR_HINTS = {
     "invalid_scope": 'ask for other scopes: everyauth service set {service} --scope "..."',
     "unauthorized_client": "check the registration at the service against `everyauth service get {service}`",
@@ -41,7 +44,10 @@ def begin(
     redirect_uri: str,
     now: int,
 ) -> Pending:
-    """A new pending login with its own state and code verifier; `now` is milliseconds since the epoch."""
+    """A new pending login with its own state and code verifier; `now` is milliseconds since the epoch.
+
+    One that asks for an id token has a nonce too (OpenID Connect Core section 3.1.2.1).
+    """
     return Pending(
         service=service.name,
         user=user,
@@ -51,6 +57,7 @@ def begin(
         scope=scope,
         state=Secret(secrets.token_urlsafe(32)),
         verifier=Secret(secrets.token_urlsafe(48)) if service.pkce else None,
+        nonce=Secret(secrets.token_urlsafe(32)) if OPENID in scope.split(service.scope_separator) else None,
         client_id=client.client_id,
         token_url=service.token_url,
         started_at=now,
@@ -67,6 +74,8 @@ def authorization_url(service: Service, pending: Pending) -> str:
     }
     if pending.scope:
         fields["scope"] = pending.scope
+    if pending.nonce is not None:
+        fields["nonce"] = pending.nonce.reveal()
     if pending.verifier is not None:
         fields["code_challenge"] = challenge(pending.verifier)
         fields["code_challenge_method"] = "S256"

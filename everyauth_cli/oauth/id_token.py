@@ -1,42 +1,189 @@
-"""Who granted it, as the id token says (OpenID Connect Core section 2)."""
+"""Id tokens: reading one, and checking that it holds for a login (OpenID Connect Core section 3.1.3.7)."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
+import hmac
 import json
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.model import Account, Secret, Service, clean
+from everyauth_cli.model import Client, Pending, Secret, Service, clean
+
+LEEWAY_SECONDS = 60
+KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
+"""The kind of key that an algorithm, by its first letters, is verified with (RFC 7518 section 3.1, RFC 8037)."""
+OWN_PAGE = "the keys of the service's entry say what is allowed: everyauth service get {}"
 
 
-def read_account(service: Service, id_token: Secret[str]) -> Account:
-    """The account that an id token names.
+class KeyUnknown(ServiceUnreadable):
+    """None of the keys at hand is the one that an id token was signed with."""
 
-    The token must have come straight from the token endpoint: then TLS vouches for it and the signature need
-    not be checked (OpenID Connect Core section 3.1.3.7, rule 6). Nothing but the account is taken from it.
 
-    Raises `ServiceUnreadable` when it is no id token.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdToken:
+    """An id token taken apart, with nothing checked yet."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+    text: Secret[str]
+
+    @property
+    def algorithm(self) -> str:
+        return str(self.header.get("alg", "none"))
+
+
+def read_id_token(service: Service, text: Secret[str]) -> IdToken:
+    """Take an id token apart (RFC 7519 section 7.2); raises `ServiceUnreadable` when it is none."""
     try:
-        payload = id_token.reveal().split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        words = {name: clean(str(value), 120) for name, value in claims.items() if isinstance(value, str | int)}
-        subject = words["sub"]
-        if not subject:
-            raise ValueError(subject)  # noqa: TRY301 - as unreadable as the rest
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        header, claims, _ = (_decoded(part) for part in text.reveal().split("."))
+        return IdToken(header=_object(header), claims=_object(claims), text=text)
+    except (ValueError, RecursionError):
         raise ServiceUnreadable(f"{service.name} sent an id token that cannot be read") from None
-    return Account(
-        subject=_filled((service.account_subject,), words) or subject,
-        label=_filled(service.account_label, words) or subject,
+
+
+def check_claims(service: Service, client: Client, pending: Pending, id_token: IdToken, *, now: int) -> None:
+    """Check what an id token says of itself: who issued it, to whom, for how long and for which login.
+
+    `now` is milliseconds since the epoch. Raises `ServiceUnreadable`.
+    """
+    claims = id_token.claims
+    if not isinstance(claims.get("sub"), str | int) or claims["sub"] in ("", True, False):
+        raise _refused(service, "it names no subject (sub)")
+    _check_issuer(service, claims.get("iss"))
+    _check_audience(service, client, claims)
+    _check_times(service, claims, now=now // 1000)
+    if pending.nonce is not None and not _same(claims.get("nonce"), pending.nonce):
+        raise _refused(service, "its nonce is not the one of this login")
+    if id_token.algorithm not in service.id_token_algorithms:
+        raise _refused(service, f"it is signed with {clean(id_token.algorithm, 20)}, which is not allowed here")
+
+
+def check_signature(service: Service, id_token: IdToken, keys: Sequence[Mapping[str, Any]]) -> None:
+    """Check an id token's signature with the issuer's keys (RFC 7517).
+
+    Without a `kid` there must be one key only that it can be (OpenID Connect Core section 10.1).
+    Raises `KeyUnknown` when there is none, `ServiceUnreadable` when the signature is wrong.
+    """
+    fitting = [key for key in keys if _fits(key, id_token)]
+    if not fitting:
+        raise _refused(service, "it is signed with a key that its issuer does not publish", kind=KeyUnknown)
+    if len(fitting) > 1:
+        raise _refused(service, f"it does not say with which of {len(fitting)} keys it is signed (kid)")
+    if not _is_signed(id_token, fitting[0]):
+        raise _refused(service, "its signature is wrong")
+
+
+def keys_of_client(client: Client) -> list[dict[str, Any]]:
+    """The client secret as the key of the algorithms that use it (OpenID Connect Core section 10.1)."""
+    if not client.client_secret:
+        return []
+    octets = client.client_secret.reveal().encode()
+    return [{"kty": "oct", "k": base64.urlsafe_b64encode(octets).rstrip(b"=").decode()}]
+
+
+def is_symmetric(id_token: IdToken) -> bool:
+    """Whether it is signed with the client secret and not with a key of the issuer's."""
+    return id_token.algorithm.startswith("HS")
+
+
+def subject(text: object) -> str | None:
+    """The subject of an id token as far as it can be read; nothing is checked."""
+    try:
+        found = _object(_decoded(str(text).split(".")[1])).get("sub")
+    except (ValueError, LookupError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _check_issuer(service: Service, iss: object) -> None:
+    allowed = (*filter(None, [service.issuer]), *service.id_token_issuers)
+    if not isinstance(iss, str) or (allowed and iss not in allowed):
+        said = clean(iss, 120) if isinstance(iss, str) else "nobody"
+        raise _refused(service, f"it was issued by {said}, not by {' or '.join(allowed) or 'anybody'} (iss)")
+
+
+def _check_audience(service: Service, client: Client, claims: Mapping[str, Any]) -> None:
+    aud, azp = claims.get("aud"), claims.get("azp")
+    audiences = aud if isinstance(aud, list) else [aud]
+    if client.client_id not in audiences:
+        raise _refused(service, "it was issued to another client (aud)")
+    foreign = [who for who in audiences if who != client.client_id and who not in service.id_token_audiences]
+    if foreign:
+        raise _refused(service, f"it is for {clean(str(foreign[0]), 120)} too, which is not allowed here (aud)")
+    if azp is not None and azp != client.client_id:
+        raise _refused(service, "it was issued to another client (azp)")
+
+
+def _check_times(service: Service, claims: Mapping[str, Any], *, now: int) -> None:
+    expires, issued, begins = (claims.get(name) for name in ("exp", "iat", "nbf"))
+    if not _is_time(expires) or not _is_time(issued) or not (begins is None or _is_time(begins)):
+        raise _refused(service, "it does not say from when and until when it holds (iat, exp, nbf)")
+    if now >= expires + LEEWAY_SECONDS:
+        raise _refused(service, "it has expired", hint="check the clock of this machine")
+    if begins is not None and now < begins - LEEWAY_SECONDS:
+        raise _refused(service, "it does not hold yet", hint="check the clock of this machine")
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    # Python reads NaN and Infinity as JSON, and to these no time compares.
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _same(claim: object, nonce: Secret[str]) -> bool:
+    return isinstance(claim, str) and hmac.compare_digest(claim.encode(), nonce.reveal().encode())
+
+
+def _refused(
+    service: Service, why: str, *, hint: str = OWN_PAGE, kind: type[ServiceUnreadable] = ServiceUnreadable
+) -> ServiceUnreadable:
+    return kind(
+        f"{service.name} sent an id token that does not hold: {why}; nothing was stored", hint=hint.format(service.name)
     )
 
 
-def _filled(templates: Sequence[str], words: Mapping[str, str]) -> str | None:
-    """The first template whose claims are all there, with them in it."""
-    for template in templates:
-        with contextlib.suppress(KeyError):
-            return template.format_map(words)
-    return None
+def _fits(key: Mapping[str, Any], id_token: IdToken) -> bool:
+    """Whether a key may be the one that an id token names; `kid` and `alg` are optional on both sides."""
+    kind = "oct" if is_symmetric(id_token) else KEY_TYPES.get(id_token.algorithm[:2])
+    kid = id_token.header.get("kid")
+    return (
+        key.get("kty") == kind
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", id_token.algorithm) == id_token.algorithm
+        and (kid is None or kind == "oct" or key.get("kid") == kid)
+    )
+
+
+def _is_signed(id_token: IdToken, key: Mapping[str, Any]) -> bool:
+    import warnings
+
+    from joserfc import errors, jwk, jws
+
+    # The header may hold parameters of the issuer's own; only those that are `crit` must be understood.
+    registry = jws.JWSRegistry(algorithms=[id_token.algorithm], strict_check_header=False)
+    # A certificate chain in it (x5c) takes some kilobytes.
+    registry.max_header_length = registry.max_signature_length = 16 * 1024
+    try:
+        with warnings.catch_warnings():
+            # joserfc advises against some algorithms and secrets that the catalogue allows on purpose.
+            warnings.simplefilter("ignore", errors.SecurityWarning)
+            jws.deserialize_compact(id_token.text.reveal(), jwk.import_key(dict(key)), registry=registry)
+    except (errors.JoseError, ValueError, TypeError):
+        return False
+    return True
+
+
+def _decoded(part: str) -> bytes:
+    return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+
+
+def _object(part: bytes) -> dict[str, Any]:
+    value = json.loads(part)
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - as unreadable as the rest
+    return value

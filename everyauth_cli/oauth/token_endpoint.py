@@ -16,9 +16,9 @@ from everyauth_cli.errors import (
     ServiceUnreachable,
     ServiceUnreadable,
 )
-from everyauth_cli.model import Account, Answer, Client, Exchange, Pending, Secret, Service, Token, clean
+from everyauth_cli.model import Answer, Client, Exchange, Pending, Secret, Service, Token, clean
 from everyauth_cli.oauth.authorization import Callback
-from everyauth_cli.oauth.id_token import read_account
+from everyauth_cli.oauth.id_token import subject
 
 TOO_MANY_REQUESTS = 429
 VSCHAR = re.compile(r"[\x20-\x7e]+")
@@ -97,7 +97,8 @@ def read_token(
         issued_at=now,
         expires_at=None if expires_in is None else now + expires_in * 1000,
         native=Secret(native),
-        account=_account(service, fields, previous),
+        id_token=_id_token(service, fields, previous),
+        account=previous.account if previous else None,
     )
 
 
@@ -203,8 +204,10 @@ def _without_refresh_tokens(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def _account(service: Service, fields: Mapping[str, Any], previous: Token | None) -> Account | None:
-    id_token = fields.get("id_token")
-    if previous is not None or not isinstance(id_token, str):
-        return previous.account if previous else None
-    return read_account(service, Secret(id_token))
+def _id_token(service: Service, fields: Mapping[str, Any], previous: Token | None) -> Secret[str] | None:
+    """The id token of an answer; a refresh's has the subject of the login's (OpenID Connect Core section 12.2)."""
+    text = fields.get("id_token")
+    before = subject(previous.native.reveal().get("id_token")) if previous else None
+    if before is not None and subject(text) not in (None, before):
+        raise ServiceUnreadable(f"{service.name} answered a refresh with another account's token; it was not taken")
+    return Secret(text) if isinstance(text, str) else None

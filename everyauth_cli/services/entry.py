@@ -11,12 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import Parameter, Service
+from everyauth_cli.model import ASYMMETRIC, PLACE, Parameter, Service
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 LABELS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+URLS = ("authorize_url", "token_url", "issuer", "jwks_url", "account_url")
+"""The keys that may hold placeholders."""
 
 AUTHORIZE_RESERVED = frozenset(
     {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "response_mode"}
@@ -71,7 +74,8 @@ def fill(service: Service, params: Mapping[str, str]) -> Service:
     def filled(url: str) -> str:
         return PLACEHOLDER.sub(lambda match: str(values[match[1]]), url)
 
-    return replace(service, authorize_url=filled(service.authorize_url), token_url=filled(service.token_url))
+    urls: dict[str, Any] = {name: filled(url) for name in URLS if (url := getattr(service, name))}
+    return replace(service, **urls)
 
 
 def check_param(service: Service, name: str, value: str) -> None:
@@ -151,8 +155,8 @@ def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
 
 def _template(value: Any) -> str:  # noqa: ANN401
     text = _text(value)
-    if not PLACEHOLDER.search(text) or {"{", "}"} & set(PLACEHOLDER.sub("", text)):
-        raise ValueError("a text with claims in it is wanted, such as {email}")
+    if not PLACE.search(text) or {"{", "}"} & set(PLACE.sub("", text)):
+        raise ValueError("a text with places in it is wanted, such as {email} or {user.id}")
     return text
 
 
@@ -185,6 +189,11 @@ def _one_of(*allowed: str) -> Reader:
     return read
 
 
+def _some_of(*allowed: str) -> Reader:
+    one = _one_of(*allowed)
+    return lambda value: tuple(one(item) for item in _texts(value))
+
+
 def _params(value: Any) -> tuple[Parameter, ...]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ValueError("a table is wanted")  # noqa: TRY004
@@ -212,6 +221,10 @@ READERS: dict[str, Reader] = {
     "aliases": _texts,
     "issuer": _url,
     "iss_always": _truth,
+    "jwks_url": _url,
+    "id_token_issuers": _texts,
+    "id_token_audiences": _texts,
+    "id_token_algorithms": _some_of(*ASYMMETRIC, "HS256", "HS384", "HS512"),
     "scopes": _texts,
     "scope_separator": _one_of(" ", ",", "+", ";"),
     "authorize_params": _fields_but(AUTHORIZE_RESERVED),
@@ -224,7 +237,8 @@ READERS: dict[str, Reader] = {
     "code_life": _seconds,
     "keep_callback": _texts,
     "native": _texts,
-    "account_subject": _template,
+    "account_url": _url,
+    "account_subject": _templates,
     "account_label": _templates,
     "params": _params,
     "sources": _texts,
@@ -235,7 +249,7 @@ READERS: dict[str, Reader] = {
 
 def _check_placeholders(service: Service, where: Where) -> None:
     declared = {p.name for p in service.params}
-    used = set(PLACEHOLDER.findall(service.authorize_url + service.token_url))
+    used = {name for field in URLS for name in PLACEHOLDER.findall(getattr(service, field) or "")}
     if used - declared:
         raise ConfigurationProblem(
             f"{where('params')}: the placeholder {{{min(used - declared)}}} is not declared under params"

@@ -22,6 +22,8 @@ ENTRY = 'authorize_url = "https://issuer.example/authorize"\n' + f'token_url = "
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 
+NOW = 1_800_000_000_000
+
 Fault = Exception | Answer
 
 
@@ -29,7 +31,7 @@ class Clock:
     """Milliseconds since the epoch, as long as nobody moves it."""
 
     def __init__(self) -> None:
-        self.now = 1_800_000_000_000
+        self.now = NOW
 
     def __call__(self) -> int:
         return self.now
@@ -41,9 +43,12 @@ def answer(fields: object, *, status: int = 200, content_type: str = "applicatio
 
 
 def id_token(**claims: Any) -> str:
-    """An id token that nobody signed, as it may come straight from a token endpoint."""
-    parts = ({"alg": "none"}, claims)
-    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
+    """An id token for the client `id`, whose signature nobody can check who has not the keys of its issuer."""
+    told = {"iss": "https://issuer.example", "aud": "id", "iat": NOW // 1000, "exp": NOW // 1000 + 10 * HOUR, **claims}
+    parts = ({"alg": "RS256"}, {name: value for name, value in told.items() if value is not None})
+    return (
+        ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + ".c2ln"
+    )
 
 
 class AuthorizationServer:
@@ -51,13 +56,15 @@ class AuthorizationServer:
 
     A refresh token that comes back after its use ends its whole grant (RFC 9700 section 4.14.2). `faults` are given
     instead of an answer, first come first served, before anything is done; `meanwhile` runs while the request is
-    under way, after the refresh token was spent.
+    under way, after the refresh token was spent. A GET is answered with what `pages` has under its URL.
     """
 
     def __init__(self) -> None:
         self.life = 3600
         self.rotates = True
         self.extra: dict[str, Any] = {}
+        self.claims: dict[str, Any] = {}
+        self.pages: dict[str, Fault] = {}
         self.requests: list[Exchange] = []
         self.faults: list[Fault] = []
         self.meanwhile: Callable[[], None] = lambda: None
@@ -68,7 +75,7 @@ class AuthorizationServer:
 
     @property
     def refreshes(self) -> int:
-        return sum(request.fields["grant_type"] == "refresh_token" for request in self.requests)
+        return sum(request.fields.get("grant_type") == "refresh_token" for request in self.requests)
 
     def revoke_all(self) -> None:
         self._valid.clear()
@@ -83,25 +90,30 @@ class AuthorizationServer:
             raise given
         return given
 
-    def _answer(self, exchange: Exchange) -> Answer:
+    def _answer(self, exchange: Exchange) -> Fault:
+        if exchange.method == "GET":
+            return self.pages.get(exchange.url, answer(b"", status=404))
         fields = {k: v.reveal() if isinstance(v, Secret) else v for k, v in exchange.fields.items()}
         if fields["grant_type"] == "authorization_code":
             grant = f"grant-{next(self._numbers)}"
             self._accounts[grant] = fields["code"].removeprefix("code-")
-            return self._token(grant)
+            return self._token(grant, fields)
         grant = fields["refresh_token"].partition(".")[0]
         if self._valid.get(grant) != fields["refresh_token"]:
             self._valid.pop(grant, None)
             return answer({"error": "invalid_grant", "error_description": "spent or revoked"}, status=400)
-        return self._token(grant)
+        return self._token(grant, fields)
 
-    def _token(self, grant: str) -> Answer:
+    def _token(self, grant: str, asked: dict[str, Any]) -> Answer:
         number = next(self._numbers)
+        account = self._accounts[grant]
         fields = {
             "access_token": f"access-{number}",
             "token_type": "bearer",
             "expires_in": self.life,
-            "id_token": id_token(sub=self._accounts[grant], email=f"{self._accounts[grant]}@example.org"),
+            "id_token": id_token(
+                **{"sub": account, "email": f"{account}@example.org", "aud": asked.get("client_id"), **self.claims}
+            ),
         }
         if self.rotates or grant not in self._valid:
             self._valid[grant] = fields["refresh_token"] = f"{grant}.refresh-{number}"
@@ -140,6 +152,8 @@ class World:
         self, account: str = "alice", *, service: str = "example", replace_account: bool = False, **about: Any
     ) -> Identity:
         pending = self.auth.begin(service, redirect_uri=REDIRECT_URI, **about)
+        if pending.nonce is not None:
+            self.server.claims.setdefault("nonce", pending.nonce.reveal())
         query = [("code", f"code-{account}"), ("state", pending.state.reveal())]
         return self.auth.keep(self.auth.exchange(pending, query), replace_account=replace_account)
 

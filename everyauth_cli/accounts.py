@@ -1,0 +1,85 @@
+"""Whose account a login brought: by the id token, which is verified, else by the service's own "who am I"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from everyauth_cli.errors import ServiceError, ServiceUnreadable
+from everyauth_cli.issuer_keys import IssuerKeys, Keys
+from everyauth_cli.model import Account, Answer, Client, Exchange, Pending, Secret, Service, Token
+from everyauth_cli.oauth.account import account_exchange, account_in, read_account
+from everyauth_cli.oauth.id_token import (
+    IdToken,
+    KeyUnknown,
+    check_claims,
+    check_signature,
+    is_symmetric,
+    keys_of_client,
+    read_id_token,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Everything that is needed to learn the account; `warn` is told when it stays unknown or unproven."""
+
+    keys: IssuerKeys
+    send: Callable[[Exchange], Answer]
+    clock: Callable[[], int]
+    warn: Callable[[str], None]
+
+    def of(self, service: Service, client: Client, pending: Pending, token: Token) -> Account | None:
+        """The account that granted a token; None where the service says nothing of it.
+
+        Raises `ServiceUnreadable` for an id token that does not hold, or is missing where one was asked for.
+        """
+        if token.id_token is not None:
+            return self._verified(service, client, pending, token.id_token)
+        if pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
+            raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
+        return self._asked(service, token) if service.account_url else None
+
+    def _verified(self, service: Service, client: Client, pending: Pending, text: Secret[str]) -> Account | None:
+        id_token = read_id_token(service, text)
+        check_claims(service, client, pending, id_token, now=self.clock())
+        if is_symmetric(id_token):
+            check_signature(service, id_token, keys_of_client(client))
+        elif service.jwks_url or service.issuer:
+            self._check_signature(service, id_token)
+        return account_in(service, id_token.claims)
+
+    def _check_signature(self, service: Service, id_token: IdToken) -> None:
+        """Try the keys at hand, then those of this moment: an issuer may change its keys at any time.
+
+        When these cannot be had, TLS vouches for what came straight from the token endpoint (OpenID Connect Core
+        section 3.1.3.7, rule 6).
+        """
+        problem = _problem(service, id_token, self.keys.remembered(service) or ())
+        if problem is not None and (fresh := self.keys.fetch(service)) is not None:
+            problem = _problem(service, id_token, fresh)
+        elif isinstance(problem, KeyUnknown):
+            self.warn(f"the keys of {service.name} cannot be had, so its id token's signature was not checked")
+            return
+        if problem is not None:
+            raise problem
+
+    def _asked(self, service: Service, token: Token) -> Account | None:
+        try:
+            return read_account(service, self.send(account_exchange(service, token.access_token)))
+        except ServiceError as error:
+            self.warn(f"{service.name} does not say whose account this is: {error.message}")
+            return None
+
+
+def _problem(service: Service, id_token: IdToken, keys: Keys) -> ServiceUnreadable | None:
+    """What is wrong with the signature, as far as these keys tell."""
+    try:
+        check_signature(service, id_token, keys)
+    except ServiceUnreadable as problem:
+        return problem
+    return None
+
+
+def _granted_openid(service: Service, token: Token) -> bool:
+    return "openid" in (token.scope or "").replace(service.scope_separator, " ").split()

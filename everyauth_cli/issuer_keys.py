@@ -1,0 +1,67 @@
+"""The public keys of a service's issuer (JWKS, RFC 7517), kept in the index until they are a day old."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from everyauth_cli.errors import ServiceError
+from everyauth_cli.model import Answer, Exchange, Key, Service
+from everyauth_cli.services.entry import check_url
+from everyauth_cli.store import Store
+
+LIFE_MS = 24 * 60 * 60 * 1000
+DISCOVERY = "/.well-known/openid-configuration"
+
+Keys = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerKeys:
+    """Fetches keys, and remembers them: they are public, so the index is the place; `clock` gives milliseconds."""
+
+    store: Store
+    send: Callable[[Exchange], Answer]
+    clock: Callable[[], int]
+
+    def remembered(self, service: Service) -> Keys | None:
+        """The keys that were fetched within the last day from where they are fetched now."""
+        kept = self.store.index.read(_key(service))
+        if kept is None or kept.get("source") != _source(service):
+            return None
+        return list(kept["keys"]) if 0 <= self.clock() - kept["fetched_at"] < LIFE_MS else None
+
+    def fetch(self, service: Service) -> Keys | None:
+        """The keys as they are published now; None when they cannot be had."""
+        try:
+            url = service.jwks_url or self._discovered(service)
+            keys = [key for key in self._get(url)["keys"] if isinstance(key, dict)] if url else []
+        except (ServiceError, ValueError, LookupError, TypeError, RecursionError):
+            return None
+        if not keys:
+            return None
+        self.store.index.write(_key(service), {"source": _source(service), "keys": keys, "fetched_at": self.clock()})
+        return keys
+
+    def _discovered(self, service: Service) -> str | None:
+        """Where the issuer says that its keys are (OpenID Connect Discovery section 4)."""
+        if service.issuer is None:
+            return None
+        found = self._get(service.issuer.rstrip("/") + DISCOVERY)
+        return check_url(found["jwks_uri"]) if found["issuer"] == service.issuer else None
+
+    def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
+        answer = self.send(Exchange(url=url, method="GET", headers={"Accept": "application/json"}))
+        if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
+            raise ValueError(answer.status)
+        return json.loads(answer.body.reveal())
+
+
+def _key(service: Service) -> Key:
+    return Key(profile="", kind="keys", service=service.name)
+
+
+def _source(service: Service) -> str | None:
+    return service.jwks_url or service.issuer

@@ -1,0 +1,68 @@
+"""Who granted it, in the service's own words: by the claims of an id token, or by asking "who am I"."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.model import PLACE, Account, Answer, Exchange, Secret, Service, clean
+
+LABEL_LENGTH = 120
+SUBJECT_LENGTH = 1000
+
+
+def account_exchange(service: Service, access_token: Secret[str]) -> Exchange:
+    """The request that asks a service whose access token it is, as RFC 6750 section 2.1 has it."""
+    assert service.account_url is not None
+    return Exchange(url=service.account_url, method="GET", bearer=access_token, headers={"Accept": "application/json"})
+
+
+def read_account(service: Service, answer: Answer) -> Account:
+    """The account that the answer names; raises `ServiceUnreadable` when it names none."""
+    if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
+        raise ServiceUnreadable(f"it answers HTTP {answer.status}", status=answer.status)
+    try:
+        fields = json.loads(answer.body.reveal())
+    except (ValueError, RecursionError):
+        raise ServiceUnreadable("it answers with something that is no JSON", status=answer.status) from None
+    account = account_in(service, fields)
+    if account is None:
+        raise ServiceUnreadable("its answer has no account in the place that is known", status=answer.status)
+    return account
+
+
+def account_in(service: Service, fields: Any) -> Account | None:  # noqa: ANN401 - JSON
+    """The account that the catalogue's templates find in claims or in an answer."""
+    subject = _filled(service.account_subject, fields, SUBJECT_LENGTH)
+    if subject is None:
+        return None
+    return Account(subject=subject, label=_filled(service.account_label, fields, LABEL_LENGTH) or subject)
+
+
+def _filled(templates: Sequence[str], fields: Any, limit: int) -> str | None:  # noqa: ANN401 - JSON
+    """The first template whose places all hold something, with that in it."""
+    for template in templates:
+        words = {path: _at(fields, path) for path in PLACE.findall(template)}
+        if all(words.values()):
+            return clean(PLACE.sub(functools.partial(_word, words), template), limit)
+    return None
+
+
+def _word(words: Mapping[str, str], match: re.Match[str]) -> str:
+    return words[match[1]]
+
+
+def _at(fields: Any, path: str) -> str:  # noqa: ANN401 - JSON
+    """The text or number at a place; empty where there is none."""
+    for step in path.split("."):
+        if isinstance(fields, Mapping):
+            fields = fields.get(step)
+        elif isinstance(fields, list) and step.isdecimal() and int(step) < len(fields):
+            fields = fields[int(step)]
+        else:
+            return ""
+    return str(fields) if isinstance(fields, str | int) and not isinstance(fields, bool) else ""

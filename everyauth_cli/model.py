@@ -81,6 +81,7 @@ class Service:
     aliases: tuple[str, ...] = ()
     issuer: str | None = None
     iss_always: bool = False
+    jwks_url: str | None = None
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     authorize_params: Mapping[str, str] = field(default_factory=dict)

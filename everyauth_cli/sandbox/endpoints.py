@@ -18,6 +18,7 @@ from everyauth_cli.sandbox.records import Refused
 DEFAULT_USER = "user@example.com"
 AUTHORIZE_PATH = "/oauth/authorize"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+JWKS_PATH = "/oauth/jwks"
 GRANT_TYPES = ("authorization_code", "refresh_token")
 MOST_PARAMETERS = 50
 
@@ -56,6 +57,7 @@ class Endpoints:
         self._routes: dict[str, dict[str, Route]] = {
             AUTHORIZE_PATH: {"GET": self._ask, "POST": self._decide},
             TOKEN_PATH: {"POST": self._token},
+            JWKS_PATH: {"GET": self._keys},
             self._dialect.user_path: {"GET": self._user},
         }
 
@@ -113,6 +115,11 @@ class Endpoints:
             challenge = {"www-authenticate": 'Basic realm="sandbox"'} if refused.status == 401 else {}  # noqa: PLR2004
             return _refusal(refused, challenge, asked=asked)
         return _json(200, answer, {}, asked=asked)
+
+    def _keys(self, _: Request) -> Response:
+        # They may be rotated at any time, so none are to be used that were not asked for anew.
+        headers = {"content-type": "application/json", "cache-control": "no-cache"}
+        return Response(status=200, headers=headers, body=json.dumps(self._server.keys.public_keys()).encode())
 
     def _user(self, request: Request) -> Response:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.sandbox.dialect import Dialect, Issue, base64url
 from everyauth_cli.sandbox.records import Code, Consent, Grant, Issued, Lives, Refused, Registration
+from everyauth_cli.sandbox.signing import SigningKeys
 
 Clock = Callable[[], int]
 Basic = tuple[str, str]
@@ -33,6 +34,7 @@ class AuthorizationServer:
 
     def __init__(self, dialect: Dialect, clients: Iterable[Registration], *, clock: Clock, lives: Lives) -> None:
         self.dialect = dialect
+        self.keys = SigningKeys()
         self.counts: Counter[str] = Counter()
         self._clients = {client.client_id: client for client in clients}
         self._clock = clock
@@ -59,6 +61,7 @@ class AuthorizationServer:
             redirect_uri=redirect_uri,
             scopes=self.dialect.scopes(query.get("scope", "")),
             state=query.get("state"),
+            nonce=query.get("nonce"),
             challenge=query["code_challenge"],
             until=self._after(CONSENT_LIFE),
         )
@@ -83,6 +86,7 @@ class AuthorizationServer:
             self._codes[code] = Code(
                 grant=grant,
                 redirect_uri=consent.redirect_uri,
+                nonce=consent.nonce,
                 challenge=consent.challenge,
                 until=self._after(self._lives.code),
             )
@@ -168,7 +172,7 @@ class AuthorizationServer:
             raise Refused("invalid_grant", "The redirect_uri is not that of the authorization request.")
         if not _proves(verifier, code.challenge):
             raise Refused("invalid_grant", "The code_verifier does not match the code_challenge.")
-        return self._issue(client, code.grant, refreshed=False)
+        return self._issue(code.grant, nonce=code.nonce)
 
     def _refresh(self, client: Registration, form: Mapping[str, str]) -> dict[str, Any]:
         value = _required(form, "refresh_token")
@@ -182,16 +186,15 @@ class AuthorizationServer:
             raise Refused("invalid_grant", "The refresh token was used before, or its grant is revoked.")
         if self._clock() >= issued.until:
             raise Refused("invalid_grant", "The refresh token has expired.")
-        return self._issue(client, issued.grant, refreshed=True)
+        return self._issue(issued.grant, refreshed=True)
 
-    def _issue(self, client: Registration, grant: Grant, *, refreshed: bool) -> dict[str, Any]:
+    def _issue(self, grant: Grant, *, nonce: str | None = None, refreshed: bool = False) -> dict[str, Any]:
         access_token, refresh_token = self.dialect.access_token(), self.dialect.refresh_token()
         self._access_tokens[access_token] = Issued(grant=grant, until=self._after(self._lives.access_token))
         self._refresh_tokens[refresh_token] = Issued(grant=grant, until=self._after(self._lives.refresh_token))
         self._current[grant.id] = refresh_token
         issue = Issue(
-            client_id=client.client_id,
-            client_secret=client.client_secret,
+            client_id=grant.client_id,
             grant_id=grant.id,
             user=grant.user,
             authenticated_at=grant.authenticated_at // 1000,
@@ -201,6 +204,8 @@ class AuthorizationServer:
             issued_at=self._clock() // 1000,
             expires_in=self._lives.access_token,
             refreshed=refreshed,
+            nonce=nonce,
+            sign=self.keys.sign,
         )
         return self.dialect.token_answer(issue)
 

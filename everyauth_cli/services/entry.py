@@ -212,6 +212,7 @@ READERS: dict[str, Reader] = {
     "aliases": _texts,
     "issuer": _url,
     "iss_always": _truth,
+    "jwks_url": _url,
     "scopes": _texts,
     "scope_separator": _one_of(" ", ",", "+", ";"),
     "authorize_params": _fields_but(AUTHORIZE_RESERVED),

@@ -35,7 +35,8 @@ class Dialect:
     """One service's documented way to speak OAuth 2.0.
 
     `scopes` turns the parameter `scope` into what is granted, `user` a user's name into the answer of
-    `user_path`; `unauthorized` is that path's answer to a token that does not hold.
+    `user_path`; `unauthorized` is that path's answer to a token that does not hold; `revocation` says whether
+    the service can be asked to revoke a token (RFC 7009).
     """
 
     name: str
@@ -43,6 +44,7 @@ class Dialect:
     denial: str
     user_path: str
     unauthorized: Mapping[str, Any]
+    revocation: bool
     scopes: Callable[[str], tuple[str, ...]]
     access_token: Callable[[], str]
     refresh_token: Callable[[], str]

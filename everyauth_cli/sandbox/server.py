@@ -22,6 +22,7 @@ from everyauth_cli.sandbox.dialect import Dialect
 from everyauth_cli.sandbox.endpoints import (
     AUTHORIZE_PATH,
     JWKS_PATH,
+    REVOKE_PATH,
     TOKEN_PATH,
     Endpoints,
     Request,
@@ -97,6 +98,8 @@ class Sandbox:
     def override(self) -> dict[str, object]:
         """What a user's own catalogue file says of the service, for it to be this sandbox."""
         paths = {"authorize_url": AUTHORIZE_PATH, "token_url": TOKEN_PATH, "jwks_url": JWKS_PATH}
+        if self.dialect.revocation:
+            paths["revoke_url"] = REVOKE_PATH
         return {key: self.base_url + path for key, path in paths.items()}
 
     def serve_forever(self) -> None:

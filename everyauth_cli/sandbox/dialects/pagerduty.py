@@ -107,6 +107,7 @@ PAGERDUTY = Dialect(
     denial="The resource owner or authorization server denied the request.",
     user_path="/users/me",
     unauthorized={"error": {"message": "Invalid or expired access token", "code": 2006}},
+    revocation=False,
     scopes=_scopes,
     access_token=_access_token,
     refresh_token=_refresh_token,

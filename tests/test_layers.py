@@ -49,7 +49,7 @@ HOMES = {
     "keyring": ["store/vault_keyring.py"],
     "jeepney": ["store/secret_service.py"],
     "cryptography": ["store/vault_sealed.py"],
-    "joserfc": ["oauth/id_token.py"],
+    "joserfc": ["oauth/id_token.py", "sandbox/signing.py"],
     "platformdirs": ["settings.py"],
     "tomli_w": ["settings.py", "services/*"],
 }

@@ -62,6 +62,7 @@ def test_override(visitor):
     assert visitor.sandbox.override() == {
         "authorize_url": base + "/oauth/authorize",
         "token_url": base + "/oauth/token",
+        "jwks_url": base + "/oauth/jwks",
     }
 
 
@@ -86,7 +87,9 @@ def test_log_has_a_line_for_each_request_and_no_secret(visitor):
 
 
 def test_nothing_secret_is_shown(visitor):
-    visitor.redeem(visitor.code())
-    shown = repr(visitor.sandbox) + repr(vars(visitor.sandbox.server)["_codes"].values())
-    for secret in ("sandbox-secret", "state-1"):
+    visitor.authorize(nonce="nonce-1")
+    visitor.redeem(visitor.code(nonce="nonce-1"))
+    server = vars(visitor.sandbox.server)
+    shown = repr(visitor.sandbox) + repr(server["_codes"].values()) + repr(server["_waiting"].values())
+    for secret in ("sandbox-secret", "state-1", "nonce-1"):
         assert secret not in shown

@@ -202,7 +202,8 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         assert str(path) in added.err
         assert "everyauth service set mine" in added.err
         assert tomllib.loads(path.read_text()) == {
-            **endpoints,
+            "authorize_url": endpoints["authorize_url"],
+            "token_url": endpoints["token_url"],
             "scopes": ["read", "write"],
             "authorize_params": {"prompt": "login"},
             "docs": "https://example.com/docs",

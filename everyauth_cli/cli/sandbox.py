@@ -32,7 +32,7 @@ def sandbox(
         session.terminal.data(f"{key} = {json.dumps(value)}")
     session.terminal.stdout.flush()
     session.terminal.note(f"A sandbox of {dialect.title} is at {server.base_url}; Ctrl-C ends it.")
-    session.terminal.note(f"The two lines on stdout, in {path}, lead everyauth to it.")
+    session.terminal.note(f"The lines on stdout, in {path}, lead everyauth to it.")
     session.terminal.note(
         f"Its client: everyauth service set {dialect.name} --client-id {server.client_id} "
         f"--client-secret {server.client_secret}"

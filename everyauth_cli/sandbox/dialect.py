@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +11,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """One pair of tokens about to be given: all that an answer may speak of. Times are seconds since the epoch."""
+    """One pair of tokens about to be given: all that an answer may speak of. Times are seconds since the epoch.
+
+    `sign` makes an id token of its claims; `nonce` is what it has to repeat (OpenID Connect Core section 3.1.2.1).
+    """
 
     client_id: str
-    client_secret: str | None = field(repr=False)
     grant_id: str
     user: str
     authenticated_at: int
@@ -26,6 +26,8 @@ class Issue:
     issued_at: int
     expires_in: int
     refreshed: bool
+    nonce: str | None = field(repr=False)
+    sign: Callable[[Mapping[str, Any]], str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,8 @@ class Dialect:
     """One service's documented way to speak OAuth 2.0.
 
     `scopes` turns the parameter `scope` into what is granted, `user` a user's name into the answer of
-    `user_path`; `unauthorized` is that path's answer to a token that does not hold.
+    `user_path`; `unauthorized` is that path's answer to a token that does not hold; `revocation` says whether
+    the service can be asked to revoke a token (RFC 7009).
     """
 
     name: str
@@ -41,6 +44,7 @@ class Dialect:
     denial: str
     user_path: str
     unauthorized: Mapping[str, Any]
+    revocation: bool
     scopes: Callable[[str], tuple[str, ...]]
     access_token: Callable[[], str]
     refresh_token: Callable[[], str]
@@ -51,14 +55,6 @@ class Dialect:
 def base64url(value: bytes) -> str:
     """Base64url without padding (RFC 7515 section 2)."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def sign(claims: Mapping[str, Any], secret: str) -> str:
-    """A JWT signed with the client's secret (HS256, OpenID Connect Core section 10.1)."""
-    parts = ({"alg": "HS256", "typ": "JWT"}, claims)
-    signed = ".".join(base64url(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
-    signature = hmac.digest(secret.encode(), signed.encode(), "sha256")
-    return f"{signed}.{base64url(signature)}"
 
 
 def token_hash(access_token: str) -> str:

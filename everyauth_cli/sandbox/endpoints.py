@@ -18,6 +18,8 @@ from everyauth_cli.sandbox.records import Refused
 DEFAULT_USER = "user@example.com"
 AUTHORIZE_PATH = "/oauth/authorize"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+JWKS_PATH = "/oauth/jwks"
+REVOKE_PATH = "/oauth/revoke"
 GRANT_TYPES = ("authorization_code", "refresh_token")
 MOST_PARAMETERS = 50
 
@@ -56,8 +58,11 @@ class Endpoints:
         self._routes: dict[str, dict[str, Route]] = {
             AUTHORIZE_PATH: {"GET": self._ask, "POST": self._decide},
             TOKEN_PATH: {"POST": self._token},
+            JWKS_PATH: {"GET": self._keys},
             self._dialect.user_path: {"GET": self._user},
         }
+        if self._dialect.revocation:
+            self._routes[REVOKE_PATH] = {"POST": self._revoke}
 
     def answer(self, request: Request) -> Response:
         methods = self._routes.get(request.path)
@@ -106,13 +111,25 @@ class Endpoints:
     def _token(self, request: Request) -> Response:
         asked = ""
         try:
-            form = _token_form(request)
+            form = _secret_form(request)
             asked = next((name for name in GRANT_TYPES if name == form.get("grant_type")), "")
             answer = self._server.token(form, basic=_basic(request.headers))
         except Refused as refused:
-            challenge = {"www-authenticate": 'Basic realm="sandbox"'} if refused.status == 401 else {}  # noqa: PLR2004
-            return _refusal(refused, challenge, asked=asked)
+            return _refusal(refused, {}, asked=asked)
         return _json(200, answer, {}, asked=asked)
+
+    def _revoke(self, request: Request) -> Response:
+        try:
+            self._server.revoke(_secret_form(request), basic=_basic(request.headers))
+        except Refused as refused:
+            return _refusal(refused, {})
+        # The status says it all, so there is nothing in the body (RFC 7009 section 2.2).
+        return Response(status=200, headers={"cache-control": "no-store"})
+
+    def _keys(self, _: Request) -> Response:
+        # They may be rotated at any time, so none are to be used that were not asked for anew.
+        headers = {"content-type": "application/json", "cache-control": "no-cache"}
+        return Response(status=200, headers=headers, body=json.dumps(self._server.keys.public_keys()).encode())
 
     def _user(self, request: Request) -> Response:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -146,7 +163,7 @@ def _form(request: Request) -> dict[str, str]:
         raise Refused("invalid_request", "The body is not UTF-8.") from None
 
 
-def _token_form(request: Request) -> dict[str, str]:
+def _secret_form(request: Request) -> dict[str, str]:
     # Credentials do not belong in a URL, where logs and histories keep them (RFC 6749 section 2.3.1).
     if request.query:
         raise Refused("invalid_request", "Parameters belong in the body.")
@@ -186,7 +203,8 @@ def _redirect(url: str, *, note: str) -> Response:
 
 def _refusal(refused: Refused, headers: Mapping[str, str], *, asked: str = "") -> Response:
     payload = {"error": refused.error, "error_description": refused.description}
-    return _json(refused.status, payload, headers, asked=asked, note=refused.error)
+    challenge = {"www-authenticate": 'Basic realm="sandbox"'} if refused.status == 401 else {}  # noqa: PLR2004
+    return _json(refused.status, payload, {**challenge, **headers}, asked=asked, note=refused.error)
 
 
 def _json(

@@ -9,12 +9,14 @@ import secrets
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.sandbox.dialect import Dialect, Issue, base64url
 from everyauth_cli.sandbox.records import Code, Consent, Grant, Issued, Lives, Refused, Registration
+from everyauth_cli.sandbox.signing import SigningKeys
 
 Clock = Callable[[], int]
 Basic = tuple[str, str]
@@ -27,12 +29,13 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 class AuthorizationServer:
     """Clients, codes and families of tokens. Any thread may call any method.
 
-    `counts` has one count for each token request by how it ended, under its grant type or its error, and
-    `code_replay` and `refresh_reuse` besides.
+    `counts` has one count for each token or revocation request by how it ended, under its grant type,
+    `revocation` or its error, and `code_replay` and `refresh_reuse` besides.
     """
 
     def __init__(self, dialect: Dialect, clients: Iterable[Registration], *, clock: Clock, lives: Lives) -> None:
         self.dialect = dialect
+        self.keys = SigningKeys()
         self.counts: Counter[str] = Counter()
         self._clients = {client.client_id: client for client in clients}
         self._clock = clock
@@ -59,6 +62,7 @@ class AuthorizationServer:
             redirect_uri=redirect_uri,
             scopes=self.dialect.scopes(query.get("scope", "")),
             state=query.get("state"),
+            nonce=query.get("nonce"),
             challenge=query["code_challenge"],
             until=self._after(CONSENT_LIFE),
         )
@@ -83,6 +87,7 @@ class AuthorizationServer:
             self._codes[code] = Code(
                 grant=grant,
                 redirect_uri=consent.redirect_uri,
+                nonce=consent.nonce,
                 challenge=consent.challenge,
                 until=self._after(self._lives.code),
             )
@@ -95,14 +100,16 @@ class AuthorizationServer:
 
     def token(self, form: Mapping[str, str], *, basic: Basic | None = None) -> dict[str, Any]:
         """Answer a token request; raises `Refused`."""
-        with self._lock:
-            try:
-                answer = self._token(form, basic)
-            except Refused as refused:
-                self.counts[refused.error] += 1
-                raise
+        with self._counted():
+            answer = self._token(form, basic)
             self.counts[form["grant_type"]] += 1
             return answer
+
+    def revoke(self, form: Mapping[str, str], *, basic: Basic | None = None) -> None:
+        """Answer a revocation request (RFC 7009 section 2.1); raises `Refused`."""
+        with self._counted():
+            self._revoke(self._authenticated(form, basic), _required(form, "token"))
+            self.counts["revocation"] += 1
 
     def user(self, access_token: str) -> str | None:
         """Whose token this is, while it holds."""
@@ -111,6 +118,16 @@ class AuthorizationServer:
             if issued is None or issued.grant.id not in self._current or self._clock() >= issued.until:
                 return None
             return issued.grant.user
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """One request at a time; what is refused is counted."""
+        with self._lock:
+            try:
+                yield
+            except Refused as refused:
+                self.counts[refused.error] += 1
+                raise
 
     def _after(self, seconds: int) -> int:
         return self._clock() + seconds * 1000
@@ -168,30 +185,40 @@ class AuthorizationServer:
             raise Refused("invalid_grant", "The redirect_uri is not that of the authorization request.")
         if not _proves(verifier, code.challenge):
             raise Refused("invalid_grant", "The code_verifier does not match the code_challenge.")
-        return self._issue(client, code.grant, refreshed=False)
+        return self._issue(code.grant, nonce=code.nonce)
 
     def _refresh(self, client: Registration, form: Mapping[str, str]) -> dict[str, Any]:
         value = _required(form, "refresh_token")
         issued = self._refresh_tokens.get(value)
         if issued is None or issued.grant.client_id != client.client_id:
             raise Refused("invalid_grant", "The refresh token is not valid.")
-        if self._current.get(issued.grant.id) != value:
+        if issued.grant.id not in self._current:
+            raise Refused("invalid_grant", "The refresh token is not valid: its grant is revoked.")
+        if self._current[issued.grant.id] != value:
             # Either the client or a thief holds an old one, and nobody knows which (RFC 9700 section 4.14.2).
             self.counts["refresh_reuse"] += 1
-            self._current.pop(issued.grant.id, None)
-            raise Refused("invalid_grant", "The refresh token was used before, or its grant is revoked.")
+            del self._current[issued.grant.id]
+            raise Refused("invalid_grant", "The refresh token was used before.")
         if self._clock() >= issued.until:
             raise Refused("invalid_grant", "The refresh token has expired.")
-        return self._issue(client, issued.grant, refreshed=True)
+        return self._issue(issued.grant, refreshed=True)
 
-    def _issue(self, client: Registration, grant: Grant, *, refreshed: bool) -> dict[str, Any]:
+    def _revoke(self, client: Registration, value: str) -> None:
+        # A token that is unknown, or another client's, is no error (RFC 7009 section 2.2).
+        issued = self._access_tokens.get(value) or self._refresh_tokens.get(value)
+        if issued is None or issued.grant.client_id != client.client_id:
+            return
+        if self._access_tokens.pop(value, None) is None:
+            # With a refresh token ends all that it stands for, be it the current one or an old one (section 2.1).
+            self._current.pop(issued.grant.id, None)
+
+    def _issue(self, grant: Grant, *, nonce: str | None = None, refreshed: bool = False) -> dict[str, Any]:
         access_token, refresh_token = self.dialect.access_token(), self.dialect.refresh_token()
         self._access_tokens[access_token] = Issued(grant=grant, until=self._after(self._lives.access_token))
         self._refresh_tokens[refresh_token] = Issued(grant=grant, until=self._after(self._lives.refresh_token))
         self._current[grant.id] = refresh_token
         issue = Issue(
-            client_id=client.client_id,
-            client_secret=client.client_secret,
+            client_id=grant.client_id,
             grant_id=grant.id,
             user=grant.user,
             authenticated_at=grant.authenticated_at // 1000,
@@ -201,6 +228,8 @@ class AuthorizationServer:
             issued_at=self._clock() // 1000,
             expires_in=self._lives.access_token,
             refreshed=refreshed,
+            nonce=nonce,
+            sign=self.keys.sign,
         )
         return self.dialect.token_answer(issue)
 

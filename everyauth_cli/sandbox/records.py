@@ -52,6 +52,7 @@ class Consent:
     redirect_uri: str
     scopes: tuple[str, ...]
     state: str | None = field(repr=False)
+    nonce: str | None = field(repr=False)
     challenge: str
     until: int
 
@@ -73,6 +74,7 @@ class Code:
 
     grant: Grant
     redirect_uri: str
+    nonce: str | None = field(repr=False)
     challenge: str
     until: int
 

@@ -19,7 +19,16 @@ from urllib.parse import urlsplit
 from everyauth_cli.errors import PortInUse
 from everyauth_cli.model import DEFAULT_PORT, clean
 from everyauth_cli.sandbox.dialect import Dialect
-from everyauth_cli.sandbox.endpoints import AUTHORIZE_PATH, TOKEN_PATH, Endpoints, Request, Response, Route
+from everyauth_cli.sandbox.endpoints import (
+    AUTHORIZE_PATH,
+    JWKS_PATH,
+    REVOKE_PATH,
+    TOKEN_PATH,
+    Endpoints,
+    Request,
+    Response,
+    Route,
+)
 from everyauth_cli.sandbox.grants import AuthorizationServer, Clock
 from everyauth_cli.sandbox.records import Lives, Registration
 
@@ -88,7 +97,10 @@ class Sandbox:
 
     def override(self) -> dict[str, object]:
         """What a user's own catalogue file says of the service, for it to be this sandbox."""
-        return {"authorize_url": self.base_url + AUTHORIZE_PATH, "token_url": self.base_url + TOKEN_PATH}
+        paths = {"authorize_url": AUTHORIZE_PATH, "token_url": TOKEN_PATH, "jwks_url": JWKS_PATH}
+        if self.dialect.revocation:
+            paths["revoke_url"] = REVOKE_PATH
+        return {key: self.base_url + path for key, path in paths.items()}
 
     def serve_forever(self) -> None:
         """Serve from this thread until it is interrupted."""

@@ -13,7 +13,7 @@ import re
 import uuid
 from typing import Any
 
-from everyauth_cli.sandbox.dialect import Dialect, Issue, sign, token_hash
+from everyauth_cli.sandbox.dialect import Dialect, Issue, token_hash
 
 ISSUER = "https://identity.pagerduty.com/global/oauth/anonymous"
 API = "https://api.pagerduty.com"
@@ -50,12 +50,11 @@ def _token_answer(issue: Issue) -> dict[str, Any]:
     # The documented answer to a refresh has neither of the two fields that the first answer has.
     if issue.refreshed:
         return answer
-    # A public client has no secret to sign with; PagerDuty itself signs with RS256.
-    signed = {"id_token": sign(_claims(issue), issue.client_secret)} if issue.client_secret else {}
-    return {"client_info": "prefix_legacy_app", **signed, **answer}
+    return {"client_info": "prefix_legacy_app", "id_token": issue.sign(_claims(issue)), **answer}
 
 
 def _claims(issue: Issue) -> dict[str, Any]:
+    echoed = {} if issue.nonce is None else {"nonce": issue.nonce}
     return {
         "exp": issue.issued_at + ID_TOKEN_LIFE,
         "nbf": issue.issued_at,
@@ -75,6 +74,7 @@ def _claims(issue: Issue) -> dict[str, Any]:
         "amr": "acr:html-form:unitedstates",
         "subdomain": SUBDOMAIN,
         "region": "UnitedStates",
+        **echoed,
     }
 
 
@@ -107,6 +107,7 @@ PAGERDUTY = Dialect(
     denial="The resource owner or authorization server denied the request.",
     user_path="/users/me",
     unauthorized={"error": {"message": "Invalid or expired access token", "code": 2006}},
+    revocation=False,
     scopes=_scopes,
     access_token=_access_token,
     refresh_token=_refresh_token,

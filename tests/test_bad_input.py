@@ -79,7 +79,7 @@ def test_a_denied_consent_is_said_and_the_old_credential_stays(shell):
     token = shell.token()
     shell.env["BROWSER"] = browser("--deny")
     says = ["access was denied at pagerduty", "access_denied", shell.sandbox.dialect.denial]
-    shell.bad_both("everyauth login pagerduty", 4, "login_failed", *says)
+    shell.bad_both("everyauth login pagerduty", 4, "login_denied", *says)
     assert shell.token() == token
 
 
@@ -88,7 +88,7 @@ def test_a_login_that_nobody_finishes_ends_at_its_time(shell):
     token = shell.token()
     line = "everyauth login pagerduty --no-browser --timeout 200ms -o json"
     said = shell.bad(line, 4, "nobody finished the login within")
-    assert json.loads(said.splitlines()[-1])["error"]["code"] == "login_failed"
+    assert json.loads(said.splitlines()[-1])["error"]["code"] == "login_timed_out"
     assert shell.token() == token
 
 

@@ -41,6 +41,7 @@ def public(*names: str, **changes: Any) -> list[dict[str, Any]]:
 
 class Liar(ThreadingHTTPServer):
     """Each attribute changes what it is named for; in `header`, `claims` and `token`, None takes something out.
+    `times` are claims in seconds from now.
 
     `query` is added to the redirect, `drop` taken out of it. `keys` are those published; `sign_with` names the key
     that signs. `asked` counts the requests by path.
@@ -53,6 +54,7 @@ class Liar(ThreadingHTTPServer):
         self.issuer = f"http://127.0.0.1:{self.server_port}"
         self.header: Mapping[str, Any] = {}
         self.claims: Mapping[str, Any] = {}
+        self.times: Mapping[str, int] = {}
         self.token: Mapping[str, Any] = {}
         self.query: Sequence[tuple[str, str]] = ()
         self.drop: Sequence[str] = ()
@@ -97,7 +99,8 @@ class Liar(ThreadingHTTPServer):
             "nonce": self._request.get("nonce"),
             "email": "ann@example.test",
         }
-        claims = json.dumps(_changed(told, self.claims))
+        times = {name: now + seconds for name, seconds in self.times.items()}
+        claims = json.dumps(_changed(told, {**times, **self.claims}))
         header = _changed({"alg": "RS256", "kid": "one"}, self.header)
         if header["alg"] == "none":
             return _unsigned(header, claims)

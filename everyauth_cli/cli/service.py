@@ -110,7 +110,7 @@ def add(
         str | None, typer.Option("--client-auth", help="How the client shows who it is: post (default), basic or none.")
     ] = None,
     issuer: Annotated[
-        str | None, typer.Option("--issuer", help="The issuer, which a login's answer is compared with.")
+        str | None, typer.Option("--issuer", help="The issuer of its logins and id tokens, which both are checked for.")
     ] = None,
     authorize_param: Annotated[
         list[str] | None,

@@ -42,8 +42,8 @@ def public(*names: str, **changes: Any) -> list[dict[str, Any]]:
 class Liar(ThreadingHTTPServer):
     """Each attribute changes what it is named for; in `header`, `claims` and `token`, None takes something out.
 
-    `times` are claims in seconds from now. `query` is added to the redirect, `drop` taken out of it. `keys` are those published; `sign_with` names the key
-    that signs. `asked` counts the requests by path.
+    `times` are claims in seconds from now. `query` is added to the redirect, `drop` taken out of it. `keys` are those
+    published; `sign_with` names the key that signs. `asked` counts the requests by path.
     """
 
     daemon_threads = True

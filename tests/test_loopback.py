@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -174,8 +174,10 @@ RAW = {
 @pytest.mark.parametrize("sent", RAW.values(), ids=RAW)
 def test_bytes_that_are_no_request_do_no_harm(login, sent):
     with socket.create_connection(("127.0.0.1", port_of(login)), timeout=5) as connection:
-        connection.sendall(sent)
-        connection.shutdown(socket.SHUT_WR)
+        # What is too long is answered and hung up on before all of it was sent.
+        with suppress(OSError):
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
         with pytest.raises(LoginFailed):
             login.wait(0.02)
     finish(login)

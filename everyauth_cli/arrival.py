@@ -21,6 +21,13 @@ TURN_SECONDS = 0.1
 PAGE_SECONDS = 3.0
 """How long the terminal waits for the page to reach the browser."""
 
+UNDECIDED = Result(
+    good=False,
+    title="No result so far",
+    text="The answer has come, but the terminal has not said yet how the login went.",
+    next_step="Look at the terminal: it may be asking for something.",
+)
+
 
 class Arrival:
     """Waits for the answer to one login, which comes back to `redirect_uri`.
@@ -91,9 +98,8 @@ class Arrival:
 
     def result_page(self) -> str:
         """The page that says how the login went, as soon as that is known."""
-        if not self._decided.wait(RESULT_SECONDS) or self._result is None:
-            return result_page(Result(good=False, title="No result", text="The terminal has not said how it went."))
-        return result_page(self._result)
+        self._decided.wait(RESULT_SECONDS)
+        return result_page(self._result or UNDECIDED)
 
     def page_sent(self) -> None:
         """The browser has its page."""

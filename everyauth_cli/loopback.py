@@ -14,13 +14,34 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from everyauth_cli import pages
 from everyauth_cli.arrival import Arrival, Query
 from everyauth_cli.errors import PortInUse
 from everyauth_cli.model import clean
+from everyauth_cli.pages import HEADERS, Result, result_page
 
 IDLE_SECONDS = 10.0
 """How long a connection may be silent before it is closed: browsers open some that they never use."""
+
+NEWEST = "The login in the terminal goes on: use the newest tab, or open the URL that the terminal shows."
+
+NOTHING_HERE = Result(
+    good=False,
+    title="Nothing is here",
+    text="This address only takes the answer to a login, and there is none in it.",
+    next_step=NEWEST,
+)
+ANOTHER_LOGIN = Result(
+    good=False,
+    title="This belongs to another login",
+    text="The login that it answers has ended, or was begun again since. Nothing was taken from it.",
+    next_step=NEWEST,
+)
+UNVERIFIED = Result(
+    good=False,
+    title="A failure, not verified",
+    text="This says that a login failed, but not which one, so it may or may not be true.",
+    next_step=f"{NEWEST} If it was you who said no, end it there with Ctrl-C.",
+)
 
 
 class Loopback(Arrival):
@@ -73,23 +94,17 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qsl(parts.query, keep_blank_values=True)
         waiting = self.server.login
         if parts.path != waiting.path or not query:
-            self._page(404, "Nothing here", "everyauth waits here for the answer to a login.")
+            self._show(404, NOTHING_HERE)
         elif waiting.take(query, from_browser=True):
             try:
-                self._page_body(200, waiting.result_page())
+                self._send(200, waiting.result_page())
             finally:
                 waiting.page_sent()
         elif "error" in dict(query) and "state" not in dict(query):
             waiting.unverified(query)
-            self._page(
-                400,
-                "Not verified",
-                "This says that the login failed, but not for which login. The terminal goes on waiting.",
-            )
+            self._show(400, UNVERIFIED)
         else:
-            self._page(
-                400, "Another login's answer", "This does not belong to the login that waits here. Nothing was taken."
-            )
+            self._show(400, ANOTHER_LOGIN)
 
     def do_OPTIONS(self) -> None:
         """Answer the preflight that browsers send before they let a public page lead to a local address."""
@@ -99,13 +114,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Access-Control-Allow-Private-Network", "true")
         self.end_headers()
 
-    def _page(self, status: int, title: str, text: str) -> None:
-        self._page_body(status, pages.result_page(pages.Result(good=False, title=title, text=text)))
+    def _show(self, status: int, result: Result) -> None:
+        self._send(status, result_page(result))
 
-    def _page_body(self, status: int, page: str) -> None:
+    def _send(self, status: int, page: str) -> None:
         body = page.encode()
         self.send_response(status)
-        for name, value in pages.HEADERS.items():
+        for name, value in HEADERS.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Connection", "close")

@@ -16,18 +16,24 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --page: #12151b; --card: #1c2028; --line: #363c48; --text: #eceef3;
   --soft: #a9b0be; --accent: #8db0ff; --accent-text: #0c1733; --good: #6fd69a; --bad: #ff9c94; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; min-height: 100dvh; padding: 1rem; display: grid; place-items: center;
+body { margin: 0; min-height: 100vh; min-height: 100dvh; padding: min(1rem, 4vw); display: grid; place-items: center;
   background: var(--page); color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
-main { width: 100%; max-width: 27rem; min-width: 0; padding: 2rem; background: var(--card);
+main { width: 100%; max-width: 30rem; min-width: 0; padding: min(2rem, 6vw); background: var(--card);
   border: 1px solid var(--line); border-radius: 1rem; box-shadow: 0 .5rem 2rem rgb(0 0 0 / 8%);
   overflow-wrap: anywhere; }
-.mark { display: block; margin-bottom: 1.25rem; color: var(--accent); }
+.mark { display: block; width: 3rem; height: 3rem; margin-bottom: 1.25rem; color: var(--accent); }
 .mark.good { color: var(--good); }
 .mark.bad { color: var(--bad); }
-h1 { margin: 0 0 .5rem; font-size: 1.5rem; font-weight: 650; line-height: 1.25; text-wrap: balance; }
-p { margin: 0 0 1rem; }
-main > :last-child { margin-bottom: 0; }
-.next { margin: 1.25rem 0 0; padding-top: 1.25rem; border-top: 1px solid var(--line); color: var(--soft); }
+h1 { margin: 0 0 .5rem; font-size: clamp(1.25rem, 6.5vw, 1.5rem); font-weight: 650; line-height: 1.25;
+  text-wrap: balance; }
+p { margin: 0 0 1rem; text-wrap: pretty; }
+.detail { color: var(--soft); font-size: .875rem; }
+.next { margin-top: 1.25rem; padding-top: 1.25rem; border-top: 1px solid var(--line); }
+.next p { margin-bottom: .75rem; }
+pre { margin: 0 0 .5rem; padding: .625rem min(.875rem, 4vw); border: 1px solid var(--line); border-radius: .5rem;
+  background: var(--page); font: .875rem/1.5 ui-monospace, monospace; white-space: pre-wrap; user-select: all; }
+pre span { display: inline-block; max-width: 100%; }
+main > :last-child, .next > :last-child { margin-bottom: 0; }
 ul { margin: 0 0 1.25rem; padding: 0; display: flex; flex-wrap: wrap; gap: .5rem; list-style: none; }
 li { padding: .125rem .625rem; border: 1px solid var(--line); border-radius: .5rem; background: var(--page);
   font: .875rem/1.5 ui-monospace, monospace; }
@@ -40,7 +46,6 @@ button { flex: 1 1 7rem; font-weight: 600; cursor: pointer; }
 button:first-child { border-color: var(--accent); background: var(--accent); color: var(--accent-text); }
 button:hover { filter: brightness(.94); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-@media (max-width: 26rem) { main { padding: 1.5rem; } }
 """
 
 # The authorization code must not stay in the address bar and the history (RFC 9700 section 4.3.1).
@@ -90,22 +95,36 @@ HEADERS: Mapping[str, str] = MappingProxyType(headers())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How something ended; every field is plain text, and `command` is one to type in the terminal."""
+    """How something ended; every field is plain text.
+
+    `detail` is what was said word for word, `next_step` the way on, and `command` what to type there, a line each.
+    """
 
     good: bool
     title: str
     text: str
-    command: str = ""
+    detail: str = ""
     next_step: str = ""
+    command: str = ""
 
 
 def result_page(result: Result) -> str:
     """The page that tells a result."""
     mark = _mark("good", _CHECK) if result.good else _mark("bad", _CROSS)
-    command = f"<pre>{escape(result.command)}</pre>\n" if result.command else ""
-    following = f'<p class="next">{escape(result.next_step)}</p>\n' if result.next_step else ""
-    content = f"{mark}<h1>{escape(result.title)}</h1>\n<p>{escape(result.text)}</p>\n{command}{following}"
+    detail = f'<p class="detail">{escape(result.detail)}</p>\n' if result.detail else ""
+    content = f"{mark}<h1>{escape(result.title)}</h1>\n<p>{escape(result.text)}</p>\n{detail}{_next(result)}"
     return _shell(result.title, f"<main>\n{content}</main>\n<script>{SCRIPT}</script>")
+
+
+def _next(result: Result) -> str:
+    words = f"<p>{escape(result.next_step)}</p>\n" if result.next_step else ""
+    commands = "".join(map(_command, result.command.splitlines()))
+    return f'<div class="next">\n{words}{commands}</div>\n' if words or commands else ""
+
+
+def _command(line: str) -> str:
+    # Browsers break a line after any hyphen, which splits `--user`; each word is kept whole if it fits a line.
+    return f"<pre>{' '.join(f'<span>{escape(word)}</span>' for word in line.split(' '))}</pre>\n"
 
 
 def form_page(

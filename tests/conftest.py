@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["peers.oidc_provider", "peers.visitor", "peers.completions"]
+pytest_plugins = ["peers.oidc_provider", "peers.visitor", "peers.completions", "peers.chromium"]
 
 IN_CI = os.environ.get("CI") == "true"
 

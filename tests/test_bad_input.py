@@ -98,7 +98,7 @@ def test_a_provider_that_is_down_at_a_login_is_said_in_the_page_too(shell, endpo
     process = shell.start("everyauth login pagerduty --no-browser")
     page = Background(play, authorization_url(process))
     out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, page.result()) == (5, "", "Not logged in")
+    assert (process.returncode, out, page.result()) == (5, "", "PagerDuty is not available")
     assert "error: pagerduty answers HTTP 503" in err
     assert "try again later" in err
     endpoint.lie = None

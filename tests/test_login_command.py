@@ -154,7 +154,7 @@ def test_the_page_shows_the_result_only_after_it_is_stored(shell):
         process = shell.start("everyauth login pagerduty --no-browser")
         page = Background(play, authorization_url(process))
         out, err = process.communicate(timeout=30)
-        assert page.result() == "Not logged in"
+        assert page.result() == "Granted, but not kept"
         assert (process.returncode, out) == (6, "")
         assert "error: cannot use" in err
         assert "Logged in" not in err

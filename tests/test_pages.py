@@ -8,7 +8,9 @@ import pytest
 from everyauth_cli import pages
 
 NASTY = "<script>alert(1)</script>\"'&"
-RESULT = pages.result_page(pages.Result(good=True, title=NASTY, text=NASTY, next_step=NASTY))
+RESULT = pages.result_page(
+    pages.Result(good=True, title=NASTY, text=NASTY, detail=NASTY, next_step=NASTY, command=NASTY)
+)
 FAILURE = pages.result_page(pages.Result(good=False, title="Denied", text="No."))
 FORM = pages.form_page(
     title=NASTY,
@@ -62,7 +64,7 @@ def policy(headers) -> dict[str, list[str]]:
 def test_what_comes_from_outside_is_text():
     page = Reader(RESULT)
     assert page.inline["script"] == [pages.SCRIPT]
-    assert page.text.count(NASTY) == 4  # in <title>, h1, p and the next step
+    assert page.text.count(NASTY) == 6  # in <title> and for each field
 
 
 def test_what_comes_from_outside_is_text_in_a_form():
@@ -106,9 +108,18 @@ def test_only_a_result_leaves_no_code_in_the_address_bar():
     assert pages.SCRIPT not in FORM
 
 
-def test_no_next_step_no_paragraph():
-    assert 'class="next"' not in FAILURE
-    assert 'class="next"' in RESULT
+def test_what_is_not_said_takes_no_place():
+    for kind in ("detail", "next"):
+        assert f'class="{kind}"' not in FAILURE
+        assert f'class="{kind}"' in RESULT
+    assert "<pre>" not in FAILURE
+
+
+def test_each_command_is_a_block_that_can_be_copied_as_it_is():
+    commands = ["everyauth store status", "everyauth login op --user 'ann  lee'"]
+    page = pages.result_page(pages.Result(good=False, title="x", text="y", command="\n".join(commands)))
+    shown = re.findall(r"<pre>(.*)</pre>", page)
+    assert [Reader(block).text for block in shown] == commands
 
 
 def test_headers():
@@ -140,6 +151,7 @@ def _luminance(colour: str) -> float:
         ("text", "card"),
         ("text", "page"),
         ("soft", "card"),
+        ("accent", "card"),
         ("accent-text", "accent"),
         ("good", "card"),
         ("bad", "card"),

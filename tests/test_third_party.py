@@ -6,6 +6,7 @@ import json
 
 import httpx
 import pytest
+from peers.chromium import click, fill
 from peers.oidc_provider import running
 from peers.sandbox import SEALED, authorization_url, free_port
 
@@ -131,3 +132,14 @@ def test_a_provider_that_takes_any_port_is_given_a_free_one(everyauth, provider)
     provider.play(url)
     assert process.wait(20) == 0
     assert who(provider, ok(everyauth("token", "op")).strip()) == "alice"
+
+
+@pytest.mark.parametrize(("answer", "code", "heading"), [("Allow", 0, "Logged in to op"), ("Deny", 4, "Access denied")])
+def test_a_real_browser_goes_through_its_pages_to_ours(everyauth, chromium, answer, code, heading):
+    process = everyauth.start("login", "op", "--user", "ann", "--no-browser")
+    page = chromium.visit(authorization_url(process), fill("Login", "ann"), click("Log in"), click(answer))
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out, page.heading) == (code, "", heading)
+    assert page.address.endswith("/callback/op")
+    assert page.outside == []
+    assert "ann" in page.text

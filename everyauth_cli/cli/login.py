@@ -15,6 +15,7 @@ from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.browser import open_browser
 from everyauth_cli.cli.complete import service_names, users
 from everyauth_cli.cli.identity import as_json
+from everyauth_cli.cli.outcome import failure, success
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs
 from everyauth_cli.clients import callback_path
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, StoreBusy
@@ -22,13 +23,10 @@ from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import DEFAULT_PORT, DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization import is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
-from everyauth_cli.pages import Result
 from everyauth_cli.refresh import login_command
 
 if TYPE_CHECKING:
     from everyauth_cli.loopback import Loopback
-
-CLOSE = "You can close this window."
 
 
 @command(app.app, "login")
@@ -133,11 +131,12 @@ def _log_in(session: Session, wanted: Wanted) -> None:
             grant = auth.exchange(pending, listener.wait(wanted.seconds))
             identity = auth.keep(grant, replace_account=wanted.replace)
         except EveryAuthError as error:
-            listener.show(Result(good=False, title="Not logged in", text=error.message))
+            again = login_command(service.name, user=wanted.user, tenant=wanted.tenant)
             if isinstance(error, LoginFailed) and error.hint is None:
-                error.hint = login_command(service.name, user=wanted.user, tenant=wanted.tenant)
+                error.hint = again
+            listener.show(failure(error, service_title=service.title, login_command=again))
             raise
-        listener.show(Result(good=True, title=f"Logged in to {service.title}", text=_who(identity), next_step=CLOSE))
+        listener.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
     _report(session, identity)
     if grant.missing_scopes:
         session.terminal.warn(

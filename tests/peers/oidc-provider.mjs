@@ -40,7 +40,7 @@ const configuration = {
 const form = (inputs) => `<!doctype html><title>oidc-provider</title><form method="post">${inputs}</form>`;
 const scopeBox = (scope) => `<label><input type="checkbox" name="scope" value="${scope}" checked> ${scope}</label>`;
 const pages = {
-  login: () => form('<input name="login"><button>Log in</button>'),
+  login: () => form('<label>Login <input name="login"></label><button>Log in</button>'),
   consent: ({ missingOIDCScope = [] }) => form(`${missingOIDCScope.map(scopeBox).join('')}
     <button name="answer" value="allow">Allow</button><button name="answer" value="deny">Deny</button>`),
 };

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from everyauth_cli.errors import EveryAuthError, LoginTimedOut
 from everyauth_cli.pages import Result, result_page
@@ -36,6 +36,8 @@ class Arrival:
     says how it went. On its own it listens nowhere: the answer is handed to `take`.
     """
 
+    listens: ClassVar[bool] = False
+
     def __init__(self, redirect_uri: str) -> None:
         self.redirect_uri = redirect_uri
         self._is_answer: Callable[[Query], bool] = lambda _: False
@@ -55,6 +57,11 @@ class Arrival:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is held."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the wait is over, one way or the other."""
+        return self._ended.is_set()
 
     def expect(self, is_answer: Callable[[Query], bool]) -> None:
         """From now on, take the answer that `is_answer` accepts."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from urllib.parse import SplitResult, urlsplit
 
-from everyauth_cli.errors import ClientNotSet
+from everyauth_cli.errors import ClientNotSet, UsageProblem
 from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.entry import check_param, fill
+from everyauth_cli.services.entry import check_param, check_url, fill
 from everyauth_cli.store import Store
 from everyauth_cli.store.client_record import client_key, read_client, read_public_client, write_client
+
+LISTENING_HOSTS = ("127.0.0.1", "localhost")
 
 Override = Callable[[Service], tuple[str | None, Secret[str] | None]]
 
@@ -70,12 +73,20 @@ class Clients:
         client_secret: Secret[str] | None = None,
         scope: str | None = None,
         port: int | None = None,
+        redirect_uri: str | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Client:
-        """Change what is named and leave the rest; an empty secret takes the secret out, port 0 the port.
+        """Change what is named and leave the rest; an empty secret or redirect URI takes it out, port 0 the port.
 
-        Raises `ConfigurationProblem` for a parameter that the service does not have.
+        A redirect URI has its own port, so the last one named of the two is kept.
+        Raises `ConfigurationProblem` for a parameter that the service does not have, `UsageProblem` for a redirect
+        URI that no login could come back to.
         """
+        if redirect_uri:
+            port = 0
+            _check_redirect_uri(service, redirect_uri)
+        elif port:
+            redirect_uri = ""
         for name, value in (params or {}).items():
             check_param(service, name, value)
         key = client_key(self._profile, service.name)
@@ -87,6 +98,7 @@ class Clients:
                 client_secret=(client.client_secret if client_secret is None else client_secret) or None,
                 scope=client.scope if scope is None else scope,
                 port=(client.port if port is None else port) or None,
+                redirect_uri=(client.redirect_uri if redirect_uri is None else redirect_uri) or None,
                 params={**client.params, **(params or {})},
             )
             write_client(self._store, client, key)
@@ -103,10 +115,40 @@ class Clients:
 
 def redirect_uri(service: Service, client: Client) -> str:
     """The redirect URI to register at a service; one that takes any port on loopback needs none in it."""
+    if client.redirect_uri:
+        return client.redirect_uri
     port = client.port or (None if service.any_port else DEFAULT_PORT)
     return f"http://{service.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
+
+
+def on_loopback(uri: str) -> bool:
+    """Whether a login listens at a redirect URI; at any other its answer has to be pasted."""
+    return urlsplit(uri).scheme == "http"
 
 
 def callback_path(service: Service) -> str:
     """A path of its own for each service, so that answers cannot be mixed up (RFC 9700 section 4.4)."""
     return f"/callback/{service.name}"
+
+
+def _check_redirect_uri(service: Service, uri: str) -> None:
+    """Check a redirect URI of the user's own: https anywhere, or http on loopback, where a login listens for it."""
+    try:
+        # Braces are an endpoint's placeholders; here nothing fills them in.
+        check_url(uri.replace("{", " "))
+        if on_loopback(uri):
+            _check_listening(service, urlsplit(uri))
+    except ValueError as error:
+        raise UsageProblem(
+            f"the redirect URI {uri!r} cannot be used: {error}",
+            hint="https://HOST/PATH, or http://127.0.0.1:PORT/PATH",
+        ) from None
+
+
+def _check_listening(service: Service, parts: SplitResult) -> None:
+    if parts.hostname not in LISTENING_HOSTS:
+        raise ValueError(f"a login listens on {' or '.join(LISTENING_HOSTS)} only")
+    if parts.port is None and not service.any_port:
+        raise ValueError("it names no port to listen on")
+    if parts.query:
+        raise ValueError("it has a query, which a login on loopback does not listen for")

@@ -47,6 +47,8 @@ UNVERIFIED = Result(
 class Loopback(Arrival):
     """An arrival that listens on loopback, from `with` until its end; strays are answered, and the wait goes on."""
 
+    listens: ClassVar[bool] = True
+
     def __init__(self, path: str, *, host: str, port: int, on_unverified: Callable[[str], None]) -> None:
         super().__init__(redirect_uri="")
         self.path = path
@@ -93,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
             parts = urlsplit("")
         query = parse_qsl(parts.query, keep_blank_values=True)
         waiting = self.server.login
-        if parts.path != waiting.path or not query:
+        if (parts.path or "/") != (waiting.path or "/") or not query:
             self._show(404, NOTHING_HERE)
         elif waiting.take(query, from_browser=True):
             try:

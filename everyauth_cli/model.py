@@ -114,13 +114,17 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Our registration at a service: one record in the store a profile and service."""
+    """Our registration at a service: one record in the store a profile and service.
+
+    `redirect_uri` is the one that is registered, where it is not ours on loopback.
+    """
 
     service: str
     client_id: str
     client_secret: Secret[str] | None = None
     scope: str | None = None
     port: int | None = None
+    redirect_uri: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
 
 

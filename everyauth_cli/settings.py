@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from everyauth_cli.model import DEFAULT_PROFILE, Secret, Service
 
 DEFAULT_STORE = "keyring:"
 CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
+SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
+CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
+POWERSHELL = "mnt/c/Windows/System32/WindowsPowerShell/v1.0/powershell.exe"
 KEY_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE")
 
 
@@ -42,7 +46,6 @@ class Settings:
     bus_address: str | None = None
     keyring_backend: str | None = None
     local_display: bool = False
-    has_browser: bool = False
 
     @property
     def config_file(self) -> Path:
@@ -79,13 +82,50 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         bus_address=environ.get("DBUS_SESSION_BUS_ADDRESS") or _usual_bus(environ),
         keyring_backend=environ.get("PYTHON_KEYRING_BACKEND") or None,
         local_display=_has_display(environ) and not environ.get("SSH_CONNECTION"),
-        has_browser=bool(environ.get("BROWSER")) or _has_display(environ),
     )
     if environ.get("EVERYAUTH_STORE"):
         return replace(settings, store_url=environ["EVERYAUTH_STORE"], store_from="EVERYAUTH_STORE")
     if "store" in config:
         return replace(settings, store_url=config["store"], store_from=str(settings.config_file))
     return settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What decides whether a browser can open here. `browser_variable`: the user has named one in `BROWSER`.
+
+    `wslview` and `powershell` are the paths of these programs, which open a browser of Windows from WSL.
+    """
+
+    browser_variable: bool = False
+    ssh: bool = False
+    wsl: bool = False
+    wslview: str | None = None
+    powershell: str | None = None
+    container: bool = False
+    display: bool = False
+
+
+def read_surroundings(
+    environ: Mapping[str, str] | None = None, *, kernel: str | None = None, root: Path = Path("/")
+) -> Surroundings:
+    """The surroundings of this process; `kernel` is the kernel's release, `root` the root of the file system."""
+    import platform
+
+    environ = os.environ if environ is None else environ
+    kernel = platform.release() if kernel is None else kernel
+    container = bool(environ.get("container")) or any((root / mark).exists() for mark in CONTAINER_MARKS)
+    path = environ.get("PATH", os.defpath)
+    return Surroundings(
+        browser_variable=bool(environ.get("BROWSER")),
+        ssh=any(environ.get(name) for name in SSH_VARIABLES),
+        # A container's kernel is that of the machine around it.
+        wsl="microsoft" in kernel.lower() and not container,
+        wslview=shutil.which("wslview", path=path),
+        powershell=shutil.which("powershell.exe", path=path) or shutil.which(str(root / POWERSHELL)),
+        container=container,
+        display=_has_display(environ),
+    )
 
 
 def child_environment() -> dict[str, str]:

@@ -76,14 +76,15 @@ def test_a_service_that_is_not_set_is_shown_with_its_documentation(everyauth):
     assert [line.split()[-1] for line in lines if line.strip().startswith("documentation")] == [PAGERDUTY["docs"]]
     assert sum("not set" in line for line in lines) == 2
     shown = json.loads(ok(everyauth("service", "get", "pagerduty", "-o", "json")))
-    unset = {"scope": "read", "clientId": None, "clientSecret": None, "port": None, "params": {}}
-    assert shown == {**PAGERDUTY, "configuration": unset}
+    unset = {"clientId": None, "clientSecret": None, "port": None, "redirectUri": None, "params": {}}
+    assert shown == {**PAGERDUTY, "configuration": {"scope": "read", **unset}}
 
 
 def test_only_what_is_named_changes(everyauth):
     first = everyauth("service", "set", "pagerduty", "--clientId", "one", "--clientSecret", "hidden", "--scope", "read")
     assert ok(first) == PAGERDUTY["redirectUri"] + "\n"
-    expected = {"scope": "read", "clientId": "one", "clientSecret": "***", "port": None, "params": {}}
+    expected = {"scope": "read", "clientId": "one", "clientSecret": "***", "port": None, "redirectUri": None}
+    expected["params"] = {}
     assert configuration(everyauth) == expected
     for option, value, key, kept in [
         ("--scope", "read write", "scope", "read write"),
@@ -147,11 +148,11 @@ def test_a_secret_in_argv_works_and_on_a_terminal_is_answered_with_one_line(ever
 
 def test_with_nothing_to_set_it_lists_what_can_be_set(everyauth):
     settings = [line.split("\t")[0] for line in ok(everyauth("service", "set", "pagerduty")).splitlines()]
-    assert settings == ["--scope", "--client-id", "--client-secret", "--port"]
+    assert settings == ["--scope", "--client-id", "--client-secret", "--port", "--redirect-uri"]
     write_mine(everyauth)
     listed = json.loads(ok(everyauth("service", "set", "mine", "-o", "json")))
     assert listed["next"] is None
-    further = {item["setting"]: item["help"] for item in listed["items"][4:]}
+    further = {item["setting"]: item["help"] for item in listed["items"][5:]}
     assert further == {"--param host=": "the host of your account", "--param region=": "where it lies (default eu)"}
 
 
@@ -175,6 +176,51 @@ def test_the_port_of_the_redirect_uri_can_be_another(everyauth):
     assert ok(everyauth("service", "get", "pagerduty")).splitlines()[-1] == uri
     for port in ("0", "65536", "many"):
         refused(everyauth("service", "set", "pagerduty", "--port", port), 2, "--port")
+
+
+def test_a_redirect_uri_of_ones_own_takes_the_place_of_ours(everyauth):
+    mine = "https://you.example/callback?tenant=1"
+    done = everyauth("service", "set", "pagerduty", "--redirect-uri", mine)
+    assert ok(done) == mine + "\n"
+    assert "paste the address that it ends at" in done.err
+    assert ok(everyauth("service", "get", "pagerduty")).splitlines()[-1] == mine
+    shown = json.loads(ok(everyauth("service", "get", "pagerduty", "-o", "json")))
+    assert shown["redirectUri"] == shown["configuration"]["redirectUri"] == mine
+    # The last one named of the two is kept.
+    assert ok(everyauth("service", "set", "pagerduty", "--port", "29000")).startswith("http://127.0.0.1:29000/")
+    assert configuration(everyauth)["redirectUri"] is None
+    listening = everyauth("service", "set", "pagerduty", "--redirect-uri", "http://localhost:8080/oauth/done")
+    assert ok(listening) == "http://localhost:8080/oauth/done\n"
+    assert "paste" not in listening.err
+    assert configuration(everyauth)["port"] is None
+    assert ok(everyauth("service", "set", "pagerduty", "--redirect-uri", "")) == PAGERDUTY["redirectUri"] + "\n"
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("you.example/callback", "no https URL"),
+        ("myapp://callback", "no https URL"),
+        ("http://you.example/callback", "plain http"),
+        ("http://127.0.0.1/callback", "no port"),
+        ("http://[::1]:8080/callback", "127.0.0.1 or localhost"),
+        ("http://127.0.0.1:8080/callback?a=b", "query"),
+        ("https://you.example/callback#there", "fragment"),
+        ("https://me@you.example/callback", "user name"),
+        ("https://you.example/{tenant}", "no URL"),
+        ("https://you.example:0/", "no URL"),
+        ("https://you.example/a b", "no URL"),
+    ],
+)
+def test_a_redirect_uri_that_no_login_could_come_back_to_is_refused(everyauth, uri, says):
+    refused(everyauth("service", "set", "pagerduty", "--redirect-uri", uri), 2, says, "https://HOST/PATH")
+    assert configuration(everyauth)["redirectUri"] is None
+
+
+def test_a_port_and_a_redirect_uri_exclude_each_other(everyauth):
+    both = everyauth("service", "set", "pagerduty", "--port", "29000", "--redirect-uri", "https://you.example/")
+    refused(both, 2, "--port and --redirect-uri exclude each other")
+    assert configuration(everyauth)["port"] is None
 
 
 def test_the_catalogue_is_listed_with_what_is_set(everyauth):

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.browser import choose
 from everyauth_cli.errors import EveryAuthError, UsageProblem
-from everyauth_cli.settings import demo_environment
+from everyauth_cli.settings import demo_environment, read_surroundings
 
 TOKEN_LIFE = 5
 SANDBOX_SECONDS = 15.0
@@ -78,8 +79,9 @@ def _environment(session: Session, home: str) -> dict[str, str]:
         raise UsageProblem(
             "the command everyauth is not installed beside this Python", hint="pip install everyauth-cli"
         )
-    if not session.settings.has_browser:
-        session.terminal.data("No browser can be opened here, so the demo plays the person at it:")
+    choice = choose(read_surroundings())
+    if choice.opener is None:
+        session.terminal.data(f"{choice.reason} Instead, the demo plays the person at it:")
         session.terminal.data(f"export BROWSER='{PLAYER}'")
         environment["BROWSER"] = PLAYER
     return environment

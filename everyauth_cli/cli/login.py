@@ -6,27 +6,25 @@ import functools
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.browser import open_browser
+from everyauth_cli.cli.browser import Choice, choose
 from everyauth_cli.cli.complete import service_names, users
 from everyauth_cli.cli.identity import as_json
 from everyauth_cli.cli.outcome import failure, success
+from everyauth_cli.cli.redirection import answer, arrival_at
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs
-from everyauth_cli.clients import callback_path
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, StoreBusy
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.model import DEFAULT_PORT, DEFAULT_USER, Client, Identity, Service
+from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization import is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.refresh import login_command
-
-if TYPE_CHECKING:
-    from everyauth_cli.loopback import Loopback
+from everyauth_cli.settings import read_surroundings
 
 
 @command(app.app, "login")
@@ -46,7 +44,9 @@ def login(
         str | None, typer.Option("--scope", help="The scopes to ask for, this time.", show_default="as set")
     ] = None,
     timeout: Annotated[str, typer.Option("--timeout", metavar="DURATION", help="How long to wait.")] = "300s",
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser; the URL is on stderr.")] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Open no browser; somebody opens the URL that is on stderr.")
+    ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Put another account in the place of the one that is held.")
     ] = False,
@@ -116,7 +116,8 @@ def _wait_for_others(session: Session, wanted: Wanted, held: ExitStack) -> bool:
 
 def _log_in(session: Session, wanted: Wanted) -> None:
     auth, service = session.auth, wanted.service
-    with _listen(session, wanted) as listener:
+    again = login_command(service.name, user=wanted.user, tenant=wanted.tenant)
+    with arrival_at(session.terminal, service, wanted.client) as listener:
         pending = auth.begin(
             service.name,
             redirect_uri=listener.redirect_uri,
@@ -126,12 +127,19 @@ def _log_in(session: Session, wanted: Wanted) -> None:
             scope=wanted.scope,
         )
         listener.expect(lambda query: is_answer_to(pending, query))
-        _send_to_browser(session, service, auth.authorization_url(pending), no_browser=wanted.no_browser)
         try:
-            grant = auth.exchange(pending, listener.wait(wanted.seconds))
+            query = answer(
+                session.terminal,
+                listener,
+                auth.authorization_url(pending),
+                service=service,
+                choice=Choice() if wanted.no_browser else choose(read_surroundings()),
+                login=again,
+                seconds=wanted.seconds,
+            )
+            grant = auth.exchange(pending, query)
             identity = auth.keep(grant, replace_account=wanted.replace)
         except EveryAuthError as error:
-            again = login_command(service.name, user=wanted.user, tenant=wanted.tenant)
             if isinstance(error, LoginFailed) and error.hint is None:
                 error.hint = again
             listener.show(failure(error, service_title=service.title, login_command=again))
@@ -143,37 +151,6 @@ def _log_in(session: Session, wanted: Wanted) -> None:
             f"{service.name} granted less than was asked for: {' '.join(grant.missing_scopes)} is missing; "
             f"granted is {identity.scope or 'nothing'}"
         )
-
-
-def _listen(session: Session, wanted: Wanted) -> Loopback:
-    from everyauth_cli.loopback import Loopback
-
-    port = wanted.client.port or (0 if wanted.service.any_port else DEFAULT_PORT)
-    return Loopback(
-        callback_path(wanted.service),
-        host=wanted.service.loopback_host,
-        port=port,
-        on_unverified=lambda said: session.terminal.note(
-            f"Somebody says that a login failed ({said}), without saying which: not verified, so the login goes on."
-        ),
-    )
-
-
-def _send_to_browser(session: Session, service: Service, url: str, *, no_browser: bool) -> None:
-    opens = not no_browser and session.settings.has_browser
-    if opens:
-        session.terminal.note(f"Opening your browser to log in to {service.title}. If it does not come up, open:")
-    elif no_browser:
-        session.terminal.note(f"To log in to {service.title}, open this in a browser on this machine:")
-    else:
-        session.terminal.note(
-            f"No browser can be opened here. To log in to {service.title}, open this on this machine:"
-        )
-    session.terminal.note(url)
-    if opens:
-        open_browser(url)
-    if session.terminal.stderr.isatty():
-        session.terminal.note(f"Waiting for {service.title} to come back (Ctrl-C ends it) ...")
 
 
 def _who(identity: Identity) -> str:

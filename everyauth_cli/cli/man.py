@@ -31,7 +31,8 @@ EXIT_STATUS = {
     "1": "A fault of everyauth itself.",
     "2": "Usage: a bad option or value, a configuration that cannot be understood, a client that is not set.",
     "3": "Nothing matches, or several do; these are listed.",
-    "4": "A login is needed: nobody logged in, the grant is gone, or a login failed.",
+    "4": "A login is needed: nobody logged in, the grant is gone, or a login failed, if only for want of a browser and "
+    "a terminal.",
     "5": "The service could not be reached, or refused, or its answer was not understood.",
     "6": "The store is missing, locked, busy or damaged, or its key does not fit.",
     "130": "Interrupted.",
@@ -47,7 +48,7 @@ ENVIRONMENT = {
     "EVERYAUTH_<SERVICE>_CLIENT_ID": "The client id for a service, in place of the stored one. <SERVICE> is its name "
     "in capitals, with _ for each -.",
     "EVERYAUTH_<SERVICE>_CLIENT_SECRET": "The client secret for a service, likewise.",
-    "BROWSER": "The browser that `everyauth login` opens.",
+    "BROWSER": "The browser that `everyauth login` opens, even over SSH, where it opens none unasked.",
     "NO_COLOR": "When set, tables have no colour.",
     "PYTHON_KEYRING_BACKEND": "The back end of Python's keyring library to use, in place of the one it would choose.",
 }

@@ -10,7 +10,7 @@ from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.complete import service_names
 from everyauth_cli.cli.words import read_pairs
-from everyauth_cli.clients import redirect_uri
+from everyauth_cli.clients import on_loopback, redirect_uri
 from everyauth_cli.errors import NotFound, UsageProblem
 from everyauth_cli.model import Client, Secret, Service
 
@@ -67,31 +67,49 @@ def set_(
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help="The port of the redirect URI, when not 28282.")
     ] = None,
+    own_uri: Annotated[
+        str | None,
+        typer.Option("--redirect-uri", metavar="URI", help="The redirect URI that is registered, when not ours."),
+    ] = None,
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="KEY=VALUE", help="A further setting of the service.")
     ] = None,
 ) -> None:
     """Set the client of a service; only what is named changes. With nothing named, list what can be set."""
     service = session.auth.catalogue.get(name)
-    named = {"scope": scope, "client id": client_id, "client secret": client_secret, "port": port, "parameters": param}
+    named = {
+        "scope": scope,
+        "client id": client_id,
+        "client secret": client_secret,
+        "port": port,
+        "redirect URI": own_uri,
+        "parameters": param,
+    }
     saved = [label for label, value in named.items() if value not in (None, [])]
     if not saved:
         _list_settings(session, service)
         return
     if client_id == "":
         raise UsageProblem("the client id is empty", hint=f"everyauth service rm {service.name} takes the client out")
+    if port and own_uri:
+        raise UsageProblem(
+            "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
+        )
     client = session.auth.clients.set(
         service,
         client_id=client_id,
         client_secret=_read_secret(session, client_secret),
         scope=scope,
         port=port,
+        redirect_uri=own_uri,
         params=read_pairs(param or [], "--param"),
     )
     session.terminal.note(f"Saved for {service.name}: {', '.join(saved)}.")
     if not client.client_id:
         session.terminal.note(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
     uri = redirect_uri(service, client)
+    if not on_loopback(uri):
+        session.terminal.note("Nothing of ours listens there: a login has you paste the address that it ends at.")
     if session.terminal.as_json:
         session.terminal.json(_as_json(service, client, has_secret=client.client_secret is not None, uri=uri))
         return
@@ -173,6 +191,7 @@ def _list_settings(session: Session, service: Service) -> None:
         ["--client-id", "the client id of your registration"],
         ["--client-secret", "its client secret; - asks for it, or reads standard input"],
         ["--port", "the port of the redirect URI, when not 28282"],
+        ["--redirect-uri", "the redirect URI that is registered, when not ours; https is answered by pasting"],
         *([f"--param {p.name}=", p.help + (f" (default {p.default})" if p.default else "")] for p in service.params),
     ]
     session.terminal.list(["setting", "what it is"], rows, [{"setting": s, "help": h} for s, h in rows])
@@ -198,6 +217,7 @@ def _as_json(service: Service, client: Client, *, has_secret: bool, uri: str) ->
             "clientId": client.client_id or None,
             "clientSecret": "***" if has_secret else None,
             "port": client.port,
+            "redirectUri": client.redirect_uri,
             "params": dict(client.params),
         },
         "authorizeUrl": service.authorize_url,

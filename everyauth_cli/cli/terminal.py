@@ -33,7 +33,8 @@ class Terminal:
     @property
     def can_ask(self) -> bool:
         """Whether somebody is there to answer a question."""
-        return self.stdin.isatty() and self.stderr.isatty()
+        # A stream that was closed before we began is None.
+        return all(stream is not None and stream.isatty() for stream in (self.stdin, self.stderr))
 
     def data(self, text: str) -> None:
         """Print a line of data."""

@@ -24,6 +24,7 @@ def read_public_client(store: Store, key: Key) -> tuple[Client, bool] | None:
         client_id=public["client_id"],
         scope=public["scope"],
         port=public["port"],
+        redirect_uri=public.get("redirect_uri"),
         params=public["params"],
     )
     return client, public["has_secret"]
@@ -45,6 +46,7 @@ def write_client(store: Store, client: Client, key: Key) -> None:
         "client_id": client.client_id,
         "scope": client.scope,
         "port": client.port,
+        "redirect_uri": client.redirect_uri,
         "params": dict(client.params),
         "has_secret": client.client_secret is not None,
     }

@@ -143,14 +143,14 @@ class Shell:
         )
 
     def register(self) -> None:
-        """Set the client and the port that the sandbox knows."""
-        auth = self.auth
+        """Set the client and the redirect URI that the sandbox knows."""
+        auth, uri = self.auth, self.sandbox.redirect_uri
         auth.clients.set(
             auth.catalogue.get("pagerduty"),
             client_id=self.sandbox.client_id,
             client_secret=Secret(self.sandbox.client_secret),
             scope="read write",
-            port=urlsplit(self.sandbox.redirect_uri).port,
+            **({"redirect_uri": uri} if uri.startswith("https") else {"port": urlsplit(uri).port}),
         )
 
     def log_in(
@@ -161,10 +161,13 @@ class Shell:
         pending = auth.begin(
             "pagerduty", redirect_uri=self.sandbox.redirect_uri, user=user, tenant=tenant, tags=tags or {}
         )
-        asked = dict(parse_qsl(urlsplit(auth.authorization_url(pending)).query))
-        consent = self.sandbox.server.authorize(asked)
-        came_back = self.sandbox.server.allow(consent.transaction, user=account)
+        came_back = self.allow(auth.authorization_url(pending), account=account)
         auth.keep(auth.exchange(pending, parse_qsl(urlsplit(came_back).query)))
+
+    def allow(self, url: str, *, account: str = ACCOUNT) -> str:
+        """Allow what an authorization URL asks for, and return the address that a browser would end at."""
+        consent = self.sandbox.server.authorize(dict(parse_qsl(urlsplit(url).query)))
+        return self.sandbox.server.allow(consent.transaction, user=account)
 
     def token(self, user: str = "me") -> str:
         return self.good(f"everyauth token pagerduty {user}").strip()
@@ -185,11 +188,16 @@ class Shell:
 
 @contextmanager
 def sandbox_shell(
-    command: Command, *, port: int | None = None, registered: bool = True, callback: str = "pagerduty"
+    command: Command,
+    *,
+    port: int | None = None,
+    registered: bool = True,
+    callback: str = "pagerduty",
+    redirect_uri: str = "",
 ) -> Iterator[Shell]:
     """A shell at a sandbox of its own; without a `port` the redirect URI is on a free one."""
     clock = Clock()
-    redirect_uri = f"http://127.0.0.1:{port or free_port()}/callback/{callback}"
+    redirect_uri = redirect_uri or f"http://127.0.0.1:{port or free_port()}/callback/{callback}"
     with Sandbox(DIALECT, token_life=TOKEN_LIFE, redirect_uri=redirect_uri, clock=clock) as sandbox:
         shell = Shell(command, sandbox, clock)
         if registered:

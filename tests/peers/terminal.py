@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,13 +26,21 @@ class Terminal:
         self.shown = ""
         self._descriptor = descriptor
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text: str, *, since: int = 0) -> None:
+        """Wait until a text is shown, after the first `since` characters."""
         end = time.monotonic() + SECONDS
-        while text not in self.shown:
+        while text not in self.shown[since:]:
             assert self._read(end - time.monotonic()), f"{text!r} was not shown, but: {self.shown!r}"
 
     def type(self, text: str) -> None:
-        os.write(self._descriptor, text.encode())
+        data = text.encode()
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    @property
+    def attributes(self) -> list[object]:
+        """What the terminal does with what is typed: `termios.tcgetattr`."""
+        return termios.tcgetattr(self._descriptor)
 
     def end(self) -> int:
         """Wait until the command has ended and all of it was read; gives the exit code."""

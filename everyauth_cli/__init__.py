@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from everyauth_cli.ending import Revocation
     from everyauth_cli.errors import (
         Ambiguous,
         EveryAuthError,
@@ -29,6 +30,7 @@ __all__ = [
     "Identity",
     "LoginRequired",
     "NotFound",
+    "Revocation",
     "ServiceError",
     "StoreError",
     "UsageProblem",
@@ -38,6 +40,7 @@ __all__ = [
 # Where each public name lives: it is imported when it is first asked for, because start-up is paid at every call.
 _HOMES = {
     "EveryAuth": "everyauth_cli.everyauth",
+    "Revocation": "everyauth_cli.ending",
     "Credential": "everyauth_cli.model",
     "Identity": "everyauth_cli.model",
     "memory_store": "everyauth_cli.store.memory",

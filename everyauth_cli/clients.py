@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
 from everyauth_cli.errors import ClientNotSet, UsageProblem
-from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
+from everyauth_cli.model import DEFAULT_PORT, Client, Identity, Secret, Service
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.entry import check_param, check_url, fill
 from everyauth_cli.store import Store
@@ -111,6 +111,11 @@ class Clients:
             known = self._store.index.read(key) is not None
             self._store.delete(key)
         return known
+
+
+def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
+    """Whether a grant is that client's at that token endpoint; its tokens go to no other (RFC 6749 section 6)."""
+    return (identity.client_id, identity.token_url) == (client.client_id, service.token_url)
 
 
 def redirect_uri(service: Service, client: Client) -> str:

@@ -20,6 +20,7 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
     │   ├── ServiceUnreachable    5  service_unreachable  no answer, or "not now" (429, 5xx); trying later may help
     │   ├── GrantRefused          5  invalid_grant        the code or the refresh token is not (or no longer) good
     │   ├── ServiceUnreadable     5  service_unreadable   an answer that is not what the protocol says
+    │   ├── RevocationFailed      5  revocation_failed    deleted here, while tokens still stand at the service
     │   └── LifeTooShort          5  life_too_short       tokens of this service never live as long as was asked
     └── StoreError                6  store_error          the store cannot be used
         ├── StoreUnavailable      6  store_unavailable    missing, or it does not answer
@@ -182,6 +183,12 @@ class ServiceUnreadable(ServiceError):
     """The answer is not what the protocol says it should be."""
 
     code = "service_unreadable"
+
+
+class RevocationFailed(ServiceError):
+    """An identity was deleted here, and the service has not revoked all of its tokens although it could."""
+
+    code = "revocation_failed"
 
 
 class LifeTooShort(ServiceError):

@@ -12,6 +12,7 @@ from typing import Self
 from everyauth_cli.accounts import Accounts
 from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
+from everyauth_cli.ending import Ender, Revocation
 from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, LoginTimedOut, ServiceNotFound, UsageProblem
 from everyauth_cli.grant import Grant, check_account, identity_of
 from everyauth_cli.issuer_keys import IssuerKeys
@@ -54,7 +55,8 @@ class EveryAuth:
     """All that everyauth does, over a store, a catalogue, a way to send requests and a clock.
 
     `clock` gives milliseconds since the epoch; `override` is what the environment says of a client; `warn` is told
-    what a caller should know although it got what it asked for; `shield` keeps interrupts out of a refresh.
+    what a caller should know although it got what it asked for; `shield` keeps interrupts out of a refresh and of the
+    end of an identity.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class EveryAuth:
         warn: Callable[[str], None] = lambda _: None,
         shield: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        if not profile:
+            raise UsageProblem("the profile is empty; it would match any")
         self.store = store
         self.catalogue = catalogue
         self.profile = profile
@@ -78,6 +82,9 @@ class EveryAuth:
         keys = IssuerKeys(store=store, send=send, clock=clock)
         self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn)
         self._refresher = Refresher(store=store, clients=self.clients, send=send, clock=clock, warn=warn, shield=shield)
+        self._ender = Ender(
+            store=store, catalogue=catalogue, clients=self.clients, send=send, clock=clock, shield=shield
+        )
 
     @classmethod
     def from_env(cls) -> Self:
@@ -256,12 +263,21 @@ class EveryAuth:
         """Whether there is a secret for that user, in the index or not."""
         return self.store.read(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
 
-    def delete_identity(self, service: str, *, user: str, tenant: str = "") -> None:
-        """Delete an identity here, if there is one; nothing is revoked at the service."""
+    def siblings(self, identity: Identity) -> list[tuple[str, Identity]]:
+        """The identities, each with its profile, that `delete_identity` would end along with this one.
+
+        There are some only where revoking a token ends the whole grant, which several identities may share.
+        """
+        return self._ender.siblings(key_of(self.profile, identity), identity)
+
+    def delete_identity(self, service: str, *, user: str, tenant: str = "", local: bool = False) -> Revocation:
+        """Revoke an identity's tokens at the service (RFC 7009) and delete it here, if there is one.
+
+        It is deleted whatever the service answers; what is returned says what was revoked and what stands. With
+        `local` it is only deleted. Raises `StoreError` when it cannot be.
+        """
         _check_named(user)
-        key = identity_key(self.profile, service, user=user, tenant=tenant)
-        with self.store.lock(key):
-            self.store.delete(key)
+        return self._ender.end(identity_key(self.profile, service, user=user, tenant=tenant), local=local)
 
 
 def _check_named(who: str) -> None:

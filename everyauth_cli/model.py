@@ -16,6 +16,8 @@ DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """The signature algorithms of id tokens that need nothing but an issuer's public key (RFC 7518, RFC 8037)."""
+SYMMETRIC = ("HS256", "HS384", "HS512")
+"""Those whose key is the client secret (OpenID Connect Core section 10.1)."""
 
 
 PLACE = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
@@ -76,7 +78,8 @@ class Service:
     """A remote API with an OAuth 2.0 authorization server, as the catalogue describes it.
 
     The fields are the keys of a catalogue entry; `services/catalogue.py` says what each takes. `name` and `own`
-    (the entry is the user's alone) come from where the entry was found. `code_life` is in seconds.
+    (the entry is the user's alone) come from where the entry was found. `code_life` is in seconds. `revokes` says what
+    ends with a token that is revoked: the `token`, or the whole `grant`.
     """
 
     name: str
@@ -85,6 +88,8 @@ class Service:
     token_url: str
     docs: str = ""
     aliases: tuple[str, ...] = ()
+    revoke_url: str | None = None
+    revokes: str = "token"
     issuer: str | None = None
     iss_always: bool = False
     jwks_url: str | None = None

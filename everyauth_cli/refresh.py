@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
-from everyauth_cli.clients import Clients
+from everyauth_cli.clients import Clients, is_bound_to
 from everyauth_cli.errors import (
     ClientRejected,
     GrantRefused,
@@ -82,8 +82,8 @@ class Refresher:
         refresh_token = self._check(key, held, demand)
         service = self.clients.filled(key.service)
         client = self.clients.get(service)
-        if (client.client_id, service.token_url) != (held.identity.client_id, held.identity.token_url):
-            raise _elsewhere(held.identity)
+        if not is_bound_to(held.identity, service, client):
+            raise granted_elsewhere(held.identity)
         now = self.clock()
         marked = self._rewrite(key, replace(held, refreshing_since=held.refreshing_since or now))
         try:
@@ -100,13 +100,13 @@ class Refresher:
         identity = read_public(self.store, key)
         if identity is not None and identity.gone is not None:
             raise LoginRequired(
-                f"what {_who(identity)} granted at {identity.service} is gone: {identity.gone.reason}",
+                f"what {whose(identity)} granted at {identity.service} is gone: {identity.gone.reason}",
                 hint=_login_again(identity),
             )
         if held.token.refresh_token is None:
             reason = "was rejected" if demand.rejected else "has expired or will too soon"
             raise LoginRequired(
-                f"the access token of {_who(held.identity)} at {held.identity.service} {reason}, "
+                f"the access token of {whose(held.identity)} at {held.identity.service} {reason}, "
                 "and there is no refresh token",
                 hint=_login_again(held.identity),
             )
@@ -163,7 +163,7 @@ class Refresher:
         gone = replace(marked.identity, gone=Gone(since=self.clock(), reason=reason))
         write_public(self.store, key, gone)
         raise LoginRequired(
-            f"what {_who(gone)} granted at {gone.service} is gone: {reason}", hint=_login_again(gone)
+            f"what {whose(gone)} granted at {gone.service} is gone: {reason}", hint=_login_again(gone)
         ) from None
 
     def _make_do(
@@ -203,13 +203,15 @@ def refreshed(identity: Identity, token: Token) -> Identity:
     )
 
 
-def login_command(service: str, *, user: str, tenant: str = "") -> str:
-    """The command that logs a user in."""
+def login_command(service: str, *, user: str, tenant: str = "", profile: str = "") -> str:
+    """The command that logs a user in; the profile is named when it is given."""
     words = ["everyauth", "login", service]
     if user != DEFAULT_USER:
         words += ["--user", user]
     if tenant not in ("", user):
         words += ["--tenant", tenant]
+    if profile:
+        words += ["--profile", profile]
     return shlex.join(words)
 
 
@@ -217,13 +219,15 @@ def _login_again(identity: Identity) -> str:
     return login_command(identity.service, user=identity.user, tenant=identity.tenant)
 
 
-def _who(identity: Identity) -> str:
+def whose(identity: Identity) -> str:
+    """The user of an identity, with the tenant where that is another."""
     return identity.user if identity.tenant == identity.user else f"{identity.user} of {identity.tenant}"
 
 
-def _elsewhere(identity: Identity) -> LoginRequired:
+def granted_elsewhere(identity: Identity) -> LoginRequired:
+    """That a grant is bound to another client or token endpoint, so that its tokens are sent to nobody."""
     return LoginRequired(
-        f"{_who(identity)} granted access at {identity.service} to another client or token endpoint than the one "
+        f"{whose(identity)} granted access at {identity.service} to another client or token endpoint than the one "
         "that is set now; nothing was sent",
         hint=_login_again(identity),
     )
@@ -231,6 +235,6 @@ def _elsewhere(identity: Identity) -> LoginRequired:
 
 def _deleted(identity: Identity) -> LoginRequired:
     return LoginRequired(
-        f"{_who(identity)} at {identity.service} was deleted while its token was refreshed",
+        f"{whose(identity)} at {identity.service} was deleted while its token was refreshed",
         hint=_login_again(identity),
     )

@@ -42,6 +42,8 @@ def problem(catalogue, name="example"):
         ('body = "xml"', "'form', 'json'", ""),
         ('loopback_host = "0.0.0.0"', "'127.0.0.1', 'localhost'", ""),
         ('scope_separator = ""', "one of", ""),
+        ('revoke_url = "http://x.example/revoke"', "plain http", ""),
+        ('revokes = "session"', "'token', 'grant'", ""),
         ('checked = "yesterday"', "a date", ""),
         ('authorize_params = "a=b"', "a table of texts", ""),
         ("authorize_params = {a = 1}", "a text is wanted", ""),
@@ -134,6 +136,7 @@ def test_https_and_loopback_endpoints_are_taken(url):
 PLACEHOLDERS = """\
 authorize_url = "https://{sub}.x.example/authorize"
 token_url = "https://{sub}.{region}.example/token"
+revoke_url = "https://{sub}.{region}.example/revoke"
 [params]
 sub = {help = "your subdomain"}
 region = {help = "where", default = "eu"}
@@ -147,9 +150,10 @@ def test_placeholders_are_filled_from_settings_and_defaults(own):
         Parameter(name="region", help="where", default="eu"),
     )
     filled = fill(service, {"sub": "acme", "unknown": "x"})
-    assert (filled.authorize_url, filled.token_url) == (
+    assert (filled.authorize_url, filled.token_url, filled.revoke_url) == (
         "https://acme.x.example/authorize",
         "https://acme.eu.example/token",
+        "https://acme.eu.example/revoke",
     )
     assert fill(service, {"sub": "a", "region": "us"}).token_url == "https://a.us.example/token"
 
@@ -163,6 +167,13 @@ def test_a_placeholder_without_a_value_is_told_with_the_command(own):
 def test_a_placeholder_must_be_declared(own):
     text = PLACEHOLDERS.replace('region = {help = "where", default = "eu"}\n', "")
     assert "{region} is not declared" in problem(Catalogue(own(text))).message
+    text = f'{LINES}revoke_url = "https://{{sub}}.example/revoke"\n'
+    assert "{sub} is not declared" in problem(Catalogue(own(text))).message
+
+
+def test_an_entry_without_revocation_has_none_when_it_is_filled(own):
+    text = PLACEHOLDERS.replace('revoke_url = "https://{sub}.{region}.example/revoke"\n', "")
+    assert fill(Catalogue(own(text)).get("example"), {"sub": "acme"}).revoke_url is None
 
 
 @pytest.mark.parametrize("value", ["acme", "a-b", "acme.eu", "A1", "x.example:8443"])

@@ -26,7 +26,7 @@ def test_help_shows_the_one_command_and_not_what_scripts_ask(everyauth):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("lo", {"login"}),
+        ("lo", {"login", "logout"}),
         ("identity ", {"ls", "get", "rm"}),
         ("-p work tok", {"token"}),
         ("--version identity ", {"ls", "get", "rm"}),
@@ -48,6 +48,8 @@ def test_help_shows_the_one_command_and_not_what_scripts_ask(everyauth):
         ("identity ls --user ", {"bob", "carol", "user-123"}),
         ("identity ls --service acme --user ", {"bob", "carol"}),
         ("token pagerduty ", {"bob", "user-123"}),
+        ("logout pagerduty ", {"bob", "user-123"}),
+        ("logout pagerduty bob --l", {"--local"}),
         ("token pagerduty -- ", {"bob", "user-123"}),
         ("token pagerduty -- -", set()),
         ("token pagerduty bob ", set()),

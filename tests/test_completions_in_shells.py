@@ -45,7 +45,7 @@ def test_what_is_quoted_for_bash_is_read_back_by_bash(completing_shell, quote):
 @pytest.mark.parametrize(
     ("line", "replaced", "expected"),
     [
-        ("everyauth lo", "lo", ["login"]),
+        ("everyauth logi", "logi", ["login"]),
         ("everyauth login pagerduty --u", "--u", ["--user"]),
         ("everyauth token acme ", "", ["only"]),
         ("everyauth token pagerduty a", "a", [r"a\ b", "alice@example.com"]),
@@ -144,7 +144,7 @@ def test_zsh_takes_the_script_from_a_source_line_too(completing_shell):
     with terminal(START["zsh"], completing_shell("zsh")) as shown:
         shown.type("autoload -Uz compinit; compinit -u -D; source <(everyauth completion zsh); PS1='rea''dy> '\n")
         shown.wait_for("ready> ")
-        shown.type("everyauth log\t")
+        shown.type("everyauth logi\t")
         shown.wait_for("everyauth login")
 
 
@@ -155,7 +155,7 @@ def test_zsh_knows_the_file_by_its_first_line():
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("everyauth log", {"login"}),
+        ("everyauth log", {"login", "logout"}),
         ("everyauth login ", {"acme", "pagerduty"}),
         ("everyauth login pagerduty --u", {"--user"}),
         ("everyauth login pagerduty --user=te", {"--user=team:red"}),

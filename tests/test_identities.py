@@ -171,6 +171,11 @@ def test_settings_fill_placeholders_and_are_checked(world):
     assert world.auth.begin("placed", redirect_uri=REDIRECT_URI).token_url == "https://acme.x.example/token"
 
 
+def test_an_empty_profile_is_none_and_not_all(world):
+    with pytest.raises(UsageProblem):
+        world.another(world.store, profile="")
+
+
 def test_an_empty_user_is_nobody_and_not_anybody(world):
     world.login("alice", user="alice")
     asked = [

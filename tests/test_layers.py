@@ -20,7 +20,7 @@ PACKAGE = "everyauth_cli"
 MAX_LINES = 350
 
 # The modules that `everyauth.py` is split into; they form one layer with it.
-CORE = {"everyauth", "accounts", "assembly", "clients", "freshness", "grant", "issuer_keys", "refresh"}
+CORE = {"everyauth", "accounts", "assembly", "clients", "ending", "freshness", "grant", "issuer_keys", "refresh"}
 INNER = {"errors", "model", "oauth", "services", "settings", "store"}
 PORTS = {"transport", "arrival", "loopback", "pages", "sandbox"}
 # What each part of the package may import besides itself. A new part has to find its place here.

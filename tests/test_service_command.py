@@ -19,6 +19,7 @@ PAGERDUTY = {
     "docs": "https://developer.pagerduty.com/docs/oauth-functionality",
     "authorizeUrl": "https://identity.pagerduty.com/oauth/authorize",
     "tokenUrl": "https://identity.pagerduty.com/oauth/token",
+    "revokeUrl": None,
     "redirectUri": "http://127.0.0.1:28282/callback/pagerduty",
     "added": False,
 }
@@ -259,6 +260,8 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
             f"everyauth service set mine --client-id sandbox-client --client-secret sandbox-secret --port {port}"
         )
         assert uri == shell.sandbox.redirect_uri + "\n"
+        shell.bad("everyauth login mine", 5, "is for https://api.pagerduty.com too", "allow it with id_token_audiences")
+        path.write_text('id_token_audiences = ["https://api.pagerduty.com"]\n' + path.read_text())
         process = shell.start("everyauth login mine", env={"BROWSER": browser()})
         query = parse_qs(urlsplit(authorization_url(process)).query)
         assert (query["prompt"], query["scope"]) == (["login"], ["read write"])
@@ -290,6 +293,21 @@ def test_a_service_with_a_bad_name_or_endpoint_is_not_added(everyauth, name, url
     done = everyauth("service", "add", name, "--authorize-url", urls[0], "--token-url", urls[1])
     refused(done, 2, *says)
     assert not list(everyauth.home.rglob("*.toml"))
+
+
+def test_whether_tokens_can_be_revoked_is_shown(everyauth):
+    urls = ("--authorize-url", "https://auth.example/a", "--token-url", "https://auth.example/t")
+    refused(
+        everyauth("service", "add", "mine", *urls, "--revoke-url", "http://auth.example/r"), 2, "revoke_url", "http"
+    )
+    ok(everyauth("service", "add", "mine", *urls, "--revoke-url", "https://auth.example/r"))
+    assert "  revocation     https://auth.example/r\n" in ok(everyauth("service", "get", "mine"))
+    assert json.loads(ok(everyauth("service", "get", "mine", "-o", "json")))["revokeUrl"] == "https://auth.example/r"
+    path = everyauth.home / "services" / "mine.toml"
+    path.write_text(path.read_text() + 'revokes = "grant"\n')
+    assert "  revocation     https://auth.example/r (ends the whole grant)\n" in ok(everyauth("service", "get", "mine"))
+    says = "  revocation     none: tokens stand until they expire or are revoked at PagerDuty\n"
+    assert says in ok(everyauth("service", "get", "pagerduty"))
 
 
 def test_plain_http_is_for_loopback_alone_in_a_file_too(everyauth):

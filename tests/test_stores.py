@@ -90,6 +90,9 @@ class TestEveryStore:
         assert found(store, tenant="t") == [1, 3]
         assert found(store, tenant="t", user="v") == [3]
         assert found(store, profile="other") == [4]
+        assert found(store, profile="") == [1, 2, 3, 4]
+        assert found(store, profile="", user="u") == [1, 2, 4]
+        assert found(store, profile="", kind="client") == [5]
         assert found(store, kind="client") == [5]
         assert found(store, user="U") == []
         assert found(store, user="%") == []
@@ -97,6 +100,9 @@ class TestEveryStore:
     def test_find_tells_whole_keys(self, store):
         put(store, KEY, n=1)
         assert store.index.find(key()) == [(KEY, {"n": 1})]
+        elsewhere = key(profile="zoo", tenant="a", user="a")
+        put(store, elsewhere, n=2)
+        assert store.index.find(key(profile="")) == [(KEY, {"n": 1}), (elsewhere, {"n": 2})]
 
     def test_a_version_that_is_no_longer_current_writes_nothing(self, store):
         first = put(store, KEY, "first", n=1)

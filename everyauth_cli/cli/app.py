@@ -65,8 +65,9 @@ class Session:
         started = time.monotonic()
         answer = send(exchange)
         took = time.monotonic() - started
-        asked = f" ({exchange.fields['grant_type']})" if "grant_type" in exchange.fields else ""
-        self.terminal.note(f"{exchange.method} {exchange.url}{asked}: {answer.status} in {took:.2f} s")
+        asked = exchange.fields.get("grant_type") or exchange.fields.get("token_type_hint")
+        what = f" ({asked})" if asked else ""
+        self.terminal.note(f"{exchange.method} {exchange.url}{what}: {answer.status} in {took:.2f} s")
         return answer
 
 

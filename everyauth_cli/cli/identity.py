@@ -75,42 +75,19 @@ def get(
     rejected: Rejected = False,
 ) -> None:
     """Print a current credential as JSON."""
-    service, who = _service_and_who(names or [], service, user)
+    service, who = service_and_who(names or [], service, user)
     demand = _demand(session, min_ttl, rejected)
     if service is not None:
-        with _ambiguous_as("everyauth identity get {}"):
+        with ambiguous_as("everyauth identity get {}"):
             credential = _credential(session, service, who, demand)
     else:
-        with _ambiguous_as("everyauth identity get {}"):
+        with ambiguous_as("everyauth identity get {}"):
             identity = session.auth.find_one(who)
         found = session.auth.credential(identity, demand=demand) if identity else None
         if found is None:
-            raise _nobody(session, who)
+            raise nobody(session, who)
         credential = found
     session.terminal.json(credential.as_json())
-
-
-@command(group, "rm")
-def rm(
-    session: Session,
-    names: Names = None,
-    service: ServiceOption = None,
-    user: UserOption = None,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
-) -> None:
-    """Delete an identity here; what was granted stands at the service until it is revoked there."""
-    service, who = _service_and_who(names or [], service, user)
-    name = session.auth.catalogue.get(service).name if service is not None else ""
-    with _ambiguous_as("everyauth identity rm {}" + (" --yes" if yes else "")):
-        identity = session.auth.find_one(who, service=name)
-    if identity is None and not (name and session.auth.holds(name, user=who)):
-        raise _nobody(session, who)
-    service, user, tenant = (identity.service, identity.user, identity.tenant) if identity else (name, who, "")
-    if not yes and not session.terminal.confirm(f"Delete what {user} granted at {service}?"):
-        session.terminal.note("Nothing was deleted.")
-        return
-    session.auth.delete_identity(service, user=user, tenant=tenant)
-    session.terminal.note(f"Deleted {user} at {service}.")
 
 
 @command(app.app, "token")
@@ -126,7 +103,7 @@ def token(
     rejected: Rejected = False,
 ) -> None:
     """Print a current access token, and nothing else."""
-    with _ambiguous_as(f"everyauth token {service} {{}}"):
+    with ambiguous_as(f"everyauth token {service} {{}}"):
         credential = _credential(session, service, who, _demand(session, min_ttl, rejected))
     if session.terminal.as_json:
         session.terminal.json({"accessToken": credential.access_token})
@@ -151,7 +128,7 @@ def as_json(identity: Identity) -> dict[str, Any]:
 
 
 @contextmanager
-def _ambiguous_as(command: str) -> Iterator[None]:
+def ambiguous_as(command: str) -> Iterator[None]:
     """Where several identities match, list the commands that were meant; `{}` stands for the id."""
     try:
         yield
@@ -178,7 +155,7 @@ def _row(identity: Identity, now: int) -> list[str]:
     ]
 
 
-def _service_and_who(names: Sequence[str], service: str | None, user: str | None) -> tuple[str | None, str]:
+def service_and_who(names: Sequence[str], service: str | None, user: str | None) -> tuple[str | None, str]:
     """What `[SERVICE] WHO`, `--service` and `--user` say together."""
     words = list(names)
     if user is not None:
@@ -211,7 +188,7 @@ def _credential(session: Session, service: str, who: str, demand: Demand) -> Cre
     raise LoginRequired(f"{who} has not logged in at {service}", hint=login_command(service, user=who))
 
 
-def _nobody(session: Session, who: str) -> EveryAuthError:
+def nobody(session: Session, who: str) -> EveryAuthError:
     """Nothing matches; who typed a service's name is told the command that was meant."""
     try:
         name = session.auth.catalogue.get(who).name

@@ -45,6 +45,7 @@ def get(session: Session, name: Name) -> None:
         **{name: client.params.get(name, "") for name in (p.name for p in service.params)},
         "authorize": service.authorize_url,
         "token": service.token_url,
+        "revocation": _revocation(service),
         "documentation": service.docs or "none known",
     }
     session.terminal.data(f"{service.name}: {service.title}")
@@ -136,12 +137,16 @@ def add(
             "--authorize-param", metavar="KEY=VALUE", help="A further parameter of the authorization request."
         ),
     ] = None,
+    revoke_url: Annotated[
+        str | None, typer.Option("--revoke-url", help="The revocation endpoint (RFC 7009), if there is one.")
+    ] = None,
     docs: Annotated[str | None, typer.Option("--docs", help="A link to the documentation.")] = None,
 ) -> None:
     """Add a service that the catalogue lacks; the file that is written can be edited."""
     entry: dict[str, Any] = {
         "authorize_url": authorize_url,
         "token_url": token_url,
+        "revoke_url": revoke_url,
         "scopes": scope.split() if scope else None,
         "client_auth": client_auth,
         "issuer": issuer,
@@ -222,10 +227,17 @@ def _as_json(service: Service, client: Client, *, has_secret: bool, uri: str) ->
         },
         "authorizeUrl": service.authorize_url,
         "tokenUrl": service.token_url,
+        "revokeUrl": service.revoke_url,
         "docs": service.docs or None,
         "redirectUri": uri,
         "added": service.own,
     }
+
+
+def _revocation(service: Service) -> str:
+    if service.revoke_url is None:
+        return f"none: tokens stand until they expire or are revoked at {service.title}"
+    return service.revoke_url + (" (ends the whole grant)" if service.revokes == "grant" else "")
 
 
 def _default_scope(service: Service) -> str:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.model import Client, Pending, Secret, Service, clean
+from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, clean
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """The kind of key that an algorithm, by its first letters, is verified with (RFC 7518 section 3.1, RFC 8037)."""
-OWN_PAGE = "the keys of the service's entry say what is allowed: everyauth service get {}"
+CAN_BE_ALLOWED = (*ASYMMETRIC, *SYMMETRIC)
+CLOCK = "check the clock of this machine"
 
 
 class KeyUnknown(ServiceUnreadable):
@@ -59,7 +60,9 @@ def check_claims(service: Service, client: Client, pending: Pending, id_token: I
     if pending.nonce is not None and not _same(claims.get("nonce"), pending.nonce):
         raise _refused(service, "its nonce is not the one of this login")
     if id_token.algorithm not in service.id_token_algorithms:
-        raise _refused(service, f"it is signed with {clean(id_token.algorithm, 20)}, which is not allowed here")
+        why = f"it is signed with {clean(id_token.algorithm, 20)}, which is not allowed here"
+        hint = _allowing(service, "id_token_algorithms") if id_token.algorithm in CAN_BE_ALLOWED else None
+        raise _refused(service, why, hint=hint)
 
 
 def check_signature(service: Service, id_token: IdToken, keys: Sequence[Mapping[str, Any]]) -> None:
@@ -103,7 +106,8 @@ def _check_issuer(service: Service, iss: object) -> None:
     allowed = (*filter(None, [service.issuer]), *service.id_token_issuers)
     if not isinstance(iss, str) or (allowed and iss not in allowed):
         said = clean(iss, 120) if isinstance(iss, str) else "nobody"
-        raise _refused(service, f"it was issued by {said}, not by {' or '.join(allowed) or 'anybody'} (iss)")
+        why = f"it was issued by {said}, not by {' or '.join(allowed) or 'anybody'} (iss)"
+        raise _refused(service, why, hint=_allowing(service, "id_token_issuers"))
 
 
 def _check_audience(service: Service, client: Client, claims: Mapping[str, Any]) -> None:
@@ -113,7 +117,8 @@ def _check_audience(service: Service, client: Client, claims: Mapping[str, Any])
         raise _refused(service, "it was issued to another client (aud)")
     foreign = [who for who in audiences if who != client.client_id and who not in service.id_token_audiences]
     if foreign:
-        raise _refused(service, f"it is for {clean(str(foreign[0]), 120)} too, which is not allowed here (aud)")
+        why = f"it is for {clean(str(foreign[0]), 120)} too, which is not allowed here (aud)"
+        raise _refused(service, why, hint=_allowing(service, "id_token_audiences"))
     if azp is not None and azp != client.client_id:
         raise _refused(service, "it was issued to another client (azp)")
 
@@ -123,9 +128,9 @@ def _check_times(service: Service, claims: Mapping[str, Any], *, now: int) -> No
     if not _is_time(expires) or not _is_time(issued) or not (begins is None or _is_time(begins)):
         raise _refused(service, "it does not say from when and until when it holds (iat, exp, nbf)")
     if now >= expires + LEEWAY_SECONDS:
-        raise _refused(service, "it has expired", hint="check the clock of this machine")
+        raise _refused(service, "it has expired", hint=CLOCK)
     if begins is not None and now < begins - LEEWAY_SECONDS:
-        raise _refused(service, "it does not hold yet", hint="check the clock of this machine")
+        raise _refused(service, "it does not hold yet", hint=CLOCK)
 
 
 def _is_time(value: object) -> TypeGuard[float]:
@@ -140,11 +145,14 @@ def _same(claim: object, nonce: Secret[str]) -> bool:
 
 
 def _refused(
-    service: Service, why: str, *, hint: str = OWN_PAGE, kind: type[ServiceUnreadable] = ServiceUnreadable
+    service: Service, why: str, *, hint: str | None = None, kind: type[ServiceUnreadable] = ServiceUnreadable
 ) -> ServiceUnreadable:
-    return kind(
-        f"{service.name} sent an id token that does not hold: {why}; nothing was stored", hint=hint.format(service.name)
-    )
+    return kind(f"{service.name} sent an id token that does not hold: {why}; nothing was stored", hint=hint)
+
+
+def _allowing(service: Service, key: str) -> str:
+    """The way out where an entry allows too little."""
+    return f"if that is right, allow it with {key} in services/{service.name}.toml, in the configuration directory"
 
 
 def _fits(key: Mapping[str, Any], id_token: IdToken) -> bool:

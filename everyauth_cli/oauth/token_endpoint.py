@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus
+from urllib.parse import parse_qsl
 
 from everyauth_cli.errors import (
     ClientRejected,
@@ -18,14 +18,13 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import Answer, Client, Exchange, Pending, Secret, Service, Token, clean
 from everyauth_cli.oauth.authorization import Callback
+from everyauth_cli.oauth.client_authentication import Fields, client_exchange
 from everyauth_cli.oauth.id_token import subject
 
 TOO_MANY_REQUESTS = 429
 VSCHAR = re.compile(r"[\x20-\x7e]+")
 """What an access token may be made of (RFC 6749 appendix A.12)."""
 FORM = "application/x-www-form-urlencoded"
-
-Fields = dict[str, str | Secret[str]]
 
 
 def code_exchange(service: Service, client: Client, pending: Pending, callback: Callback) -> Exchange:
@@ -46,18 +45,7 @@ def refresh_exchange(service: Service, client: Client, refresh_token: Secret[str
 
 
 def _exchange(service: Service, client: Client, fields: Fields) -> Exchange:
-    """Add the client's authentication in the way that the service takes it (RFC 6749 section 2.3.1)."""
-    fields = {**service.token_params, **fields}
-    basic = None
-    if service.client_auth == "basic" and client.client_secret is not None:
-        basic = (quote_plus(client.client_id), Secret(quote_plus(client.client_secret.reveal())))
-    else:
-        fields["client_id"] = client.client_id
-        if service.client_auth == "post" and client.client_secret is not None:
-            fields["client_secret"] = client.client_secret
-    return Exchange(
-        url=service.token_url, fields=fields, basic=basic, body=service.body, headers={"Accept": "application/json"}
-    )
+    return client_exchange(service, client, url=service.token_url, fields={**service.token_params, **fields})
 
 
 def read_token(
@@ -102,10 +90,11 @@ def read_token(
     )
 
 
-def read_fields(service: Service, answer: Answer) -> dict[str, Any]:
+def read_fields(service: Service, answer: Answer, *, key: str = "token_url") -> dict[str, Any]:
     """The fields of a successful answer; an error in any of the shapes in use is raised.
 
-    Some services answer an error with status 200, and some a token in form encoding.
+    `key` is the catalogue's for the endpoint that answered. Some services answer an error with status 200, and some
+    a token in form encoding.
     """
     fields = _parse(answer)
     if answer.status == TOO_MANY_REQUESTS or answer.status >= 500:  # noqa: PLR2004 - RFC 9110 section 15.6
@@ -117,16 +106,16 @@ def read_fields(service: Service, answer: Answer) -> dict[str, Any]:
         raise _refusal(service, answer, fields)
     if 300 <= answer.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
         raise ServiceUnreadable(
-            f"{service.name}'s token endpoint redirects (HTTP {answer.status}); that is not followed, "
+            f"{service.name}'s {key} redirects (HTTP {answer.status}); that is not followed, "
             "because it would hand the credentials to another host",
-            hint=f"check token_url: everyauth service get {service.name}",
+            hint=f"check {key}: everyauth service get {service.name}",
             status=answer.status,
         )
     if fields is None:
         kind = clean(answer.content_type.partition(";")[0], 60) or "something"
         raise ServiceUnreadable(
             f"{service.name} answered with {kind} where JSON was expected (HTTP {answer.status})",
-            hint=f"check token_url: everyauth service get {service.name}",
+            hint=f"check {key}: everyauth service get {service.name}",
             status=answer.status,
         )
     if answer.status >= 400:  # noqa: PLR2004 - RFC 9110 section 15.5

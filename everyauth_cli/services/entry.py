@@ -11,14 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import ASYMMETRIC, PLACE, Parameter, Service
+from everyauth_cli.model import ASYMMETRIC, PLACE, SYMMETRIC, Parameter, Service
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 LABELS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
-URLS = ("authorize_url", "token_url", "issuer", "jwks_url", "account_url")
+URLS = ("authorize_url", "token_url", "revoke_url", "issuer", "jwks_url", "account_url")
 """The keys that may hold placeholders."""
 
 AUTHORIZE_RESERVED = frozenset(
@@ -218,13 +218,15 @@ READERS: dict[str, Reader] = {
     "docs": _url,
     "authorize_url": _url,
     "token_url": _url,
+    "revoke_url": _url,
+    "revokes": _one_of("token", "grant"),
     "aliases": _texts,
     "issuer": _url,
     "iss_always": _truth,
     "jwks_url": _url,
     "id_token_issuers": _texts,
     "id_token_audiences": _texts,
-    "id_token_algorithms": _some_of(*ASYMMETRIC, "HS256", "HS384", "HS512"),
+    "id_token_algorithms": _some_of(*ASYMMETRIC, *SYMMETRIC),
     "scopes": _texts,
     "scope_separator": _one_of(" ", ",", "+", ";"),
     "authorize_params": _fields_but(AUTHORIZE_RESERVED),

@@ -76,7 +76,12 @@ def write_public(store: Store, key: Key, identity: Identity) -> None:
 
 def find_identities(store: Store, wanted: Key) -> list[Identity]:
     """All identities of the key's profile that match its parts that are not empty; touches no secret."""
-    return [_read_public(key, public) for key, public in store.index.find(wanted)]
+    return [identity for _, identity in find_keyed(store, wanted)]
+
+
+def find_keyed(store: Store, wanted: Key) -> list[tuple[Key, Identity]]:
+    """The same with their keys, which tell the profile of each: an empty one matches any."""
+    return [(key, _read_public(key, public)) for key, public in store.index.find(wanted)]
 
 
 def _read_public(key: Key, public: Mapping[str, Any]) -> Identity:

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS records (
 CREATE INDEX IF NOT EXISTS records_by_user ON records (profile, kind, user);
 CREATE TABLE IF NOT EXISTS sealed (name TEXT PRIMARY KEY, cell BLOB NOT NULL) WITHOUT ROWID;
 """
-COLUMNS = ("service", "tenant", "user")
+COLUMNS = ("profile", "service", "tenant", "user")
 
 
 class SqliteIndex:
@@ -46,15 +46,15 @@ class SqliteIndex:
         where, values = _where(key, [column for column in COLUMNS if getattr(key, column)])
         with self._connection() as connection:
             rows = connection.execute(
-                f"SELECT service, tenant, user, public FROM records {where} ORDER BY service, tenant, user",  # noqa: S608
+                f"SELECT {', '.join(COLUMNS)}, public FROM records {where} ORDER BY {', '.join(COLUMNS)}",  # noqa: S608
                 values,
             ).fetchall()
             return [
                 (
-                    Key(profile=key.profile, kind=key.kind, service=service, tenant=tenant, user=user),
+                    Key(profile=profile, kind=key.kind, service=service, tenant=tenant, user=user),
                     dict(json.loads(public)),
                 )
-                for service, tenant, user, public in rows
+                for profile, service, tenant, user, public in rows
             ]
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None:
@@ -141,4 +141,4 @@ class SqliteIndex:
 def _where(key: Key, columns: tuple[str, ...] | list[str]) -> tuple[str, list[str]]:
     """The WHERE clause for a key, over the columns named (all from COLUMNS, never from outside)."""
     terms = "".join(f" AND {column} = ?" for column in columns)
-    return f"WHERE profile = ? AND kind = ?{terms}", [key.profile, key.kind, *(getattr(key, c) for c in columns)]
+    return f"WHERE kind = ?{terms}", [key.kind, *(getattr(key, c) for c in columns)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any
 
 from everyauth_cli.model import Key, Secret
@@ -22,7 +23,7 @@ class MemoryIndex:
 
     def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
         found = [(k, dict(public)) for k, public in self._records.items() if key_matches(k, key)]
-        return sorted(found, key=lambda record: (record[0].service, record[0].tenant, record[0].user))
+        return sorted(found, key=lambda record: astuple(record[0]))
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None:
         self._records[key] = dict(public)

@@ -34,8 +34,8 @@ class Record:
 
 def key_matches(key: Key, wanted: Key) -> bool:
     """Whether a key is what `Index.find` looks for: empty parts match any."""
-    return (key.profile, key.kind) == (wanted.profile, wanted.kind) and all(
-        getattr(wanted, part) in ("", getattr(key, part)) for part in ("service", "tenant", "user")
+    return key.kind == wanted.kind and all(
+        getattr(wanted, part) in ("", getattr(key, part)) for part in ("profile", "service", "tenant", "user")
     )
 
 
@@ -45,7 +45,7 @@ class Index(Protocol):
     def read(self, key: Key) -> dict[str, Any] | None: ...
 
     def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
-        """All records of the key's profile and kind; an empty service, tenant or user matches any."""
+        """All records of the key's kind, sorted; an empty profile, service, tenant or user matches any."""
         ...
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None: ...

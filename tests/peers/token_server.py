@@ -18,7 +18,9 @@ from everyauth_cli.store.identity_record import identity_key
 
 REDIRECT_URI = "http://127.0.0.1:28282/callback/example"
 TOKEN_URL = "https://issuer.example/token"
+REVOKE_URL = "https://issuer.example/revoke"
 ENTRY = 'authorize_url = "https://issuer.example/authorize"\n' + f'token_url = "{TOKEN_URL}"\n'
+REVOCABLE = ENTRY + f'revoke_url = "{REVOKE_URL}"\n'
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 
@@ -56,7 +58,8 @@ class AuthorizationServer:
 
     A refresh token that comes back after its use ends its whole grant (RFC 9700 section 4.14.2). `faults` are given
     instead of an answer, first come first served, before anything is done; `meanwhile` runs while the request is
-    under way, after the refresh token was spent. A GET is answered with what `pages` has under its URL.
+    under way, after the refresh token was spent. `revoked` are the tokens that were revoked, in their order. A GET is
+    answered with what `pages` has under its URL.
     """
 
     def __init__(self) -> None:
@@ -67,6 +70,7 @@ class AuthorizationServer:
         self.pages: dict[str, Fault] = {}
         self.requests: list[Exchange] = []
         self.faults: list[Fault] = []
+        self.revoked: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self._numbers = count(1)
         self._accounts: dict[str, str] = {}
@@ -94,6 +98,8 @@ class AuthorizationServer:
         if exchange.method == "GET":
             return self.pages.get(exchange.url, answer(b"", status=404))
         fields = {k: v.reveal() if isinstance(v, Secret) else v for k, v in exchange.fields.items()}
+        if exchange.url == REVOKE_URL:
+            return self._revoke(fields["token"])
         if fields["grant_type"] == "authorization_code":
             grant = f"grant-{next(self._numbers)}"
             self._accounts[grant] = fields["code"].removeprefix("code-")
@@ -103,6 +109,11 @@ class AuthorizationServer:
             self._valid.pop(grant, None)
             return answer({"error": "invalid_grant", "error_description": "spent or revoked"}, status=400)
         return self._token(grant, fields)
+
+    def _revoke(self, token: str) -> Answer:
+        self.revoked.append(token)
+        self._valid = {grant: valid for grant, valid in self._valid.items() if valid != token}
+        return answer(b"", content_type="")
 
     def _token(self, grant: str, asked: dict[str, Any]) -> Answer:
         number = next(self._numbers)

@@ -1,0 +1,92 @@
+"""Which identities would end with one whose token is revoked, because they share its grant."""
+
+import pytest
+from peers.token_server import ENTRY, HOUR, REVOCABLE, World
+
+from everyauth_cli.errors import LoginRequired, StoreUnavailable
+from everyauth_cli.store import Store
+from everyauth_cli.store.locks import ThreadLocks
+
+GRANT = REVOCABLE + 'revokes = "grant"\n'
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+@pytest.fixture
+def family(world):
+    """Identities of alice's account in two profiles and at two names for one service, and of others."""
+    world.entry("example", GRANT)
+    world.entry("alias", GRANT)
+    other = world.another(world.store, profile="work")
+    for auth, name in ((world.auth, "alias"), (other, "example")):
+        auth.clients.set(auth.catalogue.get(name), client_id="id")
+    world.login("alice")
+    world.login("alice", user="bot", tenant="acme")
+    world.login("alice", service="alias")
+    world.login("bob", user="bob")
+    world.auth, default = other, world.auth
+    world.login("alice")
+    world.auth = default
+    return world
+
+
+def siblings(world):
+    identity = world.auth.find_one("me", service="example")
+    return [(profile, one.service, one.user) for profile, one in world.auth.siblings(identity)]
+
+
+FAMILY = [("default", "alias", "me"), ("default", "example", "bot"), ("work", "example", "me")]
+
+
+def test_siblings_share_client_endpoint_and_account_in_any_profile(family):
+    assert siblings(family) == FAMILY
+
+
+def test_an_account_that_is_not_known_may_be_the_same(family):
+    family.server.extra = {"id_token": None}
+    family.login(user="unknown")
+    assert siblings(family) == [*FAMILY[:2], ("default", "example", "unknown"), FAMILY[2]]
+    identity = family.auth.find_one("unknown")
+    assert len(family.auth.siblings(identity)) == 5
+
+
+def test_a_grant_that_is_gone_is_no_sibling(family):
+    family.server.revoke_all()
+    family.clock.now += HOUR
+    with pytest.raises(LoginRequired):
+        family.auth.get_identity("example", family.auth.find_one("bot").id)
+    assert siblings(family) == [FAMILY[0], FAMILY[2]]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [REVOCABLE, ENTRY + 'revokes = "grant"\n', GRANT.replace("/token", "/token2"), "broken ["],
+    ids=["token", "no endpoint", "another token endpoint", "broken"],
+)
+def test_where_no_grant_would_end_there_are_no_siblings(family, entry):
+    identity = family.auth.find_one("me", service="example")
+    family.entry("example", entry)
+    assert family.auth.siblings(identity) == []
+
+
+@pytest.mark.parametrize("change", ["none", "another"])
+def test_what_another_client_was_granted_takes_nothing_along(family, change):
+    if change == "none":
+        family.auth.clients.delete("example")
+    else:
+        family.auth.clients.set(family.auth.catalogue.get("example"), client_id="other")
+    assert siblings(family) == []
+    family.login("alice", user="new") if change == "another" else None
+    assert siblings(family) == []
+
+
+def test_looking_for_siblings_touches_no_secret(family):
+    def refuse():
+        raise StoreUnavailable("locked")
+
+    locked = Store(url="", index=family.store.index, open_vault=refuse, locks=ThreadLocks())
+    identity = family.auth.find_one("me", service="example")
+    assert len(family.another(locked).siblings(identity)) == len(FAMILY)

@@ -22,6 +22,7 @@ from peers.sandbox import (
     sandbox_shell,
     witness,
 )
+from peers.terminal import terminal
 
 from everyauth_cli.sandbox.player import play
 
@@ -96,6 +97,21 @@ def test_another_account_than_before_needs_another_name_or_a_word(shell):
     (after,) = shell.identities("--user me")
     assert (after["identityId"], after["account"]["label"]) == (before["identityId"], "bob@example.com (sandbox)")
     assert shell.token() != token
+
+
+@pytest.mark.parametrize(("says", "code", "label"), [("y", 0, "bob@example.com"), ("n", 4, "ann@example.com")])
+def test_at_a_terminal_it_is_asked_whether_another_account_is_meant(shell, says, code, label):
+    shell.log_in(account="ann@example.com")
+    (before,) = shell.identities()
+    env = {**shell.env, "BROWSER": browser("--user", "bob@example.com"), "TERM": "dumb"}
+    with terminal([*shell.command.argv, "login", "pagerduty"], shell.command.environment(env)) as shown:
+        shown.wait_for("Put the new one in its place? [y/N]")
+        assert "is the account ann@example.com (sandbox), and this login came back as bob@example.com" in shown.shown
+        shown.type(f"{says}\n")
+        assert shown.end() == code
+    (after,) = shell.identities()
+    assert (after["identityId"], after["account"]["label"]) == (before["identityId"], f"{label} (sandbox)")
+    assert ("--replace" in shown.shown) == (code != 0)
 
 
 def test_an_interrupted_login_ends_at_once_and_frees_the_port(shell):

@@ -3,7 +3,7 @@
 import pytest
 
 from everyauth_cli import errors
-from everyauth_cli.cli.outcome import failure, success
+from everyauth_cli.cli.outcome import failure, question, success
 from everyauth_cli.model import Account, Identity
 
 LOGIN = "everyauth login op --user ann"
@@ -103,3 +103,13 @@ def test_a_way_out_of_its_own_comes_before_the_hint():
     result = told(errors.OtherAccount("what happened", hint="log in with --user NAME"))
     assert "--replace" in result.next_step
     assert result.command == LOGIN
+
+
+def test_another_account_is_a_question_where_the_terminal_asks():
+    other = errors.OtherAccount("ann at op is the account A, and this login came back as B; the old one was kept")
+    asked = question(other, service_title="Op")
+    assert not asked.good
+    assert asked.title == failure(other, service_title="Op", login_command=LOGIN).title
+    assert "answer there" in asked.next_step
+    assert asked.command == ""
+    assert "was kept" not in asked.text

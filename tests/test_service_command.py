@@ -179,51 +179,6 @@ def test_the_port_of_the_redirect_uri_can_be_another(everyauth):
         refused(everyauth("service", "set", "pagerduty", "--port", port), 2, "--port")
 
 
-def test_a_redirect_uri_of_ones_own_takes_the_place_of_ours(everyauth):
-    mine = "https://you.example/callback?tenant=1"
-    done = everyauth("service", "set", "pagerduty", "--redirect-uri", mine)
-    assert ok(done) == mine + "\n"
-    assert "paste the address that it ends at" in done.err
-    assert ok(everyauth("service", "get", "pagerduty")).splitlines()[-1] == mine
-    shown = json.loads(ok(everyauth("service", "get", "pagerduty", "-o", "json")))
-    assert shown["redirectUri"] == shown["configuration"]["redirectUri"] == mine
-    # The last one named of the two is kept.
-    assert ok(everyauth("service", "set", "pagerduty", "--port", "29000")).startswith("http://127.0.0.1:29000/")
-    assert configuration(everyauth)["redirectUri"] is None
-    listening = everyauth("service", "set", "pagerduty", "--redirect-uri", "http://localhost:8080/oauth/done")
-    assert ok(listening) == "http://localhost:8080/oauth/done\n"
-    assert "paste" not in listening.err
-    assert configuration(everyauth)["port"] is None
-    assert ok(everyauth("service", "set", "pagerduty", "--redirect-uri", "")) == PAGERDUTY["redirectUri"] + "\n"
-
-
-@pytest.mark.parametrize(
-    ("uri", "says"),
-    [
-        ("you.example/callback", "no https URL"),
-        ("myapp://callback", "no https URL"),
-        ("http://you.example/callback", "plain http"),
-        ("http://127.0.0.1/callback", "no port"),
-        ("http://[::1]:8080/callback", "127.0.0.1 or localhost"),
-        ("http://127.0.0.1:8080/callback?a=b", "query"),
-        ("https://you.example/callback#there", "fragment"),
-        ("https://me@you.example/callback", "user name"),
-        ("https://you.example/{tenant}", "no URL"),
-        ("https://you.example:0/", "no URL"),
-        ("https://you.example/a b", "no URL"),
-    ],
-)
-def test_a_redirect_uri_that_no_login_could_come_back_to_is_refused(everyauth, uri, says):
-    refused(everyauth("service", "set", "pagerduty", "--redirect-uri", uri), 2, says, "https://HOST/PATH")
-    assert configuration(everyauth)["redirectUri"] is None
-
-
-def test_a_port_and_a_redirect_uri_exclude_each_other(everyauth):
-    both = everyauth("service", "set", "pagerduty", "--port", "29000", "--redirect-uri", "https://you.example/")
-    refused(both, 2, "--port and --redirect-uri exclude each other")
-    assert configuration(everyauth)["port"] is None
-
-
 def test_the_catalogue_is_listed_with_what_is_set(everyauth):
     assert "pagerduty\tPagerDuty\t" in ok(everyauth("service", "ls")).splitlines()
     ok(everyauth("service", "set", "pagerduty", "--client-id", "one"))

@@ -10,16 +10,18 @@ from typing import Annotated
 
 import typer
 
+from everyauth_cli.arrival import Arrival
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.browser import Choice, choose
 from everyauth_cli.cli.complete import service_names, users
 from everyauth_cli.cli.identity import as_json
-from everyauth_cli.cli.outcome import failure, success
+from everyauth_cli.cli.outcome import failure, question, success
 from everyauth_cli.cli.redirection import answer, arrival_at
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs
-from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, StoreBusy
+from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
 from everyauth_cli.everyauth import now_ms
+from everyauth_cli.grant import Grant
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization import is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
@@ -138,7 +140,7 @@ def _log_in(session: Session, wanted: Wanted) -> None:
                 seconds=wanted.seconds,
             )
             grant = auth.exchange(pending, query)
-            identity = auth.keep(grant, replace_account=wanted.replace)
+            identity = _keep(session, listener, grant, wanted)
         except EveryAuthError as error:
             if isinstance(error, LoginFailed) and error.hint is None:
                 error.hint = again
@@ -151,6 +153,20 @@ def _log_in(session: Session, wanted: Wanted) -> None:
             f"{service.name} granted less than was asked for: {' '.join(grant.missing_scopes)} is missing; "
             f"granted is {identity.scope or 'nothing'}"
         )
+
+
+def _keep(session: Session, listener: Arrival, grant: Grant, wanted: Wanted) -> Identity:
+    """Store what was granted; whether another account may take the old one's place is asked where somebody is."""
+    try:
+        return session.auth.keep(grant, replace_account=wanted.replace)
+    except OtherAccount as other:
+        if not session.terminal.can_ask:
+            raise
+        listener.show(question(other, service_title=wanted.service.title))
+        session.terminal.note(f"{other.message}.")
+        if not session.terminal.confirm("Put the new one in its place?"):
+            raise
+    return session.auth.keep(grant, replace_account=True)
 
 
 def _who(identity: Identity) -> str:

@@ -87,6 +87,18 @@ def success(identity: Identity, *, service_title: str, missing_scopes: Sequence[
     )
 
 
+def question(error: OtherAccount, *, service_title: str) -> Result:
+    """Another account than before came back, and the terminal asks whether that is meant."""
+    end = ENDS[OtherAccount]
+    return Result(
+        good=False,
+        title=end.title.format(service=service_title),
+        text=f"You are signed in at {service_title} with another account than the one held here.",
+        detail=f"In the terminal: {error.message}",
+        next_step="The terminal asks whether the new one is to take its place: answer there.",
+    )
+
+
 def failure(error: EveryAuthError, *, service_title: str, login_command: str) -> Result:
     """There is no new credential: why, in plain words and in the terminal's, and what to type next."""
     end = next(ENDS[kind] for kind in type(error).__mro__ if kind in ENDS)

@@ -124,7 +124,7 @@ LIES = {
     "unavailable": (html(503), (5, "PagerDuty is not available", [AGAIN])),
     "unreadable": (
         html(200),
-        (5, "PagerDuty gave an answer that makes no sense", ["everyauth service get pagerduty", AGAIN]),
+        (5, "PagerDuty gave an answer that cannot be used", ["everyauth service get pagerduty", AGAIN]),
     ),
     "client": (
         Answer(401, "application/json", REFUSED),

@@ -66,7 +66,7 @@ ENDS = [
     (errors.StoreLocked, "Granted, but not kept", "could not be stored"),
     (errors.ClientRejected, "The {OP} does not know this client", "client id and secret"),
     (errors.ServiceUnreachable, "The {OP} is not available", "just now"),
-    (errors.ServiceUnreadable, "The {OP} gave an answer that makes no sense", "no credential in it"),
+    (errors.ServiceUnreadable, "The {OP} gave an answer that cannot be used", "not meant for this login"),
     (errors.GrantRefused, "The {OP} refused the login", "did not hand out"),
     (errors.ConfigurationProblem, "Not logged in", "could not be used"),
 ]

@@ -60,8 +60,8 @@ ENDS: dict[type[EveryAuthError], End] = {
         "It could not hand out a credential just now, so nothing was kept.",
     ),
     ServiceUnreadable: End(
-        "{service} gave an answer that makes no sense",
-        "There is no credential in it that can be used, so nothing was kept.",
+        "{service} gave an answer that cannot be used",
+        "It is not what it should be, or not meant for this login, so nothing was kept.",
     ),
     ServiceError: End(
         "{service} refused the login",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
 from everyauth_cli.issuer_keys import IssuerKeys, Keys
@@ -17,6 +17,7 @@ from everyauth_cli.oauth.id_token import (
     is_symmetric,
     keys_of_client,
     read_id_token,
+    subject_of,
 )
 
 
@@ -29,25 +30,31 @@ class Accounts:
     clock: Callable[[], int]
     warn: Callable[[str], None]
 
-    def of(self, service: Service, client: Client, pending: Pending, token: Token) -> Account | None:
-        """The account that granted a token; None where the service says nothing of it.
+    def named(self, service: Service, client: Client, pending: Pending, token: Token) -> Token:
+        """A login's token with the account that granted it; with none where the service says nothing of it.
 
         Raises `ServiceUnreadable` for an id token that does not hold, or is missing where one was asked for.
         """
+        account = None
         if token.id_token is not None:
-            return self._verified(service, client, pending, token.id_token)
-        if pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
+            id_token = self._verified(service, client, pending, token.id_token)
+            token = replace(token, subject=subject_of(id_token))
+            account = account_in(service, id_token.claims)
+        elif pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
             raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
-        return self._asked(service, token) if service.account_url else None
+        if account is None and service.account_url:
+            account = self._asked(service, token)
+        return replace(token, account=account)
 
-    def _verified(self, service: Service, client: Client, pending: Pending, text: Secret[str]) -> Account | None:
+    def _verified(self, service: Service, client: Client, pending: Pending, text: Secret[str]) -> IdToken:
+        """The id token, checked."""
         id_token = read_id_token(service, text)
         check_claims(service, client, pending, id_token, now=self.clock())
         if is_symmetric(id_token):
             check_signature(service, id_token, keys_of_client(client))
         elif service.jwks_url or service.issuer:
             self._check_signature(service, id_token)
-        return account_in(service, id_token.claims)
+        return id_token
 
     def _check_signature(self, service: Service, id_token: IdToken) -> None:
         """Try the keys at hand, then those of this moment: an issuer may change its keys at any time.

@@ -1,14 +1,18 @@
 """The end of an identity: its tokens are revoked at the service where that can be done, then it is deleted here.
 
 It is deleted whatever the service answers, because who logs out wants nothing left on this machine; and it is deleted
-last, because a process that ends in between must leave tokens that the next one can revoke.
+last, because a process that ends in between must leave tokens that the next one can revoke. Where nothing could be
+asked of the service, for want of a key or a client, nothing is deleted: that would be the end of the only token that
+could still be revoked.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ParamSpec, TypeVar
 
 from everyauth_cli.clients import Clients, is_bound_to
 from everyauth_cli.errors import (
@@ -20,12 +24,15 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
     StoreError,
 )
-from everyauth_cli.model import Answer, Client, Exchange, Identity, Key, Secret, Service, Token
+from everyauth_cli.model import Answer, Client, Exchange, Gone, Identity, Key, Secret, Service, Token
 from everyauth_cli.oauth.revocation import read_revocation, revocation_exchange
-from everyauth_cli.refresh import granted_elsewhere
+from everyauth_cli.refresh import granted_elsewhere, whose
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import KIND, Held, find_keyed, read_identity, read_public
+from everyauth_cli.store.identity_record import KIND, find_readable, read_identity, read_public, write_identity
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 REFRESH, ACCESS = "refresh_token", "access_token"
 """The types of token, as RFC 7009 section 2.1 names them."""
@@ -58,33 +65,56 @@ class Ender:
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def end(self, key: Key, *, local: bool = False) -> Revocation:
-        """Revoke an identity's tokens, unless it is to be `local`, and delete it.
+        """Revoke an identity's tokens, unless it is to be `local`, and delete it, whatever the service answers.
 
-        Raises `StoreError` when it cannot be deleted; all else that goes wrong is the revocation's `problem`.
+        Where nothing can be sent to the service for a reason that lies here and can be mended, nothing is done:
+        raises `StoreError`, `ConfigurationProblem`, `ClientNotSet`, `ServiceNotFound` or `LoginRequired`.
         """
-        with self.store.lock(key), self.shield():
-            revocation = self._revocation(key, local=local)
-            try:
-                self.store.delete(key)
-            except StoreError as error:
-                if not revocation.revoked:
-                    raise
-                said = f"{error.message}; {key.service} has revoked what is still kept here"
-                raise type(error)(said, hint=error.hint) from None
+        with self.shield():
+            with self.store.lock(key):
+                revocation = self._revocation(key, local=local)
+                self._delete(key, revocation)
+            if revocation.revoked and revocation.identity is not None:
+                self._end_siblings(key, revocation.identity)
         return revocation
+
+    def _delete(self, key: Key, revocation: Revocation) -> None:
+        try:
+            self.store.delete(key)
+        except StoreError as error:
+            if not revocation.revoked:
+                raise
+            said = f"{error.message}; {key.service} has revoked what is still kept here"
+            raise type(error)(said, hint=error.hint) from None
 
     def siblings(self, key: Key, identity: Identity) -> list[tuple[str, Identity]]:
         """The identities that would end with this one, each with its profile, because they share its grant.
 
         Where an account is not known, it may be the same.
         """
+        return [(sibling.profile, other) for sibling, other in self._siblings(key, identity)]
+
+    def _siblings(self, key: Key, identity: Identity) -> list[tuple[Key, Identity]]:
         if not self._would_end_grant(identity):
             return []
         return [
-            (other_key.profile, other)
-            for other_key, other in find_keyed(self.store, Key(profile="", kind=KIND, service=""))
-            if other_key != key and other.gone is None and _may_share_grant(identity, other)
+            (sibling, other)
+            for sibling, other in find_readable(self.store, Key(profile="", kind=KIND, service=""))
+            if sibling != key and other.gone is None and _may_share_grant(identity, other)
         ]
+
+    def _end_siblings(self, key: Key, identity: Identity) -> None:
+        """Mark those whose grant has certainly ended, so that their dead tokens are handed out no more."""
+        gone = Gone(since=self.clock(), reason=f"it ended with that of {whose(identity)}, which was revoked")
+        for sibling, other in self._siblings(key, identity):
+            if identity.account is None or other.account is None:
+                continue
+            # One that cannot be marked is found out when its token is refused.
+            with contextlib.suppress(StoreError), self.store.lock(sibling):
+                held = read_identity(self.store, sibling)
+                if held is not None:
+                    marked = replace(held, identity=replace(held.identity, gone=gone))
+                    write_identity(self.store, sibling, marked, expect=held.version)
 
     def _would_end_grant(self, identity: Identity) -> bool:
         try:
@@ -95,33 +125,45 @@ class Ender:
         return known is not None and is_bound_to(identity, service, known[0])
 
     def _revocation(self, key: Key, *, local: bool) -> Revocation:
-        held, unreadable = self._read(key)
+        offered = not local and self._mendable(self.catalogue.get, key.service).revoke_url is not None
+        held = self._mendable(read_identity, self.store, key) if offered else None
         identity = held.identity if held else self._listed(key)
-        if identity is None and unreadable is None:
+        if identity is None and (offered or not self._is_kept(key)):
             return Revocation()
-        offered, revoked, problem = False, list[str](), None
-        try:
-            offered = self.catalogue.get(key.service).revoke_url is not None
-            if offered and not local:
-                for name in self._revoke(key, held, unreadable):
+        revoked, problem = list[str](), None
+        if held is not None:
+            service, client = self._mendable(self._bound, key, held.identity)
+            try:
+                for name in self._revoke(service, client, held.token):
                     revoked.append(name)
-        except EveryAuthError as error:
-            problem = error.message
+            except EveryAuthError as error:
+                problem = error.message
+        elif offered:
+            problem = f"the tokens of {key.user} at {key.service} are no longer in the store"
         standing = [name for name in self._types(identity) if name not in revoked]
         return Revocation(
             identity=identity,
             offered=offered,
             revoked=revoked,
             standing=standing,
-            problem=problem if standing and not local else None,
+            problem=problem if standing else None,
         )
 
-    def _read(self, key: Key) -> tuple[Held | None, str | None]:
-        """The identity with its tokens, or why they cannot be read."""
+    def _mendable(self, call: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """Call what has to work before anything can be sent; its error names both ways on."""
         try:
-            return read_identity(self.store, key), None
-        except StoreError as error:
-            return None, error.message
+            return call(*arguments, **named)
+        except EveryAuthError as error:
+            ways = [error.hint, "--local deletes it here, and what was granted stands"]
+            error.hint = "; or ".join(filter(None, ways))
+            raise
+
+    def _is_kept(self, key: Key) -> bool:
+        """Whether there is a secret half, though it may be unreadable."""
+        try:
+            return read_identity(self.store, key) is not None
+        except StoreError:
+            return True
 
     def _listed(self, key: Key) -> Identity | None:
         """What the index knows of an identity whose secret half is lost or cannot be read."""
@@ -137,18 +179,15 @@ class Ender:
         alive = identity.expires_at is None or identity.expires_at > self.clock()
         return [REFRESH] * identity.refreshable + [ACCESS] * alive
 
-    def _revoke(self, key: Key, held: Held | None, unreadable: str | None) -> Iterator[str]:
+    def _revoke(self, service: Service, client: Client, token: Token) -> Iterator[str]:
         """Revoke one token after the other, and yield the type of each that is.
 
         Raises `EveryAuthError`, after the other token was tried if that could help.
         """
-        if held is None:
-            raise StoreError(unreadable or f"the tokens of {key.user} at {key.service} are no longer in the store")
-        service, client = self._bound(held.identity)
-        tokens, refused = _tokens(held.token), None
-        for name, token in tokens.items():
+        tokens, refused = _tokens(token), None
+        for name, value in tokens.items():
             try:
-                done = read_revocation(service, self.send(revocation_exchange(service, client, token, hint=name)))
+                done = read_revocation(service, self.send(revocation_exchange(service, client, value, hint=name)))
             except (ServiceUnreachable, ServiceUnreadable):
                 raise
             except ServiceError as error:
@@ -162,12 +201,12 @@ class Ender:
         if refused is not None:
             raise refused
 
-    def _bound(self, identity: Identity) -> tuple[Service, Client]:
+    def _bound(self, key: Key, identity: Identity) -> tuple[Service, Client]:
         """The service and the client that an identity was granted to."""
         service = self.clients.filled(identity.service)
         client = self.clients.get(service)
         if not is_bound_to(identity, service, client):
-            raise granted_elsewhere(identity)
+            raise granted_elsewhere(identity, key.profile)
         return service, client
 
 

@@ -136,9 +136,13 @@ class LoginTimedOut(LoginFailed):
 
 
 class OtherAccount(LoginFailed):
-    """A login came back as another account than the identity held; the old credential was kept."""
+    """A login came back as another account than was held, as `difference` says; the old credential was kept."""
 
     code = "other_account"
+
+    def __init__(self, difference: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{difference}; the old credential was kept", hint=hint)
+        self.difference = difference
 
 
 class ServiceError(EveryAuthError):

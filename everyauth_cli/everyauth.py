@@ -79,6 +79,7 @@ class EveryAuth:
         self.clients = Clients(store, catalogue, profile=profile, override=override)
         self._send = send
         self._clock = clock
+        self._warn = warn
         keys = IssuerKeys(store=store, send=send, clock=clock)
         self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn)
         self._refresher = Refresher(store=store, clients=self.clients, send=send, clock=clock, warn=warn, shield=shield)
@@ -179,7 +180,7 @@ class EveryAuth:
         except GrantRefused as refused:
             life = f"; its codes live {service.code_life} s" if service.code_life else ""
             raise LoginTimedOut(f"{refused.message}: the code was too old or used before{life}") from None
-        token = replace(token, account=self._accounts.of(service, client, pending, token))
+        token = self._accounts.named(service, client, pending, token)
         return Grant(pending=pending, token=token, missing_scopes=missing_scopes(service, pending.scope, token.scope))
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
@@ -194,6 +195,9 @@ class EveryAuth:
             before = read_identity(self.store, key)
             if before and not replace_account:
                 check_account(before.identity, token)
+            if before and before.identity.account is None and token.account is not None:
+                who = token.account.label
+                self._warn(f"whose account {pending.user} at {pending.service} was is not known; now it is {who}")
             identity = identity_of(pending, before, now=token.issued_at)
             identity = refreshed(replace(identity, account=None) if replace_account else identity, token)
             write_identity(self.store, key, Held(identity=identity, token=token))

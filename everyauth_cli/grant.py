@@ -26,9 +26,8 @@ def check_account(before: Identity, token: Token) -> None:
         return
     other = token.account.label if token.account else "one that the service did not name"
     raise OtherAccount(
-        f"{before.user} at {before.service} is the account {before.account.label}, and this login came back as "
-        f"{other}; the old credential was kept",
-        hint="log in with --user NAME to keep both, or with --replace to put the new one in its place",
+        f"{before.user} at {before.service} is the account {before.account.label}, and this login came back as {other}",
+        hint="log in as another user to keep both, or say that the account is to be replaced",
     )
 
 
@@ -38,6 +37,7 @@ def identity_of(pending: Pending, before: Held | None, *, now: int) -> Identity:
         return replace(
             before.identity,
             tags={**before.identity.tags, **pending.tags},
+            granted_at=now,
             client_id=pending.client_id,
             token_url=pending.token_url,
         )
@@ -50,6 +50,7 @@ def identity_of(pending: Pending, before: Held | None, *, now: int) -> Identity:
         scope=None,
         account=None,
         created_at=now,
+        granted_at=now,
         updated_at=now,
         expires_at=None,
         refreshable=False,

@@ -9,7 +9,7 @@ from typing import Any
 
 from everyauth_cli.errors import ServiceError
 from everyauth_cli.model import Answer, Exchange, Key, Service
-from everyauth_cli.services.entry import check_url
+from everyauth_cli.services.entry import check_url, is_loopback
 from everyauth_cli.store import Store
 
 LIFE_MS = 24 * 60 * 60 * 1000
@@ -28,16 +28,17 @@ class IssuerKeys:
 
     def remembered(self, service: Service) -> Keys | None:
         """The keys that were fetched within the last day from where they are fetched now."""
-        kept = self.store.index.read(_key(service))
-        if kept is None or kept.get("source") != _source(service):
+        kept = self.store.index.read(_key(service)) or {}
+        keys, fetched_at = kept.get("keys"), kept.get("fetched_at")
+        if kept.get("source") != _source(service) or not isinstance(keys, list) or not isinstance(fetched_at, int):
             return None
-        return list(kept["keys"]) if 0 <= self.clock() - kept["fetched_at"] < LIFE_MS else None
+        return _objects(keys) if 0 <= self.clock() - fetched_at < LIFE_MS else None
 
     def fetch(self, service: Service) -> Keys | None:
         """The keys as they are published now; None when they cannot be had."""
         try:
             url = service.jwks_url or self._discovered(service)
-            keys = [key for key in self._get(url)["keys"] if isinstance(key, dict)] if url else []
+            keys = _objects(self._get(url)["keys"]) if url else []
         except (ServiceError, ValueError, LookupError, TypeError, RecursionError):
             return None
         if not keys:
@@ -50,13 +51,20 @@ class IssuerKeys:
         if service.issuer is None:
             return None
         found = self._get(service.issuer.rstrip("/") + DISCOVERY)
-        return check_url(found["jwks_uri"]) if found["issuer"] == service.issuer else None
+        url = check_url(found["jwks_uri"])
+        # What is on this machine is asked only if the issuer is on it too.
+        local = is_loopback(url) and not is_loopback(service.issuer)
+        return url if found["issuer"] == service.issuer and not local else None
 
     def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
         answer = self.send(Exchange(url=url, method="GET", headers={"Accept": "application/json"}))
         if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
             raise ValueError(answer.status)
         return json.loads(answer.body.reveal())
+
+
+def _objects(keys: Sequence[Any]) -> list[Mapping[str, Any]]:
+    return [key for key in keys if isinstance(key, dict)]
 
 
 def _key(service: Service) -> Key:

@@ -49,8 +49,11 @@ class Loopback(Arrival):
 
     listens: ClassVar[bool] = True
 
-    def __init__(self, path: str, *, host: str, port: int, on_unverified: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: str, *, host: str, port: int, on_unverified: Callable[[str], None], service: str = "NAME"
+    ) -> None:
         super().__init__(redirect_uri="")
+        self._another_port = f"everyauth service set {service} --port N"
         self.path = path
         self._host = host
         self._port = port
@@ -58,7 +61,7 @@ class Loopback(Arrival):
         self._servers: list[_Server] = []
 
     def __enter__(self) -> Self:
-        self._servers = _bind(self, self._host, self._port)
+        self._servers = _bind(self, self._host, self._port, another_port=self._another_port)
         self.redirect_uri = f"http://{self._host}:{self._servers[0].server_address[1]}{self.path}"
         for server in self._servers:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -154,14 +157,14 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: a browser that goes away in the middle is no error of ours."""
 
 
-def _bind(login: Loopback, host: str, port: int) -> list[_Server]:
+def _bind(login: Loopback, host: str, port: int, *, another_port: str) -> list[_Server]:
     """One server on 127.0.0.1, and for a host of `localhost` one on ::1 beside it where there is IPv6."""
     try:
         servers = [_Server(("127.0.0.1", port), login)]
     except OSError as error:
         raise PortInUse(
             f"port {port} of the redirect URI cannot be used ({error.strerror}){_owner(port)}",
-            hint="another login may be waiting: finish it, or take another port: everyauth service set NAME --port N",
+            hint=f"another login may be waiting: finish it, or take another port: {another_port}",
         ) from None
     if host == "localhost":
         try:
@@ -173,7 +176,7 @@ def _bind(login: Loopback, host: str, port: int) -> list[_Server]:
             servers[0].server_close()
             raise PortInUse(
                 f"port {servers[0].server_address[1]} of the redirect URI is taken by another process on ::1",
-                hint="end that process, or take another port: everyauth service set NAME --port N",
+                hint=f"end that process, or take another port: {another_port}",
             ) from None
     return servers
 

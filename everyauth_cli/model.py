@@ -186,11 +186,19 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whom an id token is about: a name that only its issuer gives (OpenID Connect Core section 2)."""
+
+    iss: str
+    sub: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """What a token endpoint gave. Times are milliseconds since the epoch.
 
     `native` holds the further fields of the answer that apps are given, no refresh token among them; `id_token` is
-    the one that came with this answer, which a stored token does not have.
+    the one that came with this answer, which a stored token does not have, and `subject` whom the login's was about.
     """
 
     access_token: Secret[str]
@@ -200,6 +208,7 @@ class Token:
     expires_at: int | None
     native: Secret[dict[str, Any]]
     id_token: Secret[str] | None = None
+    subject: Subject | None = None
     account: Account | None = None
 
 
@@ -215,8 +224,8 @@ class Gone:
 class Identity:
     """The public half of an identity: what one user of ours granted at one service.
 
-    Times are milliseconds since the epoch. `client_id` and `token_url` say what the grant is bound to
-    (RFC 6749 section 6).
+    Times are milliseconds since the epoch; `granted_at` is that of the last login, `updated_at` of the last token.
+    `client_id` and `token_url` say what the grant is bound to (RFC 6749 section 6).
     """
 
     id: str
@@ -227,6 +236,7 @@ class Identity:
     scope: str | None
     account: Account | None
     created_at: int
+    granted_at: int
     updated_at: int
     expires_at: int | None
     refreshable: bool
@@ -264,6 +274,6 @@ class Credential:
 
 
 def clean(text: str, limit: int = 300) -> str:
-    """Text from outside, fit to be shown: no control characters, one line, at most `limit` characters."""
-    line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+", " ", text).strip()
+    """Text from outside, fit to be shown: no control characters nor halves of any, one line, at most `limit` long."""
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+", " ", text).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"

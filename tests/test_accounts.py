@@ -95,6 +95,24 @@ def test_an_account_that_is_not_told_does_not_replace_one_that_is_known(victim):
     assert victim.auth.find() == [first]
 
 
+def test_an_account_that_becomes_known_is_said(victim):
+    victim.liar.me_status = 503
+    victim.login()
+    victim.warnings.clear()
+    victim.liar.me_status = 200
+    assert victim.login().account.label == "ann@example.test"
+    assert victim.warnings == ["whose account me at op was is not known; now it is ann@example.test"]
+    victim.login()
+    assert len(victim.warnings) == 1
+
+
+def test_an_id_token_without_the_place_that_is_known_leads_to_the_question(victim):
+    victim.liar.token = {}
+    ask(victim, account_subject=["{data.id}"], account_label=["{data.id}"])
+    victim.liar.me = {"data": {"id": "7"}}
+    assert victim.login().account == Account(subject="7", label="7")
+
+
 def test_the_subject_is_whole_and_the_label_is_short(victim):
     victim.liar.me = {"sub": "s" * 500, "email": "e" * 500}
     account = victim.login().account

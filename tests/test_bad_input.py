@@ -68,7 +68,7 @@ def test_a_port_in_use_is_answered_with_who_holds_it(shell, tmp_path):
     port = int(shell.sandbox.redirect_uri.partition("127.0.0.1:")[2].partition("/")[0])
     shell.env["BROWSER"] = witness(tmp_path / "opened")
     with socket.create_server(("127.0.0.1", port)):
-        says = [str(port), f"process {os.getpid()} (", "another login may be waiting", "service set NAME --port"]
+        says = [str(port), f"process {os.getpid()} (", "another login may be waiting", "service set pagerduty --port"]
         shell.bad_both("everyauth login pagerduty", 2, "port_in_use", *says)
     assert not (tmp_path / "opened").exists()
     assert shell.token() == token

@@ -13,8 +13,8 @@ from peers.sandbox import authorization_url, sandbox_shell
 
 pytestmark = pytest.mark.slow
 
-AGAIN = "everyauth login pagerduty"
-LOGIN = f"{AGAIN} --no-browser"
+AGAIN = "everyauth login pagerduty --no-browser"
+LOGIN = AGAIN
 ALLOW = click("Allow")
 NARROW = {"width": 360, "height": 640}
 
@@ -76,7 +76,7 @@ def test_a_denial_ends_at_a_page_that_shows_the_way_back(shell, chromium):
     assert page.title == "Access denied · everyauth"
     assert "You said no at PagerDuty" in page.text
     assert shell.sandbox.dialect.denial in page.text
-    assert page.commands == ["everyauth login pagerduty --user 'ann lee' --tenant acme"]
+    assert page.commands == ["everyauth login pagerduty --user 'ann lee' --tenant acme --no-browser"]
     assert code == 4
     assert page.commands[0] in err
     assert shell.identities() == []
@@ -99,7 +99,7 @@ def test_another_account_is_told_from_the_one_before(shell, chromium):
     assert page.heading == "Another account than before"
     assert "The old credential was kept." in page.text
     assert all(words in page.text for words in ("ann@example.com", "bob@example.com", "--user NAME", "--replace"))
-    assert (code, page.commands) == (4, [AGAIN])
+    assert (code, page.commands) == (4, [f"{AGAIN} --replace"])
 
 
 def test_what_was_granted_and_could_not_be_kept_is_no_success(shell, chromium):

@@ -8,8 +8,12 @@ from peers.sandbox import Background
 from peers.token_server import ENTRY, HOUR, REVOCABLE, REVOKE_URL, World, answer
 
 from everyauth_cli.ending import Revocation
-from everyauth_cli.errors import LoginRequired, ServiceUnreachable, StoreBusy, StoreUnavailable
-from everyauth_cli.model import Secret
+from everyauth_cli.errors import (
+    LoginRequired,
+    ServiceUnreachable,
+    StoreBusy,
+    StoreUnavailable,
+)
 from everyauth_cli.store import Store
 from everyauth_cli.store.locks import ThreadLocks
 from everyauth_cli.store.memory import MemoryIndex, MemoryVault
@@ -164,55 +168,6 @@ def test_where_a_token_ends_the_grant_the_second_may_do_it(world):
     world.server.faults = [answer({"error": "invalid_request"}, status=400)]
     revocation = end(world)
     assert (revocation.revoked, revocation.problem) == (BOTH, None)
-
-
-@pytest.mark.parametrize("change", ["client", "endpoint"])
-def test_a_grant_for_another_client_or_endpoint_is_sent_to_nobody(world, change):
-    world.login()
-    if change == "client":
-        world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
-    else:
-        world.entry("example", REVOCABLE.replace("/token", "/token2"))
-    revocation = end(world)
-    assert "nothing was sent" in revocation.problem
-    assert (revocation.revoked, revocation.standing) == ([], BOTH)
-    assert sent(world) == []
-    assert is_gone(world)
-
-
-def test_without_a_client_nothing_is_sent_and_it_is_told(world):
-    world.login()
-    world.auth.clients.delete("example")
-    assert "has no client yet" in end(world).problem
-    assert is_gone(world)
-
-
-def test_a_service_that_is_no_longer_known_is_told(world):
-    world.login()
-    (world.directory / "example.toml").unlink()
-    assert "no service 'example'" in end(world).problem
-    assert is_gone(world)
-
-
-@pytest.mark.parametrize("offered", [True, False])
-@pytest.mark.parametrize("content", ["garbage", '{"version": "1"}', None])
-def test_tokens_that_cannot_be_read_are_deleted_and_told(world, content, offered):
-    world.login()
-    world.entry("example", REVOCABLE if offered else ENTRY)
-    name = world.store.name(world.key())
-    world.store.vault.delete(name) if content is None else world.store.vault.write(name, Secret(content))
-    revocation = end(world)
-    assert (revocation.problem is not None, revocation.standing) == (offered, BOTH)
-    assert sent(world) == []
-    assert is_gone(world)
-
-
-def test_tokens_that_neither_half_tells_of_are_deleted_and_told(world):
-    world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
-    revocation = end(world)
-    assert (revocation.identity, revocation.standing) == (None, BOTH)
-    assert "not written by everyauth" in revocation.problem
-    assert is_gone(world)
 
 
 def test_an_index_that_was_lost_revokes_all_the_same(world):

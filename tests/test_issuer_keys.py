@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 from peers.liar import KEYS, lying, public
+from peers.token_server import answer
 
 from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.issuer_keys import IssuerKeys
+from everyauth_cli.model import Key, Service
+from everyauth_cli.store import memory_store
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -116,3 +120,32 @@ def test_without_an_issuer_there_is_nobody_to_ask(victim):
     victim.liar.sign_with = KEYS["two"]
     assert victim.login().account
     assert (fetches(victim), victim.warnings) == (0, [])
+
+
+@pytest.mark.parametrize("damage", [{"keys": None}, {"fetched_at": "x"}, {"keys": [5, "x"]}, {"fetched_at": None}])
+def test_what_is_remembered_badly_is_fetched_anew(victim, damage):
+    victim.login()
+    key = Key(profile="", kind="keys", service="op")
+    victim.store.index.write(key, {**victim.store.index.read(key), **damage})
+    assert victim.login().account
+    assert victim.warnings == []
+    assert fetches(victim) == 2
+
+
+def test_an_issuer_elsewhere_cannot_lead_to_this_machine(tmp_path):
+    asked = []
+
+    def send(exchange):
+        asked.append(exchange.url)
+        return answer({"issuer": "https://idp.example", "jwks_uri": "http://127.0.0.1:8500/v1/agent/leave"})
+
+    keys = IssuerKeys(store=memory_store(), send=send, clock=lambda: 0)
+    service = Service(
+        name="op",
+        title="Op",
+        authorize_url="https://idp.example/a",
+        token_url="https://idp.example/t",
+        issuer="https://idp.example",
+    )
+    assert keys.fetch(service) is None
+    assert asked == ["https://idp.example/.well-known/openid-configuration"]

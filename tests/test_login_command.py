@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from peers.front import front
+from peers.front import Gate, front
 from peers.sandbox import (
     SEALED,
     TOKEN_LIFE,
@@ -215,3 +215,48 @@ def test_a_port_of_its_own_is_used_once_it_is_set(shell):
     socket.create_connection(("127.0.0.1", port)).close()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
+
+
+def test_a_module_in_the_working_directory_is_not_run(shell, tmp_path):
+    (tmp_path / "webbrowser.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    shell.good("everyauth login pagerduty")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_interrupt_waits_until_a_redeemed_code_is_stored(shell):
+    gate = Gate()
+    with front(shell.sandbox.override()["token_url"]) as endpoint:
+        shell.entry(token_url=endpoint.url)
+        endpoint.before = gate
+        process = shell.start("everyauth login pagerduty --no-browser")
+        page = Background(play, authorization_url(process))
+        assert gate.reached.wait(20)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        gate.open.set()
+        process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert page.result()
+        assert shell.works(shell.token())
+
+
+def test_a_refresh_or_a_grant_that_ends_is_not_taken_for_the_login_waited_for(shell):
+    shell.log_in()
+    first = shell.start("everyauth login pagerduty --no-browser --timeout 4s")
+    authorization_url(first)
+    second = shell.start("everyauth login pagerduty --no-browser --timeout 8s")
+    assert "under way" in second.stderr.readline()
+    token = shell.token()
+    assert shell.good("everyauth token pagerduty --rejected", input=token).strip() != token
+    first.communicate(timeout=20)
+    url = authorization_url(second)
+    assert play(url) == "Logged in to PagerDuty"
+    second.communicate(timeout=20)
+    assert (first.returncode, second.returncode) == (4, 0)
+
+
+def test_what_to_type_again_is_what_was_typed(shell):
+    line = "everyauth login pagerduty --user ann --tag a=b --scope read --no-browser --timeout 100ms --profile work"
+    shell.good("everyauth service set pagerduty --client-id x --profile work")
+    said = shell.bad(line, 4, "try: everyauth login pagerduty --user ann --profile work --tag=a=b --scope=read")
+    assert "--no-browser" in said

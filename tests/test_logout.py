@@ -193,8 +193,8 @@ def test_a_token_that_the_service_does_not_revoke_is_told(home, endpoint):
 
 
 def test_nobody_is_logged_out(home, endpoint):
-    home.bad("everyauth logout op bob", 3, "bob is not logged in at op", "everyauth identity ls --service op")
-    home.bad("everyauth logout op idn-unknown", 3, "idn-unknown is not logged in at op")
+    home.bad("everyauth logout op bob", 3, "nobody is logged in at op as bob", "everyauth identity ls --service op")
+    home.bad("everyauth logout op idn-unknown", 3, "nobody is logged in at op as idn-unknown")
     home.bad("everyauth logout opp", 3, "did you mean op?")
     assert home.held() == ["me"]
     assert endpoint.requests == []
@@ -233,7 +233,7 @@ def test_siblings_are_named_and_nothing_ends_without_a_yes(home, family):
     home.bad("everyauth logout op", 2, *NAMED, "nobody is here to say yes", "--yes")
     home.bad("everyauth identity rm op me", 2, *NAMED, "--yes")
     with home.at_a_terminal("everyauth logout op") as shown:
-        shown.wait_for("Delete what me granted at op, and end these with it? [y/N]")
+        shown.wait_for("End the login of me at op, and these with it? [y/N]")
         assert all(name in shown.shown for name in NAMED)
         shown.type("n\n")
         assert shown.end() == 0
@@ -275,7 +275,7 @@ def test_where_no_sibling_would_end_none_is_named_and_nobody_asked(home, family,
 
 def test_a_logout_asks_nobody_and_identity_rm_does(home, endpoint):
     with home.at_a_terminal("everyauth identity rm me") as shown:
-        shown.wait_for("Delete what me granted at op? [y/N]")
+        shown.wait_for("End the login of me at op? [y/N]")
         shown.type("\n")
         assert shown.end() == 0
     assert home.held() == ["me"]

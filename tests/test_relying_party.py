@@ -6,21 +6,25 @@ import base64
 import contextlib
 import json
 import time
+import warnings
 from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from joserfc import jwk
+from joserfc.errors import SecurityWarning
 from peers.liar import CLIENT_ID, CLIENT_SECRET, KEYS, lying, public
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError, ServiceUnreadable
 from everyauth_cli.model import Account, Client, Secret, Service
 from everyauth_cli.oauth.authorization import begin
-from everyauth_cli.oauth.id_token import check_claims, check_signature, read_id_token, subject
+from everyauth_cli.oauth.id_token import check_claims, check_signature, read_id_token
 
 HMAC = {"alg": "HS256", "kid": None}
 PUBLISHED_AS_SECRET = jwk.OctKey.import_key(json.dumps(public("one")[0]))
+with warnings.catch_warnings(category=SecurityWarning, action="ignore"):
+    SMALL = jwk.RSAKey.generate_key(1024, {"kid": "one"})
 NOW = int(time.time())
 ISSUER, NONCE = "https://issuer.example", "the-nonce"
 SERVICE = Service(
@@ -67,6 +71,7 @@ LIES_IN_THE_ID_TOKEN = {
     "iss with a slash more": ({"claims": {"iss": "http://127.0.0.1/"}}, "issued by"),
     "iss no text": ({"claims": {"iss": ["https://evil.example"]}}, "issued by nobody"),
     "sub missing": ({"claims": {"sub": None}}, "no subject"),
+    "sub of truth": ({"claims": {"sub": True}}, "no subject"),
     "sub empty": ({"claims": {"sub": ""}}, "no subject"),
     "aud of another": ({"claims": {"aud": "another-client"}}, "another client (aud)"),
     "aud missing": ({"claims": {"aud": None}}, "another client (aud)"),
@@ -81,6 +86,7 @@ LIES_IN_THE_ID_TOKEN = {
     "nbf to come": ({"times": {"nbf": 300}}, "not hold yet"),
     "nonce of another": ({"claims": {"nonce": "another"}}, "nonce"),
     "nonce missing": ({"claims": {"nonce": None}}, "nonce"),
+    "nonce half a character": ({"claims": {"nonce": "\ud800"}}, "nonce"),
     "nonce no text": ({"claims": {"nonce": 5}}, "nonce"),
     "alg none": ({"header": {"alg": "none"}}, "signed with none"),
     "alg None": ({"header": {"alg": "none", "kid": None}, "keys": []}, "signed with none"),
@@ -96,6 +102,18 @@ LIES_IN_THE_ID_TOKEN = {
     "key of another kind": ({"keys": public("ec", kid="one")}, "does not publish"),
     "key for encryption": ({"keys": public("one", use="enc")}, "does not publish"),
     "key for another algorithm": ({"keys": public("one", alg="PS256")}, "does not publish"),
+    "key on another curve": (
+        {"header": {"alg": "ES256", "kid": "ec"}, "sign_with": KEYS["ec"], "keys": public("ec", crv="P-384")},
+        "does not publish",
+    ),
+    "key on no curve": (
+        {"header": {"alg": "EdDSA", "kid": "okp"}, "sign_with": KEYS["okp"], "keys": public("okp", crv="?")},
+        "signature is wrong",
+    ),
+    "key too small": (
+        {"sign_with": SMALL, "keys": [SMALL.as_dict(private=False)]},
+        "signature is wrong",
+    ),
     "key that is none": ({"keys": [{"kty": "RSA", "kid": "one", "n": "AA", "e": "AQAB"}]}, "signature is wrong"),
     "crit not understood": ({"header": {"crit": ["b64"], "b64": False}}, "id token"),
     "id token no text": ({"token": {"id_token": "x"}}, "cannot be read"),
@@ -162,6 +180,12 @@ TRUTHS = {
     "kid absent and one key": {"header": {"kid": None}},
     "kid absent and one key that fits": {"header": {"kid": None}, "keys": public("one", "ec", "okp")},
     "key without kid, use and alg": {"header": {"kid": None}, "keys": public("one", kid=None, use=None)},
+    "key whose use and alg are null": {"keys": [{**public("one")[0], "use": None, "alg": None}]},
+    "ES256 beside another curve": {
+        "header": {"alg": "ES256", "kid": None},
+        "sign_with": KEYS["ec"],
+        "keys": [*public("ec"), {**public("ec")[0], "crv": "P-384", "kid": "other"}],
+    },
     "several keys": {"keys": public("two", "one", "ec")},
     "key and something else": {"keys": ["x", {"kty": "?"}, *public("one")]},
     "header with parameters of its own": {"header": {"x5t": "abc", "org.example": 1}},
@@ -182,6 +206,38 @@ def test_audiences_and_issuers_that_the_catalogue_allows_are_believed(victim):
     lie(victim, {"claims": {"aud": ["https://api.example", CLIENT_ID], "iss": "accounts.example"}})
     victim.entry(id_token_audiences=["https://api.example"], id_token_issuers=["accounts.example"])
     assert victim.login().account
+
+
+@pytest.mark.parametrize("sub", [1, 0, "ä\ud800"])
+def test_a_subject_of_another_kind_is_one_all_the_same(victim, sub):
+    lie(victim, {"claims": {"sub": sub, "email": "a\ud800b"}})
+    identity = victim.login()
+    assert identity.account.label == "a b"
+    json.dumps(identity.account.subject, ensure_ascii=False).encode()
+
+
+LIES_AT_A_REFRESH = {
+    "another sub": ({"sub": "EVIL"}, "about another account"),
+    "another sub as a number": ({"sub": 6}, "about another account"),
+    "another iss": ({"iss": "https://evil.example"}, "issued by"),
+    "another aud": ({"aud": "another-client"}, "another client (aud)"),
+    "no sub": ({"sub": None}, "about another account"),
+}
+
+
+@pytest.mark.parametrize("native", [["scope"], None])
+@pytest.mark.parametrize(("claims", "says"), LIES_AT_A_REFRESH.values(), ids=LIES_AT_A_REFRESH)
+def test_a_refresh_for_somebody_else_is_not_taken(victim, claims, says, native):
+    victim.entry(native=native)
+    victim.login()
+    before = victim.auth.get_identity("op").access_token
+    lie(victim, {"claims": claims, "token": {"access_token": "evil"}})
+    with pytest.raises(ServiceUnreadable) as caught:
+        victim.auth.get_identity("op", rejected=Secret(before))
+    assert says in caught.value.message
+    assert victim.auth.get_identity("op").access_token == before
+    lie(victim, {"claims": {"exp": NOW - 5000, "nonce": None}, "token": {"access_token": "good"}})
+    assert victim.auth.get_identity("op", rejected=Secret(before)).access_token == "good"
 
 
 def test_an_algorithm_that_the_catalogue_does_not_allow_is_refused(victim):
@@ -267,4 +323,3 @@ def test_whatever_keys_come_no_signature_holds_that_nobody_made(header, keys):
 def test_whatever_text_comes_it_is_an_id_token_or_none(text):
     with contextlib.suppress(ServiceUnreadable):
         assert isinstance(read_id_token(SERVICE, Secret(text)).claims, dict)
-    assert isinstance(subject(text), str | None)

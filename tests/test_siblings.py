@@ -90,3 +90,42 @@ def test_looking_for_siblings_touches_no_secret(family):
     locked = Store(url="", index=family.store.index, open_vault=refuse, locks=ThreadLocks())
     identity = family.auth.find_one("me", service="example")
     assert len(family.another(locked).siblings(identity)) == len(FAMILY)
+
+
+def tokens(family, service="example", who="me", profile="default"):
+    auth = family.another(family.store, profile=profile)
+    return auth.get_identity(service, who).access_token
+
+
+def test_siblings_that_ended_too_are_handed_out_no_more(family):
+    family.auth.delete_identity("example", user="me")
+    for service, who, profile in [("alias", "me", "default"), ("example", "me", "work")]:
+        with pytest.raises(LoginRequired, match="it ended with that of me, which was revoked"):
+            tokens(family, service, who, profile)
+    bot = family.auth.find_one("bot")
+    assert bot.gone is not None
+    assert tokens(family, who="bob")
+    requests = len(family.server.requests)
+    with pytest.raises(LoginRequired):
+        family.auth.credential(bot)
+    assert len(family.server.requests) == requests
+    assert family.login("alice", user="bot", tenant="acme").gone is None
+    assert family.auth.credential(family.auth.find_one("bot")).access_token
+
+
+def test_those_that_are_only_maybe_siblings_live_on(family):
+    family.server.extra = {"id_token": None}
+    family.login(user="unknown")
+    family.auth.delete_identity("example", user="me")
+    assert tokens(family, who="unknown")
+
+
+def test_a_local_end_ends_no_siblings(family):
+    family.auth.delete_identity("example", user="me", local=True)
+    assert tokens(family, "alias")
+
+
+def test_a_damaged_entry_of_somebody_is_no_obstacle(family):
+    family.store.index.write(family.key("broken"), {"id": 1})
+    assert siblings(family) == FAMILY
+    assert family.auth.delete_identity("example", user="me").problem is None

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from peers.token_server import HOUR, TOKEN_URL, World, answer, id_token
 
-from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import Account, Client, Pending, Secret, Service, Token
 from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.token_endpoint import code_exchange, missing_scopes, read_token, refresh_exchange
@@ -236,15 +235,6 @@ def test_the_id_token_is_handed_on_and_names_no_account_before_it_is_checked():
     read = token({"id_token": text})
     assert (read.id_token, read.account) == (Secret(text), None)
     assert token({}).id_token is None
-
-
-def test_a_refresh_that_brings_another_subject_is_refused():
-    before = replace(PREVIOUS, native=Secret({"id_token": id_token(sub="1")}))
-    assert token({"id_token": id_token(sub="1", iat=5)}, previous=before).id_token
-    for unreadable in ("x", "a.b.c", 7, id_token(sub=None)):
-        assert token({"id_token": unreadable}, previous=before).access_token == Secret("a")
-    with pytest.raises(ServiceUnreadable, match="another account's token"):
-        token({"id_token": id_token(sub="2")}, previous=before)
 
 
 def test_a_form_encoded_answer_is_read():

@@ -64,7 +64,8 @@ def _watch(process: subprocess.Popen[bytes], on_failure: Callable[[], None]) -> 
 
 def _command(opener: str, url: str) -> list[str]:
     if not opener:
-        return [sys.executable, "-c", SCRIPT, url]
+        # -P, or a webbrowser.py in the directory where the login was typed would be run.
+        return [sys.executable, "-P", "-c", SCRIPT, url]
     if opener.endswith(".exe"):
         # An & in the URL must meet no shell: neither cmd.exe nor PowerShell reads what is encoded and quoted.
         script = "Start-Process '{}'".format(url.replace("'", "''"))

@@ -41,6 +41,7 @@ Rejected = Annotated[
     bool,
     typer.Option("--rejected", help="A token on stdin was refused (401): refresh if it is still the stored one."),
 ]
+GET = "everyauth identity get"
 MOST_GUESSES = 10
 COLUMNS = ["service", "user", "tenant", "account", "scopes", "age", "expires", "id"]
 
@@ -56,7 +57,7 @@ def ls(
     ] = None,
 ) -> None:
     """List identities; no secret is touched."""
-    name = session.auth.catalogue.get(service).name if service else ""
+    name = service_name(session, service) if service else ""
     tags = read_pairs(tag or [], "--tag")
     found = session.auth.find(service=name, user=user or "", tenant=tenant or "", tags=tags)
     now = now_ms()
@@ -136,10 +137,11 @@ def ambiguous_as(command: str) -> Iterator[None]:
         raise Ambiguous(ambiguous.who, ambiguous.candidates, command=command) from None
 
 
-def _get_command(identity: Identity) -> str:
+def _naming(command: str, identity: Identity) -> str:
+    """A command with an identity named as shortly as can be."""
     by_name = identity.tenant == identity.user and not identity.user.startswith("-")
     names = [identity.service, identity.user] if by_name else [identity.id]
-    return shlex.join(["everyauth", "identity", "get", *names])
+    return f"{command} {shlex.join(names)}"
 
 
 def _row(identity: Identity, now: int) -> list[str]:
@@ -155,8 +157,23 @@ def _row(identity: Identity, now: int) -> list[str]:
     ]
 
 
-def service_and_who(names: Sequence[str], service: str | None, user: str | None) -> tuple[str | None, str]:
-    """What `[SERVICE] WHO`, `--service` and `--user` say together."""
+def service_name(session: Session, service: str) -> str:
+    """The name of a service, also of one that was removed while identities of it are still there.
+
+    Raises `ServiceNotFound`.
+    """
+    try:
+        return session.auth.catalogue.get(service).name
+    except ServiceNotFound:
+        if not session.auth.find(service=service):
+            raise
+        return service
+
+
+def service_and_who(
+    names: Sequence[str], service: str | None, user: str | None, *, command: str = GET
+) -> tuple[str | None, str]:
+    """What `[SERVICE] WHO`, `--service` and `--user` say together to a command."""
     words = list(names)
     if user is not None:
         words.append(user)
@@ -167,7 +184,7 @@ def service_and_who(names: Sequence[str], service: str | None, user: str | None)
     if len(words) != 2:  # noqa: PLR2004 - SERVICE and WHO
         raise UsageProblem(
             "who is wanted: a user or an idn- id, with the service before it where the user has several",
-            hint="everyauth identity get SERVICE WHO",
+            hint=f"{command} SERVICE WHO",
         )
     return words[0], words[1]
 
@@ -185,17 +202,19 @@ def _credential(session: Session, service: str, who: str, demand: Demand) -> Cre
         return credential
     if who.startswith(ID_PREFIX):
         raise NotFound(f"there is no identity {who} at {service}", hint="everyauth identity ls")
-    raise LoginRequired(f"{who} has not logged in at {service}", hint=login_command(service, user=who))
+    raise LoginRequired(f"nobody has logged in at {service} as {who}", hint=login_command(service, user=who))
 
 
-def nobody(session: Session, who: str) -> EveryAuthError:
-    """Nothing matches; who typed a service's name is told the command that was meant."""
+def nobody(session: Session, who: str, *, command: str = GET) -> EveryAuthError:
+    """Nothing matches; who typed a service's name is told how the command was meant."""
     try:
         name = session.auth.catalogue.get(who).name
     except ServiceNotFound:
         return NotFound(f"no identity matches {who}", hint="everyauth identity ls")
     found = session.auth.find(service=name)
+    if not found and command != GET:
+        return NotFound(f"{name} is a service, and nobody is logged in there", hint="everyauth identity ls")
     if not found:
         return LoginRequired(f"{name} is a service, and nobody has logged in there", hint=f"everyauth login {name}")
-    commands = "\n".join(f"  {_get_command(identity)}" for identity in found[:MOST_GUESSES])
+    commands = "\n".join(f"  {_naming(command, identity)}" for identity in found[:MOST_GUESSES])
     return NotFound(f"{name} is a service; say whose credential is wanted:\n{commands}")

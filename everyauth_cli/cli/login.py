@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from everyauth_cli.arrival import Arrival
+from everyauth_cli.arrival import Arrival, Query
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.browser import Choice, choose
 from everyauth_cli.cli.complete import service_names, users
 from everyauth_cli.cli.identity import as_json
+from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.outcome import failure, question, success
 from everyauth_cli.cli.redirection import answer, arrival_at
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.grant import Grant
-from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Client, Identity, Pending, Service
 from everyauth_cli.oauth.authorization import is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.refresh import login_command
 from everyauth_cli.settings import read_surroundings
+
+KEEP_BOTH = "log in with --user NAME to keep both, or put the new one in the old one's place"
 
 
 @command(app.app, "login")
@@ -106,19 +110,26 @@ def _wait_for_others(session: Session, wanted: Wanted, held: ExitStack) -> bool:
         held.enter_context(lock(timeout=wanted.seconds))
     except StoreBusy:
         raise LoginTimedOut(
-            f"another login for {wanted.user} at {name} did not end within {wanted.seconds:.0f} s",
+            f"another login for {wanted.user} at {name} did not end within {wanted.seconds:g} s",
             hint="finish it in its browser, or end it with Ctrl-C",
         ) from None
     after = auth.find(service=name, user=wanted.user, tenant=wanted.tenant, tags=wanted.tags)
-    if after == before or not after or missing_scopes(wanted.service, wanted.scope, after[0].scope):
+    if not after or not _is_wanted(wanted, after[0], before):
         return False
     _report(session, after[0])
     return True
 
 
+def _is_wanted(wanted: Wanted, identity: Identity, before: Sequence[Identity]) -> bool:
+    """Whether another login has just brought what is wanted; a refresh is no login."""
+    is_new = identity.granted_at not in [old.granted_at for old in before]
+    missing = missing_scopes(wanted.service, wanted.scope, identity.scope)
+    return is_new and identity.gone is None and not missing and not wanted.replace
+
+
 def _log_in(session: Session, wanted: Wanted) -> None:
     auth, service = session.auth, wanted.service
-    again = login_command(service.name, user=wanted.user, tenant=wanted.tenant)
+    again = _typed_again(session, wanted)
     with arrival_at(session.terminal, service, wanted.client) as listener:
         pending = auth.begin(
             service.name,
@@ -139,12 +150,18 @@ def _log_in(session: Session, wanted: Wanted) -> None:
                 login=again,
                 seconds=wanted.seconds,
             )
-            grant = auth.exchange(pending, query)
-            identity = _keep(session, listener, grant, wanted)
+            grant, identity = _redeem(session, listener, pending, query, wanted)
         except EveryAuthError as error:
+            if isinstance(error, OtherAccount):
+                again += " --replace"
+                error.hint = f"{KEEP_BOTH}: {again}"
             if isinstance(error, LoginFailed) and error.hint is None:
                 error.hint = again
             listener.show(failure(error, service_title=service.title, login_command=again))
+            raise
+        except BaseException:
+            # An interrupt, or a fault of ours: whoever looks at the browser is not to be left with nothing.
+            listener.show(failure(LoginFailed("it was cut off"), service_title=service.title, login_command=again))
             raise
         listener.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
     _report(session, identity)
@@ -155,18 +172,36 @@ def _log_in(session: Session, wanted: Wanted) -> None:
         )
 
 
-def _keep(session: Session, listener: Arrival, grant: Grant, wanted: Wanted) -> Identity:
-    """Store what was granted; whether another account may take the old one's place is asked where somebody is."""
-    try:
-        return session.auth.keep(grant, replace_account=wanted.replace)
-    except OtherAccount as other:
-        if not session.terminal.can_ask:
-            raise
-        listener.show(question(other, service_title=wanted.service.title))
-        session.terminal.note(f"{other.message}.")
-        if not session.terminal.confirm("Put the new one in its place?"):
-            raise
-    return session.auth.keep(grant, replace_account=True)
+def _redeem(
+    session: Session, listener: Arrival, pending: Pending, query: Query, wanted: Wanted
+) -> tuple[Grant, Identity]:
+    """Redeem the code and store what it brings, with an interrupt waiting until that is done.
+
+    Whether another account may take the old one's place is asked where somebody is.
+    """
+    auth = session.auth
+    with finished_first():
+        grant = auth.exchange(pending, query)
+        try:
+            return grant, auth.keep(grant, replace_account=wanted.replace)
+        except OtherAccount as error:
+            other = error
+    if not session.terminal.can_ask:
+        raise other
+    listener.show(question(other, service_title=wanted.service.title))
+    session.terminal.note(f"{other.difference}.")
+    if not session.terminal.confirm("Put the new one in its place?"):
+        raise other
+    return grant, auth.keep(grant, replace_account=True)
+
+
+def _typed_again(session: Session, wanted: Wanted) -> str:
+    """The command of this login, to be typed once more."""
+    profile = "" if session.auth.profile == DEFAULT_PROFILE else session.auth.profile
+    command = login_command(wanted.service.name, user=wanted.user, tenant=wanted.tenant, profile=profile)
+    words = [f"--tag={name}={value}" for name, value in wanted.tags.items()]
+    words += [f"--scope={wanted.scope}"] * (wanted.scope is not None) + ["--no-browser"] * wanted.no_browser
+    return " ".join([command, *map(shlex.quote, words)])
 
 
 def _who(identity: Identity) -> str:
@@ -175,11 +210,14 @@ def _who(identity: Identity) -> str:
 
 
 def _report(session: Session, identity: Identity) -> None:
+    now = now_ms()
+    renewal = " and is refreshed by itself" if identity.refreshable else ""
     if identity.expires_at is None:
         life = "The access token does not expire."
+    elif identity.expires_at <= now:
+        life = f"The access token has expired{renewal}."
     else:
-        renewal = " and is refreshed by itself" if identity.refreshable else ""
-        life = f"The access token expires {expiry(identity.expires_at, now=now_ms())}{renewal}."
+        life = f"The access token expires {expiry(identity.expires_at, now=now)}{renewal}."
     session.terminal.note(f"Logged in to {identity.service}: {_who(identity)}. {life}")
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))

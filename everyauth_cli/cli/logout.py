@@ -18,7 +18,9 @@ from everyauth_cli.cli.identity import (
     group,
     nobody,
     service_and_who,
+    service_name,
 )
+from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.words import span
 from everyauth_cli.ending import ACCESS, REFRESH, Revocation
 from everyauth_cli.errors import EveryAuthError, NotFound, RevocationFailed
@@ -43,10 +45,10 @@ def logout(
     yes: YesOption = False,
 ) -> None:
     """Revoke at a service what was granted there, and delete it here; asks only if others would end with it."""
-    name = session.auth.catalogue.get(service).name
+    name = service_name(session, service)
     wanted = _find(session, f"everyauth logout {name} {{}}", name, who, local=local, yes=yes)
     if wanted is None:
-        raise NotFound(f"{who} is not logged in at {name}", hint=f"everyauth identity ls --service {name}")
+        raise NotFound(f"nobody is logged in at {name} as {who}", hint=f"everyauth identity ls --service {name}")
     _end(session, wanted, local=local, asks=False, yes=yes)
 
 
@@ -60,11 +62,11 @@ def rm(
     yes: YesOption = False,
 ) -> None:
     """Revoke an identity's tokens at the service, and delete it here."""
-    service, who = service_and_who(names or [], service, user)
-    name = session.auth.catalogue.get(service).name if service is not None else ""
+    service, who = service_and_who(names or [], service, user, command="everyauth identity rm")
+    name = service_name(session, service) if service is not None else ""
     wanted = _find(session, "everyauth identity rm {}", name, who, local=local, yes=yes)
     if wanted is None:
-        raise nobody(session, who)
+        raise nobody(session, who, command="everyauth identity rm")
     _end(session, wanted, local=local, asks=True, yes=yes)
 
 
@@ -100,18 +102,20 @@ def _end(session: Session, wanted: Wanted, *, local: bool, asks: bool, yes: bool
     """
     siblings = session.auth.siblings(wanted.identity) if wanted.identity and not local else []
     _name(session, wanted.service, siblings)
-    question = f"Delete what {wanted.who} granted at {wanted.service}{', and end these with it' if siblings else ''}?"
+    question = f"End the login of {wanted.who} at {wanted.service}{', and these with it' if siblings else ''}?"
     if (asks or siblings) and not yes and not session.terminal.confirm(question):
         session.terminal.note("Nothing was deleted.")
         return
-    revocation = session.auth.delete_identity(wanted.service, user=wanted.user, tenant=wanted.tenant, local=local)
-    if revocation.problem:
-        raise _failed(session, wanted, revocation)
-    session.terminal.note(_report(wanted, revocation, local=local))
-    if revocation.revoked:
-        _name_logins(session, siblings)
-    if session.terminal.as_json:
-        session.terminal.json(_as_json(wanted, revocation))
+    # Whoever interrupts it is still told what stands at the service.
+    with finished_first():
+        revocation = session.auth.delete_identity(wanted.service, user=wanted.user, tenant=wanted.tenant, local=local)
+        if revocation.problem:
+            raise _failed(session, wanted, revocation)
+        session.terminal.note(_report(wanted, revocation, local=local))
+        if revocation.revoked:
+            _name_logins(session, siblings)
+        if session.terminal.as_json:
+            session.terminal.json(_as_json(wanted, revocation))
 
 
 def _name(session: Session, service: str, siblings: list[tuple[str, Identity]]) -> None:

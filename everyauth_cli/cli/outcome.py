@@ -43,8 +43,8 @@ ENDS: dict[type[EveryAuthError], End] = {
     OtherAccount: End(
         "Another account than before",
         "You are signed in at {service} with another account than the one held here. The old credential was kept.",
-        "To use the old account, sign in with it at {service} and log in again. "
-        "Another --user NAME keeps both; --replace puts the new one in the old one's place:",
+        "To use the old account, sign in with it at {service} and log in again; another --user NAME keeps both. "
+        "To put the new one in its place:",
     ),
     StoreError: End(
         "Granted, but not kept",

@@ -43,6 +43,7 @@ def arrival_at(terminal: Terminal, service: Service, client: Client) -> Arrival:
         parts.path,
         host=parts.hostname or service.loopback_host,
         port=parts.port or 0,
+        service=service.name,
         on_unverified=lambda said: terminal.note(
             f"Somebody says that a login failed ({said}), without saying which: not verified, so the login goes on."
         ),
@@ -58,7 +59,7 @@ def answer(
     """
     pastes = can_paste(terminal)
     with pasting(terminal, arrival, authorization_url=url) if pastes else nullcontext():
-        terminal.note(_beginning(service, choice, pastes=pastes))
+        terminal.note(_beginning(terminal, service, choice, pastes=pastes))
         terminal.note(url)
         if choice.reason and not terminal.can_ask:
             raise LoginFailed(
@@ -72,9 +73,11 @@ def answer(
         return arrival.wait(seconds)
 
 
-def _beginning(service: Service, choice: Choice, *, pastes: bool) -> str:
+def _beginning(terminal: Terminal, service: Service, choice: Choice, *, pastes: bool) -> str:
     if choice.opener is not None:
         return f"Opening {choice.browser} to log in to {service.title}. If it does not come up, open:"
+    if choice.reason and not terminal.can_ask:
+        return f"{choice.reason} A login at {service.title} would begin at:"
     where = "any browser" if pastes else "a browser on this machine"
     return f"{choice.reason} To log in to {service.title}, open this in {where}:".lstrip()
 

@@ -180,6 +180,7 @@ def rm(
     session.terminal.note(f"Removed {' and '.join(goes)}.")
     if left := len(auth.find(service=service.name)):
         session.terminal.note(f"{left} of its identities stay: everyauth identity ls --service {service.name}")
+        session.terminal.note("They can be deleted here, but no longer revoked there, until it is set again.")
 
 
 def _read_secret(session: Session, given: str | None) -> Secret[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 UNBROKEN = 20
 """Single words up to so many characters are never broken over lines."""
 
@@ -42,7 +44,11 @@ class Terminal:
 
     def json(self, value: Any) -> None:  # noqa: ANN401 - JSON
         """Print data as JSON."""
-        print(json.dumps(value, indent=2, ensure_ascii=False), file=self.stdout)
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        if LONE_SURROGATE.search(text):
+            # JSON may hold half a character, which no stream takes as it is.
+            text = json.dumps(value, indent=2)
+        print(text, file=self.stdout)
 
     def note(self, text: str) -> None:
         """Say something beside the data."""

@@ -40,7 +40,9 @@ def account_in(service: Service, fields: Any) -> Account | None:  # noqa: ANN401
     subject = _filled(service.account_subject, fields, SUBJECT_LENGTH)
     if subject is None:
         return None
-    return Account(subject=subject, label=_filled(service.account_label, fields, LABEL_LENGTH) or subject)
+    return Account(
+        subject=subject, label=_filled(service.account_label, fields, LABEL_LENGTH) or clean(subject, LABEL_LENGTH)
+    )
 
 
 def _filled(templates: Sequence[str], fields: Any, limit: int) -> str | None:  # noqa: ANN401 - JSON

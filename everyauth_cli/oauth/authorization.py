@@ -57,7 +57,9 @@ def begin(
         scope=scope,
         state=Secret(secrets.token_urlsafe(32)),
         verifier=Secret(secrets.token_urlsafe(48)) if service.pkce else None,
-        nonce=Secret(secrets.token_urlsafe(32)) if OPENID in scope.split(service.scope_separator) else None,
+        nonce=Secret(secrets.token_urlsafe(32))
+        if OPENID in scope.replace(service.scope_separator, " ").split()
+        else None,
         client_id=client.client_id,
         token_url=service.token_url,
         started_at=now,

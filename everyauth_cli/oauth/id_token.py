@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, clean
+from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, Subject, clean
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """The kind of key that an algorithm, by its first letters, is verified with (RFC 7518 section 3.1, RFC 8037)."""
+CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+"""The curve of each algorithm on one (RFC 7518 section 3.4)."""
 CAN_BE_ALLOWED = (*ASYMMETRIC, *SYMMETRIC)
 CLOCK = "check the clock of this machine"
 
@@ -52,7 +54,7 @@ def check_claims(service: Service, client: Client, pending: Pending, id_token: I
     `now` is milliseconds since the epoch. Raises `ServiceUnreadable`.
     """
     claims = id_token.claims
-    if not isinstance(claims.get("sub"), str | int) or claims["sub"] in ("", True, False):
+    if _subject(claims) is None:
         raise _refused(service, "it names no subject (sub)")
     _check_issuer(service, claims.get("iss"))
     _check_audience(service, client, claims)
@@ -93,13 +95,29 @@ def is_symmetric(id_token: IdToken) -> bool:
     return id_token.algorithm.startswith("HS")
 
 
-def subject(text: object) -> str | None:
-    """The subject of an id token as far as it can be read; nothing is checked."""
-    try:
-        found = _object(_decoded(str(text).split(".")[1])).get("sub")
-    except (ValueError, LookupError, RecursionError):
-        return None
-    return found if isinstance(found, str) else None
+def subject_of(id_token: IdToken) -> Subject:
+    """Whom an id token is about, in its issuer's words; call it after `check_claims`."""
+    return Subject(iss=str(id_token.claims["iss"]), sub=_subject(id_token.claims) or "")
+
+
+def check_refreshed(service: Service, client: Client, before: Subject | None, text: Secret[str]) -> Subject:
+    """Check the id token that came with a refresh: it is about the one that the login's was about.
+
+    TLS vouches for the rest (OpenID Connect Core section 12.2). Raises `ServiceUnreadable`.
+    """
+    id_token = read_id_token(service, text)
+    _check_issuer(service, id_token.claims.get("iss"))
+    _check_audience(service, client, id_token.claims)
+    found = subject_of(id_token)
+    if before is not None and found != before:
+        raise _refused(service, "it came with a refresh and is about another account than the login's")
+    return found
+
+
+def _subject(claims: Mapping[str, Any]) -> str | None:
+    """The subject; some issuers send a number where the specification has a text."""
+    sub = claims.get("sub")
+    return str(sub) if isinstance(sub, str | int) and not isinstance(sub, bool) and sub != "" else None
 
 
 def _check_issuer(service: Service, iss: object) -> None:
@@ -141,7 +159,8 @@ def _is_time(value: object) -> TypeGuard[float]:
 
 
 def _same(claim: object, nonce: Secret[str]) -> bool:
-    return isinstance(claim, str) and hmac.compare_digest(claim.encode(), nonce.reveal().encode())
+    # JSON may hold half a character, which UTF-8 cannot.
+    return isinstance(claim, str) and hmac.compare_digest(claim.encode(errors="surrogatepass"), nonce.reveal().encode())
 
 
 def _refused(
@@ -161,8 +180,9 @@ def _fits(key: Mapping[str, Any], id_token: IdToken) -> bool:
     kid = id_token.header.get("kid")
     return (
         key.get("kty") == kind
-        and key.get("use", "sig") == "sig"
-        and key.get("alg", id_token.algorithm) == id_token.algorithm
+        and key.get("use") in (None, "sig")
+        and key.get("alg") in (None, id_token.algorithm)
+        and (kind != "EC" or key.get("crv") == CURVES.get(id_token.algorithm))
         and (kid is None or kind == "oct" or key.get("kid") == kid)
     )
 
@@ -178,10 +198,12 @@ def _is_signed(id_token: IdToken, key: Mapping[str, Any]) -> bool:
     registry.max_header_length = registry.max_signature_length = 16 * 1024
     try:
         with warnings.catch_warnings():
-            # joserfc advises against some algorithms and secrets that the catalogue allows on purpose.
+            # A key that is too small is none (RFC 7518 section 3.3); algorithms are chosen by the catalogue.
+            warnings.simplefilter("error", errors.SecurityWarning)
+            imported = jwk.import_key({name: value for name, value in key.items() if value is not None})
             warnings.simplefilter("ignore", errors.SecurityWarning)
-            jws.deserialize_compact(id_token.text.reveal(), jwk.import_key(dict(key)), registry=registry)
-    except (errors.JoseError, ValueError, TypeError):
+            jws.deserialize_compact(id_token.text.reveal(), imported, registry=registry)
+    except (errors.JoseError, errors.SecurityWarning, ValueError, TypeError, LookupError):
         return False
     return True
 

@@ -19,7 +19,6 @@ from everyauth_cli.errors import (
 from everyauth_cli.model import Answer, Client, Exchange, Pending, Secret, Service, Token, clean
 from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.client_authentication import Fields, client_exchange
-from everyauth_cli.oauth.id_token import subject
 
 TOO_MANY_REQUESTS = 429
 VSCHAR = re.compile(r"[\x20-\x7e]+")
@@ -67,6 +66,7 @@ def read_token(
     access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
     if not isinstance(access_token, str) or not VSCHAR.fullmatch(access_token):
         raise ServiceUnreadable(f"{service.name} answered without an access token", status=answer.status)
+    id_token = fields.get("id_token")
     expires_in = _seconds(fields.get("expires_in"))
     try:
         scope = _scope(service, fields.get("scope"))
@@ -85,7 +85,8 @@ def read_token(
         issued_at=now,
         expires_at=None if expires_in is None else now + expires_in * 1000,
         native=Secret(native),
-        id_token=_id_token(service, fields, previous),
+        id_token=Secret(id_token) if isinstance(id_token, str) else None,
+        subject=previous.subject if previous else None,
         account=previous.account if previous else None,
     )
 
@@ -191,12 +192,3 @@ def _without_refresh_tokens(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, list):
         return [_without_refresh_tokens(item) for item in value]
     return value
-
-
-def _id_token(service: Service, fields: Mapping[str, Any], previous: Token | None) -> Secret[str] | None:
-    """The id token of an answer; a refresh's has the subject of the login's (OpenID Connect Core section 12.2)."""
-    text = fields.get("id_token")
-    before = subject(previous.native.reveal().get("id_token")) if previous else None
-    if before is not None and subject(text) not in (None, before):
-        raise ServiceUnreadable(f"{service.name} answered a refresh with another account's token; it was not taken")
-    return Secret(text) if isinstance(text, str) else None

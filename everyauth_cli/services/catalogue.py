@@ -90,9 +90,7 @@ class Catalogue:
         near = difflib.get_close_matches(name.lower(), self.names(), 3, 0.5)
         raise ServiceNotFound(
             f"there is no service {name!r} in the catalogue" + (f"; did you mean {' or '.join(near)}?" if near else ""),
-            hint=f"everyauth login {near[0]}"
-            if len(near) == 1
-            else "`everyauth service ls` lists them; `everyauth service add` adds one",
+            hint="`everyauth service ls` lists them; `everyauth service add` adds one",
         )
 
 

@@ -109,6 +109,11 @@ def check_url(url: str) -> str:
     return url
 
 
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    return urlsplit(url).hostname in LOOPBACK_HOSTS
+
+
 def _is_host(name: str) -> bool:
     return name == "::1" or LABELS.fullmatch(name) is not None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from everyauth_cli.errors import StoreError
-from everyauth_cli.model import Account, Gone, Identity, Key, Secret, Token
+from everyauth_cli.model import Account, Gone, Identity, Key, Secret, Subject, Token
 from everyauth_cli.store.records import Record, Store
 
 KIND = "identity"
@@ -58,6 +59,7 @@ def write_identity(store: Store, key: Key, held: Held, *, expect: str | None = N
         "refresh_token": held.token.refresh_token.reveal() if held.token.refresh_token else None,
         "issued_at": held.token.issued_at,
         "native": held.token.native.reveal(),
+        "subject": asdict(held.token.subject) if held.token.subject else None,
     }
     secret = Secret({**public, "token": token, "refreshing_since": held.refreshing_since})
     return store.write(key, public=public, secret=secret, expect=expect)
@@ -76,12 +78,14 @@ def write_public(store: Store, key: Key, identity: Identity) -> None:
 
 def find_identities(store: Store, wanted: Key) -> list[Identity]:
     """All identities of the key's profile that match its parts that are not empty; touches no secret."""
-    return [identity for _, identity in find_keyed(store, wanted)]
+    return [_read_public(key, public) for key, public in store.index.find(wanted)]
 
 
-def find_keyed(store: Store, wanted: Key) -> list[tuple[Key, Identity]]:
-    """The same with their keys, which tell the profile of each: an empty one matches any."""
-    return [(key, _read_public(key, public)) for key, public in store.index.find(wanted)]
+def find_readable(store: Store, wanted: Key) -> Iterator[tuple[Key, Identity]]:
+    """The same with their keys, which tell the profile of each (an empty one matches any), but for damaged entries."""
+    for key, public in store.index.find(wanted):
+        with contextlib.suppress(StoreError):
+            yield key, _read_public(key, public)
 
 
 def _read_public(key: Key, public: Mapping[str, Any]) -> Identity:
@@ -107,6 +111,8 @@ def _held(key: Key, record: Record) -> Held:
             issued_at=token["issued_at"],
             expires_at=identity.expires_at,
             native=Secret(token["native"]),
+            # Records of earlier versions have none.
+            subject=Subject(**token["subject"]) if token.get("subject") else None,
             account=identity.account,
         ),
         refreshing_since=content["refreshing_since"],
@@ -132,6 +138,8 @@ def _identity(key: Key, public: Mapping[str, Any]) -> Identity:
         scope=public["scope"],
         account=Account(**account) if account else None,
         created_at=public["created_at"],
+        # Records of earlier versions have none.
+        granted_at=public.get("granted_at", public["created_at"]),
         updated_at=public["updated_at"],
         expires_at=public["expires_at"],
         refreshable=public["refreshable"],

@@ -1,0 +1,110 @@
+"""What keeps an identity from being ended at its service, and what is lost by that: nothing, unless it is said so."""
+
+import pytest
+from peers.token_server import ENTRY, REVOCABLE, REVOKE_URL, World
+
+from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, LoginRequired, ServiceNotFound, StoreError
+from everyauth_cli.model import Secret
+
+BOTH = ["refresh_token", "access_token"]
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    world.entry("example", REVOCABLE)
+    return world
+
+
+def end(world, user="me", **options):
+    return world.auth.delete_identity("example", user=user, **options)
+
+
+def sent(world):
+    """The types of the tokens whose revocation was asked for."""
+    return [str(r.fields["token_type_hint"]) for r in world.server.requests if r.url == REVOKE_URL]
+
+
+def is_gone(world, user="me"):
+    key = world.key(user)
+    return world.store.vault.read(world.store.name(key)) is None and world.store.index.read(key) is None
+
+
+def impossible(world, kind, *says):
+    """Nothing can be asked of the service: nothing is sent, and nothing lost."""
+    with pytest.raises(kind) as caught:
+        end(world)
+    assert all(text in f"{caught.value.message}\n{caught.value.hint}" for text in (*says, "--local")), caught.value.hint
+    assert sent(world) == []
+    assert not is_gone(world)
+    assert end(world, local=True).standing == BOTH
+    assert is_gone(world)
+
+
+@pytest.mark.parametrize("change", ["client", "endpoint"])
+def test_a_grant_for_another_client_or_endpoint_is_sent_to_nobody(world, change):
+    world.login()
+    if change == "client":
+        world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
+    else:
+        world.entry("example", REVOCABLE.replace("/token", "/token2"))
+    impossible(world, LoginRequired, "nothing was sent")
+
+
+def test_without_a_client_nothing_is_sent_and_nothing_lost(world):
+    world.login()
+    world.auth.clients.delete("example")
+    impossible(world, ClientNotSet, "everyauth service set example")
+
+
+def test_a_service_that_is_no_longer_known_is_told(world):
+    world.login()
+    (world.directory / "example.toml").unlink()
+    impossible(world, ServiceNotFound, "no service 'example'")
+
+
+def test_an_entry_with_a_slip_is_told(world):
+    world.login()
+    world.entry("example", REVOCABLE + "scope = 5\n")
+    impossible(world, ConfigurationProblem, "scope")
+
+
+@pytest.mark.parametrize("content", ["garbage", '{"version": "1"}'])
+def test_tokens_that_cannot_be_read_are_kept_until_it_is_said_that_they_may_go(world, content):
+    world.login()
+    world.store.vault.write(world.store.name(world.key()), Secret(content))
+    with pytest.raises(StoreError) as caught:
+        end(world)
+    assert "--local" in caught.value.hint
+    assert not is_gone(world)
+    revocation = end(world, local=True)
+    assert (revocation.problem, revocation.standing) == (None, BOTH)
+    assert sent(world) == []
+    assert is_gone(world)
+
+
+def test_tokens_that_cannot_be_read_need_not_be_where_nothing_is_revoked(world):
+    world.login()
+    world.entry("example", ENTRY)
+    world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
+    revocation = end(world)
+    assert (revocation.offered, revocation.problem, revocation.standing) == (False, None, BOTH)
+    assert is_gone(world)
+
+
+def test_tokens_that_are_lost_are_told(world):
+    world.login()
+    world.store.vault.delete(world.store.name(world.key()))
+    revocation = end(world)
+    assert "no longer in the store" in revocation.problem
+    assert revocation.standing == BOTH
+    assert is_gone(world)
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_tokens_that_neither_half_tells_of(world, local):
+    world.entry("example", ENTRY)
+    world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
+    revocation = end(world, local=local)
+    assert (revocation.identity, revocation.standing) == (None, BOTH)
+    assert is_gone(world)

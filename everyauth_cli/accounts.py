@@ -35,10 +35,13 @@ class Accounts:
         Raises `ServiceUnreadable` for an id token that does not hold, or is missing where one was asked for.
         """
         if token.id_token is not None:
-            return self._verified(service, client, pending, token.id_token)
-        if pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
+            account = self._verified(service, client, pending, token.id_token)
+            if account is not None:
+                return account
+        elif pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
             raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
-        return self._asked(service, token) if service.account_url else None
+        account = account_in(service, token.native.reveal()) if service.account_in_answer else None
+        return account or (self._asked(service, client, token) if service.account_url else None)
 
     def _verified(self, service: Service, client: Client, pending: Pending, text: Secret[str]) -> Account | None:
         id_token = read_id_token(service, text)
@@ -64,9 +67,9 @@ class Accounts:
         if problem is not None:
             raise problem
 
-    def _asked(self, service: Service, token: Token) -> Account | None:
+    def _asked(self, service: Service, client: Client, token: Token) -> Account | None:
         try:
-            return read_account(service, self.send(account_exchange(service, token.access_token)))
+            return read_account(service, self.send(account_exchange(service, client, token.access_token)))
         except ServiceError as error:
             self.warn(f"{service.name} does not say whose account this is: {error.message}")
             return None

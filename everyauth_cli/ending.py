@@ -20,15 +20,23 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
     StoreError,
 )
-from everyauth_cli.model import Answer, Client, Exchange, Identity, Key, Secret, Service, Token
+from everyauth_cli.model import (
+    ACCESS_TOKEN,
+    REFRESH_TOKEN,
+    Answer,
+    Client,
+    Exchange,
+    Identity,
+    Key,
+    Secret,
+    Service,
+    Token,
+)
 from everyauth_cli.oauth.revocation import read_revocation, revocation_exchange
 from everyauth_cli.refresh import granted_elsewhere
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import KIND, Held, find_keyed, read_identity, read_public
-
-REFRESH, ACCESS = "refresh_token", "access_token"
-"""The types of token, as RFC 7009 section 2.1 names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,9 +141,9 @@ class Ender:
     def _types(self, identity: Identity | None) -> list[str]:
         """The types of the tokens that an identity has, as far as is known; what has expired is none."""
         if identity is None:
-            return [REFRESH, ACCESS]
+            return [REFRESH_TOKEN, ACCESS_TOKEN]
         alive = identity.expires_at is None or identity.expires_at > self.clock()
-        return [REFRESH] * identity.refreshable + [ACCESS] * alive
+        return [REFRESH_TOKEN] * identity.refreshable + [ACCESS_TOKEN] * alive
 
     def _revoke(self, key: Key, held: Held | None, unreadable: str | None) -> Iterator[str]:
         """Revoke one token after the other, and yield the type of each that is.
@@ -145,7 +153,7 @@ class Ender:
         if held is None:
             raise StoreError(unreadable or f"the tokens of {key.user} at {key.service} are no longer in the store")
         service, client = self._bound(held.identity)
-        tokens, refused = _tokens(held.token), None
+        tokens, refused = _tokens(service, held.token), None
         for name, token in tokens.items():
             try:
                 done = read_revocation(service, self.send(revocation_exchange(service, client, token, hint=name)))
@@ -171,10 +179,10 @@ class Ender:
         return service, client
 
 
-def _tokens(token: Token) -> dict[str, Secret[str]]:
-    """The refresh token comes first, because new access tokens come from it."""
-    refresh = {REFRESH: token.refresh_token} if token.refresh_token else {}
-    return {**refresh, ACCESS: token.access_token}
+def _tokens(service: Service, token: Token) -> dict[str, Secret[str]]:
+    """The tokens that a service can revoke; the refresh token first, because new access tokens come from it."""
+    tokens = {REFRESH_TOKEN: token.refresh_token, ACCESS_TOKEN: token.access_token}
+    return {name: value for name, value in tokens.items() if value and name in service.revoke_tokens}
 
 
 def _may_share_grant(one: Identity, other: Identity) -> bool:

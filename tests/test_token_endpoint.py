@@ -223,7 +223,7 @@ def test_native_holds_no_refresh_token_at_any_depth():
 
 
 def test_native_keeps_what_an_earlier_answer_said_and_the_fields_of_the_callback():
-    read = token({"team": "two"}, previous=PREVIOUS, kept={"realmId": "12"})
+    read = token({"team": "two"}, previous=PREVIOUS, kept={"params": {"realmId": "12"}})
     assert read.native.reveal() == {"team": "two", "kept": 1, "params": {"realmId": "12"}}
 
 

@@ -99,6 +99,8 @@ class Service:
     (the entry is the user's alone) come from where the entry was found. `code_life` is in seconds. `revokes` says what
     ends with a token that is revoked: the `token`, or the whole `grant`; `revoke_tokens` which types of token the
     service revokes. `default_life` (seconds) is for tokens that come with a refresh token and without a life.
+    `scope_covers` names the scopes that a granted one stands for, `errors` the error of RFC 6749 for one of the
+    service's own; with `refresh_redirect_uri` a refresh repeats the redirect URI of the login.
     """
 
     name: str
@@ -120,6 +122,8 @@ class Service:
     id_token_algorithms: tuple[str, ...] = ASYMMETRIC
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
+    scope_field: str = "scope"
+    scope_covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     authorize_params: Mapping[str, str] = field(default_factory=dict)
     token_params: Mapping[str, str] = field(default_factory=dict)
     client_auth: str = "post"
@@ -130,6 +134,8 @@ class Service:
     code_life: int | None = None
     expires_field: str = "expires_in"
     default_life: int | None = None
+    refresh_redirect_uri: bool = False
+    errors: Mapping[str, str] = field(default_factory=dict)
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
     native_from_client: Mapping[str, str] = field(default_factory=dict)
@@ -246,7 +252,7 @@ class Identity:
     """The public half of an identity: what one user of ours granted at one service.
 
     Times are milliseconds since the epoch. `client_id` and `token_url` say what the grant is bound to
-    (RFC 6749 section 6).
+    (RFC 6749 section 6); `redirect_uri` is that of the login.
     """
 
     id: str
@@ -262,6 +268,7 @@ class Identity:
     refreshable: bool
     client_id: str
     token_url: str
+    redirect_uri: str = ""
     gone: Gone | None = None
 
 

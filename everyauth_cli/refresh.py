@@ -87,7 +87,8 @@ class Refresher:
         now = self.clock()
         marked = self._rewrite(key, replace(held, refreshing_since=held.refreshing_since or now))
         try:
-            answer = self.send(refresh_exchange(service, client, refresh_token))
+            exchange = refresh_exchange(service, client, refresh_token, redirect_uri=held.identity.redirect_uri)
+            answer = self.send(exchange)
             token = read_token(service, answer, asked=None, now=now, previous=held.token)
         except GrantRefused as refused:
             return self._adopt_or_give_up(key, marked, held, refused)

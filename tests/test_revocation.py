@@ -62,6 +62,11 @@ def test_a_token_that_is_no_longer_good_is_revoked(given):
     assert read_revocation(SERVICE, given) is True
 
 
+def test_a_service_may_have_its_own_word_for_a_token_that_is_gone():
+    given = answer({"ok": False, "error": "token_revoked"})
+    assert read_revocation(replace(SERVICE, errors={"token_revoked": "invalid_token"}), given) is True
+
+
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_a_type_of_token_that_is_not_revoked_is_told_apart(status):
     assert read_revocation(SERVICE, answer({"error": "unsupported_token_type"}, status=status)) is False

@@ -39,9 +39,17 @@ def code_exchange(service: Service, client: Client, pending: Pending, callback: 
     return _exchange(service, client, fields)
 
 
-def refresh_exchange(service: Service, client: Client, refresh_token: Secret[str]) -> Exchange:
-    """The request that refreshes an access token (RFC 6749 section 6)."""
-    return _exchange(service, client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+def refresh_exchange(
+    service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = ""
+) -> Exchange:
+    """The request that refreshes an access token (RFC 6749 section 6).
+
+    Some services want the redirect URI of the login in it too.
+    """
+    fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    if service.refresh_redirect_uri and redirect_uri:
+        fields["redirect_uri"] = redirect_uri
+    return _exchange(service, client, fields)
 
 
 def _exchange(service: Service, client: Client, fields: Fields) -> Exchange:
@@ -81,7 +89,7 @@ def read_token(
     if expires_in is None and refresh_token:
         expires_in = service.default_life
     try:
-        scope = _scope(service, fields.get("scope"))
+        scope = _scope(service, fields.get(service.scope_field))
         native = {**(previous.native.reveal() if previous else {}), **_native(service, fields)}
     except RecursionError:
         raise ServiceUnreadable(f"{service.name} answered with fields nested too deep", status=answer.status) from None
@@ -138,6 +146,7 @@ def missing_scopes(service: Service, asked: str | None, granted: str | None) -> 
     """The scopes that were asked for and not granted (RFC 6749 section 3.3 lets a service narrow them)."""
     # Some answer with commas although they are asked with spaces.
     have = set((granted or "").replace(service.scope_separator, " ").replace(",", " ").split())
+    have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
     return [scope for scope in (asked or "").replace(service.scope_separator, " ").split() if scope not in have]
 
 
@@ -165,6 +174,7 @@ def _refusal(service: Service, answer: Answer, fields: Mapping[str, Any]) -> Eve
         error, description = error.get("type", "error"), error.get("message")
     error = clean(str(error), 80)
     said = f"{error}: {clean(str(description))}" if description else error
+    error = service.errors.get(error, error)
     if error == "invalid_client":
         return ClientRejected(
             f"{service.name} does not accept the client id and secret ({said})",

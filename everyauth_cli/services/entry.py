@@ -175,15 +175,18 @@ def _templates(value: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(_template(text) for text in _texts(value))
 
 
-def _table(value: Any) -> dict[str, str]:  # noqa: ANN401
-    if not isinstance(value, dict):
-        raise ValueError("a table of texts is wanted")  # noqa: TRY004
-    return {name: _text(item) for name, item in value.items()}
+def _table_of(reader: Reader, what: str) -> Reader:
+    def read(value: Any) -> dict[str, Any]:  # noqa: ANN401
+        if not isinstance(value, dict):
+            raise ValueError(f"a table of {what} is wanted")  # noqa: TRY004
+        return {name: reader(item) for name, item in value.items()}
+
+    return read
 
 
 def _fields_but(reserved: frozenset[str]) -> Reader:
     def read(value: Any) -> dict[str, str]:  # noqa: ANN401
-        table = _table(value)
+        table: dict[str, str] = _table_of(_text, "texts")(value)
         if taken := reserved.intersection(table):
             raise ValueError(f"{min(taken)} belongs to the protocol and cannot be set")
         return table
@@ -249,6 +252,8 @@ READERS: dict[str, Reader] = {
     "id_token_algorithms": _some_of(*ASYMMETRIC, *SYMMETRIC),
     "scopes": _texts,
     "scope_separator": _one_of(" ", ",", "+", ";"),
+    "scope_field": _text,
+    "scope_covers": _table_of(_texts, "lists of texts"),
     "authorize_params": _fields_but(AUTHORIZE_RESERVED),
     "token_params": _fields_but(TOKEN_RESERVED),
     "client_auth": _one_of("post", "basic", "basic_or_empty", "none"),
@@ -259,9 +264,11 @@ READERS: dict[str, Reader] = {
     "code_life": _seconds,
     "expires_field": _text,
     "default_life": _seconds,
+    "refresh_redirect_uri": _truth,
+    "errors": _table_of(_one_of("invalid_client", "invalid_grant", "invalid_token"), "errors"),
     "keep_callback": _texts,
     "native": _texts,
-    "native_from_client": _table,
+    "native_from_client": _table_of(_text, "texts"),
     "account_in_answer": _truth,
     "account_query": _text,
     "account_url": _url,

@@ -183,9 +183,10 @@ def test_the_redirect_uri_of_the_login_is_repeated_where_the_service_wants_it(wo
 def test_a_record_that_knows_no_redirect_uri_is_refreshed_without(world):
     world.entry("example", ENTRY + "refresh_redirect_uri = true\n")
     world.login()
-    content = world.store.read(world.key()).content.reveal()
-    old = {name: value for name, value in content.items() if name != "redirect_uri"}
-    world.store.write(world.key(), public={}, secret=Secret(old))
+    secret, public = world.store.read(world.key()).content.reveal(), dict(world.store.index.read(world.key()))
+    for half in secret, public:
+        del half["redirect_uri"]
+    world.store.write(world.key(), public=public, secret=Secret(secret))
     world.clock.now += HOUR
     assert world.token()
     assert "redirect_uri" not in world.server.requests[-1].fields

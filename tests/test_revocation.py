@@ -41,7 +41,10 @@ def test_the_client_says_who_it_is_as_at_the_token_endpoint(client_auth, client,
 
 
 def test_a_service_that_speaks_json_is_sent_json():
-    assert revocation_exchange(replace(SERVICE, body="json"), CLIENT, Secret("t"), hint="access_token").body == "json"
+    assert (
+        revocation_exchange(replace(SERVICE, revoke_body="json"), CLIENT, Secret("t"), hint="access_token").body
+        == "json"
+    )
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,8 @@ def problem(catalogue, name="example"):
         ('account_subject = "{sub}"', "a list of texts", ""),
         ('id_token_algorithms = ["none"]', "'RS256'", ""),
         ('account_url = "http://x.example/me"', "plain http", ""),
-        ('errors = "x"', "a table of errors is wanted", ""),
-        ('errors = {bad_code = "expired"}', "'invalid_client', 'invalid_grant', 'invalid_token'", ""),
+        ('scope_covers = ["user"]', "a table of lists", ""),
         ('scope_covers = {user = "email"}', "a list of texts", ""),
-        ("native_from_client = {a = 1}", "a text is wanted", ""),
     ],
 )
 def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):

@@ -116,23 +116,6 @@ def test_the_error_of_the_service_can_be_asked_for():
     assert (error.error, error.status) == ("slow_down", 400)
 
 
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        ("bad_code", GrantRefused),
-        ("bad_secret", ClientRejected),
-        ("gone", ServiceError),
-        ("invalid_grant", GrantRefused),
-    ],
-)
-def test_the_errors_of_a_service_have_their_names_in_rfc_6749(error, kind):
-    errors = {"bad_code": "invalid_grant", "bad_secret": "invalid_client", "gone": "invalid_token"}
-    with pytest.raises(EveryAuthError) as caught:
-        read(answer({"error": error}), service=replace(SERVICE, errors=errors))
-    assert type(caught.value) is kind
-    assert f"({error})" in caught.value.message
-
-
 def test_an_error_in_form_encoding_is_read():
     error = refusal(b"error=invalid_grant&error_description=too+old", content_type=FORM)
     assert type(error) is GrantRefused

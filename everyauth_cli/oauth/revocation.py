@@ -19,7 +19,7 @@ def revocation_exchange(service: Service, client: Client, token: Secret[str], *,
         return service.quirk.revoke(service, client, token)
     if service.revoke_auth == "bearer":
         return Exchange(url=service.revoke_url, bearer=token, headers=ACCEPT_JSON)
-    fields: Fields = {"token": token, "token_type_hint": hint}
+    fields = _fields(service, token, hint)
     if service.revoke_auth == "none":
         return Exchange(url=service.revoke_url, fields=fields, body=service.revoke_body, headers=ACCEPT_JSON)
     exchange = client_exchange(service, client, url=service.revoke_url, fields=fields)
@@ -45,6 +45,12 @@ def read_revocation(service: Service, answer: Answer) -> bool:
         if error.error != "invalid_token":
             raise
     return True
+
+
+def _fields(service: Service, token: Secret[str], hint: str) -> Fields:
+    if service.revoke_as == "type":
+        return {hint: token}
+    return {"token": token} if service.revoke_as == "token" else {"token": token, "token_type_hint": hint}
 
 
 def _is_page(answer: Answer) -> bool:

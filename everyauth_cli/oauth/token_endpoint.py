@@ -172,17 +172,21 @@ def _refusal(service: Service, answer: Answer, fields: Mapping[str, Any]) -> Eve
     error, description = fields["error"], fields.get("error_description")
     if isinstance(error, dict):
         error, description = error.get("type", "error"), error.get("message")
-    error = clean(str(error), 80)
-    said = f"{error}: {clean(str(description))}" if description else error
-    error = service.errors.get(error, error)
+    own = clean(str(error), 80)
+    said = f"{own}: {clean(str(description))}" if description else own
+    error = service.error_words.get(own, own)
     if error == "invalid_client":
-        return ClientRejected(
-            f"{service.name} does not accept the client id and secret ({said})",
-            hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
-        )
+        return _client_rejected(service, said)
     if error == "invalid_grant":
         return GrantRefused(f"{service.name} refused ({said})", error=error, status=answer.status)
     return ServiceError(f"{service.name} refused ({said})", error=error, status=answer.status)
+
+
+def _client_rejected(service: Service, said: str) -> ClientRejected:
+    return ClientRejected(
+        f"{service.name} does not accept the client id and secret ({said})",
+        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
+    )
 
 
 def _seconds(value: object) -> int | None:

@@ -34,6 +34,12 @@ TOKEN_RESERVED = frozenset(
 )
 """The same for the token request."""
 
+ERRORS = frozenset(
+    {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
+    | {"invalid_scope", "invalid_token", "unsupported_token_type"}
+)
+"""The errors of RFC 6749 section 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
+
 Reader = Callable[[Any], Any]
 Where = Callable[[str], str]
 """Says in which file, and at which line of it, a key stands."""
@@ -164,6 +170,12 @@ def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(_text(item) for item in value)
 
 
+def _lists(value: Any) -> dict[str, tuple[str, ...]]:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise ValueError("a table of lists is wanted")  # noqa: TRY004
+    return {name: _texts(item) for name, item in value.items()}
+
+
 def _template(value: Any) -> str:  # noqa: ANN401
     text = _text(value)
     if not PLACE.search(text) or {"{", "}"} & set(PLACE.sub("", text)):
@@ -175,23 +187,27 @@ def _templates(value: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(_template(text) for text in _texts(value))
 
 
-def _table_of(reader: Reader, what: str) -> Reader:
-    def read(value: Any) -> dict[str, Any]:  # noqa: ANN401
-        if not isinstance(value, dict):
-            raise ValueError(f"a table of {what} is wanted")  # noqa: TRY004
-        return {name: reader(item) for name, item in value.items()}
-
-    return read
+def _table(value: Any) -> dict[str, str]:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise ValueError("a table of texts is wanted")  # noqa: TRY004
+    return {name: _text(item) for name, item in value.items()}
 
 
 def _fields_but(reserved: frozenset[str]) -> Reader:
     def read(value: Any) -> dict[str, str]:  # noqa: ANN401
-        table: dict[str, str] = _table_of(_text, "texts")(value)
+        table = _table(value)
         if taken := reserved.intersection(table):
             raise ValueError(f"{min(taken)} belongs to the protocol and cannot be set")
         return table
 
     return read
+
+
+def _errors(value: Any) -> dict[str, str]:  # noqa: ANN401
+    table = _table(value)
+    if unknown := set(table.values()) - ERRORS:
+        raise ValueError(f"{min(unknown)} is none of {', '.join(sorted(ERRORS))}")
+    return table
 
 
 def _one_of(*allowed: str) -> Reader:
@@ -243,6 +259,7 @@ READERS: dict[str, Reader] = {
     "revoke_auth": _one_of("client", "bearer", "none"),
     "revoke_body": _one_of("form", "json"),
     "revoke_tokens": _some_of(REFRESH_TOKEN, ACCESS_TOKEN),
+    "revoke_as": _one_of("token_and_hint", "token", "type"),
     "aliases": _texts,
     "issuer": _url,
     "iss_always": _truth,
@@ -253,22 +270,22 @@ READERS: dict[str, Reader] = {
     "scopes": _texts,
     "scope_separator": _one_of(" ", ",", "+", ";"),
     "scope_field": _text,
-    "scope_covers": _table_of(_texts, "lists of texts"),
+    "scope_covers": _lists,
     "authorize_params": _fields_but(AUTHORIZE_RESERVED),
     "token_params": _fields_but(TOKEN_RESERVED),
     "client_auth": _one_of("post", "basic", "basic_or_empty", "none"),
     "body": _one_of("form", "json"),
     "pkce": _truth,
+    "refresh_redirect_uri": _truth,
     "loopback_host": _one_of("127.0.0.1", "localhost"),
     "any_port": _truth,
     "code_life": _seconds,
     "expires_field": _text,
     "default_life": _seconds,
-    "refresh_redirect_uri": _truth,
-    "errors": _table_of(_one_of("invalid_client", "invalid_grant", "invalid_token"), "errors"),
+    "error_words": _errors,
     "keep_callback": _texts,
     "native": _texts,
-    "native_from_client": _table_of(_text, "texts"),
+    "native_from_client": _table,
     "account_in_answer": _truth,
     "account_query": _text,
     "account_url": _url,

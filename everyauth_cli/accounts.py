@@ -42,8 +42,10 @@ class Accounts:
             account = account_in(service, id_token.claims)
         elif pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
             raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
+        if account is None and service.account_in_answer:
+            account = account_in(service, token.native.reveal())
         if account is None and service.account_url:
-            account = self._asked(service, token)
+            account = self._asked(service, client, token)
         return replace(token, account=account)
 
     def _verified(self, service: Service, client: Client, pending: Pending, text: Secret[str]) -> IdToken:
@@ -71,9 +73,9 @@ class Accounts:
         if problem is not None:
             raise problem
 
-    def _asked(self, service: Service, token: Token) -> Account | None:
+    def _asked(self, service: Service, client: Client, token: Token) -> Account | None:
         try:
-            return read_account(service, self.send(account_exchange(service, token.access_token)))
+            return read_account(service, self.send(account_exchange(service, client, token.access_token)))
         except ServiceError as error:
             self.warn(f"{service.name} does not say whose account this is: {error.message}")
             return None

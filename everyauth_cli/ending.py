@@ -24,7 +24,19 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
     StoreError,
 )
-from everyauth_cli.model import Answer, Client, Exchange, Gone, Identity, Key, Secret, Service, Token
+from everyauth_cli.model import (
+    ACCESS_TOKEN,
+    REFRESH_TOKEN,
+    Answer,
+    Client,
+    Exchange,
+    Gone,
+    Identity,
+    Key,
+    Secret,
+    Service,
+    Token,
+)
 from everyauth_cli.oauth.revocation import read_revocation, revocation_exchange
 from everyauth_cli.refresh import granted_elsewhere, whose
 from everyauth_cli.services.catalogue import Catalogue
@@ -33,9 +45,6 @@ from everyauth_cli.store.identity_record import KIND, find_readable, read_identi
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-REFRESH, ACCESS = "refresh_token", "access_token"
-"""The types of token, as RFC 7009 section 2.1 names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,16 +184,16 @@ class Ender:
     def _types(self, identity: Identity | None) -> list[str]:
         """The types of the tokens that an identity has, as far as is known; what has expired is none."""
         if identity is None:
-            return [REFRESH, ACCESS]
+            return [REFRESH_TOKEN, ACCESS_TOKEN]
         alive = identity.expires_at is None or identity.expires_at > self.clock()
-        return [REFRESH] * identity.refreshable + [ACCESS] * alive
+        return [REFRESH_TOKEN] * identity.refreshable + [ACCESS_TOKEN] * alive
 
     def _revoke(self, service: Service, client: Client, token: Token) -> Iterator[str]:
         """Revoke one token after the other, and yield the type of each that is.
 
         Raises `EveryAuthError`, after the other token was tried if that could help.
         """
-        tokens, refused = _tokens(token), None
+        tokens, refused = _tokens(service, token), None
         for name, value in tokens.items():
             try:
                 done = read_revocation(service, self.send(revocation_exchange(service, client, value, hint=name)))
@@ -210,10 +219,10 @@ class Ender:
         return service, client
 
 
-def _tokens(token: Token) -> dict[str, Secret[str]]:
-    """The refresh token comes first, because new access tokens come from it."""
-    refresh = {REFRESH: token.refresh_token} if token.refresh_token else {}
-    return {**refresh, ACCESS: token.access_token}
+def _tokens(service: Service, token: Token) -> dict[str, Secret[str]]:
+    """The tokens that a service can revoke; the refresh token first, because new access tokens come from it."""
+    tokens = {REFRESH_TOKEN: token.refresh_token, ACCESS_TOKEN: token.access_token}
+    return {name: value for name, value in tokens.items() if value and name in service.revoke_tokens}
 
 
 def _may_share_grant(one: Identity, other: Identity) -> bool:

@@ -29,7 +29,7 @@ from everyauth_cli.model import (
     Secret,
 )
 from everyauth_cli.oauth import authorization
-from everyauth_cli.oauth.token_endpoint import code_exchange, missing_scopes, read_token
+from everyauth_cli.oauth.token_endpoint import code_exchange, kept_fields, missing_scopes, read_token
 from everyauth_cli.refresh import Demand, Refresher, refreshed
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
@@ -176,7 +176,9 @@ class EveryAuth:
         now = self._clock()
         try:
             answer = self._send(code_exchange(service, client, pending, callback))
-            token = read_token(service, answer, asked=pending.scope, now=now, kept=callback.kept)
+            token = read_token(
+                service, answer, asked=pending.scope, now=now, kept=kept_fields(service, client, callback)
+            )
         except GrantRefused as refused:
             life = f"; its codes live {service.code_life} s" if service.code_life else ""
             raise LoginTimedOut(f"{refused.message}: the code was too old or used before{life}") from None

@@ -40,6 +40,7 @@ def identity_of(pending: Pending, before: Held | None, *, now: int) -> Identity:
             granted_at=now,
             client_id=pending.client_id,
             token_url=pending.token_url,
+            redirect_uri=pending.redirect_uri,
         )
     return Identity(
         id=ID_PREFIX + secrets.token_hex(8),
@@ -56,4 +57,5 @@ def identity_of(pending: Pending, before: Held | None, *, now: int) -> Identity:
         refreshable=False,
         client_id=pending.client_id,
         token_url=pending.token_url,
+        redirect_uri=pending.redirect_uri,
     )

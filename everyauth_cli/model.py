@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,8 @@ DEFAULT_PROFILE = "default"
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
+REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
+"""The types of token, as RFC 7009 section 2.1 names them."""
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """The signature algorithms of id tokens that need nothing but an issuer's public key (RFC 7518, RFC 8037)."""
 SYMMETRIC = ("HS256", "HS384", "HS512")
@@ -66,11 +68,27 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A further setting of a service: a placeholder `{name}` in its URLs."""
+    """A further setting of a service: a placeholder `{name}` in its URLs and parameters.
+
+    One whose default is empty may be left out, and what it stands in with it.
+    """
 
     name: str
     help: str
     default: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """What a service does in a way that no key of an entry can say: pure functions, each for one request or answer.
+
+    `answer` makes a token answer's fields what RFC 6749 section 5.1 has; `account` is the request for "who am I" with
+    an access token; `revoke` the request that revokes a token. None is the usual way.
+    """
+
+    answer: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    account: Callable[[Service, Client, Secret[str]], Exchange] | None = None
+    revoke: Callable[[Service, Client, Secret[str]], Exchange] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +97,12 @@ class Service:
 
     The fields are the keys of a catalogue entry; `services/catalogue.py` says what each takes. `name` and `own`
     (the entry is the user's alone) come from where the entry was found. `code_life` is in seconds. `revokes` says what
-    ends with a token that is revoked: the `token`, or the whole `grant`.
+    ends with a token that is revoked: the `token`, or the whole `grant`; `revoke_tokens` which types of token the
+    service revokes; `revoke_as` whether it is sent as `token` with a `token_type_hint` (RFC 7009 section 2.1), as
+    `token` alone, or in a field named by its type. `default_life` (seconds) is for tokens that have a refresh token and
+    come without a life. `error_words` says which error of a standard the service means by a word of its own.
+    `scope_covers` names the scopes that a granted one stands for; with `refresh_redirect_uri` a refresh repeats the
+    redirect URI of the login.
     """
 
     name: str
@@ -90,6 +113,10 @@ class Service:
     aliases: tuple[str, ...] = ()
     revoke_url: str | None = None
     revokes: str = "token"
+    revoke_auth: str = "client"
+    revoke_body: str = "form"
+    revoke_tokens: tuple[str, ...] = (REFRESH_TOKEN, ACCESS_TOKEN)
+    revoke_as: str = "token_and_hint"
     issuer: str | None = None
     iss_always: bool = False
     jwks_url: str | None = None
@@ -98,20 +125,32 @@ class Service:
     id_token_algorithms: tuple[str, ...] = ASYMMETRIC
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
+    scope_field: str = "scope"
+    scope_covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     authorize_params: Mapping[str, str] = field(default_factory=dict)
     token_params: Mapping[str, str] = field(default_factory=dict)
     client_auth: str = "post"
     body: str = "form"
     pkce: bool = True
+    refresh_redirect_uri: bool = False
     loopback_host: str = "127.0.0.1"
     any_port: bool = False
     code_life: int | None = None
+    expires_field: str = "expires_in"
+    default_life: int | None = None
+    error_words: Mapping[str, str] = field(default_factory=dict)
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
+    native_from_client: Mapping[str, str] = field(default_factory=dict)
+    account_in_answer: bool = False
+    account_query: str | None = None
     account_url: str | None = None
     account_subject: tuple[str, ...] = ("{sub}", "{id}")
     account_label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{login}", "{sub}")
     params: tuple[Parameter, ...] = ()
+    quirk: Quirk = Quirk()
+    setup: tuple[str, ...] = ()
+    expect: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     checked: str = ""
     own: bool = False
@@ -225,7 +264,8 @@ class Identity:
     """The public half of an identity: what one user of ours granted at one service.
 
     Times are milliseconds since the epoch; `granted_at` is that of the last login, `updated_at` of the last token.
-    `client_id` and `token_url` say what the grant is bound to (RFC 6749 section 6).
+    `client_id` and `token_url` say what the grant is bound to (RFC 6749 section 6);
+    `redirect_uri` is that of the login.
     """
 
     id: str
@@ -242,6 +282,7 @@ class Identity:
     refreshable: bool
     client_id: str
     token_url: str
+    redirect_uri: str = ""
     gone: Gone | None = None
 
 

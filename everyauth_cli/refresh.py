@@ -89,7 +89,8 @@ class Refresher:
         now = self.clock()
         marked = self._rewrite(key, replace(held, refreshing_since=held.refreshing_since or now))
         try:
-            answer = self.send(refresh_exchange(service, client, refresh_token))
+            exchange = refresh_exchange(service, client, refresh_token, redirect_uri=held.identity.redirect_uri)
+            answer = self.send(exchange)
             token = read_token(service, answer, asked=None, now=now, previous=held.token)
             if token.id_token is not None:
                 token = replace(token, subject=check_refreshed(service, client, token.subject, token.id_token))

@@ -38,7 +38,7 @@ def problem(catalogue, name="example"):
         ("code_life = true", "a number of seconds", ""),
         ("code_life = 0", "a number of seconds", ""),
         ('code_life = "30"', "a number of seconds", ""),
-        ('client_auth = "jwt"', "'post', 'basic', 'none'", ""),
+        ('client_auth = "jwt"', "'post', 'basic', 'basic_or_empty', 'none'", ""),
         ('body = "xml"', "'form', 'json'", ""),
         ('loopback_host = "0.0.0.0"', "'127.0.0.1', 'localhost'", ""),
         ('scope_separator = ""', "one of", ""),
@@ -59,6 +59,8 @@ def problem(catalogue, name="example"):
         ('account_subject = "{sub}"', "a list of texts", ""),
         ('id_token_algorithms = ["none"]', "'RS256'", ""),
         ('account_url = "http://x.example/me"', "plain http", ""),
+        ('scope_covers = ["user"]', "a table of lists", ""),
+        ('scope_covers = {user = "email"}', "a list of texts", ""),
     ],
 )
 def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):

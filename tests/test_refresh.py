@@ -5,7 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from peers.token_server import ENTRY, HOUR, MINUTE, World
+from peers.token_server import ENTRY, HOUR, MINUTE, REDIRECT_URI, World
 
 from everyauth_cli.errors import ClientNotSet, LifeTooShort, LoginRequired, ServiceNotFound
 from everyauth_cli.model import Secret
@@ -170,6 +170,26 @@ def test_the_refresh_request_is_that_of_rfc_6749_section_6(world):
         "client_id": "id",
         "client_secret": "s",
     }
+
+
+def test_the_redirect_uri_of_the_login_is_repeated_where_the_service_wants_it(world):
+    world.entry("example", ENTRY + "refresh_redirect_uri = true\n")
+    world.login()
+    world.clock.now += HOUR
+    assert world.token()
+    assert world.server.requests[-1].fields["redirect_uri"] == REDIRECT_URI
+
+
+def test_a_record_that_knows_no_redirect_uri_is_refreshed_without(world):
+    world.entry("example", ENTRY + "refresh_redirect_uri = true\n")
+    world.login()
+    secret, public = world.store.read(world.key()).content.reveal(), dict(world.store.index.read(world.key()))
+    for half in secret, public:
+        del half["redirect_uri"]
+    world.store.write(world.key(), public=public, secret=Secret(secret))
+    world.clock.now += HOUR
+    assert world.token()
+    assert "redirect_uri" not in world.server.requests[-1].fields
 
 
 def test_the_record_says_that_a_refresh_is_under_way_while_it_is(world):

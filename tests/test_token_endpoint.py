@@ -100,6 +100,17 @@ def test_further_parameters_are_sent_and_cannot_replace_ours():
         assert fields["client_id"] == "the id"
 
 
+def test_a_refresh_repeats_the_redirect_uri_where_the_service_wants_it():
+    service = replace(SERVICE, refresh_redirect_uri=True)
+    wanted = refresh_exchange(service, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri)
+    assert shown(wanted) == ({**REFRESH_FIELDS, "redirect_uri": PENDING.redirect_uri, **POST}, None)
+    for exchange in (
+        refresh_exchange(service, CLIENT, Secret("refresh")),
+        refresh_exchange(SERVICE, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri),
+    ):
+        assert shown(exchange) == ({**REFRESH_FIELDS, **POST}, None)
+
+
 def token(fields, *, service=SERVICE, asked="read", previous=None, kept=None, **how):
     given = answer({"access_token": "a", **fields} if isinstance(fields, dict) else fields, **how)
     return read_token(service, given, asked=asked, now=NOW, previous=previous, kept=kept)
@@ -209,6 +220,21 @@ def test_scopes_that_were_not_granted_are_named(separator, asked, granted, missi
     assert missing_scopes(replace(SERVICE, scope_separator=separator), asked, granted) == missing
 
 
+def test_a_granted_scope_stands_for_those_that_it_covers():
+    service = replace(
+        SERVICE, scope_covers={"user": ("user:email", "read:user"), "https://x.example/email": ("email",)}
+    )
+    assert missing_scopes(service, "user user:email read:user", "user") == []
+    assert missing_scopes(service, "openid email", "https://x.example/email openid") == []
+    assert missing_scopes(service, "user", "user:email read:user") == ["user"]
+
+
+def test_the_granted_scopes_may_stand_in_another_field():
+    service = replace(SERVICE, scope_field="scopes")
+    assert token({"scopes": ["a", "b"]}, service=service).scope == "a b"
+    assert token({"scope": "other"}, service=service).scope == "read"
+
+
 def test_native_holds_all_fields_but_the_tokens_unless_some_are_chosen():
     fields = {"refresh_token": "r", "team": {"id": "T1"}, "token_type": "bearer"}
     assert token(fields).native.reveal() == {"team": {"id": "T1"}, "token_type": "bearer"}
@@ -222,7 +248,7 @@ def test_native_holds_no_refresh_token_at_any_depth():
 
 
 def test_native_keeps_what_an_earlier_answer_said_and_the_fields_of_the_callback():
-    read = token({"team": "two"}, previous=PREVIOUS, kept={"realmId": "12"})
+    read = token({"team": "two"}, previous=PREVIOUS, kept={"params": {"realmId": "12"}})
     assert read.native.reveal() == {"team": "two", "kept": 1, "params": {"realmId": "12"}}
 
 

@@ -22,10 +22,10 @@ from everyauth_cli.cli.identity import (
 )
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.words import span
-from everyauth_cli.ending import ACCESS, REFRESH, Revocation
+from everyauth_cli.ending import Revocation
 from everyauth_cli.errors import EveryAuthError, NotFound, RevocationFailed
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity
+from everyauth_cli.model import ACCESS_TOKEN, DEFAULT_PROFILE, DEFAULT_USER, REFRESH_TOKEN, Identity
 from everyauth_cli.refresh import login_command, whose
 
 LocalOption = Annotated[bool, typer.Option("--local", help="Only delete it here; revoke nothing at the service.")]
@@ -170,9 +170,12 @@ def _standing(service: str, revocation: Revocation) -> str:
     """What stands at the service, and for how long."""
     expires_at = revocation.identity.expires_at if revocation.identity else None
     life = "until it is revoked there" if expires_at is None else f"for {span(expires_at - now_ms())}"
-    words = {ACCESS: f"its access token stands {life}", REFRESH: f"its refresh token as long as {service} keeps it"}
-    if ACCESS not in revocation.standing:
-        words[REFRESH] = f"its refresh token stands as long as {service} keeps it"
+    words = {
+        ACCESS_TOKEN: f"its access token stands {life}",
+        REFRESH_TOKEN: f"its refresh token as long as {service} keeps it",
+    }
+    if ACCESS_TOKEN not in revocation.standing:
+        words[REFRESH_TOKEN] = f"its refresh token stands as long as {service} keeps it"
     return ", ".join(text for name, text in words.items() if name in revocation.standing)
 
 

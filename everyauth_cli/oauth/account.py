@@ -9,15 +9,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.model import PLACE, Account, Answer, Exchange, Secret, Service, clean
+from everyauth_cli.model import PLACE, Account, Answer, Client, Exchange, Secret, Service, clean
 
 LABEL_LENGTH = 120
 SUBJECT_LENGTH = 1000
 
 
-def account_exchange(service: Service, access_token: Secret[str]) -> Exchange:
+def account_exchange(service: Service, client: Client, access_token: Secret[str]) -> Exchange:
     """The request that asks a service whose access token it is, as RFC 6750 section 2.1 has it."""
     assert service.account_url is not None
+    if service.quirk.account is not None:
+        return service.quirk.account(service, client, access_token)
+    if service.account_query is not None:
+        return Exchange(
+            url=service.account_url, fields={"query": service.account_query}, body="json", bearer=access_token
+        )
     return Exchange(url=service.account_url, method="GET", bearer=access_token, headers={"Accept": "application/json"})
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
 from everyauth_cli.model import Answer, Client, Exchange, Secret, Service
-from everyauth_cli.oauth.client_authentication import client_exchange
+from everyauth_cli.oauth.client_authentication import ACCEPT_JSON, Fields, client_exchange
 from everyauth_cli.oauth.token_endpoint import read_fields
 
 HTML = "text/html"
@@ -13,7 +15,15 @@ HTML = "text/html"
 def revocation_exchange(service: Service, client: Client, token: Secret[str], *, hint: str) -> Exchange:
     """The request that revokes a token; `hint` is `refresh_token` or `access_token` (RFC 7009 section 2.1)."""
     assert service.revoke_url is not None
-    return client_exchange(service, client, url=service.revoke_url, fields={"token": token, "token_type_hint": hint})
+    if service.quirk.revoke is not None:
+        return service.quirk.revoke(service, client, token)
+    if service.revoke_auth == "bearer":
+        return Exchange(url=service.revoke_url, bearer=token, headers=ACCEPT_JSON)
+    fields = _fields(service, token, hint)
+    if service.revoke_auth == "none":
+        return Exchange(url=service.revoke_url, fields=fields, body=service.revoke_body, headers=ACCEPT_JSON)
+    exchange = client_exchange(service, client, url=service.revoke_url, fields=fields)
+    return replace(exchange, body=service.revoke_body)
 
 
 def read_revocation(service: Service, answer: Answer) -> bool:
@@ -35,6 +45,12 @@ def read_revocation(service: Service, answer: Answer) -> bool:
         if error.error != "invalid_token":
             raise
     return True
+
+
+def _fields(service: Service, token: Secret[str], hint: str) -> Fields:
+    if service.revoke_as == "type":
+        return {hint: token}
+    return {"token": token} if service.revoke_as == "token" else {"token": token, "token_type_hint": hint}
 
 
 def _is_page(answer: Answer) -> bool:

@@ -16,7 +16,7 @@ from everyauth_cli.errors import (
     ServiceUnreachable,
     ServiceUnreadable,
 )
-from everyauth_cli.model import Answer, Client, Exchange, Pending, Secret, Service, Token, clean
+from everyauth_cli.model import PLACE, Answer, Client, Exchange, Pending, Secret, Service, Token, clean
 from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.client_authentication import Fields, client_exchange
 
@@ -38,13 +38,29 @@ def code_exchange(service: Service, client: Client, pending: Pending, callback: 
     return _exchange(service, client, fields)
 
 
-def refresh_exchange(service: Service, client: Client, refresh_token: Secret[str]) -> Exchange:
-    """The request that refreshes an access token (RFC 6749 section 6)."""
-    return _exchange(service, client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+def refresh_exchange(
+    service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = ""
+) -> Exchange:
+    """The request that refreshes an access token (RFC 6749 section 6).
+
+    Some services want the redirect URI of the login in it too.
+    """
+    fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    if service.refresh_redirect_uri and redirect_uri:
+        fields["redirect_uri"] = redirect_uri
+    return _exchange(service, client, fields)
 
 
 def _exchange(service: Service, client: Client, fields: Fields) -> Exchange:
     return client_exchange(service, client, url=service.token_url, fields={**service.token_params, **fields})
+
+
+def kept_fields(service: Service, client: Client, callback: Callback) -> dict[str, Any]:
+    """What belongs to the credential besides the answer: of the callback under `params`, and of our client."""
+    told = {"client_id": client.client_id}
+    ours = {name: PLACE.sub(lambda m: told.get(m[1], ""), text) for name, text in service.native_from_client.items()}
+    params = {"params": dict(callback.kept)} if callback.kept else {}
+    return {**params, **{name: text for name, text in ours.items() if text}}
 
 
 def read_token(
@@ -59,22 +75,25 @@ def read_token(
     """The token that an answer holds (RFC 6749 section 5.1), over what the `previous` one knew.
 
     `asked` is the scope that was asked for, which counts where the answer names none; `now` is when the request
-    was sent, in milliseconds since the epoch; `kept` are fields of the callback that belong to the credential.
+    was sent, in milliseconds since the epoch; `kept` are further fields that belong to the credential.
     Raises `GrantRefused`, `ClientRejected` or `ServiceError`.
     """
     fields = read_fields(service, answer)
+    if service.quirk.answer is not None:
+        fields = service.quirk.answer(fields)
     access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
     if not isinstance(access_token, str) or not VSCHAR.fullmatch(access_token):
         raise ServiceUnreadable(f"{service.name} answered without an access token", status=answer.status)
     id_token = fields.get("id_token")
-    expires_in = _seconds(fields.get("expires_in"))
+    expires_in = _seconds(fields.get(service.expires_field))
+    if expires_in is None and refresh_token:
+        expires_in = service.default_life
     try:
-        scope = _scope(service, fields.get("scope"))
+        scope = _scope(service, fields.get(service.scope_field))
         native = {**(previous.native.reveal() if previous else {}), **_native(service, fields)}
     except RecursionError:
         raise ServiceUnreadable(f"{service.name} answered with fields nested too deep", status=answer.status) from None
-    if kept:
-        native["params"] = dict(kept)
+    native.update(kept or {})
     return Token(
         access_token=Secret(access_token),
         # A service that does not rotate leaves the refresh token out: the old one goes on (RFC 6749 section 6).
@@ -126,7 +145,9 @@ def read_fields(service: Service, answer: Answer, *, key: str = "token_url") -> 
 
 def missing_scopes(service: Service, asked: str | None, granted: str | None) -> list[str]:
     """The scopes that were asked for and not granted (RFC 6749 section 3.3 lets a service narrow them)."""
-    have = set((granted or "").replace(service.scope_separator, " ").split())
+    # Some answer with commas although they are asked with spaces.
+    have = set((granted or "").replace(service.scope_separator, " ").replace(",", " ").split())
+    have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
     return [scope for scope in (asked or "").replace(service.scope_separator, " ").split() if scope not in have]
 
 
@@ -152,16 +173,21 @@ def _refusal(service: Service, answer: Answer, fields: Mapping[str, Any]) -> Eve
     error, description = fields["error"], fields.get("error_description")
     if isinstance(error, dict):
         error, description = error.get("type", "error"), error.get("message")
-    error = clean(str(error), 80)
-    said = f"{error}: {clean(str(description))}" if description else error
+    own = clean(str(error), 80)
+    said = f"{own}: {clean(str(description))}" if description else own
+    error = service.error_words.get(own, own)
     if error == "invalid_client":
-        return ClientRejected(
-            f"{service.name} does not accept the client id and secret ({said})",
-            hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
-        )
+        return _client_rejected(service, said)
     if error == "invalid_grant":
         return GrantRefused(f"{service.name} refused ({said})", error=error, status=answer.status)
     return ServiceError(f"{service.name} refused ({said})", error=error, status=answer.status)
+
+
+def _client_rejected(service: Service, said: str) -> ClientRejected:
+    return ClientRejected(
+        f"{service.name} does not accept the client id and secret ({said})",
+        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
+    )
 
 
 def _seconds(value: object) -> int | None:

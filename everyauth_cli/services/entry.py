@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import ASYMMETRIC, PLACE, SYMMETRIC, Parameter, Service
+from everyauth_cli.model import ACCESS_TOKEN, ASYMMETRIC, PLACE, REFRESH_TOKEN, SYMMETRIC, Parameter, Quirk, Service
+from everyauth_cli.services.quirks import QUIRKS
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -19,7 +20,8 @@ LABELS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 URLS = ("authorize_url", "token_url", "revoke_url", "issuer", "jwks_url", "account_url")
-"""The keys that may hold placeholders."""
+TABLES = ("authorize_params", "token_params", "native_from_client")
+"""The keys that may hold placeholders: in a URL these are parts of a host, in a table any text."""
 
 AUTHORIZE_RESERVED = frozenset(
     {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "response_mode"}
@@ -31,6 +33,12 @@ TOKEN_RESERVED = frozenset(
     {"grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token", "scope"}
 )
 """The same for the token request."""
+
+ERRORS = frozenset(
+    {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
+    | {"invalid_scope", "invalid_token", "unsupported_token_type"}
+)
+"""The errors of RFC 6749 section 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 
 Reader = Callable[[Any], Any]
 Where = Callable[[str], str]
@@ -71,15 +79,21 @@ def fill(service: Service, params: Mapping[str, str]) -> Service:
             hint=f"everyauth service set {service.name} --param {missing[0]}=...",
         )
 
-    def filled(url: str) -> str:
-        return PLACEHOLDER.sub(lambda match: str(values[match[1]]), url)
+    def filled(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), text)
 
-    urls: dict[str, Any] = {name: filled(url) for name in URLS if (url := getattr(service, name))}
-    return replace(service, **urls)
+    urls = {name: filled(url) for name in URLS if (url := getattr(service, name))}
+    tables = {
+        # What an empty setting is all of is left out.
+        name: {key: text for key, value in getattr(service, name).items() if (text := filled(value))}
+        for name in TABLES
+    }
+    changes: dict[str, Any] = {**urls, **tables}
+    return replace(service, **changes)
 
 
 def check_param(service: Service, name: str, value: str) -> None:
-    """Check a value that fills a placeholder: it becomes part of a host, so it must be host labels.
+    """Check a value that fills a placeholder: what becomes part of a URL must be host labels.
 
     Raises `ConfigurationProblem`.
     """
@@ -87,7 +101,10 @@ def check_param(service: Service, name: str, value: str) -> None:
     if name not in known:
         offer = f"it has {', '.join(known)}" if known else "it has none"
         raise ConfigurationProblem(f"{service.name} has no further setting {name!r}; {offer}")
-    if not LABELS.fullmatch(value):
+    if name not in _in_urls(service):
+        if not value.isprintable():
+            raise ConfigurationProblem(f"{name} holds characters that cannot be shown")
+    elif not LABELS.fullmatch(value):
         raise ConfigurationProblem(f"{name}={value!r} cannot be part of a host name", hint="letters, digits, - and .")
 
 
@@ -158,6 +175,12 @@ def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(_text(item) for item in value)
 
 
+def _lists(value: Any) -> dict[str, tuple[str, ...]]:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise ValueError("a table of lists is wanted")  # noqa: TRY004
+    return {name: _texts(item) for name, item in value.items()}
+
+
 def _template(value: Any) -> str:  # noqa: ANN401
     text = _text(value)
     if not PLACE.search(text) or {"{", "}"} & set(PLACE.sub("", text)):
@@ -185,6 +208,13 @@ def _fields_but(reserved: frozenset[str]) -> Reader:
     return read
 
 
+def _errors(value: Any) -> dict[str, str]:  # noqa: ANN401
+    table = _table(value)
+    if unknown := set(table.values()) - ERRORS:
+        raise ValueError(f"{min(unknown)} is none of {', '.join(sorted(ERRORS))}")
+    return table
+
+
 def _one_of(*allowed: str) -> Reader:
     def read(value: Any) -> str:  # noqa: ANN401
         if value not in allowed:
@@ -199,6 +229,10 @@ def _some_of(*allowed: str) -> Reader:
     return lambda value: tuple(one(item) for item in _texts(value))
 
 
+def _quirk(value: Any) -> Quirk:  # noqa: ANN401
+    return QUIRKS[_one_of(*QUIRKS)(value)]
+
+
 def _params(value: Any) -> tuple[Parameter, ...]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ValueError("a table is wanted")  # noqa: TRY004
@@ -206,8 +240,10 @@ def _params(value: Any) -> tuple[Parameter, ...]:  # noqa: ANN401
 
 
 def _parameter(name: str, about: Any) -> Parameter:  # noqa: ANN401
-    table = _table(about)
-    if not table.keys() <= {"help", "default"} or "help" not in table:
+    if not isinstance(about, dict) or not all(isinstance(text, str) for text in about.values()):
+        raise ValueError("a table of texts is wanted")
+    table: dict[str, str] = about
+    if not table.keys() <= {"help", "default"} or not table.get("help"):
         raise ValueError(f"{name} takes help, and default if it has one")
     return Parameter(name=name, help=table["help"], default=table.get("default"))
 
@@ -225,6 +261,10 @@ READERS: dict[str, Reader] = {
     "token_url": _url,
     "revoke_url": _url,
     "revokes": _one_of("token", "grant"),
+    "revoke_auth": _one_of("client", "bearer", "none"),
+    "revoke_body": _one_of("form", "json"),
+    "revoke_tokens": _some_of(REFRESH_TOKEN, ACCESS_TOKEN),
+    "revoke_as": _one_of("token_and_hint", "token", "type"),
     "aliases": _texts,
     "issuer": _url,
     "iss_always": _truth,
@@ -234,29 +274,51 @@ READERS: dict[str, Reader] = {
     "id_token_algorithms": _some_of(*ASYMMETRIC, *SYMMETRIC),
     "scopes": _texts,
     "scope_separator": _one_of(" ", ",", "+", ";"),
+    "scope_field": _text,
+    "scope_covers": _lists,
     "authorize_params": _fields_but(AUTHORIZE_RESERVED),
     "token_params": _fields_but(TOKEN_RESERVED),
-    "client_auth": _one_of("post", "basic", "none"),
+    "client_auth": _one_of("post", "basic", "basic_or_empty", "none"),
     "body": _one_of("form", "json"),
     "pkce": _truth,
+    "refresh_redirect_uri": _truth,
     "loopback_host": _one_of("127.0.0.1", "localhost"),
     "any_port": _truth,
     "code_life": _seconds,
+    "expires_field": _text,
+    "default_life": _seconds,
+    "error_words": _errors,
     "keep_callback": _texts,
     "native": _texts,
+    "native_from_client": _table,
+    "account_in_answer": _truth,
+    "account_query": _text,
     "account_url": _url,
     "account_subject": _templates,
     "account_label": _templates,
     "params": _params,
+    "quirk": _quirk,
+    "setup": _texts,
+    "expect": _texts,
     "sources": _texts,
     "checked": _date,
 }
 """Every key of an entry and what reads its value; the names are the fields of `Service`."""
 
 
+def _in_urls(service: Service) -> set[str]:
+    """The placeholders in the URLs of a service."""
+    return {name for key in URLS for name in PLACEHOLDER.findall(getattr(service, key) or "")}
+
+
+def _in_table(table: Mapping[str, str]) -> list[str]:
+    return [name for text in table.values() for name in PLACEHOLDER.findall(text)]
+
+
 def _check_placeholders(service: Service, where: Where) -> None:
     declared = {p.name for p in service.params}
-    used = {name for field in URLS for name in PLACEHOLDER.findall(getattr(service, field) or "")}
+    used = _in_urls(service) | {name for table in TABLES for name in _in_table(getattr(service, table))}
+    used -= {"client_id"} - declared
     if used - declared:
         raise ConfigurationProblem(
             f"{where('params')}: the placeholder {{{min(used - declared)}}} is not declared under params"

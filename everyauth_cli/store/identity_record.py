@@ -145,5 +145,7 @@ def _identity(key: Key, public: Mapping[str, Any]) -> Identity:
         refreshable=public["refreshable"],
         client_id=public["client_id"],
         token_url=public["token_url"],
+        # Records of earlier versions have none.
+        redirect_uri=public.get("redirect_uri", ""),
         gone=Gone(**gone) if gone else None,
     )

@@ -1,0 +1,77 @@
+"""What single services do otherwise than their entry can say: small pure functions, each with what it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from everyauth_cli.model import Client, Exchange, Quirk, Secret, Service
+
+JSON = {"Accept": "application/json"}
+
+
+def _delete_token(service: Service, client: Client, token: Secret[str]) -> Exchange:
+    """Delete a token by name and password of the client, as JSON.
+
+    https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
+    """
+    return Exchange(
+        url=f"{service.revoke_url}/{quote(client.client_id, safe='')}/token",
+        method="DELETE",
+        fields={"access_token": token},
+        basic=(client.client_id, client.client_secret or Secret("")),
+        body="json",
+        headers={"Accept": "application/vnd.github+json"},
+    )
+
+
+def _user_token(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take the user's token where the app has none of its own.
+
+    https://docs.slack.dev/authentication/installing-with-oauth
+    """
+    user = fields.get("authed_user")
+    if "access_token" in fields or not isinstance(user, Mapping):
+        return fields
+    taken = ("access_token", "refresh_token", "expires_in", "scope", "token_type")
+    return {**fields, **{name: user[name] for name in taken if name in user}}
+
+
+def _introspect(service: Service, client: Client, token: Secret[str]) -> Exchange:
+    """Ask what a token is good for (RFC 7662), which is what names the account.
+
+    https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide
+    """
+    fields: dict[str, str | Secret[str]] = {"token": token, "token_type_hint": "access_token"}
+    fields |= {"client_id": client.client_id, "client_secret": client.client_secret or Secret("")}
+    return Exchange(url=str(service.account_url), fields=fields, headers=JSON)
+
+
+def _with_key(service: Service, client: Client, token: Secret[str]) -> Exchange:
+    """Ask with the app's key and the token in the query, the one place where the API takes them.
+
+    https://api.stackexchange.com/docs/authentication
+    """
+    query = urlencode({"key": client.params.get("client_key", ""), "access_token": token.reveal()})
+    return Exchange(url=f"{service.account_url}&{query}", method="GET", headers=JSON)
+
+
+def _invalidate(service: Service, _: Client, token: Secret[str]) -> Exchange:
+    """Invalidate a token that stands in the path.
+
+    https://api.stackexchange.com/docs/invalidate-access-tokens
+    """
+    return Exchange(url=f"{service.revoke_url}/{quote(token.reveal(), safe='')}/invalidate", method="GET", headers=JSON)
+
+
+QUIRKS: Mapping[str, Quirk] = MappingProxyType(
+    {
+        "github": Quirk(revoke=_delete_token),
+        "slack": Quirk(answer=_user_token),
+        "hubspot": Quirk(account=_introspect),
+        "stackexchange": Quirk(account=_with_key, revoke=_invalidate),
+    }
+)
+"""The quirks by the name that an entry gives."""

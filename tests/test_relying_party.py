@@ -184,6 +184,33 @@ def test_audiences_and_issuers_that_the_catalogue_allows_are_believed(victim):
     assert victim.login().account
 
 
+TENANTS = "https://login.example/{tid}/v2.0"
+
+
+def test_an_issuer_of_many_tenants_names_the_tenant_of_the_token(victim):
+    victim.entry(id_token_issuers=[TENANTS])
+    lie(victim, {"claims": {"iss": "https://login.example/t-1/v2.0", "tid": "t-1"}})
+    assert victim.login().account
+
+
+@pytest.mark.parametrize(
+    ("iss", "tid"),
+    [
+        ("https://login.example/t-1/v2.0", "t-2"),
+        ("https://login.example/t-1/v2.0", None),
+        ("https://login.example//v2.0", ""),
+        ("https://login.example/True/v2.0", True),
+        (TENANTS, "t-1"),
+        ("https://evil.example/t-1/v2.0", "t-1"),
+    ],
+)
+def test_an_issuer_that_is_not_the_tenant_of_the_token_is_refused(victim, iss, tid):
+    victim.entry(id_token_issuers=[TENANTS])
+    lie(victim, {"claims": {"iss": iss, "tid": tid}})
+    with pytest.raises(ServiceUnreadable, match=r"issued by .*\(iss\)"):
+        victim.login()
+
+
 def test_an_algorithm_that_the_catalogue_does_not_allow_is_refused(victim):
     victim.entry(id_token_algorithms=["ES256"])
     with pytest.raises(ServiceUnreadable, match="signed with RS256"):

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, clean
+from everyauth_cli.oauth.account import filled
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
@@ -54,7 +55,7 @@ def check_claims(service: Service, client: Client, pending: Pending, id_token: I
     claims = id_token.claims
     if not isinstance(claims.get("sub"), str | int) or claims["sub"] in ("", True, False):
         raise _refused(service, "it names no subject (sub)")
-    _check_issuer(service, claims.get("iss"))
+    _check_issuer(service, claims)
     _check_audience(service, client, claims)
     _check_times(service, claims, now=now // 1000)
     if pending.nonce is not None and not _same(claims.get("nonce"), pending.nonce):
@@ -102,9 +103,10 @@ def subject(text: object) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _check_issuer(service: Service, iss: object) -> None:
-    allowed = (*filter(None, [service.issuer]), *service.id_token_issuers)
-    if not isinstance(iss, str) or (allowed and iss not in allowed):
+def _check_issuer(service: Service, claims: Mapping[str, Any]) -> None:
+    iss, allowed = claims.get("iss"), (*filter(None, [service.issuer]), *service.id_token_issuers)
+    # An issuer of many tenants has the tenant in its name, and in a claim.
+    if not isinstance(iss, str) or (allowed and iss not in [filled(issuer, claims) for issuer in allowed]):
         said = clean(iss, 120) if isinstance(iss, str) else "nobody"
         why = f"it was issued by {said}, not by {' or '.join(allowed) or 'anybody'} (iss)"
         raise _refused(service, why, hint=_allowing(service, "id_token_issuers"))

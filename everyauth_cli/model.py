@@ -98,7 +98,9 @@ class Service:
     The fields are the keys of a catalogue entry; `services/catalogue.py` says what each takes. `name` and `own`
     (the entry is the user's alone) come from where the entry was found. `code_life` is in seconds. `revokes` says what
     ends with a token that is revoked: the `token`, or the whole `grant`; `revoke_tokens` which types of token the
-    service revokes. `default_life` (seconds) is for tokens that come with a refresh token and without a life.
+    service revokes; `revoke_as` whether it is sent as `token` with a `token_type_hint` (RFC 7009 section 2.1), as
+    `token` alone, or in a field named by its type. `default_life` (seconds) is for tokens that have a refresh token and
+    come without a life. `error_words` says which error of a standard the service means by a word of its own.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Service:
     revoke_auth: str = "client"
     revoke_body: str = "form"
     revoke_tokens: tuple[str, ...] = (REFRESH_TOKEN, ACCESS_TOKEN)
+    revoke_as: str = "token_and_hint"
     issuer: str | None = None
     iss_always: bool = False
     jwks_url: str | None = None
@@ -126,10 +129,12 @@ class Service:
     body: str = "form"
     pkce: bool = True
     loopback_host: str = "127.0.0.1"
+    https_redirect: bool = False
     any_port: bool = False
     code_life: int | None = None
     expires_field: str = "expires_in"
     default_life: int | None = None
+    error_words: Mapping[str, str] = field(default_factory=dict)
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
     native_from_client: Mapping[str, str] = field(default_factory=dict)

@@ -41,7 +41,24 @@ def test_the_client_says_who_it_is_as_at_the_token_endpoint(client_auth, client,
 
 
 def test_a_service_that_speaks_json_is_sent_json():
-    assert revocation_exchange(replace(SERVICE, body="json"), CLIENT, Secret("t"), hint="access_token").body == "json"
+    service = replace(SERVICE, revoke_body="json")
+    assert revocation_exchange(service, CLIENT, Secret("t"), hint="access_token").body == "json"
+
+
+@pytest.mark.parametrize(
+    ("revoke_as", "sent"),
+    [
+        ("token_and_hint", {"token": "t", "token_type_hint": "refresh_token"}),
+        ("token", {"token": "t"}),
+        ("type", {"refresh_token": "t"}),
+    ],
+)
+@pytest.mark.parametrize("revoke_auth", ["client", "none"])
+def test_the_token_is_named_as_the_service_has_it(revoke_auth, revoke_as, sent):
+    service = replace(SERVICE, revoke_as=revoke_as, revoke_auth=revoke_auth, client_auth="basic")
+    exchange = revocation_exchange(service, CLIENT, Secret("t"), hint="refresh_token")
+    assert {name: getattr(value, "reveal", lambda v=value: v)() for name, value in exchange.fields.items()} == sent
+    assert (exchange.basic is not None) == (revoke_auth == "client")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +77,16 @@ def test_a_service_that_speaks_json_is_sent_json():
 )
 def test_a_token_that_is_no_longer_good_is_revoked(given):
     assert read_revocation(SERVICE, given) is True
+
+
+def test_a_token_that_cannot_authenticate_its_own_revocation_is_revoked():
+    words = {"token_revoked": "invalid_grant"}
+    service = replace(SERVICE, revoke_auth="bearer", error_words=words)
+    assert read_revocation(service, answer({"ok": False, "error": "token_revoked"})) is True
+    with pytest.raises(GrantRefused, match="token_revoked"):
+        read_revocation(replace(SERVICE, error_words=words), answer({"ok": False, "error": "token_revoked"}))
+    with pytest.raises(ServiceError, match="invalid_auth"):
+        read_revocation(service, answer({"ok": False, "error": "invalid_auth"}))
 
 
 @pytest.mark.parametrize("status", [200, 400, 401])

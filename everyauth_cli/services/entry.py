@@ -34,6 +34,12 @@ TOKEN_RESERVED = frozenset(
 )
 """The same for the token request."""
 
+ERRORS = frozenset(
+    {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
+    | {"invalid_scope", "invalid_token", "unsupported_token_type"}
+)
+"""The errors of RFC 6749 section 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
+
 Reader = Callable[[Any], Any]
 Where = Callable[[str], str]
 """Says in which file, and at which line of it, a key stands."""
@@ -191,6 +197,13 @@ def _fields_but(reserved: frozenset[str]) -> Reader:
     return read
 
 
+def _errors(value: Any) -> dict[str, str]:  # noqa: ANN401
+    table = _table(value)
+    if unknown := set(table.values()) - ERRORS:
+        raise ValueError(f"{min(unknown)} is none of {', '.join(sorted(ERRORS))}")
+    return table
+
+
 def _one_of(*allowed: str) -> Reader:
     def read(value: Any) -> str:  # noqa: ANN401
         if value not in allowed:
@@ -240,6 +253,7 @@ READERS: dict[str, Reader] = {
     "revoke_auth": _one_of("client", "bearer", "none"),
     "revoke_body": _one_of("form", "json"),
     "revoke_tokens": _some_of(REFRESH_TOKEN, ACCESS_TOKEN),
+    "revoke_as": _one_of("token_and_hint", "token", "type"),
     "aliases": _texts,
     "issuer": _url,
     "iss_always": _truth,
@@ -255,10 +269,12 @@ READERS: dict[str, Reader] = {
     "body": _one_of("form", "json"),
     "pkce": _truth,
     "loopback_host": _one_of("127.0.0.1", "localhost"),
+    "https_redirect": _truth,
     "any_port": _truth,
     "code_life": _seconds,
     "expires_field": _text,
     "default_life": _seconds,
+    "error_words": _errors,
     "keep_callback": _texts,
     "native": _texts,
     "native_from_client": _table,

@@ -4,7 +4,7 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from peers.completions import HOSTILE, ROOT
+from peers.completions import HOSTILE, ROOT, SERVICES
 from peers.terminal import terminal
 
 from everyauth_cli.cli.completion import quoted, split
@@ -156,7 +156,7 @@ def test_zsh_knows_the_file_by_its_first_line():
     ("line", "expected"),
     [
         ("everyauth log", {"login", "logout"}),
-        ("everyauth login ", {"acme", "pagerduty"}),
+        ("everyauth login ", SERVICES),
         ("everyauth login pagerduty --u", {"--user"}),
         ("everyauth login pagerduty --user=te", {"--user=team:red"}),
         ("everyauth --output ", {"json", "pretty"}),

@@ -119,11 +119,15 @@ def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
 
 
 def redirect_uri(service: Service, client: Client) -> str:
-    """The redirect URI to register at a service; one that takes any port on loopback needs none in it."""
+    """The redirect URI to register at a service; one that takes any port on loopback needs none in it.
+
+    Where the service insists on https nothing listens at it, and the answer is pasted.
+    """
     if client.redirect_uri:
         return client.redirect_uri
     port = client.port or (None if service.any_port else DEFAULT_PORT)
-    return f"http://{service.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
+    scheme = "https" if service.https_redirect else "http"
+    return f"{scheme}://{service.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
 
 
 def on_loopback(uri: str) -> bool:

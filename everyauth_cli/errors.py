@@ -146,7 +146,7 @@ class OtherAccount(LoginFailed):
 
 
 class ServiceError(EveryAuthError):
-    """The service refused; `error` is its own error code and `status` the HTTP status, where known."""
+    """The service refused; `error` is its error code, in the standard's word where that is known, `status` HTTP's."""
 
     exit_code = 5
     code = "service_error"

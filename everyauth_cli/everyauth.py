@@ -130,7 +130,7 @@ class EveryAuth:
     ) -> Pending:
         """Begin a login at a service; `authorization_url` says where to send the browser.
 
-        The scope is the one asked for here, else the client's, else the catalogue's.
+        The scope is the one asked for here (an empty one asks for none), else the client's, else the catalogue's.
         Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for a user
         that could not be told from nobody or from an identity's id.
         """
@@ -144,7 +144,7 @@ class EveryAuth:
             user=user,
             tenant=tenant or user,
             tags=tags or {},
-            scope=scope or client.scope or service.scope_separator.join(service.scopes),
+            scope=client.scope or service.scope_separator.join(service.scopes) if scope is None else scope,
             redirect_uri=redirect_uri,
             now=self._clock(),
         )

@@ -134,6 +134,7 @@ class Service:
     pkce: bool = True
     refresh_redirect_uri: bool = False
     loopback_host: str = "127.0.0.1"
+    https_redirect: bool = False
     any_port: bool = False
     code_life: int | None = None
     expires_field: str = "expires_in"

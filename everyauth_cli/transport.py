@@ -7,12 +7,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from everyauth_cli import __version__
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Answer, Exchange, Secret
 
 DEADLINE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+USER_AGENT = f"everyauth/{__version__}"
+"""Who asks (RFC 9110 section 10.1.5): some services turn away what calls itself by a library's name."""
 
 
 def send(exchange: Exchange) -> Answer:
@@ -56,7 +59,7 @@ def _send(exchange: Exchange) -> Answer:
             data=fields if fields and exchange.body == "form" else None,
             json=fields if fields and exchange.body == "json" else None,
             auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,
-            headers={**exchange.headers, **_bearer(exchange)},
+            headers={"User-Agent": USER_AGENT, **exchange.headers, **_bearer(exchange)},
         ) as response,
     ):
         return Answer(

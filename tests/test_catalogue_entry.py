@@ -61,6 +61,10 @@ def problem(catalogue, name="example"):
         ('account_url = "http://x.example/me"', "plain http", ""),
         ('scope_covers = ["user"]', "a table of lists", ""),
         ('scope_covers = {user = "email"}', "a list of texts", ""),
+        ('error_words = {a = "no_word"}', "no_word is none of invalid_client", ""),
+        ('error_words = "a"', "a table of texts", ""),
+        ('revoke_as = "code"', "'token_and_hint', 'token', 'type'", ""),
+        ('https_redirect = "yes"', "true or false", ""),
     ],
 )
 def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):

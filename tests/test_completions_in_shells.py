@@ -4,11 +4,10 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from peers.completions import HOSTILE, ROOT
+from peers.completions import HOSTILE, ROOT, SERVICES
 from peers.terminal import terminal
 
 from everyauth_cli.cli.completion import quoted, split
-from everyauth_cli.services.catalogue import Catalogue
 
 pytestmark = pytest.mark.slow
 
@@ -157,7 +156,7 @@ def test_zsh_knows_the_file_by_its_first_line():
     ("line", "expected"),
     [
         ("everyauth log", {"login", "logout"}),
-        ("everyauth login ", {"acme", *Catalogue().names()}),
+        ("everyauth login ", SERVICES),
         ("everyauth login pagerduty --u", {"--user"}),
         ("everyauth login pagerduty --user=te", {"--user=team:red"}),
         ("everyauth --output ", {"json", "pretty"}),

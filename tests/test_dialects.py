@@ -21,6 +21,7 @@ from everyauth_cli.store import memory_store
 from everyauth_cli.store.identity_record import Held, identity_key, read_identity
 
 CLIENT_ID, CLIENT_SECRET = "the client/id", "the s3cret&+"
+CLIENT_KEY = "the-key(("
 USER, USER_ID = "user@example.com", "U12345"
 ALL = {name: load(name) for name in names()}
 
@@ -33,7 +34,7 @@ class Contract:
         self.ahead = 0
         self.auth = EveryAuth(store=memory_store(), catalogue=Catalogue(), send=recorder.send, clock=self.now)
         service = self.auth.catalogue.get(dialect.name)
-        params = {p.name: "the-key" for p in service.params if p.name == "client_key"}
+        params = {p.name: CLIENT_KEY for p in service.params if p.name == "client_key"}
         client = self.auth.clients.set(service, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET), params=params)
         self.service = self.auth.clients.filled(dialect.name)
         self.pending = self.auth.begin(dialect.name, redirect_uri=redirect_uri(service, client))
@@ -41,6 +42,7 @@ class Contract:
         self.values: dict[str, str | int] = {
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
+            "client_key": CLIENT_KEY,
             "redirect_uri": self.pending.redirect_uri,
             "state": self.pending.state.reveal(),
             "code": "the/code",
@@ -202,6 +204,7 @@ def test_a_refresh_is_sent_as_documented_and_keeps_what_there_was(contract, name
     assert after["access_token"] != before["access_token"]
     assert sorted(after) == sorted(dialect.native_after_refresh)
     held = contract.held()
+    assert (held.token.expires_at is not None) == (dialect.tokens.life is not None)
     rotated = dialect.tokens.refresh_kind == "rotating"
     assert held.token.refresh_token == Secret("refresh-2" if rotated else "refresh-1")
 
@@ -264,7 +267,8 @@ def test_a_documented_error_of_a_revocation_is_said(contract, name, told: Failur
     contract.log_in()
     for _ in contract.dialect.revoke.tokens:
         contract.reply(told.shape)
-    assert contract.auth.delete_identity(name, user="me").problem
+    revocation = contract.auth.delete_identity(name, user="me")
+    assert (bool(revocation.problem), revocation.revoked) == (bool(told.becomes), [])
 
 
 @every(lambda dialect: [told for told in dialect.variants if told.at == "token"])

@@ -56,6 +56,7 @@ def test_the_scope_is_the_one_asked_for_else_the_clients_else_the_catalogues(wor
     world.auth.clients.set(world.auth.catalogue.get("example"), scope="c")
     assert begun(world)[0].scope == "c"
     assert begun(world, scope="d")[0].scope == "d"
+    assert begun(world, scope="")[0].scope == ""
 
 
 def test_nothing_is_stored_before_it_is_kept(world):

@@ -79,6 +79,16 @@ def test_a_token_that_is_no_longer_good_is_revoked(given):
     assert read_revocation(SERVICE, given) is True
 
 
+def test_a_token_that_cannot_authenticate_its_own_revocation_is_revoked():
+    words = {"token_revoked": "invalid_grant"}
+    service = replace(SERVICE, revoke_auth="bearer", error_words=words)
+    assert read_revocation(service, answer({"ok": False, "error": "token_revoked"})) is True
+    with pytest.raises(GrantRefused, match="token_revoked"):
+        read_revocation(replace(SERVICE, error_words=words), answer({"ok": False, "error": "token_revoked"}))
+    with pytest.raises(ServiceError, match="invalid_auth"):
+        read_revocation(service, answer({"ok": False, "error": "invalid_auth"}))
+
+
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_a_type_of_token_that_is_not_revoked_is_told_apart(status):
     assert read_revocation(SERVICE, answer({"error": "unsupported_token_type"}, status=status)) is False

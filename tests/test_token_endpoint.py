@@ -252,6 +252,28 @@ def test_native_keeps_what_an_earlier_answer_said_and_the_fields_of_the_callback
     assert read.native.reveal() == {"team": "two", "kept": 1, "params": {"realmId": "12"}}
 
 
+def test_a_further_access_token_is_not_carried_over_a_refresh():
+    before = replace(PREVIOUS, native=Secret({"user": {"id": "U", "access_token": "stale"}, "list": [{"b": 1}]}))
+    assert token({}, previous=before).native.reveal() == {"user": {"id": "U"}, "list": [{"b": 1}]}
+    fields = {"user": {"id": "U", "access_token": "new"}}
+    assert token(fields, previous=before).native.reveal()["user"] == fields["user"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "previous", "life"),
+    [
+        ({"refresh_token": "r"}, None, 3600),
+        ({}, PREVIOUS, 3600),
+        ({}, replace(PREVIOUS, refresh_token=None), None),
+        ({}, None, None),
+        ({"refresh_token": "r", "expires_in": 60}, None, 60),
+    ],
+)
+def test_a_token_that_can_be_refreshed_and_has_no_life_is_given_one(fields, previous, life):
+    read = token(fields, service=replace(SERVICE, default_life=3600), previous=previous)
+    assert read.expires_at == (None if life is None else NOW + life * 1000)
+
+
 def test_the_account_is_the_one_of_the_login_whatever_a_refresh_says():
     assert token({"id_token": id_token(sub="1")}, previous=PREVIOUS).account == PREVIOUS.account
 

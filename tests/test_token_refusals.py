@@ -111,6 +111,25 @@ def test_a_client_that_is_not_accepted_is_mended_by_service_set():
     assert "everyauth service set example --client-id" in error.hint
 
 
+@pytest.mark.parametrize("body", [b"", b"\n", {}, {"message": "Unauthorized"}], ids=str)
+def test_a_client_may_be_turned_away_without_a_word(body):
+    error = refusal(body, status=401)
+    assert type(error) is ClientRejected
+    assert "HTTP 401" in error.message
+    assert type(refusal(HTML, status=401, content_type="text/html")) is ServiceUnreadable
+
+
+def test_an_error_in_words_of_the_services_own_is_understood():
+    words = {"invalid_code": "invalid_grant", "bad_client_secret": "invalid_client", "400": "invalid_grant"}
+    service = replace(SERVICE, error_words=words)
+    for error, kind in [("invalid_code", GrantRefused), ("bad_client_secret", ClientRejected), (400, GrantRefused)]:
+        with pytest.raises(kind, match=str(error)):
+            read(answer({"ok": False, "error": error}), service=service)
+    with pytest.raises(ServiceError) as caught:
+        read(answer({"ok": False, "error": "no_scopes"}), service=service)
+    assert (type(caught.value), caught.value.error) == (ServiceError, "no_scopes")
+
+
 def test_the_error_of_the_service_can_be_asked_for():
     error = refusal({"error": "slow_down"}, status=400)
     assert (error.error, error.status) == ("slow_down", 400)

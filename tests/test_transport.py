@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from everyauth_cli import __version__
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Exchange, Secret
 from everyauth_cli.store.records import LOCK_SECONDS
@@ -112,6 +113,7 @@ def test_a_form_arrives_as_it_was_meant(peer):
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert request.headers["Accept"] == "application/json"
     assert "Authorization" not in request.headers
+    assert request.headers["User-Agent"] == f"everyauth/{__version__}"
     assert "Cookie" not in request.headers
     assert parse_qs(request.body.decode()) == {"grant_type": ["refresh_token"], "refresh_token": ["r/ü&="]}
 

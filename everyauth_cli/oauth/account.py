@@ -51,13 +51,16 @@ def account_in(service: Service, fields: Any) -> Account | None:  # noqa: ANN401
     )
 
 
+def filled(template: str, fields: Any) -> str | None:  # noqa: ANN401 - JSON
+    """A template with what stands at its places; None when one of them holds nothing."""
+    words = {path: _at(fields, path) for path in PLACE.findall(template)}
+    return PLACE.sub(functools.partial(_word, words), template) if all(words.values()) else None
+
+
 def _filled(templates: Sequence[str], fields: Any, limit: int) -> str | None:  # noqa: ANN401 - JSON
     """The first template whose places all hold something, with that in it."""
-    for template in templates:
-        words = {path: _at(fields, path) for path in PLACE.findall(template)}
-        if all(words.values()):
-            return clean(PLACE.sub(functools.partial(_word, words), template), limit)
-    return None
+    found = next((text for template in templates if (text := filled(template, fields)) is not None), None)
+    return None if found is None else clean(found, limit)
 
 
 def _word(words: Mapping[str, str], match: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, Subject, clean
+from everyauth_cli.oauth.account import filled
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
@@ -56,7 +57,7 @@ def check_claims(service: Service, client: Client, pending: Pending, id_token: I
     claims = id_token.claims
     if _subject(claims) is None:
         raise _refused(service, "it names no subject (sub)")
-    _check_issuer(service, claims.get("iss"))
+    _check_issuer(service, claims)
     _check_audience(service, client, claims)
     _check_times(service, claims, now=now // 1000)
     if pending.nonce is not None and not _same(claims.get("nonce"), pending.nonce):
@@ -106,7 +107,7 @@ def check_refreshed(service: Service, client: Client, before: Subject | None, te
     TLS vouches for the rest (OpenID Connect Core section 12.2). Raises `ServiceUnreadable`.
     """
     id_token = read_id_token(service, text)
-    _check_issuer(service, id_token.claims.get("iss"))
+    _check_issuer(service, id_token.claims)
     _check_audience(service, client, id_token.claims)
     found = subject_of(id_token)
     if before is not None and found != before:
@@ -120,9 +121,10 @@ def _subject(claims: Mapping[str, Any]) -> str | None:
     return str(sub) if isinstance(sub, str | int) and not isinstance(sub, bool) and sub != "" else None
 
 
-def _check_issuer(service: Service, iss: object) -> None:
-    allowed = (*filter(None, [service.issuer]), *service.id_token_issuers)
-    if not isinstance(iss, str) or (allowed and iss not in allowed):
+def _check_issuer(service: Service, claims: Mapping[str, Any]) -> None:
+    iss, allowed = claims.get("iss"), (*filter(None, [service.issuer]), *service.id_token_issuers)
+    # An issuer of many tenants has the tenant in its name, and in a claim.
+    if not isinstance(iss, str) or (allowed and iss not in [filled(issuer, claims) for issuer in allowed]):
         said = clean(iss, 120) if isinstance(iss, str) else "nobody"
         why = f"it was issued by {said}, not by {' or '.join(allowed) or 'anybody'} (iss)"
         raise _refused(service, why, hint=_allowing(service, "id_token_issuers"))

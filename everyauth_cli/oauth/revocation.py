@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everyauth_cli.errors import ServiceError, ServiceUnreadable
+from everyauth_cli.errors import GrantRefused, ServiceError, ServiceUnreadable
 from everyauth_cli.model import Answer, Client, Exchange, Secret, Service
 from everyauth_cli.oauth.client_authentication import ACCEPT_JSON, Fields, client_exchange
 from everyauth_cli.oauth.token_endpoint import read_fields
@@ -42,7 +42,7 @@ def read_revocation(service: Service, answer: Answer) -> bool:
         if error.error == "unsupported_token_type":
             return False
         # What RFC 7009 wants answered with 200 is answered so by some who follow RFC 6750 section 3.1.
-        if error.error != "invalid_token":
+        if error.error != "invalid_token" and not _is_refused_itself(service, error):
             raise
     return True
 
@@ -51,6 +51,11 @@ def _fields(service: Service, token: Secret[str], hint: str) -> Fields:
     if service.revoke_as == "type":
         return {hint: token}
     return {"token": token} if service.revoke_as == "token" else {"token": token, "token_type_hint": hint}
+
+
+def _is_refused_itself(service: Service, error: ServiceError) -> bool:
+    """Whether an error speaks of the token that is to be revoked, which then is the one that authenticates."""
+    return service.revoke_auth == "bearer" and isinstance(error, GrantRefused)
 
 
 def _is_page(answer: Answer) -> bool:

@@ -16,10 +16,23 @@ from everyauth_cli.errors import (
     ServiceUnreachable,
     ServiceUnreadable,
 )
-from everyauth_cli.model import PLACE, Answer, Client, Exchange, Pending, Secret, Service, Token, clean
+from everyauth_cli.model import (
+    ACCESS_TOKEN,
+    PLACE,
+    REFRESH_TOKEN,
+    Answer,
+    Client,
+    Exchange,
+    Pending,
+    Secret,
+    Service,
+    Token,
+    clean,
+)
 from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.client_authentication import Fields, client_exchange
 
+UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
 VSCHAR = re.compile(r"[\x20-\x7e]+")
 """What an access token may be made of (RFC 6749 appendix A.12)."""
@@ -86,11 +99,11 @@ def read_token(
         raise ServiceUnreadable(f"{service.name} answered without an access token", status=answer.status)
     id_token = fields.get("id_token")
     expires_in = _seconds(fields.get(service.expires_field))
-    if expires_in is None and refresh_token:
+    if expires_in is None and (refresh_token or (previous and previous.refresh_token)):
         expires_in = service.default_life
     try:
         scope = _scope(service, fields.get(service.scope_field))
-        native = {**(previous.native.reveal() if previous else {}), **_native(service, fields)}
+        native = {**_carried_over(previous), **_native(service, fields)}
     except RecursionError:
         raise ServiceUnreadable(f"{service.name} answered with fields nested too deep", status=answer.status) from None
     native.update(kept or {})
@@ -124,6 +137,9 @@ def read_fields(service: Service, answer: Answer, *, key: str = "token_url") -> 
         raise ServiceUnreachable(f"{service.name} answers HTTP {answer.status}{wait}", lost=lost, status=answer.status)
     if fields is not None and fields.get("error"):
         raise _refusal(service, answer, fields)
+    # RFC 6749 section 5.2 has this status for a client only; some send it and nothing more.
+    if answer.status == UNAUTHORIZED and (fields is not None or not answer.body.reveal().strip()):
+        raise _client_rejected(service, f"HTTP {UNAUTHORIZED}")
     if 300 <= answer.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
         raise ServiceUnreadable(
             f"{service.name}'s {key} redirects (HTTP {answer.status}); that is not followed, "
@@ -209,12 +225,19 @@ def _scope(service: Service, value: object) -> str | None:
 
 def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
     chosen = fields if service.native is None else {name: fields[name] for name in service.native if name in fields}
-    return {name: value for name, value in _without_refresh_tokens(chosen).items() if name != "access_token"}
+    return {name: value for name, value in _without(REFRESH_TOKEN, chosen).items() if name != ACCESS_TOKEN}
 
 
-def _without_refresh_tokens(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _carried_over(previous: Token | None) -> dict[str, Any]:
+    """What a refresh leaves of an earlier answer: a further access token in it is as old as the one that expired."""
+    kept: dict[str, Any] = _without(ACCESS_TOKEN, previous.native.reveal()) if previous else {}
+    return kept
+
+
+def _without(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A value without the fields of that name, at any depth."""
     if isinstance(value, Mapping):
-        return {k: _without_refresh_tokens(v) for k, v in value.items() if k != "refresh_token"}
+        return {k: _without(name, v) for k, v in value.items() if k != name}
     if isinstance(value, list):
-        return [_without_refresh_tokens(item) for item in value]
+        return [_without(name, item) for item in value]
     return value

@@ -108,7 +108,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A documented error: where it is answered, which error of RFC 6749 it is, and which of ours it `becomes`."""
+    """A documented error: where it is answered, which error of RFC 6749 it is, and which of ours it `becomes`.
+
+    The last is empty where a revocation's answer is no failure: the service does not revoke that type of token.
+    """
 
     at: str
     error: str

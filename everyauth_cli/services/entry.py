@@ -283,6 +283,7 @@ READERS: dict[str, Reader] = {
     "pkce": _truth,
     "refresh_redirect_uri": _truth,
     "loopback_host": _one_of("127.0.0.1", "localhost"),
+    "https_redirect": _truth,
     "any_port": _truth,
     "code_life": _seconds,
     "expires_field": _text,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli.model import Key
+from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.index_sqlite import SqliteIndex
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,8 @@ HOSTILE = [
     "end ",
 ]
 ACME = 'authorize_url = "https://acme.example/authorize"\ntoken_url = "https://acme.example/token"\n'
+SERVICES = {"acme", *Catalogue().names()}
+"""The services that are completed: those of the catalogue, and the one that `fill` adds."""
 HEAVY = ["httpx", "rich", "keyring", "cryptography", "asyncio", "ssl", "pydantic"]
 
 

@@ -37,15 +37,16 @@ def code_exchange(service: Service, client: Client, pending: Pending, callback: 
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return _exchange(service, client, fields)
+    return _exchange(service, client, service.token_url, fields)
 
 
 def refresh_exchange(service: Service, client: Client, refresh_token: Secret[str]) -> Exchange:
     """The request that refreshes an access token (RFC 6749 section 6)."""
-    return _exchange(service, client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+    fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    return _exchange(service, client, service.refresh_url or service.token_url, fields)
 
 
-def _exchange(service: Service, client: Client, fields: Fields) -> Exchange:
+def _exchange(service: Service, client: Client, url: str, fields: Fields) -> Exchange:
     """Add the client's authentication in the way that the service takes it (RFC 6749 section 2.3.1)."""
     fields = {**service.token_params, **fields}
     basic = None
@@ -55,9 +56,7 @@ def _exchange(service: Service, client: Client, fields: Fields) -> Exchange:
         fields["client_id"] = client.client_id
         if service.client_auth == "post" and client.client_secret is not None:
             fields["client_secret"] = client.client_secret
-    return Exchange(
-        url=service.token_url, fields=fields, basic=basic, body=service.body, headers={"Accept": "application/json"}
-    )
+    return Exchange(url=url, fields=fields, basic=basic, body=service.body, headers={"Accept": "application/json"})
 
 
 def read_token(

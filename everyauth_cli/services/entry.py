@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import ASYMMETRIC, PLACE, Parameter, Service
+from everyauth_cli.services.sources import check_source, is_link
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 LABELS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
-URLS = ("authorize_url", "token_url", "issuer", "jwks_url", "account_url")
+URLS = ("authorize_url", "token_url", "refresh_url", "issuer", "jwks_url", "account_url")
 """The keys that may hold placeholders."""
 
 AUTHORIZE_RESERVED = frozenset(
@@ -164,6 +165,10 @@ def _templates(value: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(_template(text) for text in _texts(value))
 
 
+def _sources(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(check_url(source) if is_link(source) else check_source(source) for source in _texts(value))
+
+
 def _table(value: Any) -> dict[str, str]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ValueError("a table of texts is wanted")  # noqa: TRY004
@@ -218,6 +223,7 @@ READERS: dict[str, Reader] = {
     "docs": _url,
     "authorize_url": _url,
     "token_url": _url,
+    "refresh_url": _url,
     "aliases": _texts,
     "issuer": _url,
     "iss_always": _truth,
@@ -241,7 +247,7 @@ READERS: dict[str, Reader] = {
     "account_subject": _templates,
     "account_label": _templates,
     "params": _params,
-    "sources": _texts,
+    "sources": _sources,
     "checked": _date,
 }
 """Every key of an entry and what reads its value; the names are the fields of `Service`."""

@@ -109,6 +109,7 @@ class Service:
     title: str
     authorize_url: str
     token_url: str
+    refresh_url: str | None = None
     docs: str = ""
     aliases: tuple[str, ...] = ()
     revoke_url: str | None = None

@@ -65,6 +65,12 @@ def problem(catalogue, name="example"):
         ('error_words = "a"', "a table of texts", ""),
         ('revoke_as = "code"', "'token_and_hint', 'token', 'type'", ""),
         ('https_redirect = "yes"', "true or false", ""),
+        ('refresh_url = "http://x.example/refresh"', "plain http", ""),
+        ('sources = ["nanga"]', "example.toml:3: sources = ['nanga']: 'nanga' is no https URL and no catalogue", ""),
+        ('sources = ["nanga"]', "did you mean nango?", ""),
+        ('sources = ["zzz"]', "the words are activepieces", ""),
+        ('sources = ["http://x.example/"]', "no https URL", ""),
+        ('sources = ["https://me@x.example/"]', "user name", ""),
     ],
 )
 def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):

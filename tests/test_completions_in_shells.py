@@ -4,7 +4,7 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from peers.completions import HOSTILE, ROOT, SERVICES
+from peers.completions import HOSTILE, ROOT
 from peers.terminal import terminal
 
 from everyauth_cli.cli.completion import quoted, split
@@ -155,8 +155,8 @@ def test_zsh_knows_the_file_by_its_first_line():
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("everyauth log", {"login", "logout"}),
-        ("everyauth login ", SERVICES),
+        ("everyauth log", {"login"}),
+        ("everyauth login ac", {"acme", "acuity-scheduling"}),
         ("everyauth login pagerduty --u", {"--user"}),
         ("everyauth login pagerduty --user=te", {"--user=team:red"}),
         ("everyauth --output ", {"json", "pretty"}),

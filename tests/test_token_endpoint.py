@@ -77,6 +77,14 @@ def test_a_request_goes_to_the_token_endpoint_and_asks_for_json():
         assert exchange.body == "form"
 
 
+def test_a_service_may_refresh_at_an_endpoint_of_its_own():
+    service = replace(SERVICE, refresh_url="https://issuer.example/refresh", client_auth="basic")
+    refresh = refresh_exchange(service, CLIENT, Secret("refresh"))
+    assert (refresh.url, *shown(refresh)) == ("https://issuer.example/refresh", REFRESH_FIELDS, BASIC)
+    assert code_exchange(service, CLIENT, PENDING, CALLBACK).url == TOKEN_URL
+    assert refresh_exchange(SERVICE, CLIENT, Secret("refresh")).url == TOKEN_URL
+
+
 def test_a_request_is_json_where_the_service_wants_that():
     service = replace(SERVICE, body="json")
     assert code_exchange(service, CLIENT, PENDING, CALLBACK).body == "json"

@@ -48,7 +48,7 @@ def code_exchange(service: Service, client: Client, pending: Pending, callback: 
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return _exchange(service, client, fields)
+    return _exchange(service, client, service.token_url, fields)
 
 
 def refresh_exchange(
@@ -61,11 +61,11 @@ def refresh_exchange(
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return _exchange(service, client, fields)
+    return _exchange(service, client, service.refresh_url or service.token_url, fields)
 
 
-def _exchange(service: Service, client: Client, fields: Fields) -> Exchange:
-    return client_exchange(service, client, url=service.token_url, fields={**service.token_params, **fields})
+def _exchange(service: Service, client: Client, url: str, fields: Fields) -> Exchange:
+    return client_exchange(service, client, url=url, fields={**service.token_params, **fields})
 
 
 def kept_fields(service: Service, client: Client, callback: Callback) -> dict[str, Any]:

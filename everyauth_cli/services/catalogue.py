@@ -1,7 +1,8 @@
 """The catalogue: one TOML file a service in this package, and the user's own files over them, key by key.
 
 A file a service, because then looking one up parses no other, and because a file that somebody edits by hand
-keeps its comments when another service is added or removed.
+keeps its comments when another service is added or removed. `aliases.toml` says which file a shipped alias is in, for
+the same reason; the entries have the last word.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.entry import NAME, make_service
 
 SHIPPED = Path(__file__).with_name("catalogue")
+ALIASES = Path(__file__).with_name("aliases.toml")
 SUFFIX = ".toml"
 
 
@@ -83,11 +85,13 @@ class Catalogue:
         return _load(path) if path else None
 
     def _by_alias(self, name: str) -> Service:
-        for candidate in self.names():
-            service = self.get(candidate)
-            if name in service.aliases:
+        shipped = _load(ALIASES) or {}
+        own = _names(self._own) if self._own else set()
+        for candidate in (shipped.get(name), *sorted(own)):
+            service = self.get(candidate) if candidate else None
+            if service and name in service.aliases:
                 return service
-        near = difflib.get_close_matches(name.lower(), self.names(), 3, 0.5)
+        near = difflib.get_close_matches(name.lower(), [*self.names(), *shipped], 3, 0.7)
         raise ServiceNotFound(
             f"there is no service {name!r} in the catalogue" + (f"; did you mean {' or '.join(near)}?" if near else ""),
             hint="`everyauth service ls` lists them; `everyauth service add` adds one",

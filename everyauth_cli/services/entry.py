@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import ACCESS_TOKEN, ASYMMETRIC, PLACE, REFRESH_TOKEN, SYMMETRIC, Parameter, Quirk, Service
 from everyauth_cli.services.quirks import QUIRKS
+from everyauth_cli.services.sources import check_source, is_link
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 LABELS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
-URLS = ("authorize_url", "token_url", "revoke_url", "issuer", "jwks_url", "account_url")
+URLS = ("authorize_url", "token_url", "refresh_url", "revoke_url", "issuer", "jwks_url", "account_url")
 TABLES = ("authorize_params", "token_params", "native_from_client")
 """The keys that may hold placeholders: in a URL these are parts of a host, in a table any text."""
 
@@ -192,6 +193,16 @@ def _templates(value: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(_template(text) for text in _texts(value))
 
 
+def _sources(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(_link(source) if is_link(source) else check_source(source) for source in _texts(value))
+
+
+def _link(source: str) -> str:
+    """A link to documentation, which may lead to a place in a page."""
+    check_url(source.partition("#")[0])
+    return source
+
+
 def _table(value: Any) -> dict[str, str]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ValueError("a table of texts is wanted")  # noqa: TRY004
@@ -259,6 +270,7 @@ READERS: dict[str, Reader] = {
     "docs": _url,
     "authorize_url": _url,
     "token_url": _url,
+    "refresh_url": _url,
     "revoke_url": _url,
     "revokes": _one_of("token", "grant"),
     "revoke_auth": _one_of("client", "bearer", "none"),
@@ -301,7 +313,7 @@ READERS: dict[str, Reader] = {
     "quirk": _quirk,
     "setup": _texts,
     "expect": _texts,
-    "sources": _texts,
+    "sources": _sources,
     "checked": _date,
 }
 """Every key of an entry and what reads its value; the names are the fields of `Service`."""

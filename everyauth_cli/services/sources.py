@@ -1,0 +1,71 @@
+"""Where an entry's endpoints are known from, and how far that can be believed: the level is computed, never typed."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import functools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from everyauth_cli.model import Service
+
+SOURCES = Path(__file__).with_name("sources.toml")
+
+
+class Level(enum.StrEnum):
+    """How well an entry's endpoints are known."""
+
+    DOCUMENTATION = "documentation"
+    AGREED = "agreed"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A public catalogue of services: where it is, and how old the copy is that was read.
+
+    `old` says that others may have been made from it; `same_as` names the one that it is of one house with.
+    """
+
+    title: str
+    url: str
+    snapshot: str
+    old: bool = False
+    same_as: str | None = None
+
+
+@functools.cache
+def catalogues() -> dict[str, Source]:
+    """The public catalogues that an entry may name, by the word that it names them with."""
+    with SOURCES.open("rb") as file:
+        return {word: Source(**about) for word, about in tomllib.load(file).items()}
+
+
+def check_source(text: str) -> str:
+    """A source, checked: a link that was read, or the word of a catalogue.
+
+    Raises `ValueError` with the words that are near.
+    """
+    if not is_link(text) and text not in catalogues():
+        near = difflib.get_close_matches(text, catalogues(), 1)
+        offer = f"did you mean {near[0]}?" if near else "the words are " + ", ".join(catalogues())
+        raise ValueError(f"{text!r} is no https URL and no catalogue that is known; {offer}")
+    return text
+
+
+def is_link(source: str) -> bool:
+    """Whether a source is the service's own documentation or code, and not a catalogue."""
+    return source.startswith("https://")
+
+
+def level(service: Service) -> Level:
+    """How well the endpoints of a service are known: by its own documentation, else by catalogues that agree."""
+    if any(map(is_link, service.sources)):
+        return Level.DOCUMENTATION
+    named = {word: catalogues()[word] for word in service.sources}
+    voices = {source.same_as or word for word, source in named.items()}
+    if len(voices) > 1 and not all(source.old for source in named.values()):
+        return Level.AGREED
+    return Level.UNCONFIRMED

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
+from everyauth_cli.events import ACCOUNT, Record, ignore, recorded
 from everyauth_cli.issuer_keys import IssuerKeys, Keys
-from everyauth_cli.model import Account, Answer, Client, Exchange, Pending, Secret, Service, Token
+from everyauth_cli.model import Account, Answer, Client, Exchange, Key, Pending, Secret, Service, Token
 from everyauth_cli.oauth.account import account_exchange, account_in, read_account
 from everyauth_cli.oauth.id_token import (
     IdToken,
@@ -28,9 +29,10 @@ class Accounts:
     send: Callable[[Exchange], Answer]
     clock: Callable[[], int]
     warn: Callable[[str], None]
+    record: Record = ignore
 
-    def of(self, service: Service, client: Client, pending: Pending, token: Token) -> Account | None:
-        """The account that granted a token; None where the service says nothing of it.
+    def of(self, service: Service, client: Client, pending: Pending, token: Token, *, key: Key) -> Account | None:
+        """The account that granted a token to the identity of that key; None where the service says nothing of it.
 
         Raises `ServiceUnreadable` for an id token that does not hold, or is missing where one was asked for.
         """
@@ -41,7 +43,7 @@ class Accounts:
         elif pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
             raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
         account = account_in(service, token.native.reveal()) if service.account_in_answer else None
-        return account or (self._asked(service, client, token) if service.account_url else None)
+        return account or (self._asked(service, client, token, key) if service.account_url else None)
 
     def _verified(self, service: Service, client: Client, pending: Pending, text: Secret[str]) -> Account | None:
         id_token = read_id_token(service, text)
@@ -67,9 +69,11 @@ class Accounts:
         if problem is not None:
             raise problem
 
-    def _asked(self, service: Service, client: Client, token: Token) -> Account | None:
+    def _asked(self, service: Service, client: Client, token: Token, key: Key) -> Account | None:
+        hide = (token.access_token, client.client_secret)
         try:
-            return read_account(service, self.send(account_exchange(service, client, token.access_token)))
+            with recorded(self.record, self.clock, ACCOUNT, key, hide=hide, done=False):
+                return read_account(service, self.send(account_exchange(service, client, token.access_token)))
         except ServiceError as error:
             self.warn(f"{service.name} does not say whose account this is: {error.message}")
             return None

@@ -20,6 +20,7 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
     StoreError,
 )
+from everyauth_cli.events import REVOCATION, Record, ignore, recorded
 from everyauth_cli.model import (
     ACCESS_TOKEN,
     REFRESH_TOKEN,
@@ -63,6 +64,7 @@ class Ender:
     clients: Clients
     send: Callable[[Exchange], Answer]
     clock: Callable[[], int]
+    record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def end(self, key: Key, *, local: bool = False) -> Revocation:
@@ -156,7 +158,9 @@ class Ender:
         tokens, refused = _tokens(service, held.token), None
         for name, token in tokens.items():
             try:
-                done = read_revocation(service, self.send(revocation_exchange(service, client, token, hint=name)))
+                with recorded(self.record, self.clock, REVOCATION, key, hide=(token, client.client_secret)) as remarks:
+                    done = read_revocation(service, self.send(revocation_exchange(service, client, token, hint=name)))
+                    remarks.append(name if done else f"{name} is of a type that is not revoked there")
             except (ServiceUnreachable, ServiceUnreadable):
                 raise
             except ServiceError as error:

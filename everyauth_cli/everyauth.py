@@ -14,6 +14,7 @@ from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
 from everyauth_cli.ending import Ender, Revocation
 from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, LoginTimedOut, ServiceNotFound, UsageProblem
+from everyauth_cli.events import LOGIN, EventLog, Record, ignore, recorded
 from everyauth_cli.grant import Grant, check_account, identity_of
 from everyauth_cli.issuer_keys import IssuerKeys
 from everyauth_cli.model import (
@@ -55,8 +56,8 @@ class EveryAuth:
     """All that everyauth does, over a store, a catalogue, a way to send requests and a clock.
 
     `clock` gives milliseconds since the epoch; `override` is what the environment says of a client; `warn` is told
-    what a caller should know although it got what it asked for; `shield` keeps interrupts out of a refresh and of the
-    end of an identity.
+    what a caller should know although it got what it asked for; `record` is given each event at a service; `shield`
+    keeps interrupts out of a refresh and of the end of an identity.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class EveryAuth:
         profile: str = DEFAULT_PROFILE,
         override: Override = lambda _: (None, None),
         warn: Callable[[str], None] = lambda _: None,
+        record: Record = ignore,
         shield: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         if not profile:
@@ -79,11 +81,20 @@ class EveryAuth:
         self.clients = Clients(store, catalogue, profile=profile, override=override)
         self._send = send
         self._clock = clock
+        self._record = record
         keys = IssuerKeys(store=store, send=send, clock=clock)
-        self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn)
-        self._refresher = Refresher(store=store, clients=self.clients, send=send, clock=clock, warn=warn, shield=shield)
+        self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn, record=record)
+        self._refresher = Refresher(
+            store=store, clients=self.clients, send=send, clock=clock, warn=warn, record=record, shield=shield
+        )
         self._ender = Ender(
-            store=store, catalogue=catalogue, clients=self.clients, send=send, clock=clock, shield=shield
+            store=store,
+            catalogue=catalogue,
+            clients=self.clients,
+            send=send,
+            clock=clock,
+            record=record,
+            shield=shield,
         )
 
     @classmethod
@@ -114,6 +125,7 @@ class EveryAuth:
             profile=settings.profile,
             override=settings.client_override,
             warn=warn,
+            record=EventLog(settings.log_dir).record,
             shield=shield,
         )
 
@@ -167,6 +179,12 @@ class EveryAuth:
 
         Raises `LoginFailed`, `ServiceError`, `ClientRejected`.
         """
+        key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
+        secrets = [Secret(value) for name, value in query if name in ("code", "state")]
+        with recorded(self._record, self._clock, LOGIN, key, hide=(pending.verifier, *secrets), done=False):
+            return self._exchange(pending, query, key)
+
+    def _exchange(self, pending: Pending, query: Sequence[tuple[str, str]], key: Key) -> Grant:
         service = self.clients.filled(pending.service)
         callback = authorization.read_callback(service, pending, query)
         client = self.clients.get(service)
@@ -181,7 +199,7 @@ class EveryAuth:
         except GrantRefused as refused:
             life = f"; its codes live {service.code_life} s" if service.code_life else ""
             raise LoginTimedOut(f"{refused.message}: the code was too old or used before{life}") from None
-        token = replace(token, account=self._accounts.of(service, client, pending, token))
+        token = replace(token, account=self._accounts.of(service, client, pending, token, key=key))
         return Grant(pending=pending, token=token, missing_scopes=missing_scopes(service, pending.scope, token.scope))
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
@@ -192,7 +210,7 @@ class EveryAuth:
         """
         pending, token = grant.pending, grant.token
         key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
-        with self.store.lock(key):
+        with recorded(self._record, self._clock, LOGIN, key), self.store.lock(key):
             before = read_identity(self.store, key)
             if before and not replace_account:
                 check_account(before.identity, token)

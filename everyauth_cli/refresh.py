@@ -25,6 +25,7 @@ from everyauth_cli.errors import (
     StoreBusy,
     StoreError,
 )
+from everyauth_cli.events import REFRESH, Record, ignore, recorded
 from everyauth_cli.freshness import is_alive, is_fresh, life_issued
 from everyauth_cli.model import DEFAULT_USER, Answer, Exchange, Gone, Identity, Key, Secret, Token
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_exchange
@@ -55,6 +56,7 @@ class Refresher:
     send: Callable[[Exchange], Answer]
     clock: Callable[[], int]
     warn: Callable[[str], None]
+    record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def current(self, key: Key, demand: Demand) -> Held | None:
@@ -86,9 +88,11 @@ class Refresher:
             raise granted_elsewhere(held.identity)
         now = self.clock()
         marked = self._rewrite(key, replace(held, refreshing_since=held.refreshing_since or now))
+        hide = (refresh_token, client.client_secret)
         try:
-            answer = self.send(refresh_exchange(service, client, refresh_token))
-            token = read_token(service, answer, asked=None, now=now, previous=held.token)
+            with recorded(self.record, self.clock, REFRESH, key, hide=hide):
+                answer = self.send(refresh_exchange(service, client, refresh_token))
+                token = read_token(service, answer, asked=None, now=now, previous=held.token)
         except GrantRefused as refused:
             return self._adopt_or_give_up(key, marked, held, refused)
         except (ServiceError, ClientRejected) as error:

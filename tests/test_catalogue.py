@@ -9,7 +9,7 @@ import pytest
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.catalogue import SHIPPED, Catalogue
+from everyauth_cli.services.catalogue import SHIPPED, Catalogue, Listed
 from everyauth_cli.services.entry import PLACEHOLDER, READERS
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
@@ -47,6 +47,12 @@ def test_a_shipped_entry_is_sound(name):
     assert service.title[0].isupper()
     assert all(parameter.help for parameter in service.params)
     assert service.issuer or not service.iss_always
+
+
+def test_what_is_listed_is_what_the_entries_say():
+    services = [Catalogue().get(name) for name in SHIPPED_NAMES]
+    listed = [Listed(name=s.name, title=s.title, aliases=s.aliases, own=False) for s in services]
+    assert Catalogue().listed() == listed
 
 
 def test_shipped_names_and_aliases_are_unique():
@@ -128,7 +134,7 @@ def test_what_cannot_be_added_writes_nothing(own, name, entry, kind):
     assert (directory / "example.toml").read_text() == LINES
 
 
-@pytest.mark.parametrize("content", [b"authorize_url = ", b"\xff\xfe", b"a = 1\na = 2\n", b"[[["])
+@pytest.mark.parametrize("content", [b"authorize_url = ", b"\xff\xfe", b"[[["])
 def test_a_file_that_is_no_toml_is_told(tmp_path, content):
     (tmp_path / "example.toml").write_bytes(content)
     error = problem(Catalogue(tmp_path))

@@ -180,14 +180,17 @@ class EveryAuth:
         Raises `LoginFailed`, `ServiceError`, `ClientRejected`.
         """
         key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
-        secrets = [Secret(value) for name, value in query if name in ("code", "state")]
-        with recorded(self._record, self._clock, LOGIN, key, hide=(pending.verifier, *secrets), done=False):
-            return self._exchange(pending, query, key)
+        hide = [pending.verifier, *(Secret(value) for name, value in query if name in ("code", "state"))]
+        with recorded(self._record, self._clock, LOGIN, key, hide=hide, done=False):
+            return self._exchange(pending, query, key, hide)
 
-    def _exchange(self, pending: Pending, query: Sequence[tuple[str, str]], key: Key) -> Grant:
+    def _exchange(
+        self, pending: Pending, query: Sequence[tuple[str, str]], key: Key, hide: list[Secret[str] | None]
+    ) -> Grant:
         service = self.clients.filled(pending.service)
         callback = authorization.read_callback(service, pending, query)
         client = self.clients.get(service)
+        hide.append(client.client_secret)
         if (client.client_id, service.token_url) != (pending.client_id, pending.token_url):
             raise LoginFailed(f"{service.name} was set anew during the login; log in again")
         now = self._clock()

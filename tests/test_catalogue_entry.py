@@ -84,7 +84,6 @@ def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):
     ],
 )
 def test_a_mistake_inside_a_table_is_told_with_its_line(own, text, says):
-    # The line is that of the value: `token_url` stands in line 2, and another `max_age` would stand elsewhere.
     assert f"example.toml:{says}" in problem(Catalogue(own(f"{LINES}{text}\n"))).message
 
 

@@ -141,6 +141,13 @@ def test_no_secret_is_recorded_whatever_a_service_says(world):
     assert "token=abc" not in caught.value.message
 
 
+def test_a_code_and_a_client_secret_that_come_back_are_taken_out_too(world):
+    world.server.faults = [answer({"error": "odd", "error_description": f"code-alice of {SECRET}"})]
+    with pytest.raises(ServiceError):
+        world.login()
+    assert world.events[-1].said == "example refused (odd: *** of ***)"
+
+
 @pytest.mark.parametrize(
     "text",
     [

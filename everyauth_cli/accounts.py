@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
+from everyauth_cli.events import ACCOUNT, Record, ignore, recorded
 from everyauth_cli.issuer_keys import IssuerKeys, Keys
-from everyauth_cli.model import Account, Answer, Client, Exchange, Pending, Secret, Service, Token
+from everyauth_cli.model import Account, Answer, Client, Exchange, Key, Pending, Secret, Service, Token
 from everyauth_cli.oauth.account import account_exchange, account_in, read_account
 from everyauth_cli.oauth.id_token import (
     IdToken,
@@ -29,9 +30,10 @@ class Accounts:
     send: Callable[[Exchange], Answer]
     clock: Callable[[], int]
     warn: Callable[[str], None]
+    record: Record = ignore
 
-    def named(self, service: Service, client: Client, pending: Pending, token: Token) -> Token:
-        """A login's token with the account that granted it; with none where the service says nothing of it.
+    def named(self, service: Service, client: Client, pending: Pending, token: Token, *, key: Key) -> Token:
+        """A login's token with the account that granted it to the identity of that key; with none where nobody says it.
 
         Raises `ServiceUnreadable` for an id token that does not hold, or is missing where one was asked for.
         """
@@ -45,7 +47,7 @@ class Accounts:
         if account is None and service.account_in_answer:
             account = account_in(service, token.native.reveal())
         if account is None and service.account_url:
-            account = self._asked(service, client, token)
+            account = self._asked(service, client, token, key)
         return replace(token, account=account)
 
     def _verified(self, service: Service, client: Client, pending: Pending, text: Secret[str]) -> IdToken:
@@ -73,9 +75,11 @@ class Accounts:
         if problem is not None:
             raise problem
 
-    def _asked(self, service: Service, client: Client, token: Token) -> Account | None:
+    def _asked(self, service: Service, client: Client, token: Token, key: Key) -> Account | None:
+        hide = (token.access_token, client.client_secret)
         try:
-            return read_account(service, self.send(account_exchange(service, client, token.access_token)))
+            with recorded(self.record, self.clock, ACCOUNT, key, hide=hide, done=False):
+                return read_account(service, self.send(account_exchange(service, client, token.access_token)))
         except ServiceError as error:
             self.warn(f"{service.name} does not say whose account this is: {error.message}")
             return None

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
-from everyauth_cli.errors import ClientNotSet, UsageProblem
-from everyauth_cli.model import DEFAULT_PORT, Client, Identity, Secret, Service
+from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
+from everyauth_cli.hosts import check_hosts, hosts_of, moved
+from everyauth_cli.model import DEFAULT_PORT, Client, Identity, Parameter, Secret, Service
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.entry import check_param, check_url, fill
+from everyauth_cli.services.entry import check_url, fill
+from everyauth_cli.services.parameters import check_param
 from everyauth_cli.store import Store
-from everyauth_cli.store.client_record import client_key, read_client, read_public_client, write_client
+from everyauth_cli.store.client_record import (
+    bind,
+    client_key,
+    find_public_clients,
+    read_client,
+    read_public_client,
+    write_client,
+)
 
 LISTENING_HOSTS = ("127.0.0.1", "localhost")
 
-Override = Callable[[Service], tuple[str | None, Secret[str] | None]]
+Override = Callable[[str], tuple[str | None, Secret[str] | None]]
+"""What the environment says of the client of a service, by its name."""
 
 
 class Clients:
@@ -30,29 +40,46 @@ class Clients:
     def get(self, service: Service) -> Client:
         """The client for a service, with its secret; the environment goes before the store.
 
-        Raises `ClientNotSet` when there is none.
+        Raises `ClientNotSet` when there is none, `HostChanged` when it was set for other hosts than the service has.
         """
-        client_id, client_secret = self._override(service)
+        client_id, client_secret = self._override(service.name)
         kept = read_client(self._store, client_key(self._profile, service.name))
         client = kept or Client(service=service.name, client_id="")
         if not (client_id or client.client_id):
-            raise ClientNotSet(
-                f"{service.name} has no client yet: register an app at the service and set its client id and secret",
-                hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
-            )
-        # A stored secret belongs to the stored client; it is not sent under another one's id.
-        kept_secret = client.client_secret if client_id in (None, client.client_id) else None
-        return replace(client, client_id=client_id or client.client_id, client_secret=client_secret or kept_secret)
+            raise _not_set(service, client)
+        if client_id not in (None, client.client_id):
+            # A stored secret belongs to the stored client; it is not sent under another one's id.
+            return replace(client, client_id=client_id, client_secret=client_secret)
+        if client_secret is not None:
+            return replace(client, client_secret=client_secret)
+        self._check_hosts(service, client)
+        return client
+
+    def _check_hosts(self, service: Service, client: Client) -> None:
+        """Check that a stored client is for the hosts of this moment; one that does not say is from now on."""
+        check_hosts(service, client, has_secret=client.client_secret is not None)
+        hosts = hosts_of(service)
+        if hosts.keys() <= client.hosts.keys():
+            return
+        key = client_key(self._profile, service.name)
+        with self._store.lock(key):
+            bind(self._store, key, hosts)
 
     def peek(self, service: Service) -> tuple[Client, bool] | None:
         """The client without its secret, and whether it has one; touches no secret."""
-        client_id, client_secret = self._override(service)
+        client_id, client_secret = self._override(service.name)
         kept = read_public_client(self._store, client_key(self._profile, service.name))
         if kept is None and client_id is None:
             return None
         client, has_secret = kept or (Client(service=service.name, client_id=""), False)
         has_secret = has_secret and client_id in (None, client.client_id)
         return replace(client, client_id=client_id or client.client_id), has_secret or client_secret is not None
+
+    def ids(self, names: Sequence[str]) -> dict[str, str]:
+        """The client ids of those of these services that have one; touches no secret."""
+        kept = {client.service: client.client_id for client in find_public_clients(self._store, self._profile)}
+        ids = {name: self._override(name)[0] or kept.get(name) for name in names}
+        return {name: client_id for name, client_id in ids.items() if client_id}
 
     def filled(self, name: str) -> Service:
         """The service of that name with its placeholders filled from the client's parameters.
@@ -78,7 +105,8 @@ class Clients:
     ) -> Client:
         """Change what is named and leave the rest; an empty secret or redirect URI takes it out, port 0 the port.
 
-        A redirect URI has its own port, so the last one named of the two is kept.
+        A redirect URI has its own port, so the last one named of the two is kept. A secret that is set anew is set
+        for the hosts of this moment; so is what is there already when the user names a parameter that changes them.
         Raises `ConfigurationProblem` for a parameter that the service does not have, `UsageProblem` for a redirect
         URI that no login could come back to.
         """
@@ -91,16 +119,21 @@ class Clients:
             check_param(service, name, value)
         key = client_key(self._profile, service.name)
         with self._store.lock(key):
-            client = read_client(self._store, key) or Client(service=service.name, client_id="")
+            before = read_client(self._store, key) or Client(service=service.name, client_id="")
             client = replace(
-                client,
-                client_id=client.client_id if client_id is None else client_id,
-                client_secret=(client.client_secret if client_secret is None else client_secret) or None,
-                scope=client.scope if scope is None else scope,
-                port=(client.port if port is None else port) or None,
-                redirect_uri=(client.redirect_uri if redirect_uri is None else redirect_uri) or None,
-                params={**client.params, **(params or {})},
+                before,
+                client_id=before.client_id if client_id is None else client_id,
+                client_secret=(before.client_secret if client_secret is None else client_secret) or None,
+                scope=before.scope if scope is None else scope,
+                port=(before.port if port is None else port) or None,
+                redirect_uri=(before.redirect_uri if redirect_uri is None else redirect_uri) or None,
+                params={**before.params, **(params or {})},
             )
+            named = client_secret if before.client_secret else client_secret or client_id
+            if named:
+                client = replace(client, hosts=hosts_of(_as_far_as_filled(service, client)))
+            elif moved(_as_far_as_filled(service, before), before) is None:
+                client = replace(client, hosts={**before.hosts, **hosts_of(_as_far_as_filled(service, client))})
             write_client(self._store, client, key)
         return client
 
@@ -111,6 +144,11 @@ class Clients:
             known = self._store.index.read(key) is not None
             self._store.delete(key)
         return known
+
+
+def missing_params(service: Service, params: Mapping[str, str]) -> list[Parameter]:
+    """The further settings of a service that must have a value, and have none among these."""
+    return [parameter for parameter in service.params if parameter.default is None and parameter.name not in params]
 
 
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
@@ -138,6 +176,23 @@ def on_loopback(uri: str) -> bool:
 def callback_path(service: Service) -> str:
     """A path of its own for each service, so that answers cannot be mixed up (RFC 9700 section 4.4)."""
     return f"/callback/{service.name}"
+
+
+def _as_far_as_filled(service: Service, client: Client) -> Service:
+    try:
+        return fill(service, client.params)
+    except ConfigurationProblem:
+        return service
+
+
+def _not_set(service: Service, client: Client) -> ClientNotSet:
+    link = service.docs or next(iter(service.sources), "")
+    about = f" ({link})" if link else ""
+    return ClientNotSet(
+        f"{service.name} has no client yet: register an app at {service.title}{about} with the "
+        f"redirect URI {redirect_uri(service, client)}; `everyauth service get {service.name}` has the steps",
+        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
+    )
 
 
 def _check_redirect_uri(service: Service, uri: str) -> None:

@@ -24,6 +24,7 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
     StoreError,
 )
+from everyauth_cli.events import REVOCATION, Record, ignore, recorded
 from everyauth_cli.model import (
     ACCESS_TOKEN,
     REFRESH_TOKEN,
@@ -71,6 +72,7 @@ class Ender:
     clients: Clients
     send: Callable[[Exchange], Answer]
     clock: Callable[[], int]
+    record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def end(self, key: Key, *, local: bool = False) -> Revocation:
@@ -143,7 +145,7 @@ class Ender:
         if held is not None:
             service, client = self._mendable(self._bound, key, held.identity)
             try:
-                for name in self._revoke(service, client, held.token):
+                for name in self._revoke(key, service, client, held.token):
                     revoked.append(name)
             except EveryAuthError as error:
                 problem = error.message
@@ -188,7 +190,7 @@ class Ender:
         alive = identity.expires_at is None or identity.expires_at > self.clock()
         return [REFRESH_TOKEN] * identity.refreshable + [ACCESS_TOKEN] * alive
 
-    def _revoke(self, service: Service, client: Client, token: Token) -> Iterator[str]:
+    def _revoke(self, key: Key, service: Service, client: Client, token: Token) -> Iterator[str]:
         """Revoke one token after the other, and yield the type of each that is.
 
         Raises `EveryAuthError`, after the other token was tried if that could help.
@@ -196,7 +198,9 @@ class Ender:
         tokens, refused = _tokens(service, token), None
         for name, value in tokens.items():
             try:
-                done = read_revocation(service, self.send(revocation_exchange(service, client, value, hint=name)))
+                with recorded(self.record, self.clock, REVOCATION, key, hide=(value, client.client_secret)) as remarks:
+                    done = read_revocation(service, self.send(revocation_exchange(service, client, value, hint=name)))
+                    remarks.append(name if done else f"{name} is of a type that is not revoked there")
             except (ServiceUnreachable, ServiceUnreadable):
                 raise
             except ServiceError as error:

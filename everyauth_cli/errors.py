@@ -5,6 +5,7 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
     EveryAuthError                1  error
     ├── UsageProblem              2  usage                a value or option that cannot be used
     │   ├── ConfigurationProblem  2  configuration        a file or variable that cannot be read or makes no sense
+    │   │   └── HostChanged       2  host_changed         secrets would go to another host than they were set for
     │   ├── PortInUse             2  port_in_use          the redirect URI's port is taken
     │   ├── ClientNotSet          2  client_not_set       no client id (or secret) for the service yet
     │   └── ClientRejected        2  client_rejected      the service does not accept the client's credentials
@@ -62,6 +63,12 @@ class ConfigurationProblem(UsageProblem):
     """A configuration file or an environment variable cannot be read or makes no sense."""
 
     code = "configuration"
+
+
+class HostChanged(ConfigurationProblem):
+    """A secret would go to another host than the one that it was set for; nothing was sent."""
+
+    code = "host_changed"
 
 
 class PortInUse(UsageProblem):

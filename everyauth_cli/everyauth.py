@@ -14,6 +14,7 @@ from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
 from everyauth_cli.ending import Ender, Revocation
 from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, LoginTimedOut, ServiceNotFound, UsageProblem
+from everyauth_cli.events import LOGIN, EventLog, Record, ignore, recorded
 from everyauth_cli.grant import Grant, check_account, identity_of
 from everyauth_cli.issuer_keys import IssuerKeys
 from everyauth_cli.model import (
@@ -55,8 +56,8 @@ class EveryAuth:
     """All that everyauth does, over a store, a catalogue, a way to send requests and a clock.
 
     `clock` gives milliseconds since the epoch; `override` is what the environment says of a client; `warn` is told
-    what a caller should know although it got what it asked for; `shield` keeps interrupts out of a refresh and of the
-    end of an identity.
+    what a caller should know although it got what it asked for; `record` is given each event at a service; `shield`
+    keeps interrupts out of a refresh and of the end of an identity.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class EveryAuth:
         profile: str = DEFAULT_PROFILE,
         override: Override = lambda _: (None, None),
         warn: Callable[[str], None] = lambda _: None,
+        record: Record = ignore,
         shield: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         if not profile:
@@ -80,11 +82,20 @@ class EveryAuth:
         self._send = send
         self._clock = clock
         self._warn = warn
+        self._record = record
         keys = IssuerKeys(store=store, send=send, clock=clock)
-        self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn)
-        self._refresher = Refresher(store=store, clients=self.clients, send=send, clock=clock, warn=warn, shield=shield)
+        self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn, record=record)
+        self._refresher = Refresher(
+            store=store, clients=self.clients, send=send, clock=clock, warn=warn, record=record, shield=shield
+        )
         self._ender = Ender(
-            store=store, catalogue=catalogue, clients=self.clients, send=send, clock=clock, shield=shield
+            store=store,
+            catalogue=catalogue,
+            clients=self.clients,
+            send=send,
+            clock=clock,
+            record=record,
+            shield=shield,
         )
 
     @classmethod
@@ -115,6 +126,7 @@ class EveryAuth:
             profile=settings.profile,
             override=settings.client_override,
             warn=warn,
+            record=EventLog(settings.log_dir).record,
             shield=shield,
         )
 
@@ -168,9 +180,18 @@ class EveryAuth:
 
         Raises `LoginFailed`, `ServiceError`, `ClientRejected`.
         """
+        key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
+        hide = [pending.verifier, *(Secret(value) for name, value in query if name in ("code", "state"))]
+        with recorded(self._record, self._clock, LOGIN, key, hide=hide, done=False):
+            return self._exchange(pending, query, key, hide)
+
+    def _exchange(
+        self, pending: Pending, query: Sequence[tuple[str, str]], key: Key, hide: list[Secret[str] | None]
+    ) -> Grant:
         service = self.clients.filled(pending.service)
         callback = authorization.read_callback(service, pending, query)
         client = self.clients.get(service)
+        hide.append(client.client_secret)
         if (client.client_id, service.token_url) != (pending.client_id, pending.token_url):
             raise LoginFailed(f"{service.name} was set anew during the login; log in again")
         now = self._clock()
@@ -182,7 +203,7 @@ class EveryAuth:
         except GrantRefused as refused:
             life = f"; its codes live {service.code_life} s" if service.code_life else ""
             raise LoginTimedOut(f"{refused.message}: the code was too old or used before{life}") from None
-        token = self._accounts.named(service, client, pending, token)
+        token = self._accounts.named(service, client, pending, token, key=key)
         return Grant(pending=pending, token=token, missing_scopes=missing_scopes(service, pending.scope, token.scope))
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
@@ -193,7 +214,7 @@ class EveryAuth:
         """
         pending, token = grant.pending, grant.token
         key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
-        with self.store.lock(key):
+        with recorded(self._record, self._clock, LOGIN, key), self.store.lock(key):
             before = read_identity(self.store, key)
             if before and not replace_account:
                 check_account(before.identity, token)

@@ -25,6 +25,11 @@ SYMMETRIC = ("HS256", "HS384", "HS512")
 PLACE = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
 """A place in claims or in an answer, as `account_label` names it: fields, and numbers of items, with points between."""
 
+QUERY = re.compile(r"(https?://[^\s?#'\"<>()]+)[?#][^\s'\"<>()]*")
+OPAQUE = re.compile(r"\b(?:(?=[\w~+=%-]*\d)[\w~+=%-]{20,}|[A-Za-z]{32,})")
+"""What looks like a token or a part of one: no word of any language is that long and has digits in it."""
+SHORTEST_SECRET = 6
+
 
 class Secret(Generic[T]):
     """A value that must not be shown; `reveal()` is the one way to get it out.
@@ -162,7 +167,8 @@ class Service:
 class Client:
     """Our registration at a service: one record in the store a profile and service.
 
-    `redirect_uri` is the one that is registered, where it is not ours on loopback.
+    `redirect_uri` is the one that is registered, where it is not ours on loopback. `hosts` are those that its secret
+    and its tokens were set for, by the catalogue's key of the URL; one that is not there is learnt at its first use.
     """
 
     service: str
@@ -172,6 +178,7 @@ class Client:
     port: int | None = None
     redirect_uri: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,3 +327,11 @@ def clean(text: str, limit: int = 300) -> str:
     """Text from outside, fit to be shown: no control characters nor halves of any, one line, at most `limit` long."""
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+", " ", text).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def scrub(text: str, *secrets: Secret[str] | None) -> str:
+    """A service's own words without these secrets, without what looks like a token, and without URLs' queries."""
+    for secret in secrets:
+        if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET:
+            text = text.replace(secret.reveal(), "***")
+    return OPAQUE.sub("***", QUERY.sub(r"\1", text))

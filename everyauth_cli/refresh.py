@@ -25,6 +25,7 @@ from everyauth_cli.errors import (
     StoreBusy,
     StoreError,
 )
+from everyauth_cli.events import REFRESH, Record, ignore, recorded
 from everyauth_cli.freshness import is_alive, is_fresh, life_issued
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Answer, Exchange, Gone, Identity, Key, Secret, Token
 from everyauth_cli.oauth.id_token import check_refreshed
@@ -56,6 +57,7 @@ class Refresher:
     send: Callable[[Exchange], Answer]
     clock: Callable[[], int]
     warn: Callable[[str], None]
+    record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def current(self, key: Key, demand: Demand) -> Held | None:
@@ -88,12 +90,14 @@ class Refresher:
             raise granted_elsewhere(held.identity, key.profile)
         now = self.clock()
         marked = self._rewrite(key, replace(held, refreshing_since=held.refreshing_since or now))
+        hide = (refresh_token, client.client_secret)
         try:
-            exchange = refresh_exchange(service, client, refresh_token, redirect_uri=held.identity.redirect_uri)
-            answer = self.send(exchange)
-            token = read_token(service, answer, asked=None, now=now, previous=held.token)
-            if token.id_token is not None:
-                token = replace(token, subject=check_refreshed(service, client, token.subject, token.id_token))
+            with recorded(self.record, self.clock, REFRESH, key, hide=hide):
+                exchange = refresh_exchange(service, client, refresh_token, redirect_uri=held.identity.redirect_uri)
+                answer = self.send(exchange)
+                token = read_token(service, answer, asked=None, now=now, previous=held.token)
+                if token.id_token is not None:
+                    token = replace(token, subject=check_refreshed(service, client, token.subject, token.id_token))
         except GrantRefused as refused:
             return self._adopt_or_give_up(key, marked, held, refused)
         except (ServiceError, ClientRejected) as error:

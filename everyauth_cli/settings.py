@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import DEFAULT_PROFILE, Secret, Service
+from everyauth_cli.model import DEFAULT_PROFILE, Secret
 
 DEFAULT_STORE = "keyring:"
 CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
@@ -55,9 +55,13 @@ class Settings:
     def services_dir(self) -> Path:
         return self.config_dir / "services"
 
-    def client_override(self, service: Service) -> tuple[str | None, Secret[str] | None]:
-        """The client id and secret that the environment gives for a service, each on its own."""
-        name = service.name.upper().replace("-", "_")
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir / "log"
+
+    def client_override(self, name: str) -> tuple[str | None, Secret[str] | None]:
+        """The client id and secret that the environment gives for the service of that name, each on its own."""
+        name = name.upper().replace("-", "_")
         return self.client_ids.get(name), self.client_secrets.get(name)
 
 

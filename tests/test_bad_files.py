@@ -54,7 +54,10 @@ def test_a_corrupt_configuration_is_answered_with_its_path(shell, line, text, sa
         ('\ntoken_ulr = "x"', ["pagerduty.toml:2: unknown key token_ulr", "did you mean token_url?"]),
         ("pkce = 1", ["pagerduty.toml:1: pkce = 1", "true or false"]),
         ('token_url = "http://auth.example/t"', ["pagerduty.toml:1: token_url", "https"]),
-        ("[authorize_params]\nstate = 'x'", ["pagerduty.toml:1: authorize_params", "state belongs to the protocol"]),
+        (
+            "[authorize_params]\nstate = 'x'",
+            ["pagerduty.toml:2: authorize_params.state", "state belongs to the protocol"],
+        ),
     ],
 )
 def test_a_corrupt_entry_is_answered_with_its_path_and_line(shell, text, says):

@@ -7,7 +7,7 @@ import pytest
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.catalogue import SHIPPED, Catalogue
+from everyauth_cli.services.catalogue import SHIPPED, Catalogue, Listed
 from everyauth_cli.services.entry import READERS
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
@@ -31,6 +31,12 @@ def problem(catalogue, name="example"):
 def test_there_is_something_shipped():
     assert "pagerduty" in Catalogue().names()
     assert Catalogue().names() == SHIPPED_NAMES
+
+
+def test_what_is_listed_is_what_the_entries_say():
+    services = [Catalogue().get(name) for name in SHIPPED_NAMES]
+    listed = [Listed(name=s.name, title=s.title, aliases=s.aliases, own=False) for s in services]
+    assert Catalogue().listed() == listed
 
 
 def test_every_field_of_a_service_can_be_set_and_no_other():
@@ -120,7 +126,7 @@ def test_what_cannot_be_added_writes_nothing(own, name, entry, kind):
     assert (directory / "example.toml").read_text() == LINES
 
 
-@pytest.mark.parametrize("content", [b"authorize_url = ", b"\xff\xfe", b"a = 1\na = 2\n", b"[[["])
+@pytest.mark.parametrize("content", [b"authorize_url = ", b"\xff\xfe", b"[[["])
 def test_a_file_that_is_no_toml_is_told(tmp_path, content):
     (tmp_path / "example.toml").write_bytes(content)
     error = problem(Catalogue(tmp_path))

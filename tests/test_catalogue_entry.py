@@ -5,7 +5,8 @@ import pytest
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Parameter
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.entry import AUTHORIZE_RESERVED, TOKEN_RESERVED, check_param, check_url, fill
+from everyauth_cli.services.entry import AUTHORIZE_RESERVED, TOKEN_RESERVED, check_url, fill
+from everyauth_cli.services.parameters import check_param
 
 LINES = 'authorize_url = "https://x.example/authorize"\ntoken_url = "https://x.example/token"\n'
 
@@ -80,9 +81,38 @@ def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):
     assert hint in (error.hint or "")
 
 
-def test_the_line_of_a_table_is_told(own):
-    error = problem(Catalogue(own(f'{LINES}\n[authorize_params]\nstate = "x"\n')))
-    assert "example.toml:4: authorize_params" in error.message
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[authorize_params]\nstate = "x"', "4: authorize_params.state = 'x': state belongs to the protocol"),
+        ('[authorize_params]\nprompt = "x"\n\nmax_age = 5', "6: authorize_params.max_age = 5: a text is wanted"),
+        ('authorize_params = {prompt = "x", max_age = 5}', "3: authorize_params.max_age = 5: a text is wanted"),
+        ('authorize_params.prompt = "x"\nauthorize_params.max_age = 5', "4: authorize_params.max_age = 5"),
+        ('[params.sub]\nhelp = "x"\ndefault = 5', "5: params.sub.default = 5: a text is wanted"),
+        ('[params.sub]\nhelp = "x"\nhlep = "y"', "5: params.sub.hlep = 'y': sub takes help, and default"),
+        ('[params.sub]\ndefault = "x"', "3: params.sub = {'default': 'x'}: sub takes help"),
+        ('[params]\nsub = {help = ""}', "4: params.sub = {'help': ''}: sub takes help"),
+        ("[params]\nsub = 1", "4: params.sub = 1: sub takes help"),
+    ],
+)
+def test_a_mistake_inside_a_table_is_told_with_its_line(own, text, says):
+    assert f"example.toml:{says}" in problem(Catalogue(own(f"{LINES}{text}\n"))).message
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("pkce = true\npkce = false\n", "4: pkce is given twice"),
+        ("pkce = true\npkce = false", "4: pkce is given twice"),
+        ('scopes = ["a"]\nscopes = [\n  "b",\n]\n', "4: scopes is given twice"),
+        ('[authorize_params]\na = "x"\n[authorize_params]\nb = "y"\n', "5: authorize_params is given twice"),
+        ('[params.sub]\nhelp = "x"\n[params.sub]\n', "5: params.sub is given twice"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_told_with_its_line(own, text, says):
+    error = problem(Catalogue(own(f"{LINES}{text}")))
+    assert f"example.toml:{says}" in error.message
+    assert error.hint == "keep one of the two"
 
 
 @pytest.mark.parametrize(
@@ -208,8 +238,27 @@ def test_nothing_else_fills_a_placeholder(own, value):
         check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "sub", value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("sub", "https://acme.x.example/", "acme"),
+        ("sub", "https://acme.x.example", "acme"),
+        ("sub", "acme.x.example", "acme"),
+        ("sub", "acme.eu.x.example", "acme.eu"),
+        ("region", "https://acme.us.example/token", "us"),
+    ],
+)
+def test_a_whole_address_in_the_place_of_its_part_is_told_with_the_part(own, name, value, meant):
+    with pytest.raises(ConfigurationProblem, match="more than the part of the host name") as caught:
+        check_param(Catalogue(own(PLACEHOLDERS)).get("example"), name, value)
+    assert caught.value.hint == f"did you mean {meant}? everyauth service set example --param {name}={meant}"
+
+
 def test_a_setting_that_the_service_does_not_have_is_told(own):
     with pytest.raises(ConfigurationProblem, match="it has sub, region"):
         check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "tenant", "x")
+    with pytest.raises(ConfigurationProblem, match="it has sub, region") as caught:
+        check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "regoin", "x")
+    assert caught.value.hint == "did you mean region? everyauth service set example --param region=..."
     with pytest.raises(ConfigurationProblem, match="it has none"):
         check_param(Catalogue().get("pagerduty"), "tenant", "x")

@@ -104,6 +104,9 @@ def test_profiles_share_nothing(world):
     assert world.token() == "access-2"
 
 
+HOSTS = {"token_url": "issuer.example"}
+
+
 @pytest.fixture
 def example(world):
     return world.auth.catalogue.get("example")
@@ -113,10 +116,10 @@ def test_only_what_is_named_changes(world, example):
     clients = world.auth.clients
     clients.set(example, scope="read", port=4000)
     assert clients.get(example) == Client(
-        service="example", client_id="id", client_secret=Secret("s"), scope="read", port=4000
+        service="example", client_id="id", client_secret=Secret("s"), scope="read", port=4000, hosts=HOSTS
     )
     clients.set(example, client_id="new", client_secret=Secret(""), port=0)
-    assert clients.get(example) == Client(service="example", client_id="new", scope="read")
+    assert clients.get(example) == Client(service="example", client_id="new", scope="read", hosts=HOSTS)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,10 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import Secret, Service
+from everyauth_cli.model import Secret
 from everyauth_cli.settings import demo_environment, read_settings, remember, write_privately
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-
-def service(name):
-    return Service(name=name, title=name, authorize_url="https://x.example/", token_url="https://x.example/")
 
 
 @pytest.fixture
@@ -113,7 +109,7 @@ def test_the_profile_comes_from_the_environment(read):
     ],
 )
 def test_a_client_comes_from_the_environment(read, environ, name, override):
-    assert read(**environ).client_override(service(name)) == override
+    assert read(**environ).client_override(name) == override
 
 
 def test_the_sealing_key_comes_from_the_environment_and_is_remembered(read):

@@ -48,7 +48,7 @@ def refusal(fields=b"", *, status=200, content_type="application/json", retry_af
         ({"error": "invalid_client"}, 200, ClientRejected, "invalid_client"),
         ({"error": "invalid_scope", "error_description": "a\x1b[1m\nb"}, 400, ServiceError, "invalid_scope: a [1m b"),
         ({"error": {"type": "OAuthException", "message": "no"}}, 400, ServiceError, "OAuthException: no"),
-        ({"error": {"code": 190}}, 400, ServiceError, "error"),
+        ({"error": {"code": 190}}, 400, ServiceError, "190"),
         ({"error": ["strange"]}, 400, ServiceError, "strange"),
         ({"error": "no", "access_token": "SECRET"}, 200, ServiceError, "no"),
         ({"error": True, "refresh_token": "SECRET"}, 200, ServiceError, "True"),

@@ -58,6 +58,7 @@ FILES = {
     "~/.config/everyauth/services/<NAME>.toml": "Your own services, and keys that go before those of the catalogue.",
     "~/.config/everyauth/sealing.key": "The sealing key, where no keyring could take it.",
     "~/.local/share/everyauth/index.db": "The public halves of identities whose secrets are in the keyring.",
+    "~/.local/share/everyauth/log/<SERVICE>.jsonl": "What happened at a service; `everyauth service log` shows it.",
     "~/.local/share/everyauth/everyauth.db": "The store `sqlite://`.",
 }
 FILES_MOVED = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any
 
 import typer
@@ -9,10 +10,13 @@ import typer
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.complete import service_names
+from everyauth_cli.cli.service_guide import PASTED, guide_to, wanted_upstream
 from everyauth_cli.cli.words import read_pairs
-from everyauth_cli.clients import on_loopback, redirect_uri
-from everyauth_cli.errors import NotFound, UsageProblem
-from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.clients import missing_params, on_loopback, redirect_uri
+from everyauth_cli.errors import NotFound, ServiceNotFound, UsageProblem
+from everyauth_cli.model import Secret, Service
+from everyauth_cli.services.catalogue import Listed
+from everyauth_cli.services.parameters import check_param
 
 group = app.group("service", "Services and our registration (client) at each.")
 
@@ -21,38 +25,48 @@ HISTORY = "the secret is in your shell's history now; `--client-secret -` asks f
 
 
 @command(group, "ls")
-def ls(session: Session) -> None:
-    """List the services of the catalogue, and which are set."""
-    items = [_summary(session, name) for name in session.auth.catalogue.names()]
-    rows = [[item["id"], item["title"], item["clientId"] or ""] for item in items]
-    session.terminal.list(["service", "title", "client id"], rows, items)
+def ls(
+    session: Session,
+    search: Annotated[
+        str | None, typer.Option("--search", metavar="TEXT", help="Only those with this in a name, title or alias.")
+    ] = None,
+) -> None:
+    """List the services of the catalogue, those that are set first."""
+    listed = session.auth.catalogue.listed()
+    ids = session.auth.clients.ids([service.name for service in listed])
+    if search is not None:
+        listed = _matching(listed, search)
+    listed.sort(key=lambda service: service.name not in ids)
+    rows = [[service.name, service.title, ids.get(service.name, "")] for service in listed]
+    session.terminal.list(["service", "title", "client id"], rows, [_summary(s, ids.get(s.name)) for s in listed])
 
 
 @command(group, "get")
 def get(session: Session, name: Name) -> None:
-    """Show a service: its configuration, its documentation, and the redirect URI to register."""
-    service = session.auth.catalogue.get(name)
-    known = session.auth.clients.peek(service)
-    client, has_secret = known or (Client(service=service.name, client_id=""), False)
-    uri = redirect_uri(service, client)
+    """Show how a service is set up: steps, redirect URI, scopes, settings, what to expect, and where that is from."""
+    guide = guide_to(session, session.auth.catalogue.get(name))
     if session.terminal.as_json:
-        session.terminal.json(_as_json(service, client, has_secret=has_secret, uri=uri))
+        session.terminal.json(guide.as_json())
         return
-    lines = {
-        "scope": client.scope or _default_scope(service),
-        "client id": client.client_id or "not set",
-        "client secret": "***" if has_secret else "not set",
-        **{name: client.params.get(name, "") for name in (p.name for p in service.params)},
-        "authorize": service.authorize_url,
-        "token": service.token_url,
-        "revocation": _revocation(service),
-        "documentation": service.docs or "none known",
-    }
-    session.terminal.data(f"{service.name}: {service.title}")
-    for label, value in lines.items():
-        session.terminal.data(f"  {label:<15}{value}")
-    session.terminal.data(f"Register this redirect URI at {service.title}:")
-    session.terminal.data(uri)
+    for line in guide.lines():
+        session.terminal.data(line)
+
+
+@command(group, "export")
+def export(session: Session, name: Name) -> None:
+    """Print the catalogue entry of a service as TOML, yours over the shipped one, ready for a pull request."""
+    service = session.auth.catalogue.get(name)
+    text = session.auth.catalogue.source(service.name)
+    keys = session.auth.catalogue.own_keys(service.name)
+    missing = wanted_upstream(service) if keys else []
+    if session.terminal.as_json:
+        session.terminal.json({"id": service.name, "toml": text, "ownKeys": keys, "missing": missing})
+        return
+    session.terminal.data(text.removesuffix("\n"))
+    if keys and not service.own:
+        session.terminal.note("Comments are not in it: take the shipped file's from the repository.")
+    for line in missing:
+        session.terminal.note(f"Still to do before a pull request: {line}.")
 
 
 @command(group, "set")
@@ -96,6 +110,8 @@ def set_(
         raise UsageProblem(
             "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
         )
+    params = _complete(session, service, read_pairs(param or [], "--param"))
+    before = session.auth.clients.peek(service)
     client = session.auth.clients.set(
         service,
         client_id=client_id,
@@ -103,16 +119,19 @@ def set_(
         scope=scope,
         port=port,
         redirect_uri=own_uri,
-        params=read_pairs(param or [], "--param"),
+        params=params,
     )
     session.terminal.note(f"Saved for {service.name}: {', '.join(saved)}.")
+    if before and before[0].hosts:
+        for host in sorted({*client.hosts.values()} - {*before[0].hosts.values()}):
+            session.terminal.note(f"Its secrets go to {host} from now on.")
     if not client.client_id:
         session.terminal.note(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
     uri = redirect_uri(service, client)
     if not on_loopback(uri):
-        session.terminal.note("Nothing of ours listens there: a login has you paste the address that it ends at.")
+        session.terminal.note(PASTED)
     if session.terminal.as_json:
-        session.terminal.json(_as_json(service, client, has_secret=client.client_secret is not None, uri=uri))
+        session.terminal.json(guide_to(session, service).as_json())
         return
     session.terminal.note(f"Register this redirect URI at {service.title}:")
     session.terminal.data(uri)
@@ -203,43 +222,48 @@ def _list_settings(session: Session, service: Service) -> None:
     session.terminal.list(["setting", "what it is"], rows, [{"setting": s, "help": h} for s, h in rows])
 
 
-def _summary(session: Session, name: str) -> dict[str, Any]:
-    service = session.auth.catalogue.get(name)
+def _matching(listed: list[Listed], search: str) -> list[Listed]:
+    """The services that a search finds; raises `ServiceNotFound` with near names when there is none."""
+    wanted = search.casefold()
+    words = {word.casefold(): s for s in listed for word in (s.name, s.title, *s.aliases)}
+    found = {s.name for word, s in words.items() if wanted in word}
+    if not found:
+        near = dict.fromkeys(words[word].name for word in difflib.get_close_matches(wanted, words, 5, 0.6))
+        raise ServiceNotFound(
+            f"no service has {search!r} in its name, title or aliases"
+            + (f"; did you mean {' or '.join(near)}?" if near else ""),
+            hint=f"everyauth service get {next(iter(near))}"
+            if len(near) == 1
+            else "`everyauth service ls` lists all; `everyauth service add` adds one",
+        )
+    return [s for s in listed if s.name in found]
+
+
+def _summary(service: Listed, client_id: str | None) -> dict[str, Any]:
+    return {
+        "id": service.name,
+        "title": service.title,
+        "aliases": list(service.aliases),
+        "clientId": client_id,
+        "added": service.own,
+    }
+
+
+def _complete(session: Session, service: Service, params: dict[str, str]) -> dict[str, str]:
+    """The parameters with those that must have a value and have none, asked for where somebody is.
+
+    Raises `UsageProblem` with the command that names them.
+    """
+    for name, value in params.items():
+        check_param(service, name, value)
     known = session.auth.clients.peek(service)
-    return {
-        "id": service.name,
-        "title": service.title,
-        "clientId": known[0].client_id if known else None,
-        "added": service.own,
-    }
-
-
-def _as_json(service: Service, client: Client, *, has_secret: bool, uri: str) -> dict[str, Any]:
-    return {
-        "id": service.name,
-        "title": service.title,
-        "configuration": {
-            "scope": client.scope or _default_scope(service),
-            "clientId": client.client_id or None,
-            "clientSecret": "***" if has_secret else None,
-            "port": client.port,
-            "redirectUri": client.redirect_uri,
-            "params": dict(client.params),
-        },
-        "authorizeUrl": service.authorize_url,
-        "tokenUrl": service.token_url,
-        "revokeUrl": service.revoke_url,
-        "docs": service.docs or None,
-        "redirectUri": uri,
-        "added": service.own,
-    }
-
-
-def _revocation(service: Service) -> str:
-    if service.revoke_url is None:
-        return f"none: tokens stand until they expire or are revoked at {service.title}"
-    return service.revoke_url + (" (ends the whole grant)" if service.revokes == "grant" else "")
-
-
-def _default_scope(service: Service) -> str:
-    return service.scope_separator.join(service.scopes)
+    missing = missing_params(service, {**(known[0].params if known else {}), **params})
+    if missing and not session.terminal.can_ask:
+        raise UsageProblem(
+            f"{service.name} needs {' and '.join(f'{p.name} ({p.help})' for p in missing)}; nothing was saved",
+            hint=f"everyauth service set {service.name} {' '.join(f'--param {p.name}=...' for p in missing)}",
+        )
+    for parameter in missing:
+        params[parameter.name] = session.terminal.ask(f"{parameter.name}, {parameter.help}")
+        check_param(service, parameter.name, params[parameter.name])
+    return params

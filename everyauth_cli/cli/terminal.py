@@ -78,6 +78,14 @@ class Terminal:
             for row in rows:
                 self.data("\t".join(row))
 
+    def ask(self, question: str) -> str:
+        """A line typed in answer to a question; raises `UsageProblem` when nothing was."""
+        print(f"{question}: ", end="", file=self.stderr, flush=True)
+        text = self.stdin.readline().strip()
+        if not text:
+            raise UsageProblem(f"nothing was typed for: {question}")
+        return text
+
     def ask_secret(self, question: str) -> Secret[str]:
         """A secret typed without echo, or the whole of standard input where nobody types.
 

@@ -76,4 +76,5 @@ def _at(fields: Any, path: str) -> str:  # noqa: ANN401 - JSON
             fields = fields[int(step)]
         else:
             return ""
-    return str(fields) if isinstance(fields, str | int) and not isinstance(fields, bool) else ""
+    text = str(fields) if isinstance(fields, str | int) and not isinstance(fields, bool) else ""
+    return text if clean(text) else ""

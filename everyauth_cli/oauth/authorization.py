@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError
-from everyauth_cli.model import Client, Pending, Secret, Service, clean
+from everyauth_cli.model import Client, Pending, Secret, Service, clean, scrub
 
 SINGLE = ("code", "state", "error", "iss")
 OPENID = "openid"
@@ -130,8 +130,8 @@ def _check_issuer(service: Service, iss: str | None) -> None:
 
 
 def _refusal(service: Service, fields: Mapping[str, str]) -> LoginFailed | ServiceError:
-    error = clean(fields["error"])
-    said = f"{error}: {clean(fields['error_description'])}" if fields.get("error_description") else error
+    error = clean(scrub(fields["error"]))
+    said = f"{error}: {clean(scrub(fields['error_description']))}" if fields.get("error_description") else error
     if "code" in fields:
         return LoginFailed(f"{service.name} came back with a code and an error at once ({said}); nothing was taken")
     if error == "access_denied":

@@ -28,6 +28,7 @@ from everyauth_cli.model import (
     Service,
     Token,
     clean,
+    scrub,
 )
 from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.client_authentication import Fields, client_exchange
@@ -37,6 +38,19 @@ TOO_MANY_REQUESTS = 429
 VSCHAR = re.compile(r"[\x20-\x7e]+")
 """What an access token may be made of (RFC 6749 appendix A.12)."""
 FORM = "application/x-www-form-urlencoded"
+CODES = ("error_code", "errorCode", "errcode", "err_code", "code", "reason")
+MESSAGES = (
+    "error_description",
+    "error_message",
+    "errorMessage",
+    "errmsg",
+    "message",
+    "msg",
+    "detail",
+    "title",
+    "errors",
+)
+"""Where answers that do not follow RFC 6749 say what is wrong."""
 
 
 def code_exchange(service: Service, client: Client, pending: Pending, callback: Callback) -> Exchange:
@@ -96,7 +110,10 @@ def read_token(
         fields = service.quirk.answer(fields)
     access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
     if not isinstance(access_token, str) or not VSCHAR.fullmatch(access_token):
-        raise ServiceUnreadable(f"{service.name} answered without an access token", status=answer.status)
+        error, said = _raw(fields)
+        raise ServiceUnreadable(
+            f"{service.name} answered without an access token{said}", error=error, status=answer.status
+        )
     id_token = fields.get("id_token")
     expires_in = _seconds(fields.get(service.expires_field))
     if expires_in is None and (refresh_token or (previous and previous.refresh_token)):
@@ -155,7 +172,8 @@ def read_fields(service: Service, answer: Answer, *, key: str = "token_url") -> 
             status=answer.status,
         )
     if answer.status >= 400:  # noqa: PLR2004 - RFC 9110 section 15.5
-        raise ServiceError(f"{service.name} answers HTTP {answer.status}", status=answer.status)
+        error, said = _raw(fields)
+        raise ServiceError(f"{service.name} answers HTTP {answer.status}{said}", error=error, status=answer.status)
     return fields
 
 
@@ -186,11 +204,12 @@ def _parse(answer: Answer) -> dict[str, Any] | None:
 
 
 def _refusal(service: Service, answer: Answer, fields: Mapping[str, Any]) -> EveryAuthError:
-    error, description = fields["error"], fields.get("error_description")
+    error: Any = fields["error"]
+    description = fields.get("error_description")
     if isinstance(error, dict):
-        error, description = error.get("type", "error"), error.get("message")
-    own = clean(str(error), 80)
-    said = f"{own}: {clean(str(description))}" if description else own
+        error, description = error.get("type") or error.get("code") or "error", error.get("message")
+    own = clean(scrub(str(error)), 80)
+    said = f"{own}: {clean(scrub(str(description)))}" if description else own
     error = service.error_words.get(own, own)
     if error == "invalid_client":
         return _client_rejected(service, said)
@@ -204,6 +223,15 @@ def _client_rejected(service: Service, said: str) -> ClientRejected:
         f"{service.name} does not accept the client id and secret ({said})",
         hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
     )
+
+
+def _raw(fields: Mapping[str, Any]) -> tuple[str | None, str]:
+    """What an answer in no known shape gives as its error, and how that is said: its words, else its fields' names."""
+    code = next((fields[name] for name in CODES if isinstance(fields.get(name), str | int)), None)
+    told = {name: fields[name] for name in (*CODES, *MESSAGES) if fields.get(name)}
+    words = [f"{name}: {clean(scrub(str(value)))}" for name, value in told.items()]
+    said = ", ".join(words) or clean("its fields are " + ", ".join(map(scrub, fields)) if fields else "it is empty")
+    return None if code is None else clean(scrub(str(code)), 80), f" ({said})"
 
 
 def _seconds(value: object) -> int | None:

@@ -1,8 +1,7 @@
 """The catalogue: one TOML file a service in this package, and the user's own files over them, key by key.
 
 A file a service, because then looking one up parses no other, and because a file that somebody edits by hand
-keeps its comments when another service is added or removed. `aliases.toml` says which file a shipped alias is in, for
-the same reason; the entries have the last word.
+keeps its comments when another service is added or removed. An alias is looked for in the heads of the files alone.
 """
 
 from __future__ import annotations
@@ -10,17 +9,29 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.entry import NAME, make_service
+from everyauth_cli.services.entry import NAME, READERS, make_service
 
 SHIPPED = Path(__file__).with_name("catalogue")
-ALIASES = Path(__file__).with_name("aliases.toml")
 SUFFIX = ".toml"
+HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
+"""The keys of an entry that a list shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a list says of a service; `own` says that the entry is the user's alone."""
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    own: bool
 
 
 class Catalogue:
@@ -44,6 +55,35 @@ class Catalogue:
             return self._by_alias(name)
         entry = {**(shipped or {}), **(mine or {})}
         return make_service(name, entry, where=lambda key: _place(self.own_path(name), key), own=shipped is None)
+
+    def listed(self) -> list[Listed]:
+        """What lists and searches say of each service, sorted by name; entries are read, but not checked.
+
+        Raises `ConfigurationProblem` for a file of the user's own that is no TOML.
+        """
+        shipped, own = _names(SHIPPED), _names(self._own) if self._own else set()
+        return [
+            _listed(name, shipped=name in shipped, mine=self._own_entry(name) if name in own else None)
+            for name in sorted(shipped | own)
+        ]
+
+    def own_keys(self, name: str) -> list[str]:
+        """The keys that the user's own file gives for a service."""
+        return list(self._own_entry(name) or {})
+
+    def source(self, name: str) -> str:
+        """A service's entry as TOML: the shipped file as it is, or the user's keys over it in the catalogue's order.
+
+        Raises as `get` does.
+        """
+        self.get(name)
+        shipped, mine = SHIPPED / (name + SUFFIX), self._own_entry(name)
+        if mine is None:
+            return shipped.read_text(encoding="utf-8")
+        import tomli_w
+
+        entry = {**(_load(shipped) or {}), **mine}
+        return tomli_w.dumps({key: entry[key] for key in READERS if key in entry})
 
     def own_path(self, name: str) -> Path | None:
         """Where the user's own entry of that name is, or would be."""
@@ -85,17 +125,37 @@ class Catalogue:
         return _load(path) if path else None
 
     def _by_alias(self, name: str) -> Service:
-        shipped = _load(ALIASES) or {}
-        own = _names(self._own) if self._own else set()
-        for candidate in (shipped.get(name), *sorted(own)):
-            service = self.get(candidate) if candidate else None
-            if service and name in service.aliases:
-                return service
-        near = difflib.get_close_matches(name.lower(), [*self.names(), *shipped], 3, 0.7)
+        # The shipped ones first: what is wrong in a file of the user's is no obstacle to them.
+        shipped = [_listed(each, shipped=True, mine=None) for each in sorted(_names(SHIPPED))]
+        found = _with_alias(name, shipped) or _with_alias(name, known := self.listed())
+        if found is not None:
+            return self.get(found)
+        words = [word for listed in known for word in (listed.name, *listed.aliases)]
+        near = difflib.get_close_matches(name.lower(), words, 3, 0.7)
         raise ServiceNotFound(
             f"there is no service {name!r} in the catalogue" + (f"; did you mean {' or '.join(near)}?" if near else ""),
             hint="`everyauth service ls` lists them; `everyauth service add` adds one",
         )
+
+
+def _with_alias(alias: str, known: Sequence[Listed]) -> str | None:
+    return next((listed.name for listed in known if alias in listed.aliases), None)
+
+
+def _listed(name: str, *, shipped: bool, mine: dict[str, Any] | None) -> Listed:
+    entry = {**(_head(SHIPPED / (name + SUFFIX)) if shipped else {}), **(mine or {})}
+    aliases = entry.get("aliases")
+    return Listed(
+        name=name,
+        title=str(entry.get("title", name)),
+        aliases=tuple(map(str, aliases)) if isinstance(aliases, list) else (),
+        own=not shipped,
+    )
+
+
+def _head(path: Path) -> dict[str, Any]:
+    """Title and aliases of a shipped entry; to parse two lines of each is several times faster than all of all."""
+    return tomllib.loads("\n".join(HEAD.findall(path.read_text(encoding="utf-8"))))
 
 
 def _names(directory: Path) -> set[str]:
@@ -115,14 +175,36 @@ def _load(path: Path) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise ConfigurationProblem(f"cannot read {path}: {error.strerror}", hint="make it readable for you") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationProblem(f"{path} is not TOML: {error}", hint="correct it, or move it away") from None
+    except tomllib.TOMLDecodeError as error:
+        raise _twice(path, str(error)) or _not_toml(path, error) from None
+    except UnicodeDecodeError as error:
+        raise _not_toml(path, error) from None
+
+
+def _not_toml(path: Path, error: ValueError) -> ConfigurationProblem:
+    return ConfigurationProblem(f"{path} is not TOML: {error}", hint="correct it, or move it away")
+
+
+def _twice(path: Path, said: str) -> ConfigurationProblem | None:
+    """That a key or a table is given twice, which the reader of TOML says in words of its own."""
+    match = re.match(r"Cannot (?:overwrite|declare)\b.*\(at (?:line (\d+)|end of document)", said)
+    if match is None:
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for at in range(int(match[1] or len(lines)), 0, -1):
+        # A value may go over several lines, and what is said is its end.
+        if key := re.match(r"[\s\[]*([\w.\"'-]+)\s*[=\]]", lines[at - 1]):
+            return ConfigurationProblem(f"{path}:{at}: {key[1]} is given twice", hint="keep one of the two")
+    return None
 
 
 def _place(path: Path | None, key: str) -> str:
-    """The file of the user's own entry, with the line at which a key stands."""
+    """The file of the user's own entry, with the line at which a key stands, or what it is in."""
     if path is None or not path.exists():
         return "the catalogue"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    at = next((n for n, line in enumerate(lines, 1) if re.match(rf"\s*\[?{re.escape(key)}\b", line)), None)
+    lines, at = path.read_text(encoding="utf-8").splitlines(), 0
+    for word in re.findall(r"[^.]+", key):
+        pattern = rf"(\s*\[?(\w+\.)*|.*[{{,]\s*)[\"']?{re.escape(word)}\b"
+        later = range(max(at, 1), len(lines) + 1)
+        at = next((number for number in later if re.match(pattern, lines[number - 1])), at)
     return f"{path}:{at}" if at else str(path)

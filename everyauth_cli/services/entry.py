@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -43,7 +44,16 @@ ERRORS = frozenset(
 
 Reader = Callable[[Any], Any]
 Where = Callable[[str], str]
-"""Says in which file, and at which line of it, a key stands."""
+"""Says in which file, and at which line of it, a key stands; one inside of a table has that before it, and a point."""
+
+
+class _WrongInside(ValueError):
+    """What is wrong with one value of a table."""
+
+    def __init__(self, name: str, value: Any, reason: object) -> None:  # noqa: ANN401 - TOML
+        super().__init__(str(reason))
+        self.name = name
+        self.value = value
 
 
 def make_service(name: str, entry: Mapping[str, Any], *, where: Where, own: bool) -> Service:
@@ -93,22 +103,6 @@ def fill(service: Service, params: Mapping[str, str]) -> Service:
     return replace(service, **changes)
 
 
-def check_param(service: Service, name: str, value: str) -> None:
-    """Check a value that fills a placeholder: what becomes part of a URL must be host labels.
-
-    Raises `ConfigurationProblem`.
-    """
-    known = [p.name for p in service.params]
-    if name not in known:
-        offer = f"it has {', '.join(known)}" if known else "it has none"
-        raise ConfigurationProblem(f"{service.name} has no further setting {name!r}; {offer}")
-    if name not in _in_urls(service):
-        if not value.isprintable():
-            raise ConfigurationProblem(f"{name} holds characters that cannot be shown")
-    elif not LABELS.fullmatch(value):
-        raise ConfigurationProblem(f"{name}={value!r} cannot be part of a host name", hint="letters, digits, - and .")
-
-
 def check_url(url: str) -> str:
     """An endpoint's URL, checked: https, or http on a loopback host; no user, no fragment (RFC 6749 section 3.1).
 
@@ -144,6 +138,9 @@ def _read(key: str, value: Any, where: Where) -> Any:  # noqa: ANN401 - TOML
         raise ConfigurationProblem(f"{where(key)}: unknown key {key}", hint=hint)
     try:
         return reader(value)
+    except _WrongInside as error:
+        path = f"{key}.{error.name}"
+        raise ConfigurationProblem(f"{where(path)}: {path} = {error.value!r}: {error}") from None
     except ValueError as error:
         raise ConfigurationProblem(f"{where(key)}: {key} = {value!r}: {error}") from None
 
@@ -206,14 +203,24 @@ def _link(source: str) -> str:
 def _table(value: Any) -> dict[str, str]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ValueError("a table of texts is wanted")  # noqa: TRY004
-    return {name: _text(item) for name, item in value.items()}
+    return {name: _inside(name, item, _text) for name, item in value.items()}
+
+
+def _inside(name: str, value: Any, reader: Reader) -> Any:  # noqa: ANN401
+    try:
+        return reader(value)
+    except _WrongInside as error:
+        raise _WrongInside(f"{name}.{error.name}", error.value, error) from None
+    except ValueError as error:
+        raise _WrongInside(name, value, error) from None
 
 
 def _fields_but(reserved: frozenset[str]) -> Reader:
     def read(value: Any) -> dict[str, str]:  # noqa: ANN401
         table = _table(value)
         if taken := reserved.intersection(table):
-            raise ValueError(f"{min(taken)} belongs to the protocol and cannot be set")
+            name = min(taken)
+            raise _WrongInside(name, table[name], f"{name} belongs to the protocol and cannot be set")
         return table
 
     return read
@@ -247,16 +254,18 @@ def _quirk(value: Any) -> Quirk:  # noqa: ANN401
 def _params(value: Any) -> tuple[Parameter, ...]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ValueError("a table is wanted")  # noqa: TRY004
-    return tuple(_parameter(name, about) for name, about in value.items())
+    return tuple(_inside(name, about, functools.partial(_parameter, name)) for name, about in value.items())
 
 
 def _parameter(name: str, about: Any) -> Parameter:  # noqa: ANN401
-    if not isinstance(about, dict) or not all(isinstance(text, str) for text in about.values()):
-        raise ValueError("a table of texts is wanted")
-    table: dict[str, str] = about
-    if not table.keys() <= {"help", "default"} or not table.get("help"):
+    if not isinstance(about, dict) or not about.get("help"):
         raise ValueError(f"{name} takes help, and default if it has one")
-    return Parameter(name=name, help=table["help"], default=table.get("default"))
+    for key, text in about.items():
+        if key not in ("help", "default"):
+            raise _WrongInside(key, text, f"{name} takes help, and default if it has one")
+        if not isinstance(text, str):
+            raise _WrongInside(key, text, "a text is wanted")
+    return Parameter(name=name, help=about["help"], default=about.get("default"))
 
 
 def _date(value: Any) -> str:  # noqa: ANN401
@@ -319,7 +328,7 @@ READERS: dict[str, Reader] = {
 """Every key of an entry and what reads its value; the names are the fields of `Service`."""
 
 
-def _in_urls(service: Service) -> set[str]:
+def placeholders_in_urls(service: Service) -> set[str]:
     """The placeholders in the URLs of a service."""
     return {name for key in URLS for name in PLACEHOLDER.findall(getattr(service, key) or "")}
 
@@ -330,7 +339,7 @@ def _in_table(table: Mapping[str, str]) -> list[str]:
 
 def _check_placeholders(service: Service, where: Where) -> None:
     declared = {p.name for p in service.params}
-    used = _in_urls(service) | {name for table in TABLES for name in _in_table(getattr(service, table))}
+    used = placeholders_in_urls(service) | {name for table in TABLES for name in _in_table(getattr(service, table))}
     used -= {"client_id"} - declared
     if used - declared:
         raise ConfigurationProblem(

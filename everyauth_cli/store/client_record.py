@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from everyauth_cli.model import Client, Key, Secret
 from everyauth_cli.store.records import Store
@@ -17,17 +19,24 @@ def client_key(profile: str, service: str) -> Key:
 def read_public_client(store: Store, key: Key) -> tuple[Client, bool] | None:
     """A client without its secret, and whether it has one; touches no secret."""
     public = store.index.read(key)
-    if public is None:
-        return None
-    client = Client(
+    return None if public is None else (_read_public(key, public), public["has_secret"])
+
+
+def _read_public(key: Key, public: Mapping[str, Any]) -> Client:
+    return Client(
         service=key.service,
         client_id=public["client_id"],
         scope=public["scope"],
         port=public["port"],
         redirect_uri=public.get("redirect_uri"),
         params=public["params"],
+        hosts=public.get("hosts", {}),
     )
-    return client, public["has_secret"]
+
+
+def find_public_clients(store: Store, profile: str) -> list[Client]:
+    """All clients of a profile without their secrets, in one reading of the index."""
+    return [_read_public(key, public) for key, public in store.index.find(client_key(profile, ""))]
 
 
 def read_client(store: Store, key: Key) -> Client | None:
@@ -48,7 +57,15 @@ def write_client(store: Store, client: Client, key: Key) -> None:
         "port": client.port,
         "redirect_uri": client.redirect_uri,
         "params": dict(client.params),
+        "hosts": dict(client.hosts),
         "has_secret": client.client_secret is not None,
     }
     content = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
     store.write(key, public=public, secret=Secret(content))
+
+
+def bind(store: Store, key: Key, hosts: Mapping[str, str]) -> None:
+    """Write which hosts a client is for where it does not say so yet. Call it under the record's lock."""
+    public = store.index.read(key)
+    if public is not None:
+        store.index.write(key, {**public, "hosts": {**hosts, **public.get("hosts", {})}})

@@ -1,0 +1,233 @@
+"""What `everyauth service get` says: how a service is set up, what it does then, and where that is known from."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from everyauth_cli.cli.app import Session
+from everyauth_cli.clients import on_loopback, redirect_uri
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.hosts import confirmation, moved
+from everyauth_cli.model import Client, Parameter, Service
+from everyauth_cli.services.entry import fill
+
+WIDTH = 98
+LABEL = 15
+PASTED = "Nothing of ours listens there: a login has you paste the address that it ends at."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """A service with our client there; `own_keys` are those that the user's `own_file` gives.
+
+    `filled` has the placeholders filled in, as far as all of them have a value.
+    """
+
+    service: Service
+    filled: Service
+    client: Client
+    has_secret: bool
+    own_file: Path | None
+    own_keys: Sequence[str]
+
+    @property
+    def uri(self) -> str:
+        return redirect_uri(self.service, self.client)
+
+    @property
+    def scope(self) -> str:
+        return self.client.scope or self.service.scope_separator.join(self.service.scopes)
+
+    def lines(self) -> Iterator[str]:
+        """The guide for people; the redirect URI stands alone on the last line."""
+        service = self.service
+        yield f"{service.name}: {service.title}"
+        yield from _labelled(self._state())
+        yield from _section(f"To set it up at {service.title}:", _numbered(self._steps()))
+        yield from _section("What to expect:", _items("  - ", self._expectations()))
+        yield from _section("Where it is reached, and where that is known from:", _labelled(self._facts()))
+        yield ""
+        yield f"Register this redirect URI at {service.title}:"
+        yield self.uri
+
+    def _state(self) -> dict[str, str]:
+        return {
+            "client id": self.client.client_id or "not set",
+            "client secret": "***" if self.has_secret else "not set",
+            "scope": self.scope or "none is asked for",
+            **{p.name: f"{self._value(p)} ({p.help})" for p in self.service.params},
+            **({"attention": self._attention()} if moved(self.filled, self.client) else {}),
+        }
+
+    def _value(self, parameter: Parameter) -> str:
+        value = self.client.params.get(parameter.name, parameter.default)
+        if value is None:
+            return f"needed: --param {parameter.name}=..."
+        return value or "left out"
+
+    def _attention(self) -> str:
+        change = moved(self.filled, self.client)
+        assert change is not None
+        key, there, before = change
+        way = confirmation(self.service, has_secret=self.has_secret)
+        return f"the {key} leads to {there} now, and the client was set for {before}: nothing is sent until {way}"
+
+    def _steps(self) -> list[str]:
+        service = self.service
+        about = service.docs or next(iter(service.sources), "")
+        told = list(service.setup) or [
+            f"Register an OAuth 2.0 app (client) at {service.title}" + (f"; how is said at {about}" if about else "."),
+            "Give it the redirect URI on the last line, and note its client id and client secret.",
+        ]
+        needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
+        params = "".join(f" --param {p.name}=..." for p in needed)
+        secret = "" if service.client_auth == "none" else " --client-secret -"
+        if not self.client.client_id:
+            told.append(f"everyauth service set {service.name} --client-id ID{secret}{params}")
+        elif params:
+            told.append(f"everyauth service set {service.name}{params}")
+        return [*told, f"everyauth login {service.name}"]
+
+    def _expectations(self) -> list[str]:
+        told = list(self.service.expect)
+        if not on_loopback(self.uri):
+            told.append(PASTED)
+        return told
+
+    def _facts(self) -> dict[str, str]:
+        service = self.service
+        sources = {f"source {n}" if n > 1 else "source": url for n, url in enumerate(service.sources, 1)}
+        own = {"your file": f"{self.own_file}: {self._own()}"} if self.own_keys else {}
+        return {
+            "authorize": self.filled.authorize_url,
+            "token": self.filled.token_url,
+            "revocation": _revocation(self.filled),
+            "documentation": service.docs or "none known",
+            **sources,
+            **({"checked": service.checked} if service.checked else {}),
+            **own,
+        }
+
+    def _own(self) -> str:
+        return "the whole entry" if self.service.own else f"its {', '.join(self.own_keys)} over the catalogue's"
+
+    def as_json(self) -> dict[str, Any]:
+        """All of the guide as JSON."""
+        service, client = self.service, self.client
+        return {
+            "id": service.name,
+            "title": service.title,
+            "aliases": list(service.aliases),
+            "configuration": {
+                "scope": self.scope,
+                "clientId": client.client_id or None,
+                "clientSecret": "***" if self.has_secret else None,
+                "port": client.port,
+                "redirectUri": client.redirect_uri,
+                "params": dict(client.params),
+            },
+            "authorizeUrl": self.filled.authorize_url,
+            "tokenUrl": self.filled.token_url,
+            "revokeUrl": self.filled.revoke_url,
+            "revokes": service.revokes if service.revoke_url else None,
+            "docs": service.docs or None,
+            "redirectUri": self.uri,
+            "setup": self._steps(),
+            "expect": self._expectations(),
+            "params": [_parameter(p, client.params) for p in service.params],
+            "sources": list(service.sources),
+            "checked": service.checked or None,
+            "attention": self._attention() if moved(self.filled, client) else None,
+            "ownFile": str(self.own_file) if self.own_keys else None,
+            "ownKeys": list(self.own_keys),
+            "added": service.own,
+        }
+
+
+def guide_to(session: Session, service: Service) -> Guide:
+    """The guide to a service, with what is set of it here."""
+    auth = session.auth
+    known = auth.clients.peek(service)
+    client, has_secret = known or (Client(service=service.name, client_id=""), False)
+    try:
+        filled = fill(service, client.params)
+    except ConfigurationProblem:
+        filled = service
+    return Guide(
+        service=service,
+        filled=filled,
+        client=client,
+        has_secret=has_secret,
+        own_file=auth.catalogue.own_path(service.name),
+        own_keys=auth.catalogue.own_keys(service.name),
+    )
+
+
+def wanted_upstream(service: Service) -> list[str]:
+    """What an entry lacks that those of the catalogue have."""
+    lacking = {
+        "title": service.title == service.name and "title, the service's name as it writes it",
+        "docs": not service.docs and "docs, a link to the service's documentation",
+        "sources": not service.sources and "sources, the pages that each key was taken from",
+        "checked": not service.checked and "checked, the day when the sources were read",
+        "setup": not service.setup and "setup, the steps to register an app there",
+    }
+    urls = [service.authorize_url, service.token_url, service.revoke_url, service.account_url]
+    here = [url for url in urls if url and urlsplit(url).scheme == "http"]
+    return [told for told in lacking.values() if told] + [f"{url} is on this machine" for url in here]
+
+
+def _revocation(service: Service) -> str:
+    if service.revoke_url is None:
+        return f"none: tokens stand until they expire or are revoked at {service.title}"
+    return service.revoke_url + (" (ends the whole grant)" if service.revokes == "grant" else "")
+
+
+def _parameter(parameter: Parameter, values: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "help": parameter.help,
+        "default": parameter.default,
+        "value": values.get(parameter.name, parameter.default),
+    }
+
+
+def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
+    """A titled part of the guide; one with nothing in it is left out."""
+    told = list(lines)
+    if told:
+        yield from ("", title, *told)
+
+
+def _labelled(facts: Mapping[str, str]) -> Iterator[str]:
+    for label, value in facts.items():
+        yield from _wrapped(f"  {label + ' ':<{LABEL}}", value)
+
+
+def _numbered(steps: Sequence[str]) -> Iterator[str]:
+    for number, step in enumerate(steps, 1):
+        yield from _wrapped(f"  {number}. ", step)
+
+
+def _items(mark: str, texts: Sequence[str]) -> Iterator[str]:
+    for text in texts:
+        yield from _wrapped(mark, text)
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    """A text after its mark, broken between words; a command is never broken, since it is there to be copied."""
+    if text.startswith("everyauth "):
+        return [start + text]
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,45 @@
+"""The hosts that a client's secret and tokens were set for: they go to no other until the user says so."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from everyauth_cli.errors import HostChanged
+from everyauth_cli.model import Client, Service
+from everyauth_cli.services.entry import PLACEHOLDER
+
+KEYS = ("token_url", "revoke_url", "account_url")
+"""The URLs that are sent a secret: the client's, or a token."""
+
+
+def hosts_of(service: Service) -> dict[str, str]:
+    """The hosts of a service that are sent secrets, as far as placeholders leave none open."""
+    urls = {key: url for key in KEYS if (url := getattr(service, key))}
+    return {key: urlsplit(url).hostname or "" for key, url in urls.items() if not PLACEHOLDER.search(url)}
+
+
+def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
+    """The key of a URL that leads to another host than the client was set for, that host, and the one before.
+
+    A URL that came later than the client is none that moved: it has no host before.
+    """
+    bound, known = client.hosts, set(client.hosts.values())
+    return next(
+        ((key, host, bound[key]) for key, host in hosts_of(service).items() if key in bound and host not in known), None
+    )
+
+
+def check_hosts(service: Service, client: Client, *, has_secret: bool) -> None:
+    """Raise `HostChanged` when secrets would go to another host than the client was set for."""
+    if (change := moved(service, client)) is None:
+        return
+    key, there, before = change
+    raise HostChanged(
+        f"the {key} of {service.name} leads to {there} now, and its client was set for {before}; nothing was sent",
+        hint=f"if {there} is to have the secrets, say so: {confirmation(service, has_secret=has_secret)}",
+    )
+
+
+def confirmation(service: Service, *, has_secret: bool) -> str:
+    """The command that sets a client for the hosts of this moment."""
+    return f"everyauth service set {service.name} {'--client-secret -' if has_secret else '--client-id ID'}"

@@ -127,7 +127,12 @@ class Catalogue:
     def _by_alias(self, name: str) -> Service:
         # The shipped ones first: what is wrong in a file of the user's is no obstacle to them.
         shipped = [_listed(each, shipped=True, mine=None) for each in sorted(_names(SHIPPED))]
-        found = _with_alias(name, shipped) or _with_alias(name, known := self.listed())
+        found = _with_alias(name, shipped)
+        # The user's file may give it other aliases.
+        if found is not None and name in (service := self.get(found)).aliases:
+            return service
+        known = self.listed()
+        found = _with_alias(name, known)
         if found is not None:
             return self.get(found)
         words = [word for listed in known for word in (listed.name, *listed.aliases)]

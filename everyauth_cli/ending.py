@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from everyauth_cli.clients import Clients, is_bound_to
 from everyauth_cli.errors import (
+    ClientNotSet,
     ConfigurationProblem,
     EveryAuthError,
     ServiceError,
@@ -97,7 +98,7 @@ class Ender:
     def _would_end_grant(self, identity: Identity) -> bool:
         try:
             service = self.clients.filled(identity.service)
-        except (ServiceNotFound, ConfigurationProblem):
+        except (ServiceNotFound, ConfigurationProblem, ClientNotSet):
             return False
         known = self.clients.peek(service) if service.revoke_url and service.revokes == "grant" else None
         return known is not None and is_bound_to(identity, service, known[0])
@@ -152,7 +153,7 @@ class Ender:
         """
         if held is None:
             raise StoreError(unreadable or f"the tokens of {key.user} at {key.service} are no longer in the store")
-        service, client = self._bound(held.identity)
+        service, client = self._bound(key, held.identity)
         tokens, refused = _tokens(service, held.token), None
         for name, token in tokens.items():
             try:
@@ -170,12 +171,12 @@ class Ender:
         if refused is not None:
             raise refused
 
-    def _bound(self, identity: Identity) -> tuple[Service, Client]:
+    def _bound(self, key: Key, identity: Identity) -> tuple[Service, Client]:
         """The service and the client that an identity was granted to."""
         service = self.clients.filled(identity.service)
         client = self.clients.get(service)
         if not is_bound_to(identity, service, client):
-            raise granted_elsewhere(identity)
+            raise granted_elsewhere(identity, key)
         return service, client
 
 

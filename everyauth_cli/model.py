@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 DEFAULT_PROFILE = "default"
+SANDBOX_PROFILE = "sandbox"
+"""Where everything from the sandbox is kept, and nothing else."""
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
@@ -151,7 +153,8 @@ class Service:
 class Client:
     """Our registration at a service: one record in the store a profile and service.
 
-    `redirect_uri` is the one that is registered, where it is not ours on loopback.
+    `redirect_uri` is the one that is registered, where it is not ours on loopback. With a `sandbox_url` it is no
+    registration: it is known to that sandbox, which stands in for the service.
     """
 
     service: str
@@ -160,6 +163,7 @@ class Client:
     scope: str | None = None
     port: int | None = None
     redirect_uri: str | None = None
+    sandbox_url: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,6 +18,7 @@ from everyauth_cli.cli.complete import service_names, users
 from everyauth_cli.cli.identity import as_json
 from everyauth_cli.cli.outcome import failure, question, success
 from everyauth_cli.cli.redirection import answer, arrival_at
+from everyauth_cli.cli.sandboxed import led_to_sandbox, not_in_the_sandbox
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
 from everyauth_cli.everyauth import now_ms
@@ -52,13 +53,17 @@ def login(
     replace: Annotated[
         bool, typer.Option("--replace", help="Put another account in the place of the one that is held.")
     ] = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox",
+            help="Log in at the sandbox in its place, with nothing registered anywhere; kept under the profile sandbox.",
+        ),
+    ] = False,
 ) -> None:
     """Log in at a service through the browser, and keep what it grants."""
-    target = session.auth.clients.filled(service)
-    client = session.auth.clients.get(target)
-    wanted = Wanted(
-        service=target,
-        client=client,
+    asked = functools.partial(
+        Wanted,
         user=user,
         tenant=tenant or user,
         tags=read_pairs(tag or [], "--tag"),
@@ -67,9 +72,16 @@ def login(
         no_browser=no_browser,
         replace=replace,
     )
+    with led_to_sandbox(session, service) if sandbox else not_in_the_sandbox(session, service) as led:
+        _run(led, service, asked)
+
+
+def _run(session: Session, name: str, asked: Callable[..., Wanted]) -> None:
+    service = session.auth.clients.filled(name)
+    wanted = asked(service=service, client=session.auth.clients.get(service))
     session.auth.store.probe()
     # What is held is read once the login comes back: whether it can be is better known before.
-    session.auth.holds(target.name, user=wanted.user, tenant=wanted.tenant)
+    session.auth.holds(service.name, user=wanted.user, tenant=wanted.tenant)
     with ExitStack() as held:
         if _wait_for_others(session, wanted, held):
             return
@@ -118,7 +130,7 @@ def _wait_for_others(session: Session, wanted: Wanted, held: ExitStack) -> bool:
 
 def _log_in(session: Session, wanted: Wanted) -> None:
     auth, service = session.auth, wanted.service
-    again = login_command(service.name, user=wanted.user, tenant=wanted.tenant)
+    again = login_command(service.name, user=wanted.user, tenant=wanted.tenant, profile=session.profile_to_name)
     with arrival_at(session.terminal, service, wanted.client) as listener:
         pending = auth.begin(
             service.name,

@@ -19,6 +19,8 @@ from everyauth_cli.services.entry import NAME, make_service
 
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
+EXAMPLE = "pagerduty"
+"""The service that examples speak of."""
 
 
 class Catalogue:

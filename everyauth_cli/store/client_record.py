@@ -25,6 +25,7 @@ def read_public_client(store: Store, key: Key) -> tuple[Client, bool] | None:
         scope=public["scope"],
         port=public["port"],
         redirect_uri=public.get("redirect_uri"),
+        sandbox_url=public.get("sandbox_url"),
         params=public["params"],
     )
     return client, public["has_secret"]
@@ -47,6 +48,7 @@ def write_client(store: Store, client: Client, key: Key) -> None:
         "scope": client.scope,
         "port": client.port,
         "redirect_uri": client.redirect_uri,
+        "sandbox_url": client.sandbox_url,
         "params": dict(client.params),
         "has_secret": client.client_secret is not None,
     }

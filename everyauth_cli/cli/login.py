@@ -57,7 +57,7 @@ def login(
         bool,
         typer.Option(
             "--sandbox",
-            help="Log in at the sandbox in its place, with nothing registered anywhere; kept under the profile sandbox.",
+            help="Log in at the sandbox in its place, with nothing registered; kept under the profile sandbox.",
         ),
     ] = False,
 ) -> None:

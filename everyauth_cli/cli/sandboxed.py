@@ -1,4 +1,4 @@
-"""`everyauth login --sandbox`: the sandbox in a service's place, running in another terminal or for this login alone."""
+"""`everyauth login --sandbox`: the sandbox in a service's place, running already or for this login alone."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from enum import Enum
-from http.client import HTTPConnection, HTTPException
 
 HOST = "127.0.0.1"
 DEFAULT_SANDBOX_PORT = 28283
@@ -24,6 +23,8 @@ class Found(Enum):
 
 def look(port: int) -> Found:
     """Ask what is at a port of the loopback interface."""
+    from http.client import HTTPConnection, HTTPException  # brings ssl, and completion asks nobody
+
     connection = HTTPConnection(HOST, port, timeout=SECONDS)
     try:
         connection.request("GET", WELL_KNOWN)

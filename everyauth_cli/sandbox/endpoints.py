@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from everyauth_cli import pages
-from everyauth_cli.model import Client, Exchange, Secret, Service, clean
+from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Exchange, Secret, Service, clean
 from everyauth_cli.sandbox.faults import RETRY_AFTER_SECONDS, Fault
 from everyauth_cli.sandbox.grants import AuthorizationServer
 from everyauth_cli.sandbox.reading import MARK, Request, basic, fields, parameters, path_of, secret_fields, sent_token
@@ -18,8 +18,7 @@ from everyauth_cli.sandbox.records import Refused
 from everyauth_cli.sandbox.speech import Told
 
 DEFAULT_USER = "user@example.com"
-REFRESH = "refresh_token"
-GRANT_TYPES = ("authorization_code", REFRESH)
+GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +121,11 @@ class Endpoints:
         try:
             form = self._token_fields(request)
             asked = next((name for name in GRANT_TYPES if name == form.get("grant_type")), "")
-            if asked == REFRESH:
+            if asked == REFRESH_TOKEN:
                 return self._refresh(request, form)
             return _response(self._server.token(form, basic=basic(request.headers)), {}, asked=asked)
         except Refused as refused:
-            return self._refusal("refresh" if asked == REFRESH else "token", refused, {}, asked=asked)
+            return self._refusal("refresh" if asked == REFRESH_TOKEN else "token", refused, {}, asked=asked)
 
     def _refresh(self, request: Request, form: Mapping[str, str]) -> Response:
         fault = self._troubles.fault()
@@ -136,7 +135,7 @@ class Endpoints:
         if spoilt is not None:
             return spoilt
         told = self._server.token(form, basic=basic(request.headers), fault=fault)
-        return _response(told, {}, asked=REFRESH, note=fault or "", lost=fault is Fault.DROP)
+        return _response(told, {}, asked=REFRESH_TOKEN, note=fault or "", lost=fault is Fault.DROP)
 
     def _token_fields(self, request: Request) -> dict[str, str]:
         """What a token endpoint is sent; where refreshes have one of their own, neither takes the other's requests."""
@@ -145,8 +144,8 @@ class Endpoints:
         url = refresh_url if refresh_url and at_refresh else self._here.token_url
         form = secret_fields(request, self._here.body, query=urlsplit(url).query)
         if at_refresh:
-            form.setdefault("grant_type", REFRESH)
-        if refresh_url is not None and (form.get("grant_type") == REFRESH) != at_refresh:
+            form.setdefault("grant_type", REFRESH_TOKEN)
+        if refresh_url is not None and (form.get("grant_type") == REFRESH_TOKEN) != at_refresh:
             raise Refused("unsupported_grant_type", "This grant_type is not offered here.")
         return form
 
@@ -154,7 +153,7 @@ class Endpoints:
         try:
             if self._revocation is None:
                 form = secret_fields(request, self._here.revoke_body)
-                told = self._server.revoke(form, basic=basic(request.headers))
+                told = self._server.revoke(_token_named(self._here, form), basic=basic(request.headers))
             else:
                 told = self._server.revoke_unasked(sent_token(self._revocation, request) or "")
         except Refused as refused:
@@ -215,6 +214,19 @@ def _revocation_request(here: Service, client: Client) -> Exchange | None:
     if here.revoke_auth == "none":
         return Exchange(url=here.revoke_url, fields={"token": Secret(MARK)}, body=here.revoke_body)
     return None
+
+
+def _by_type(here: Service) -> bool:
+    """Whether a token that is to be revoked is sent in a field that is named by its type."""
+    return getattr(here, "revoke_as", "") == "type"
+
+
+def _token_named(here: Service, form: Mapping[str, str]) -> Mapping[str, str]:
+    """The fields of a revocation, in which the token is the one that RFC 7009 section 2.1 calls so."""
+    if not _by_type(here):
+        return form
+    token = form.get(REFRESH_TOKEN) or form.get(ACCESS_TOKEN)
+    return {**form, "token": token} if token else form
 
 
 def _spoilt(fault: Fault | None) -> Response | None:

@@ -218,6 +218,8 @@ class AuthorizationServer:
 
     def _refresh(self, client: Registration, form: Mapping[str, str]) -> Told:
         value = _required(form, "refresh_token")
+        if getattr(self.speech.service, "refresh_redirect_uri", False):
+            _required(form, "redirect_uri")
         issued = self._refresh_tokens.get(value)
         if issued is None or issued.grant.client_id != client.client_id:
             raise Refused("invalid_grant", "The refresh token is not valid.")

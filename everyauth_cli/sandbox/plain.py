@@ -12,7 +12,7 @@ from everyauth_cli.sandbox.documented import Authorize, Call, Dialect, Named, Re
 
 LIFE = 3600
 OPENID = "openid"
-SUBJECT, LABEL = "{user_id}", "{user}"
+SUBJECT, LABEL, TENANT = "{user_id}", "{user}", "sandbox"
 
 
 def dialect_of(service: Service) -> Dialect:
@@ -66,7 +66,7 @@ def _answer(service: Service) -> dict[str, Any]:
         "token_type": "Bearer",
         service.expires_field: "{expires_in}",
         "refresh_token": "{refresh_token}",
-        "scope": "{scope}",
+        getattr(service, "scope_field", "scope"): "{scope}",
     }
     if OPENID in service.scopes:
         answer |= {"id_token": "{id_token}"}
@@ -74,11 +74,13 @@ def _answer(service: Service) -> dict[str, Any]:
 
 
 def _claims(service: Service) -> dict[str, Any]:
-    issuers = filter(None, [service.issuer, *service.id_token_issuers])
+    # An issuer of many tenants has the tenant in its name, and in a claim.
+    issuer = next(filter(None, [service.issuer, *service.id_token_issuers]), service.authorize_url)
     return {
         "sub": SUBJECT,
+        **dict.fromkeys(PLACE.findall(issuer), TENANT),
         **account_fields(service),
-        "iss": next(issuers, service.authorize_url),
+        "iss": PLACE.sub(TENANT, issuer),
         "aud": "{client_id}",
         "iat": "{now}",
         "nbf": "{now}",

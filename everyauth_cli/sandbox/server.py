@@ -132,7 +132,7 @@ class Sandbox:
         client = Registration(
             client_id=self.client_id,
             client_secret=None if service.client_auth == "none" else self.client_secret,
-            redirect_uris=(self._redirect_uri(service),),
+            redirect_uris=self._redirect_uris(service),
             any_port=service.any_port,
         )
         server = AuthorizationServer(speech, client, clock=self._now, lives=self._lives(speech))
@@ -145,8 +145,14 @@ class Sandbox:
         troubles = Troubles(fault=lambda: self.fault, slow_seconds=self.slow_seconds)
         return server, Endpoints(server, here, ours, troubles=troubles)
 
-    def _redirect_uri(self, service: Service) -> str:
-        return self.redirect_uri or f"http://{service.loopback_host}:{DEFAULT_PORT}/callback/{service.name}"
+    def _redirect_uris(self, service: Service) -> tuple[str, ...]:
+        if self.redirect_uri:
+            return (self.redirect_uri,)
+        ours = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.name}"
+        # A login at the sandbox listens all the same; a client of one's own pastes.
+        return (
+            (f"http://{ours}", f"https://{ours}") if getattr(service, "https_redirect", False) else (f"http://{ours}",)
+        )
 
     def _lives(self, speech: Speech) -> Lives:
         documented = speech.dialect.tokens.life

@@ -11,6 +11,7 @@ from peers.sandbox import ACCOUNT, Clock
 from everyauth_cli import errors
 from everyauth_cli.clients import redirect_uri
 from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.grant import Grant
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
 from everyauth_cli.sandbox.documented import in_text, load, names
 from everyauth_cli.sandbox.faults import Fault
@@ -46,6 +47,7 @@ PLAIN = {
     f"{ME}"
     '[params.tenant]\nhelp = "The tenant."\n',
     "by-bearer": URLS + ME + REVOKE + 'revoke_auth = "bearer"\nrevoke_tokens = ["access_token"]\n',
+    "refresh-tokens-only": URLS + ME + REVOKE + 'revoke_tokens = ["refresh_token"]\n',
     "without-authentication": URLS + ME + REVOKE + 'revoke_auth = "none"\n',
 }
 
@@ -82,7 +84,7 @@ class Journey:
     def log_in(self, *, allow: bool = True):
         service = self.auth.clients.filled(self.name)
         uri = redirect_uri(service, self.auth.clients.get(service))
-        pending = self.auth.begin(self.name, redirect_uri=uri)
+        self.pending = pending = self.auth.begin(self.name, redirect_uri=uri)
         consent = self.server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
         ends = self.server.allow(consent.transaction, user=ACCOUNT) if allow else self.server.deny(consent.transaction)
         return self.auth.keep(self.auth.exchange(pending, parse_qsl(urlsplit(ends).query)))
@@ -159,6 +161,10 @@ def test_what_is_revoked_works_no_more(journey, name):
     assert (revocation.offered, revocation.problem) == (offered, None)
     assert bool(revocation.revoked) == offered
     assert (journey.server.user(held.access_token.reveal()) is None) == ("access_token" in revocation.revoked)
+    if "refresh_token" in revocation.revoked:
+        journey.auth.keep(Grant(pending=journey.pending, token=held))
+        with pytest.raises(errors.LoginRequired):
+            journey.auth.get_identity(name, rejected=held.access_token)
 
 
 @everywhere

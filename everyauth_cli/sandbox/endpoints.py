@@ -151,14 +151,18 @@ class Endpoints:
 
     def _revoke(self, request: Request) -> Response:
         try:
-            if self._revocation is None:
-                form = secret_fields(request, self._here.revoke_body)
-                told = self._server.revoke(_token_named(self._here, form), basic=basic(request.headers))
-            else:
-                told = self._server.revoke_unasked(sent_token(self._revocation, request) or "")
+            told = self._revoked(request)
         except Refused as refused:
             return self._refusal("revoke", refused, {})
         return _response(told, {})
+
+    def _revoked(self, request: Request) -> Told:
+        if self._revocation is not None:
+            return self._server.revoke_unauthenticated({"token": sent_token(self._revocation, request) or ""})
+        form = _token_named(self._here, secret_fields(request, self._here.revoke_body))
+        if self._here.revoke_auth == "none":
+            return self._server.revoke_unauthenticated(form)
+        return self._server.revoke(form, basic=basic(request.headers))
 
     def _keys(self, _: Request) -> Response:
         # They may be rotated at any time, so none are to be used that were not asked for anew.
@@ -204,15 +208,13 @@ def _account_request(here: Service, client: Client) -> Exchange:
 
 
 def _revocation_request(here: Service, client: Client) -> Exchange | None:
-    """The request that revokes a token, where it is not the one of RFC 7009 with the client's authentication."""
+    """The request that revokes a token, where that is not in a field of its body that says so (RFC 7009)."""
     if here.revoke_url is None:
         return None
     if here.quirk.revoke is not None:
         return here.quirk.revoke(here, client, Secret(MARK))
     if here.revoke_auth == "bearer":
         return Exchange(url=here.revoke_url, bearer=Secret(MARK))
-    if here.revoke_auth == "none":
-        return Exchange(url=here.revoke_url, fields={"token": Secret(MARK)}, body=here.revoke_body)
     return None
 
 

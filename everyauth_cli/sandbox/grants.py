@@ -108,10 +108,10 @@ class AuthorizationServer:
         with self._counted():
             return self._revoked(self._authenticated(form, basic), _required(form, "token"))
 
-    def revoke_unasked(self, token: str) -> Told:
-        """The same for a request in which the service wants no client authentication of the usual kind."""
+    def revoke_unauthenticated(self, form: Mapping[str, str]) -> Told:
+        """The same for a request in which no client authenticates, or has done so already."""
         with self._counted():
-            return self._revoked(None, token)
+            return self._revoked(None, _required(form, "token"))
 
     def user(self, access_token: str) -> str | None:
         """Whose token this is, while it holds."""
@@ -244,11 +244,16 @@ class AuthorizationServer:
             return
         if revoke and kind not in revoke.tokens:
             raise Refused("unsupported_token_type", f"A token of the type {kind} cannot be revoked.")
-        if kind == ACCESS_TOKEN:
+        if revoke and revoke.ends == "grant":
+            self._current.pop(issued.grant.id, None)
+        elif kind == ACCESS_TOKEN:
             del self._access_tokens[value]
-        if kind == REFRESH_TOKEN or (revoke and revoke.ends == "grant"):
+        elif revoke and ACCESS_TOKEN in revoke.tokens:
             # With a refresh token ends all that it stands for, be it the current one or an old one (section 2.1).
             self._current.pop(issued.grant.id, None)
+        else:
+            # Where access tokens cannot be revoked they outlive it.
+            self._refresh_tokens = {t: i for t, i in self._refresh_tokens.items() if i.grant.id != issued.grant.id}
 
     def _issue(self, grant: Grant, *, nonce: str | None = None, refreshed: bool = False) -> Told:
         life = self._lives.access_token

@@ -41,7 +41,7 @@ PLAIN = {
     + 'account_subject = ["{data.viewer.id}"]\naccount_label = ["{data.viewer.emails.0.address}"]\n',
     "with-openid": URLS + 'issuer = "https://auth.example"\niss_always = true\nscopes = ["openid"]\n',
     "with-openid-by-secret": URLS
-    + 'issuer = "https://auth.example"\nscopes = ["openid"]\nid_token_algorithms = ["HS256"]\n',
+    + 'issuer = "https://auth.example"\nscopes = ["openid"]\nid_token_algorithms = ["ES256", "HS256"]\n',
     "in-the-answer": URLS + "account_in_answer = true\n",
     "with-tenant": 'authorize_url = "https://{tenant}.example/authorize"\ntoken_url = "https://{tenant}.example/token"\n'
     f"{ME}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli import errors
+from everyauth_cli.sandbox.documented import names
 from everyauth_cli.services.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +57,14 @@ def test_every_service_is_the_sandbox_and_none_is_itself(everyauth_sandbox):
         urls = {value for key in dir(service) if key.endswith("_url") and (value := getattr(service, key))}
         assert urls
         assert not [url for url in urls if not url.startswith(f"{everyauth_sandbox.sandbox.base_url}/{name}/")]
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_user_logs_in_at_any_service(everyauth_sandbox, name):
+    identity = everyauth_sandbox.log_in(name)
+    assert identity.account is not None
+    access_token = everyauth_sandbox.auth.get_identity(name).access_token
+    assert everyauth_sandbox.sandbox.server(name).user(access_token) == "user@example.com"
 
 
 def test_it_is_used_as_the_readme_says(tmp_path):

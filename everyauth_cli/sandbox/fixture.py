@@ -14,7 +14,7 @@ from everyauth_cli.sandbox.endpoints import DEFAULT_USER as DEFAULT_ACCOUNT
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.standing_in import at_sandbox
+from everyauth_cli.services.standing_in import at_sandbox, sandbox_params
 from everyauth_cli.store import memory_store
 from everyauth_cli.transport import send
 
@@ -70,6 +70,7 @@ class EveryAuthSandbox:
     ) -> Identity:
         """Log a user in without a browser, as `account` at the service."""
         found = self.auth.clients.filled(service)
+        self.auth.clients.set(found, params=sandbox_params(found))
         uri = redirect_uri(found, self.auth.clients.get(found))
         pending = self.auth.begin(found.name, redirect_uri=uri, user=user, tenant=tenant, tags=tags, scope=scope)
         server = self.sandbox.server(found.name)

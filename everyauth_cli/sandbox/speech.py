@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from everyauth_cli.model import SYMMETRIC, Service
+from everyauth_cli.model import Service
 from everyauth_cli.sandbox.documented import JSON, Call, Dialect, Failure, Shape, Values, in_text
 from everyauth_cli.sandbox.plain import LIFE, OPENID, account_fields, dialect_of, plain_revoke
 from everyauth_cli.sandbox.records import Issue, Refused
+from everyauth_cli.sandbox.signing import RSA, SECRET
 
 DENIAL = "The resource owner or authorization server denied the request."
 
@@ -48,8 +49,9 @@ class Speech:
 
     @property
     def signs_with_secret(self) -> bool:
-        """Whether id tokens are signed with the client secret, for want of another way that the entry takes."""
-        return set(self.service.id_token_algorithms) <= set(SYMMETRIC)
+        """Whether id tokens are signed with the client secret, where the entry does not take the usual way."""
+        taken = self.service.id_token_algorithms
+        return RSA not in taken and SECRET in taken
 
     def granted(self, requested: str) -> tuple[str, ...]:
         """The scopes that are granted; raises `Refused` where one is unknown and the service says so."""

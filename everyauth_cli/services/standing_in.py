@@ -17,11 +17,13 @@ PARAM = "sandbox"
 
 def at_sandbox(service: Service, base_url: str) -> Service:
     """The service with its placeholders filled and all of its endpoints at the sandbox."""
-    changes: dict[str, Any] = {**endpoints(service, base_url)}
+    values = sandbox_params(service)
+    params = tuple(replace(param, default=values[param.name]) for param in service.params)
+    changes: dict[str, Any] = {**endpoints(service, base_url), "params": params}
     if getattr(service, "https_redirect", False):
         # The sandbox takes a redirect URI that can be listened at, which spares the pasting.
         changes["https_redirect"] = False
-    return replace(fill(service, sandbox_params(service)), **changes)
+    return replace(fill(service, values), **changes)
 
 
 def endpoints(service: Service, base_url: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
 RSA = "RS256"
-SECRET = "HS256"
+HMAC = "HS256"
 """The algorithms, by the key that they sign with (RFC 7518 section 3.1)."""
 
 
@@ -45,7 +45,7 @@ class SigningKeys:
             warnings.simplefilter("ignore", errors.SecurityWarning)
             key = OctKey.import_key(secret)
             payload = json.dumps(claims, separators=(",", ":"))
-            return jws.serialize_compact({"alg": SECRET}, payload, key, algorithms=[SECRET])
+            return jws.serialize_compact({"alg": HMAC}, payload, key, algorithms=[HMAC])
 
     def public_keys(self) -> dict[str, Any]:
         """The public halves as a JWK Set (RFC 7517 section 5)."""

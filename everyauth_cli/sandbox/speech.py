@@ -15,7 +15,7 @@ from everyauth_cli.model import Service
 from everyauth_cli.sandbox.documented import JSON, Call, Dialect, Failure, Shape, Values, in_text
 from everyauth_cli.sandbox.plain import LIFE, OPENID, account_fields, dialect_of, plain_revoke
 from everyauth_cli.sandbox.records import Issue, Refused
-from everyauth_cli.sandbox.signing import RSA, SECRET
+from everyauth_cli.sandbox.signing import HMAC, RSA
 
 DENIAL = "The resource owner or authorization server denied the request."
 
@@ -51,7 +51,7 @@ class Speech:
     def signs_with_secret(self) -> bool:
         """Whether id tokens are signed with the client secret, where the entry does not take the usual way."""
         taken = self.service.id_token_algorithms
-        return RSA not in taken and SECRET in taken
+        return RSA not in taken and HMAC in taken
 
     def granted(self, requested: str) -> tuple[str, ...]:
         """The scopes that are granted; raises `Refused` where one is unknown and the service says so."""

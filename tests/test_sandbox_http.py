@@ -75,6 +75,8 @@ def test_log_has_a_line_for_each_request_and_no_secret(visitor):
     visitor.http.get("/pagerduty/account?access_token=abc", headers={"authorization": "Bearer abc"})
     visitor.token(grant_type="a\nsecret")
     visitor.http.put("/pagerduty/token")
+    # Some services have a token there.
+    visitor.http.get("/pagerduty/revoke/secret/invalidate")
     assert visitor.lines == [
         "GET /pagerduty/authorize -> 200",
         "POST /pagerduty/authorize -> 303 allow",
@@ -84,6 +86,7 @@ def test_log_has_a_line_for_each_request_and_no_secret(visitor):
         "GET /pagerduty/account -> 401 invalid_token",
         "POST /pagerduty/token -> 400 unsupported_grant_type",
         "PUT /pagerduty/token -> 501",
+        "GET /pagerduty/revoke -> 404",
     ]
 
 

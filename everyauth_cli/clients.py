@@ -8,10 +8,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
 from everyauth_cli.hosts import check_hosts, hosts_of, moved
-from everyauth_cli.model import DEFAULT_PORT, Client, Identity, Parameter, Secret, Service
+from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Identity, Parameter, Secret, Service
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.entry import check_url, fill
 from everyauth_cli.services.parameters import check_param
+from everyauth_cli.services.standing_in import at_sandbox, sandbox_params
 from everyauth_cli.store import Store
 from everyauth_cli.store.client_record import (
     bind,
@@ -35,7 +36,9 @@ class Clients:
         self._store = store
         self._catalogue = catalogue
         self._profile = profile
-        self._override = override
+        self._sandboxed = profile == SANDBOX_PROFILE
+        # A real client must not reach the sandbox, whoever names it.
+        self._override = (lambda _: (None, None)) if self._sandboxed else override
 
     def get(self, service: Service) -> Client:
         """The client for a service, with its secret; the environment goes before the store.
@@ -45,6 +48,8 @@ class Clients:
         client_id, client_secret = self._override(service.name)
         kept = read_client(self._store, client_key(self._profile, service.name))
         client = kept or Client(service=service.name, client_id="")
+        if self._sandboxed and client.sandbox_url is None:
+            raise _never_in_the_sandbox(service)
         if not (client_id or client.client_id):
             raise _not_set(service, client)
         if client_id not in (None, client.client_id):
@@ -84,13 +89,19 @@ class Clients:
     def filled(self, name: str) -> Service:
         """The service of that name with its placeholders filled from the client's parameters.
 
-        Raises `ServiceNotFound`, and `ConfigurationProblem` when a placeholder has no value yet.
+        In the profile of the sandbox all of its endpoints are there, and there is none without one.
+        Raises `ServiceNotFound`, `ConfigurationProblem` when a placeholder has no value yet, and `ClientNotSet` when
+        nobody has logged in to the sandbox.
         """
         service = self._catalogue.get(name)
-        if not service.params:
+        if not service.params and not self._sandboxed:
             return service
         kept = self.peek(service)
-        return fill(service, kept[0].params if kept else {})
+        if not self._sandboxed:
+            return fill(service, kept[0].params if kept else {})
+        if kept is None or kept[0].sandbox_url is None:
+            raise _never_in_the_sandbox(service)
+        return at_sandbox(service, kept[0].sandbox_url)
 
     def set(
         self,
@@ -108,8 +119,13 @@ class Clients:
         A redirect URI has its own port, so the last one named of the two is kept. A secret that is set anew is set
         for the hosts of this moment; so is what is there already when the user names a parameter that changes them.
         Raises `ConfigurationProblem` for a parameter that the service does not have, `UsageProblem` for a redirect
-        URI that no login could come back to.
+        URI that no login could come back to, and in the profile of the sandbox.
         """
+        if self._sandboxed:
+            raise UsageProblem(
+                f"the profile {SANDBOX_PROFILE} is the sandbox's, where nothing has to be set",
+                hint=f"everyauth login {service.name} --sandbox, or another --profile",
+            )
         if redirect_uri:
             port = 0
             _check_redirect_uri(service, redirect_uri)
@@ -136,6 +152,20 @@ class Clients:
                 client = replace(client, hosts={**before.hosts, **hosts_of(_as_far_as_filled(service, client))})
             write_client(self._store, client, key)
         return client
+
+    def set_sandbox(self, service: Service, *, sandbox_url: str, client_id: str, client_secret: Secret[str]) -> None:
+        """Let a sandbox stand in for a service, with the client that it knows; only in the sandbox's profile."""
+        assert self._sandboxed
+        client = Client(
+            service=service.name,
+            client_id=client_id,
+            client_secret=client_secret,
+            sandbox_url=sandbox_url,
+            params=sandbox_params(service),
+        )
+        key = client_key(self._profile, service.name)
+        with self._store.lock(key):
+            write_client(self._store, client, key)
 
     def delete(self, service: str) -> bool:
         """Delete the client of a service; False when there was none."""
@@ -192,6 +222,13 @@ def _not_set(service: Service, client: Client) -> ClientNotSet:
         f"{service.name} has no client yet: register an app at {service.title}{about} with the "
         f"redirect URI {redirect_uri(service, client)}; `everyauth service get {service.name}` has the steps",
         hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
+    )
+
+
+def _never_in_the_sandbox(service: Service) -> ClientNotSet:
+    return ClientNotSet(
+        f"the profile {SANDBOX_PROFILE} is for the sandbox alone, and nobody has logged in to {service.name} there",
+        hint=f"everyauth login {service.name} --sandbox",
     )
 
 

@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 
 from everyauth_cli.clients import Clients, is_bound_to
 from everyauth_cli.errors import (
+    ClientNotSet,
     ConfigurationProblem,
     EveryAuthError,
     ServiceError,
@@ -130,7 +131,7 @@ class Ender:
     def _would_end_grant(self, identity: Identity) -> bool:
         try:
             service = self.clients.filled(identity.service)
-        except (ServiceNotFound, ConfigurationProblem):
+        except (ServiceNotFound, ConfigurationProblem, ClientNotSet):
             return False
         known = self.clients.peek(service) if service.revoke_url and service.revokes == "grant" else None
         return known is not None and is_bound_to(identity, service, known[0])
@@ -219,7 +220,7 @@ class Ender:
         service = self.clients.filled(identity.service)
         client = self.clients.get(service)
         if not is_bound_to(identity, service, client):
-            raise granted_elsewhere(identity, key.profile)
+            raise granted_elsewhere(identity, key)
         return service, client
 
 

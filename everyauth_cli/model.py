@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 DEFAULT_PROFILE = "default"
+SANDBOX_PROFILE = "sandbox"
+"""Where everything from the sandbox is kept, and nothing else."""
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
@@ -169,6 +171,7 @@ class Client:
 
     `redirect_uri` is the one that is registered, where it is not ours on loopback. `hosts` are those that its secret
     and its tokens were set for, by the catalogue's key of the URL; one that is not there is learnt at its first use.
+    With a `sandbox_url` it is no registration: it is known to that sandbox, which stands in for the service.
     """
 
     service: str
@@ -177,6 +180,7 @@ class Client:
     scope: str | None = None
     port: int | None = None
     redirect_uri: str | None = None
+    sandbox_url: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
 

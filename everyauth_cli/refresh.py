@@ -27,7 +27,18 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.events import REFRESH, Record, ignore, recorded
 from everyauth_cli.freshness import is_alive, is_fresh, life_issued
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Answer, Exchange, Gone, Identity, Key, Secret, Token
+from everyauth_cli.model import (
+    DEFAULT_PROFILE,
+    DEFAULT_USER,
+    SANDBOX_PROFILE,
+    Answer,
+    Exchange,
+    Gone,
+    Identity,
+    Key,
+    Secret,
+    Token,
+)
 from everyauth_cli.oauth.id_token import check_refreshed
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_exchange
 from everyauth_cli.store import Store, VersionConflict
@@ -87,7 +98,7 @@ class Refresher:
         service = self.clients.filled(key.service)
         client = self.clients.get(service)
         if not is_bound_to(held.identity, service, client):
-            raise granted_elsewhere(held.identity, key.profile)
+            raise granted_elsewhere(held.identity, key)
         now = self.clock()
         marked = self._rewrite(key, replace(held, refreshing_since=held.refreshing_since or now))
         hide = (refresh_token, client.client_secret)
@@ -110,14 +121,14 @@ class Refresher:
         if identity.gone is not None:
             raise LoginRequired(
                 f"what {whose(identity)} granted at {identity.service} is gone: {identity.gone.reason}",
-                hint=_login_again(identity, key.profile),
+                hint=_login_again(identity, key),
             )
         if held.token.refresh_token is None:
             reason = "was rejected" if demand.rejected else "has expired or will too soon"
             raise LoginRequired(
                 f"the access token of {whose(held.identity)} at {held.identity.service} {reason}, "
                 "and there is no refresh token",
-                hint=_login_again(held.identity, key.profile),
+                hint=_login_again(held.identity, key),
             )
         self._check_life(held, demand)
         return held.token.refresh_token
@@ -154,7 +165,7 @@ class Refresher:
         except VersionConflict:
             newer = read_identity(self.store, key)
         if newer is None:
-            raise _deleted(fresh.identity, key.profile)
+            raise _deleted(fresh.identity, key)
         if newer.token.access_token == fresh.token.access_token:
             write_public(self.store, key, newer.identity)
         return newer
@@ -163,7 +174,7 @@ class Refresher:
         """After `invalid_grant`: a newer token that somebody else stored, or else the grant is gone."""
         now = read_identity(self.store, key)
         if now is None:
-            raise _deleted(marked.identity, key.profile)
+            raise _deleted(marked.identity, key)
         if now.token.access_token != marked.token.access_token:
             return now
         reason = refused.message
@@ -172,7 +183,7 @@ class Refresher:
         gone = replace(marked.identity, gone=Gone(since=self.clock(), reason=reason))
         write_public(self.store, key, gone)
         raise LoginRequired(
-            f"what {whose(gone)} granted at {gone.service} is gone: {reason}", hint=_login_again(gone, key.profile)
+            f"what {whose(gone)} granted at {gone.service} is gone: {reason}", hint=_login_again(gone, key)
         ) from None
 
     def _make_do(
@@ -219,14 +230,16 @@ def login_command(service: str, *, user: str, tenant: str = "", profile: str = "
         words += ["--user", user]
     if tenant not in ("", user):
         words += ["--tenant", tenant]
-    if profile:
+    if profile == SANDBOX_PROFILE:
+        words += ["--sandbox"]
+    elif profile:
         words += ["--profile", profile]
     return shlex.join(words)
 
 
-def _login_again(identity: Identity, profile: str) -> str:
-    named = "" if profile == DEFAULT_PROFILE else profile
-    return login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=named)
+def _login_again(identity: Identity, key: Key) -> str:
+    profile = "" if key.profile == DEFAULT_PROFILE else key.profile
+    return login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=profile)
 
 
 def whose(identity: Identity) -> str:
@@ -234,17 +247,17 @@ def whose(identity: Identity) -> str:
     return identity.user if identity.tenant == identity.user else f"{identity.user} of {identity.tenant}"
 
 
-def granted_elsewhere(identity: Identity, profile: str) -> LoginRequired:
+def granted_elsewhere(identity: Identity, key: Key) -> LoginRequired:
     """That a grant is bound to another client or token endpoint, so that its tokens are sent to nobody."""
     return LoginRequired(
         f"{whose(identity)} granted access at {identity.service} to another client or token endpoint than the one "
         "that is set now; nothing was sent",
-        hint=_login_again(identity, profile),
+        hint=_login_again(identity, key),
     )
 
 
-def _deleted(identity: Identity, profile: str) -> LoginRequired:
+def _deleted(identity: Identity, key: Key) -> LoginRequired:
     return LoginRequired(
         f"{whose(identity)} at {identity.service} was deleted while its token was refreshed",
-        hint=_login_again(identity, profile),
+        hint=_login_again(identity, key),
     )

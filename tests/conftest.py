@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["peers.oidc_provider", "peers.visitor", "peers.completions", "peers.chromium"]
+pytest_plugins = [
+    "peers.oidc_provider",
+    "peers.visitor",
+    "peers.completions",
+    "peers.chromium",
+    "everyauth_cli.sandbox.fixture",
+]
 
 IN_CI = os.environ.get("CI") == "true"
 

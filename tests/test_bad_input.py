@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from peers.front import front, html, json_error
 from peers.sandbox import TOKEN_LIFE, Background, authorization_url, browser, sandbox_shell, witness
+from peers.visitor import DENIAL
 
 from everyauth_cli.sandbox.player import play
 
@@ -26,7 +27,7 @@ def shell(everyauth):
 @pytest.fixture
 def endpoint(shell):
     """A server before the sandbox's token endpoint, over which somebody has logged in."""
-    with front(shell.sandbox.override()["token_url"]) as endpoint:
+    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
         shell.entry(token_url=endpoint.url)
         shell.log_in()
         endpoint.requests.clear()
@@ -78,7 +79,7 @@ def test_a_denied_consent_is_said_and_the_old_credential_stays(shell):
     shell.log_in()
     token = shell.token()
     shell.env["BROWSER"] = browser("--deny")
-    says = ["access was denied at pagerduty", "access_denied", shell.sandbox.dialect.denial]
+    says = ["access was denied at pagerduty", "access_denied", DENIAL]
     shell.bad_both("everyauth login pagerduty", 4, "login_denied", *says)
     assert shell.token() == token
 
@@ -164,7 +165,7 @@ def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
 @pytest.mark.parametrize("revoked", [False, True])
 def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint, revoked):
     if revoked:
-        shell.sandbox.server._current.clear()
+        shell.server._current.clear()
     shell.clock.tick(TOKEN_LIFE + 1 if revoked else 31 * 24 * 3600)
     reason = "its grant is revoked" if revoked else "refresh token has expired"
     shell.bad("everyauth token pagerduty", 4, "me granted at pagerduty is gone", reason, "everyauth login pagerduty")

@@ -10,6 +10,7 @@ import pytest
 from peers.chromium import click, fill
 from peers.front import Answer, front, html
 from peers.sandbox import authorization_url, sandbox_shell
+from peers.visitor import DENIAL
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def shell(everyauth):
 @contextmanager
 def behind(shell):
     """The shell's token endpoint, behind one that may lie or keep an answer."""
-    with front(shell.sandbox.override()["token_url"]) as endpoint:
+    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
         shell.entry(token_url=endpoint.url)
         yield endpoint
 
@@ -75,7 +76,7 @@ def test_a_denial_ends_at_a_page_that_shows_the_way_back(shell, chromium):
     assert is_clean(page)
     assert page.title == "Access denied · everyauth"
     assert "You said no at PagerDuty" in page.text
-    assert shell.sandbox.dialect.denial in page.text
+    assert DENIAL in page.text
     assert page.commands == ["everyauth login pagerduty --user 'ann lee' --tenant acme --no-browser"]
     assert code == 4
     assert page.commands[0] in err

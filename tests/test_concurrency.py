@@ -26,7 +26,7 @@ def shell(everyauth):
 @pytest.fixture
 def endpoint(shell):
     """A server before the sandbox's token endpoint, over which somebody has logged in, an hour ago."""
-    with front(shell.sandbox.override()["token_url"]) as endpoint:
+    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
         shell.entry(token_url=endpoint.url)
         shell.log_in()
         endpoint.requests.clear()

@@ -198,7 +198,7 @@ def in_the_background(line: str, environment: dict[str, str], home: Path) -> tup
         assert process.poll() is None, f"{line!r} ended at once"
         assert time.monotonic() < end
         time.sleep(0.02)
-    return process, tomllib.loads(entry.read_text())["token_url"].removesuffix("/oauth/token")
+    return process, tomllib.loads(entry.read_text())["token_url"].removesuffix("/pagerduty/token")
 
 
 def test_without_the_installed_command_the_demo_says_how_to_install_it(everyauth, tmp_path):

@@ -156,7 +156,7 @@ def test_strays_are_answered_and_the_login_goes_on(shell):
 
 
 def test_the_page_shows_the_result_only_after_it_is_stored(shell):
-    with front(shell.sandbox.override()["token_url"]) as endpoint:
+    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
         shell.entry(token_url=endpoint.url)
         shell.log_in()
         token, seen = shell.token(), []
@@ -183,7 +183,7 @@ def test_the_page_shows_the_result_only_after_it_is_stored(shell):
 
 def test_verbose_tells_of_requests_and_of_no_secret(shell):
     done = shell("everyauth --verbose login pagerduty")
-    assert f"POST {shell.sandbox.override()['token_url']} (authorization_code): 200" in done.err
+    assert f"POST {shell.sandbox.override('pagerduty')['token_url']} (authorization_code): 200" in done.err
     shell.clock.tick(TOKEN_LIFE + 1)
     again = shell("everyauth token pagerduty --verbose")
     assert "(refresh_token): 200" in again.err

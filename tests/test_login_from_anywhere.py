@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 LOGIN = "everyauth login pagerduty --no-browser"
 INVITES = "and press Enter."
 HTTPS = "https://you.example/callback?tenant=1"
-URL = re.compile(r"^(http://\S+/oauth/authorize\?\S+)$", re.MULTILINE)
+URL = re.compile(r"^(http://\S+/pagerduty/authorize\?\S+)$", re.MULTILINE)
 LOCAL = termios.ICANON | termios.ECHO | termios.IEXTEN
 
 

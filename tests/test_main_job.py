@@ -77,7 +77,7 @@ def test_the_credential_has_the_shape_of_the_original_and_no_refresh_token(shell
     assert credential["everyauth"] == {
         "serviceId": "pagerduty",
         "tags": {"userId": "user-123", "tenantId": "acme", "team": "blue", "env": "prod"},
-        "account": {"subject": "PSANDBX/PWTE2FC", "label": "user@example.com (sandbox)"},
+        "account": {"subject": "PSANDBX/UWTE2FCJSH", "label": "user@example.com (sandbox)"},
     }
     assert "refresh" not in text
     assert "pdus+_1" not in text

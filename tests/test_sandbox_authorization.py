@@ -34,7 +34,7 @@ def test_nobody_is_redirected_before_the_redirect_uri_is_verified(visitor, chang
 
 
 def test_parameter_given_twice_is_told_to_the_person(visitor):
-    told_the_person(visitor.http.get("/oauth/authorize?" + urlencode([*query().items(), ("state", "state-2")])))
+    told_the_person(visitor.http.get("/pagerduty/authorize?" + urlencode([*query().items(), ("state", "state-2")])))
 
 
 @pytest.mark.parametrize(

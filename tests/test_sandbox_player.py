@@ -44,7 +44,7 @@ def login(callback, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     redirect_uri = f"http://127.0.0.1:{callback.server_port}/callback/pagerduty"
     with visiting(redirect_uri=redirect_uri) as visitor:
-        url = str(httpx.URL(visitor.sandbox.base_url + "/oauth/authorize", params=query(redirect_uri=redirect_uri)))
+        url = str(httpx.URL(visitor.sandbox.base_url + "/pagerduty/authorize", params=query(redirect_uri=redirect_uri)))
         yield visitor, url, redirect_uri
 
 
@@ -54,7 +54,7 @@ def test_player_allows(login, callback):
     [seen] = callback.seen
     assert seen["state"] == "state-1"
     tokens = visitor.redeem(seen["code"], redirect_uri=redirect_uri).json()
-    assert visitor.me(tokens["access_token"]).json()["user"]["email"] == "ada@example.com"
+    assert visitor.me(tokens["access_token"]).json()["email"] == "ada@example.com"
 
 
 def test_player_denies(login, callback):

@@ -58,7 +58,7 @@ def test_code_is_single_use_and_a_second_use_revokes_what_it_gave(visitor):
     refused(visitor.redeem(code), 400, "invalid_grant")
     assert visitor.me(tokens["access_token"]).status_code == 401
     refused(visitor.refresh(tokens["refresh_token"]), 400, "invalid_grant")
-    assert visitor.sandbox.server.counts["code_replay"] == 1
+    assert visitor.server.counts["code_replay"] == 1
 
 
 @pytest.mark.parametrize(("waited", "status"), [(29.999, 200), (30, 400)])
@@ -95,7 +95,7 @@ def test_a_code_that_was_tried_is_spent(visitor):
 
 def test_code_and_refresh_token_are_bound_to_the_client(visitor):
     other = Registration(client_id="other", client_secret="other-secret", redirect_uris=())
-    visitor.sandbox.server._clients["other"] = other
+    visitor.server._clients["other"] = other
     as_other = {"client_id": "other", "client_secret": "other-secret"}
     code = visitor.code()
     refused(visitor.redeem(code, **as_other), 400, "invalid_grant")
@@ -122,20 +122,29 @@ def test_wrong_client(visitor, changes):
     assert response.headers["www-authenticate"].startswith("Basic ")
 
 
-def test_client_authenticates_in_the_header():
-    with visiting(client_id="a client", client_secret="s:e%c+ret") as visitor:
+def test_client_authenticates_in_the_header(tmp_path):
+    (tmp_path / "pagerduty.toml").write_text('client_auth = "basic"\n')
+    with visiting(tmp_path, client_id="a client", client_secret="s:e%c+ret") as visitor:
         code = visitor.code(client_id="a client")
         pair = base64.b64encode(b"a+client:s%3Ae%25c%2Bret").decode()
         form = {"grant_type": "authorization_code", "code": code}
         form |= {"redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
-        answer = visitor.http.post("/oauth/token", data=form, headers={"authorization": f"basic {pair}"})
+        answer = visitor.http.post("/pagerduty/token", data=form, headers={"authorization": f"basic {pair}"})
         assert answer.status_code == 200
+        in_the_body = {"client_id": "a client", "client_secret": "s:e%c+ret"}
+        refused(visitor.redeem(visitor.code(client_id="a client"), **in_the_body), 401, "invalid_client")
+
+
+def test_client_does_not_authenticate_in_the_header_where_the_body_is_wanted(visitor):
+    form = {"grant_type": "refresh_token", "refresh_token": visitor.redeem(visitor.code()).json()["refresh_token"]}
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    refused(visitor.http.post("/pagerduty/token", data=form, auth=auth), 401, "invalid_client")
 
 
 @pytest.mark.parametrize("header", ["Basic !", "Basic YQ==", "Bearer abc", "Basic c2FuZGJveC1jbGllbnQ6d3Jvbmc="])
 def test_wrong_header(visitor, header):
     response = visitor.http.post(
-        "/oauth/token", data={"grant_type": "refresh_token"}, headers={"authorization": header}
+        "/pagerduty/token", data={"grant_type": "refresh_token"}, headers={"authorization": header}
     )
     refused(response, 401, "invalid_client")
 
@@ -143,7 +152,7 @@ def test_wrong_header(visitor, header):
 @pytest.mark.parametrize("form", [{"client_secret": "sandbox-secret"}, {"client_id": "another"}])
 def test_client_authenticates_one_way_at_a_time(visitor, form):
     auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
-    response = visitor.http.post("/oauth/token", data={"grant_type": "refresh_token", **form}, auth=auth)
+    response = visitor.http.post("/pagerduty/token", data={"grant_type": "refresh_token", **form}, auth=auth)
     refused(response, 400, "invalid_request")
 
 
@@ -157,13 +166,13 @@ def test_public_client():
 def test_parameter_given_twice(visitor):
     pairs = [*token_form(grant_type="refresh_token", refresh_token="a").items(), ("refresh_token", "b")]
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    refused(visitor.http.post("/oauth/token", content=urlencode(pairs), headers=headers), 400, "invalid_request")
+    refused(visitor.http.post("/pagerduty/token", content=urlencode(pairs), headers=headers), 400, "invalid_request")
 
 
 def test_parameters_in_the_query(visitor):
     form = token_form(grant_type="refresh_token", refresh_token="a")
     secret = form.pop("client_secret")
-    response = visitor.http.post("/oauth/token", params={"client_secret": secret}, data=form)
+    response = visitor.http.post("/pagerduty/token", params={"client_secret": secret}, data=form)
     refused(response, 400, "invalid_request")
 
 
@@ -178,11 +187,11 @@ def test_parameters_in_the_query(visitor):
     ],
 )
 def test_body_that_is_no_form(visitor, content, content_type):
-    response = visitor.http.post("/oauth/token", content=content, headers={"content-type": content_type})
+    response = visitor.http.post("/pagerduty/token", content=content, headers={"content-type": content_type})
     refused(response, 400, "invalid_request")
 
 
 def test_token_endpoint_takes_post_only(visitor):
-    response = visitor.http.get("/oauth/token")
+    response = visitor.http.get("/pagerduty/token")
     refused(response, 405, "invalid_request")
     assert response.headers["allow"] == "POST"

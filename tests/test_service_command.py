@@ -197,7 +197,7 @@ def test_the_catalogue_is_listed_with_what_is_set(everyauth):
 
 def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
     with sandbox_shell(everyauth, callback="mine") as shell:
-        endpoints = shell.sandbox.override()
+        endpoints = shell.sandbox.override("pagerduty")
         path = everyauth.home / "services" / "mine.toml"
         added = everyauth(
             *("service", "add", "mine", "--authorize-url", endpoints["authorize_url"]),

@@ -15,8 +15,9 @@ import typer
 from everyauth_cli import __version__
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.terminal import Terminal
+from everyauth_cli.errors import ServiceUnreachable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.model import Answer, Exchange
+from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Answer, Exchange
 from everyauth_cli.settings import Settings, read_settings
 
 EPILOG = "Exit codes: 0 done, 2 usage, 3 nothing or too much matches, 4 log in, 5 the service, 6 the store."
@@ -58,10 +59,39 @@ class Session:
 
     @functools.cached_property
     def auth(self) -> EveryAuth:
-        tell = self._tell if self.verbose else None
-        return EveryAuth.from_settings(self.settings, warn=self.terminal.warn, around_send=tell, shield=finished_first)
+        return EveryAuth.from_settings(
+            self.settings, warn=self.terminal.warn, around_send=self._watched, shield=finished_first
+        )
 
-    def _tell(self, send: Callable[[Exchange], Answer], exchange: Exchange) -> Answer:
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether this is the profile of the sandbox."""
+        return self.settings.profile == SANDBOX_PROFILE
+
+    @property
+    def profile_to_name(self) -> str:
+        """The profile, where a command that is to work in it has to name it."""
+        return "" if self.settings.profile == DEFAULT_PROFILE else self.settings.profile
+
+    def led_to_sandbox(self) -> Session:
+        """The same in the profile of the sandbox; raises `UsageProblem` when another was asked for."""
+        if self._profile:
+            raise UsageProblem(
+                "--sandbox has a profile of its own, so --profile cannot be given with it",
+                hint="leave --profile out; what comes of it is under --profile sandbox",
+            )
+        output = Output.json if self.terminal.as_json else None
+        return Session(output=output, profile=SANDBOX_PROFILE, verbose=self.verbose)
+
+    def _watched(self, send: Callable[[Exchange], Answer], exchange: Exchange) -> Answer:
+        try:
+            return self._told(send, exchange) if self.verbose else send(exchange)
+        except ServiceUnreachable as error:
+            if self.in_sandbox and not error.lost:
+                error.hint = "everyauth sandbox, in another terminal"
+            raise
+
+    def _told(self, send: Callable[[Exchange], Answer], exchange: Exchange) -> Answer:
         started = time.monotonic()
         answer = send(exchange)
         took = time.monotonic() - started

@@ -27,7 +27,7 @@ OVERRIDE = "services/pagerduty.toml"
 PLAYER = f"{sys.executable} -m everyauth_cli.sandbox.player %s"
 API_CALL = (
     "everyauth token pagerduty user-123 | python3 -c 'import sys, urllib.request as web; "
-    'print(web.urlopen(web.Request("{url}/users/me", '
+    'print(web.urlopen(web.Request("{url}/account", '
     'headers={{"Authorization": "Bearer " + sys.stdin.read().strip()}})).read().decode())\''
 )
 
@@ -108,10 +108,10 @@ def _journey(stage: Stage, url: str) -> None:
 
 @contextmanager
 def _sandbox(stage: Stage) -> Iterator[str]:
-    """The sandbox in the background while the journey lasts; gives its address."""
+    """The sandbox in the background while the journey lasts; gives its address for the service."""
     stage.run("everyauth store use sqlite://", "Keep credentials sealed in a file, since there may be no keyring here")
     stage.run('mkdir -p "$EVERYAUTH_HOME/services"', "A service's own file there goes before the catalogue")
-    line = f'everyauth sandbox --token-life {TOKEN_LIFE}s > "$EVERYAUTH_HOME/{OVERRIDE}"'
+    line = f'everyauth sandbox --port 0 --token-life {TOKEN_LIFE}s > "$EVERYAUTH_HOME/{OVERRIDE}"'
     stage.say(f"\n# A small authorization server that answers as PagerDuty does\n$ {line} &")
     process = subprocess.Popen(  # noqa: S603
         ["/bin/sh", "-c", line], env=stage.environment, start_new_session=True, stderr=sys.stdout
@@ -129,6 +129,6 @@ def _address(path: Path, process: subprocess.Popen[bytes]) -> str:
     while time.monotonic() < end and process.poll() is None:
         url = tomllib.loads(path.read_text()).get("token_url") if path.exists() else None
         if url:
-            return str(url).removesuffix("/oauth/token")
+            return str(url).removesuffix("/token")
         time.sleep(0.05)
     raise EveryAuthError("the sandbox did not start")

@@ -202,7 +202,10 @@ def _credential(session: Session, service: str, who: str, demand: Demand) -> Cre
         return credential
     if who.startswith(ID_PREFIX):
         raise NotFound(f"there is no identity {who} at {service}", hint="everyauth identity ls")
-    raise LoginRequired(f"nobody has logged in at {service} as {who}", hint=login_command(service, user=who))
+    raise LoginRequired(
+        f"nobody has logged in at {service} as {who}",
+        hint=login_command(service, user=who, profile=session.profile_to_name),
+    )
 
 
 def nobody(session: Session, who: str, *, command: str = GET) -> EveryAuthError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated
@@ -20,11 +20,12 @@ from everyauth_cli.cli.identity import as_json
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.outcome import failure, question, success
 from everyauth_cli.cli.redirection import answer, arrival_at
+from everyauth_cli.cli.sandboxed import led_to_sandbox, not_in_the_sandbox
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.grant import Grant
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Client, Identity, Pending, Service
+from everyauth_cli.model import DEFAULT_USER, Client, Identity, Pending, Service
 from everyauth_cli.oauth.authorization import is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.refresh import login_command
@@ -56,13 +57,17 @@ def login(
     replace: Annotated[
         bool, typer.Option("--replace", help="Put another account in the place of the one that is held.")
     ] = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox",
+            help="Log in at the sandbox in its place, with nothing registered; kept under the profile sandbox.",
+        ),
+    ] = False,
 ) -> None:
     """Log in at a service through the browser, and keep what it grants."""
-    target = session.auth.clients.filled(service)
-    client = session.auth.clients.get(target)
-    wanted = Wanted(
-        service=target,
-        client=client,
+    asked = functools.partial(
+        Wanted,
         user=user,
         tenant=tenant or user,
         tags=read_pairs(tag or [], "--tag"),
@@ -71,9 +76,16 @@ def login(
         no_browser=no_browser,
         replace=replace,
     )
+    with led_to_sandbox(session, service) if sandbox else not_in_the_sandbox(session, service) as led:
+        _run(led, service, asked)
+
+
+def _run(session: Session, name: str, asked: Callable[..., Wanted]) -> None:
+    service = session.auth.clients.filled(name)
+    wanted = asked(service=service, client=session.auth.clients.get(service))
     session.auth.store.probe()
     # What is held is read once the login comes back: whether it can be is better known before.
-    session.auth.holds(target.name, user=wanted.user, tenant=wanted.tenant)
+    session.auth.holds(service.name, user=wanted.user, tenant=wanted.tenant)
     with ExitStack() as held:
         if _wait_for_others(session, wanted, held):
             return
@@ -197,8 +209,9 @@ def _redeem(
 
 def _typed_again(session: Session, wanted: Wanted) -> str:
     """The command of this login, to be typed once more."""
-    profile = "" if session.auth.profile == DEFAULT_PROFILE else session.auth.profile
-    command = login_command(wanted.service.name, user=wanted.user, tenant=wanted.tenant, profile=profile)
+    command = login_command(
+        wanted.service.name, user=wanted.user, tenant=wanted.tenant, profile=session.profile_to_name
+    )
     words = [f"--tag={name}={value}" for name, value in wanted.tags.items()]
     words += [f"--scope={wanted.scope}"] * (wanted.scope is not None) + ["--no-browser"] * wanted.no_browser
     return " ".join([command, *map(shlex.quote, words)])

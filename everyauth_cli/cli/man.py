@@ -9,7 +9,7 @@ from typing import Any
 from typer.main import get_command
 
 from everyauth_cli.cli.commands import app
-from everyauth_cli.sandbox.dialects import DIALECTS
+from everyauth_cli.services.catalogue import EXAMPLE
 
 Node = Any
 """A command or a parameter: Typer's types of these are not public."""
@@ -97,9 +97,8 @@ def _lines() -> Iterator[str]:
     yield from (".SH ENVIRONMENT", *_tagged(ENVIRONMENT))
     yield from (".SH FILES", *_tagged(FILES), ".PP", *_prose(FILES_MOVED))
     yield ".SH EXAMPLES"
-    service = next(iter(DIALECTS))
     for about, line in EXAMPLES.items():
-        yield from (".PP", roff(about), ".PP", ".RS 4", ".EX", roff(line.format(service=service)), ".EE", ".RE")
+        yield from (".PP", roff(about), ".PP", ".RS 4", ".EX", roff(line.format(service=EXAMPLE)), ".EE", ".RE")
 
 
 def _commands(group: Node, path: str) -> Iterator[tuple[str, Node]]:

@@ -1,86 +1,94 @@
-"""What each endpoint answers to a request, without sockets."""
+"""What each endpoint of a service answers to a request, without sockets."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
+import re
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from everyauth_cli import pages
-from everyauth_cli.model import clean
-from everyauth_cli.sandbox.grants import AuthorizationServer, Basic
+from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Exchange, Secret, Service, clean
+from everyauth_cli.sandbox.faults import RETRY_AFTER_SECONDS, Fault
+from everyauth_cli.sandbox.grants import AuthorizationServer
+from everyauth_cli.sandbox.reading import MARK, Request, basic, fields, parameters, path_of, secret_fields, sent_token
 from everyauth_cli.sandbox.records import Refused
+from everyauth_cli.sandbox.speech import Told
 
 DEFAULT_USER = "user@example.com"
-AUTHORIZE_PATH = "/oauth/authorize"
-TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
-JWKS_PATH = "/oauth/jwks"
-REVOKE_PATH = "/oauth/revoke"
-GRANT_TYPES = ("authorization_code", "refresh_token")
-MOST_PARAMETERS = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """An HTTP request; the names of `headers` are in lower case."""
-
-    method: str
-    path: str
-    query: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An HTTP response; `asked` and `note` are what the log may say of the request and the answer."""
+    """An HTTP response; `asked` and `note` are what the log may say of the request and the answer.
+
+    One that is `lost` never goes out: the connection is closed in its place.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
     asked: str = ""
     note: str = ""
+    lost: bool = False
 
 
 Route = Callable[[Request], Response]
 
 
-class Endpoints:
-    """The routes of one authorization server and its one API resource."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """What befalls refreshes: the fault of this moment, and how many seconds a slow answer takes."""
 
-    def __init__(self, server: AuthorizationServer) -> None:
+    fault: Callable[[], Fault | None]
+    slow_seconds: float
+
+
+class Endpoints:
+    """The routes of one service's authorization server and of its "who am I".
+
+    `here` is the service as it is served, its URLs being paths; `client` is the one that is registered.
+    """
+
+    def __init__(self, server: AuthorizationServer, here: Service, client: Client, *, troubles: Troubles) -> None:
         self._server = server
-        self._dialect = server.dialect
+        self._speech = server.speech
+        self._here = here
+        self._troubles = troubles
+        self._account_request = _account_request(here, client)
+        self._revocation = _revocation_request(here, client)
         self._routes: dict[str, dict[str, Route]] = {
-            AUTHORIZE_PATH: {"GET": self._ask, "POST": self._decide},
-            TOKEN_PATH: {"POST": self._token},
-            JWKS_PATH: {"GET": self._keys},
-            self._dialect.user_path: {"GET": self._user},
+            _path(here.authorize_url): {"GET": self._ask, "POST": self._decide},
+            _path(here.token_url): {"POST": self._token},
+            f"/{here.name}/jwks": {"GET": self._keys},
+            path_of(self._account_request): {self._account_request.method: self._account},
         }
-        if self._dialect.revocation:
-            self._routes[REVOKE_PATH] = {"POST": self._revoke}
+        if refresh_url := getattr(here, "refresh_url", None):
+            self._routes[_path(refresh_url)] = {"POST": self._token}
+        if here.revoke_url:
+            expected = self._revocation or Exchange(url=here.revoke_url)
+            self._routes[path_of(expected)] = {expected.method: self._revoke}
 
     def answer(self, request: Request) -> Response:
-        methods = self._routes.get(request.path)
+        methods = next((routes for path, routes in self._routes.items() if re.fullmatch(path, request.path)), None)
         if methods is None:
-            return _page(404, "Nothing is here", "The sandbox has no page at this address.")
+            return nothing_here()
         route = methods.get(request.method)
         if route is None:
             refused = Refused("invalid_request", "This method is not allowed here.", status=405)
-            return _refusal(refused, {"allow": ", ".join(methods)})
+            return self._refusal("", refused, {"allow": ", ".join(methods)})
         return route(request)
 
     def _ask(self, request: Request) -> Response:
         try:
-            consent = self._server.authorize(_parameters(request.query))
+            consent = self._server.authorize(parameters(request.query))
         except Refused as refused:
             return _told(refused)
         html = pages.form_page(
-            title=f"Allow access to your {self._dialect.title} account?",
+            title=f"Allow access to your {self._here.title} account?",
             text=f"The client {consent.client_id} asks for what is listed here. "
             "This is a sandbox: nothing leaves this machine.",
             items=consent.scopes,
@@ -92,7 +100,7 @@ class Endpoints:
 
     def _decide(self, request: Request) -> Response:
         try:
-            form = _form(request)
+            form = fields(request, "form")
             return _redirect(self._decision(form), note=form["decision"])
         except Refused as refused:
             return _told(refused)
@@ -111,78 +119,130 @@ class Endpoints:
     def _token(self, request: Request) -> Response:
         asked = ""
         try:
-            form = _secret_form(request)
+            form = self._token_fields(request)
             asked = next((name for name in GRANT_TYPES if name == form.get("grant_type")), "")
-            answer = self._server.token(form, basic=_basic(request.headers))
+            if asked == REFRESH_TOKEN:
+                return self._refresh(request, form)
+            return _response(self._server.token(form, basic=basic(request.headers)), {}, asked=asked)
         except Refused as refused:
-            return _refusal(refused, {}, asked=asked)
-        return _json(200, answer, {}, asked=asked)
+            return self._refusal("refresh" if asked == REFRESH_TOKEN else "token", refused, {}, asked=asked)
+
+    def _refresh(self, request: Request, form: Mapping[str, str]) -> Response:
+        fault = self._troubles.fault()
+        if fault is Fault.SLOW:
+            time.sleep(self._troubles.slow_seconds)
+        spoilt = _spoilt(fault)
+        if spoilt is not None:
+            return spoilt
+        told = self._server.token(form, basic=basic(request.headers), fault=fault)
+        return _response(told, {}, asked=REFRESH_TOKEN, note=fault or "", lost=fault is Fault.DROP)
+
+    def _token_fields(self, request: Request) -> dict[str, str]:
+        """What a token endpoint is sent; where refreshes have one of their own, neither takes the other's requests."""
+        refresh_url = getattr(self._here, "refresh_url", None)
+        at_refresh = refresh_url is not None and request.path == urlsplit(refresh_url).path
+        url = refresh_url if refresh_url and at_refresh else self._here.token_url
+        form = secret_fields(request, self._here.body, query=urlsplit(url).query)
+        if at_refresh:
+            form.setdefault("grant_type", REFRESH_TOKEN)
+        if refresh_url is not None and (form.get("grant_type") == REFRESH_TOKEN) != at_refresh:
+            raise Refused("unsupported_grant_type", "This grant_type is not offered here.")
+        return form
 
     def _revoke(self, request: Request) -> Response:
         try:
-            self._server.revoke(_secret_form(request), basic=_basic(request.headers))
+            told = self._revoked(request)
         except Refused as refused:
-            return _refusal(refused, {})
-        # The status says it all, so there is nothing in the body (RFC 7009 section 2.2).
-        return Response(status=200, headers={"cache-control": "no-store"})
+            return self._refusal("revoke", refused, {})
+        return _response(told, {})
+
+    def _revoked(self, request: Request) -> Told:
+        if self._revocation is not None:
+            return self._server.revoke_unauthenticated({"token": sent_token(self._revocation, request) or ""})
+        form = _token_named(self._here, secret_fields(request, self._here.revoke_body))
+        if self._here.revoke_auth == "none":
+            return self._server.revoke_unauthenticated(form)
+        return self._server.revoke(form, basic=basic(request.headers))
 
     def _keys(self, _: Request) -> Response:
         # They may be rotated at any time, so none are to be used that were not asked for anew.
         headers = {"content-type": "application/json", "cache-control": "no-cache"}
         return Response(status=200, headers=headers, body=json.dumps(self._server.keys.public_keys()).encode())
 
-    def _user(self, request: Request) -> Response:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        user = self._server.user(token.strip()) if scheme.lower() == "bearer" else None
+    def _account(self, request: Request) -> Response:
+        try:
+            user = self._server.user(sent_token(self._account_request, request) or "")
+        except Refused as refused:
+            return self._refusal("account", refused, {})
         if user is None:
             # RFC 6750 section 3.
             challenge = {"www-authenticate": 'Bearer realm="sandbox", error="invalid_token"'}
-            return _json(401, self._dialect.unauthorized, challenge, note="invalid_token")
-        return _json(200, self._dialect.user(user), {})
+            invalid = Refused("invalid_token", "The access token is not valid.", status=401)
+            return self._refusal("account", invalid, challenge)
+        return _response(self._speech.account(user), {})
+
+    def _refusal(self, at: str, refused: Refused, headers: Mapping[str, str], *, asked: str = "") -> Response:
+        told = self._speech.refusal(at, refused)
+        standard = told.standard and told.status == 401  # noqa: PLR2004
+        challenge = {"www-authenticate": 'Basic realm="sandbox"'} if standard else {}
+        return _response(told, {**challenge, **headers}, asked=asked, note=refused.error)
 
 
-def _parameters(encoded: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
-    except ValueError:
-        raise Refused("invalid_request", "The parameters cannot be read.") from None
-    parameters = dict(pairs)
-    if len(parameters) != len(pairs):
-        raise Refused("invalid_request", "A parameter is given more than once.")
-    # A parameter without a value counts as left out (RFC 6749 section 3.1).
-    return {name: value for name, value in parameters.items() if value}
+def nothing_here() -> Response:
+    """The page at an address where there is none."""
+    return _page(404, "Nothing is here", "The sandbox has no page at this address.")
 
 
-def _form(request: Request) -> dict[str, str]:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/x-www-form-urlencoded":
-        raise Refused("invalid_request", "The body has to be application/x-www-form-urlencoded.")
-    try:
-        return _parameters(request.body.decode())
-    except UnicodeDecodeError:
-        raise Refused("invalid_request", "The body is not UTF-8.") from None
+def _path(url: str) -> str:
+    return re.escape(urlsplit(url).path)
 
 
-def _secret_form(request: Request) -> dict[str, str]:
-    # Credentials do not belong in a URL, where logs and histories keep them (RFC 6749 section 2.3.1).
-    if request.query:
-        raise Refused("invalid_request", "Parameters belong in the body.")
-    return _form(request)
+def _account_request(here: Service, client: Client) -> Exchange:
+    """The request for "who am I" as the service takes it."""
+    if here.quirk.account is not None:
+        return here.quirk.account(here, client, Secret(MARK))
+    url = here.account_url or f"/{here.name}/account"
+    if here.account_query is not None:
+        return Exchange(url=url, fields={"query": here.account_query}, body="json", bearer=Secret(MARK))
+    return Exchange(url=url, method="GET", bearer=Secret(MARK))
 
 
-def _basic(headers: Mapping[str, str]) -> Basic | None:
-    if "authorization" not in headers:
+def _revocation_request(here: Service, client: Client) -> Exchange | None:
+    """The request that revokes a token, where that is not in a field of its body that says so (RFC 7009)."""
+    if here.revoke_url is None:
         return None
-    scheme, _, encoded = headers["authorization"].partition(" ")
-    try:
-        pair = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        pair = ""
-    if scheme.lower() != "basic" or ":" not in pair:
-        raise Refused("invalid_client", "The Authorization header cannot be read.", status=401)
-    # Both are form-encoded before they are joined (RFC 6749 section 2.3.1).
-    client_id, _, secret = pair.partition(":")
-    return unquote_plus(client_id), unquote_plus(secret)
+    if here.quirk.revoke is not None:
+        return here.quirk.revoke(here, client, Secret(MARK))
+    if here.revoke_auth == "bearer":
+        return Exchange(url=here.revoke_url, bearer=Secret(MARK))
+    return None
+
+
+def _by_type(here: Service) -> bool:
+    """Whether a token that is to be revoked is sent in a field that is named by its type."""
+    return getattr(here, "revoke_as", "") == "type"
+
+
+def _token_named(here: Service, form: Mapping[str, str]) -> Mapping[str, str]:
+    """The fields of a revocation, in which the token is the one that RFC 7009 section 2.1 calls so."""
+    if not _by_type(here):
+        return form
+    token = form.get(REFRESH_TOKEN) or form.get(ACCESS_TOKEN)
+    return {**form, "token": token} if token else form
+
+
+def _spoilt(fault: Fault | None) -> Response | None:
+    """What is answered in place of everything else, with nothing done."""
+    match fault:
+        case Fault.SERVER_ERROR:
+            return _page(500, "Internal server error", "Something went wrong.", note=fault)
+        case Fault.HTML:
+            return _page(200, "Welcome", "Please accept the terms of this network.", note=fault)
+        case Fault.TOO_MANY:
+            told = Told(status=429, content_type="application/json", body=b'{"error": "too_many_requests"}')
+            return _response(told, {"retry-after": str(RETRY_AFTER_SECONDS)}, note=fault)
+        case _:
+            return None
 
 
 def _told(refused: Refused) -> Response:
@@ -201,26 +261,17 @@ def _redirect(url: str, *, note: str) -> Response:
     return Response(status=303, headers=headers, note=note)
 
 
-def _refusal(refused: Refused, headers: Mapping[str, str], *, asked: str = "") -> Response:
-    payload = {"error": refused.error, "error_description": refused.description}
-    challenge = {"www-authenticate": 'Basic realm="sandbox"'} if refused.status == 401 else {}  # noqa: PLR2004
-    return _json(refused.status, payload, {**challenge, **headers}, asked=asked, note=refused.error)
-
-
-def _json(
-    status: int,
-    payload: Mapping[str, Any],
-    headers: Mapping[str, str],
-    *,
-    asked: str = "",
-    note: str = "",
+def _response(
+    told: Told, headers: Mapping[str, str], *, asked: str = "", note: str = "", lost: bool = False
 ) -> Response:
     # RFC 6749 section 5.1.
-    shared = {"content-type": "application/json", "cache-control": "no-store", "pragma": "no-cache"}
+    shared = {"cache-control": "no-store", "pragma": "no-cache"}
+    kind = {"content-type": told.content_type} if told.body else {}
     return Response(
-        status=status,
-        headers={**shared, **headers},
-        body=json.dumps(payload).encode(),
+        status=told.status,
+        headers={**kind, **shared, **headers},
+        body=told.body,
         asked=asked,
         note=note,
+        lost=lost,
     )

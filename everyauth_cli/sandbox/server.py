@@ -1,46 +1,33 @@
-"""The sandbox on a port of the loopback interface."""
+"""The sandbox: a strict authorization server on loopback that stands in for every service of the catalogue."""
 
 from __future__ import annotations
 
-import re
-import socketserver
-import sys
+import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from email.message import Message
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Self
 
-from everyauth_cli.errors import PortInUse
-from everyauth_cli.model import DEFAULT_PORT, clean
-from everyauth_cli.sandbox.dialect import Dialect
-from everyauth_cli.sandbox.endpoints import (
-    AUTHORIZE_PATH,
-    JWKS_PATH,
-    REVOKE_PATH,
-    TOKEN_PATH,
-    Endpoints,
-    Request,
-    Response,
-    Route,
-)
+from everyauth_cli.errors import EveryAuthError
+from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
+from everyauth_cli.sandbox.discovery import GREETING, HOST, WELL_KNOWN
+from everyauth_cli.sandbox.endpoints import Endpoints, Response, Troubles, nothing_here
+from everyauth_cli.sandbox.faults import CLOCK_AHEAD_SECONDS, Fault
 from everyauth_cli.sandbox.grants import AuthorizationServer, Clock
+from everyauth_cli.sandbox.listener import Log, listen
+from everyauth_cli.sandbox.reading import Request
 from everyauth_cli.sandbox.records import Lives, Registration
+from everyauth_cli.sandbox.speech import Speech
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.standing_in import at_sandbox, endpoints, sandbox_params
 
-HOST = "127.0.0.1"
-LARGEST_BODY = 64 * 1024
-MOST_DRAINED = 1024 * 1024
-IDLE_SECONDS = 30
 POLL_SECONDS = 0.05
+CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - known to everyone, and good for nothing but the sandbox
+CODE_LIFE = 600
 REFRESH_LIFE = 30 * 24 * 60 * 60
-
-Log = Callable[[str], None]
 
 
 def _now() -> int:
@@ -53,41 +40,33 @@ def _silent(line: str) -> None:
 
 @dataclass(eq=False)
 class Sandbox:
-    """A strict authorization server that speaks one service's dialect.
+    """An authorization server for each service of a catalogue, which speaks that service's dialect.
 
     A context manager that serves from a thread of its own; or call `serve_forever`. The port is bound at
-    once, 0 being a free one; raises `PortInUse`. Lives are in seconds, `clock` gives milliseconds since
-    the epoch, and without a `client_secret` the client is a public one.
+    once, 0 being a free one; raises `PortInUse`. Lives are in seconds, and as documented unless they are given;
+    `clock` gives milliseconds since the epoch. Without a `client_secret` the client is a public one, and its redirect
+    URI is the one that everyauth has for each service, unless there is a `redirect_uri`. `fault` may be set at any
+    time.
     """
 
-    dialect: Dialect
+    catalogue: Catalogue = field(default_factory=Catalogue)
     _: KW_ONLY
     port: int = 0
-    token_life: int = 3600
-    code_life: int = 30
+    token_life: int | None = None
+    code_life: int | None = None
     refresh_life: int = REFRESH_LIFE
-    client_id: str = "sandbox-client"
+    client_id: str = CLIENT_ID
     client_secret: str | None = field(default=CLIENT_SECRET, repr=False)
     redirect_uri: str = ""
+    fault: Fault | None = None
+    slow_seconds: float = 10
     clock: Clock = _now
     log: Log = _silent
-    server: AuthorizationServer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.redirect_uri = self.redirect_uri or f"http://{HOST}:{DEFAULT_PORT}/callback/{self.dialect.name}"
-        client = Registration(
-            client_id=self.client_id,
-            client_secret=self.client_secret,
-            redirect_uris=(self.redirect_uri,),
-        )
-        lives = Lives(access_token=self.token_life, code=self.code_life, refresh_token=self.refresh_life)
-        self.server = AuthorizationServer(self.dialect, [client], clock=self.clock, lives=lives)
-        answer = Endpoints(self.server).answer
-        try:
-            self._listener = _Listener((HOST, self.port), partial(_Handler, answer=answer, log=self.log))
-        except OSError as error:
-            message = f"Port {self.port} cannot be used: {error.strerror}"
-            raise PortInUse(message, hint="Choose another port, or 0 for a free one.") from error
+        self._lock = threading.Lock()
+        self._servers: dict[str, tuple[AuthorizationServer, Endpoints]] = {}
+        self._listener = listen(self.port, answer=self._answer, log=self.log)
         self.port = self._listener.server_address[1]
         self._thread: threading.Thread | None = None
 
@@ -95,12 +74,13 @@ class Sandbox:
     def base_url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
-    def override(self) -> dict[str, object]:
-        """What a user's own catalogue file says of the service, for it to be this sandbox."""
-        paths = {"authorize_url": AUTHORIZE_PATH, "token_url": TOKEN_PATH, "jwks_url": JWKS_PATH}
-        if self.dialect.revocation:
-            paths["revoke_url"] = REVOKE_PATH
-        return {key: self.base_url + path for key, path in paths.items()}
+    def server(self, name: str) -> AuthorizationServer:
+        """The authorization server of a service, made when it is first asked for; raises `ServiceNotFound`."""
+        return self._served(name)[0]
+
+    def override(self, name: str) -> Mapping[str, str]:
+        """What a user's own catalogue file says of a service, for it to be this sandbox; raises `ServiceNotFound`."""
+        return endpoints(self.catalogue.get(name), self.base_url)
 
     def serve_forever(self) -> None:
         """Serve from this thread until it is interrupted."""
@@ -129,97 +109,59 @@ class Sandbox:
     ) -> None:
         self.stop()
 
+    def _answer(self, request: Request) -> Response:
+        if (request.method, request.path) == ("GET", WELL_KNOWN):
+            return Response(
+                status=200, headers={"content-type": "application/json"}, body=json.dumps(GREETING).encode()
+            )
+        try:
+            served = self._served(request.path.split("/")[1])
+        except EveryAuthError:
+            return nothing_here()
+        return served[1].answer(request)
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    # On Windows it would let two processes share the port.
-    allow_reuse_address = sys.platform != "win32"
+    def _served(self, name: str) -> tuple[AuthorizationServer, Endpoints]:
+        with self._lock:
+            if name not in self._servers:
+                self._servers[name] = self._made(self.catalogue.get(name))
+            return self._servers[name]
 
-    def server_bind(self) -> None:
-        # HTTPServer's own asks the resolver for the host's name, which may take seconds.
-        socketserver.TCPServer.server_bind(self)
+    def _made(self, service: Service) -> tuple[AuthorizationServer, Endpoints]:
+        here = at_sandbox(service, "")
+        speech = Speech(here)
+        client = Registration(
+            client_id=self.client_id,
+            client_secret=None if service.client_auth == "none" else self.client_secret,
+            redirect_uris=self._redirect_uris(service),
+            any_port=service.any_port,
+        )
+        server = AuthorizationServer(speech, client, clock=self._now, lives=self._lives(speech))
+        ours = Client(
+            service=service.name,
+            client_id=self.client_id,
+            client_secret=Secret(self.client_secret or ""),
+            params=sandbox_params(service),
+        )
+        troubles = Troubles(fault=lambda: self.fault, slow_seconds=self.slow_seconds)
+        return server, Endpoints(server, here, ours, troubles=troubles)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+    def _redirect_uris(self, service: Service) -> tuple[str, ...]:
+        if self.redirect_uri:
+            return (self.redirect_uri,)
+        ours = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.name}"
+        # A login at the sandbox listens all the same; a client of one's own pastes.
+        return (
+            (f"http://{ours}", f"https://{ours}") if getattr(service, "https_redirect", False) else (f"http://{ours}",)
+        )
 
+    def _lives(self, speech: Speech) -> Lives:
+        documented = speech.dialect.tokens.life
+        return Lives(
+            # What the service never lets expire has no life to be shortened.
+            access_token=documented if documented is None else self.token_life or documented,
+            code=self.code_life or speech.service.code_life or CODE_LIFE,
+            refresh_token=self.refresh_life,
+        )
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "sandbox"
-    sys_version = ""
-    timeout = IDLE_SECONDS
-    # Headers and body are two writes; the second would wait for the client's delayed acknowledgement.
-    disable_nagle_algorithm = True
-
-    def __init__(self, *connection: Any, answer: Route, log: Log) -> None:  # noqa: ANN401 - as in the base class
-        self._answer = answer
-        self._log = log
-        self._response: Response | None = None
-        super().__init__(*connection)
-
-    def do_GET(self) -> None:
-        # A body that nobody reads would be taken for the next request.
-        self.close_connection |= "content-length" in self.headers or "transfer-encoding" in self.headers
-        self._respond(b"")
-
-    def do_POST(self) -> None:
-        length = _length(self.headers)
-        if length is None:
-            self._refuse(411)
-            return
-        body = self.rfile.read(min(length, MOST_DRAINED))
-        if length > LARGEST_BODY:
-            # What was not read at a close would reset the connection before the answer is seen.
-            self._refuse(413)
-        elif len(body) < length:
-            self.close_connection = True
-        else:
-            self._respond(body)
-
-    def _respond(self, body: bytes) -> None:
-        # A page from elsewhere whose name was made to point here must not read the answers (DNS rebinding).
-        port = self.connection.getsockname()[1]
-        if self.headers.get("host") not in {f"{HOST}:{port}", f"localhost:{port}"}:
-            self._refuse(421)
-            return
-        parts = urlsplit(self.path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(method=self.command, path=parts.path, query=parts.query, headers=headers, body=body)
-        self._send(self._answer(request))
-
-    def _refuse(self, status: int) -> None:
-        self.close_connection = True
-        self._send(Response(status=status, headers={}))
-
-    def _send(self, response: Response) -> None:
-        self._response = response
-        self.send_response(response.status)
-        for name, value in _framed(response, close=self.close_connection).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(response.body)
-        self._response = None
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - as in the base class
-        # Never the query: it holds codes and states.
-        path = clean(self.path.partition("?")[0], 80) if self.command else ""
-        response = self._response
-        asked, note = (response.asked, response.note) if response else ("", "")
-        self._log(" ".join(filter(None, [self.command, path, asked, "->", str(int(code)), note])))
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
-        """Write nothing to stderr: request lines hold secrets."""
-
-
-def _length(headers: Message) -> int | None:
-    text = headers.get("content-length", "")
-    if "transfer-encoding" in headers or not re.fullmatch("[0-9]{1,15}", text):
-        return None
-    return int(text)
-
-
-def _framed(response: Response, *, close: bool) -> Mapping[str, str]:
-    length = {"content-length": str(len(response.body))}
-    return {**response.headers, **length, **({"connection": "close"} if close else {})}
+    def _now(self) -> int:
+        return self.clock() + (CLOCK_AHEAD_SECONDS * 1000 if self.fault is Fault.CLOCK else 0)

@@ -20,6 +20,8 @@ from everyauth_cli.services.entry import NAME, READERS, make_service
 
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
+EXAMPLE = "pagerduty"
+"""The service that examples speak of."""
 HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
 """The keys of an entry that a list shows."""
 

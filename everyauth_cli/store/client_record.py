@@ -29,6 +29,7 @@ def _read_public(key: Key, public: Mapping[str, Any]) -> Client:
         scope=public["scope"],
         port=public["port"],
         redirect_uri=public.get("redirect_uri"),
+        sandbox_url=public.get("sandbox_url"),
         params=public["params"],
         hosts=public.get("hosts", {}),
     )
@@ -56,6 +57,7 @@ def write_client(store: Store, client: Client, key: Key) -> None:
         "scope": client.scope,
         "port": client.port,
         "redirect_uri": client.redirect_uri,
+        "sandbox_url": client.sandbox_url,
         "params": dict(client.params),
         "hosts": dict(client.hosts),
         "has_secret": client.client_secret is not None,

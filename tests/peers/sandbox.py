@@ -22,8 +22,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 from everyauth_cli.assembly import store_of
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
-from everyauth_cli.sandbox.dialects import DIALECTS
 from everyauth_cli.sandbox.endpoints import DEFAULT_USER as ACCOUNT
+from everyauth_cli.sandbox.grants import AuthorizationServer
 from everyauth_cli.sandbox.server import Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
@@ -32,7 +32,7 @@ from everyauth_cli.transport import send
 if TYPE_CHECKING:
     from conftest import Command, Finished
 
-DIALECT = DIALECTS["pagerduty"]
+NAME = "pagerduty"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SEALED = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY}
 TOKEN_LIFE = 3600
@@ -73,15 +73,19 @@ class Shell:
         self.entry()
 
     @property
+    def server(self) -> AuthorizationServer:
+        return self.sandbox.server(NAME)
+
+    @property
     def counts(self) -> Mapping[str, int]:
         """How many token requests the sandbox saw, by how they ended."""
-        return self.sandbox.server.counts
+        return self.server.counts
 
     def entry(self, **keys: object) -> None:
         """Write the user's own catalogue file: PagerDuty's endpoints are the sandbox's, but for `keys`."""
         path = self.command.home / "services" / "pagerduty.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = {**self.sandbox.override(), **keys}.items()
+        lines = {**self.sandbox.override(NAME), **keys}.items()
         path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in lines), encoding="utf-8")
 
     def __call__(
@@ -166,8 +170,8 @@ class Shell:
 
     def allow(self, url: str, *, account: str = ACCOUNT) -> str:
         """Allow what an authorization URL asks for, and return the address that a browser would end at."""
-        consent = self.sandbox.server.authorize(dict(parse_qsl(urlsplit(url).query)))
-        return self.sandbox.server.allow(consent.transaction, user=account)
+        consent = self.server.authorize(dict(parse_qsl(urlsplit(url).query)))
+        return self.server.allow(consent.transaction, user=account)
 
     def token(self, user: str = "me") -> str:
         return self.good(f"everyauth token pagerduty {user}").strip()
@@ -177,7 +181,7 @@ class Shell:
 
     def works(self, token: str) -> bool:
         """Whether the sandbox's API takes a token."""
-        return self.sandbox.server.user(token) is not None
+        return self.server.user(token) is not None
 
     @contextmanager
     def _at_the_time(self) -> Iterator[None]:
@@ -198,7 +202,7 @@ def sandbox_shell(
     """A shell at a sandbox of its own; without a `port` the redirect URI is on a free one."""
     clock = Clock()
     redirect_uri = redirect_uri or f"http://127.0.0.1:{port or free_port()}/callback/{callback}"
-    with Sandbox(DIALECT, token_life=TOKEN_LIFE, redirect_uri=redirect_uri, clock=clock) as sandbox:
+    with Sandbox(token_life=TOKEN_LIFE, redirect_uri=redirect_uri, clock=clock) as sandbox:
         shell = Shell(command, sandbox, clock)
         if registered:
             shell.register()

@@ -2,27 +2,33 @@
 
 import base64
 import hashlib
+import time
 from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 
-from everyauth_cli.sandbox.dialects import DIALECTS
+from everyauth_cli.sandbox.grants import AuthorizationServer
 from everyauth_cli.sandbox.server import Sandbox
+from everyauth_cli.services.catalogue import Catalogue
 
 REDIRECT_URI = "http://127.0.0.1:28282/callback/pagerduty"
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 START = 1_700_000_000_000
+NAME = "pagerduty"
 DENIAL = "The resource owner or authorization server denied the request."
 
 
 class Clock:
     def __init__(self) -> None:
         self.now = START
+        self.seconds = 0.0
+        """How long it takes to be read."""
 
     def __call__(self) -> int:
+        time.sleep(self.seconds)
         return self.now
 
     def tick(self, seconds: float) -> None:
@@ -35,18 +41,22 @@ class Visitor:
     def __init__(self, sandbox: Sandbox, http: httpx.Client, clock: Clock, lines: list[str]) -> None:
         self.sandbox, self.http, self.clock, self.lines = sandbox, http, clock, lines
 
+    @property
+    def server(self) -> AuthorizationServer:
+        return self.sandbox.server(NAME)
+
     def authorize(self, **changes: str | None) -> httpx.Response:
-        return self.http.get("/oauth/authorize", params=query(**changes))
+        return self.http.get(f"/{NAME}/authorize", params=query(**changes))
 
     def decide(self, page: httpx.Response, decision: str = "allow", **changes: str) -> httpx.Response:
         form = {"transaction": transaction(page), "user": "user@example.com", "decision": decision, **changes}
-        return self.http.post("/oauth/authorize", data=form)
+        return self.http.post(f"/{NAME}/authorize", data=form)
 
     def code(self, **changes: str | None) -> str:
         return returned(self.decide(self.authorize(**changes)))["code"]
 
     def token(self, **fields: str | None) -> httpx.Response:
-        return self.http.post("/oauth/token", data=token_form(**fields))
+        return self.http.post(f"/{NAME}/token", data=token_form(**fields))
 
     def redeem(self, code: str, /, **changes: str | None) -> httpx.Response:
         fields = {"code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER, **changes}
@@ -56,7 +66,7 @@ class Visitor:
         return self.token(grant_type="refresh_token", refresh_token=refresh_token, **changes)
 
     def me(self, access_token: str, scheme: str = "Bearer") -> httpx.Response:
-        return self.http.get("/users/me", headers={"authorization": f"{scheme} {access_token}"})
+        return self.http.get(f"/{NAME}/account", headers={"authorization": f"{scheme} {access_token}"})
 
 
 def without_none(values: dict[str, str | None]) -> dict[str, str]:
@@ -106,9 +116,11 @@ def told_the_person(response: httpx.Response) -> None:
 
 
 @contextmanager
-def visiting(dialect=DIALECTS["pagerduty"], **settings):
+def visiting(own=None, **settings):
+    """A visitor at a sandbox; `own` is a directory with entries that go before the catalogue's."""
     clock, lines = Clock(), []
-    sandbox = Sandbox(dialect, clock=clock, log=lines.append, **settings)
+    settings = {"token_life": 3600, **settings}
+    sandbox = Sandbox(Catalogue(own), clock=clock, log=lines.append, **settings)
     with sandbox, httpx.Client(base_url=sandbox.base_url, trust_env=False, verify=False) as http:
         yield Visitor(sandbox, http, clock, lines)
 

@@ -66,7 +66,7 @@ class Endpoints:
             f"/{here.name}/jwks": {"GET": self._keys},
             path_of(self._account_request): {self._account_request.method: self._account},
         }
-        if refresh_url := getattr(here, "refresh_url", None):
+        if refresh_url := here.refresh_url:
             self._routes[_path(refresh_url)] = {"POST": self._token}
         if here.revoke_url:
             expected = self._revocation or Exchange(url=here.revoke_url)
@@ -139,7 +139,7 @@ class Endpoints:
 
     def _token_fields(self, request: Request) -> dict[str, str]:
         """What a token endpoint is sent; where refreshes have one of their own, neither takes the other's requests."""
-        refresh_url = getattr(self._here, "refresh_url", None)
+        refresh_url = self._here.refresh_url
         at_refresh = refresh_url is not None and request.path == urlsplit(refresh_url).path
         url = refresh_url if refresh_url and at_refresh else self._here.token_url
         form = secret_fields(request, self._here.body, query=urlsplit(url).query)
@@ -220,7 +220,7 @@ def _revocation_request(here: Service, client: Client) -> Exchange | None:
 
 def _by_type(here: Service) -> bool:
     """Whether a token that is to be revoked is sent in a field that is named by its type."""
-    return getattr(here, "revoke_as", "") == "type"
+    return here.revoke_as == "type"
 
 
 def _token_named(here: Service, form: Mapping[str, str]) -> Mapping[str, str]:

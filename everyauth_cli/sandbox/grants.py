@@ -218,7 +218,7 @@ class AuthorizationServer:
 
     def _refresh(self, client: Registration, form: Mapping[str, str]) -> Told:
         value = _required(form, "refresh_token")
-        if getattr(self.speech.service, "refresh_redirect_uri", False):
+        if self.speech.service.refresh_redirect_uri:
             _required(form, "redirect_uri")
         issued = self._refresh_tokens.get(value)
         if issued is None or issued.grant.client_id != client.client_id:

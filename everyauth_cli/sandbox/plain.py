@@ -66,7 +66,7 @@ def _answer(service: Service) -> dict[str, Any]:
         "token_type": "Bearer",
         service.expires_field: "{expires_in}",
         "refresh_token": "{refresh_token}",
-        getattr(service, "scope_field", "scope"): "{scope}",
+        service.scope_field: "{scope}",
     }
     if OPENID in service.scopes:
         answer |= {"id_token": "{id_token}"}
@@ -78,8 +78,8 @@ def _claims(service: Service) -> dict[str, Any]:
     issuer = next(filter(None, [service.issuer, *service.id_token_issuers]), service.authorize_url)
     return {
         "sub": SUBJECT,
-        **dict.fromkeys(PLACE.findall(issuer), TENANT),
         **account_fields(service),
+        **dict.fromkeys(PLACE.findall(issuer), TENANT),
         "iss": PLACE.sub(TENANT, issuer),
         "aud": "{client_id}",
         "iat": "{now}",

@@ -150,9 +150,7 @@ class Sandbox:
             return (self.redirect_uri,)
         ours = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.name}"
         # A login at the sandbox listens all the same; a client of one's own pastes.
-        return (
-            (f"http://{ours}", f"https://{ours}") if getattr(service, "https_redirect", False) else (f"http://{ours}",)
-        )
+        return (f"http://{ours}", f"https://{ours}") if service.https_redirect else (f"http://{ours}",)
 
     def _lives(self, speech: Speech) -> Lives:
         documented = speech.dialect.tokens.life

@@ -20,7 +20,7 @@ def at_sandbox(service: Service, base_url: str) -> Service:
     values = sandbox_params(service)
     params = tuple(replace(param, default=values[param.name]) for param in service.params)
     changes: dict[str, Any] = {**endpoints(service, base_url), "params": params}
-    if getattr(service, "https_redirect", False):
+    if service.https_redirect:
         # The sandbox takes a redirect URI that can be listened at, which spares the pasting.
         changes["https_redirect"] = False
     return replace(fill(service, values), **changes)

@@ -130,7 +130,7 @@ def test_a_slow_answer_is_waited_for(held):
     held.fault = "slow"
     begun = time.monotonic()
     assert works(held, token(held))
-    assert time.monotonic() - begun >= 0.3
+    assert 0.3 <= time.monotonic() - begun < 5
 
 
 def test_with_the_clock_ahead_an_id_token_does_not_hold_yet(everyauth_sandbox):

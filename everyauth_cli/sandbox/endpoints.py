@@ -41,9 +41,9 @@ Route = Callable[[Request], Response]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Troubles:
-    """What befalls refreshes: the fault of this moment, and how many seconds a slow answer takes."""
+    """What befalls refreshes at this moment: a fault, and how many seconds a slow answer takes."""
 
-    fault: Callable[[], Fault | None]
+    fault: Fault | None
     slow_seconds: float
 
 
@@ -53,7 +53,9 @@ class Endpoints:
     `here` is the service as it is served, its URLs being paths; `client` is the one that is registered.
     """
 
-    def __init__(self, server: AuthorizationServer, here: Service, client: Client, *, troubles: Troubles) -> None:
+    def __init__(
+        self, server: AuthorizationServer, here: Service, client: Client, *, troubles: Callable[[], Troubles]
+    ) -> None:
         self._server = server
         self._speech = server.speech
         self._here = here
@@ -128,9 +130,10 @@ class Endpoints:
             return self._refusal("refresh" if asked == REFRESH_TOKEN else "token", refused, {}, asked=asked)
 
     def _refresh(self, request: Request, form: Mapping[str, str]) -> Response:
-        fault = self._troubles.fault()
+        troubles = self._troubles()
+        fault = troubles.fault
         if fault is Fault.SLOW:
-            time.sleep(self._troubles.slow_seconds)
+            time.sleep(troubles.slow_seconds)
         spoilt = _spoilt(fault)
         if spoilt is not None:
             return spoilt

@@ -142,8 +142,10 @@ class Sandbox:
             client_secret=Secret(self.client_secret or ""),
             params=sandbox_params(service),
         )
-        troubles = Troubles(fault=lambda: self.fault, slow_seconds=self.slow_seconds)
-        return server, Endpoints(server, here, ours, troubles=troubles)
+        return server, Endpoints(server, here, ours, troubles=self._troubles)
+
+    def _troubles(self) -> Troubles:
+        return Troubles(fault=self.fault, slow_seconds=self.slow_seconds)
 
     def _redirect_uris(self, service: Service) -> tuple[str, ...]:
         if self.redirect_uri:

@@ -225,7 +225,7 @@ def test_a_module_in_the_working_directory_is_not_run(shell, tmp_path):
 
 def test_an_interrupt_waits_until_a_redeemed_code_is_stored(shell):
     gate = Gate()
-    with front(shell.override()["token_url"]) as endpoint:
+    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
         shell.entry(token_url=endpoint.url)
         endpoint.before = gate
         process = shell.start("everyauth login pagerduty --no-browser")

@@ -23,6 +23,8 @@ from everyauth_cli.store import memory_store
 from everyauth_cli.store.identity_record import identity_key, read_identity
 from everyauth_cli.transport import send
 
+pytestmark = pytest.mark.slow
+
 URLS = """
 authorize_url = "https://auth.example/authorize"
 token_url = "https://auth.example/token"

@@ -10,6 +10,8 @@ from everyauth_cli import errors
 from everyauth_cli.sandbox.faults import ABOUT, Fault
 from everyauth_cli.store.identity_record import identity_key, read_identity
 
+pytestmark = pytest.mark.slow
+
 NAME = "pagerduty"
 TRANSIENT = ["500", "429"]
 TOLD = {

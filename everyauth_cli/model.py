@@ -189,10 +189,12 @@ class Client:
 class Exchange:
     """One HTTP request to a service, ready to be sent (`transport.send`).
 
-    Of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) at most one is given.
+    Of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) at most one is given. `rest` is what follows the URL and
+    must not be shown: a token in a path or a query, where a service takes it nowhere else.
     """
 
     url: str
+    rest: Secret[str] = field(default_factory=lambda: Secret(""))
     method: str = "POST"
     fields: Mapping[str, str | Secret[str]] = field(default_factory=dict)
     basic: tuple[str, Secret[str]] | None = None

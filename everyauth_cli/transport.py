@@ -55,7 +55,7 @@ def _send(exchange: Exchange) -> Answer:
         ) as client,
         client.stream(
             exchange.method,
-            exchange.url,
+            exchange.url + exchange.rest.reveal(),
             data=fields if fields and exchange.body == "form" else None,
             json=fields if fields and exchange.body == "json" else None,
             auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,

@@ -141,7 +141,11 @@ def test_the_key_of_an_app_goes_with_each_question_and_into_the_credential():
     ours = client("stackoverflow", client_key="K((")
     service = fill(CATALOGUE.get("stackoverflow"), ours.params)
     exchange = account_exchange(service, ours, Secret("t(o)k"))
-    assert exchange.url == "https://api.stackexchange.com/2.3/me?site=stackoverflow&key=K%28%28&access_token=t%28o%29k"
+    assert "t%28o" not in repr(exchange)
+    assert (
+        exchange.url + exchange.rest.reveal()
+        == "https://api.stackexchange.com/2.3/me?site=stackoverflow&key=K%28%28&access_token=t%28o%29k"
+    )
     assert (exchange.method, exchange.bearer) == ("GET", None)
     assert kept_fields(service, ours, Callback(code=Secret("c"), kept={})) == {"client_key": "K(("}
 
@@ -149,7 +153,11 @@ def test_the_key_of_an_app_goes_with_each_question_and_into_the_credential():
 def test_a_token_in_the_path_cannot_leave_its_place():
     service = CATALOGUE.get("stackoverflow")
     exchange = revocation_exchange(service, client("stackoverflow"), Secret("../a?b#c;d"), hint="access_token")
-    assert exchange.url == "https://api.stackexchange.com/2.3/access-tokens/..%2Fa%3Fb%23c%3Bd/invalidate"
+    assert "a%3Fb" not in repr(exchange)
+    assert (
+        exchange.url + exchange.rest.reveal()
+        == "https://api.stackexchange.com/2.3/access-tokens/..%2Fa%3Fb%23c%3Bd/invalidate"
+    )
     assert (exchange.method, exchange.fields, exchange.basic) == ("GET", {}, None)
 
 

@@ -92,7 +92,7 @@ def sent_token(expected: Exchange, request: Request) -> str | None:
 
     Raises `Refused` for a request that lacks something else, or that comes from another client.
     """
-    place = urlsplit(expected.url)
+    place = urlsplit(expected.url + expected.rest.reveal())
     path = re.fullmatch(_pattern(place.path), request.path)
     found = [unquote(path[1])] if path and path.groups() else []
     if place.query:
@@ -109,7 +109,7 @@ def sent_token(expected: Exchange, request: Request) -> str | None:
 
 def path_of(expected: Exchange) -> str:
     """A regular expression for the path of a request."""
-    return _pattern(urlsplit(expected.url).path)
+    return _pattern(urlsplit(expected.url + expected.rest.reveal()).path)
 
 
 def _pattern(path: str) -> str:

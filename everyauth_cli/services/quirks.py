@@ -55,7 +55,7 @@ def _with_key(service: Service, client: Client, token: Secret[str]) -> Exchange:
     https://api.stackexchange.com/docs/authentication
     """
     query = urlencode({"key": client.params.get("client_key", ""), "access_token": token.reveal()})
-    return Exchange(url=f"{service.account_url}&{query}", method="GET", headers=JSON)
+    return Exchange(url=str(service.account_url), rest=Secret(f"&{query}"), method="GET", headers=JSON)
 
 
 def _invalidate(service: Service, _: Client, token: Secret[str]) -> Exchange:
@@ -63,7 +63,8 @@ def _invalidate(service: Service, _: Client, token: Secret[str]) -> Exchange:
 
     https://api.stackexchange.com/docs/invalidate-access-tokens
     """
-    return Exchange(url=f"{service.revoke_url}/{quote(token.reveal(), safe='')}/invalidate", method="GET", headers=JSON)
+    rest = Secret(f"/{quote(token.reveal(), safe='')}/invalidate")
+    return Exchange(url=str(service.revoke_url), rest=rest, method="GET", headers=JSON)
 
 
 QUIRKS: Mapping[str, Quirk] = MappingProxyType(

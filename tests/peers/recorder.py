@@ -41,7 +41,7 @@ class Recorder:
 
     def send(self, exchange: Exchange) -> Answer:
         parts = urlsplit(exchange.url)
-        self.meant = exchange.url
+        self.meant = exchange.url + exchange.rest.reveal()
         here = parts._replace(scheme="http", netloc=f"127.0.0.1:{self.port}").geturl()
         return send(replace(exchange, url=here))
 

@@ -99,7 +99,7 @@ def test_another_path_or_port_is_the_same_host(world):
     world.login()
 
 
-@pytest.mark.parametrize("key", ["revoke_url", "account_url"])
+@pytest.mark.parametrize("key", ["refresh_url", "revoke_url", "account_url"])
 def test_what_else_is_sent_tokens_may_not_move_either(world, key):
     world.entry("example", f'{ENTRY}{key} = "https://issuer.example/x"\n')
     world.login()

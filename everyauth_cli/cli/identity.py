@@ -29,6 +29,10 @@ Names = Annotated[
         show_default=False,
     ),
 ]
+ServiceArgument = Annotated[
+    str, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="As `service ls` has it.")
+]
+WhoArgument = Annotated[str, typer.Argument(metavar="[WHO]", autocompletion=users, help="A user or an idn- id.")]
 ServiceOption = Annotated[
     str | None, typer.Option("--service", autocompletion=service_names, help="Only of this service.")
 ]
@@ -94,12 +98,8 @@ def get(
 @command(app.app, "token")
 def token(
     session: Session,
-    service: Annotated[
-        str, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="As `service ls` has it.")
-    ],
-    who: Annotated[
-        str, typer.Argument(metavar="[WHO]", autocompletion=users, help="A user or an idn- id.")
-    ] = DEFAULT_USER,
+    service: ServiceArgument,
+    who: WhoArgument = DEFAULT_USER,
     min_ttl: MinTtl = None,
     rejected: Rejected = False,
 ) -> None:

@@ -15,8 +15,8 @@ from everyauth_cli.arrival import Arrival, Query
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.browser import Choice, choose
-from everyauth_cli.cli.complete import service_names, users
-from everyauth_cli.cli.identity import as_json
+from everyauth_cli.cli.complete import users
+from everyauth_cli.cli.identity import ServiceArgument, as_json
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.outcome import failure, question, success
 from everyauth_cli.cli.redirection import answer, arrival_at
@@ -37,9 +37,7 @@ KEEP_BOTH = "log in with --user NAME to keep both, or put the new one in the old
 @command(app.app, "login")
 def login(
     session: Session,
-    service: Annotated[
-        str, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="As `service ls` has it.")
-    ],
+    service: ServiceArgument,
     user: Annotated[
         str, typer.Option("--user", autocompletion=users, help="Whose credential it is, in your words.")
     ] = DEFAULT_USER,

@@ -9,11 +9,12 @@ import typer
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.complete import service_names, users
 from everyauth_cli.cli.identity import (
     Names,
+    ServiceArgument,
     ServiceOption,
     UserOption,
+    WhoArgument,
     ambiguous_as,
     group,
     nobody,
@@ -35,12 +36,8 @@ YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 @command(app.app, "logout")
 def logout(
     session: Session,
-    service: Annotated[
-        str, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="As `service ls` has it.")
-    ],
-    who: Annotated[
-        str, typer.Argument(metavar="[WHO]", autocompletion=users, help="A user or an idn- id.")
-    ] = DEFAULT_USER,
+    service: ServiceArgument,
+    who: WhoArgument = DEFAULT_USER,
     local: LocalOption = False,
     yes: YesOption = False,
 ) -> None:

@@ -55,10 +55,8 @@ class Clients:
         if client_id not in (None, client.client_id):
             # A stored secret belongs to the stored client; it is not sent under another one's id.
             return replace(client, client_id=client_id, client_secret=client_secret)
-        if client_secret is not None:
-            return replace(client, client_secret=client_secret)
         self._check_hosts(service, client)
-        return client
+        return replace(client, client_secret=client_secret or client.client_secret)
 
     def _check_hosts(self, service: Service, client: Client) -> None:
         """Check that a stored client is for the hosts of this moment; one that does not say is from now on."""

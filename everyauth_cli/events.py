@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from everyauth_cli.errors import EveryAuthError, ServiceError, ServiceUnreadable, StoreError
-from everyauth_cli.model import Key, Secret, clean, scrub
+from everyauth_cli.model import Key, Secret, clean, scrub, without
 from everyauth_cli.store.locks import FileLocks
 
 LARGEST = 256 * 1024
 """Bytes of a log file, after which a new one is begun; the one before it is kept."""
+LATEST = 253_402_300_800_000
+"""The year 10000 in milliseconds, which no calendar here goes beyond."""
 DONE, FAILED = "done", "failed"
 LOGIN, REFRESH, REVOCATION, ACCOUNT = "login", "refresh", "revocation", "account"
 
@@ -77,6 +79,9 @@ def recorded(
     try:
         yield remarks
     except EveryAuthError as error:
+        # What a service echoes must not be shown, stored or sent anywhere else either.
+        error.message = without(error.message, *hide)
+        error.args = (error.message,)
         failed = replace(
             event,
             outcome=FAILED,
@@ -158,6 +163,14 @@ def _event(line: bytes) -> Event | None:
     """The event of a line; None for one that a full disk cut off, or that somebody else wrote."""
     try:
         told: dict[str, Any] = json.loads(line)
-        return Event(**{field.name: told[field.name] for field in fields(Event) if field.name in told})
-    except (ValueError, TypeError):
+        known = {field.name: told[field.name] for field in fields(Event) if field.name in told}
+        return Event(**known) if all(map(_fits, known, known.values())) else None
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a value is of the kind that an event has under that name."""
+    if name in ("when", "status", "duration"):
+        return isinstance(value, int) and 0 <= value < LATEST
+    return isinstance(value, str)

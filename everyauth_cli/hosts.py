@@ -19,14 +19,16 @@ def hosts_of(service: Service) -> dict[str, str]:
 
 
 def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
-    """The key of a URL that leads to another host than the client was set for, that host, and the one before.
+    """The key of a URL that leads to another host than the client was set for, that host, and those before.
 
-    A URL that came later than the client is none that moved: it has no host before.
+    A URL that came later than the client counts as moved when the user's file brought it; one that came with the
+    catalogue is as good as those before it.
     """
     bound, known = client.hosts, set(client.hosts.values())
-    return next(
-        ((key, host, bound[key]) for key, host in hosts_of(service).items() if key in bound and host not in known), None
-    )
+    for key, host in hosts_of(service).items():
+        if host not in known and (key in bound or (bound and key in service.own_keys)):
+            return key, host, bound.get(key) or " and ".join(sorted(known))
+    return None
 
 
 def check_hosts(service: Service, client: Client, *, has_secret: bool) -> None:

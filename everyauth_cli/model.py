@@ -102,12 +102,13 @@ class Quirk:
 class Service:
     """A remote API with an OAuth 2.0 authorization server, as the catalogue describes it.
 
-    The fields are the keys of a catalogue entry; `services/catalogue.py` says what each takes. `name` and `own`
-    (the entry is the user's alone) come from where the entry was found. `code_life` is in seconds. `revokes` says what
-    ends with a token that is revoked: the `token`, or the whole `grant`; `revoke_tokens` which types of token the
-    service revokes; `revoke_as` whether it is sent as `token` with a `token_type_hint` (RFC 7009 section 2.1), as
-    `token` alone, or in a field named by its type. `default_life` (seconds) is for tokens that have a refresh token and
-    come without a life. `error_words` says which error of a standard the service means by a word of its own.
+    The fields are the keys of a catalogue entry; `services/entry.py` says what each takes. `name`, `own` (the entry is
+    the user's alone) and `own_keys` (the keys that the user's file gives) come from where the entry was found.
+    `code_life` is in seconds. `revokes` says what ends with a token that is revoked: the `token`, or the whole `grant`;
+    `revoke_tokens` which types of token the service revokes; `revoke_as` whether it is sent as `token` with a
+    `token_type_hint` (RFC 7009 section 2.1), as `token` alone, or in a field named by its type. `default_life`
+    (seconds) is for tokens that have a refresh token and come without a life. `error_words` says which error of a
+    standard the service means by a word of its own.
     `scope_covers` names the scopes that a granted one stands for; with `refresh_redirect_uri` a refresh repeats the
     redirect URI of the login.
     """
@@ -163,6 +164,7 @@ class Service:
     sources: tuple[str, ...] = ()
     checked: str = ""
     own: bool = False
+    own_keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,9 +337,14 @@ def clean(text: str, limit: int = 300) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def scrub(text: str, *secrets: Secret[str] | None) -> str:
-    """A service's own words without these secrets, without what looks like a token, and without URLs' queries."""
+def without(text: str, *secrets: Secret[str] | None) -> str:
+    """A text in which these secrets are not to be read, however it came to hold them."""
     for secret in secrets:
         if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET:
             text = text.replace(secret.reveal(), "***")
-    return OPAQUE.sub("***", QUERY.sub(r"\1", text))
+    return text
+
+
+def scrub(text: str, *secrets: Secret[str] | None) -> str:
+    """A service's own words without these secrets, without what looks like a token, and without URLs' queries."""
+    return OPAQUE.sub("***", QUERY.sub(r"\1", without(text, *secrets)))

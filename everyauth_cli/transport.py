@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from urllib.parse import urlsplit
 
@@ -44,7 +45,23 @@ def _attempt(exchange: Exchange) -> Answer | Exception:
         return error
 
 
+class _Ours(logging.Filter):
+    """Keeps requests of ours out of httpx's own log: their URLs may hold a token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sending = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the base class's argument
+        return not getattr(self.sending, "now", False)
+
+
+_ours = _Ours()
+logging.getLogger("httpx").addFilter(_ours)
+
+
 def _send(exchange: Exchange) -> Answer:
+    _ours.sending.now = True
     fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
     with (
         httpx.Client(

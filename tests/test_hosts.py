@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, REVOCABLE, World
 
 from everyauth_cli.errors import HostChanged
-from everyauth_cli.model import Secret
+from everyauth_cli.hosts import hosts_of, moved
+from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.store.client_record import client_key
 
 MOVED = ENTRY.replace("issuer.example/token", "evil.example/token")
@@ -122,13 +125,25 @@ def test_a_url_that_moves_to_a_host_that_has_secrets_already_is_no_change(world)
     world.login()
 
 
-def test_a_url_that_is_new_is_learnt_at_its_first_use(world):
+@pytest.mark.parametrize("key", ["refresh_url", "revoke_url", "account_url"])
+def test_a_url_that_a_file_brings_later_is_not_trusted_until_it_is_said(world, key):
     world.login()
-    world.entry("example", ENTRY + 'revoke_url = "https://other.example/revoke"\n')
-    world.login()
-    world.entry("example", ENTRY + 'revoke_url = "https://evil.example/revoke"\n')
-    with pytest.raises(HostChanged, match="the revoke_url"):
+    world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
+    with pytest.raises(HostChanged, match=f"the {key} of example leads to evil.example now"):
         world.login()
+    assert "evil.example" not in hosts_seen(world)
+    set_anew(world)
+    world.login()
+
+
+def test_a_url_that_the_catalogue_brings_later_is_learnt_at_its_first_use():
+    service = Service(name="x", title="X", authorize_url="https://x.example/a", token_url="https://x.example/t")
+    client = Client(service="x", client_id="id", hosts=hosts_of(service))
+    later = replace(service, revoke_url="https://other.example/revoke")
+    assert moved(later, client) is None
+    assert moved(replace(later, own_keys=frozenset({"revoke_url"})), client) is not None
+    bound = replace(client, hosts=hosts_of(later))
+    assert moved(replace(later, revoke_url="https://evil.example/revoke"), bound) is not None
 
 
 def test_a_client_from_before_is_bound_at_its_first_use(world):
@@ -142,9 +157,12 @@ def test_a_client_from_before_is_bound_at_its_first_use(world):
         world.login()
 
 
-def test_what_the_environment_gives_is_bound_to_nothing(world):
+def test_a_client_of_the_environment_is_bound_to_nothing_and_its_secret_for_a_stored_one_is(world):
     world.entry("example", MOVED)
     world.auth = world.another(world.store, override=lambda _: (None, Secret("env")))
+    with pytest.raises(HostChanged):
+        world.login()
+    world.auth = world.another(world.store, override=lambda _: ("env", Secret("env")))
     world.login()
     world.auth = world.another(world.store, override=lambda _: ("env", None))
     # Another id: the stored secret is not sent with it.

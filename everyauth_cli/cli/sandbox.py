@@ -62,7 +62,8 @@ def sandbox(
     if port == DEFAULT_SANDBOX_PORT:
         session.terminal.note(f"To log in there, in another terminal: everyauth login {service.name} --sandbox")
     path = catalogue.own_path(service.name)
-    session.terminal.note(f"The lines on stdout, in {path}, lead your own {service.name} to it, with this client:")
+    session.terminal.note(f"The lines on stdout, in {path}, lead your own {service.name} to it, with this client")
+    session.terminal.note("(which takes the place of a real one, unless another --profile is named):")
     session.terminal.note(_client_command(service, server.client_id, server.client_secret or ""))
     server.serve_forever()
 

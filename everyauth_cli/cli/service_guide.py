@@ -15,6 +15,7 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.hosts import confirmation, moved
 from everyauth_cli.model import Client, Parameter, Service
 from everyauth_cli.services.entry import fill
+from everyauth_cli.services.sources import Level, catalogues, is_link, level
 
 WIDTH = 98
 LABEL = 15
@@ -101,14 +102,16 @@ class Guide:
 
     def _facts(self) -> dict[str, str]:
         service = self.service
-        sources = {f"source {n}" if n > 1 else "source": url for n, url in enumerate(service.sources, 1)}
+        known = {f"known from {n}" if n > 1 else "known from": told for n, told in enumerate(_sources(service), 1)}
+        endpoints = {"refresh": self.filled.refresh_url, "who am I": self.filled.account_url}
         own = {"your file": f"{self.own_file}: {self._own()}"} if self.own_keys else {}
         return {
             "authorize": self.filled.authorize_url,
             "token": self.filled.token_url,
+            **{label: url for label, url in endpoints.items() if url},
             "revocation": _revocation(self.filled),
             "documentation": service.docs or "none known",
-            **sources,
+            **known,
             **({"checked": service.checked} if service.checked else {}),
             **own,
         }
@@ -133,6 +136,8 @@ class Guide:
             },
             "authorizeUrl": self.filled.authorize_url,
             "tokenUrl": self.filled.token_url,
+            "refreshUrl": self.filled.refresh_url,
+            "accountUrl": self.filled.account_url,
             "revokeUrl": self.filled.revoke_url,
             "revokes": service.revokes if service.revoke_url else None,
             "docs": service.docs or None,
@@ -141,12 +146,21 @@ class Guide:
             "expect": self._expectations(),
             "params": [_parameter(p, client.params) for p in service.params],
             "sources": list(service.sources),
+            "level": level(service).value,
             "checked": service.checked or None,
             "attention": self._attention() if moved(self.filled, client) else None,
             "ownFile": str(self.own_file) if self.own_keys else None,
             "ownKeys": list(self.own_keys),
             "added": service.own,
         }
+
+
+def _sources(service: Service) -> list[str]:
+    """Where the endpoints are known from: the documentation that was read, or catalogues that agree."""
+    links = [source for source in service.sources if is_link(source)]
+    named = [catalogues()[word] for word in service.sources if not is_link(word)]
+    agreed = [f"{source.title}, {source.url} ({source.snapshot})" for source in named]
+    return links if level(service) is Level.DOCUMENTATION else agreed
 
 
 def guide_to(session: Session, service: Service) -> Guide:

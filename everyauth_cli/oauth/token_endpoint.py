@@ -165,7 +165,8 @@ def read_fields(service: Service, answer: Answer, *, key: str = "token_url") -> 
             status=answer.status,
         )
     if fields is None:
-        kind = clean(answer.content_type.partition(";")[0], 60) or "something"
+        kind = clean(answer.content_type.partition(";")[0], 60)
+        kind = "something else" if not kind or "json" in kind else kind
         raise ServiceUnreadable(
             f"{service.name} answered with {kind} where JSON was expected (HTTP {answer.status})",
             hint=f"check {key}: everyauth service get {service.name}",

@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,8 @@ class Catalogue:
         if shipped is None and mine is None:
             return self._by_alias(name)
         entry = {**(shipped or {}), **(mine or {})}
-        return make_service(name, entry, where=lambda key: _place(self.own_path(name), key), own=shipped is None)
+        service = make_service(name, entry, where=lambda key: _place(self.own_path(name), key), own=shipped is None)
+        return replace(service, own_keys=frozenset(mine or ()))
 
     def listed(self) -> list[Listed]:
         """What lists and searches say of each service, sorted by name; entries are read, but not checked.

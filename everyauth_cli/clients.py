@@ -95,6 +95,8 @@ class Clients:
         if not service.params and not self._sandboxed:
             return service
         kept = self.peek(service)
+        if not self._sandboxed and kept is None and any(p.default is None for p in service.params):
+            raise _not_set(service, Client(service=service.name, client_id=""))
         if not self._sandboxed:
             return fill(service, kept[0].params if kept else {})
         if kept is None or kept[0].sandbox_url is None:
@@ -216,10 +218,11 @@ def _as_far_as_filled(service: Service, client: Client) -> Service:
 def _not_set(service: Service, client: Client) -> ClientNotSet:
     link = service.docs or next(iter(service.sources), "")
     about = f" ({link})" if link else ""
+    needed = "".join(f" --param {p.name}=..." for p in service.params if p.default is None)
     return ClientNotSet(
         f"{service.name} has no client yet: register an app at {service.title}{about} with the "
         f"redirect URI {redirect_uri(service, client)}; `everyauth service get {service.name}` has the steps",
-        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
+        hint=f"everyauth service set {service.name} --client-id ID --client-secret -{needed}",
     )
 
 

@@ -218,9 +218,32 @@ def test_an_entry_without_revocation_has_none_when_it_is_filled(own):
     assert fill(Catalogue(own(text)).get("example"), {"sub": "acme"}).revoke_url is None
 
 
-@pytest.mark.parametrize("value", ["acme", "a-b", "acme.eu", "A1", "x.example:8443"])
+@pytest.mark.parametrize("value", ["acme", "a-b", "acme.eu", "A1"])
 def test_host_labels_fill_a_placeholder(own, value):
     check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "sub", value)
+
+
+WHOLE = """authorize_url = "https://{host}/realms/{realm}/authorize"
+token_url = "https://{host}/realms/{realm}/token"
+params.host = {help = "the host"}
+params.realm = {help = "the realm"}
+"""
+
+
+@pytest.mark.parametrize(("name", "value"), [("host", "x.example:8443"), ("realm", "my_realm"), ("realm", "a.b~c")])
+def test_a_port_fits_at_the_end_of_a_host_and_a_segment_in_a_path(own, name, value):
+    check_param(Catalogue(own(WHOLE)).get("example"), name, value)
+
+
+@pytest.mark.parametrize("value", ["", "..", ".", ".a", "a/b", "a?b", "a#b", "a b", "a%2fb"])
+def test_what_leads_elsewhere_is_no_segment(own, value):
+    with pytest.raises(ConfigurationProblem, match="cannot be part of a path"):
+        check_param(Catalogue(own(WHOLE)).get("example"), "realm", value)
+
+
+def test_a_port_in_the_middle_of_a_host_is_none(own):
+    with pytest.raises(ConfigurationProblem, match="host name"):
+        check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "sub", "evil.example:443")
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_further_settings_are_those_that_the_entry_declares(everyauth):
     needs = "mine needs host (the host of your account); nothing was saved"
     refused(everyauth("service", "set", "mine", "--client-id", "one"), 2, needs, "service set mine --param host=...")
     assert configuration(everyauth, "mine")["clientId"] is None
-    refused(everyauth("login", "mine"), 2, "everyauth service set mine --param host=")
+    refused(everyauth("login", "mine"), 2, "everyauth service set mine --client-id ID --client-secret - --param host=")
     ok(everyauth("service", "set", "mine", "--client-id", "one", "--param", "host=a.example"))
     assert configuration(everyauth, "mine")["params"] == {"host": "a.example"}
     process = everyauth.start("login", "mine", "--no-browser")

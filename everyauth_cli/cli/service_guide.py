@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.cli.app import Session
 from everyauth_cli.clients import on_loopback, redirect_uri
-from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
 from everyauth_cli.hosts import confirmation, moved
 from everyauth_cli.model import Client, Parameter, Service
-from everyauth_cli.services.entry import fill
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 
 WIDTH = 98
@@ -169,8 +168,8 @@ def guide_to(session: Session, service: Service) -> Guide:
     known = auth.clients.peek(service)
     client, has_secret = known or (Client(service=service.name, client_id=""), False)
     try:
-        filled = fill(service, client.params)
-    except ConfigurationProblem:
+        filled = auth.clients.filled(service.name)
+    except (ConfigurationProblem, ClientNotSet):
         filled = service
     return Guide(
         service=service,

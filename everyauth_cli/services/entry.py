@@ -236,7 +236,9 @@ def _errors(value: Any) -> dict[str, str]:  # noqa: ANN401
 def _one_of(*allowed: str) -> Reader:
     def read(value: Any) -> str:  # noqa: ANN401
         if value not in allowed:
-            raise ValueError(f"one of {', '.join(map(repr, allowed))} is wanted")
+            near = difflib.get_close_matches(str(value), allowed, 1)
+            offer = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"one of {', '.join(map(repr, allowed))} is wanted{offer}")
         return str(value)
 
     return read

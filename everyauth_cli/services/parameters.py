@@ -1,4 +1,4 @@
-"""The values that fill a service's placeholders: what becomes part of a URL must be host labels."""
+"""The values that fill a service's placeholders: host labels in a host, a segment in a path, any text elsewhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
 from everyauth_cli.services.entry import LABELS, PLACEHOLDER, URLS, placeholders_in_urls
 
+SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+"""A segment of a path that leads nowhere else (RFC 3986 section 3.3)."""
+
 
 def check_param(service: Service, name: str, value: str) -> None:
-    """Check a value that fills a placeholder: what becomes part of a URL must be host labels.
+    """Check a value that fills a placeholder: it must be fit for the place where it goes.
 
     Raises `ConfigurationProblem`.
     """
@@ -31,16 +34,31 @@ def check_param(service: Service, name: str, value: str) -> None:
             raise ConfigurationProblem(f"{name} holds characters that cannot be shown")
         return
     meant = _placed(service, name, value)
-    if LABELS.fullmatch(value) and meant is None:
+    if meant is None and _fits(service, name, value):
         return
     raise ConfigurationProblem(
-        f"{name}={value!r} cannot be part of a host name"
+        f"{name}={value!r} cannot be part of a {'host name' if _hosts(service, name) else 'path'}"
         if meant is None
         else f"{name}={value!r} is more than the part of the host name that is wanted",
         hint=f"did you mean {meant}? everyauth service set {service.name} --param {name}={meant}"
         if meant
         else "letters, digits, - and .",
     )
+
+
+def _hosts(service: Service, name: str) -> list[str]:
+    """The hosts that a placeholder is part of, as they are written."""
+    hosts = [urlsplit(url).netloc for url in filter(None, (getattr(service, key) for key in URLS))]
+    return [host for host in hosts if name in PLACEHOLDER.findall(host)]
+
+
+def _fits(service: Service, name: str, value: str) -> bool:
+    """Whether a value may stand where its placeholder does: in a host, with a port only at its end, or in a path."""
+    hosts = _hosts(service, name)
+    if not hosts:
+        return SEGMENT.fullmatch(value) is not None
+    ends = all(host.endswith(f"{{{name}}}") for host in hosts)
+    return LABELS.fullmatch(value) is not None and (ends or ":" not in value)
 
 
 def _placed(service: Service, name: str, value: str) -> str | None:

@@ -6,51 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from peers.web_apps import BASE_URL, CALLBACK, FRAMEWORKS, OWN, PREFIX, Browser, decide
+from peers.web_apps import BASE_URL, CALLBACK, NAME, OWN, PREFIX, Browser, decide, redeemed, stored
 
-from everyauth_cli.model import Key
-
-NAME = "pagerduty"
 FINISHED = f"{BASE_URL}/done"
 MINUTE = 60
-
-
-@pytest.fixture
-def world(everyauth_sandbox):
-    everyauth_sandbox.sandbox.redirect_uri = BASE_URL + CALLBACK
-    return everyauth_sandbox
-
-
-@pytest.fixture(params=FRAMEWORKS)
-def app(request, world):
-    """Makes the app; what is given goes before what it has by itself."""
-
-    def make(**options):
-        usual = {
-            "finished_url": "/done",
-            "map_to_user_id": lambda request: request.headers.get("x-user"),
-            "base_url": BASE_URL,
-            "prefix": PREFIX,
-            "auth": world.auth,
-        }
-        return FRAMEWORKS[request.param](**{**usual, **options})
-
-    return make
-
-
-@pytest.fixture
-def browser(app):
-    return Browser(app())
-
-
-def redeemed(world) -> int:
-    return world.sandbox.server(NAME).counts["authorization_code"]
-
-
-def stored(world) -> list[str]:
-    """The kinds of all records that there are of users and logins."""
-    kinds = ["identity", "web-used"]
-    return [kind for kind in kinds if world.auth.store.index.find(Key(profile="", kind=kind, service=""))]
 
 
 def test_a_user_logs_in_and_the_app_has_a_credential(world, browser):

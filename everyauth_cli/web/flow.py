@@ -22,7 +22,7 @@ from everyauth_cli.web.pending import Cookie, PendingLogins
 R = TypeVar("R")
 """The framework's own request, which the app's functions are given."""
 
-PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+PATH = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+")
 UNSAID = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 """Neither a cache nor the next site is to have the code and the state (RFC 9700 section 4.2.4)."""
 
@@ -183,7 +183,9 @@ class Flow(Generic[R]):
 
     @property
     def _finished_url(self) -> str:
-        return urljoin(self.base_url, self.finished_url) if self.finished_url.startswith("/") else self.finished_url
+        # One slash: with two of them it would name a host.
+        is_path = re.match(r"/(?!/)", self.finished_url)
+        return urljoin(self.base_url, self.finished_url) if is_path else self.finished_url
 
     def _to_app(self, fields: Mapping[str, str], cookies: Sequence[Cookie]) -> Reply:
         parts = urlsplit(self._finished_url)

@@ -23,7 +23,10 @@ from starlette.routing import Route
 import everyauth_cli.web.django
 import everyauth_cli.web.flask
 import everyauth_cli.web.starlette
+from everyauth_cli.model import Key
+from everyauth_cli.sandbox.fixture import EveryAuthSandbox
 
+NAME = "pagerduty"
 BASE_URL = "https://app.example"
 PREFIX = "/connect/pagerduty"
 CALLBACK = f"{PREFIX}/callback"
@@ -66,13 +69,13 @@ def _asgi(app: Starlette) -> Ask:
 
 
 def starlette(**options: object) -> Ask:
-    routes = everyauth_cli.web.starlette.authorize("pagerduty", **options)
+    routes = everyauth_cli.web.starlette.authorize(NAME, **options)
     return _asgi(Starlette(routes=[*routes, Route(f"{PREFIX}/finished", lambda _: PlainTextResponse(OWN))]))
 
 
 def fastapi(**options: object) -> Ask:
     app = FastAPI()
-    app.include_router(APIRouter(routes=everyauth_cli.web.starlette.authorize("pagerduty", **options)))
+    app.include_router(APIRouter(routes=everyauth_cli.web.starlette.authorize(NAME, **options)))
     app.add_api_route(f"{PREFIX}/finished", lambda: OWN)
     return _asgi(app)
 
@@ -80,7 +83,7 @@ def fastapi(**options: object) -> Ask:
 def flask_app(**options: object) -> flask.Flask:
     app = flask.Flask("app")
     app.testing = True
-    app.register_blueprint(everyauth_cli.web.flask.authorize("pagerduty", **options))
+    app.register_blueprint(everyauth_cli.web.flask.authorize(NAME, **options))
     app.add_url_rule(f"{PREFIX}/finished", view_func=lambda: OWN)
     return app
 
@@ -99,7 +102,7 @@ def of_django(**options: object) -> Ask:
     if not django.conf.settings.configured:
         django.conf.settings.configure(ALLOWED_HOSTS=["*"])
     urls = types.ModuleType("urls")
-    routes = everyauth_cli.web.django.authorize("pagerduty", **options)
+    routes = everyauth_cli.web.django.authorize(NAME, **options)
     urls.urlpatterns = [*routes, path(f"{PREFIX}/finished"[1:], lambda _: HttpResponse(OWN))]
 
     def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
@@ -160,3 +163,14 @@ def decide(authorization_url: str, *, decision: str = "allow", user: str = "user
         transaction = page.text.split('name="transaction" value="')[1].split('"')[0]
         form = {"transaction": transaction, "user": user, "decision": decision}
         return http.post(str(page.url), data=form).headers["location"]
+
+
+def redeemed(world: EveryAuthSandbox) -> int:
+    """How many codes were."""
+    return world.sandbox.server(NAME).counts["authorization_code"]
+
+
+def stored(world: EveryAuthSandbox) -> list[str]:
+    """The kinds of what the store has of users and logins."""
+    kinds = ["identity", "web-used"]
+    return [kind for kind in kinds if world.auth.store.index.find(Key(profile="", kind=kind, service=""))]

@@ -91,6 +91,14 @@ def test_the_functions_may_be_async(world, framework):
     assert Browser(ask, user="").get(PREFIX).status == 401
 
 
+def test_what_is_no_answer_is_no_yes(world, app):
+    browser = Browser(app(on_authorized=lambda *_: "no"))
+    came_back = decide(browser.start())
+    with pytest.raises(TypeError, match="on_authorized gave a str"):
+        browser.callback(came_back)
+    assert "identity" not in stored(world)
+
+
 def test_another_account_is_not_taken(world, browser):
     browser.callback(decide(browser.start()))
     ended = browser.callback(decide(browser.start(), user="ada@example.com"))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from inspect import isawaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
@@ -13,10 +12,7 @@ from django.urls import URLPattern, path
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.grant import Grant
 from everyauth_cli.web.flow import Flow, Reply, Visit
-
-T = TypeVar("T")
-Mapped = str | None | Awaitable[str | None]
-Authorized = bool | None | Awaitable[bool | None]
+from everyauth_cli.web.functions import Authorized, Mapped, waited_for
 
 
 def authorize(
@@ -38,11 +34,11 @@ def authorize(
     flow = Flow(
         service=service,
         finished_url=finished_url,
-        map_to_user_id=_waited_for(map_to_user_id),
+        map_to_user_id=waited_for(map_to_user_id, _run),
         base_url=base_url,
         prefix=prefix,
-        map_to_tenant_id=_waited_for(map_to_tenant_id) if map_to_tenant_id else None,
-        on_authorized=_waited_for(on_authorized) if on_authorized else None,
+        map_to_tenant_id=waited_for(map_to_tenant_id, _run) if map_to_tenant_id else None,
+        on_authorized=waited_for(on_authorized, _run) if on_authorized else None,
         scope=scope,
         given=auth,
     )
@@ -53,20 +49,12 @@ def authorize(
     ]
 
 
-def _waited_for(function: Callable[..., T | Awaitable[T]]) -> Callable[..., T]:
-    def called(*arguments: object) -> T:
-        result = function(*arguments)
-        return async_to_sync(_result)(result) if isawaitable(result) else result
-
-    return called
-
-
-async def _result(awaitable: Awaitable[T]) -> T:
-    return await awaitable
+def _run(function: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]], awaitable: Awaitable[Any]) -> object:
+    return async_to_sync(function)(awaitable)
 
 
 def _visit(request: HttpRequest) -> Visit[HttpRequest]:
-    query = request.META["QUERY_STRING"]
+    query = request.META.get("QUERY_STRING", "")
     return Visit(request=request, method=request.method, query=query, cookies=request.COOKIES)
 
 

@@ -154,13 +154,20 @@ class Flow(Generic[R]):
         cleared = [self._logins.cleared(pending.state)]
         try:
             grant = self.auth.exchange(pending, query)
-            if self.on_authorized is not None and self.on_authorized(request, grant) is False:
+            if not self._allowed(request, grant):
                 return self._to_app(_error(*REFUSED), cleared)
             identity = self.auth.keep(grant)
         except EveryAuthError as error:
             return self._failed(error, cleared)
         whose = {"serviceId": identity.service, "userId": identity.user, "tenantId": identity.tenant}
         return self._to_app(whose, cleared)
+
+    def _allowed(self, request: R, grant: Grant) -> bool:
+        answer = None if self.on_authorized is None else self.on_authorized(request, grant)
+        # What is neither, such as a coroutine that nobody awaited, must not pass for a yes.
+        if answer is not None and not isinstance(answer, bool):
+            raise TypeError(f"on_authorized gave a {type(answer).__name__}; it is to give False to refuse, or True")
+        return answer is not False
 
     @cached_property
     def _logins(self) -> PendingLogins:

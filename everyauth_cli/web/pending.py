@@ -63,7 +63,8 @@ class PendingLogins:
         value = f"{pending.started_at}.{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
         if len(name) + len(value) > LARGEST:
             raise UsageProblem("the pending login is too large for a cookie", hint="ask for a shorter scope")
-        ours = sorted((_started(value), name) for name, value in cookies.items() if name.startswith(self._prefix()))
+        is_ours = re.compile(self._prefix() + "[0-9a-f]{32}").fullmatch
+        ours = sorted((_started(value), name) for name, value in cookies.items() if is_ours(name))
         oldest = ours[: max(0, len(ours) - (MOST - 1))]
         return [*(self._cookie(name, "", 0) for _, name in oldest), self._cookie(name, value, LIFE_SECONDS)]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from inspect import isawaitable
-from typing import TypeVar
+from collections.abc import Callable
 
 from anyio import from_thread
 from starlette.concurrency import run_in_threadpool
@@ -15,10 +13,7 @@ from starlette.routing import Route
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.grant import Grant
 from everyauth_cli.web.flow import Flow, Reply, Visit
-
-T = TypeVar("T")
-Mapped = str | None | Awaitable[str | None]
-Authorized = bool | None | Awaitable[bool | None]
+from everyauth_cli.web.functions import Authorized, Mapped, waited_for
 
 
 def authorize(
@@ -41,11 +36,11 @@ def authorize(
     flow = Flow(
         service=service,
         finished_url=finished_url,
-        map_to_user_id=_waited_for(map_to_user_id),
+        map_to_user_id=waited_for(map_to_user_id, from_thread.run),
         base_url=base_url,
         prefix=prefix,
-        map_to_tenant_id=_waited_for(map_to_tenant_id) if map_to_tenant_id else None,
-        on_authorized=_waited_for(on_authorized) if on_authorized else None,
+        map_to_tenant_id=waited_for(map_to_tenant_id, from_thread.run) if map_to_tenant_id else None,
+        on_authorized=waited_for(on_authorized, from_thread.run) if on_authorized else None,
         scope=scope,
         given=auth,
     )
@@ -59,22 +54,9 @@ def authorize(
     return [Route(prefix, start), Route(f"{prefix}/callback", callback)]
 
 
-def _waited_for(function: Callable[..., T | Awaitable[T]]) -> Callable[..., T]:
-    """The function for the thread that a login runs in; what it awaits runs in the app's event loop."""
-
-    def called(*arguments: object) -> T:
-        result = function(*arguments)
-        return from_thread.run(_result, result) if isawaitable(result) else result
-
-    return called
-
-
-async def _result(awaitable: Awaitable[T]) -> T:
-    return await awaitable
-
-
 def _visit(request: Request) -> Visit[Request]:
-    return Visit(request=request, method=request.method, query=request.url.query, cookies=request.cookies)
+    query = request.scope["query_string"].decode("latin-1")
+    return Visit(request=request, method=request.method, query=query, cookies=request.cookies)
 
 
 def _response(reply: Reply) -> Response:

@@ -123,6 +123,7 @@ def test_an_answer_is_taken_once(world, browser):
     kept = dict(browser.cookies)
     assert browser.callback(came_back).status == 303
     assert browser.callback(came_back).status == 400
+    browser.start()
     again = Browser(browser.ask, cookies=kept).callback(came_back)
     assert (again.status, "ended already" in again.text) == (400, True)
     assert (redeemed(world), world.sandbox.server(NAME).counts["code_replay"]) == (1, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Key, Pending, Secret
 from everyauth_cli.store import memory_store
+from everyauth_cli.store.vault_sealed import new_key
 from everyauth_cli.web.pending import KEY_KIND, PendingLogins
 
 START = 1_700_000_000_000
@@ -30,6 +32,20 @@ PENDINGS = st.builds(
     client_id=TEXT,
     token_url=TEXT,
     started_at=st.integers(0, 2 * START),
+)
+PENDING = Pending(
+    service="pagerduty",
+    user="user-123",
+    tenant="user-123",
+    tags={},
+    redirect_uri="https://app.example/callback",
+    scope="read",
+    state=Secret("state"),
+    verifier=None,
+    nonce=None,
+    client_id="id",
+    token_url="https://service.example/token",
+    started_at=START,
 )
 KEY = Key(profile="default", kind=KEY_KIND, service="")
 
@@ -52,6 +68,18 @@ def test_what_is_put_is_found_as_it_was(pending):
     assert ours.find(pending.state, {cookie["key"]: cookie["value"]}) == pending
     assert cookie["value"].isascii()
     assert not set(cookie["value"]) & set(' ",;\\')
+
+
+@pytest.mark.parametrize("field", ["profile", "service", "redirect_uri"])
+def test_what_is_put_is_found_where_it_was_put_only(field):
+    ours = logins()
+    other = replace(ours, **{field: "another"})
+    content = Secret({"key": new_key().reveal()})
+    for profile in {ours.profile, other.profile}:
+        ours.store.write(replace(KEY, profile=profile), public={}, secret=content)
+    (cookie,) = ours.put(PENDING, {})
+    cookies = {cookie["key"]: cookie["value"]}
+    assert [found.find(PENDING.state, cookies) for found in (ours, other)] == [PENDING, None]
 
 
 def test_workers_that_begin_at_once_make_one_key():

@@ -187,11 +187,14 @@ def test_no_request_says_where_to_redirect(world, browser):
     + [{"base_url": url} for url in ("", "app.example", "http://app.example", "https://app.example?a=b", "ftp://x")]
     + [{"prefix": prefix} for prefix in ("", "/", "connect", "/connect/", "//evil.example", "/a?b", "/<x>", "/../a")],
 )
-def test_what_cannot_be_used_is_refused_at_construction(app, wrong):
+def test_what_cannot_be_used_is_refused_at_construction(wrong):
     ((name, value),) = wrong.items()
-    with pytest.raises(UsageProblem) as caught:
-        app(**wrong)
-    assert caught.value.message.startswith(f"{name}={value!r} cannot be used: ")
+    right = {"finished_url": "/done", "base_url": BASE_URL, "prefix": PREFIX, "map_to_user_id": lambda _: None}
+    for make in FRAMEWORKS.values():
+        make(**right)
+        with pytest.raises(UsageProblem) as caught:
+            make(**{**right, **wrong})
+        assert caught.value.message.startswith(f"{name}={value!r} cannot be used: ")
 
 
 def test_a_user_is_a_text(app):

@@ -80,7 +80,7 @@ class EveryAuth:
         self.profile = profile
         self.clients = Clients(store, catalogue, profile=profile, override=override)
         self._send = send
-        self._clock = clock
+        self.clock = clock
         self._warn = warn
         self._record = record
         keys = IssuerKeys(store=store, send=send, clock=clock)
@@ -158,7 +158,7 @@ class EveryAuth:
             tags=tags or {},
             scope=client.scope or service.scope_separator.join(service.scopes) if scope is None else scope,
             redirect_uri=redirect_uri,
-            now=self._clock(),
+            now=self.clock(),
         )
 
     @contextmanager
@@ -182,7 +182,7 @@ class EveryAuth:
         """
         key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
         hide = [pending.verifier, *(Secret(value) for name, value in query if name in ("code", "state"))]
-        with recorded(self._record, self._clock, LOGIN, key, hide=hide, done=False):
+        with recorded(self._record, self.clock, LOGIN, key, hide=hide, done=False):
             return self._exchange(pending, query, key, hide)
 
     def _exchange(
@@ -194,7 +194,7 @@ class EveryAuth:
         hide.append(client.client_secret)
         if (client.client_id, service.token_url) != (pending.client_id, pending.token_url):
             raise LoginFailed(f"{service.name} was set anew during the login; log in again")
-        now = self._clock()
+        now = self.clock()
         try:
             answer = self._send(code_exchange(service, client, pending, callback))
             token = read_token(
@@ -214,7 +214,7 @@ class EveryAuth:
         """
         pending, token = grant.pending, grant.token
         key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
-        with recorded(self._record, self._clock, LOGIN, key), self.store.lock(key):
+        with recorded(self._record, self.clock, LOGIN, key), self.store.lock(key):
             before = read_identity(self.store, key)
             if before and not replace_account:
                 check_account(before.identity, token)

@@ -30,6 +30,7 @@ p { margin: 0 0 1rem; text-wrap: pretty; }
 .detail { color: var(--soft); font-size: .875rem; }
 .next { margin-top: 1.25rem; padding-top: 1.25rem; border-top: 1px solid var(--line); }
 .next p { margin-bottom: .75rem; }
+a { color: var(--accent); }
 pre { margin: 0 0 .5rem; padding: .625rem min(.875rem, 4vw); border: 1px solid var(--line); border-radius: .5rem;
   background: var(--page); font: .875rem/1.5 ui-monospace, monospace; white-space: pre-wrap; user-select: all; }
 pre span { display: inline-block; max-width: 100%; }
@@ -97,7 +98,8 @@ HEADERS: Mapping[str, str] = MappingProxyType(headers())
 class Result:
     """How something ended; every field is plain text.
 
-    `detail` is what was said word for word, `next_step` the way on, and `command` what to type there, a line each.
+    `detail` is what was said word for word, `next_step` the way on, `command` what to type there, a line each, and
+    `link` a URL that leads there, with its words.
     """
 
     good: bool
@@ -106,6 +108,7 @@ class Result:
     detail: str = ""
     next_step: str = ""
     command: str = ""
+    link: tuple[str, str] | None = None
 
 
 def result_page(result: Result) -> str:
@@ -119,7 +122,8 @@ def result_page(result: Result) -> str:
 def _next(result: Result) -> str:
     words = f"<p>{escape(result.next_step)}</p>\n" if result.next_step else ""
     commands = "".join(map(_command, result.command.splitlines()))
-    return f'<div class="next">\n{words}{commands}</div>\n' if words or commands else ""
+    link = '<p><a href="{}">{}</a></p>\n'.format(*map(escape, result.link)) if result.link else ""
+    return f'<div class="next">\n{words}{commands}{link}</div>\n' if words or commands or link else ""
 
 
 def _command(line: str) -> str:

@@ -16,6 +16,7 @@ pytest_plugins = [
     "peers.visitor",
     "peers.completions",
     "peers.chromium",
+    "peers.web_world",
     "everyauth_cli.sandbox.fixture",
 ]
 

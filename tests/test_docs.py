@@ -1,6 +1,7 @@
 """README, SECURITY and CHANGELOG say what the program does."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,13 @@ def test_the_tests_that_security_names_as_evidence_are_there():
 def test_the_changelog_has_a_place_for_what_is_coming():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert "## [Unreleased]" in changelog or f"## [{__version__}]" in changelog
+
+
+def test_the_web_app_of_the_readme_has_the_redirect_uri_that_it_says_to_register():
+    (lines,) = re.findall(
+        r"^((?:    .*\n)+)", README.partition("## In a web app")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    made: dict[str, Any] = {}
+    exec(textwrap.dedent(lines), made)
+    assert [route.path for route in made["routes"]] == ["/connect/pagerduty", "/connect/pagerduty/callback"]
+    assert "`https://app.example/connect/pagerduty/callback`" in README

@@ -41,7 +41,7 @@ LAYERS = {
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/fixture": INNER | {"sandbox", "everyauth", "transport"},
     "everyauth": INNER | {"transport"},  # EveryAuth.from_env assembles the parts
-    "web": INNER | {"everyauth", "transport", "pages"},
+    "web": INNER | {"everyauth", "pages"},
     "cli": INNER | PORTS | {"everyauth"},
     "__init__": INNER | {"everyauth", "transport"},
     "__main__": {"cli"},
@@ -52,8 +52,13 @@ HOMES = {
     "httpx": ["transport.py"],
     "keyring": ["store/vault_keyring.py"],
     "jeepney": ["store/secret_service.py"],
-    "cryptography": ["store/vault_sealed.py"],
+    "cryptography": ["store/sealing.py"],
     "joserfc": ["oauth/id_token.py", "sandbox/signing.py"],
+    "starlette": ["web/starlette.py"],
+    "anyio": ["web/starlette.py"],
+    "flask": ["web/flask.py"],
+    "django": ["web/django.py"],
+    "asgiref": ["web/django.py"],
     "platformdirs": ["settings.py"],
     "pytest": ["sandbox/fixture.py"],
     "tomli_w": ["settings.py", "services/*"],

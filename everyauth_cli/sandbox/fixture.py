@@ -71,7 +71,7 @@ class EveryAuthSandbox:
         """Log a user in without a browser, as `account` at the service."""
         found = self.auth.clients.filled(service)
         self.auth.clients.set(found, params=sandbox_params(found))
-        uri = redirect_uri(found, self.auth.clients.get(found))
+        uri = self.sandbox.redirect_uri or redirect_uri(found, self.auth.clients.get(found))
         pending = self.auth.begin(found.name, redirect_uri=uri, user=user, tenant=tenant, tags=tags, scope=scope)
         server = self.sandbox.server(found.name)
         consent = server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))

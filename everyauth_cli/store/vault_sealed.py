@@ -6,17 +6,9 @@ import base64
 import os
 from typing import Protocol
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from everyauth_cli.errors import ConfigurationProblem, WrongKey
 from everyauth_cli.model import Secret
-
-KEY_BYTES = 32
-NONCE_BYTES = 12
-FORMAT = b"\x01"
+from everyauth_cli.store.sealing import KEY_BYTES, seal, unseal
 
 
 class Cells(Protocol):
@@ -42,9 +34,7 @@ class SealedVault:
         return None if cell is None else self._open(name, cell)
 
     def write(self, name: str, secret: Secret[str]) -> None:
-        nonce = os.urandom(NONCE_BYTES)
-        box = _cipher(self._keys[0], name).encrypt(nonce, secret.reveal().encode(), name.encode())
-        self._cells.write_cell(name, FORMAT + nonce + box)
+        self._cells.write_cell(name, seal(self._keys[0], name, secret))
 
     def delete(self, name: str) -> None:
         self._cells.delete_cell(name)
@@ -53,21 +43,13 @@ class SealedVault:
         return self._where
 
     def _open(self, name: str, cell: bytes) -> Secret[str]:
-        nonce, box = cell[1 : 1 + NONCE_BYTES], cell[1 + NONCE_BYTES :]
         for key in self._keys:
-            try:
-                return Secret(_cipher(key, name).decrypt(nonce, box, name.encode()).decode())
-            except (InvalidTag, ValueError):
-                continue
+            if (secret := unseal(key, name, cell)) is not None:
+                return secret
         raise WrongKey(
             f"{name} was sealed with another key than the one in use",
             hint="give the key it was sealed with in EVERYAUTH_KEY_FILE or EVERYAUTH_KEY; nothing was changed",
         )
-
-
-def _cipher(key: Secret[bytes], name: str) -> AESGCM:
-    derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"everyauth record " + name.encode())
-    return AESGCM(derived.derive(key.reveal()))
 
 
 def new_key() -> Secret[str]:

@@ -1,0 +1,65 @@
+"""`authorize` for Django."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.grant import Grant
+from everyauth_cli.web.flow import Flow, Reply, Visit
+from everyauth_cli.web.functions import Authorized, Mapped, waited_for
+
+
+def authorize(
+    service: str,
+    *,
+    finished_url: str,
+    map_to_user_id: Callable[[HttpRequest], Mapped],
+    base_url: str,
+    prefix: str,
+    map_to_tenant_id: Callable[[HttpRequest], Mapped] | None = None,
+    on_authorized: Callable[[HttpRequest, Grant], Authorized] | None = None,
+    scope: str | None = None,
+    auth: EveryAuth | None = None,
+) -> list[URLPattern]:
+    """URL patterns that log the app's users in at a service: `urlpatterns = [*authorize(...), ...]`, in the root.
+
+    What is said in `everyauth_cli.web` holds; the functions may be async, and Django has a thread for what is not.
+    """
+    flow = Flow(
+        service=service,
+        finished_url=finished_url,
+        map_to_user_id=waited_for(map_to_user_id, _run),
+        base_url=base_url,
+        prefix=prefix,
+        map_to_tenant_id=waited_for(map_to_tenant_id, _run) if map_to_tenant_id else None,
+        on_authorized=waited_for(on_authorized, _run) if on_authorized else None,
+        scope=scope,
+        given=auth,
+    )
+    route = prefix.removeprefix("/")
+    return [
+        path(route, lambda request: _response(flow.start(_visit(request)))),
+        path(f"{route}/callback", lambda request: _response(flow.callback(_visit(request)))),
+    ]
+
+
+def _run(function: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]], awaitable: Awaitable[Any]) -> object:
+    return async_to_sync(function)(awaitable)
+
+
+def _visit(request: HttpRequest) -> Visit[HttpRequest]:
+    query = request.META.get("QUERY_STRING", "")
+    return Visit(request=request, method=request.method, query=query, cookies=request.COOKIES)
+
+
+def _response(reply: Reply) -> HttpResponse:
+    response = HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
+    for cookie in reply.cookies:
+        response.set_cookie(**cookie)
+    return response

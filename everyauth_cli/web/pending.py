@@ -1,0 +1,156 @@
+"""Pending logins in the cookies of the browsers that began them: sealed, for ten minutes, to be taken once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, TypedDict
+
+from everyauth_cli.errors import UsageProblem
+from everyauth_cli.model import Key, Pending, Secret
+from everyauth_cli.store import Store
+from everyauth_cli.store.sealing import seal, unseal
+from everyauth_cli.store.vault_sealed import new_key, read_keys
+
+LIFE_SECONDS = 600
+MOST = 5
+"""How many a browser keeps at once: all of them are sent with each request to the app."""
+LARGEST = 4096
+"""Bytes of a cookie's name and value that a browser keeps at least (RFC 6265bis section 5.6)."""
+KEY_KIND, USED_KIND = "web", "web-used"
+SECRETS = ("state", "verifier", "nonce")
+
+
+class Cookie(TypedDict):
+    """A cookie in the words that `set_cookie` of each framework has for it."""
+
+    key: str
+    value: str
+    max_age: int
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: Literal["lax"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLogins:
+    """Those at one service of one app; `clock` gives milliseconds since the epoch, `secure` says that it is https.
+
+    The key that seals them is in the store, so all workers that share the store open each other's. A login that was
+    taken leaves a mark there until it is over; one that was only begun leaves nothing.
+    """
+
+    store: Store
+    profile: str
+    clock: Callable[[], int]
+    service: str
+    redirect_uri: str
+    secure: bool
+
+    def put(self, pending: Pending, cookies: Mapping[str, str]) -> list[Cookie]:
+        """The cookie of a login that was begun, and what makes room for it among those that the browser sent.
+
+        Raises `UsageProblem` when the browser would not keep it, and `StoreError`.
+        """
+        self._forget_marks()
+        name = self._name(pending.state)
+        sealed = seal(self._key(), self._bound_to(name, str(pending.started_at)), _written(pending))
+        value = f"{pending.started_at}.{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
+        if len(name) + len(value) > LARGEST:
+            raise UsageProblem("the pending login is too large for a cookie", hint="ask for a shorter scope")
+        is_ours = re.compile(self._prefix() + "[0-9a-f]{32}").fullmatch
+        ours = sorted((_started(value), name) for name, value in cookies.items() if is_ours(name))
+        oldest = ours[: max(0, len(ours) - (MOST - 1))]
+        return [*(self._cookie(name, "", 0) for _, name in oldest), self._cookie(name, value, LIFE_SECONDS)]
+
+    def find(self, state: Secret[str], cookies: Mapping[str, str]) -> Pending | None:
+        """The login of that state, if this browser began it here."""
+        name = self._name(state)
+        started, _, sealed = cookies.get(name, "").partition(".")
+        try:
+            cell = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
+        except ValueError:
+            return None
+        text = unseal(self._key(), self._bound_to(name, started), cell) if cell else None
+        return None if text is None else _read(text)
+
+    def is_over(self, pending: Pending) -> bool:
+        """Whether it was begun too long ago."""
+        return self.clock() >= _until(pending)
+
+    def take(self, pending: Pending) -> bool:
+        """Take a login; whether nobody has before."""
+        key = Key(profile=self.profile, kind=USED_KIND, service=pending.service, user=_digest(pending.state))
+        with self.store.lock(key):
+            if self.store.index.read(key) is not None:
+                return False
+            self.store.index.write(key, {"until": _until(pending)})
+        return True
+
+    def cleared(self, state: Secret[str]) -> Cookie:
+        """What makes the browser forget the login of that state."""
+        return self._cookie(self._name(state), "", 0)
+
+    def _name(self, state: Secret[str]) -> str:
+        """The name of a login's own cookie: two tabs do not share one, and on https no subdomain can set it."""
+        return self._prefix() + _digest(state)[:32]
+
+    def _prefix(self) -> str:
+        # On http a browser does not take the prefix, which demands Secure (RFC 6265bis section 4.1.3.2).
+        return "__Host-everyauth-" if self.secure else "everyauth-"
+
+    def _cookie(self, name: str, value: str, max_age: int) -> Cookie:
+        return Cookie(
+            key=name, value=value, max_age=max_age, path="/", secure=self.secure, httponly=True, samesite="lax"
+        )
+
+    def _bound_to(self, name: str, started: str) -> str:
+        return json.dumps([self.profile, self.service, self.redirect_uri, name, started])
+
+    def _key(self) -> Secret[bytes]:
+        key = Key(profile=self.profile, kind=KEY_KIND, service="")
+        record = self.store.read(key)
+        if record is None:
+            with self.store.lock(key):
+                # Another worker may have been first.
+                if self.store.read(key) is None:
+                    self.store.write(key, public={}, secret=Secret({"key": new_key().reveal()}))
+            record = self.store.read(key)
+        text = record.content.reveal().get("key", "") if record else ""
+        return read_keys(Secret(text), where=f"the store's record {self.store.name(key)}")[0]
+
+    def _forget_marks(self) -> None:
+        for key, public in self.store.index.find(Key(profile=self.profile, kind=USED_KIND, service="")):
+            if public["until"] <= self.clock():
+                self.store.index.delete(key)
+
+
+def _written(pending: Pending) -> Secret[str]:
+    values = {field.name: getattr(pending, field.name) for field in fields(Pending)}
+    shown = {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
+    return Secret(json.dumps(shown, separators=(",", ":"), ensure_ascii=False))
+
+
+def _read(text: Secret[str]) -> Pending:
+    values = json.loads(text.reveal())
+    hidden = {name: None if values[name] is None else Secret(values[name]) for name in SECRETS}
+    return Pending(**{**values, **hidden})
+
+
+def _started(value: str) -> int:
+    """When the login of a cookie was begun; what is no cookie of ours is the oldest."""
+    match = re.match(r"([0-9]{1,15})\.", value)
+    return int(match[1]) if match else 0
+
+
+def _until(pending: Pending) -> int:
+    return pending.started_at + LIFE_SECONDS * 1000
+
+
+def _digest(state: Secret[str]) -> str:
+    return hashlib.sha256(state.reveal().encode()).hexdigest()

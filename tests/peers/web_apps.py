@@ -1,0 +1,176 @@
+"""Web apps with the routes of `authorize`, each asked through its framework's own test client, and their browsers."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http.cookies import Morsel, SimpleCookie
+from urllib.parse import parse_qsl, urlsplit
+
+import django.conf
+import django.test
+import flask
+import httpx
+from django.http import HttpResponse
+from django.urls import path
+from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+import everyauth_cli.web.django
+import everyauth_cli.web.flask
+import everyauth_cli.web.starlette
+from everyauth_cli.model import Key
+from everyauth_cli.sandbox.fixture import EveryAuthSandbox
+
+NAME = "pagerduty"
+BASE_URL = "https://app.example"
+PREFIX = "/connect/pagerduty"
+CALLBACK = f"{PREFIX}/callback"
+OWN = "The app's own page"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: list[tuple[str, str]]
+    text: str
+
+    def __getitem__(self, name: str) -> str:
+        (value,) = [value for key, value in self.headers if key.lower() == name]
+        return value
+
+    @property
+    def cookies(self) -> list[Morsel[str]]:
+        set_cookies = [value for name, value in self.headers if name.lower() == "set-cookie"]
+        return [morsel for value in set_cookies for morsel in SimpleCookie(value).values()]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The query of where it redirects to."""
+        assert self.status == 303, self.text
+        return dict(parse_qsl(urlsplit(self["location"]).query))
+
+
+Ask = Callable[[str, str, Mapping[str, str]], Answer]
+"""Sends a method and a path with headers."""
+
+
+def _asgi(app: Starlette) -> Ask:
+    async def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client:
+            response = await client.request(method, url, headers=headers)
+            return Answer(response.status_code, response.headers.multi_items(), response.text)
+
+    return lambda *arguments: asyncio.run(ask(*arguments))
+
+
+def starlette(**options: object) -> Ask:
+    routes = everyauth_cli.web.starlette.authorize(NAME, **options)
+    return _asgi(Starlette(routes=[*routes, Route(f"{PREFIX}/finished", lambda _: PlainTextResponse(OWN))]))
+
+
+def fastapi(**options: object) -> Ask:
+    app = FastAPI()
+    app.include_router(APIRouter(routes=everyauth_cli.web.starlette.authorize(NAME, **options)))
+    app.add_api_route(f"{PREFIX}/finished", lambda: OWN)
+    return _asgi(app)
+
+
+def flask_app(**options: object) -> flask.Flask:
+    app = flask.Flask("app")
+    app.testing = True
+    app.register_blueprint(everyauth_cli.web.flask.authorize(NAME, **options))
+    app.add_url_rule(f"{PREFIX}/finished", view_func=lambda: OWN)
+    return app
+
+
+def of_flask(**options: object) -> Ask:
+    client = flask_app(**options).test_client(use_cookies=False)
+
+    def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
+        response = client.open(url, method=method, headers=headers, base_url=BASE_URL)
+        return Answer(response.status_code, list(response.headers), response.text)
+
+    return ask
+
+
+def of_django(**options: object) -> Ask:
+    if not django.conf.settings.configured:
+        django.conf.settings.configure(ALLOWED_HOSTS=["*"])
+    urls = types.ModuleType("urls")
+    routes = everyauth_cli.web.django.authorize(NAME, **options)
+    urls.urlpatterns = [*routes, path(f"{PREFIX}/finished"[1:], lambda _: HttpResponse(OWN))]
+
+    def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
+        with django.test.override_settings(ROOT_URLCONF=urls):
+            response = django.test.Client(headers=headers).generic(method, url, secure=True)
+        cookies = [("set-cookie", cookie.OutputString()) for cookie in response.cookies.values()]
+        return Answer(response.status_code, [*response.headers.items(), *cookies], response.content.decode())
+
+    return ask
+
+
+FRAMEWORKS: dict[str, Callable[..., Ask]] = {
+    "starlette": starlette,
+    "fastapi": fastapi,
+    "flask": of_flask,
+    "django": of_django,
+}
+
+
+@dataclass
+class Browser:
+    """Keeps an app's cookies as a browser does; `user` and `tenant` are whom the app's session is of."""
+
+    ask: Ask
+    user: str = "user-123"
+    tenant: str = ""
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def get(self, url: str, *, method: str = "GET", **headers: str) -> Answer:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        whose = {"x-user": self.user, "x-tenant": self.tenant, "cookie": cookie}
+        sent = {**whose, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        answer = self.ask(method, url, {name: value for name, value in sent.items() if value})
+        self._keep(answer.cookies)
+        return answer
+
+    def start(self) -> str:
+        """Begin a login; gives the authorization URL."""
+        return self.get(PREFIX)["location"]
+
+    def callback(self, url: str) -> Answer:
+        """Go where the service sends the browser."""
+        assert url.startswith(BASE_URL + CALLBACK + "?"), url
+        return self.get(url.removeprefix(BASE_URL))
+
+    def _keep(self, cookies: Iterable[Morsel[str]]) -> None:
+        for cookie in cookies:
+            if cookie["max-age"] == "0" or int(cookie["max-age"]) == 0:
+                self.cookies.pop(cookie.key, None)
+            else:
+                self.cookies[cookie.key] = cookie.value
+
+
+def decide(authorization_url: str, *, decision: str = "allow", user: str = "user@example.com") -> str:
+    """Decide at the sandbox's own page, over HTTP; gives where it sends the browser."""
+    with httpx.Client(trust_env=False) as http:
+        page = http.get(authorization_url)
+        transaction = page.text.split('name="transaction" value="')[1].split('"')[0]
+        form = {"transaction": transaction, "user": user, "decision": decision}
+        return http.post(str(page.url), data=form).headers["location"]
+
+
+def redeemed(world: EveryAuthSandbox) -> int:
+    """How many codes were."""
+    return world.sandbox.server(NAME).counts["authorization_code"]
+
+
+def stored(world: EveryAuthSandbox) -> list[str]:
+    """The kinds of what the store has of users and logins."""
+    kinds = ["identity", "web-used"]
+    return [kind for kind in kinds if world.auth.store.index.find(Key(profile="", kind=kind, service=""))]

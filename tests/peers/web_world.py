@@ -1,0 +1,46 @@
+"""The fixtures `world`, `app` and `browser`: a web app in each framework, its sandbox, and a browser of its user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from peers.web_apps import Ask, Browser
+
+    from everyauth_cli.sandbox.fixture import EveryAuthSandbox
+
+
+@pytest.fixture
+def world(everyauth_sandbox: EveryAuthSandbox) -> EveryAuthSandbox:
+    from peers.web_apps import BASE_URL, CALLBACK
+
+    everyauth_sandbox.sandbox.redirect_uri = BASE_URL + CALLBACK
+    return everyauth_sandbox
+
+
+@pytest.fixture(params=["starlette", "fastapi", "flask", "django"])
+def app(request: pytest.FixtureRequest, world: EveryAuthSandbox) -> Callable[..., Ask]:
+    """Makes the app; what is given goes before what it has by itself."""
+    from peers.web_apps import BASE_URL, FRAMEWORKS, PREFIX
+
+    def make(**options: object) -> Ask:
+        usual = {
+            "finished_url": "/done",
+            "map_to_user_id": lambda request: request.headers.get("x-user"),
+            "base_url": BASE_URL,
+            "prefix": PREFIX,
+            "auth": world.auth,
+        }
+        return FRAMEWORKS[request.param](**{**usual, **options})
+
+    return make
+
+
+@pytest.fixture
+def browser(app: Callable[..., Ask]) -> Browser:
+    from peers.web_apps import Browser
+
+    return Browser(app())

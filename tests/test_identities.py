@@ -163,13 +163,17 @@ def test_settings_fill_placeholders_and_are_checked(world):
         '[params]\nsub = {help = "your subdomain"}\n',
     )
     clients, service = world.auth.clients, world.auth.catalogue.get("placed")
-    with pytest.raises(ConfigurationProblem, match="needs a value for sub"):
+    with pytest.raises(ClientNotSet) as caught:
         clients.filled("placed")
+    assert caught.value.hint == "everyauth service set placed --client-id ID --client-secret - --param sub=..."
     for params in ({"sub": "evil.example/"}, {"other": "x"}):
         with pytest.raises(ConfigurationProblem):
             clients.set(service, client_id="id", params=params)
     assert clients.peek(service) is None
-    clients.set(service, client_id="id", params={"sub": "acme"})
+    clients.set(service, client_id="id")
+    with pytest.raises(ConfigurationProblem, match="needs a value for sub"):
+        clients.filled("placed")
+    clients.set(service, params={"sub": "acme"})
     assert clients.filled("placed").token_url == "https://acme.x.example/token"
     assert world.auth.begin("placed", redirect_uri=REDIRECT_URI).token_url == "https://acme.x.example/token"
 

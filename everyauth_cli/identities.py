@@ -79,9 +79,9 @@ class Identities:
         """A credential with a current token at a service; None when nobody matches.
 
         `who` is a user, an `idn-` id, or tags: `{"userId": "user-123", "plan": "gold"}`, all of which have to match.
-        With a `tenant` (`tenantId` in the tags) it is that one's identity and no other; without, a user is also found
-        by the only identity that is theirs. The token lives at least `min_ttl` milliseconds more, and is not the
-        `rejected` one, which got a 401.
+        With a `tenant` (`tenantId` in the tags) it is the user's identity there and no other; without, the one whose
+        tenant is the user, else the only one of that user. The token lives at least `min_ttl` milliseconds more, and
+        is not the `rejected` one, which got a 401.
         Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`, `UsageProblem`.
         """
         wanted = read_who(who, tenant=tenant)
@@ -216,7 +216,8 @@ class Identities:
 
     def _nobody(self, service: str, wanted: Wanted) -> LoginRequired:
         profile = "" if self.profile == DEFAULT_PROFILE else self.profile
-        hint = login_command(service, user=wanted.user, tenant=wanted.tenant, profile=profile) if wanted.user else None
+        login = login_command(service, user=wanted.user, tenant=wanted.tenant, profile=profile)
+        hint = login if wanted.user else "everyauth identity ls"
         return LoginRequired(f"no identity at {service} matches {wanted}", hint=hint)
 
     afind, afind_one, aholds, asiblings = twin(find), twin(find_one), twin(holds), twin(siblings)

@@ -217,6 +217,12 @@ def test_who_has_no_login_is_named_with_the_profile(world):
         httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", "bob", tenant="acme"))
     assert caught.value.message == "no identity at example matches userId=bob, tenantId=acme"
     assert caught.value.hint == "everyauth login example --user bob --tenant acme --profile work"
+    with pytest.raises(LoginRequired) as caught:
+        httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", {"plan": "gold"}))
+    assert (caught.value.message, caught.value.hint) == (
+        "no identity at example matches plan=gold",
+        "everyauth identity ls",
+    )
 
 
 def test_no_token_is_logged_or_shown(world, api, ask, caplog):

@@ -113,6 +113,7 @@ class TestEveryStore:
         wanted, paged, after = key(**part), [], None
         while page := store.index.find(wanted, after=after, limit=2):
             assert len(page) <= 2
+            assert page[0] not in paged
             paged += page
             after = page[-1][0]
         assert paged == store.index.find(wanted)

@@ -3,7 +3,6 @@
 import re
 import textwrap
 from pathlib import Path
-from types import SimpleNamespace
 
 import github
 import google.auth.transport.requests
@@ -44,7 +43,7 @@ def test_pagerduty_as_the_readme_shows_it(everyauth_sandbox, tmp_path):
         api.pages = {"/users/me": {"user": {"email": "ada@example.com"}}}
         program = textwrap.dedent(shown).replace('"bearer")', '"bearer", base_url=base_url, verify=verify)')
         given = {
-            "EveryAuth": SimpleNamespace(from_env=lambda: everyauth_sandbox.auth),
+            "auth": everyauth_sandbox.auth,
             "base_url": api.url,
             "verify": theirs,
         }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from everyauth_cli.everyauth import EveryAuth
     from everyauth_cli.model import Credential, Identity
     from everyauth_cli.store.memory import memory_store
+    from everyauth_cli.wanted import Page
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "Identity",
     "LoginRequired",
     "NotFound",
+    "Page",
     "Revocation",
     "ServiceError",
     "StoreError",
@@ -43,6 +45,7 @@ _HOMES = {
     "Revocation": "everyauth_cli.ending",
     "Credential": "everyauth_cli.model",
     "Identity": "everyauth_cli.model",
+    "Page": "everyauth_cli.wanted",
     "memory_store": "everyauth_cli.store.memory",
 }
 

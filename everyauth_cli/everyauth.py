@@ -1,4 +1,4 @@
-"""Class `EveryAuth`: log in (`begin`, `exchange`, `keep`), hand out credentials, forget them."""
+"""Class `EveryAuth`: all parts put together, and logging in (`begin`, `exchange`, `keep`)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Self
 from everyauth_cli.accounts import Accounts
 from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
-from everyauth_cli.ending import Ender, Revocation
-from everyauth_cli.errors import Ambiguous, GrantRefused, LoginFailed, LoginTimedOut, ServiceNotFound, UsageProblem
+from everyauth_cli.ending import Ender
+from everyauth_cli.errors import GrantRefused, LoginFailed, LoginTimedOut, UsageProblem
 from everyauth_cli.events import LOGIN, EventLog, Record, ignore, recorded
 from everyauth_cli.grant import Grant, check_account, identity_of
+from everyauth_cli.identities import Identities
 from everyauth_cli.issuer_keys import IssuerKeys
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
     DEFAULT_USER,
     ID_PREFIX,
     Answer,
-    Credential,
     Exchange,
     Identity,
     Key,
@@ -31,18 +31,12 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth import authorization
 from everyauth_cli.oauth.token_endpoint import code_exchange, kept_fields, missing_scopes, read_token
-from everyauth_cli.refresh import Demand, Refresher, refreshed
+from everyauth_cli.refresh import Refresher, refreshed
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import (
-    Held,
-    find_identities,
-    identity_key,
-    key_of,
-    read_identity,
-    write_identity,
-)
+from everyauth_cli.store.identity_record import Held, identity_key, read_identity, write_identity
+from everyauth_cli.twins import twin
 
 Send = Callable[[Exchange], Answer]
 
@@ -52,7 +46,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class EveryAuth:
+class EveryAuth(Identities):
     """All that everyauth does, over a store, a catalogue, a way to send requests and a clock.
 
     `clock` gives milliseconds since the epoch; `override` is what the environment says of a client; `warn` is told
@@ -75,9 +69,6 @@ class EveryAuth:
     ) -> None:
         if not profile:
             raise UsageProblem("the profile is empty; it would match any")
-        self.store = store
-        self.catalogue = catalogue
-        self.profile = profile
         self.clients = Clients(store, catalogue, profile=profile, override=override)
         self._send = send
         self.clock = clock
@@ -85,10 +76,10 @@ class EveryAuth:
         self._record = record
         keys = IssuerKeys(store=store, send=send, clock=clock)
         self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn, record=record)
-        self._refresher = Refresher(
+        refresher = Refresher(
             store=store, clients=self.clients, send=send, clock=clock, warn=warn, record=record, shield=shield
         )
-        self._ender = Ender(
+        ender = Ender(
             store=store,
             catalogue=catalogue,
             clients=self.clients,
@@ -97,6 +88,7 @@ class EveryAuth:
             record=record,
             shield=shield,
         )
+        super().__init__(store=store, catalogue=catalogue, profile=profile, refresher=refresher, ender=ender)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -226,119 +218,10 @@ class EveryAuth:
             write_identity(self.store, key, Held(identity=identity, token=token))
         return identity
 
-    def find(
-        self,
-        *,
-        service: str = "",
-        user: str = "",
-        tenant: str = "",
-        tags: Mapping[str, str] | None = None,
-        identity_id: str = "",
-    ) -> list[Identity]:
-        """The identities that match all that is given, sorted by service, tenant and user; touches no secret."""
-        wanted = Key(profile=self.profile, kind="identity", service=service, tenant=tenant, user=user)
-        return [
-            identity
-            for identity in find_identities(self.store, wanted)
-            if identity_id in ("", identity.id) and (tags or {}).items() <= identity.tags.items()
-        ]
-
-    def find_one(self, who: str, *, service: str = "") -> Identity | None:
-        """The one identity of a user, or with an `idn-` id.
-
-        Of a user's several at one service it is the one whose tenant is the user.
-        Raises `Ambiguous`, which lists them.
-        """
-        _check_named(who)
-        by_id = who.startswith(ID_PREFIX)
-        found = self.find(service=service, user="" if by_id else who, identity_id=who if by_id else "")
-        if len(found) > 1 and len({identity.service for identity in found}) == 1:
-            found = [identity for identity in found if identity.tenant == identity.user] or found
-        if len(found) > 1:
-            raise _ambiguous(who, found)
-        return found[0] if found else None
-
-    def get_identity(
-        self, service: str, who: str = DEFAULT_USER, *, min_ttl: int = 0, rejected: Secret[str] | None = None
-    ) -> Credential | None:
-        """A credential with a current token for a user (or an `idn-` id) at a service; None when there is none.
-
-        The token lives at least `min_ttl` milliseconds more, and is not the `rejected` one.
-        Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`.
-        """
-        _check_named(who)
-        if not service:
-            raise ServiceNotFound("the service is empty; it would match any", hint="everyauth service ls")
-        demand = Demand(min_ttl=min_ttl, rejected=rejected)
-        if not who.startswith(ID_PREFIX):
-            # The usual case needs no index: the key says where the secret is.
-            held = self._refresher.current(identity_key(self.profile, service, user=who), demand)
-            if held is not None:
-                return _credential(held)
-        identity = self.find_one(who, service=service)
-        if identity is not None:
-            return self.credential(identity, demand=demand)
-        name = self.catalogue.get(service).name
-        return None if name == service else self.get_identity(name, who, min_ttl=min_ttl, rejected=rejected)
-
-    def credential(self, identity: Identity, *, demand: Demand = Demand()) -> Credential | None:  # noqa: B008
-        """The credential of an identity that was found; None when it was deleted since."""
-        held = self._refresher.current(key_of(self.profile, identity), demand)
-        return _credential(held) if held else None
-
-    def holds(self, service: str, *, user: str, tenant: str = "") -> bool:
-        """Whether there is a secret for that user, in the index or not."""
-        return self.store.read(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
-
-    def siblings(self, identity: Identity) -> list[tuple[str, Identity]]:
-        """The identities, each with its profile, that `delete_identity` would end along with this one.
-
-        There are some only where revoking a token ends the whole grant, which several identities may share.
-        """
-        return self._ender.siblings(key_of(self.profile, identity), identity)
-
-    def delete_identity(self, service: str, *, user: str, tenant: str = "", local: bool = False) -> Revocation:
-        """Revoke an identity's tokens at the service (RFC 7009) and delete it here, if there is one.
-
-        It is deleted whatever the service answers; what is returned says what was revoked and what stands. With
-        `local` it is only deleted. Raises `StoreError` when it cannot be.
-        """
-        _check_named(user)
-        return self._ender.end(identity_key(self.profile, service, user=user, tenant=tenant), local=local)
-
-
-def _check_named(who: str) -> None:
-    """Refuse an empty user: to `find` that would be anybody, and a variable that is not set means nobody."""
-    if not who:
-        raise UsageProblem("the user is empty; it would match anybody", hint="name a user, or an idn- id")
+    abegin, aauthorization_url, aexchange, akeep = twin(begin), twin(authorization_url), twin(exchange), twin(keep)
 
 
 def _send(exchange: Exchange) -> Answer:
     from everyauth_cli.transport import send  # httpx costs more than all else together
 
     return send(exchange)
-
-
-def _credential(held: Held) -> Credential:
-    """The credential in the original's words: `timestamp` and `expires_at` are milliseconds since the epoch."""
-    identity, token = held.identity, held.token
-    native = {**token.native.reveal(), "timestamp": token.issued_at}
-    if token.expires_at is not None:
-        native["expires_at"] = token.expires_at
-    native["access_token"] = token.access_token.reveal()
-    return Credential(
-        access_token=token.access_token.reveal(),
-        native=native,
-        service_id=identity.service,
-        identity_id=identity.id,
-        tags={"userId": identity.user, "tenantId": identity.tenant, **identity.tags},
-        account=identity.account,
-    )
-
-
-def _ambiguous(who: str, found: Sequence[Identity]) -> Ambiguous:
-    candidates = {
-        i.id: f"{i.service}, user {i.user}, tenant {i.tenant}" + (f", {i.account.label}" if i.account else "")
-        for i in found
-    }
-    return Ambiguous(who, candidates)

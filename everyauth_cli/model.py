@@ -6,6 +6,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -307,7 +308,8 @@ class Identity:
 class Credential:
     """A current access token and what the service said with it: what `get_identity` returns.
 
-    `access_token` is a plain `str`, because it is what was asked for; `repr` does not show it.
+    `access_token` is a plain `str`, because it is what was asked for; `repr` does not show it. `expires_at` is in UTC,
+    None for a token that does not expire.
     """
 
     access_token: str = field(repr=False)
@@ -316,6 +318,7 @@ class Credential:
     identity_id: str
     tags: Mapping[str, str]
     account: Account | None = None
+    expires_at: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The credential in the JSON shape that the original library returned."""

@@ -1,7 +1,9 @@
 """How identities are found, and our clients at the services that they hang on."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
-from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World
+from peers.token_server import ENTRY, HOUR, NOW, REDIRECT_URI, World
 
 from everyauth_cli.errors import Ambiguous, ClientNotSet, ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Client, Secret
@@ -52,6 +54,72 @@ def test_of_a_users_tenants_the_user_is_meant_else_all_are_listed(world):
     world.login(user="bob")
     assert world.auth.find_one("bob").tenant == "bob"
     assert world.token("bob") == "access-6"
+
+
+def test_a_tenant_that_is_named_is_meant_and_no_other(world):
+    own, acme = world.login(user="bob"), world.login(user="bob", tenant="acme")
+    lone = world.login(user="eve", tenant="acme")
+    get = world.auth.get_identity
+    assert get("example", "bob", tenant="acme").identity_id == acme.id
+    assert get("example", {"userId": "bob", "tenantId": "acme"}).identity_id == acme.id
+    assert get("example", {"userId": "bob"}, tenant="acme").identity_id == acme.id
+    assert get("example", acme.id, tenant="acme").identity_id == acme.id
+    assert get("example", "bob").identity_id == get("example", "bob", tenant="bob").identity_id == own.id
+    assert get("example", "eve").identity_id == get("example", {"userId": "eve"}).identity_id == lone.id
+    for who, tenant in [("bob", "corp"), ("eve", "eve"), ({"userId": "eve"}, "eve"), (acme.id, "bob")]:
+        assert get("example", who, tenant=tenant) is None
+        assert world.auth.find_one(who, tenant=tenant) is None
+    with pytest.raises(UsageProblem, match="the tenant is bob and, in the tags, acme"):
+        get("example", {"tenantId": "acme"}, tenant="bob")
+
+
+def test_an_identity_is_found_by_its_tags(world):
+    ann = world.login(user="ann", tags={"plan": "gold", "team": "x"})
+    bob = world.login(user="bob", tenant="acme", tags={"plan": "gold"})
+    found = {
+        ann.id: [{"team": "x"}, {"plan": "gold", "userId": "ann"}, {"userId": "ann"}],
+        bob.id: [{"tenantId": "acme"}, {"plan": "gold", "userId": "bob"}, {"plan": "gold", "tenantId": "acme"}],
+        None: [{"plan": "lead"}, {"userId": "ann", "team": "y"}, {"userId": "ann", "tenantId": "acme"}],
+    }
+    for identity_id, wanted in found.items():
+        for tags in wanted:
+            credential = world.auth.get_identity("example", tags)
+            assert (credential and credential.identity_id) == identity_id
+    with pytest.raises(Ambiguous) as caught:
+        world.auth.get_identity("example", {"plan": "gold"})
+    assert caught.value.message.startswith("2 identities match plan=gold:")
+    assert set(caught.value.candidates) == {ann.id, bob.id}
+
+
+def test_a_credential_says_when_it_expires(world):
+    world.login()
+    credential = world.auth.get_identity("example")
+    assert credential.expires_at == datetime.fromtimestamp((NOW + HOUR) // 1000, UTC)
+    assert credential.expires_at.utcoffset() == timedelta(0)
+    assert credential.native["expires_at"] == NOW + HOUR
+    assert "expires_at" not in credential.as_json()
+    for life in (None, 10**15):
+        world.server.life = life
+        world.login()
+        assert world.auth.get_identity("example").expires_at is None
+
+
+def test_a_token_that_was_rejected_is_named_as_it_is(world):
+    world.login()
+    assert world.token(rejected="access-2") == "access-3"
+    assert world.token(rejected="access-2") == "access-3"
+
+
+def test_an_identity_is_deleted_by_its_id_its_tenant_and_under_an_alias(world):
+    by_id, by_tenant = (world.login(user="bob", tenant=tenant) for tenant in ("acme", "corp"))
+    kept = world.login(user="bob")
+    other = world.login(user="eve")
+    world.entry("example", ENTRY + 'aliases = ["ex"]\n')
+    assert world.auth.delete_identity("example", by_id.id, tenant="bob").identity is None
+    assert world.auth.delete_identity("ex", by_id.id).identity == by_id
+    assert world.auth.delete_identity("ex", "bob", tenant="corp").identity == by_tenant
+    assert world.auth.delete_identity("ex", "nobody").identity is None
+    assert world.auth.find() == [kept, other]
 
 
 def test_a_user_of_two_services_is_ambiguous_until_one_is_named(world):
@@ -191,6 +259,14 @@ def test_an_empty_user_is_nobody_and_not_anybody(world):
         lambda: world.auth.find_one("", service="example"),
         lambda: world.auth.delete_identity("example", user=""),
         lambda: world.auth.get_identity("", "alice"),
+        lambda: world.auth.get_identity("example", {}),
+        lambda: world.auth.get_identity("example", {}, tenant=""),
+        lambda: world.auth.get_identity("example", {"userId": ""}),
+        lambda: world.auth.get_identity("example", {"plan": "gold", "tenantId": ""}),
+        lambda: world.auth.delete_identity("", "alice"),
+        lambda: world.auth.delete_identities("example", {}),
+        lambda: world.auth.delete_identities("example", {"userId": ""}),
+        lambda: world.auth.delete_identities("", {"userId": "alice"}),
     ]
     for ask in asked:
         with pytest.raises((UsageProblem, ServiceNotFound)):

@@ -10,6 +10,7 @@ import pytest
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.model import Key, Secret
+from everyauth_cli.store.index_sqlite import listing
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 
 KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
@@ -82,6 +83,20 @@ def test_a_write_that_is_broken_off_leaves_the_record_as_it_was(tmp_path):
     with pytest.raises(StoreError):
         sealed(tmp_path).index.write(KEY, {"n": 2})
     assert sealed(tmp_path).index.read(KEY) == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seek"),
+    [
+        (Key(profile="default", kind="identity", service=""), "(service,tenant,user)>(?,?,?)"),
+        (Key(profile="default", kind="identity", service="example"), "service=? AND (tenant,user)>(?,?)"),
+    ],
+)
+def test_a_page_is_sought_and_not_read_up_to(tmp_path, wanted, seek):
+    put(sealed(tmp_path), n=1)
+    statement, values = listing(wanted, after=KEY, limit=10)
+    ((*_, plan),) = in_file(tmp_path, f"EXPLAIN QUERY PLAN {statement}", *values)
+    assert seek in plan
 
 
 def test_a_directory_in_the_place_of_the_file_is_no_damage(tmp_path):

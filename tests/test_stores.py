@@ -1,7 +1,7 @@
 """What every store does alike, whatever it is composed of, and the order in which both halves are written."""
 
 import base64
-from itertools import count
+from itertools import count, product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,6 +103,35 @@ class TestEveryStore:
         elsewhere = key(profile="zoo", tenant="a", user="a")
         put(store, elsewhere, n=2)
         assert store.index.find(key(profile="")) == [(KEY, {"n": 1}), (elsewhere, {"n": 2})]
+
+    @pytest.mark.parametrize("part", [{}, {"service": ""}, {"profile": ""}, {"user": "u"}, {"tenant": "é"}])
+    def test_find_in_pages_gives_all_once_in_the_same_order(self, store, part):
+        for service, tenant, user in product(("a", "example"), ("t", "é"), ("u", "\U0001f511")):
+            for profile in ("default", "other"):
+                where = key(profile=profile, service=service, tenant=tenant, user=user)
+                store.index.write(where, {"n": 1})
+        wanted, paged, after = key(**part), [], None
+        while page := store.index.find(wanted, after=after, limit=2):
+            assert len(page) <= 2
+            assert page[0] not in paged
+            paged += page
+            after = page[-1][0]
+        assert paged == store.index.find(wanted)
+        assert len(paged) >= 2
+
+    def test_a_page_begins_behind_a_key_that_is_there_no_more(self, store):
+        for user in "abd":
+            put(store, key(user=user))
+        store.delete(key(user="b"))
+        put(store, key(user="c"))
+        assert [found.user for found, _ in store.index.find(key(), after=key(user="b"), limit=1)] == ["c"]
+        assert [found.user for found, _ in store.index.find(key(), after=key(user="b"))] == ["c", "d"]
+        assert store.index.find(key(user="d"), after=key(user="d"), limit=1) == []
+
+    def test_nothing_is_behind_the_one_record_of_a_whole_key(self, store):
+        put(store, KEY)
+        assert store.index.find(KEY, after=KEY) == []
+        assert len(store.index.find(KEY, after=key(tenant="aaa", user="ann"))) == 1
 
     def test_a_version_that_is_no_longer_current_writes_nothing(self, store):
         first = put(store, KEY, "first", n=1)

@@ -61,7 +61,7 @@ def ls(
     ] = None,
 ) -> None:
     """List identities; no secret is touched."""
-    name = service_name(session, service) if service else ""
+    name = session.auth.service_name(service) if service else ""
     tags = read_pairs(tag or [], "--tag")
     found = session.auth.find(service=name, user=user or "", tenant=tenant or "", tags=tags)
     now = now_ms()
@@ -155,19 +155,6 @@ def _row(identity: Identity, now: int) -> list[str]:
         "gone" if identity.gone else expiry(identity.expires_at, now=now),
         identity.id,
     ]
-
-
-def service_name(session: Session, service: str) -> str:
-    """The name of a service, also of one that was removed while identities of it are still there.
-
-    Raises `ServiceNotFound`.
-    """
-    try:
-        return session.auth.catalogue.get(service).name
-    except ServiceNotFound:
-        if not session.auth.find(service=service):
-            raise
-        return service
 
 
 def service_and_who(

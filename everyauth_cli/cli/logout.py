@@ -19,7 +19,6 @@ from everyauth_cli.cli.identity import (
     group,
     nobody,
     service_and_who,
-    service_name,
 )
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.words import span
@@ -42,7 +41,7 @@ def logout(
     yes: YesOption = False,
 ) -> None:
     """Revoke at a service what was granted there, and delete it here; asks only if others would end with it."""
-    name = service_name(session, service)
+    name = session.auth.service_name(service)
     wanted = _find(session, f"everyauth logout {name} {{}}", name, who, local=local, yes=yes)
     if wanted is None:
         raise NotFound(f"nobody is logged in at {name} as {who}", hint=f"everyauth identity ls --service {name}")
@@ -60,7 +59,7 @@ def rm(
 ) -> None:
     """Revoke an identity's tokens at the service, and delete it here."""
     service, who = service_and_who(names or [], service, user, command="everyauth identity rm")
-    name = service_name(session, service) if service is not None else ""
+    name = session.auth.service_name(service) if service is not None else ""
     wanted = _find(session, "everyauth identity rm {}", name, who, local=local, yes=yes)
     if wanted is None:
         raise nobody(session, who, command="everyauth identity rm")

@@ -12,6 +12,8 @@ from everyauth_cli.model import Account, Gone, Identity, Key, Secret, Subject, T
 from everyauth_cli.store.records import Record, Store
 
 KIND = "identity"
+BATCH = 500
+"""How many entries of an index are read at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +78,18 @@ def write_public(store: Store, key: Key, identity: Identity) -> None:
     store.index.write(key, _public(identity))
 
 
-def find_identities(store: Store, wanted: Key) -> list[Identity]:
-    """All identities of the key's profile that match its parts that are not empty; touches no secret."""
-    return [_read_public(key, public) for key, public in store.index.find(wanted)]
+def find_identities(store: Store, wanted: Key, *, after: Key | None = None) -> Iterator[Identity]:
+    """The identities of the key's profile that match its parts that are not empty, sorted; touches no secret.
+
+    They are read in batches, so that memory stays flat; what is written or deleted meanwhile disturbs no other.
+    """
+    while True:
+        batch = store.index.find(wanted, after=after, limit=BATCH)
+        for key, public in batch:
+            yield _read_public(key, public)
+        if len(batch) < BATCH:
+            return
+        after = batch[-1][0]
 
 
 def find_readable(store: Store, wanted: Key) -> Iterator[tuple[Key, Identity]]:

@@ -42,13 +42,9 @@ class SqliteIndex:
             row = connection.execute(f"SELECT public FROM records {where}", values).fetchone()  # noqa: S608
             return None if row is None else dict(json.loads(row[0]))
 
-    def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
-        where, values = _where(key, [column for column in COLUMNS if getattr(key, column)])
+    def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
         with self._connection() as connection:
-            rows = connection.execute(
-                f"SELECT {', '.join(COLUMNS)}, public FROM records {where} ORDER BY {', '.join(COLUMNS)}",  # noqa: S608
-                values,
-            ).fetchall()
+            rows = connection.execute(*listing(key, after=after, limit=limit)).fetchall()
             return [
                 (
                     Key(profile=profile, kind=key.kind, service=service, tenant=tenant, user=user),
@@ -142,3 +138,18 @@ def _where(key: Key, columns: tuple[str, ...] | list[str]) -> tuple[str, list[st
     """The WHERE clause for a key, over the columns named (all from COLUMNS, never from outside)."""
     terms = "".join(f" AND {column} = ?" for column in columns)
     return f"WHERE kind = ?{terms}", [key.kind, *(getattr(key, c) for c in columns)]
+
+
+def listing(key: Key, *, after: Key | None = None, limit: int | None = None) -> tuple[str, list[str | int]]:
+    """The statement that lists what `Index.find` looks for, and its values."""
+    given = [column for column in COLUMNS if getattr(key, column)]
+    where, values = _where(key, given)
+    bound: list[str | int] = [*values]
+    if after is not None:
+        # Over the columns that are not given, because an index seeks with those and only filters with all.
+        columns = [column for column in COLUMNS if column not in given] or COLUMNS
+        where += f" AND ({', '.join(columns)}) > ({', '.join('?' * len(columns))})"
+        bound += [getattr(after, column) for column in columns]
+    names = ", ".join(COLUMNS)
+    bound.append(-1 if limit is None else limit)
+    return f"SELECT {names}, public FROM records {where} ORDER BY {names} LIMIT ?", bound  # noqa: S608

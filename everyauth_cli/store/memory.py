@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
@@ -21,9 +22,11 @@ class MemoryIndex:
         public = self._records.get(key)
         return None if public is None else dict(public)
 
-    def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
-        found = [(k, dict(public)) for k, public in self._records.items() if key_matches(k, key)]
-        return sorted(found, key=lambda record: astuple(record[0]))
+    def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
+        records = self._records.copy()  # other threads may write meanwhile
+        keys = sorted((k for k in records if key_matches(k, key)), key=astuple)
+        behind = keys if after is None else keys[bisect_right(keys, astuple(after), key=astuple) :]
+        return [(k, dict(records[k])) for k in behind[:limit]]
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None:
         self._records[key] = dict(public)

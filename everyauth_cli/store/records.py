@@ -44,8 +44,12 @@ class Index(Protocol):
 
     def read(self, key: Key) -> dict[str, Any] | None: ...
 
-    def find(self, key: Key) -> list[tuple[Key, dict[str, Any]]]:
-        """All records of the key's kind, sorted; an empty profile, service, tenant or user matches any."""
+    def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
+        """All records of the key's kind, sorted; an empty profile, service, tenant or user matches any.
+
+        With a `limit` no more than that many, and only those that sort behind `after`, which need not be there any
+        more: so a listing is read in pages while others write.
+        """
         ...
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None: ...

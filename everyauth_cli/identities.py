@@ -1,0 +1,264 @@
+"""Class `Identities`: what was granted is found, handed out with a current token, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from everyauth_cli.ending import Ender, Revocation
+from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Credential, Identity, Key, Secret
+from everyauth_cli.refresh import Demand, Refresher, login_command
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import Store
+from everyauth_cli.store.identity_record import Held, find_identities, identity_key, key_of
+from everyauth_cli.twins import twin
+from everyauth_cli.wanted import Page, Wanted, Who, check_named, cursor_behind, read_cursor, read_tags, read_who
+
+if TYPE_CHECKING:
+    from everyauth_cli.httpx_auth import HttpxAuth
+    from everyauth_cli.requests_auth import RequestsAuth
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Identities:
+    """The half of `EveryAuth` that comes after a login. Each method that takes time has an async twin, `a...`."""
+
+    def __init__(self, *, store: Store, catalogue: Catalogue, profile: str, refresher: Refresher, ender: Ender) -> None:
+        self.store = store
+        self.catalogue = catalogue
+        self.profile = profile
+        self._refresher = refresher
+        self._ender = ender
+
+    def find(
+        self,
+        *,
+        service: str = "",
+        user: str = "",
+        tenant: str = "",
+        tags: Mapping[str, str] | None = None,
+        identity_id: str = "",
+    ) -> list[Identity]:
+        """The identities that match all that is given, sorted by service, tenant and user; touches no secret."""
+        return list(self._found(service, Wanted(user=user, tenant=tenant, tags=tags or {}, identity_id=identity_id)))
+
+    def _found(self, service: str, wanted: Wanted, *, after: Key | None = None) -> Iterator[Identity]:
+        return filter(wanted.matches, find_identities(self.store, wanted.key(self.profile, service), after=after))
+
+    def find_one(self, who: Who, *, service: str = "", tenant: str = "") -> Identity | None:
+        """The one identity of a user, with an `idn-` id, or with these tags.
+
+        Of a user's several at one service it is the one whose tenant is the user, where no tenant is named.
+        Raises `Ambiguous`, which lists them.
+        """
+        return self._one(service, read_who(who, tenant=tenant))
+
+    def _one(self, service: str, wanted: Wanted) -> Identity | None:
+        found = list(self._found(service, wanted))
+        if wanted.user and len({identity.service for identity in found}) == 1:
+            found = [identity for identity in found if identity.tenant == identity.user] or found
+        if len(found) > 1:
+            raise _ambiguous(wanted, found)
+        return found[0] if found else None
+
+    def get_identity(
+        self,
+        service: str,
+        who: Who = DEFAULT_USER,
+        *,
+        tenant: str = "",
+        min_ttl: int = 0,
+        rejected: str | Secret[str] | None = None,
+    ) -> Credential | None:
+        """A credential with a current token at a service; None when nobody matches.
+
+        `who` is a user, an `idn-` id, or tags: `{"userId": "user-123", "plan": "gold"}`, all of which have to match.
+        With a `tenant` (`tenantId` in the tags) it is the user's identity there and no other; without, the one whose
+        tenant is the user, else the only one of that user. The token lives at least `min_ttl` milliseconds more, and
+        is not the `rejected` one, which got a 401.
+        Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`, `UsageProblem`.
+        """
+        wanted = read_who(who, tenant=tenant)
+        _check_service(service)
+        hidden = Secret(rejected) if isinstance(rejected, str) else rejected
+        return self._current(service, wanted, Demand(min_ttl=min_ttl, rejected=hidden))
+
+    def _current(self, service: str, wanted: Wanted, demand: Demand) -> Credential | None:
+        if wanted.user and not wanted.tags:
+            # The usual case needs no index: the key says where the secret is.
+            key = identity_key(self.profile, service, user=wanted.user, tenant=wanted.tenant)
+            held = self._refresher.current(key, demand)
+            if held is not None:
+                return _credential(held)
+        identity = self._one(service, wanted)
+        if identity is not None:
+            return self.credential(identity, demand=demand)
+        name = self.catalogue.get(service).name
+        return None if name == service else self._current(name, wanted, demand)
+
+    def credential(self, identity: Identity, *, demand: Demand = Demand()) -> Credential | None:  # noqa: B008
+        """The credential of an identity that was found; None when it was deleted since."""
+        held = self._refresher.current(key_of(self.profile, identity), demand)
+        return _credential(held) if held else None
+
+    def get_identities(
+        self,
+        service: str = "",
+        tags: Mapping[str, str] | None = None,
+        *,
+        count: int = 100,
+        next: str | None = None,  # noqa: A002 - the word of the answer that it comes from
+    ) -> Page:
+        """Up to `count` identities that have all these tags, sorted by service, tenant and user; touches no secret.
+
+        `next` of one page gets the one that follows: what is logged in or deleted between them makes none come twice
+        or be left out. Without a service they are those of all.
+        Raises `ServiceNotFound`, `StoreError`, and `UsageProblem` for a cursor that no page had.
+        """
+        if count < 1:
+            raise UsageProblem(f"a page of {count} identities cannot be had; ask for one at least")
+        wanted, name = read_tags(tags or {}), self.service_name(service) if service else ""
+        after = None if next is None else read_cursor(next, wanted.key(self.profile, name))
+        items = list(islice(self._found(name, wanted, after=after), count + 1))
+        page = items[:count]
+        return Page(items=page, next=cursor_behind(page[-1]) if len(items) > count else None)
+
+    def service_name(self, service: str) -> str:
+        """The name of a service, also of one that was removed while identities of it are still there.
+
+        Raises `ServiceNotFound`.
+        """
+        try:
+            return self.catalogue.get(service).name
+        except ServiceNotFound:
+            if next(self._found(service, Wanted()), None) is None:
+                raise
+            return service
+
+    def holds(self, service: str, *, user: str, tenant: str = "") -> bool:
+        """Whether there is a secret for that user, in the index or not."""
+        return self.store.read(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
+
+    def siblings(self, identity: Identity) -> list[tuple[str, Identity]]:
+        """The identities, each with its profile, that `delete_identity` would end along with this one.
+
+        There are some only where revoking a token ends the whole grant, which several identities may share.
+        """
+        return self._ender.siblings(key_of(self.profile, identity), identity)
+
+    def delete_identity(self, service: str, user: str, *, tenant: str = "", local: bool = False) -> Revocation:
+        """Revoke an identity's tokens at the service (RFC 7009) and delete it here, if there is one.
+
+        It is that of a user, whose tenant is the user where none is named, or that with an `idn-` id. It is deleted
+        whatever the service answers; what is returned says what was revoked and what stands. With `local` it is only
+        deleted. Raises `StoreError` when it cannot be, and `ClientNotSet`, `ConfigurationProblem`, `ServiceNotFound`
+        or `LoginRequired` when nothing could be asked of the service.
+        """
+        check_named(user)
+        _check_service(service)
+        # Neither is in the way of who deletes it here alone; else the end of it raises them.
+        with contextlib.suppress(ServiceNotFound, ConfigurationProblem):
+            service = self.service_name(service)
+        if not user.startswith(ID_PREFIX):
+            return self._ender.end(identity_key(self.profile, service, user=user, tenant=tenant), local=local)
+        identity = self.find_one(user, service=service, tenant=tenant)
+        return self._ender.end(key_of(self.profile, identity), local=local) if identity else Revocation()
+
+    def delete_identities(self, service: str, tags: Mapping[str, str], *, local: bool = False) -> list[Revocation]:
+        """End all identities at a service that have these tags, each as `delete_identity` does.
+
+        The first that cannot be ended raises what `delete_identity` would; those before it are deleted, and the same
+        call goes on with the others. Raises `UsageProblem` where no tag is named: all would match.
+        """
+        _check_service(service)
+        if not tags:
+            raise UsageProblem(
+                f"no tag is named; all identities at {service} would be deleted",
+                hint='name a tag, such as {"tenantId": TENANT}, or delete those of `get_identities` one by one',
+            )
+        found = self._found(self.service_name(service), read_tags(tags))
+        return [self._ender.end(key_of(self.profile, identity), local=local) for identity in found]
+
+    def httpx_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> HttpxAuth:
+        """An `httpx.Auth`, sync and async: each request has a current token, and after a 401 a new one, once.
+
+        It is for a client that talks to this service alone: the token goes wherever a request is sent. A request
+        raises what `get_identity` does, and `LoginRequired` where that returns None.
+        """
+        from everyauth_cli.httpx_auth import HttpxAuth
+
+        return HttpxAuth(self._tokens_of(service, who, tenant))
+
+    def requests_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> RequestsAuth:
+        """The same for `requests`. Raises `UsageProblem` where that is not installed."""
+        try:
+            from everyauth_cli.requests_auth import RequestsAuth
+        except ModuleNotFoundError as error:
+            raise UsageProblem(f"{error.name} is not installed", hint="pip install 'everyauth-cli[requests]'") from None
+
+        return RequestsAuth(self._tokens_of(service, who, tenant))
+
+    def _tokens_of(self, service: str, who: Who, tenant: str) -> functools.partial[Secret[str]]:
+        _check_service(service)
+        return functools.partial(self._access_token, service, read_who(who, tenant=tenant))
+
+    def _access_token(self, service: str, wanted: Wanted, rejected: Secret[str] | None = None) -> Secret[str]:
+        credential = self._current(service, wanted, Demand(rejected=rejected))
+        if credential is None:
+            raise self._nobody(service, wanted)
+        return Secret(credential.access_token)
+
+    def _nobody(self, service: str, wanted: Wanted) -> LoginRequired:
+        profile = "" if self.profile == DEFAULT_PROFILE else self.profile
+        login = login_command(service, user=wanted.user, tenant=wanted.tenant, profile=profile)
+        hint = login if wanted.user else "everyauth identity ls"
+        return LoginRequired(f"no identity at {service} matches {wanted}", hint=hint)
+
+    afind, afind_one, aholds, asiblings = twin(find), twin(find_one), twin(holds), twin(siblings)
+    aget_identity, aget_identities, acredential = twin(get_identity), twin(get_identities), twin(credential)
+    adelete_identity, adelete_identities = twin(delete_identity), twin(delete_identities)
+    aservice_name = twin(service_name)
+
+
+def _check_service(service: str) -> None:
+    if not service:
+        raise ServiceNotFound("the service is empty; it would match any", hint="everyauth service ls")
+
+
+def _credential(held: Held) -> Credential:
+    """The credential in the original's words: `timestamp` and `expires_at` are milliseconds since the epoch."""
+    identity, token = held.identity, held.token
+    native = {**token.native.reveal(), "timestamp": token.issued_at}
+    if token.expires_at is not None:
+        native["expires_at"] = token.expires_at
+    native["access_token"] = token.access_token.reveal()
+    return Credential(
+        access_token=token.access_token.reveal(),
+        native=native,
+        service_id=identity.service,
+        identity_id=identity.id,
+        tags={"userId": identity.user, "tenantId": identity.tenant, **identity.tags},
+        account=identity.account,
+        expires_at=None if token.expires_at is None else _moment(token.expires_at),
+    )
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    try:
+        return EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None  # after the year 9999
+
+
+def _ambiguous(wanted: Wanted, found: Sequence[Identity]) -> Ambiguous:
+    candidates = {
+        i.id: f"{i.service}, user {i.user}, tenant {i.tenant}" + (f", {i.account.label}" if i.account else "")
+        for i in found
+    }
+    return Ambiguous(str(wanted), candidates)

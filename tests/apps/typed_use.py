@@ -1,0 +1,50 @@
+"""What an app writes, for the type checker alone: every type here is one that an editor shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, assert_type
+
+import httpx
+import requests
+
+from everyauth_cli import Credential, EveryAuth, Identity, Page, Revocation
+
+
+def use(auth: EveryAuth) -> None:
+    assert_type(EveryAuth.from_env(), EveryAuth)
+    credential = auth.get_identity("pagerduty", "user-123")
+    assert_type(credential, Credential | None)
+    assert credential is not None
+    assert_type(credential.access_token, str)
+    assert_type(credential.native, Mapping[str, Any])
+    assert_type(credential.expires_at, datetime | None)
+    assert_type(credential.as_json(), dict[str, Any])
+    assert_type(auth.get_identity("pagerduty", {"plan": "gold"}, tenant="acme", rejected="token"), Credential | None)
+    page = auth.get_identities("pagerduty", {"plan": "gold"}, count=10, next=None)
+    assert_type(page, Page)
+    assert_type(page.items, list[Identity])
+    assert_type(page.next, str | None)
+    assert_type(auth.delete_identity("pagerduty", "user-123"), Revocation)
+    assert_type(auth.delete_identities("pagerduty", {"tenantId": "acme"}), list[Revocation])
+    httpx.get("https://api.example", auth=auth.httpx_auth("pagerduty", "user-123"))
+    requests.get("https://api.example", auth=auth.requests_auth("pagerduty", "user-123"), timeout=10)
+
+
+async def use_async(auth: EveryAuth) -> None:
+    assert_type(await auth.aget_identity("pagerduty", "user-123"), Credential | None)
+    assert_type(await auth.aget_identities("pagerduty", count=10), Page)
+    assert_type(await auth.adelete_identity("pagerduty", "user-123", local=True), Revocation)
+    assert_type(await auth.adelete_identities("pagerduty", {"tenantId": "acme"}), list[Revocation])
+
+
+async def misuse(auth: EveryAuth) -> None:
+    """Each line is wrong, and has to be found to be: an ignore that is not needed is an error too."""
+    auth.get_identity("pagerduty", 5)  # type: ignore[arg-type]
+    auth.get_identity("pagerduty", "me", tennant="acme")  # type: ignore[call-arg]
+    auth.delete_identities("pagerduty")  # type: ignore[call-arg]
+    auth.delete_identities("pagerduty", "user-123")  # type: ignore[arg-type]
+    await auth.aget_identity("pagerduty", 5)  # type: ignore[arg-type]
+    await auth.aget_identity("pagerduty", "me", tennant="acme")  # type: ignore[call-arg]
+    await auth.adelete_identities("pagerduty")  # type: ignore[call-arg]

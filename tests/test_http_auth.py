@@ -1,0 +1,246 @@
+"""What signs the requests of httpx and requests: a current token, a new one after a 401, once, and nowhere else."""
+
+import asyncio
+import io
+import logging
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+import requests
+from peers.api import serving
+from peers.token_server import HOUR, World
+
+from everyauth_cli.errors import LoginRequired, ServiceNotFound, ServiceUnreachable, UsageProblem
+from everyauth_cli.store import memory_store
+
+THREADS = 32
+
+
+def by_httpx(auth, method, url, body=None):
+    with httpx.Client(auth=auth.httpx_auth("example"), follow_redirects=True, trust_env=False) as client:
+        response = client.request(method, url, content=body)
+        return response.status_code, response.json(), len(response.history)
+
+
+def by_httpx_async(auth, method, url, body=None):
+    async def run():
+        async with httpx.AsyncClient(auth=auth.httpx_auth("example"), follow_redirects=True, trust_env=False) as client:
+            response = await client.request(method, url, content=body)
+            return response.status_code, response.json(), len(response.history)
+
+    return asyncio.run(run())
+
+
+def by_requests(auth, method, url, body=None):
+    with requests.Session() as session:
+        session.auth, session.trust_env = auth.requests_auth("example"), False
+        response = session.request(method, url, data=body, timeout=10)
+        return response.status_code, response.json(), len(response.history)
+
+
+@pytest.fixture(params=[by_httpx, by_httpx_async, by_requests])
+def ask(request):
+    return request.param
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    world.login()
+    return world
+
+
+@pytest.fixture
+def api():
+    with serving() as api:
+        api.accepted = {"access-2"}
+        yield api
+
+
+def test_a_request_has_the_current_token(world, api, ask):
+    assert ask(world.auth, "GET", f"{api.url}/me") == (200, {"path": "/me", "body": ""}, 0)
+    world.clock.now += HOUR
+    api.accepted = {"access-3"}
+    assert ask(world.auth, "GET", f"{api.url}/me")[0] == 200
+    assert api.tokens == ["access-2", "access-3"]
+
+
+def test_after_a_401_the_same_request_goes_out_with_a_new_token(world, api, ask):
+    api.accepted = {"access-3"}
+    assert ask(world.auth, "POST", f"{api.url}/notes", b"text") == (200, {"path": "/notes", "body": "text"}, 1)
+    assert [(call.method, call.path, call.body) for call in api.calls] == [("POST", "/notes", b"text")] * 2
+    assert api.tokens == ["access-2", "access-3"]
+    assert world.server.refreshes == 1
+    assert world.token() == "access-3"
+
+
+def test_a_401_that_a_new_token_does_not_help_is_handed_on(world, api, ask):
+    api.accepted = set()
+    assert ask(world.auth, "GET", api.url)[0] == 401
+    assert api.tokens == ["access-2", "access-3"]
+    assert world.server.refreshes == 1
+
+
+def test_another_refusal_is_none_of_its_business(world, api, ask):
+    api.answer = lambda call: (403, {}, {})
+    assert ask(world.auth, "GET", api.url)[0] == 403
+    assert world.server.refreshes == 0
+
+
+def test_a_new_token_that_cannot_be_had_is_told(world, api, ask):
+    api.accepted = set()
+    world.server.faults = [ServiceUnreachable("the network is gone")]
+    with pytest.raises(ServiceUnreachable, match="the network is gone"):
+        ask(world.auth, "GET", api.url)
+    world.server.revoke_all()
+    with pytest.raises(LoginRequired) as caught:
+        ask(world.auth, "GET", api.url)
+    assert caught.value.hint == "everyauth login example"
+    assert api.tokens == ["access-2", "access-2"]
+
+
+def test_nobody_is_asked_to_log_in(world, api, ask):
+    world.auth.delete_identity("example", "me")
+    with pytest.raises(LoginRequired) as caught:
+        ask(world.auth, "GET", api.url)
+    assert (caught.value.message, caught.value.hint) == (
+        "no identity at example matches me",
+        "everyauth login example",
+    )
+    assert api.calls == []
+
+
+def test_a_redirect_within_the_origin_takes_the_token_along(world, api, ask):
+    api.redirects = {"/old": "/new"}
+    assert ask(world.auth, "GET", f"{api.url}/old") == (200, {"path": "/new", "body": ""}, 1)
+    assert api.tokens == ["access-2", "access-2"]
+    api.accepted, api.calls = {"access-3"}, []
+    assert ask(world.auth, "GET", f"{api.url}/old")[:2] == (200, {"path": "/new", "body": ""})
+    assert api.tokens[-1] == "access-3"
+    assert world.server.refreshes == 1
+
+
+def test_a_redirect_to_another_origin_leaves_the_token_behind(world, api, ask):
+    with serving() as elsewhere:
+        api.redirects = {"/old": f"{elsewhere.url}/new"}
+        assert ask(world.auth, "GET", f"{api.url}/old")[0] == 401
+        assert elsewhere.tokens == [None]
+    assert api.tokens == ["access-2"]
+    assert world.server.refreshes == 0
+
+
+@pytest.mark.parametrize("kind", ["httpx_auth", "requests_auth"])
+def test_of_many_threads_one_refreshes(world, api, kind):
+    api.accepted = {"access-3"}
+    # No 401 is given before all have asked with the old token.
+    together = threading.Barrier(THREADS)
+    answer = api.answer
+    api.answer = lambda call: (call.token == "access-2" and together.wait(30), answer(call))[1]
+    auth = getattr(world.auth, kind)("example")
+    get = httpx.get if kind == "httpx_auth" else requests.get
+    with ThreadPoolExecutor(THREADS) as pool:
+        statuses = list(pool.map(lambda _: get(api.url, auth=auth, timeout=30).status_code, range(THREADS)))
+    assert statuses == [200] * THREADS
+    assert world.server.refreshes == 1
+    assert sorted(api.tokens) == ["access-2"] * THREADS + ["access-3"] * THREADS
+
+
+def test_of_many_tasks_one_refreshes(world, api):
+    async def run():
+        async with httpx.AsyncClient(auth=world.auth.httpx_auth("example"), timeout=30) as client:
+            return await asyncio.gather(*(client.get(api.url) for _ in range(THREADS)))
+
+    api.accepted = {"access-3"}
+    assert [response.status_code for response in asyncio.run(run())] == [200] * THREADS
+    assert world.server.refreshes == 1
+
+
+def test_the_event_loop_goes_on_during_a_refresh(world, api):
+    async def run():
+        loop, going_on = asyncio.get_running_loop(), asyncio.Event()
+        # Waits in its thread for the loop, which would wait for it in turn if the loop called it.
+        world.server.meanwhile = lambda: asyncio.run_coroutine_threadsafe(turn(going_on), loop).result(10)
+        async with httpx.AsyncClient(auth=world.auth.httpx_auth("example")) as client:
+            return await client.get(api.url), going_on.is_set()
+
+    async def turn(event):
+        event.set()
+
+    api.accepted = {"access-3"}
+    response, went_on = asyncio.run(run())
+    assert (response.status_code, went_on) == (200, True)
+
+
+def test_a_stream_is_sent_again_by_httpx(world, api):
+    api.accepted = {"access-3"}
+    assert by_httpx(world.auth, "POST", api.url, iter([b"one", b"two"]))[1]["body"] == "onetwo"
+
+    async def parts():
+        yield b"one"
+        yield b"two"
+
+    api.accepted = {"access-4"}
+    assert by_httpx_async(world.auth, "POST", api.url, parts())[1]["body"] == "onetwo"
+
+
+def test_requests_sends_a_file_again_from_where_it_began_and_a_stream_only_once(world, api):
+    api.accepted = {"access-3"}
+    file = io.BytesIO(b"skipped text")
+    file.seek(8)
+    assert by_requests(world.auth, "POST", api.url, file)[1]["body"] == "text"
+    api.accepted = {"access-4"}
+    assert by_requests(world.auth, "POST", api.url, iter([b"one", b"two"]))[0] == 401
+    assert by_requests(world.auth, "POST", api.url, iter([b"one", b"two"]))[1]["body"] == "onetwo"
+
+
+def test_whom_it_is_for_is_named_as_to_get_identity(world, api):
+    world.login(user="bob", tenant="acme", tags={"plan": "gold"})
+    api.accepted = {"access-4"}
+    asked = [("bob", {}), ("bob", {"tenant": "acme"}), ({"plan": "gold"}, {}), ({"userId": "bob"}, {})]
+    for who, tenant in asked:
+        assert httpx.get(api.url, auth=world.auth.httpx_auth("example", who, **tenant)).status_code == 200
+        assert requests.get(api.url, auth=world.auth.requests_auth("example", who, **tenant), timeout=10).ok
+    for kind in (world.auth.httpx_auth, world.auth.requests_auth):
+        with pytest.raises(UsageProblem):
+            kind("example", "")
+        with pytest.raises(ServiceNotFound):
+            kind("", "bob")
+
+
+def test_who_has_no_login_is_named_with_the_profile(world):
+    auth = world.another(memory_store(), profile="work")
+    with pytest.raises(LoginRequired) as caught:
+        httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", "bob", tenant="acme"))
+    assert caught.value.message == "no identity at example matches userId=bob, tenantId=acme"
+    assert caught.value.hint == "everyauth login example --user bob --tenant acme --profile work"
+    with pytest.raises(LoginRequired) as caught:
+        httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", {"plan": "gold"}))
+    assert (caught.value.message, caught.value.hint) == (
+        "no identity at example matches plan=gold",
+        "everyauth identity ls",
+    )
+
+
+def test_no_token_is_logged_or_shown(world, api, ask, caplog):
+    caplog.set_level(logging.DEBUG)
+    api.accepted = {"access-3"}
+    assert ask(world.auth, "GET", api.url)[0] == 200
+    assert caplog.records
+    shown = [world.auth.httpx_auth("example"), world.auth.requests_auth("example"), vars(world.auth)]
+    assert "access-" not in caplog.text + "".join(map(repr, shown))
+
+
+@pytest.mark.slow
+def test_without_requests_it_says_what_to_install():
+    program = (
+        "import sys; sys.modules['requests'] = None\n"
+        "from everyauth_cli import EveryAuth, UsageProblem\n"
+        "try: EveryAuth.from_env().requests_auth('example')\n"
+        "except UsageProblem as error: print(error.message, '/', error.hint)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "requests is not installed / pip install 'everyauth-cli[requests]'\n"

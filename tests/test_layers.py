@@ -21,7 +21,7 @@ MAX_LINES = 350
 
 # The modules that `everyauth.py` is split into; they form one layer with it.
 CORE = {"everyauth", "accounts", "assembly", "clients", "ending", "freshness", "grant"}
-CORE |= {"hosts", "issuer_keys", "refresh"}
+CORE |= {"alerts", "hosts", "issuer_keys", "keepalive", "pacing", "public_half", "refresh"}
 INNER = {"errors", "model", "events", "oauth", "services", "settings", "store"}
 PORTS = {"transport", "arrival", "loopback", "pages", "sandbox"}
 # What each part of the package may import besides itself. A new part has to find its place here.

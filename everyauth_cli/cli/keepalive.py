@@ -92,7 +92,9 @@ def _show(session: Session, outcomes: Sequence[Outcome], *, left: int) -> None:
     counts = Counter(outcome.state for outcome in outcomes)
     words = [f"{counts[state]} {state}" for state in State if counts[state]]
     words += [f"{left} not looked at"] if left else []
-    session.terminal.note(f"{len(outcomes) + left} identities: {', '.join(words)}." if words else "No identities.")
+    total = len(outcomes) + left
+    who = "identity" if total == 1 else "identities"
+    session.terminal.note(f"{total} {who}: {', '.join(words)}." if words else "No identities.")
 
 
 def _row(outcome: Outcome, now: int) -> list[str]:

@@ -40,15 +40,15 @@ class Keeper:
     record: Record = ignore
 
     def refresh(self, identity: Identity, *, within: int | None) -> Outcome:
-        """Refresh a token that expires within so many milliseconds; with None, whenever it expires. Never raises."""
-        return self._safely(identity, lambda: self._refresh(identity, within))
+        """Refresh a token that expires within so many milliseconds; with None, whenever it expires."""
+        return self._outcome(identity, lambda: self._refresh(identity, within))
 
     def check(self, identity: Identity) -> Outcome:
-        """Ask the service whose token it is, refreshing one that is stale or refused. Never raises."""
-        return self._safely(identity, lambda: self._check(identity))
+        """Ask the service whose token it is, refreshing one that is stale or refused."""
+        return self._outcome(identity, lambda: self._check(identity))
 
-    def _safely(self, identity: Identity, look: Callable[[], State]) -> Outcome:
-        """The outcome, whatever happens: one identity must not stop the others."""
+    def _outcome(self, identity: Identity, look: Callable[[], State]) -> Outcome:
+        """What looking at an identity that is not known to be gone came to."""
         key = key_of(self.auth.profile, identity)
         if identity.gone is not None:
             return Outcome(identity=identity, state=State.GONE, error=gone(identity, key))
@@ -58,9 +58,6 @@ class Keeper:
             return Outcome(identity=identity, state=State.DELETED)
         except EveryAuthError as error:
             return self._failed(key, identity, error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours
-            fault = EveryAuthError(f"a fault of everyauth: {type(error).__name__}")
-            return Outcome(identity=identity, state=State.FAILED, error=fault)
         now = read_public(self.auth.store, key) or identity
         return Outcome(identity=now, state=state, error=self._other(now) if state is State.OTHER_ACCOUNT else None)
 

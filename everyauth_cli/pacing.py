@@ -67,7 +67,7 @@ class Pace:
     stopped: Callable[[], bool] = lambda: False
 
     def outcomes(self, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> Iterator[Outcome]:
-        """The outcomes of the call, which must not raise, as they come; of those that were not begun there is none."""
+        """The outcomes of the call as they come, of one that raises too; of those that were not begun there is none."""
         return _Round(self, identities, call).run()
 
 
@@ -124,7 +124,14 @@ class _Round:
         return not full and self._free_at(service) <= self._pace.clock()
 
     def _work(self, identity: Identity) -> None:
-        self._done.put(self._call(identity))
+        try:
+            outcome = self._call(identity)
+        except EveryAuthError as error:
+            outcome = Outcome(identity=identity, state=State.FAILED, error=error)
+        except Exception as error:  # noqa: BLE001 - one identity must not stop the others
+            fault = EveryAuthError(f"a fault of everyauth: {type(error).__name__}")
+            outcome = Outcome(identity=identity, state=State.FAILED, error=fault)
+        self._done.put(outcome)
 
     def _ended(self) -> Iterator[Outcome]:
         """What ends next, unless a service may be asked again before that."""

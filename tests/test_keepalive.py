@@ -136,13 +136,6 @@ def test_one_that_fails_stops_no_other(world):
     }
 
 
-def test_a_fault_of_ours_is_an_outcome_too(world):
-    world.login()
-    world.server.faults = [KeyError("x")]
-    outcome = refresh(world)
-    assert (outcome.exit_code, outcome.error.message) == (1, "a fault of everyauth: KeyError")
-
-
 def test_who_cannot_be_asked_is_left_alone(world):
     world.login()
     assert check(world).state is State.NOT_ASKED

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from peers.token_server import World
 
+from everyauth_cli.errors import StoreLocked
 from everyauth_cli.pacing import Outcome, Pace, State
 
 
@@ -135,3 +136,18 @@ def test_a_rest_is_cut_short_when_it_is_to_stop(some):
 
 def test_of_nobody_nothing_comes(some):
     assert list(pace(Time()).outcomes([], well)) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [(StoreLocked("it is locked"), 6, "it is locked"), (KeyError("x"), 1, "a fault of everyauth: KeyError")],
+)
+def test_what_is_raised_is_an_outcome_and_stops_no_other(some, error, code, says):
+    def call(identity):
+        if identity.user == "u0":
+            raise error
+        return well(identity)
+
+    outcomes = {one.identity.user: one for one in pace(Time()).outcomes(some("a", "a"), call)}
+    assert (outcomes["u0"].exit_code, outcomes["u0"].error.message) == (code, says)
+    assert outcomes["u1"].error is None

@@ -82,7 +82,7 @@ class Terminal:
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
         """A progress bar while the block runs, moved on by each call; only where somebody sees it."""
-        if not self.stderr.isatty():
+        if self.stderr is None or not self.stderr.isatty():
             yield lambda: None
             return
         from rich.console import Console

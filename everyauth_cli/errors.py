@@ -22,6 +22,7 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
     │   ├── GrantRefused          5  invalid_grant        the code or the refresh token is not (or no longer) good
     │   ├── ServiceUnreadable     5  service_unreadable   an answer that is not what the protocol says
     │   ├── RevocationFailed      5  revocation_failed    deleted here, while tokens still stand at the service
+    │   ├── AlertFailed           5  alert_failed         an alert did not reach its command or webhook
     │   └── LifeTooShort          5  life_too_short       tokens of this service never live as long as was asked
     └── StoreError                6  store_error          the store cannot be used
         ├── StoreUnavailable      6  store_unavailable    missing, or it does not answer
@@ -174,14 +175,18 @@ class ServiceError(EveryAuthError):
 class ServiceUnreachable(ServiceError):
     """No answer came, or one that says "not now" (429, 5xx): the same may work later.
 
-    `lost` says that the request may have arrived without its answer coming back.
+    `lost` says that the request may have arrived without its answer coming back; `retry_after` is the service's own
+    (RFC 9110 section 10.2.3), where it said one.
     """
 
     code = "service_unreachable"
 
-    def __init__(self, message: str, *, lost: bool = False, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, lost: bool = False, status: int | None = None, retry_after: str | None = None
+    ) -> None:
         super().__init__(message, hint="try again later", status=status)
         self.lost = lost
+        self.retry_after = retry_after
 
 
 class GrantRefused(ServiceError):
@@ -200,6 +205,12 @@ class RevocationFailed(ServiceError):
     """An identity was deleted here, and the service has not revoked all of its tokens although it could."""
 
     code = "revocation_failed"
+
+
+class AlertFailed(ServiceError):
+    """An alert did not reach the command or webhook that it is for; it is tried again by the next run."""
+
+    code = "alert_failed"
 
 
 class LifeTooShort(ServiceError):

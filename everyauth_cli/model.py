@@ -193,7 +193,8 @@ class Exchange:
     """One HTTP request to a service, ready to be sent (`transport.send`).
 
     Of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) at most one is given. `rest` is what follows the URL and
-    must not be shown: a token in a path or a query, where a service takes it nowhere else.
+    must not be shown: a token in a path or a query, where a service takes it nowhere else. `document` is a JSON body
+    that nests, in the place of `fields`.
     """
 
     url: str
@@ -203,6 +204,7 @@ class Exchange:
     basic: tuple[str, Secret[str]] | None = None
     bearer: Secret[str] | None = None
     body: str = "form"
+    document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -271,10 +273,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """That a grant is over: when it was noticed (milliseconds since the epoch) and why."""
+    """That a grant is over: when it was noticed, why, and when that was reported (milliseconds since the epoch)."""
 
     since: int
     reason: str
+    reported_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

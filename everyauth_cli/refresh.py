@@ -119,16 +119,13 @@ class Refresher:
         """The refresh token, if asking for a new token can help at all."""
         identity = read_public(self.store, key) or held.identity
         if identity.gone is not None:
-            raise LoginRequired(
-                f"what {whose(identity)} granted at {identity.service} is gone: {identity.gone.reason}",
-                hint=_login_again(identity, key),
-            )
+            raise gone(identity, key)
         if held.token.refresh_token is None:
             reason = "was rejected" if demand.rejected else "has expired or will too soon"
             raise LoginRequired(
                 f"the access token of {whose(held.identity)} at {held.identity.service} {reason}, "
                 "and there is no refresh token",
-                hint=_login_again(held.identity, key),
+                hint=login_again(held.identity, key),
             )
         self._check_life(held, demand)
         return held.token.refresh_token
@@ -180,11 +177,9 @@ class Refresher:
         reason = refused.message
         if before.refreshing_since is not None:
             reason += "; an answer to an earlier refresh was lost on the way"
-        gone = replace(marked.identity, gone=Gone(since=self.clock(), reason=reason))
-        write_public(self.store, key, gone)
-        raise LoginRequired(
-            f"what {whose(gone)} granted at {gone.service} is gone: {reason}", hint=_login_again(gone, key)
-        ) from None
+        over = replace(marked.identity, gone=Gone(since=self.clock(), reason=reason))
+        write_public(self.store, key, over)
+        raise gone(over, key) from None
 
     def _make_do(
         self, key: Key, marked: Held, before: Held, demand: Demand, error: ServiceError | ClientRejected
@@ -237,7 +232,8 @@ def login_command(service: str, *, user: str, tenant: str = "", profile: str = "
     return shlex.join(words)
 
 
-def _login_again(identity: Identity, key: Key) -> str:
+def login_again(identity: Identity, key: Key) -> str:
+    """The command that renews what an identity has granted."""
     profile = "" if key.profile == DEFAULT_PROFILE else key.profile
     return login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=profile)
 
@@ -247,17 +243,26 @@ def whose(identity: Identity) -> str:
     return identity.user if identity.tenant == identity.user else f"{identity.user} of {identity.tenant}"
 
 
+def gone(identity: Identity, key: Key) -> LoginRequired:
+    """That the grant of an identity is over, which is marked as such."""
+    assert identity.gone is not None
+    return LoginRequired(
+        f"what {whose(identity)} granted at {identity.service} is gone: {identity.gone.reason}",
+        hint=login_again(identity, key),
+    )
+
+
 def granted_elsewhere(identity: Identity, key: Key) -> LoginRequired:
     """That a grant is bound to another client or token endpoint, so that its tokens are sent to nobody."""
     return LoginRequired(
         f"{whose(identity)} granted access at {identity.service} to another client or token endpoint than the one "
         "that is set now; nothing was sent",
-        hint=_login_again(identity, key),
+        hint=login_again(identity, key),
     )
 
 
 def _deleted(identity: Identity, key: Key) -> LoginRequired:
     return LoginRequired(
         f"{whose(identity)} at {identity.service} was deleted while its token was refreshed",
-        hint=_login_again(identity, key),
+        hint=login_again(identity, key),
     )

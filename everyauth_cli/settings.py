@@ -21,6 +21,7 @@ CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
 SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 POWERSHELL = "mnt/c/Windows/System32/WindowsPowerShell/v1.0/powershell.exe"
+CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook")
 KEY_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE")
 
 
@@ -29,7 +30,9 @@ class Settings:
     """What was found at start: directories, choices, and what the environment overrides.
 
     `sealing_key` is what `config.toml` remembers: a file's path or "keyring"; `key` and `key_file` come from the
-    environment and go first. `namespace` keeps apart, in one OS keyring, what belongs to different directories.
+    environment and go first. `alert_command` is an argv; of it and `alert_webhook` at most one is set, and the URL of a
+    webhook is a secret, because who has it can post there. `namespace` keeps apart, in one OS keyring, what belongs to
+    different directories.
     """
 
     config_dir: Path
@@ -39,6 +42,8 @@ class Settings:
     store_url: str = DEFAULT_STORE
     store_from: str = "the default"
     sealing_key: str | None = None
+    alert_command: tuple[str, ...] = ()
+    alert_webhook: Secret[str] | None = None
     key: Secret[str] | None = None
     key_file: Path | None = None
     client_ids: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +84,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         namespace=_namespace(environ, data_dir),
         profile=environ.get("EVERYAUTH_PROFILE") or DEFAULT_PROFILE,
         sealing_key=config.get("sealing_key"),
+        alert_command=tuple(config.get("alert_command", ())),
+        alert_webhook=Secret(config["alert_webhook"]) if "alert_webhook" in config else None,
         key=Secret(environ["EVERYAUTH_KEY"]) if environ.get("EVERYAUTH_KEY") else None,
         key_file=Path(environ["EVERYAUTH_KEY_FILE"]) if environ.get("EVERYAUTH_KEY_FILE") else None,
         client_ids={name: value for name, kind, value in _client_variables(environ) if kind == "ID"},
@@ -157,7 +164,7 @@ def demo_environment(home: str, scripts: str) -> dict[str, str]:
     }
 
 
-def remember(settings: Settings, **choices: str | None) -> None:
+def remember(settings: Settings, **choices: str | list[str] | None) -> None:
     """Write choices into `config.toml`; None takes one out.
 
     Raises `ConfigurationProblem` when the file cannot be written.
@@ -228,11 +235,22 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{path} is not TOML: {error}", hint="correct it, or move it away and choose again: everyauth store use URL"
         ) from None
     for name, value in config.items():
-        if name not in ("store", "sealing_key"):
-            raise ConfigurationProblem(f"{path}: unknown key {name}", hint="the keys are store and sealing_key")
-        if not isinstance(value, str):
-            raise ConfigurationProblem(f"{path}: {name} must be a text")
+        _check_choice(path, name, value)
+    if {"alert_command", "alert_webhook"} <= config.keys():
+        raise ConfigurationProblem(
+            f"{path}: alert_command and alert_webhook are both set", hint="take one of them out: alerts go one way"
+        )
     return config
+
+
+def _check_choice(path: Path, name: str, value: object) -> None:
+    if name not in CONFIG_KEYS:
+        raise ConfigurationProblem(f"{path}: unknown key {name}", hint=f"the keys are {', '.join(CONFIG_KEYS)}")
+    if name == "alert_command":
+        if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+            raise ConfigurationProblem(f"{path}: {name} must be a list of texts, the command first")
+    elif not isinstance(value, str):
+        raise ConfigurationProblem(f"{path}: {name} must be a text")
 
 
 def _client_variables(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:

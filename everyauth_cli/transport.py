@@ -74,7 +74,7 @@ def _send(exchange: Exchange) -> Answer:
             exchange.method,
             exchange.url + exchange.rest.reveal(),
             data=fields if fields and exchange.body == "form" else None,
-            json=fields if fields and exchange.body == "json" else None,
+            json=exchange.document or (fields if fields and exchange.body == "json" else None),
             auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,
             headers={"User-Agent": USER_AGENT, **exchange.headers, **_bearer(exchange)},
         ) as response,

@@ -27,7 +27,7 @@ def shell(everyauth):
     [
         ("login pagerduty", "store = ", ["is not TOML", "correct it, or move it away"]),
         ("token pagerduty", "\udcff\udcfe", ["is not TOML", "correct it, or move it away"]),
-        ("identity ls", "stroe = 'sqlite://'", ["unknown key stroe", "store and sealing_key"]),
+        ("identity ls", "stroe = 'sqlite://'", ["unknown key stroe", "store, sealing_key, alert_command"]),
         ("service ls", "store = 1", ["store must be a text"]),
         ("store status", "store = 'mysql://x'", ["'mysql://x' is no store", "keyring:"]),
     ],

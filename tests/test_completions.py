@@ -35,9 +35,9 @@ def test_help_shows_the_one_command_and_not_what_scripts_ask(everyauth):
     ("line", "expected"),
     [
         ("lo", {"login", "logout"}),
-        ("identity ", {"ls", "get", "rm"}),
+        ("identity ", {"check", "get", "ls", "refresh", "rm"}),
         ("-p work tok", {"token"}),
-        ("--version identity ", {"ls", "get", "rm"}),
+        ("--version identity ", {"check", "get", "ls", "refresh", "rm"}),
         ("login a", services("a")),
         ("login pagerduty --u", {"--user"}),
         ("login pagerduty --user u", {"user-123"}),

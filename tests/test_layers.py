@@ -21,8 +21,8 @@ MAX_LINES = 350
 
 # The modules that `everyauth.py` is split into; they form one layer with it.
 CORE = {"everyauth", "accounts", "assembly", "clients", "ending", "freshness", "grant"}
-CORE |= {"hosts", "identities", "issuer_keys", "refresh", "twins", "wanted"}
-CORE |= {"httpx_auth", "requests_auth"}
+CORE |= {"alerts", "hosts", "identities", "issuer_keys", "keepalive", "pacing", "public_half"}
+CORE |= {"refresh", "twins", "wanted", "httpx_auth", "requests_auth"}
 INNER = {"errors", "model", "events", "oauth", "services", "settings", "store"}
 PORTS = {"transport", "arrival", "loopback", "pages", "sandbox"}
 # What each part of the package may import besides itself. A new part has to find its place here.

@@ -176,7 +176,7 @@ def test_the_usual_bus_is_found_without_a_variable(read, tmp_path):
     [
         (b"store = ", "is not TOML", "everyauth store use"),
         (b"\xff\xfe", "is not TOML", "everyauth store use"),
-        (b'stroe = "x"', "unknown key stroe", "store and sealing_key"),
+        (b'stroe = "x"', "unknown key stroe", "store, sealing_key, alert_command"),
         (b"store = 5", "store must be a text", ""),
         (b'sealing_key = ["x"]', "sealing_key must be a text", ""),
     ],

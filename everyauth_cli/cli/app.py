@@ -15,8 +15,8 @@ import typer
 from everyauth_cli import __version__
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.errors import ServiceUnreachable, UsageProblem
-from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceUnreachable, UsageProblem
+from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Answer, Exchange
 from everyauth_cli.settings import Settings, read_settings
 
@@ -51,6 +51,7 @@ class Session:
         self.terminal = Terminal(as_json=output is Output.json)
         self.verbose = verbose
         self._profile = profile
+        self._started = now_ms()
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -62,6 +63,30 @@ class Session:
         return EveryAuth.from_settings(
             self.settings, warn=self.terminal.warn, around_send=self._watched, shield=finished_first
         )
+
+    def send(self, exchange: Exchange) -> Answer:
+        """Send a request that is none of `EveryAuth`'s own; with --verbose it is told of as those are."""
+        from everyauth_cli.transport import send
+
+        return self._watched(send, exchange)
+
+    def report(self, *, all_pending: bool = False) -> None:
+        """Report what this command has found to be gone, if alerts go anywhere; or else all that was not reported.
+
+        What cannot be reported is warned of, and stays for the next run.
+        """
+        from everyauth_cli.alerts import Reporter, receiver
+
+        try:
+            deliver = receiver(self.settings, self.send)
+            if deliver is None:
+                return
+            reporter = Reporter(store=self.auth.store, profile=self.settings.profile, deliver=deliver, clock=now_ms)
+            failures = reporter.report(since=0 if all_pending else self._started)
+        except EveryAuthError as error:
+            failures = [error]
+        for failure in failures:
+            self.terminal.warn(f"an alert was not delivered, and is tried again by the next run: {failure.message}")
 
     @property
     def in_sandbox(self) -> bool:
@@ -149,7 +174,11 @@ def command(parent: typer.Typer, name: str, **typer_options: Any) -> Callable[..
             before = context.obj or {}
             chosen = {key: before.get(key) if value is None else value for key, value in common.items()}
             session = Session(output=chosen["output"], profile=chosen["profile"], verbose=bool(chosen["verbose"]))
-            function(session, **arguments)
+            try:
+                function(session, **arguments)
+            except LoginRequired:
+                session.report()
+                raise
 
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = _signature(function)  # type: ignore[attr-defined]

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from everyauth_cli.cli import completion, demo, identity, login, logout, sandbox, service, service_log, store
+from everyauth_cli.cli import (
+    alerts,
+    completion,
+    demo,
+    identity,
+    keepalive,
+    login,
+    logout,
+    sandbox,
+    service,
+    service_log,
+    store,
+)
 from everyauth_cli.cli.app import app
 
 # Help lists commands as they were registered, and this one is wanted once.
@@ -10,5 +22,6 @@ app.registered_commands.sort(key=lambda registered: registered.name == "completi
 app.add_typer(service.group)
 app.add_typer(identity.group)
 app.add_typer(store.group)
+app.add_typer(alerts.group)
 
-__all__ = ["app", "completion", "demo", "login", "logout", "sandbox", "service_log"]
+__all__ = ["app", "completion", "demo", "keepalive", "login", "logout", "sandbox", "service_log"]

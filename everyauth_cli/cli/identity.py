@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from everyauth_cli.cli.words import expiry, read_duration, read_pairs, span
 from everyauth_cli.errors import Ambiguous, EveryAuthError, LoginRequired, NotFound, ServiceNotFound, UsageProblem
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import DEFAULT_USER, ID_PREFIX, Credential, Identity
+from everyauth_cli.public_half import as_json
 from everyauth_cli.refresh import Demand, login_command
 
 group = app.group("identity", "What users granted: list, get a current credential, delete.")
@@ -110,22 +111,6 @@ def token(
         session.terminal.json({"accessToken": credential.access_token})
     else:
         session.terminal.data(credential.access_token)
-
-
-def as_json(identity: Identity) -> dict[str, Any]:
-    """The public half of an identity as JSON; times are milliseconds since the epoch."""
-    return {
-        "identityId": identity.id,
-        "serviceId": identity.service,
-        "tags": {"userId": identity.user, "tenantId": identity.tenant, **identity.tags},
-        "account": {"subject": identity.account.subject, "label": identity.account.label} if identity.account else None,
-        "scope": identity.scope,
-        "createdAt": identity.created_at,
-        "updatedAt": identity.updated_at,
-        "expiresAt": identity.expires_at,
-        "refreshable": identity.refreshable,
-        "gone": {"since": identity.gone.since, "reason": identity.gone.reason} if identity.gone else None,
-    }
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.browser import Choice, choose
 from everyauth_cli.cli.complete import users
-from everyauth_cli.cli.identity import ServiceArgument, as_json
+from everyauth_cli.cli.identity import ServiceArgument
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.outcome import failure, question, success
 from everyauth_cli.cli.redirection import answer, arrival_at
@@ -28,6 +28,7 @@ from everyauth_cli.grant import Grant
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Pending, Service
 from everyauth_cli.oauth.authorization import is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
+from everyauth_cli.public_half import as_json
 from everyauth_cli.refresh import login_command
 from everyauth_cli.settings import read_surroundings
 

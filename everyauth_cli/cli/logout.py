@@ -110,6 +110,7 @@ def _end(session: Session, wanted: Wanted, *, local: bool, asks: bool, yes: bool
         session.terminal.note(_report(wanted, revocation, local=local))
         if revocation.revoked:
             _name_logins(session, siblings)
+            session.report()
         if session.terminal.as_json:
             session.terminal.json(_as_json(wanted, revocation))
 

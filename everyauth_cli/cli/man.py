@@ -54,7 +54,7 @@ ENVIRONMENT = {
 }
 
 FILES = {
-    "~/.config/everyauth/config.toml": "The store that was chosen, and where its sealing key is.",
+    "~/.config/everyauth/config.toml": "The store that was chosen, where its sealing key is, and where alerts go.",
     "~/.config/everyauth/services/<NAME>.toml": "Your own services, and keys that go before those of the catalogue.",
     "~/.config/everyauth/sealing.key": "The sealing key, where no keyring could take it.",
     "~/.local/share/everyauth/index.db": "The public halves of identities whose secrets are in the keyring.",

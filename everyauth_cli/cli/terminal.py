@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from everyauth_cli.errors import EveryAuthError, UsageProblem
@@ -77,6 +78,19 @@ class Terminal:
         else:
             for row in rows:
                 self.data("\t".join(row))
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """A progress bar while the block runs, moved on by each call; only where somebody sees it."""
+        if self.stderr is None or not self.stderr.isatty():
+            yield lambda: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(file=self.stderr), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
 
     def ask(self, question: str) -> str:
         """A line typed in answer to a question; raises `UsageProblem` when nothing was."""

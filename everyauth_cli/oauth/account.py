@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import PLACE, Account, Answer, Client, Exchange, Secret, Service, clean
 
 LABEL_LENGTH = 120
@@ -28,7 +28,14 @@ def account_exchange(service: Service, client: Client, access_token: Secret[str]
 
 
 def read_account(service: Service, answer: Answer) -> Account:
-    """The account that the answer names; raises `ServiceUnreadable` when it names none."""
+    """The account that the answer names.
+
+    Raises `ServiceUnreadable` when it names none, `ServiceUnreachable` for a "not now" (429, 5xx).
+    """
+    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004 - RFC 6585 section 4, RFC 9110 section 15.6
+        raise ServiceUnreachable(
+            f"it answers HTTP {answer.status}", status=answer.status, retry_after=answer.retry_after
+        )
     if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
         raise ServiceUnreadable(f"it answers HTTP {answer.status}", status=answer.status)
     try:

@@ -151,7 +151,12 @@ def read_fields(service: Service, answer: Answer, *, key: str = "token_url") -> 
         wait = f", and asks to wait {_wait(answer.retry_after)}" if answer.retry_after else ""
         # What a gateway answers with 5xx may have been done behind it all the same.
         lost = answer.status != TOO_MANY_REQUESTS
-        raise ServiceUnreachable(f"{service.name} answers HTTP {answer.status}{wait}", lost=lost, status=answer.status)
+        raise ServiceUnreachable(
+            f"{service.name} answers HTTP {answer.status}{wait}",
+            lost=lost,
+            status=answer.status,
+            retry_after=answer.retry_after,
+        )
     if fields is not None and fields.get("error"):
         raise _refusal(service, answer, fields)
     # RFC 6749 section 5.2 has this status for a client only; some send it and nothing more.

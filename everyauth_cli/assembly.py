@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.settings import Settings
 from everyauth_cli.store import Store
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.store.opening import Keyring, SealingKey, open_store, without_password
 
 
 def store_of(settings: Settings) -> Store:
-    """The store that the settings name."""
+    """The store that the settings name.
+
+    Raises `ConfigurationProblem` for a URL that means nothing, or holds a password and is to be remembered.
+    """
+    shown = without_password(settings.store_url)
+    if settings.store_from != "EVERYAUTH_STORE" and settings.store_url != shown:
+        raise ConfigurationProblem(
+            f"a store's URL is remembered in plain text, so it may not hold a password: {shown}",
+            hint="put the password in ~/.pgpass, or in a file that PGPASSFILE names (host:port:database:user:password)",
+        )
     return open_store(
         settings.store_url,
         data_dir=settings.data_dir,

@@ -16,6 +16,7 @@ pytest_plugins = [
     "peers.visitor",
     "peers.completions",
     "peers.chromium",
+    "peers.postgres",
     "everyauth_cli.sandbox.fixture",
 ]
 

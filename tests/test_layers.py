@@ -55,6 +55,7 @@ HOMES = {
     "cryptography": ["store/vault_sealed.py"],
     "joserfc": ["oauth/id_token.py", "sandbox/signing.py"],
     "platformdirs": ["settings.py"],
+    "psycopg": ["store/postgres.py"],
     "pytest": ["sandbox/fixture.py"],
     "tomli_w": ["settings.py", "services/*"],
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from everyauth_cli.errors import ConfigurationProblem, StoreUnavailable
@@ -14,9 +16,14 @@ from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.locks import FileLocks
 from everyauth_cli.store.records import Locks, Store, Vault
 
+if TYPE_CHECKING:
+    from everyauth_cli.store.vault_sealed import Cells
+
 IN_KEYRING = "keyring"
 """What the configuration remembers when the sealing key lies in the OS keyring; else it is a file's path."""
 
+# A user and password end at the last @ before the path; where an unescaped slash is in the password, after it.
+POSTGRES = re.compile(r"(postgres(?:ql)?://)(?:([^/]*)@|([^?]*)@)?(.*)", re.DOTALL)
 KEY_HINT = "set EVERYAUTH_KEY_FILE, or let `everyauth store use {url}` make a key"
 
 
@@ -52,18 +59,48 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
     Raises `ConfigurationProblem` for a URL that means nothing.
     """
     scheme, _, rest = url.partition(":")
+    if POSTGRES.fullmatch(url):
+        return _postgres_store(url, data_dir, keyring, sealing_key)
     if scheme == "keyring" and not rest.strip("/"):
         path = data_dir / "index.db"
-        namespace, opener = keyring.namespace, functools.partial(open_os_keyring, keyring, _locks(path))
+        namespace, opener = keyring.namespace, functools.partial(open_os_keyring, keyring, keyring_locks(data_dir))
     elif scheme == "sqlite" and rest.startswith("//"):
         path = sqlite_path(url, data_dir)
-        namespace, opener = "", functools.partial(_open_sealed, path, sealing_key, keyring)
+        sealed = Sealed(str(path), f"sqlite://{path}", sealing_key, keyring, keyring_locks(data_dir))
+        namespace, opener = "", functools.partial(sealed.open, SqliteIndex(path))
     else:
         raise ConfigurationProblem(
             f"{url!r} is no store",
-            hint="keyring: or sqlite:///path; `everyauth store use` remembers one",
+            hint="keyring:, sqlite:///path or postgresql://host/database; `everyauth store use` remembers one",
         )
     return Store(url=url, index=SqliteIndex(path), open_vault=opener, locks=_locks(path), namespace=namespace)
+
+
+def _postgres_store(url: str, data_dir: Path, keyring: Keyring, sealing_key: SealingKey) -> Store:
+    from everyauth_cli.store.index_postgres import PostgresIndex
+    from everyauth_cli.store.leases import Leases
+    from everyauth_cli.store.postgres import Database
+
+    database = Database(Secret(url), shown=without_password(url))
+    index = PostgresIndex(database)
+    sealed = Sealed(database.shown, database.shown, sealing_key, keyring, keyring_locks(data_dir))
+    opener = functools.partial(sealed.open, index)
+    return Store(url=database.shown, index=index, open_vault=opener, locks=Leases(database))
+
+
+def without_password(url: str) -> str:
+    """A store's URL as it may be shown: the same if no password is in it."""
+    if not (found := POSTGRES.fullmatch(url)):
+        return url
+    scheme, *users, place = found.groups()
+    user = "".join(filter(None, users))
+    name, colon, _ = user.partition(":")
+    place, _, query = place.partition("?")
+    options = query.split("&") if query else []
+    public = [option for option in options if "password" not in option.partition("=")[0].lower()]
+    if not colon and public == options:
+        return url
+    return f"{scheme}{name}{'@' if name else ''}{place}{'?' if public else ''}{'&'.join(public)}"
 
 
 def sqlite_path(url: str, data_dir: Path) -> Path:
@@ -97,30 +134,45 @@ def open_os_keyring(keyring: Keyring, locks: Locks) -> Vault:
     )
 
 
+def keyring_locks(data_dir: Path) -> Locks:
+    """The locks of those who write to the OS keyring, which is this machine's, whatever store is used."""
+    return _locks(data_dir / "index.db")
+
+
 def _locks(path: Path) -> FileLocks:
     return FileLocks(path.with_name(path.name + ".locks"))
 
 
-def _open_sealed(path: Path, sealing_key: SealingKey, keyring: Keyring) -> Vault:
-    from everyauth_cli.store.vault_sealed import SealedVault, read_keys
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """How the sealed vault of a store is opened: what the store is called, and where its key comes from."""
 
-    text, where = _key_text(sealing_key, keyring, path)
-    keys = read_keys(text, where=where)
-    return SealedVault(SqliteIndex(path), keys, where=f"sealed in {path}; the key is in {where}")
+    name: str
+    url: str
+    key: SealingKey
+    keyring: Keyring
+    locks: Locks
 
+    def open(self, cells: Cells) -> Vault:
+        """The vault over `cells`; raises `StoreError` when the key cannot be had."""
+        from everyauth_cli.store.vault_sealed import SealedVault, read_keys
 
-def _key_text(sealing_key: SealingKey, keyring: Keyring, path: Path) -> tuple[Secret[str], str]:
-    if sealing_key.file is not None:
-        return _key_from_file(sealing_key.file), str(sealing_key.file)
-    if sealing_key.text is not None:
-        return sealing_key.text, "EVERYAUTH_KEY"
-    hint = KEY_HINT.format(url=f"sqlite://{path}")
-    if not sealing_key.in_keyring:
-        raise StoreUnavailable(f"no sealing key is known for {path}", hint=hint)
-    text = open_os_keyring(keyring, _locks(path)).read(key_name(keyring))
-    if text is None:
-        raise StoreUnavailable("the OS keyring no longer holds the sealing key", hint=hint)
-    return text, "the OS keyring"
+        text, where = self._key_text()
+        keys = read_keys(text, where=where)
+        return SealedVault(cells, keys, where=f"sealed in {self.name}; the key is in {where}")
+
+    def _key_text(self) -> tuple[Secret[str], str]:
+        if self.key.file is not None:
+            return _key_from_file(self.key.file), str(self.key.file)
+        if self.key.text is not None:
+            return self.key.text, "EVERYAUTH_KEY"
+        hint = KEY_HINT.format(url=self.url)
+        if not self.key.in_keyring:
+            raise StoreUnavailable(f"no sealing key is known for {self.name}", hint=hint)
+        text = open_os_keyring(self.keyring, self.locks).read(key_name(self.keyring))
+        if text is None:
+            raise StoreUnavailable("the OS keyring no longer holds the sealing key", hint=hint)
+        return text, "the OS keyring"
 
 
 def _key_from_file(path: Path) -> Secret[str]:

@@ -21,7 +21,8 @@ CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
 SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 POWERSHELL = "mnt/c/Windows/System32/WindowsPowerShell/v1.0/powershell.exe"
-KEY_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE")
+# The last two may hold a database's password.
+SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "PGPASSWORD")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ def child_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in KEY_VARIABLES and not CLIENT_VARIABLE.fullmatch(name)
+        if name not in SECRET_VARIABLES and not CLIENT_VARIABLE.fullmatch(name)
     }
 
 

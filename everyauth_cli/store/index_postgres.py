@@ -58,6 +58,9 @@ class PostgresIndex:
     def delete_cell(self, name: str) -> None:
         self._database.run("DELETE FROM everyauth_sealed WHERE name = %s", [name])
 
+    def cell_names(self) -> list[str]:
+        return [name for (name,) in self._database.run("SELECT name FROM everyauth_sealed ORDER BY name")]
+
 
 def _where(key: Key, parts: list[str]) -> tuple[str, list[str]]:
     """The WHERE clause for a key, over the parts named (all from COLUMNS, never from outside)."""

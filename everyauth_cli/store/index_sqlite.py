@@ -89,6 +89,10 @@ class SqliteIndex:
         with self._connection() as connection:
             connection.execute("DELETE FROM sealed WHERE name = ?", (name,))
 
+    def cell_names(self) -> list[str]:
+        with self._connection() as connection:
+            return [name for (name,) in connection.execute("SELECT name FROM sealed ORDER BY name")]
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """A connection with one transaction: committed at the end, rolled back on an error."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +67,8 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
         namespace, opener = keyring.namespace, functools.partial(open_os_keyring, keyring, keyring_locks(data_dir))
     elif scheme == "sqlite" and rest.startswith("//"):
         path = sqlite_path(url, data_dir)
-        sealed = Sealed(str(path), f"sqlite://{path}", sealing_key, keyring, keyring_locks(data_dir))
-        namespace, opener = "", functools.partial(sealed.open, SqliteIndex(path))
+        place = KeyPlace(url=f"sqlite://{path}", key=sealing_key, keyring=keyring, locks=keyring_locks(data_dir))
+        namespace, opener = "", functools.partial(_open_sealed, SqliteIndex(path), str(path), place)
     else:
         raise ConfigurationProblem(
             f"{url!r} is no store",
@@ -83,8 +84,8 @@ def _postgres_store(url: str, data_dir: Path, keyring: Keyring, sealing_key: Sea
 
     database = Database(Secret(url), shown=without_password(url))
     index = PostgresIndex(database)
-    sealed = Sealed(database.shown, database.shown, sealing_key, keyring, keyring_locks(data_dir))
-    opener = functools.partial(sealed.open, index)
+    place = KeyPlace(url=database.shown, key=sealing_key, keyring=keyring, locks=keyring_locks(data_dir))
+    opener = functools.partial(_open_sealed, index, database.shown, place)
     return Store(url=database.shown, index=index, open_vault=opener, locks=Leases(database))
 
 
@@ -143,36 +144,55 @@ def _locks(path: Path) -> FileLocks:
     return FileLocks(path.with_name(path.name + ".locks"))
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """How the sealed vault of a store is opened: what the store is called, and where its key comes from."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPlace:
+    """Where the sealing key of a store lies."""
 
-    name: str
     url: str
     key: SealingKey
     keyring: Keyring
     locks: Locks
 
-    def open(self, cells: Cells) -> Vault:
-        """The vault over `cells`; raises `StoreError` when the key cannot be had."""
-        from everyauth_cli.store.vault_sealed import SealedVault, read_keys
-
-        text, where = self._key_text()
-        keys = read_keys(text, where=where)
-        return SealedVault(cells, keys, where=f"sealed in {self.name}; the key is in {where}")
-
-    def _key_text(self) -> tuple[Secret[str], str]:
+    def describe(self) -> str:
+        """The place, for people."""
         if self.key.file is not None:
-            return _key_from_file(self.key.file), str(self.key.file)
+            return str(self.key.file)
+        return "EVERYAUTH_KEY" if self.key.text is not None else "the OS keyring"
+
+    @property
+    def can_be_written(self) -> bool:
+        """Whether a command can put another key there."""
+        return self.key.file is not None or self.key.text is None
+
+    def read(self) -> Secret[str]:
+        """The key, or several; raises `StoreUnavailable` when there is none."""
+        if self.key.file is not None:
+            return _key_from_file(self.key.file)
         if self.key.text is not None:
-            return self.key.text, "EVERYAUTH_KEY"
+            return self.key.text
         hint = KEY_HINT.format(url=self.url)
         if not self.key.in_keyring:
-            raise StoreUnavailable(f"no sealing key is known for {self.name}", hint=hint)
+            raise StoreUnavailable(f"no sealing key is known for {self.url}", hint=hint)
         text = open_os_keyring(self.keyring, self.locks).read(key_name(self.keyring))
         if text is None:
             raise StoreUnavailable("the OS keyring no longer holds the sealing key", hint=hint)
-        return text, "the OS keyring"
+        return text
+
+    def write(self, text: Secret[str], *, write_file: Callable[[Path, str], None]) -> None:
+        """Put another text there, if it can be written; `write_file` writes a file that is its owner's alone."""
+        if self.key.file is not None:
+            write_file(self.key.file, text.reveal() + "\n")
+        else:
+            open_os_keyring(self.keyring, self.locks).write(key_name(self.keyring), text)
+
+
+def _open_sealed(cells: Cells, name: str, place: KeyPlace) -> Vault:
+    from everyauth_cli.store.vault_sealed import SealedVault, read_keys
+
+    def keys() -> list[Secret[bytes]]:
+        return read_keys(place.read(), where=place.describe())
+
+    return SealedVault(cells, keys, where=f"sealed in {name}; the key is in {place.describe()}")
 
 
 def _key_from_file(path: Path) -> Secret[str]:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from everyauth_cli.cli import completion, demo, identity, login, logout, rotation, sandbox, service, service_log, store
+from everyauth_cli.cli import (
+    completion,
+    demo,
+    identity,
+    login,
+    logout,
+    move,
+    rotation,
+    sandbox,
+    service,
+    service_log,
+    store,
+)
 from everyauth_cli.cli.app import app
 
 # Help lists commands as they were registered, and this one is wanted once.
@@ -11,4 +23,4 @@ app.add_typer(service.group)
 app.add_typer(identity.group)
 app.add_typer(store.group)
 
-__all__ = ["app", "completion", "demo", "login", "logout", "rotation", "sandbox", "service_log"]
+__all__ = ["app", "completion", "demo", "login", "logout", "move", "rotation", "sandbox", "service_log"]

@@ -38,7 +38,7 @@ def use(
     settings = replace(before, store_url=url, store_from=str(before.config_file))
     store_of(settings)
     if not url.startswith("keyring:"):
-        settings = _with_sealing_key(session, settings)
+        settings = with_sealing_key(session, settings)
     store = store_of(settings)
     store.probe()
     _check_key(store)
@@ -74,7 +74,7 @@ def status(session: Session) -> None:
         raise problem
 
 
-def _with_sealing_key(session: Session, settings: Settings) -> Settings:
+def with_sealing_key(session: Session, settings: Settings) -> Settings:
     """The settings with a sealing key, which is made where there is none: in the OS keyring, else in a file."""
     if settings.key or settings.key_file or settings.sealing_key:
         return settings

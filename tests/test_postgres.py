@@ -189,3 +189,17 @@ def test_where_psycopg_is_missing_it_says_what_to_install(tmp_path):
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=False
     )
     assert "StoreUnavailable: PostgreSQL needs the package psycopg" in done.stderr
+
+
+def test_psycopg_is_loaded_for_no_other_store(tmp_path):
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import everyauth_cli.cli.commands\n"
+        "from everyauth_cli.model import Key\n"
+        "from everyauth_cli.store.opening import Keyring, SealingKey, open_store\n"
+        "store = open_store('sqlite://', data_dir=Path(sys.argv[1]), keyring=Keyring(), sealing_key=SealingKey())\n"
+        "store.index.find(Key(profile='', kind='identity', service=''))\n"
+        "assert 'psycopg' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, timeout=60, check=True)

@@ -51,7 +51,6 @@ class Database:
         self._url = url
         self._seconds = statement_seconds
         self._idle: list[Connection] = []
-        self._inherited: list[Connection] = []
         self._checked = False
         self._pid = os.getpid()
         weakref.finalize(self, _close, self._idle, self._pid)
@@ -133,9 +132,10 @@ class Database:
     def _take(self) -> Connection | None:
         if self._pid != os.getpid():
             # After a fork both processes hold the same sockets; only the parent may use or close them.
+            inherited, self._idle = self._idle, []
+            # Last: another thread of the child that sees it takes from the new list.
             self._pid = os.getpid()
-            self._inherited += self._idle
-            self._idle = []
+            _let_go(inherited)
             weakref.finalize(self, _close, self._idle, self._pid)
         try:
             return self._idle.pop()
@@ -194,6 +194,16 @@ def _cut(connection: Connection, timed_out: threading.Event) -> None:
         pass
     finally:
         peer.detach()
+
+
+def _let_go(inherited: list[Connection]) -> None:
+    """Close a parent's connections in its child, without a word to the server: it would end them for the parent."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for connection in inherited:
+        if not connection.closed:
+            os.dup2(nowhere, connection.fileno())
+            connection.close()
+    os.close(nowhere)
 
 
 def _close(idle: list[Connection], pid: int) -> None:

@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.settings import Settings
 from everyauth_cli.store import Store
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.store.opening import (
+    KeyPlace,
+    Keyring,
+    SealingKey,
+    keyring_locks,
+    open_store,
+    without_password,
+)
 
 
 def store_of(settings: Settings) -> Store:
-    """The store that the settings name."""
+    """The store that the settings name.
+
+    Raises `ConfigurationProblem` for a URL that means nothing, or holds a password and is to be remembered.
+    """
+    shown = without_password(settings.store_url)
+    if settings.store_from != "EVERYAUTH_STORE" and settings.store_url != shown:
+        raise ConfigurationProblem(
+            f"a store's URL is remembered in plain text, so it may not hold a password: {shown}",
+            hint="put the password in ~/.pgpass, or in a file that PGPASSFILE names (host:port:database:user:password)",
+        )
     return open_store(
         settings.store_url,
         data_dir=settings.data_dir,
         keyring=keyring_of(settings),
-        sealing_key=SealingKey.read(settings.sealing_key, text=settings.key, file=settings.key_file),
+        sealing_key=_sealing_key_of(settings),
     )
+
+
+def key_place_of(settings: Settings) -> KeyPlace:
+    """Where the settings say that the sealing key lies."""
+    return KeyPlace(
+        url=without_password(settings.store_url),
+        key=_sealing_key_of(settings),
+        keyring=keyring_of(settings),
+        locks=keyring_locks(settings.data_dir),
+    )
+
+
+def _sealing_key_of(settings: Settings) -> SealingKey:
+    return SealingKey.read(settings.sealing_key, text=settings.key, file=settings.key_file)
 
 
 def keyring_of(settings: Settings) -> Keyring:

@@ -29,7 +29,8 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
         ├── StoreLocked           6  store_locked         there, but locked
         ├── StoreBusy             6  store_busy           another process holds a record's lock too long
         ├── SecretTooLarge        6  secret_too_large     more than the back end takes
-        └── WrongKey              6  wrong_key            sealed with another key
+        ├── WrongKey              6  wrong_key            sealed with another key
+        └── RecordMoved           6  record_moved         it is in another store now
 """
 
 from __future__ import annotations
@@ -254,3 +255,9 @@ class WrongKey(StoreError):
     """The record was sealed with a key that is not among those given."""
 
     code = "wrong_key"
+
+
+class RecordMoved(StoreError):
+    """The record was moved to another store, and only says so here."""
+
+    code = "record_moved"

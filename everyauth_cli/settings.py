@@ -22,7 +22,8 @@ SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 POWERSHELL = "mnt/c/Windows/System32/WindowsPowerShell/v1.0/powershell.exe"
 CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook")
-KEY_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE")
+# The last two may hold a database's password.
+SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "PGPASSWORD")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ def child_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in KEY_VARIABLES and not CLIENT_VARIABLE.fullmatch(name)
+        if name not in SECRET_VARIABLES and not CLIENT_VARIABLE.fullmatch(name)
     }
 
 

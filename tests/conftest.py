@@ -17,6 +17,7 @@ pytest_plugins = [
     "peers.completions",
     "peers.chromium",
     "peers.web_world",
+    "peers.postgres",
     "everyauth_cli.sandbox.fixture",
 ]
 

@@ -34,10 +34,15 @@ def endpoint(shell):
         yield endpoint
 
 
-@pytest.fixture(params=["sealed", "keyring"])
+@pytest.fixture(params=["sealed", "keyring", "postgres"])
 def any_store(request, shell, tmp_path):
     """The shell over each of the stores."""
     if request.param == "sealed":
+        yield shell
+        return
+    if request.param == "postgres":
+        shell.env["EVERYAUTH_STORE"] = request.getfixturevalue("postgres").new_database()
+        shell.register()
         yield shell
         return
     with secret_service(tmp_path / "service") as service:

@@ -4,17 +4,41 @@ import base64
 import json
 import os
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.model import Key, Secret
-from everyauth_cli.store.index_sqlite import listing
+from everyauth_cli.store.index_sqlite import SqliteIndex, listing
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 
 KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 SEALING_KEY = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
+WRITE = """
+import sys
+from pathlib import Path
+from everyauth_cli.model import Key
+from everyauth_cli.store.index_sqlite import SqliteIndex
+index, writer, turns = SqliteIndex(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+key = Key(profile="default", kind="identity", service="example", user=writer)
+for turn in range(turns):
+    index.write_cell(writer, b"%d" % turn * 300)
+    index.write(key, {"turn": turn})
+    assert index.read(key) == {"turn": turn}
+    assert index.read_cell(writer) == b"%d" % turn * 300
+"""
+
+
+def writer(path, name, turns):
+    """Another process that writes under a name of its own, and reads back what it wrote."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITE, path, name, str(turns)], cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE
+    )
 
 
 def sealed(directory):
@@ -105,3 +129,59 @@ def test_a_directory_in_the_place_of_the_file_is_no_damage(tmp_path):
         sealed(tmp_path).index.read(KEY)
     assert "cannot use" in caught.value.message
     assert "permissions" in caught.value.hint
+
+
+def test_eight_processes_that_start_on_a_new_file_and_write_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "everyauth.db"
+    writers = [writer(path, f"w{number}", 40) for number in range(8)]
+    assert [(process.communicate(timeout=60)[1], process.returncode) for process in writers] == [(b"", 0)] * 8
+    found = SqliteIndex(path).find(Key(profile="", kind="identity", service=""))
+    assert [(key.user, public["turn"]) for key, public in found] == [(f"w{number}", 39) for number in range(8)]
+    assert in_file(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+    assert in_file(tmp_path, "PRAGMA journal_mode") == [("wal",)]
+    assert [path.name for path in tmp_path.iterdir()] == ["everyauth.db"]
+
+
+def test_a_writer_that_is_killed_leaves_whole_records_and_nothing_locked(tmp_path):
+    path = tmp_path / "everyauth.db"
+    process = writer(path, "killed", 100_000)
+    while not path.exists() or SqliteIndex(path).read_cell("killed") is None:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    index = SqliteIndex(path)
+    cell = index.read_cell("killed")
+    assert cell == cell[: len(cell) // 300] * 300
+    index.write_cell("killed", b"anew")
+    assert index.read_cell("killed") == b"anew"
+    assert in_file(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_readers_do_not_wait_for_a_writer(tmp_path):
+    put(sealed(tmp_path), n=1)
+    with closing(sqlite3.connect(tmp_path / "everyauth.db", isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("DELETE FROM records")
+        assert sealed(tmp_path).index.read(KEY) == {"n": 1}
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("everyauth.db*")} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("mounts", "journal"),
+    [
+        ("1 0 8:1 / / rw - ext4 /dev/sda1 rw", "wal"),
+        ("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:5 / {} rw shared:1 - nfs4 server:/home rw", "delete"),
+        ("1 0 8:1 / / rw - nfs server:/ rw\n2 1 0:5 / {} rw - xfs /dev/sdb1 rw", "wal"),
+        ("1 0 8:1 / / rw - ext4 / rw\n2 1 0:5 / {0} rw - xfs a rw\n3 2 0:6 / {0} rw - fuse.sshfs b rw", "delete"),
+        ("1 0 8:1 / /elsewhere rw - ext4 /dev/sda1 rw", "delete"),
+        (None, "delete"),
+    ],
+)
+def test_a_write_ahead_log_is_for_disks_that_are_known_to_be_local(tmp_path, mounts, journal):
+    if mounts:
+        (tmp_path / "mounts").write_text(mounts.format(str(tmp_path / "a b").replace(" ", "\\040")))
+    (tmp_path / "a b").mkdir()
+    index = SqliteIndex(tmp_path / "a b" / "everyauth.db", mounts=tmp_path / "mounts")
+    index.write(KEY, {"n": 1})
+    assert index.read(KEY) == {"n": 1}
+    assert in_file(tmp_path / "a b", "PRAGMA journal_mode") == [(journal,)]

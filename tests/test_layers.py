@@ -61,6 +61,7 @@ HOMES = {
     "django": ["web/django.py"],
     "asgiref": ["web/django.py"],
     "platformdirs": ["settings.py"],
+    "psycopg": ["store/postgres.py"],
     "pytest": ["sandbox/fixture.py"],
     "requests": ["requests_auth.py"],
     "tomli_w": ["settings.py", "services/*"],

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli.errors import StoreUnavailable
+from everyauth_cli.model import Secret
+from everyauth_cli.store.leases import Leases
 from everyauth_cli.store.locks import FileLocks, ThreadLocks
+from everyauth_cli.store.postgres import Database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -54,8 +57,11 @@ def holder(tmp_path):
         process.kill()
 
 
-@pytest.fixture(params=["files", "threads"])
+@pytest.fixture(params=["files", "threads", "leases"])
 def locks(request, tmp_path):
+    if request.param == "leases":
+        url = request.getfixturevalue("postgres").new_database()
+        return Leases(Database(Secret(url), shown=url))
     return FileLocks(tmp_path / "locks") if request.param == "files" else ThreadLocks()
 
 

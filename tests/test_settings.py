@@ -131,12 +131,14 @@ def test_a_child_gets_no_secret(tmp_path):
         EVERYAUTH_HOME=str(tmp_path),
         EVERYAUTH_KEY="s",
         EVERYAUTH_KEY_FILE="s",
+        EVERYAUTH_STORE="postgresql://me:s@host/db",
+        PGPASSWORD="s",
         EVERYAUTH_PAGERDUTY_CLIENT_ID="s",
         EVERYAUTH_MY_OWN_CLIENT_SECRET="s",
         DISPLAY=":0",
     )
     assert {"PATH", "DISPLAY", "EVERYAUTH_HOME"} <= set(names)
-    assert not {name for name in names if "KEY" in name or "CLIENT" in name}
+    assert not {name for name in names if any(part in name for part in ("KEY", "CLIENT", "STORE", "PASSWORD"))}
 
 
 def test_the_demos_environment_leads_to_its_own_home_only():

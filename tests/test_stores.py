@@ -30,12 +30,15 @@ def sealed(directory):
     return open_store("sqlite://", data_dir=directory, keyring=Keyring(), sealing_key=SEALING_KEY)
 
 
-@pytest.fixture(params=["memory", "sealed", "keyring"])
+@pytest.fixture(params=["memory", "sealed", "keyring", "postgres"])
 def store(request, tmp_path):
     if request.param == "memory":
         return memory_store()
     if request.param == "sealed":
         return sealed(tmp_path)
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres").new_database()
+        return open_store(url, data_dir=tmp_path, keyring=Keyring(), sealing_key=SEALING_KEY)
     keyring = Keyring(bus_address=request.getfixturevalue("bus_address"), namespace=f"@{next(NUMBERS)}")
     return open_store("keyring:", data_dir=tmp_path, keyring=keyring, sealing_key=SealingKey())
 

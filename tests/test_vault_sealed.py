@@ -32,6 +32,9 @@ class Cells:
     def delete_cell(self, name):
         self.cells.pop(name, None)
 
+    def cell_names(self):
+        return sorted(self.cells)
+
 
 @pytest.fixture
 def cells():
@@ -39,7 +42,7 @@ def cells():
 
 
 def vault(cells, *keys):
-    return SealedVault(cells, list(keys or (ONE,)), where="here")
+    return SealedVault(cells, lambda: list(keys or (ONE,)), where="here")
 
 
 def test_what_is_sealed_opens_again(cells):

@@ -10,6 +10,8 @@ from everyauth_cli.cli import (
     keepalive,
     login,
     logout,
+    move,
+    rotation,
     sandbox,
     service,
     service_log,
@@ -24,4 +26,4 @@ app.add_typer(identity.group)
 app.add_typer(store.group)
 app.add_typer(alerts.group)
 
-__all__ = ["app", "completion", "demo", "keepalive", "login", "logout", "sandbox", "service_log"]
+__all__ = ["app", "completion", "demo", "keepalive", "login", "logout", "move", "rotation", "sandbox", "service_log"]

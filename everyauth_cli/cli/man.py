@@ -40,10 +40,10 @@ EXIT_STATUS = {
 
 ENVIRONMENT = {
     "EVERYAUTH_HOME": "The one directory for configuration and data, in place of those under `FILES`.",
-    "EVERYAUTH_STORE": "The store: `keyring:`, `sqlite://` or `sqlite:///path`. It goes before what `everyauth store "
-    "use` remembers.",
+    "EVERYAUTH_STORE": "The store: `keyring:`, `sqlite://`, `sqlite:///path` or `postgresql://...`. It goes before "
+    "what `everyauth store use` remembers.",
     "EVERYAUTH_PROFILE": "The namespace of clients and identities; `--profile` goes before it.",
-    "EVERYAUTH_KEY_FILE": "A file with the sealing key of a `sqlite:` store.",
+    "EVERYAUTH_KEY_FILE": "A file with the sealing key of a `sqlite:` or `postgresql:` store.",
     "EVERYAUTH_KEY": "The sealing key itself, where there is no such file.",
     "EVERYAUTH_<SERVICE>_CLIENT_ID": "The client id for a service, in place of the stored one. <SERVICE> is its name "
     "in capitals, with _ for each -.",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from everyauth_cli.model import Client, Key, Secret
-from everyauth_cli.store.records import Store
+from everyauth_cli.store.records import MOVED_TO, Store, moved
 
 KIND = "client"
 
@@ -23,6 +23,8 @@ def read_public_client(store: Store, key: Key) -> tuple[Client, bool] | None:
 
 
 def _read_public(key: Key, public: Mapping[str, Any]) -> Client:
+    if MOVED_TO in public:
+        raise moved(f"the client of {key.service}", public[MOVED_TO])
     return Client(
         service=key.service,
         client_id=public["client_id"],
@@ -37,7 +39,8 @@ def _read_public(key: Key, public: Mapping[str, Any]) -> Client:
 
 def find_public_clients(store: Store, profile: str) -> list[Client]:
     """All clients of a profile without their secrets, in one reading of the index."""
-    return [_read_public(key, public) for key, public in store.index.find(client_key(profile, ""))]
+    found = store.index.find(client_key(profile, ""))
+    return [_read_public(key, public) for key, public in found if MOVED_TO not in public]
 
 
 def read_client(store: Store, key: Key) -> Client | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,11 @@ from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.model import Key
 
 SCHEMA_VERSION = 1
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 30.0
+"""How long to wait for other writers: SQLite lets them in by luck, and on a slow disk the last of many waits long."""
+
+MOUNTS = Path("/proc/self/mountinfo")
+NETWORK = re.compile(r"nfs|cifs|smb|9p|afs|ceph|gluster|lustre|beegfs|fuse")
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     profile TEXT NOT NULL, kind TEXT NOT NULL, service TEXT NOT NULL, tenant TEXT NOT NULL, user TEXT NOT NULL,
@@ -30,11 +35,15 @@ COLUMNS = ("profile", "service", "tenant", "user")
 class SqliteIndex:
     """One SQLite file; each call opens it anew, so threads and forks share nothing.
 
+    Its journal is a write-ahead log, under which readers and a writer do not wait for each other, where `mounts` (as
+    Linux lists them) shows a disk of this machine. Over a network that log is unsafe, so it is SQLite's usual journal.
+
     Raises `StoreUnavailable` when the file cannot be opened or written, `StoreError` when it is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, mounts: Path = MOUNTS) -> None:
         self.path = path
+        self._mounts = mounts
 
     def read(self, key: Key) -> dict[str, Any] | None:
         where, values = _where(key, COLUMNS)
@@ -76,6 +85,10 @@ class SqliteIndex:
         with self._connection() as connection:
             connection.execute("DELETE FROM sealed WHERE name = ?", (name,))
 
+    def cell_names(self) -> list[str]:
+        with self._connection() as connection:
+            return [name for (name,) in connection.execute("SELECT name FROM sealed ORDER BY name")]
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """A connection with one transaction: committed at the end, rolled back on an error."""
@@ -100,6 +113,8 @@ class SqliteIndex:
     def _check_schema(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
+            if _on_local_disk(self.path, self._mounts):
+                connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif version != SCHEMA_VERSION:
             raise StoreError(
@@ -153,3 +168,16 @@ def listing(key: Key, *, after: Key | None = None, limit: int | None = None) -> 
     names = ", ".join(COLUMNS)
     bound.append(-1 if limit is None else limit)
     return f"SELECT {names}, public FROM records {where} ORDER BY {names} LIMIT ?", bound  # noqa: S608
+
+
+def _on_local_disk(path: Path, mounts: Path) -> bool:
+    """Whether the file system of a path is known, and known to be of this machine alone."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    path = path.resolve()
+    # Field 5 is the mount point; the type follows the field that is a lone dash. The last mount hides those under it.
+    found = [(line.split()[4].replace("\\040", " "), line.partition(" - ")[2].split()[0]) for line in lines]
+    over = [(point, kind) for point, kind in found if path.is_relative_to(point)]
+    return bool(over) and not NETWORK.search(max(reversed(over), key=lambda mount: len(mount[0]))[1])

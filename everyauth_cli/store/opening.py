@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from everyauth_cli.errors import ConfigurationProblem, StoreUnavailable
@@ -14,9 +17,14 @@ from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.locks import FileLocks
 from everyauth_cli.store.records import Locks, Store, Vault
 
+if TYPE_CHECKING:
+    from everyauth_cli.store.vault_sealed import Cells
+
 IN_KEYRING = "keyring"
 """What the configuration remembers when the sealing key lies in the OS keyring; else it is a file's path."""
 
+# A user and password end at the last @ before the path; where an unescaped slash is in the password, after it.
+POSTGRES = re.compile(r"(postgres(?:ql)?://)(?:([^/]*)@|([^?]*)@)?(.*)", re.DOTALL)
 KEY_HINT = "set EVERYAUTH_KEY_FILE, or let `everyauth store use {url}` make a key"
 
 
@@ -52,18 +60,48 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
     Raises `ConfigurationProblem` for a URL that means nothing.
     """
     scheme, _, rest = url.partition(":")
+    if POSTGRES.fullmatch(url):
+        return _postgres_store(url, data_dir, keyring, sealing_key)
     if scheme == "keyring" and not rest.strip("/"):
         path = data_dir / "index.db"
-        namespace, opener = keyring.namespace, functools.partial(open_os_keyring, keyring, _locks(path))
+        namespace, opener = keyring.namespace, functools.partial(open_os_keyring, keyring, keyring_locks(data_dir))
     elif scheme == "sqlite" and rest.startswith("//"):
         path = sqlite_path(url, data_dir)
-        namespace, opener = "", functools.partial(_open_sealed, path, sealing_key, keyring)
+        place = KeyPlace(url=f"sqlite://{path}", key=sealing_key, keyring=keyring, locks=keyring_locks(data_dir))
+        namespace, opener = "", functools.partial(_open_sealed, SqliteIndex(path), str(path), place)
     else:
         raise ConfigurationProblem(
             f"{url!r} is no store",
-            hint="keyring: or sqlite:///path; `everyauth store use` remembers one",
+            hint="keyring:, sqlite:///path or postgresql://host/database; `everyauth store use` remembers one",
         )
     return Store(url=url, index=SqliteIndex(path), open_vault=opener, locks=_locks(path), namespace=namespace)
+
+
+def _postgres_store(url: str, data_dir: Path, keyring: Keyring, sealing_key: SealingKey) -> Store:
+    from everyauth_cli.store.index_postgres import PostgresIndex
+    from everyauth_cli.store.leases import Leases
+    from everyauth_cli.store.postgres import Database
+
+    database = Database(Secret(url), shown=without_password(url))
+    index = PostgresIndex(database)
+    place = KeyPlace(url=database.shown, key=sealing_key, keyring=keyring, locks=keyring_locks(data_dir))
+    opener = functools.partial(_open_sealed, index, database.shown, place)
+    return Store(url=database.shown, index=index, open_vault=opener, locks=Leases(database))
+
+
+def without_password(url: str) -> str:
+    """A store's URL as it may be shown: the same if no password is in it."""
+    if not (found := POSTGRES.fullmatch(url)):
+        return url
+    scheme, *users, place = found.groups()
+    user = "".join(filter(None, users))
+    name, colon, _ = user.partition(":")
+    place, _, query = place.partition("?")
+    options = query.split("&") if query else []
+    public = [option for option in options if "password" not in option.partition("=")[0].lower()]
+    if not colon and public == options:
+        return url
+    return f"{scheme}{name}{'@' if name else ''}{place}{'?' if public else ''}{'&'.join(public)}"
 
 
 def sqlite_path(url: str, data_dir: Path) -> Path:
@@ -97,30 +135,64 @@ def open_os_keyring(keyring: Keyring, locks: Locks) -> Vault:
     )
 
 
+def keyring_locks(data_dir: Path) -> Locks:
+    """The locks of those who write to the OS keyring, which is this machine's, whatever store is used."""
+    return _locks(data_dir / "index.db")
+
+
 def _locks(path: Path) -> FileLocks:
     return FileLocks(path.with_name(path.name + ".locks"))
 
 
-def _open_sealed(path: Path, sealing_key: SealingKey, keyring: Keyring) -> Vault:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPlace:
+    """Where the sealing key of a store lies."""
+
+    url: str
+    key: SealingKey
+    keyring: Keyring
+    locks: Locks
+
+    def describe(self) -> str:
+        """The place, for people."""
+        if self.key.file is not None:
+            return str(self.key.file)
+        return "EVERYAUTH_KEY" if self.key.text is not None else "the OS keyring"
+
+    @property
+    def can_be_written(self) -> bool:
+        """Whether a command can put another key there."""
+        return self.key.file is not None or self.key.text is None
+
+    def read(self) -> Secret[str]:
+        """The key, or several; raises `StoreUnavailable` when there is none."""
+        if self.key.file is not None:
+            return _key_from_file(self.key.file)
+        if self.key.text is not None:
+            return self.key.text
+        hint = KEY_HINT.format(url=self.url)
+        if not self.key.in_keyring:
+            raise StoreUnavailable(f"no sealing key is known for {self.url}", hint=hint)
+        text = open_os_keyring(self.keyring, self.locks).read(key_name(self.keyring))
+        if text is None:
+            raise StoreUnavailable("the OS keyring no longer holds the sealing key", hint=hint)
+        return text
+
+    def write(self, text: Secret[str], *, write_file: Callable[[Path, str], None]) -> None:
+        """Put another text there, if it can be written; `write_file` writes a file that is its owner's alone."""
+        if self.key.file is not None:
+            write_file(self.key.file, text.reveal() + "\n")
+        else:
+            open_os_keyring(self.keyring, self.locks).write(key_name(self.keyring), text)
+
+
+def _open_sealed(cells: Cells, name: str, place: KeyPlace) -> Vault:
     from everyauth_cli.store.vault_sealed import SealedVault, read_keys
 
-    text, where = _key_text(sealing_key, keyring, path)
-    keys = read_keys(text, where=where)
-    return SealedVault(SqliteIndex(path), keys, where=f"sealed in {path}; the key is in {where}")
+    def keys() -> list[Secret[bytes]]:
+        return read_keys(place.read(), where=place.describe())
 
-
-def _key_text(sealing_key: SealingKey, keyring: Keyring, path: Path) -> tuple[Secret[str], str]:
-    if sealing_key.file is not None:
-        return _key_from_file(sealing_key.file), str(sealing_key.file)
-    if sealing_key.text is not None:
-        return sealing_key.text, "EVERYAUTH_KEY"
-    hint = KEY_HINT.format(url=f"sqlite://{path}")
-    if not sealing_key.in_keyring:
-        raise StoreUnavailable(f"no sealing key is known for {path}", hint=hint)
-    text = open_os_keyring(keyring, _locks(path)).read(key_name(keyring))
-    if text is None:
-        raise StoreUnavailable("the OS keyring no longer holds the sealing key", hint=hint)
-    return text, "the OS keyring"
+    return SealedVault(cells, keys, where=f"sealed in {name}; the key is in {place.describe()}")
 
 
 def _key_from_file(path: Path) -> Secret[str]:

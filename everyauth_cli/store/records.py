@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from everyauth_cli.errors import StoreBusy, StoreError
+from everyauth_cli.errors import RecordMoved, StoreBusy, StoreError
 from everyauth_cli.model import Key, Secret
 
 LOCK_SECONDS = 45.0
 """How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
+
+
+MOVED_TO = "moved_to"
+"""What is left of a record that was moved: the URL of the store that it is in now."""
+
+
+def moved(name: str, url: str) -> RecordMoved:
+    return RecordMoved(f"{name} was moved to {url}", hint=f"everyauth store use {url}")
 
 
 class VersionConflict(StoreError):
@@ -130,6 +138,8 @@ class Store:
             return None
         try:
             content = json.loads(secret.reveal())
+            if content.get(MOVED_TO):
+                raise moved(name, content[MOVED_TO])
             return Record(version=content.pop("version"), content=Secret(content))
         except (ValueError, KeyError, AttributeError, TypeError):
             raise StoreError(

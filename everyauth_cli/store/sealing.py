@@ -14,6 +14,7 @@ from everyauth_cli.model import Secret
 KEY_BYTES = 32
 NONCE_BYTES = 12
 FORMAT = b"\x01"
+KEY_ID_BYTES = 16
 
 
 def seal(key: Secret[bytes], name: str, secret: Secret[str]) -> bytes:
@@ -31,6 +32,14 @@ def unseal(key: Secret[bytes], name: str, cell: bytes) -> Secret[str] | None:
         return None
 
 
+def key_id(key: Secret[bytes]) -> bytes:
+    """What tells a key from others, and nothing else of it."""
+    return _derived(key, b"everyauth key id", KEY_ID_BYTES)
+
+
 def _cipher(key: Secret[bytes], name: str) -> AESGCM:
-    derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"everyauth record " + name.encode())
-    return AESGCM(derived.derive(key.reveal()))
+    return AESGCM(_derived(key, b"everyauth record " + name.encode(), KEY_BYTES))
+
+
+def _derived(key: Secret[bytes], info: bytes, length: int) -> bytes:
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(key.reveal())

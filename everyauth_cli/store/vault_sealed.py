@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 from everyauth_cli.errors import ConfigurationProblem, WrongKey
 from everyauth_cli.model import Secret
-from everyauth_cli.store.sealing import KEY_BYTES, seal, unseal
+from everyauth_cli.store.sealing import KEY_BYTES, key_id, seal, unseal
+
+KEY_IN_USE = "everyauth:sealing-key"
+"""The cell that holds the id of the key in use; no record's name, since those have more parts."""
 
 
 class Cells(Protocol):
@@ -20,13 +24,20 @@ class Cells(Protocol):
 
     def delete_cell(self, name: str) -> None: ...
 
+    def cell_names(self) -> list[str]: ...
+
 
 class SealedVault:
-    """Secrets sealed with the first of `keys`; all of them open, which is how a key is rotated."""
+    """Secrets sealed with the first of the keys; all of them open, which is how a key is rotated.
 
-    def __init__(self, cells: Cells, keys: list[Secret[bytes]], *, where: str) -> None:
+    Where it has been rotated, a cell tells the key in use: who does not have it reads the keys again, and may not write
+    if it is not there, since what was sealed with an old key could soon be opened by nobody.
+    """
+
+    def __init__(self, cells: Cells, read_keys: Callable[[], list[Secret[bytes]]], *, where: str) -> None:
         self._cells = cells
-        self._keys = keys
+        self._read_keys = read_keys
+        self._keys = read_keys()
         self._where = where
 
     def read(self, name: str) -> Secret[str] | None:
@@ -34,7 +45,13 @@ class SealedVault:
         return None if cell is None else self._open(name, cell)
 
     def write(self, name: str, secret: Secret[str]) -> None:
-        self._cells.write_cell(name, seal(self._keys[0], name, secret))
+        in_use = self._cells.read_cell(KEY_IN_USE)
+        if in_use is not None and not self._has(in_use) and not self._has(in_use, anew=True):
+            raise WrongKey(
+                f"the sealing key was rotated, and the new one is not in use here ({self._where})",
+                hint="bring the new key here, in the place of the old one; nothing was changed",
+            )
+        self._seal(name, secret)
 
     def delete(self, name: str) -> None:
         self._cells.delete_cell(name)
@@ -42,14 +59,52 @@ class SealedVault:
     def describe(self) -> str:
         return self._where
 
+    def names(self) -> list[str]:
+        """The names of all secrets."""
+        return [name for name in self._cells.cell_names() if name != KEY_IN_USE]
+
+    def use_first_key(self) -> None:
+        """From now on nobody writes who does not have this vault's first key."""
+        self._cells.write_cell(KEY_IN_USE, key_id(self._keys[0]))
+
+    def reseal(self, name: str) -> None:
+        """Seal a secret with the first key. Call it under the record's lock."""
+        secret = self.read(name)
+        if secret is not None:
+            self._seal(name, secret)
+
+    def is_current(self, name: str) -> bool:
+        """Whether a secret is sealed with the first key, or gone."""
+        cell = self._cells.read_cell(name)
+        return cell is None or _opened(name, cell, self._keys[:1]) is not None
+
+    def _seal(self, name: str, secret: Secret[str]) -> None:
+        self._cells.write_cell(name, seal(self._keys[0], name, secret))
+
+    def _has(self, wanted: bytes, *, anew: bool = False) -> bool:
+        if anew:
+            self._keys = self._read_keys()
+        return wanted in map(key_id, self._keys)
+
     def _open(self, name: str, cell: bytes) -> Secret[str]:
-        for key in self._keys:
-            if (secret := unseal(key, name, cell)) is not None:
-                return secret
+        secret = _opened(name, cell, self._keys)
+        if secret is None:
+            # It may have been rotated since this process began.
+            self._keys = self._read_keys()
+            secret = _opened(name, cell, self._keys)
+        if secret is not None:
+            return secret
         raise WrongKey(
             f"{name} was sealed with another key than the one in use",
             hint="give the key it was sealed with in EVERYAUTH_KEY_FILE or EVERYAUTH_KEY; nothing was changed",
         )
+
+
+def _opened(name: str, cell: bytes, keys: list[Secret[bytes]]) -> Secret[str] | None:
+    for key in keys:
+        if (secret := unseal(key, name, cell)) is not None:
+            return secret
+    return None
 
 
 def new_key() -> Secret[str]:

@@ -1,0 +1,80 @@
+"""`everyauth store move`: all clients and identities into another store."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from everyauth_cli.assembly import store_of
+from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.interrupts import finished_first
+from everyauth_cli.cli.store import group, with_sealing_key
+from everyauth_cli.errors import StoreError, StoreUnavailable
+from everyauth_cli.model import Key
+from everyauth_cli.settings import Settings, remember
+from everyauth_cli.store import Store
+from everyauth_cli.store.move import check_apart, move, records
+
+SAY_EVERY_SECONDS = 1.0
+
+
+@command(group, "move")
+def move_all(
+    session: Session,
+    source_url: Annotated[str, typer.Argument(metavar="FROM", help="The store that they are in.")],
+    target_url: Annotated[str, typer.Argument(metavar="TO", help="The store to move them to.")],
+) -> None:
+    """Move all clients and identities to another store; when it was cut off, run it again."""
+    settings = session.settings
+    source = store_of(_named(settings, source_url))
+    target = _target(session, _named(settings, target_url))
+    check_apart(source, target)
+    keys = records(source)
+    problems = _move(session, source, target, keys)
+    session.terminal.note(f"{len(keys) - len(problems)} clients and identities were moved to {target.url}.")
+    if problems:
+        for key, problem in problems.items():
+            session.terminal.note(f"{source.name(key)} stays: {problem.message}")
+        first = next(iter(problems.values()))
+        raise StoreError(f"{len(problems)} of {len(keys)} stay in {source.url}", hint=first.hint or "run it again")
+    session.terminal.note("What runs in the old store is told so. To use the new one:")
+    session.terminal.note(f"everyauth store use {target.url}")
+
+
+def _named(settings: Settings, url: str) -> Settings:
+    # As if it were to be remembered: a command line is no place for a password either.
+    return replace(settings, store_url=url, store_from=str(settings.config_file))
+
+
+def _target(session: Session, settings: Settings) -> Store:
+    """The target with a sealing key, if it needs one, after a look whether it works."""
+    store_of(settings)
+    if not settings.store_url.startswith("keyring:"):
+        sealed = with_sealing_key(session, settings)
+        if sealed.sealing_key != settings.sealing_key:
+            remember(settings, sealing_key=sealed.sealing_key)
+        settings = sealed
+    store = store_of(settings)
+    store.probe()
+    return store
+
+
+def _move(session: Session, source: Store, target: Store, keys: list[Key]) -> dict[Key, StoreError]:
+    """Move one after the other; gives those that stay. Raises `StoreUnavailable` when there is no point in going on."""
+    problems: dict[Key, StoreError] = {}
+    said = time.monotonic()
+    for number, key in enumerate(keys, 1):
+        try:
+            with finished_first():
+                move(source, target, key)
+        except StoreUnavailable:
+            raise
+        except StoreError as problem:
+            problems[key] = problem
+        if time.monotonic() - said > SAY_EVERY_SECONDS:
+            said = time.monotonic()
+            session.terminal.note(f"{number} of {len(keys)} ...")
+    return problems

@@ -1,0 +1,211 @@
+"""Statements to a PostgreSQL server, each bounded in time and whole by itself, over a few connections kept open."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
+from everyauth_cli.model import Secret, clean
+
+if TYPE_CHECKING:
+    from psycopg import Connection, Error
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 10.0
+KEPT_OPEN = 8
+
+SCHEMA_VERSION = 1
+VERSION = "SELECT version FROM everyauth_schema"
+# The number is ours ("everyau"): two that start at once make the tables one after the other.
+SCHEMA = """
+SELECT pg_advisory_xact_lock(28559150732108149);
+CREATE TABLE IF NOT EXISTS everyauth_records (
+    profile TEXT COLLATE "C", kind TEXT COLLATE "C", service TEXT COLLATE "C", tenant TEXT COLLATE "C",
+    username TEXT COLLATE "C", public TEXT NOT NULL,
+    PRIMARY KEY (profile, kind, service, tenant, username)
+);
+CREATE INDEX IF NOT EXISTS everyauth_records_by_user ON everyauth_records (profile, kind, username);
+CREATE TABLE IF NOT EXISTS everyauth_sealed (name TEXT COLLATE "C" PRIMARY KEY, cell BYTEA NOT NULL);
+CREATE TABLE IF NOT EXISTS everyauth_leases (
+    name TEXT COLLATE "C" PRIMARY KEY, owner TEXT NOT NULL, deadline TIMESTAMPTZ NOT NULL
+);
+CREATE TABLE IF NOT EXISTS everyauth_schema (version INTEGER NOT NULL);
+INSERT INTO everyauth_schema SELECT 1 WHERE NOT EXISTS (SELECT FROM everyauth_schema);
+"""
+
+
+class Database:
+    """A server's database, connected to when it is first needed; threads may share one, and so may forks.
+
+    Raises `StoreUnavailable` when it does not answer in time or refuses, `StoreError` when what is there is not ours.
+    """
+
+    def __init__(self, url: Secret[str], *, shown: str, statement_seconds: float = STATEMENT_SECONDS) -> None:
+        self.shown = shown
+        self._url = url
+        self._seconds = statement_seconds
+        self._idle: list[Connection] = []
+        self._checked = False
+        self._pid = os.getpid()
+        weakref.finalize(self, _close, self._idle, self._pid)
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows, if it has any.
+
+        Every statement has to be one that may be run twice: it is when the connection turns out to be an old dead one.
+        """
+        with self._errors():
+            self._check_schema()
+            return self._run(statement, values)
+
+    def _check_schema(self) -> None:
+        if self._checked:
+            return
+        from psycopg.errors import UndefinedTable
+
+        try:
+            found = self._run(VERSION)
+        except UndefinedTable:
+            self._run(SCHEMA, None)
+            found = self._run(VERSION)
+        if found != [(SCHEMA_VERSION,)]:
+            raise StoreError(
+                f"{self.shown} was written by another version of everyauth (schema {found})",
+                hint="use that version, or choose another database with `everyauth store use`",
+            )
+        self._checked = True
+
+    def _run(self, statement: str, values: Sequence[object] | None = ()) -> list[tuple[Any, ...]]:
+        from psycopg import OperationalError
+
+        while kept := self._take():
+            try:
+                return self._run_on(kept, statement, values)
+            except OperationalError:
+                # Else the server ended it while it lay idle, as servers and proxies do.
+                if not kept.closed:
+                    raise
+        return self._run_on(self._connect(), statement, values)
+
+    def _run_on(self, connection: Connection, statement: str, values: Sequence[object] | None) -> list[tuple[Any, ...]]:
+        from psycopg import OperationalError
+
+        timed_out = threading.Event()
+        watch = threading.Timer(self._seconds, _cut, [connection, timed_out])
+        watch.daemon = True
+        watch.start()
+        try:
+            # The statements are constants of this package; values travel apart from them.
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+        except OperationalError:
+            if not timed_out.is_set():
+                raise
+            raise StoreUnavailable(
+                f"{self.shown} did not answer within {self._seconds:g} s", hint="see how the server is, and try again"
+            ) from None
+        finally:
+            watch.cancel()
+            self._give_back(connection)
+
+    def _connect(self) -> Connection:
+        from psycopg import Connection
+        from psycopg.conninfo import conninfo_to_dict
+        from psycopg.errors import ProgrammingError
+
+        defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "everyauth"}
+        try:
+            options = conninfo_to_dict(self._url.reveal())
+            # Nothing is prepared, so that a pooler may stand between.
+            return Connection.connect(**{**defaults, **options}, autocommit=True, prepare_threshold=None)
+        except ProgrammingError:
+            raise ConfigurationProblem(
+                f"{self.shown} is no PostgreSQL URL", hint="postgresql://USER@HOST/DATABASE?sslmode=verify-full"
+            ) from None
+
+    def _take(self) -> Connection | None:
+        if self._pid != os.getpid():
+            # After a fork both processes hold the same sockets; only the parent may use or close them.
+            inherited, self._idle = self._idle, []
+            # Last: another thread of the child that sees it takes from the new list.
+            self._pid = os.getpid()
+            _let_go(inherited)
+            weakref.finalize(self, _close, self._idle, self._pid)
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _give_back(self, connection: Connection) -> None:
+        if not connection.closed and len(self._idle) < KEPT_OPEN and self._pid == os.getpid():
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            import psycopg
+        except ImportError:
+            raise StoreUnavailable(
+                "PostgreSQL needs the package psycopg, which is not installed",
+                hint="pip install 'everyauth-cli[postgres]'",
+            ) from None
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: Error) -> StoreError:
+        import psycopg
+
+        reason = clean(str(error).strip().partition("\n")[0]) or type(error).__name__
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            return StoreUnavailable(
+                f"{self.shown} refuses: {reason}",
+                hint="let that role make tables once, or grant it all rights on the tables everyauth_*",
+            )
+        if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+            return StoreUnavailable(
+                f"{self.shown} cannot be used: {reason}",
+                hint="see that the server runs and takes that user; a password belongs in PGPASSFILE's file",
+            )
+        return StoreError(
+            f"{self.shown} is not as everyauth made it: {reason}", hint="choose another with `everyauth store use`"
+        )
+
+
+def _cut(connection: Connection, timed_out: threading.Event) -> None:
+    """End a connection that did not answer in time, from another thread than the one that waits on it."""
+    timed_out.set()
+    try:
+        peer = socket.socket(fileno=connection.fileno())
+    except Exception:  # noqa: BLE001 - it ended by itself
+        return
+    try:
+        peer.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    finally:
+        peer.detach()
+
+
+def _let_go(inherited: list[Connection]) -> None:
+    """Close a parent's connections in its child, without a word to the server: it would end them for the parent."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for connection in inherited:
+        if not connection.closed:
+            os.dup2(nowhere, connection.fileno())
+            connection.close()
+    os.close(nowhere)
+
+
+def _close(idle: list[Connection], pid: int) -> None:
+    while idle and pid == os.getpid():
+        idle.pop().close()

@@ -15,7 +15,8 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import AlertFailed, EveryAuthError
-from everyauth_cli.model import Answer, Exchange, Identity, Key, Secret, clean, scrub
+from everyauth_cli.foreign_text import clean, scrub
+from everyauth_cli.model import Answer, Exchange, Identity, Key, Secret
 from everyauth_cli.public_half import as_json
 from everyauth_cli.settings import Settings, child_environment
 from everyauth_cli.store import Store

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from everyauth_cli.errors import EveryAuthError, ServiceError, ServiceUnreadable, StoreError
-from everyauth_cli.model import Key, Secret, clean, scrub, without
+from everyauth_cli.foreign_text import clean, scrub, without
+from everyauth_cli.model import Key, Secret
 from everyauth_cli.store.locks import FileLocks
 
 LARGEST = 256 * 1024

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from everyauth_cli.arrival import Arrival, Query
 from everyauth_cli.errors import PortInUse
-from everyauth_cli.model import clean
+from everyauth_cli.foreign_text import clean
 from everyauth_cli.pages import HEADERS, Result, result_page
 
 IDLE_SECONDS = 10.0

@@ -24,14 +24,8 @@ ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 SYMMETRIC = ("HS256", "HS384", "HS512")
 """Those whose key is the client secret (OpenID Connect Core section 10.1)."""
 
-
 PLACE = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
 """A place in claims or in an answer, as `account_label` names it: fields, and numbers of items, with points between."""
-
-QUERY = re.compile(r"(https?://[^\s?#'\"<>()]+)[?#][^\s'\"<>()]*")
-OPAQUE = re.compile(r"\b(?:(?=[\w~+=%-]*\d)[\w~+=%-]{20,}|[A-Za-z]{32,})")
-"""What looks like a token or a part of one: no word of any language is that long and has digits in it."""
-SHORTEST_SECRET = 6
 
 
 class Secret(Generic[T]):
@@ -335,22 +329,3 @@ class Credential:
                 "account": asdict(self.account) if self.account else None,
             },
         }
-
-
-def clean(text: str, limit: int = 300) -> str:
-    """Text from outside, fit to be shown: no control characters nor halves of any, one line, at most `limit` long."""
-    line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+", " ", text).strip()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def without(text: str, *secrets: Secret[str] | None) -> str:
-    """A text in which these secrets are not to be read, however it came to hold them."""
-    for secret in secrets:
-        if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET:
-            text = text.replace(secret.reveal(), "***")
-    return text
-
-
-def scrub(text: str, *secrets: Secret[str] | None) -> str:
-    """A service's own words without these secrets, without what looks like a token, and without URLs' queries."""
-    return OPAQUE.sub("***", QUERY.sub(r"\1", without(text, *secrets)))

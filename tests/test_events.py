@@ -20,7 +20,8 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
 )
 from everyauth_cli.events import LARGEST, Event, EventLog
-from everyauth_cli.model import Secret, scrub
+from everyauth_cli.foreign_text import scrub
+from everyauth_cli.model import Secret
 from everyauth_cli.store.identity_record import read_identity
 
 EVENT = Event(

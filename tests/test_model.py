@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everyauth_cli.model import Account, Credential, Exchange, Pending, Secret, clean
+from everyauth_cli.foreign_text import clean
+from everyauth_cli.model import Account, Credential, Exchange, Pending, Secret
 
 HIDDEN = "hunter2-hunter2"
 

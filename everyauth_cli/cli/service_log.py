@@ -12,7 +12,8 @@ from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.service import Name, group
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.events import Event, EventLog
-from everyauth_cli.model import DEFAULT_PROFILE, clean
+from everyauth_cli.foreign_text import clean
+from everyauth_cli.model import DEFAULT_PROFILE
 
 COLUMNS = ["when", "what", "outcome", "user", "status", "ms", "said"]
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
-from everyauth_cli.model import PLACE, Account, Answer, Client, Exchange, Secret, Service, clean
+from everyauth_cli.foreign_text import clean
+from everyauth_cli.model import PLACE, Account, Answer, Client, Exchange, Secret, Service
 
 LABEL_LENGTH = 120
 SUBJECT_LENGTH = 1000

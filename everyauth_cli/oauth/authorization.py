@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError
-from everyauth_cli.model import Client, Pending, Secret, Service, clean, scrub
+from everyauth_cli.foreign_text import clean, scrub
+from everyauth_cli.model import Client, Pending, Secret, Service
 
 SINGLE = ("code", "state", "error", "iss")
 OPENID = "openid"

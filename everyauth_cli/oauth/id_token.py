@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, Subject, clean
+from everyauth_cli.foreign_text import clean
+from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, Subject
 from everyauth_cli.oauth.account import filled
 
 LEEWAY_SECONDS = 60

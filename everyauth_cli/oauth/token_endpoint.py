@@ -16,6 +16,7 @@ from everyauth_cli.errors import (
     ServiceUnreachable,
     ServiceUnreadable,
 )
+from everyauth_cli.foreign_text import clean, scrub
 from everyauth_cli.model import (
     ACCESS_TOKEN,
     PLACE,
@@ -27,8 +28,6 @@ from everyauth_cli.model import (
     Secret,
     Service,
     Token,
-    clean,
-    scrub,
 )
 from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.client_authentication import Fields, client_exchange

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from everyauth_cli import pages
-from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Exchange, Secret, Service, clean
+from everyauth_cli.foreign_text import clean
+from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Exchange, Secret, Service
 from everyauth_cli.sandbox.faults import RETRY_AFTER_SECONDS, Fault
 from everyauth_cli.sandbox.grants import AuthorizationServer
 from everyauth_cli.sandbox.reading import MARK, Request, basic, fields, parameters, path_of, secret_fields, sent_token

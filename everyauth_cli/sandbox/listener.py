@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import PortInUse
-from everyauth_cli.model import clean
+from everyauth_cli.foreign_text import clean
 from everyauth_cli.sandbox.discovery import HOST
 from everyauth_cli.sandbox.endpoints import Response, Route
 from everyauth_cli.sandbox.reading import Request

@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from everyauth_cli.model import clean
+from everyauth_cli.foreign_text import clean
 from everyauth_cli.sandbox.endpoints import DEFAULT_USER
 
 # The callback answers after the token request behind it, which may take 30 seconds.

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
-from everyauth_cli.model import Secret, clean
+from everyauth_cli.foreign_text import clean
+from everyauth_cli.model import Secret
 
 if TYPE_CHECKING:
     from psycopg import Connection, Error

@@ -169,7 +169,7 @@ def test_from_the_keyring_to_postgresql(shell, postgres):
         shell.log_in(user)
     done = shell(f"everyauth store move keyring: {url}")
     assert (done.code, done.out) == (0, "")
-    assert "3 clients and identities were moved" in done.err
+    assert f"Clients and identities moved to {url}: 3.\n" in done.err
     assert done.err.endswith(f"everyauth store use {url}\n")
     shell.bad_both("everyauth token pagerduty", 6, "record_moved", url, f"everyauth store use {url}")
     shell.bad_both("everyauth login pagerduty --no-browser", 6, "record_moved", url)

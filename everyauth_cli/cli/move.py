@@ -34,7 +34,7 @@ def move_all(
     check_apart(source, target)
     keys = records(source)
     problems = _move(session, source, target, keys)
-    session.terminal.note(f"{len(keys) - len(problems)} clients and identities were moved to {target.url}.")
+    session.terminal.note(f"Clients and identities moved to {target.url}: {len(keys) - len(problems)}.")
     if problems:
         for key, problem in problems.items():
             session.terminal.note(f"{source.name(key)} stays: {problem.message}")

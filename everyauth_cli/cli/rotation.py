@@ -38,7 +38,7 @@ def rotate_key(session: Session) -> None:
             keys = _add_key(place, keys)
         # Opened anew: with both keys.
         store = store_of(settings)
-        say(f"{_seal_all(session, store)} secrets were sealed anew in {store.url}.")
+        say(f"Secrets sealed anew in {store.url}: {_seal_all(session, store)}.")
         _drop_old(session, place, keys[0])
     if store.url.startswith("postgres"):
         say("Every other machine that uses this store needs the new key now.")

@@ -8,6 +8,8 @@ from peers.completions import FILES, HEAVY, ROOT, fill
 
 from everyauth_cli.services.catalogue import Catalogue
 
+pytestmark = pytest.mark.slow
+
 SERVICES = {"acme", *Catalogue().names()}
 
 

@@ -18,6 +18,8 @@ from everyauth_cli.store.leases import Leases
 from everyauth_cli.store.memory import MemoryVault
 from everyauth_cli.store.postgres import Database
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 SECONDS = 1.0

@@ -16,6 +16,8 @@ from everyauth_cli.store.index_postgres import PostgresIndex
 from everyauth_cli.store.opening import without_password
 from everyauth_cli.store.postgres import Database
 
+pytestmark = pytest.mark.slow
+
 KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 REPOSITORY = Path(__file__).resolve().parent.parent
 

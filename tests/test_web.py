@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from peers.web_apps import BASE_URL, CALLBACK, NAME, OWN, PREFIX, Browser, decide, redeemed, stored
 
+pytestmark = pytest.mark.slow
+
 FINISHED = f"{BASE_URL}/done"
 MINUTE = 60
 

@@ -14,6 +14,8 @@ from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.transport import send
 
+pytestmark = pytest.mark.slow
+
 FINISHED = f"{BASE_URL}/done"
 
 

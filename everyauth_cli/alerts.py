@@ -20,7 +20,7 @@ from everyauth_cli.model import Answer, Exchange, Identity, Key, Secret
 from everyauth_cli.public_half import as_json
 from everyauth_cli.settings import Settings, child_environment
 from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import find_readable, key_of, read_public, write_public
+from everyauth_cli.store.identity_record import KIND, find_readable, key_of, read_public, write_public
 
 GONE = "identity.gone"
 TEST = "test"
@@ -76,7 +76,7 @@ class Reporter:
 
 def pending(store: Store, profile: str, *, since: int = 0) -> list[Identity]:
     """The identities of a profile that have gone since that moment, and whose end was not reported."""
-    everybody = find_readable(store, Key(profile=profile, kind="identity", service=""))
+    everybody = find_readable(store, Key(profile=profile, kind=KIND, service=""))
     return [i for _, i in everybody if i.gone and i.gone.reported_at is None and i.gone.since >= since]
 
 

@@ -92,16 +92,17 @@ class Clients:
         nobody has logged in to the sandbox.
         """
         service = self._catalogue.get(name)
-        if not service.params and not self._sandboxed:
+        if self._sandboxed:
+            kept = self.peek(service)
+            if kept is None or kept[0].sandbox_url is None:
+                raise _never_in_the_sandbox(service)
+            return at_sandbox(service, kept[0].sandbox_url)
+        if not service.params:
             return service
         kept = self.peek(service)
-        if not self._sandboxed and kept is None and any(p.default is None for p in service.params):
+        if kept is None and any(p.default is None for p in service.params):
             raise _not_set(service, Client(service=service.name, client_id=""))
-        if not self._sandboxed:
-            return fill(service, kept[0].params if kept else {})
-        if kept is None or kept[0].sandbox_url is None:
-            raise _never_in_the_sandbox(service)
-        return at_sandbox(service, kept[0].sandbox_url)
+        return fill(service, kept[0].params if kept else {})
 
     def set(
         self,
@@ -145,11 +146,8 @@ class Clients:
                 redirect_uri=(before.redirect_uri if redirect_uri is None else redirect_uri) or None,
                 params={**before.params, **(params or {})},
             )
-            named = client_secret if before.client_secret else client_secret or client_id
-            if named:
-                client = replace(client, hosts=hosts_of(_as_far_as_filled(service, client)))
-            elif moved(_as_far_as_filled(service, before), before) is None:
-                client = replace(client, hosts={**before.hosts, **hosts_of(_as_far_as_filled(service, client))})
+            set_anew = client_secret if before.client_secret else client_secret or client_id
+            client = replace(client, hosts=_hosts_bound_to(service, before, client, set_anew=bool(set_anew)))
             write_client(self._store, client, key)
         return client
 
@@ -206,6 +204,17 @@ def on_loopback(uri: str) -> bool:
 def callback_path(service: Service) -> str:
     """A path of its own for each service, so that answers cannot be mixed up (RFC 9700 section 4.4)."""
     return f"/callback/{service.name}"
+
+
+def _hosts_bound_to(service: Service, before: Client, client: Client, *, set_anew: bool) -> Mapping[str, str]:
+    """The hosts that a changed client's secrets are for: those of this moment when they are set anew.
+
+    What is there already follows the parameters, unless the service had moved away from it before.
+    """
+    now = hosts_of(_as_far_as_filled(service, client))
+    if set_anew:
+        return now
+    return before.hosts if moved(_as_far_as_filled(service, before), before) else {**before.hosts, **now}
 
 
 def _as_far_as_filled(service: Service, client: Client) -> Service:

@@ -4,8 +4,9 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from peers.endings import BOTH, end, is_gone, sent
 from peers.sandbox import Background
-from peers.token_server import ENTRY, HOUR, REVOCABLE, REVOKE_URL, World, answer
+from peers.token_server import ENTRY, HOUR, REVOCABLE, World, answer
 
 from everyauth_cli.ending import Revocation
 from everyauth_cli.errors import (
@@ -18,7 +19,6 @@ from everyauth_cli.store import Store
 from everyauth_cli.store.locks import ThreadLocks
 from everyauth_cli.store.memory import MemoryIndex, MemoryVault
 
-BOTH = ["refresh_token", "access_token"]
 GRANT = REVOCABLE + 'revokes = "grant"\n'
 
 
@@ -27,20 +27,6 @@ def world(tmp_path):
     world = World(tmp_path)
     world.entry("example", REVOCABLE)
     return world
-
-
-def end(world, user="me", **options):
-    return world.auth.delete_identity("example", user=user, **options)
-
-
-def sent(world):
-    """The types of the tokens whose revocation was asked for."""
-    return [str(r.fields["token_type_hint"]) for r in world.server.requests if r.url == REVOKE_URL]
-
-
-def is_gone(world, user="me"):
-    key = world.key(user)
-    return world.store.vault.read(world.store.name(key)) is None and world.store.index.read(key) is None
 
 
 def test_the_refresh_token_is_revoked_first_then_the_access_token(world):

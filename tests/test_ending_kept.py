@@ -1,12 +1,11 @@
 """What keeps an identity from being ended at its service, and what is lost by that: nothing, unless it is said so."""
 
 import pytest
-from peers.token_server import ENTRY, REVOCABLE, REVOKE_URL, World
+from peers.endings import BOTH, end, is_gone, sent
+from peers.token_server import ENTRY, REVOCABLE, World
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, LoginRequired, ServiceNotFound, StoreError
 from everyauth_cli.model import Secret
-
-BOTH = ["refresh_token", "access_token"]
 
 
 @pytest.fixture
@@ -14,20 +13,6 @@ def world(tmp_path):
     world = World(tmp_path)
     world.entry("example", REVOCABLE)
     return world
-
-
-def end(world, user="me", **options):
-    return world.auth.delete_identity("example", user=user, **options)
-
-
-def sent(world):
-    """The types of the tokens whose revocation was asked for."""
-    return [str(r.fields["token_type_hint"]) for r in world.server.requests if r.url == REVOKE_URL]
-
-
-def is_gone(world, user="me"):
-    key = world.key(user)
-    return world.store.vault.read(world.store.name(key)) is None and world.store.index.read(key) is None
 
 
 def impossible(world, kind, *says):

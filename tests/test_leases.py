@@ -1,14 +1,12 @@
 """Locks in PostgreSQL: renewed while they are held, gone with who was killed, and lost without harm."""
 
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from peers import postgres as peer
+from peers.children import child
 
 from everyauth_cli.errors import StoreUnavailable
 from everyauth_cli.model import Key, Secret
@@ -20,7 +18,6 @@ from everyauth_cli.store.postgres import Database
 
 pytestmark = pytest.mark.slow
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 SECONDS = 1.0
 
@@ -48,16 +45,6 @@ for _ in range(10):
 
 def leases(url):
     return Leases(Database(Secret(url), shown=url), seconds=SECONDS)
-
-
-def child(code, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.fixture

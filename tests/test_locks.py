@@ -1,21 +1,17 @@
 """Locks between threads and between processes: one holder at a time, bounded waits, nothing left behind."""
 
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from peers.children import child
 
 from everyauth_cli.errors import StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.store.leases import Leases
 from everyauth_cli.store.locks import FileLocks, ThreadLocks
 from everyauth_cli.store.postgres import Database
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 HOLD = """
 import sys
@@ -36,16 +32,6 @@ for _ in range(turns):
     with FileLocks(directory / "locks").hold("name", timeout=30):
         number.write_text(str(int(number.read_text()) + 1))
 """
-
-
-def child(code, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.fixture

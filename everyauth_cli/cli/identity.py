@@ -83,17 +83,18 @@ def get(
     """Print a current credential as JSON."""
     service, who = service_and_who(names or [], service, user)
     demand = _demand(session, min_ttl, rejected)
-    if service is not None:
-        with ambiguous_as("everyauth identity get {}"):
-            credential = _credential(session, service, who, demand)
-    else:
-        with ambiguous_as("everyauth identity get {}"):
-            identity = session.auth.find_one(who)
-        found = session.auth.credential(identity, demand=demand) if identity else None
-        if found is None:
-            raise nobody(session, who)
-        credential = found
-    session.terminal.json(credential.as_json())
+    with ambiguous_as("everyauth identity get {}"):
+        found = _credential(session, service, who, demand) if service is not None else _of_any(session, who, demand)
+    session.terminal.json(found.as_json())
+
+
+def _of_any(session: Session, who: str, demand: Demand) -> Credential:
+    """The current credential of the one identity of a user, whatever its service."""
+    identity = session.auth.find_one(who)
+    found = session.auth.credential(identity, demand=demand) if identity else None
+    if found is None:
+        raise nobody(session, who)
+    return found
 
 
 @command(app.app, "token")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from everyauth_cli.cli.service_guide import PASTED, guide_to, wanted_upstream
 from everyauth_cli.cli.words import read_pairs
 from everyauth_cli.clients import missing_params, on_loopback, redirect_uri
 from everyauth_cli.errors import NotFound, ServiceNotFound, UsageProblem
-from everyauth_cli.model import Secret, Service
+from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services.catalogue import Listed
 from everyauth_cli.services.parameters import check_param
 
@@ -122,8 +123,13 @@ def set_(
         params=params,
     )
     session.terminal.note(f"Saved for {service.name}: {', '.join(saved)}.")
-    if before and before[0].hosts:
-        for host in sorted({*client.hosts.values()} - {*before[0].hosts.values()}):
+    _show_set(session, service, client, hosts_before=before[0].hosts if before else {})
+
+
+def _show_set(session: Session, service: Service, client: Client, *, hosts_before: Mapping[str, str]) -> None:
+    """Say where a client's secrets go from now on, and what is to be done with it next."""
+    if hosts_before:
+        for host in sorted({*client.hosts.values()} - {*hosts_before.values()}):
             session.terminal.note(f"Its secrets go to {host} from now on.")
     if not client.client_id:
         session.terminal.note(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")

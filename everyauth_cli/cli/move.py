@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Annotated
 
@@ -17,8 +16,6 @@ from everyauth_cli.model import Key
 from everyauth_cli.settings import Settings, remember
 from everyauth_cli.store import Store
 from everyauth_cli.store.move import check_apart, move, records
-
-SAY_EVERY_SECONDS = 1.0
 
 
 @command(group, "move")
@@ -65,16 +62,14 @@ def _target(session: Session, settings: Settings) -> Store:
 def _move(session: Session, source: Store, target: Store, keys: list[Key]) -> dict[Key, StoreError]:
     """Move one after the other; gives those that stay. Raises `StoreUnavailable` when there is no point in going on."""
     problems: dict[Key, StoreError] = {}
-    said = time.monotonic()
-    for number, key in enumerate(keys, 1):
-        try:
-            with finished_first():
-                move(source, target, key)
-        except StoreUnavailable:
-            raise
-        except StoreError as problem:
-            problems[key] = problem
-        if time.monotonic() - said > SAY_EVERY_SECONDS:
-            said = time.monotonic()
-            session.terminal.note(f"{number} of {len(keys)} ...")
+    with session.terminal.progress("moving", len(keys)) as advance:
+        for key in keys:
+            try:
+                with finished_first():
+                    move(source, target, key)
+            except StoreUnavailable:
+                raise
+            except StoreError as problem:
+                problems[key] = problem
+            advance()
     return problems

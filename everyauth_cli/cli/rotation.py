@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from everyauth_cli.store.vault_sealed import SealedVault
 
 ROTATION = "everyauth:rotation"
-SAY_EVERY_SECONDS = 1.0
 
 
 @command(group, "rotate-key")
@@ -89,17 +87,16 @@ def _seal_all(session: Session, store: Store) -> int:
     """Seal all secrets with the first key, each under its record's lock; raises `WrongKey` when some do not open."""
     vault = _sealed(store)
     vault.use_first_key()
-    sealed, refused, said = 0, set[str](), time.monotonic()
+    sealed, refused = 0, set[str]()
     # More than once: one may be written by who had looked at the key in use just before it changed.
     while left := [name for name in vault.names() if name not in refused and not vault.is_current(name)]:
-        for number, name in enumerate(left, 1):
-            if _seal_anew(store, name):
-                sealed += 1
-            else:
-                refused.add(name)
-            if time.monotonic() - said > SAY_EVERY_SECONDS:
-                said = time.monotonic()
-                session.terminal.note(f"{number} of {len(left)} ...")
+        with session.terminal.progress("sealing", len(left)) as advance:
+            for name in left:
+                if _seal_anew(store, name):
+                    sealed += 1
+                else:
+                    refused.add(name)
+                advance()
     if refused:
         raise WrongKey(
             f"{len(refused)} secrets do not open with the keys that are here, such as {min(refused)}; "

@@ -175,8 +175,8 @@ def load(name: str) -> Dialect:
         id_token=told.get("id_token", {}).get("claims", ""),
         native=native["fields"],
         native_after_refresh=native.get("after_refresh", native["fields"]),
-        errors=[_failure(error) for error in told.get("errors", [])],
-        variants=[_variant(variant) for variant in told.get("variants", [])],
+        errors=[Failure(**_shaped(error)) for error in told.get("errors", [])],
+        variants=[Variant(**_shaped(variant)) for variant in told.get("variants", [])],
     )
 
 
@@ -212,13 +212,8 @@ def _revoke(table: Mapping[str, Any]) -> Revoke:
     return Revoke(call=_call(table), ends=table["ends"], tokens=tokens)
 
 
-def _failure(table: Mapping[str, Any]) -> Failure:
+def _shaped(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table whose answer is a shape of its own."""
     told = _linked(table)
     shape = {name: told.pop(name) for name in ("status", "content_type", "body") if name in told}
-    return Failure(**told, shape=Shape(**shape))
-
-
-def _variant(table: Mapping[str, Any]) -> Variant:
-    told = _linked(table)
-    shape = {name: told.pop(name) for name in ("status", "content_type", "body") if name in told}
-    return Variant(**told, shape=Shape(**shape))
+    return {**told, "shape": Shape(**shape)}

@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -22,6 +23,9 @@ CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 """The curve of each algorithm on one (RFC 7518 section 3.4)."""
 CAN_BE_ALLOWED = (*ASYMMETRIC, *SYMMETRIC)
 CLOCK = "check the clock of this machine"
+
+_filters = threading.Lock()
+"""The filters of warnings are the whole process's: logins in two threads must not change them at once."""
 
 
 class KeyUnknown(ServiceUnreadable):
@@ -200,7 +204,7 @@ def _is_signed(id_token: IdToken, key: Mapping[str, Any]) -> bool:
     # A certificate chain in it (x5c) takes some kilobytes.
     registry.max_header_length = registry.max_signature_length = 16 * 1024
     try:
-        with warnings.catch_warnings():
+        with _filters, warnings.catch_warnings():
             # A key that is too small is none (RFC 7518 section 3.3); algorithms are chosen by the catalogue.
             warnings.simplefilter("error", errors.SecurityWarning)
             imported = jwk.import_key({name: value for name, value in key.items() if value is not None})

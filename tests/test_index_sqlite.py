@@ -16,6 +16,7 @@ from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.model import Key, Secret
 from everyauth_cli.store.index_sqlite import SqliteIndex, listing
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.store.sqlite import SqliteFile
 
 KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 SEALING_KEY = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
@@ -24,7 +25,8 @@ import sys
 from pathlib import Path
 from everyauth_cli.model import Key
 from everyauth_cli.store.index_sqlite import SqliteIndex
-index, writer, turns = SqliteIndex(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+from everyauth_cli.store.sqlite import SqliteFile
+index, writer, turns = SqliteIndex(SqliteFile(Path(sys.argv[1]))), sys.argv[2], int(sys.argv[3])
 key = Key(profile="default", kind="identity", service="example", user=writer)
 for turn in range(turns):
     index.write_cell(writer, b"%d" % turn * 300)
@@ -135,7 +137,7 @@ def test_eight_processes_that_start_on_a_new_file_and_write_at_once_lose_nothing
     path = tmp_path / "everyauth.db"
     writers = [writer(path, f"w{number}", 40) for number in range(8)]
     assert [(process.communicate(timeout=60)[1], process.returncode) for process in writers] == [(b"", 0)] * 8
-    found = SqliteIndex(path).find(Key(profile="", kind="identity", service=""))
+    found = SqliteIndex(SqliteFile(path)).find(Key(profile="", kind="identity", service=""))
     assert [(key.user, public["turn"]) for key, public in found] == [(f"w{number}", 39) for number in range(8)]
     assert in_file(tmp_path, "PRAGMA integrity_check") == [("ok",)]
     assert in_file(tmp_path, "PRAGMA journal_mode") == [("wal",)]
@@ -145,11 +147,11 @@ def test_eight_processes_that_start_on_a_new_file_and_write_at_once_lose_nothing
 def test_a_writer_that_is_killed_leaves_whole_records_and_nothing_locked(tmp_path):
     path = tmp_path / "everyauth.db"
     process = writer(path, "killed", 100_000)
-    while not path.exists() or SqliteIndex(path).read_cell("killed") is None:
+    while not path.exists() or SqliteIndex(SqliteFile(path)).read_cell("killed") is None:
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    index = SqliteIndex(path)
+    index = SqliteIndex(SqliteFile(path))
     cell = index.read_cell("killed")
     assert cell == cell[: len(cell) // 300] * 300
     index.write_cell("killed", b"anew")
@@ -181,7 +183,7 @@ def test_a_write_ahead_log_is_for_disks_that_are_known_to_be_local(tmp_path, mou
     if mounts:
         (tmp_path / "mounts").write_text(mounts.format(str(tmp_path / "a b").replace(" ", "\\040")))
     (tmp_path / "a b").mkdir()
-    index = SqliteIndex(tmp_path / "a b" / "everyauth.db", mounts=tmp_path / "mounts")
+    index = SqliteIndex(SqliteFile(tmp_path / "a b" / "everyauth.db", mounts=tmp_path / "mounts"))
     index.write(KEY, {"n": 1})
     assert index.read(KEY) == {"n": 1}
     assert in_file(tmp_path / "a b", "PRAGMA journal_mode") == [(journal,)]

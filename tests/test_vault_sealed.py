@@ -10,6 +10,7 @@ from everyauth_cli.errors import ConfigurationProblem, StoreUnavailable, WrongKe
 from everyauth_cli.model import Key, Secret
 from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store, sqlite_path
+from everyauth_cli.store.sqlite import SqliteFile
 from everyauth_cli.store.vault_sealed import SealedVault, new_key, read_keys
 
 ONE, TWO = Secret(b"1" * 32), Secret(b"2" * 32)
@@ -180,7 +181,7 @@ def test_without_any_key_the_way_to_one_is_told(tmp_path):
     with pytest.raises(StoreUnavailable, match="no sealing key") as caught:
         put(opened(tmp_path, SealingKey()))
     assert "everyauth store use sqlite://" in caught.value.hint
-    assert not SqliteIndex(tmp_path / "everyauth.db").find(KEY)
+    assert not SqliteIndex(SqliteFile(tmp_path / "everyauth.db")).find(KEY)
 
 
 @pytest.mark.parametrize(

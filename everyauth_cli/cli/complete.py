@@ -56,7 +56,7 @@ def _identities(context: typer.Context, service: str | None) -> list[Key]:
     name = Catalogue(settings.services_dir).get(service).name if service else ""
     index = _index(settings)
     # A file that is not there yet would be made by looking into it.
-    if isinstance(index, SqliteIndex) and not index.path.exists():
+    if isinstance(index, SqliteIndex) and not index.exists:
         return []
     return [key for key, _ in index.find(Key(profile=profile, kind=KIND, service=name))]
 

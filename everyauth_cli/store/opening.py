@@ -16,6 +16,7 @@ from everyauth_cli.model import Secret
 from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.locks import FileLocks
 from everyauth_cli.store.records import Locks, Store, Vault
+from everyauth_cli.store.sqlite import SqliteFile
 
 if TYPE_CHECKING:
     from everyauth_cli.store.vault_sealed import Cells
@@ -64,17 +65,19 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
         return _postgres_store(url, data_dir, keyring, sealing_key)
     if scheme == "keyring" and not rest.strip("/"):
         path = data_dir / "index.db"
+        index = SqliteIndex(SqliteFile(path))
         namespace, opener = keyring.namespace, functools.partial(open_os_keyring, keyring, keyring_locks(data_dir))
     elif scheme == "sqlite" and rest.startswith("//"):
         path = sqlite_path(url, data_dir)
+        index = SqliteIndex(SqliteFile(path))
         place = KeyPlace(url=f"sqlite://{path}", key=sealing_key, keyring=keyring, locks=keyring_locks(data_dir))
-        namespace, opener = "", functools.partial(_open_sealed, SqliteIndex(path), str(path), place)
+        namespace, opener = "", functools.partial(_open_sealed, index, str(path), place)
     else:
         raise ConfigurationProblem(
             f"{url!r} is no store",
             hint="keyring:, sqlite:///path or postgresql://host/database; `everyauth store use` remembers one",
         )
-    return Store(url=url, index=SqliteIndex(path), open_vault=opener, locks=_locks(path), namespace=namespace)
+    return Store(url=url, index=index, open_vault=opener, locks=_locks(path), namespace=namespace)
 
 
 def _postgres_store(url: str, data_dir: Path, keyring: Keyring, sealing_key: SealingKey) -> Store:

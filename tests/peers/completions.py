@@ -10,6 +10,7 @@ import pytest
 from everyauth_cli.model import Key
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.index_sqlite import SqliteIndex
+from everyauth_cli.store.sqlite import SqliteFile
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"bash": "everyauth.bash", "zsh": "_everyauth", "fish": "everyauth.fish", "powershell": "everyauth.ps1"}
@@ -72,7 +73,7 @@ def completing_shell(everyauth, home):
 def fill(home, users, *, profile="default"):
     (home / "services").mkdir(parents=True, exist_ok=True)
     (home / "services" / "acme.toml").write_text(ACME, encoding="utf-8")
-    index = SqliteIndex(home / "index.db")
+    index = SqliteIndex(SqliteFile(home / "index.db"))
     for service, names in users.items():
         for user in names:
             key = Key(profile=profile, kind="identity", service=service, tenant=user, user=user)

@@ -1,0 +1,190 @@
+"""Statements to a SQLite file, each whole by itself, over a few connections kept open."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import sqlite3
+import time
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from everyauth_cli.errors import StoreError, StoreUnavailable
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+"""How long to wait for other writers: SQLite lets them in by luck, and on a slow disk the last of many waits long."""
+
+LONGEST_PAUSE = 0.05
+KEPT_OPEN = 8
+INHERITED: list[sqlite3.Connection] = []
+"""A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""
+
+MOUNTS = Path("/proc/self/mountinfo")
+NETWORK = re.compile(r"nfs|cifs|smb|9p|afs|ceph|gluster|lustre|beegfs|fuse")
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    profile TEXT NOT NULL, kind TEXT NOT NULL, service TEXT NOT NULL, tenant TEXT NOT NULL, user TEXT NOT NULL,
+    public TEXT NOT NULL,
+    PRIMARY KEY (profile, kind, service, tenant, user)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS records_by_user ON records (profile, kind, user);
+CREATE TABLE IF NOT EXISTS sealed (name TEXT PRIMARY KEY, cell BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Place(NamedTuple):
+    """What a connection is to: which file, and in which process."""
+
+    inode: int
+    device: int
+    process: int
+
+
+Kept = tuple[Place | None, sqlite3.Connection]
+"""A connection, and what it was to when it was opened."""
+
+
+class SqliteFile:
+    """A database file, opened when it is first needed; threads may share one, and so may forks.
+
+    Its journal is a write-ahead log, under which readers and a writer do not wait for each other, where `mounts` (as
+    Linux lists them) shows a disk of this machine. Over a network that log is unsafe, so it is SQLite's usual journal.
+
+    Raises `StoreUnavailable` when the file cannot be opened or written, `StoreError` when it is damaged.
+    """
+
+    def __init__(self, path: Path, *, mounts: Path = MOUNTS) -> None:
+        self.path = path
+        self._name = str(path)
+        self._mounts = mounts
+        self._idle: list[Kept] = []
+        weakref.finalize(self, _close_all, self._idle)
+
+    def run(self, statement: str, values: Sequence[str | int | bytes] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows, if it has any."""
+        try:
+            kept = self._take() or self._open()
+            try:
+                rows = kept[1].execute(statement, values).fetchall()
+            except BaseException:
+                kept[1].close()
+                raise
+        except (OSError, sqlite3.Error, ValueError) as error:
+            raise self._explained(error) from None
+        self._idle.append(kept)
+        if len(self._idle) > KEPT_OPEN:
+            _close(*self._idle.pop())
+        return rows
+
+    def _take(self) -> Kept | None:
+        """A connection to the file that is there now, which may have taken the place of another."""
+        place = _place(self._name)
+        try:
+            while (kept := self._idle.pop())[0] != place:
+                _close(*kept)
+        except IndexError:
+            return None
+        return kept
+
+    def _open(self) -> Kept:
+        self._create_privately()
+        place = _place(self._name)
+        # One thread at a time has a connection, whichever that is; each statement is a transaction.
+        connection = sqlite3.connect(self._name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            # What was written is soon in the file itself: a copy of it alone, or one moved away, lacks nothing.
+            connection.execute("PRAGMA wal_autocheckpoint = 1")
+            self._check_schema(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return place, connection
+
+    def _check_schema(self, connection: sqlite3.Connection) -> None:
+        ((version,),) = connection.execute("PRAGMA user_version")
+        if version == 0:
+            if _on_local_disk(self.path, self._mounts):
+                _use_write_ahead_log(connection)
+            connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was written by another version of everyauth (schema {version})",
+                hint="use that version, or choose another file with `everyauth store use`",
+            )
+
+    def _create_privately(self) -> None:
+        if self.path.exists():
+            return
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+
+    def _explained(self, error: OSError | sqlite3.Error | ValueError) -> StoreError:
+        if isinstance(error, OSError):
+            return StoreUnavailable(
+                f"cannot use {self.path}: {error.strerror}",
+                hint="make it readable and writable for you, or choose another with `everyauth store use`",
+            )
+        if isinstance(error, sqlite3.OperationalError):
+            return StoreUnavailable(
+                f"cannot use {self.path}: {error}", hint="check the disk and the file's permissions, then try again"
+            )
+        return self.damaged(error)
+
+    def damaged(self, error: Exception) -> StoreError:
+        """What says that the file, or what it holds, cannot be read."""
+        return StoreError(
+            f"{self.path} is damaged: {error}",
+            hint="stop what uses it and move that file away; `everyauth login` fills a new one",
+        )
+
+
+def _place(name: str) -> Place | None:
+    """Where a file is now, if it is anywhere."""
+    try:
+        file = os.stat(name)  # noqa: PTH116 - at each statement
+    except FileNotFoundError:
+        return None
+    return Place(file.st_ino, file.st_dev, os.getpid())
+
+
+def _close(place: Place | None, connection: sqlite3.Connection) -> None:
+    if place is None or place.process == os.getpid():
+        connection.close()
+    else:
+        INHERITED.append(connection)
+
+
+def _close_all(idle: list[Kept]) -> None:
+    while idle:
+        _close(*idle.pop())
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the journal, which SQLite refuses at once, without waiting, while another process opens the file too."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - for fairness
+        else:
+            return
+
+
+def _on_local_disk(path: Path, mounts: Path) -> bool:
+    """Whether the file system of a path is known, and known to be of this machine alone."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    path = path.resolve()
+    # Field 5 is the mount point; the type follows the field that is a lone dash. The last mount hides those under it.
+    found = [(line.split()[4].replace("\\040", " "), line.partition(" - ")[2].split()[0]) for line in lines]
+    over = [(point, kind) for point, kind in found if path.is_relative_to(point)]
+    return bool(over) and not NETWORK.search(max(reversed(over), key=lambda mount: len(mount[0]))[1])

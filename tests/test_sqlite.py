@@ -1,0 +1,148 @@
+"""The connections to a SQLite file: kept open, and never to the wrong file or in the wrong process."""
+
+import multiprocessing
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from everyauth_cli.errors import StoreError, StoreUnavailable
+from everyauth_cli.store.sqlite import KEPT_OPEN, SqliteFile
+
+WRITE = "INSERT OR REPLACE INTO sealed VALUES (?, ?)"
+READ = "SELECT cell FROM sealed WHERE name = ?"
+
+
+@pytest.fixture
+def file(tmp_path):
+    return SqliteFile(tmp_path / "everyauth.db")
+
+
+def open_files(path):
+    """How often this process has files of a database open."""
+    links = Path("/proc/self/fd").iterdir()
+    return sum(link.readlink() == path for link in links if link.is_symlink())
+
+
+def names(file):
+    return [name for (name,) in file.run("SELECT name FROM sealed ORDER BY name")]
+
+
+def test_a_connection_is_used_again(file):
+    for number in range(20):
+        file.run(WRITE, (str(number), b"cell"))
+    assert open_files(file.path) == 1
+
+
+def test_processes_that_make_the_file_at_once_do_not_fail(tmp_path):
+    fork = multiprocessing.get_context("fork")
+    start, failures = fork.Barrier(4), fork.Queue()
+    makers = [fork.Process(target=_make_files, args=(tmp_path, name, start, failures)) for name in "abcd"]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join(60)
+    assert [maker.exitcode for maker in makers] == [0] * 4
+    assert failures.empty(), failures.get()
+    assert {tuple(names(SqliteFile(path))) for path in tmp_path.glob("*.db")} == {("a", "b", "c", "d")}
+
+
+def _make_files(directory, name, start, failures):
+    for turn in range(60):
+        start.wait(30)
+        try:
+            SqliteFile(directory / f"{turn}.db").run(WRITE, (name, b"cell"))
+        except StoreError as error:
+            failures.put(error.message)
+
+
+def test_the_journal_is_switched_although_another_process_is_in_the_way_for_a_while(file):
+    with closing(sqlite3.connect(file.path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE other (n)")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM other").fetchall()
+        later = threading.Timer(0.3, other.execute, ["COMMIT"])
+        later.start()
+        file.run(WRITE, ("a", b"cell"))
+        later.join()
+    assert file.run("PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_file_that_took_the_place_of_another_is_the_one_that_is_used(file, tmp_path):
+    file.run(WRITE, ("before", b"cell"))
+    file.path.rename(tmp_path / "moved.db")
+    assert names(file) == []
+    file.run(WRITE, ("after", b"cell"))
+    assert names(file) == ["after"]
+    assert names(SqliteFile(tmp_path / "moved.db")) == ["before"]
+    assert open_files(tmp_path / "moved.db") == 0
+
+
+def test_threads_share_a_file_and_few_connections(file):
+    failures = []
+
+    def work(number):
+        try:
+            for turn in range(50):
+                file.run(WRITE, (f"{number}", str(turn).encode()))
+                assert file.run(READ, (f"{number}",)) == [(str(turn).encode(),)]
+        except Exception as error:  # noqa: BLE001 - shown below
+            failures.append(error)
+
+    for _ in range(3):
+        threads = [threading.Thread(target=work, args=[number]) for number in range(2 * KEPT_OPEN)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (failures, len(names(file))) == ([], 2 * KEPT_OPEN)
+    # SQLite itself keeps a file of a connection that was closed open for the next one while there are others.
+    assert open_files(file.path) <= 2 * KEPT_OPEN
+
+
+def test_a_fork_opens_the_file_for_itself_and_harms_its_parent_in_nothing(file):
+    file.run(WRITE, ("parent", b"1"))
+    fork = multiprocessing.get_context("fork")
+    children = [fork.Process(target=_write_and_exit, args=(file, str(number))) for number in range(4)]
+    for child in children:
+        child.start()
+        file.run(WRITE, ("parent", b"2"))
+    for child in children:
+        child.join(30)
+    assert [child.exitcode for child in children] == [0] * 4
+    file.run(WRITE, ("parent", b"3"))
+    assert names(file) == ["0", "1", "2", "3", "parent"]
+    assert file.run("PRAGMA integrity_check") == [("ok",)]
+
+
+def _write_and_exit(file, name):
+    file.run(WRITE, (name, b"cell"))
+
+
+def test_a_connection_that_failed_is_not_used_again(file):
+    file.run(WRITE, ("a", b"cell"))
+    with pytest.raises(StoreUnavailable):
+        file.run("SELECT * FROM nowhere")
+    assert open_files(file.path) == 0
+    assert names(file) == ["a"]
+
+
+def test_nothing_is_left_open_when_a_file_is_let_go(tmp_path):
+    path = tmp_path / "everyauth.db"
+    file = SqliteFile(path)
+    file.run(WRITE, ("a", b"cell"))
+    del file
+    assert open_files(path) == 0
+    assert [left.name for left in tmp_path.iterdir()] == ["everyauth.db"]
+
+
+def test_a_file_that_is_damaged_while_it_is_open_is_told(file):
+    file.run(WRITE, ("a", b"cell" * 5000))
+    file.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    with file.path.open("r+b") as opened:
+        opened.seek(4096)
+        opened.write(b"\xff" * 40_000)
+    with pytest.raises(StoreError, match="is damaged"):
+        SqliteFile(file.path).run("SELECT * FROM sealed")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         UsageProblem,
     )
     from everyauth_cli.everyauth import EveryAuth
-    from everyauth_cli.model import Credential, Identity
+    from everyauth_cli.model import Identity
+    from everyauth_cli.store.credential import Credential
     from everyauth_cli.store.memory import memory_store
     from everyauth_cli.wanted import Page
 
@@ -43,7 +44,7 @@ __all__ = [
 _HOMES = {
     "EveryAuth": "everyauth_cli.everyauth",
     "Revocation": "everyauth_cli.ending",
-    "Credential": "everyauth_cli.model",
+    "Credential": "everyauth_cli.store.credential",
     "Identity": "everyauth_cli.model",
     "Page": "everyauth_cli.wanted",
     "memory_store": "everyauth_cli.store.memory",

@@ -21,14 +21,11 @@ def life_issued(token: Token) -> int | None:
     return None if token.expires_at is None else token.expires_at - token.issued_at
 
 
-def is_fresh(token: Token, *, now: int, min_ttl: int = 0, rejected: Secret[str] | None = None) -> bool:
-    """Whether the token lives long enough, `min_ttl` milliseconds at least, and is not the one rejected."""
-    if rejected is not None and token.access_token == rejected:
-        return False
-    left, issued = life_left(token, now=now), life_issued(token)
-    if left is None or issued is None:
+def is_fresh(issued_at: int, expires_at: int | None, *, now: int, min_ttl: int = 0) -> bool:
+    """Whether a token lives long enough, `min_ttl` milliseconds at least."""
+    if expires_at is None:
         return True
-    return left > max(min_ttl, min(MARGIN_MS, issued // MARGIN_SHARE))
+    return expires_at - now > max(min_ttl, min(MARGIN_MS, (expires_at - issued_at) // MARGIN_SHARE))
 
 
 def is_alive(token: Token, *, now: int, rejected: Secret[str] | None = None) -> bool:

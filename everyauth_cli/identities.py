@@ -5,25 +5,23 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from everyauth_cli.ending import Ender, Revocation
 from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Credential, Identity, Key, Secret
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Identity, Key, Secret
 from everyauth_cli.refresh import Demand, Refresher, login_command
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import Held, find_identities, identity_key, key_of
+from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.identity_record import find_identities, identity_key, key_of
 from everyauth_cli.twins import twin
 from everyauth_cli.wanted import Page, Wanted, Who, check_named, cursor_behind, read_cursor, read_tags, read_who
 
 if TYPE_CHECKING:
     from everyauth_cli.httpx_auth import HttpxAuth
     from everyauth_cli.requests_auth import RequestsAuth
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Identities:
@@ -93,9 +91,9 @@ class Identities:
         if wanted.user and not wanted.tags:
             # The usual case needs no index: the key says where the secret is.
             key = identity_key(self.profile, service, user=wanted.user, tenant=wanted.tenant)
-            held = self._refresher.current(key, demand)
-            if held is not None:
-                return _credential(held)
+            credential = self._refresher.current(key, demand)
+            if credential is not None:
+                return credential
         identity = self._one(service, wanted)
         if identity is not None:
             return self.credential(identity, demand=demand)
@@ -104,8 +102,7 @@ class Identities:
 
     def credential(self, identity: Identity, *, demand: Demand = Demand()) -> Credential | None:  # noqa: B008
         """The credential of an identity that was found; None when it was deleted since."""
-        held = self._refresher.current(key_of(self.profile, identity), demand)
-        return _credential(held) if held else None
+        return self._refresher.current(key_of(self.profile, identity), demand)
 
     def get_identities(
         self,
@@ -229,31 +226,6 @@ class Identities:
 def _check_service(service: str) -> None:
     if not service:
         raise ServiceNotFound("the service is empty; it would match any", hint="everyauth service ls")
-
-
-def _credential(held: Held) -> Credential:
-    """The credential in the original's words: `timestamp` and `expires_at` are milliseconds since the epoch."""
-    identity, token = held.identity, held.token
-    native = {**token.native.reveal(), "timestamp": token.issued_at}
-    if token.expires_at is not None:
-        native["expires_at"] = token.expires_at
-    native["access_token"] = token.access_token.reveal()
-    return Credential(
-        access_token=token.access_token.reveal(),
-        native=native,
-        service_id=identity.service,
-        identity_id=identity.id,
-        tags={"userId": identity.user, "tenantId": identity.tenant, **identity.tags},
-        account=identity.account,
-        expires_at=None if token.expires_at is None else _moment(token.expires_at),
-    )
-
-
-def _moment(milliseconds: int) -> datetime | None:
-    try:
-        return EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:
-        return None  # after the year 9999
 
 
 def _ambiguous(wanted: Wanted, found: Sequence[Identity]) -> Ambiguous:

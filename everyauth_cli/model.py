@@ -5,8 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -299,33 +298,3 @@ class Identity:
     token_url: str
     redirect_uri: str = ""
     gone: Gone | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
-    """A current access token and what the service said with it: what `get_identity` returns.
-
-    `access_token` is a plain `str`, because it is what was asked for; `repr` does not show it. `expires_at` is in UTC,
-    None for a token that does not expire.
-    """
-
-    access_token: str = field(repr=False)
-    native: Mapping[str, Any] = field(repr=False)
-    service_id: str
-    identity_id: str
-    tags: Mapping[str, str]
-    account: Account | None = None
-    expires_at: datetime | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The credential in the JSON shape that the original library returned."""
-        return {
-            "accessToken": self.access_token,
-            "native": dict(self.native),
-            "everyauth": {
-                "serviceId": self.service_id,
-                "identityId": self.identity_id,
-                "tags": dict(self.tags),
-                "account": asdict(self.account) if self.account else None,
-            },
-        }

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 from everyauth_cli.clients import Clients, is_bound_to
 from everyauth_cli.errors import (
@@ -42,7 +43,17 @@ from everyauth_cli.model import (
 from everyauth_cli.oauth.id_token import check_refreshed
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_exchange
 from everyauth_cli.store import Store, VersionConflict
-from everyauth_cli.store.identity_record import Held, read_identity, read_public, write_identity, write_public
+from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.identity_record import (
+    Held,
+    content_of,
+    damaged,
+    read_held,
+    read_identity,
+    read_public,
+    write_identity,
+    write_public,
+)
 
 STORE_PAUSES = (0.2, 1.0, 3.0)
 """Seconds between tries to keep a token that the service has already rotated."""
@@ -71,29 +82,46 @@ class Refresher:
     record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def current(self, key: Key, demand: Demand) -> Held | None:
-        """The identity with a token that meets the demand; None when there is no such identity.
+    def current(self, key: Key, demand: Demand) -> Credential | None:
+        """A credential that meets the demand; None when there is no such identity.
 
         Raises `LoginRequired`, `ServiceError`, `StoreError`, and `UsageProblem` for a client that is not set or
         not accepted.
         """
-        held = read_identity(self.store, key)
-        if held is None or self._will_do(held, demand):
-            return held
+        found = self._read(key, demand)
+        if not isinstance(found, Held):
+            return found
         try:
             with self.store.lock(key), self.shield():
                 return self._under_lock(key, demand)
         except StoreBusy as busy:
             return self._without_lock(key, demand, busy)
 
-    def _will_do(self, held: Held, demand: Demand) -> bool:
-        fresh = is_fresh(held.token, now=self.clock(), min_ttl=demand.min_ttl, rejected=demand.rejected)
-        return fresh and held.identity.gone is None
+    def _read(self, key: Key, demand: Demand) -> Credential | Held | None:
+        """The credential if it meets the demand, and what there is for another one if it does not."""
+        record = self.store.read(key)
+        if record is None:
+            return None
+        content = record.content.reveal()
+        try:
+            return Credential(key, content) if self._will_do(content, demand) else read_held(self.store, key, record)
+        except (LookupError, TypeError) as error:
+            raise damaged(self.store, key, error) from None
 
-    def _under_lock(self, key: Key, demand: Demand) -> Held | None:
-        held = read_identity(self.store, key)
-        if held is None or self._will_do(held, demand):
+    def _will_do(self, content: Mapping[str, Any], demand: Demand) -> bool:
+        token = content["token"]
+        if demand.rejected is not None and demand.rejected == Secret(token["access_token"]):
+            return False
+        fresh = is_fresh(token["issued_at"], content["expires_at"], now=self.clock(), min_ttl=demand.min_ttl)
+        return fresh and content["gone"] is None
+
+    def _under_lock(self, key: Key, demand: Demand) -> Credential | None:
+        held = self._read(key, demand)
+        if not isinstance(held, Held):
             return held
+        return _credential(key, self._refreshed(key, held, demand))
+
+    def _refreshed(self, key: Key, held: Held, demand: Demand) -> Held:
         refresh_token = self._check(key, held, demand)
         service = self.clients.filled(key.service)
         client = self.clients.get(service)
@@ -192,17 +220,21 @@ class Refresher:
             return self._old_token(marked, demand, error)
         raise error
 
-    def _without_lock(self, key: Key, demand: Demand, busy: StoreBusy) -> Held | None:
-        held = read_identity(self.store, key)
-        if held is None or self._will_do(held, demand):
+    def _without_lock(self, key: Key, demand: Demand, busy: StoreBusy) -> Credential | None:
+        held = self._read(key, demand)
+        if not isinstance(held, Held):
             return held
-        return self._old_token(held, demand, ServiceError(busy.message, hint=busy.hint))
+        return _credential(key, self._old_token(held, demand, ServiceError(busy.message, hint=busy.hint)))
 
     def _old_token(self, held: Held, demand: Demand, error: ServiceError) -> Held:
         if demand.min_ttl or not is_alive(held.token, now=self.clock(), rejected=demand.rejected):
             raise error
         self.warn(f"{error.message}; the present token is handed out, which still lives")
         return held
+
+
+def _credential(key: Key, held: Held) -> Credential:
+    return Credential(key, content_of(held).reveal())
 
 
 def refreshed(identity: Identity, token: Token) -> Identity:

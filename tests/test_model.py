@@ -5,14 +5,13 @@ import json
 import logging
 import string
 import traceback
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from everyauth_cli.foreign_text import clean
-from everyauth_cli.model import Account, Credential, Exchange, Pending, Secret
+from everyauth_cli.model import Exchange, Pending, Secret
 
 HIDDEN = "hunter2-hunter2"
 
@@ -104,44 +103,6 @@ def test_a_pending_login_and_a_request_do_not_show_their_secrets():
         bearer=Secret(HIDDEN),
     )
     assert HIDDEN not in repr(pending) + repr(exchange)
-
-
-CREDENTIAL = Credential(
-    access_token=HIDDEN,
-    native={"scope": "openid write", "id_token": "ey." + HIDDEN, "timestamp": 1, "access_token": HIDDEN},
-    service_id="pagerduty",
-    identity_id="idn-1",
-    tags={"userId": "user-123", "tenantId": "user-123", "plan": "gold"},
-    account=Account(subject="1", label="ann@example.org"),
-)
-
-
-def test_a_credential_does_not_show_its_token():
-    assert HIDDEN not in repr(CREDENTIAL) + str(CREDENTIAL) + f"{CREDENTIAL}"
-    assert "idn-1" in repr(CREDENTIAL)
-
-
-def test_a_credential_as_json_has_the_shape_of_the_original():
-    assert json.loads(json.dumps(CREDENTIAL.as_json())) == {
-        "accessToken": HIDDEN,
-        "native": {"scope": "openid write", "id_token": "ey." + HIDDEN, "timestamp": 1, "access_token": HIDDEN},
-        "everyauth": {
-            "serviceId": "pagerduty",
-            "identityId": "idn-1",
-            "tags": {"userId": "user-123", "tenantId": "user-123", "plan": "gold"},
-            "account": {"subject": "1", "label": "ann@example.org"},
-        },
-    }
-    unknown = replace(CREDENTIAL, account=None)
-    assert unknown.as_json()["everyauth"]["account"] is None
-    assert list(CREDENTIAL.as_json()) == ["accessToken", "native", "everyauth"]
-
-
-def test_a_credential_cannot_be_changed_through_its_json():
-    CREDENTIAL.as_json()["native"]["scope"] = "all"
-    CREDENTIAL.as_json()["everyauth"]["tags"]["userId"] = "other"
-    assert CREDENTIAL.native["scope"] == "openid write"
-    assert CREDENTIAL.tags["userId"] == "user-123"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_what_is_put_is_found_where_it_was_put_only(field):
 def test_workers_that_begin_at_once_make_one_key():
     store = memory_store()
     with ThreadPoolExecutor(8) as threads:
-        keys = list(threads.map(lambda _: logins(store)._key(), range(8)))
+        keys = list(threads.map(lambda _: logins(store)._sealer().key_id, range(8)))
     assert keys == keys[:1] * 8
     assert "key" not in (store.index.read(KEY) or {})
 
@@ -94,4 +94,4 @@ def test_a_key_that_is_none_is_told():
     store = memory_store()
     store.write(KEY, public={}, secret=Secret({"key": "short"}))
     with pytest.raises(ConfigurationProblem, match="everyauth:default:web holds no sealing key"):
-        logins(store)._key()
+        logins(store)._sealer()

@@ -15,9 +15,10 @@ from everyauth_cli.cli.complete import service_names, services_and_users, users
 from everyauth_cli.cli.words import expiry, read_duration, read_pairs, span
 from everyauth_cli.errors import Ambiguous, EveryAuthError, LoginRequired, NotFound, ServiceNotFound, UsageProblem
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.model import DEFAULT_USER, ID_PREFIX, Credential, Identity
+from everyauth_cli.model import DEFAULT_USER, ID_PREFIX, Identity
 from everyauth_cli.public_half import as_json
 from everyauth_cli.refresh import Demand, login_command
+from everyauth_cli.store.credential import Credential
 
 group = app.group("identity", "What users granted: list, get a current credential, delete.")
 

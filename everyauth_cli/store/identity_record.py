@@ -42,20 +42,32 @@ def key_of(profile: str, identity: Identity) -> Key:
 def read_identity(store: Store, key: Key) -> Held | None:
     """What the vault holds for a key; the index is not touched."""
     record = store.read(key)
-    if record is None:
-        return None
+    return None if record is None else read_held(store, key, record)
+
+
+def read_held(store: Store, key: Key, record: Record) -> Held:
+    """What is in a record that was read."""
     try:
         return _held(key, record)
     except (LookupError, TypeError) as error:
-        raise StoreError(
-            f"what the store holds under {store.name(key)} is damaged: {type(error).__name__}",
-            hint="delete that item by hand, then log in again",
-        ) from None
+        raise damaged(store, key, error) from None
+
+
+def damaged(store: Store, key: Key, error: Exception) -> StoreError:
+    return StoreError(
+        f"what the store holds under {store.name(key)} is damaged: {type(error).__name__}",
+        hint="delete that item by hand, then log in again",
+    )
 
 
 def write_identity(store: Store, key: Key, held: Held, *, expect: str | None = None) -> str:
     """Write both halves and return the new version; `expect` as in `Store.write`."""
-    public = _public(held.identity)
+    content = content_of(held)
+    return store.write(key, public=_public(held.identity), secret=content, expect=expect)
+
+
+def content_of(held: Held) -> Secret[dict[str, Any]]:
+    """The secret half of an identity as it is written."""
     token = {
         "access_token": held.token.access_token.reveal(),
         "refresh_token": held.token.refresh_token.reveal() if held.token.refresh_token else None,
@@ -63,8 +75,7 @@ def write_identity(store: Store, key: Key, held: Held, *, expect: str | None = N
         "native": held.token.native.reveal(),
         "subject": asdict(held.token.subject) if held.token.subject else None,
     }
-    secret = Secret({**public, "token": token, "refreshing_since": held.refreshing_since})
-    return store.write(key, public=public, secret=secret, expect=expect)
+    return Secret({**_public(held.identity), "token": token, "refreshing_since": held.refreshing_since})
 
 
 def read_public(store: Store, key: Key) -> Identity | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Secret
+from everyauth_cli.store.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from psycopg import Connection, Error
@@ -51,10 +51,14 @@ class Database:
         self.shown = shown
         self._url = url
         self._seconds = statement_seconds
+        self._deadlines = self._new_deadlines()
         self._idle: list[Connection] = []
         self._checked = False
         self._pid = os.getpid()
         weakref.finalize(self, _close, self._idle, self._pid)
+
+    def _new_deadlines(self) -> Deadlines[Connection]:
+        return Deadlines(seconds=self._seconds, cut=_cut)
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows, if it has any.
@@ -97,22 +101,19 @@ class Database:
     def _run_on(self, connection: Connection, statement: str, values: Sequence[object] | None) -> list[tuple[Any, ...]]:
         from psycopg import OperationalError
 
-        timed_out = threading.Event()
-        watch = threading.Timer(self._seconds, _cut, [connection, timed_out])
-        watch.daemon = True
-        watch.start()
+        deadline = self._deadlines.begin(connection)
         try:
             # The statements are constants of this package; values travel apart from them.
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
         except OperationalError:
-            if not timed_out.is_set():
+            if not deadline.passed:
                 raise
             raise StoreUnavailable(
                 f"{self.shown} did not answer within {self._seconds:g} s", hint="see how the server is, and try again"
             ) from None
         finally:
-            watch.cancel()
+            self._deadlines.end(deadline)
             self._give_back(connection)
 
     def _connect(self) -> Connection:
@@ -135,6 +136,7 @@ class Database:
             # After a fork both processes hold the same sockets; only the parent may use or close them.
             inherited, self._idle = self._idle, []
             # Last: another thread of the child that sees it takes from the new list.
+            self._deadlines = self._new_deadlines()
             self._pid = os.getpid()
             _let_go(inherited)
             weakref.finalize(self, _close, self._idle, self._pid)
@@ -182,9 +184,8 @@ class Database:
         )
 
 
-def _cut(connection: Connection, timed_out: threading.Event) -> None:
+def _cut(connection: Connection) -> None:
     """End a connection that did not answer in time, from another thread than the one that waits on it."""
-    timed_out.set()
     try:
         peer = socket.socket(fileno=connection.fileno())
     except Exception:  # noqa: BLE001 - it ended by itself

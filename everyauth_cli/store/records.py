@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -17,6 +18,9 @@ from everyauth_cli.model import Key, Secret
 LOCK_SECONDS = 45.0
 """How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
 
+
+PLAIN = re.compile(r"[A-Za-z0-9@.+_~-]*")
+"""What stands for itself in a record's name; nearly every part does, and to find that out is fast."""
 
 MOVED_TO = "moved_to"
 """What is left of a record that was moved: the URL of the store that it is in now."""
@@ -114,7 +118,9 @@ class Store:
 
     def name(self, key: Key) -> str:
         """The name of a record in the vault; parts are percent-encoded, so no two keys share one."""
-        parts = [quote(part, safe="@.+-_~") for part in (key.profile, key.kind, key.service, key.tenant, key.user)]
+        parts = [key.profile, key.kind, key.service, key.tenant, key.user]
+        if not all(map(PLAIN.fullmatch, parts)):
+            parts = [quote(part, safe="@.+-_~") for part in parts]
         return ":".join(["everyauth" + self.namespace, *parts]).rstrip(":")
 
     @contextmanager

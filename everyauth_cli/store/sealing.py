@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 from cryptography.exceptions import InvalidTag
@@ -15,31 +16,37 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 FORMAT = b"\x01"
 KEY_ID_BYTES = 16
+CIPHERS_KEPT = 4096
 
 
-def seal(key: Secret[bytes], name: str, secret: Secret[str]) -> bytes:
-    """The secret, to be opened with the same key under the same name only."""
-    nonce = os.urandom(NONCE_BYTES)
-    return FORMAT + nonce + _cipher(key, name).encrypt(nonce, secret.reveal().encode(), name.encode())
+class Sealer:
+    """One key, and what it seals."""
 
+    def __init__(self, key: Secret[bytes]) -> None:
+        self._key = key
+        # Those last used: to derive a key takes as long as all else that opens a cell.
+        self._cipher = functools.lru_cache(CIPHERS_KEPT)(self._new_cipher)
 
-def unseal(key: Secret[bytes], name: str, cell: bytes) -> Secret[str] | None:
-    """What was sealed; None when it was sealed with another key or under another name, or was changed."""
-    nonce, box = cell[1 : 1 + NONCE_BYTES], cell[1 + NONCE_BYTES :]
-    try:
-        return Secret(_cipher(key, name).decrypt(nonce, box, name.encode()).decode())
-    except (InvalidTag, ValueError):
-        return None
+    def seal(self, name: str, secret: Secret[str]) -> bytes:
+        """The secret, to be opened with the same key under the same name only."""
+        nonce = os.urandom(NONCE_BYTES)
+        return FORMAT + nonce + self._cipher(name).encrypt(nonce, secret.reveal().encode(), name.encode())
 
+    def unseal(self, name: str, cell: bytes) -> Secret[str] | None:
+        """What was sealed; None when it was sealed with another key or under another name, or was changed."""
+        nonce, box = cell[1 : 1 + NONCE_BYTES], cell[1 + NONCE_BYTES :]
+        try:
+            return Secret(self._cipher(name).decrypt(nonce, box, name.encode()).decode())
+        except (InvalidTag, ValueError):
+            return None
 
-def key_id(key: Secret[bytes]) -> bytes:
-    """What tells a key from others, and nothing else of it."""
-    return _derived(key, b"everyauth key id", KEY_ID_BYTES)
+    @functools.cached_property
+    def key_id(self) -> bytes:
+        """What tells the key from others, and nothing else of it."""
+        return self._derived(b"everyauth key id", KEY_ID_BYTES)
 
+    def _new_cipher(self, name: str) -> AESGCM:
+        return AESGCM(self._derived(b"everyauth record " + name.encode(), KEY_BYTES))
 
-def _cipher(key: Secret[bytes], name: str) -> AESGCM:
-    return AESGCM(_derived(key, b"everyauth record " + name.encode(), KEY_BYTES))
-
-
-def _derived(key: Secret[bytes], info: bytes, length: int) -> bytes:
-    return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(key.reveal())
+    def _derived(self, info: bytes, length: int) -> bytes:
+        return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(self._key.reveal())

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from everyauth_cli.errors import ConfigurationProblem, WrongKey
 from everyauth_cli.model import Secret
-from everyauth_cli.store.sealing import KEY_BYTES, key_id, seal, unseal
+from everyauth_cli.store.sealing import KEY_BYTES, Sealer
 
 KEY_IN_USE = "everyauth:sealing-key"
 """The cell that holds the id of the key in use; no record's name, since those have more parts."""
@@ -37,7 +37,7 @@ class SealedVault:
     def __init__(self, cells: Cells, read_keys: Callable[[], list[Secret[bytes]]], *, where: str) -> None:
         self._cells = cells
         self._read_keys = read_keys
-        self._keys = read_keys()
+        self._sealers = self._read_sealers()
         self._where = where
 
     def read(self, name: str) -> Secret[str] | None:
@@ -65,7 +65,7 @@ class SealedVault:
 
     def use_first_key(self) -> None:
         """From now on nobody writes who does not have this vault's first key."""
-        self._cells.write_cell(KEY_IN_USE, key_id(self._keys[0]))
+        self._cells.write_cell(KEY_IN_USE, self._sealers[0].key_id)
 
     def reseal(self, name: str) -> None:
         """Seal a secret with the first key. Call it under the record's lock."""
@@ -76,22 +76,25 @@ class SealedVault:
     def is_current(self, name: str) -> bool:
         """Whether a secret is sealed with the first key, or gone."""
         cell = self._cells.read_cell(name)
-        return cell is None or _opened(name, cell, self._keys[:1]) is not None
+        return cell is None or _opened(name, cell, self._sealers[:1]) is not None
 
     def _seal(self, name: str, secret: Secret[str]) -> None:
-        self._cells.write_cell(name, seal(self._keys[0], name, secret))
+        self._cells.write_cell(name, self._sealers[0].seal(name, secret))
 
     def _has(self, wanted: bytes, *, anew: bool = False) -> bool:
         if anew:
-            self._keys = self._read_keys()
-        return wanted in map(key_id, self._keys)
+            self._sealers = self._read_sealers()
+        return any(sealer.key_id == wanted for sealer in self._sealers)
+
+    def _read_sealers(self) -> list[Sealer]:
+        return [Sealer(key) for key in self._read_keys()]
 
     def _open(self, name: str, cell: bytes) -> Secret[str]:
-        secret = _opened(name, cell, self._keys)
+        secret = _opened(name, cell, self._sealers)
         if secret is None:
             # It may have been rotated since this process began.
-            self._keys = self._read_keys()
-            secret = _opened(name, cell, self._keys)
+            self._sealers = self._read_sealers()
+            secret = _opened(name, cell, self._sealers)
         if secret is not None:
             return secret
         raise WrongKey(
@@ -100,9 +103,9 @@ class SealedVault:
         )
 
 
-def _opened(name: str, cell: bytes, keys: list[Secret[bytes]]) -> Secret[str] | None:
-    for key in keys:
-        if (secret := unseal(key, name, cell)) is not None:
+def _opened(name: str, cell: bytes, sealers: list[Sealer]) -> Secret[str] | None:
+    for sealer in sealers:
+        if (secret := sealer.unseal(name, cell)) is not None:
             return secret
     return None
 

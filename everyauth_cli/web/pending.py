@@ -13,7 +13,7 @@ from typing import Literal, TypedDict
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import Key, Pending, Secret
 from everyauth_cli.store import Store
-from everyauth_cli.store.sealing import seal, unseal
+from everyauth_cli.store.sealing import Sealer
 from everyauth_cli.store.vault_sealed import new_key, read_keys
 
 LIFE_SECONDS = 600
@@ -59,7 +59,7 @@ class PendingLogins:
         """
         self._forget_marks()
         name = self._name(pending.state)
-        sealed = seal(self._key(), self._bound_to(name, str(pending.started_at)), _written(pending))
+        sealed = self._sealer().seal(self._bound_to(name, str(pending.started_at)), _written(pending))
         value = f"{pending.started_at}.{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
         if len(name) + len(value) > LARGEST:
             raise UsageProblem("the pending login is too large for a cookie", hint="ask for a shorter scope")
@@ -76,7 +76,7 @@ class PendingLogins:
             cell = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
         except ValueError:
             return None
-        text = unseal(self._key(), self._bound_to(name, started), cell) if cell else None
+        text = self._sealer().unseal(self._bound_to(name, started), cell) if cell else None
         return None if text is None else _read(text)
 
     def is_over(self, pending: Pending) -> bool:
@@ -112,7 +112,7 @@ class PendingLogins:
     def _bound_to(self, name: str, started: str) -> str:
         return json.dumps([self.profile, self.service, self.redirect_uri, name, started])
 
-    def _key(self) -> Secret[bytes]:
+    def _sealer(self) -> Sealer:
         key = Key(profile=self.profile, kind=KEY_KIND, service="")
         record = self.store.read(key)
         if record is None:
@@ -122,7 +122,7 @@ class PendingLogins:
                     self.store.write(key, public={}, secret=Secret({"key": new_key().reveal()}))
             record = self.store.read(key)
         text = record.content.reveal().get("key", "") if record else ""
-        return read_keys(Secret(text), where=f"the store's record {self.store.name(key)}")[0]
+        return Sealer(read_keys(Secret(text), where=f"the store's record {self.store.name(key)}")[0])
 
     def _forget_marks(self) -> None:
         for key, public in self.store.index.find(Key(profile=self.profile, kind=USED_KIND, service="")):

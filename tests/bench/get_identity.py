@@ -1,0 +1,265 @@
+"""How many credentials a second `get_identity` hands out, beside a bare SELECT: `python tests/bench/get_identity.py`.
+
+The yardstick is what an app would write by hand: one SELECT by primary key over a connection that is kept open,
+AES-GCM with one key, and `json.loads`, of the same text. Both read users at random, in one process and in eight, at
+each size. PostgreSQL is measured where its server is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import multiprocessing
+import os
+import random
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.model import Identity, Key, Secret, Token
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store.identity_record import Held, identity_key, key_of, write_identity
+from everyauth_cli.store.memory import memory_store
+from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.store.records import Store
+from everyauth_cli.store.sealing import Sealer
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from peers.postgres import running
+
+SERVICE = "pagerduty"
+SIZES = (1_000, 100_000, 1_000_000)
+PROCESSES = (1, 8)
+SEALING_KEY, BARE_KEY = bytes(range(32)), bytes(range(32, 64))
+BATCH = 10_000
+DAY = 24 * 60 * 60 * 1000
+
+Read = Callable[[str], object]
+FORK = multiprocessing.get_context("fork")
+
+
+class Sqlite:
+    """A sealed SQLite store, and a table for the yardstick in the same file."""
+
+    name = "SQLite"
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "everyauth.db"
+        self.url = f"sqlite://{self.path}"
+
+    def fill(self, rows: Iterable[tuple[Key, str, str, bytes, bytes]]) -> None:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS bare (user TEXT PRIMARY KEY, cell BLOB) WITHOUT ROWID")
+            for key, public, name, cell, bare in rows:
+                record = (key.profile, key.kind, key.service, key.tenant, key.user, public)
+                connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", record)
+                connection.execute("INSERT INTO sealed VALUES (?, ?)", (name, cell))
+                connection.execute("INSERT INTO bare VALUES (?, ?)", (key.user, bare))
+
+    def bare(self) -> Read:
+        connection, cipher = sqlite3.connect(self.path), AESGCM(BARE_KEY)
+
+        def read(user: str) -> object:
+            (cell,) = connection.execute("SELECT cell FROM bare WHERE user = ?", (user,)).fetchone()
+            return json.loads(cipher.decrypt(cell[:12], cell[12:], None))
+
+        return read
+
+
+class Postgresql:
+    """A store in PostgreSQL, and a table for the yardstick in the same database."""
+
+    name = "PostgreSQL"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def fill(self, rows: Iterable[tuple[Key, str, str, bytes, bytes]]) -> None:
+        copied: dict[str, list[tuple[Any, ...]]] = {"everyauth_records": [], "everyauth_sealed": [], "bare": []}
+        for key, public, name, cell, bare in rows:
+            copied["everyauth_records"].append((key.profile, key.kind, key.service, key.tenant, key.user, public))
+            copied["everyauth_sealed"].append((name, cell))
+            copied["bare"].append((key.user, bare))
+        with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE IF NOT EXISTS bare (username TEXT PRIMARY KEY, cell BYTEA)")
+            for table, lines in copied.items():
+                with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                    for line in lines:
+                        copy.write_row(line)
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+
+    def bare(self) -> Read:
+        connection, cipher = psycopg.connect(self.url, autocommit=True), AESGCM(BARE_KEY)
+
+        def read(user: str) -> object:
+            row = connection.execute("SELECT cell FROM bare WHERE username = %s", [user]).fetchone()
+            assert row is not None
+            return json.loads(cipher.decrypt(row[0][:12], row[0][12:], None))
+
+        return read
+
+
+Database = Sqlite | Postgresql
+
+
+def store_of(database: Database) -> Store:
+    key = SealingKey(text=Secret(base64.urlsafe_b64encode(SEALING_KEY).decode()))
+    return open_store(database.url, data_dir=Path(os.devnull), keyring=Keyring(), sealing_key=key)
+
+
+def ours(database: Database) -> Read:
+    auth = EveryAuth(store=store_of(database), catalogue=Catalogue(), send=never)
+
+    def read(user: str) -> object:
+        credential = auth.get_identity(SERVICE, user)
+        assert credential is not None
+        return credential.access_token
+
+    return read
+
+
+def never(_: object) -> Any:
+    raise AssertionError("the token is fresh: nothing is to be sent")
+
+
+def user(number: int) -> str:
+    return f"user-{number:07}"
+
+
+def held(name: str) -> Held:
+    """An identity with a token that lives for a day, of the length that the service's have."""
+    now = now_ms()
+    identity = Identity(
+        id=f"idn-{os.urandom(16).hex()}",
+        service=SERVICE,
+        user=name,
+        tenant=name,
+        tags={"plan": "gold"},
+        scope="read write",
+        account=None,
+        created_at=now,
+        granted_at=now,
+        updated_at=now,
+        expires_at=now + DAY,
+        refreshable=True,
+        client_id=os.urandom(16).hex(),
+        token_url="https://identity.pagerduty.com/oauth/token",
+    )
+    token = Token(
+        access_token=Secret("pdus+_0" + os.urandom(32).hex()),
+        refresh_token=Secret("pdur+_0" + os.urandom(32).hex()),
+        scope="read write",
+        issued_at=now,
+        expires_at=now + DAY,
+        native=Secret({"scope": "read write", "token_type": "bearer", "expires_in": 86400}),
+    )
+    return Held(identity=identity, token=token)
+
+
+def rows(store: Store, users: Iterable[str]) -> Iterator[tuple[Key, str, str, bytes, bytes]]:
+    """What the library would have written for these users, sealed for both tables."""
+    template, bare, sealer = memory_store(), AESGCM(BARE_KEY), Sealer(Secret(SEALING_KEY))
+    first = held(user(0))
+    key = key_of("default", first.identity)
+    write_identity(template, key, first)
+    public, text = json.dumps(template.index.read(key)), template.vault.read(template.name(key))
+    assert text is not None
+    for each in users:
+        key = identity_key("default", SERVICE, user=each)
+        name, nonce = store.name(key), os.urandom(12)
+        cell = nonce + bare.encrypt(nonce, text.reveal().encode(), None)
+        yield key, public, name, sealer.seal(name, text), cell
+
+
+def fill(database: Database, start: int, stop: int) -> None:
+    store = store_of(database)
+    store.probe()
+    for first in range(start, stop, BATCH):
+        database.fill(rows(store, map(user, range(first, min(stop, first + BATCH)))))
+
+
+def rate(reader: Callable[[], Read], *, size: int, processes: int, seconds: float) -> float:
+    """Reads a second, of all processes together."""
+    start, counts = FORK.Barrier(processes), FORK.Queue()
+
+    def work(seed: int) -> None:
+        choose = random.Random(seed)
+        users = [user(number) for number in choose.choices(range(size), k=20_000)]
+        read, done, turn = reader(), 0, len(users)
+        for name in users[:500]:
+            read(name)
+        start.wait()
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            for _ in range(50):
+                read(users[done % turn])
+                done += 1
+        counts.put(done / (time.perf_counter() - until + seconds))
+
+    workers = [FORK.Process(target=work, args=[number]) for number in range(processes)]
+    for worker in workers:
+        worker.start()
+    total = sum(counts.get(timeout=120) for _ in workers)
+    for worker in workers:
+        worker.join()
+    return total
+
+
+def measure(database: Database, *, size: int, processes: int, rounds: int, seconds: float) -> str:
+    pairs = []
+    for _ in range(rounds):
+        us = rate(lambda: ours(database), size=size, processes=processes, seconds=seconds)
+        them = rate(database.bare, size=size, processes=processes, seconds=seconds)
+        pairs.append((us, them, us / them))
+    us, them, ratio = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return f"| {database.name} | {size:,} | {processes} | {us:,.0f} | {them:,.0f} | {ratio:.2f} |"
+
+
+@contextmanager
+def databases() -> Iterator[list[Database]]:
+    with tempfile.TemporaryDirectory() as directory:
+        found: list[Database] = [Sqlite(Path(directory))]
+        with ExitStack() as open_servers:
+            try:
+                server = open_servers.enter_context(running())
+            except pytest.skip.Exception as skipped:
+                print(skipped, file=sys.stderr)
+            else:
+                found.append(Postgresql(server.new_database()))
+            yield found
+
+
+def main() -> None:
+    """Print the table, a row when it is known."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    asked = parser.parse_args()
+    print("| store | identities | processes | get_identity/s | bare SELECT/s | ratio |\n|---|---:|---:|---:|---:|---:|")
+    with databases() as found:
+        for database in found:
+            before = 0
+            for size in asked.sizes:
+                fill(database, before, size)
+                before = size
+                for processes in PROCESSES:
+                    row = measure(database, size=size, processes=processes, rounds=asked.rounds, seconds=asked.seconds)
+                    print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,7 @@
 """Logins a second of a web app, ours and one with Authlib: `PYTHONPATH=.:tests python tests/bench/web_logins.py`.
 
+Besides what the tests need it needs `tests/bench/requirements.txt`.
+
 A login is a GET of the prefix, the redirect answered without a browser, and a GET of the callback with its code and
 cookies, which redeems the code at a token endpoint in another process and stores the token. Both apps are asked in
 this process, as ASGI, so that what a web server costs is not measured.

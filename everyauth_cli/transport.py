@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import ssl
 import threading
 from urllib.parse import urlsplit
 
@@ -60,15 +62,27 @@ _ours = _Ours()
 logging.getLogger("httpx").addFilter(_ours)
 
 
+@functools.cache
+def _tls(*, trust_env: bool) -> ssl.SSLContext:
+    """What a server's certificate is checked with; to read the authorities' costs ten times a request and more.
+
+    This alone is kept between requests. A connection is not: one that the server ends just as it is used again is an
+    answer lost, and maybe a refresh token with it.
+    """
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
 def _send(exchange: Exchange) -> Answer:
     _ours.sending.now = True
+    # No proxy for what is on this machine.
+    trust_env = _host(exchange) not in LOOPBACK
     fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
     with (
         httpx.Client(
             timeout=DEADLINE_SECONDS,
             follow_redirects=False,
-            # No proxy for what is on this machine.
-            trust_env=_host(exchange) not in LOOPBACK,
+            trust_env=trust_env,
+            verify=_tls(trust_env=trust_env),
         ) as client,
         client.stream(
             exchange.method,

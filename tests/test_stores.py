@@ -1,6 +1,7 @@
 """What every store does alike, whatever it is composed of, and the order in which both halves are written."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count, product
 
 import pytest
@@ -72,6 +73,21 @@ class TestEveryStore:
         assert len(versions) == 3
         assert store.read(KEY).content == Secret({"content": "three"})
         assert store.index.read(KEY) == {"n": "three"}
+
+    def test_what_is_added_stands_in_the_place_of_nothing_else(self, store):
+        assert store.index.add(KEY, {"n": 1})
+        assert not store.index.add(KEY, {"n": 2})
+        assert store.index.add(KEY, {"n": 1})
+        assert store.index.add(key(user="bob"), {"n": 2})
+        assert found(store) == [1, 2]
+        store.delete(KEY)
+        assert store.index.add(KEY, {"n": 3})
+
+    def test_of_those_who_add_at_once_one_succeeds(self, store):
+        with ThreadPoolExecutor(8) as threads:
+            added = list(threads.map(lambda n: store.index.add(KEY, {"n": n}), range(32)))
+        assert added.count(True) == 1
+        assert store.index.read(KEY) == {"n": added.index(True)}
 
     def test_deleting_takes_both_halves_and_nothing_else(self, store):
         other = key(user="bob")

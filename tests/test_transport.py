@@ -163,6 +163,13 @@ def test_a_redirect_is_not_followed(peer, status):
     assert len(peer.requests) == 1
 
 
+def test_nothing_that_a_server_sets_is_sent_back_to_it(peer):
+    peer.headers = {"Set-Cookie": "session=1"}
+    for _ in range(2):
+        send(exchange(peer.url))
+    assert [request.headers.get("Cookie") for request in peer.requests] == [None, None]
+
+
 @pytest.mark.parametrize("status", [408, 500, 502, 503])
 def test_a_request_is_sent_once(peer, status):
     peer.status = status

@@ -184,9 +184,6 @@ def test_logins_that_are_only_begun_fill_nothing(world, browser):
     assert stored(world) == []
     browser.callback(decide(browser.start()))
     assert stored(world) == ["identity", "web-used"]
-    world.advance(10 * MINUTE)
-    browser.start()
-    assert stored(world) == ["identity"]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST"])

@@ -45,6 +45,15 @@ class PostgresIndex:
             [*(_text(getattr(key, part)) for part in COLUMNS), json.dumps(public)],
         )
 
+    def add(self, key: Key, public: Mapping[str, Any]) -> bool:
+        added = self._database.run(
+            f"INSERT INTO everyauth_records AS record ({LISTED}, public) VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608
+            f" ON CONFLICT ({LISTED}) DO UPDATE SET public = EXCLUDED.public WHERE record.public = EXCLUDED.public"
+            " RETURNING public",
+            [*(_text(getattr(key, part)) for part in COLUMNS), json.dumps(public)],
+        )
+        return bool(added)
+
     def delete(self, key: Key) -> None:
         where, values = _where(key, list(COLUMNS))
         self._database.run(f"DELETE FROM everyauth_records {where}", values)  # noqa: S608

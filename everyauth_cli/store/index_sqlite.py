@@ -38,6 +38,12 @@ class SqliteIndex:
         values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
         self._file.run("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
 
+    def add(self, key: Key, public: Mapping[str, Any]) -> bool:
+        values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
+        self._file.run("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
+        # Not by RETURNING, which SQLite has from 3.35 on: Linux distributions that people run have an older one.
+        return self.read(key) == public
+
     def delete(self, key: Key) -> None:
         where, values = _where(key, COLUMNS)
         self._file.run(f"DELETE FROM records {where}", values)  # noqa: S608

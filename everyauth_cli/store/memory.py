@@ -31,6 +31,9 @@ class MemoryIndex:
     def write(self, key: Key, public: Mapping[str, Any]) -> None:
         self._records[key] = dict(public)
 
+    def add(self, key: Key, public: Mapping[str, Any]) -> bool:
+        return self._records.setdefault(key, dict(public)) == public
+
     def delete(self, key: Key) -> None:
         self._records.pop(key, None)
 

@@ -66,6 +66,13 @@ class Index(Protocol):
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None: ...
 
+    def add(self, key: Key, public: Mapping[str, Any]) -> bool:
+        """Write a record unless another is there; whether it stands now. Of several who add at once, one succeeds.
+
+        The same content is no other, so that a call whose answer was lost may be made again.
+        """
+        ...
+
     def delete(self, key: Key) -> None:
         """Forget a record; one that is not there is no error."""
         ...

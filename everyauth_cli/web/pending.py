@@ -6,8 +6,10 @@ import base64
 import hashlib
 import json
 import re
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Literal, TypedDict
 
 from everyauth_cli.errors import UsageProblem
@@ -22,6 +24,8 @@ MOST = 5
 LARGEST = 4096
 """Bytes of a cookie's name and value that a browser keeps at least (RFC 6265bis section 5.6)."""
 KEY_KIND, USED_KIND = "web", "web-used"
+FORGOTTEN = 50
+"""How many marks one login in eight forgets at most: more than eight logins leave."""
 SECRETS = ("state", "verifier", "nonce")
 
 
@@ -37,7 +41,7 @@ class Cookie(TypedDict):
     samesite: Literal["lax"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PendingLogins:
     """Those at one service of one app; `clock` gives milliseconds since the epoch, `secure` says that it is https.
 
@@ -57,9 +61,8 @@ class PendingLogins:
 
         Raises `UsageProblem` when the browser would not keep it, and `StoreError`.
         """
-        self._forget_marks()
         name = self._name(pending.state)
-        sealed = self._sealer().seal(self._bound_to(name, str(pending.started_at)), _written(pending))
+        sealed = self._sealer.seal(self._bound_to(name, str(pending.started_at)), _written(pending))
         value = f"{pending.started_at}.{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
         if len(name) + len(value) > LARGEST:
             raise UsageProblem("the pending login is too large for a cookie", hint="ask for a shorter scope")
@@ -76,7 +79,7 @@ class PendingLogins:
             cell = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
         except ValueError:
             return None
-        text = self._sealer().unseal(self._bound_to(name, started), cell) if cell else None
+        text = self._sealer.unseal(self._bound_to(name, started), cell) if cell else None
         return None if text is None else _read(text)
 
     def is_over(self, pending: Pending) -> bool:
@@ -85,12 +88,11 @@ class PendingLogins:
 
     def take(self, pending: Pending) -> bool:
         """Take a login; whether nobody has before."""
-        key = Key(profile=self.profile, kind=USED_KIND, service=pending.service, user=_digest(pending.state))
-        with self.store.lock(key):
-            if self.store.index.read(key) is not None:
-                return False
-            self.store.index.write(key, {"until": _until(pending)})
-        return True
+        key = replace(self._marks, tenant=_sortable(_until(pending)), user=_digest(pending.state))
+        # Digests are spread evenly: that of one state in eight begins like this.
+        if key.user < "2":
+            self._forget_marks()
+        return self.store.index.add(key, {"by": secrets.token_hex(8)})
 
     def cleared(self, state: Secret[str]) -> Cookie:
         """What makes the browser forget the login of that state."""
@@ -112,7 +114,9 @@ class PendingLogins:
     def _bound_to(self, name: str, started: str) -> str:
         return json.dumps([self.profile, self.service, self.redirect_uri, name, started])
 
+    @cached_property
     def _sealer(self) -> Sealer:
+        """The key of all workers, read once: nothing changes it."""
         key = Key(profile=self.profile, kind=KEY_KIND, service="")
         record = self.store.read(key)
         if record is None:
@@ -124,9 +128,14 @@ class PendingLogins:
         text = record.content.reveal().get("key", "") if record else ""
         return Sealer(read_keys(Secret(text), where=f"the store's record {self.store.name(key)}")[0])
 
+    @property
+    def _marks(self) -> Key:
+        """The key of all marks; that of each has its end before its state, so those that are over come first."""
+        return Key(profile=self.profile, kind=USED_KIND, service="")
+
     def _forget_marks(self) -> None:
-        for key, public in self.store.index.find(Key(profile=self.profile, kind=USED_KIND, service="")):
-            if public["until"] <= self.clock():
+        for key, _ in self.store.index.find(self._marks, limit=FORGOTTEN):
+            if key.tenant <= _sortable(self.clock()):
                 self.store.index.delete(key)
 
 
@@ -150,6 +159,10 @@ def _started(value: str) -> int:
 
 def _until(pending: Pending) -> int:
     return pending.started_at + LIFE_SECONDS * 1000
+
+
+def _sortable(moment: int) -> str:
+    return f"{moment:015}"
 
 
 def _digest(state: Secret[str]) -> str:

@@ -13,7 +13,8 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Key, Pending, Secret
 from everyauth_cli.store import memory_store
 from everyauth_cli.store.vault_sealed import new_key
-from everyauth_cli.web.pending import KEY_KIND, PendingLogins
+from everyauth_cli.web.key import KEY_KIND
+from everyauth_cli.web.pending import PendingLogins
 
 START = 1_700_000_000_000
 TEXT = st.text(max_size=40)

@@ -1,0 +1,40 @@
+"""The key that the workers of a web app share, and texts that are sealed with it for a browser to bring back."""
+
+from __future__ import annotations
+
+import base64
+
+from everyauth_cli.model import Key, Secret
+from everyauth_cli.store import Store
+from everyauth_cli.store.sealing import seal, unseal
+from everyauth_cli.store.vault_sealed import new_key, read_keys
+
+KEY_KIND = "web"
+
+
+def web_key(store: Store, profile: str) -> Secret[bytes]:
+    """The key of a profile, which is made when there is none. Raises `StoreError`, `ConfigurationProblem`."""
+    key = Key(profile=profile, kind=KEY_KIND, service="")
+    record = store.read(key)
+    if record is None:
+        with store.lock(key):
+            # Another worker may have been first.
+            if store.read(key) is None:
+                store.write(key, public={}, secret=Secret({"key": new_key().reveal()}))
+        record = store.read(key)
+    text = record.content.reveal().get("key", "") if record else ""
+    return read_keys(Secret(text), where=f"the store's record {store.name(key)}")[0]
+
+
+def sealed(key: Secret[bytes], name: str, text: Secret[str]) -> str:
+    """A text as a cookie or a form may hold it, to be opened under the same name only."""
+    return base64.urlsafe_b64encode(seal(key, name, text)).rstrip(b"=").decode()
+
+
+def opened(key: Secret[bytes], name: str, sealed: str) -> Secret[str] | None:
+    """What was sealed under that name; None for anything else."""
+    try:
+        cell = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        return None
+    return unseal(key, name, cell)

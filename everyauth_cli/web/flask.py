@@ -8,7 +8,8 @@ from flask import Blueprint, Request, Response, request
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.grant import Grant
-from everyauth_cli.web.flow import Flow, Reply, Visit
+from everyauth_cli.web.flow import Flow
+from everyauth_cli.web.routes import Reply, Visit
 
 
 def authorize(

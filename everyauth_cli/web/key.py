@@ -31,10 +31,10 @@ def sealed(key: Secret[bytes], name: str, text: Secret[str]) -> str:
     return base64.urlsafe_b64encode(seal(key, name, text)).rstrip(b"=").decode()
 
 
-def opened(key: Secret[bytes], name: str, sealed: str) -> Secret[str] | None:
+def opened(key: Secret[bytes], name: str, box: str) -> Secret[str] | None:
     """What was sealed under that name; None for anything else."""
     try:
-        cell = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
+        cell = base64.b64decode(box + "=" * (-len(box) % 4), altchars=b"-_", validate=True)
     except ValueError:
         return None
     return unseal(key, name, cell)

@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.grant import Grant
-from everyauth_cli.web.flow import Flow, Reply, Visit
+from everyauth_cli.web.flow import Flow
 from everyauth_cli.web.functions import Authorized, Mapped, waited_for
+from everyauth_cli.web.routes import Reply, Visit
 
 
 def authorize(

@@ -52,6 +52,8 @@ button:hover { filter: brightness(.94); }
 # The authorization code must not stay in the address bar and the history (RFC 9700 section 4.3.1).
 SCRIPT = 'history.replaceState(null, "", location.pathname)'
 
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
 _CHECK = '<path d="M14 24.5l7 7 13-15"/>'
 _CROSS = '<path d="M17 17l14 14M31 17L17 31"/>'
 _KEY = '<circle cx="18" cy="24" r="5"/><path d="M23 24h12v5M30 24v4"/>'
@@ -62,21 +64,48 @@ def _source(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _origin(url: str) -> str:
+def origin(url: str) -> str:
+    """The origin of a URL, as browsers write it."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(DEFAULT_PORTS.get(parts.scheme, ''))}"
 
 
-def headers(form_targets: Sequence[str] = ()) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a page looks: a style of our own, or the style sheet at a URL in its place."""
+
+    style: str = STYLE
+    stylesheet: str | None = None
+
+    @property
+    def policy(self) -> list[str]:
+        """What its style may load; a style sheet its host's fonts and images too, and nothing from any other."""
+        if self.stylesheet is None:
+            return [f"style-src {_source(self.style)}"]
+        return [f"{kind}-src {origin(self.stylesheet)}" for kind in ("style", "font", "img")]
+
+    @property
+    def element(self) -> str:
+        if self.stylesheet is None:
+            return f"<style>{self.style}</style>"
+        return f'<link rel="stylesheet" href="{escape(self.stylesheet)}">'
+
+
+OURS = Look()
+
+
+def headers(
+    form_targets: Sequence[str] = (), *, look: Look = OURS, referrer_policy: str = "no-referrer"
+) -> dict[str, str]:
     """The headers of a page; `form_targets` are the URLs that the answer to its form may redirect to.
 
     Browsers apply `form-action` to the redirects after a form's POST too (CSP 3 section 6.4.1), so a
     consent page has to name the redirect URI. Without targets the page has no form.
     """
-    form_action = " ".join(["'self'", *map(_origin, form_targets)]) if form_targets else "'none'"
+    form_action = " ".join(["'self'", *map(origin, form_targets)]) if form_targets else "'none'"
     policy = [
         "default-src 'none'",
-        f"style-src {_source(STYLE)}",
+        *look.policy,
         f"script-src {_source(SCRIPT)}",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -86,7 +115,7 @@ def headers(form_targets: Sequence[str] = ()) -> dict[str, str]:
         "content-type": "text/html; charset=utf-8",
         "cache-control": "no-store",
         "content-security-policy": "; ".join(policy),
-        "referrer-policy": "no-referrer",
+        "referrer-policy": referrer_policy,
         "x-content-type-options": "nosniff",
     }
 
@@ -180,17 +209,22 @@ def _mark(kind: str, path: str) -> str:
     )
 
 
-def _shell(title: str, body: str) -> str:
+def shell(title: str, body: str, *, look: Look = OURS) -> str:
+    """A page around its body, which is HTML; the title is plain text."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)} · everyauth</title>
-<style>{STYLE}</style>
+<title>{escape(title)}</title>
+{look.element}
 </head>
 <body>
 {body}
 </body>
 </html>
 """
+
+
+def _shell(title: str, body: str) -> str:
+    return shell(f"{title} · everyauth", body)

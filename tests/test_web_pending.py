@@ -19,7 +19,8 @@ from everyauth_cli.store import memory_store
 from everyauth_cli.store.memory import MemoryIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.store.vault_sealed import new_key
-from everyauth_cli.web.pending import FORGOTTEN, KEY_KIND, LIFE_SECONDS, USED_KIND, PendingLogins
+from everyauth_cli.web.key import KEY_KIND
+from everyauth_cli.web.pending import FORGOTTEN, LIFE_SECONDS, USED_KIND, PendingLogins
 
 START = 1_700_000_000_000
 TEXT = st.text(max_size=40)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
@@ -16,14 +15,14 @@ from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import Key, Pending, Secret
 from everyauth_cli.store import Store
 from everyauth_cli.store.sealing import Sealer
-from everyauth_cli.store.vault_sealed import new_key, read_keys
+from everyauth_cli.web.key import opened, sealed, web_sealer
 
 LIFE_SECONDS = 600
 MOST = 5
 """How many a browser keeps at once: all of them are sent with each request to the app."""
 LARGEST = 4096
 """Bytes of a cookie's name and value that a browser keeps at least (RFC 6265bis section 5.6)."""
-KEY_KIND, USED_KIND = "web", "web-used"
+USED_KIND = "web-used"
 FORGOTTEN = 50
 """How many marks one login in eight forgets at most: more than eight logins leave."""
 SECRETS = ("state", "verifier", "nonce")
@@ -62,8 +61,8 @@ class PendingLogins:
         Raises `UsageProblem` when the browser would not keep it, and `StoreError`.
         """
         name = self._name(pending.state)
-        sealed = self._sealer.seal(self._bound_to(name, str(pending.started_at)), _written(pending))
-        value = f"{pending.started_at}.{base64.urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
+        box = sealed(self._sealer, self._bound_to(name, str(pending.started_at)), _written(pending))
+        value = f"{pending.started_at}.{box}"
         if len(name) + len(value) > LARGEST:
             raise UsageProblem("the pending login is too large for a cookie", hint="ask for a shorter scope")
         is_ours = re.compile(self._prefix() + "[0-9a-f]{32}").fullmatch
@@ -74,12 +73,8 @@ class PendingLogins:
     def find(self, state: Secret[str], cookies: Mapping[str, str]) -> Pending | None:
         """The login of that state, if this browser began it here."""
         name = self._name(state)
-        started, _, sealed = cookies.get(name, "").partition(".")
-        try:
-            cell = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
-        except ValueError:
-            return None
-        text = self._sealer.unseal(self._bound_to(name, started), cell) if cell else None
+        started, _, box = cookies.get(name, "").partition(".")
+        text = opened(self._sealer, self._bound_to(name, started), box) if box else None
         return None if text is None else _read(text)
 
     def is_over(self, pending: Pending) -> bool:
@@ -116,17 +111,7 @@ class PendingLogins:
 
     @cached_property
     def _sealer(self) -> Sealer:
-        """The key of all workers, read once: nothing changes it."""
-        key = Key(profile=self.profile, kind=KEY_KIND, service="")
-        record = self.store.read(key)
-        if record is None:
-            with self.store.lock(key):
-                # Another worker may have been first.
-                if self.store.read(key) is None:
-                    self.store.write(key, public={}, secret=Secret({"key": new_key().reveal()}))
-            record = self.store.read(key)
-        text = record.content.reveal().get("key", "") if record else ""
-        return Sealer(read_keys(Secret(text), where=f"the store's record {self.store.name(key)}")[0])
+        return web_sealer(self.store, self.profile)
 
     @property
     def _marks(self) -> Key:

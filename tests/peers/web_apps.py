@@ -1,4 +1,4 @@
-"""Web apps with the routes of `authorize`, each asked through its framework's own test client, and their browsers."""
+"""Web apps with `authorize` and `connections`, each asked through its framework's test client, and their browsers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import Morsel, SimpleCookie
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import django.conf
 import django.test
@@ -30,6 +31,9 @@ NAME = "pagerduty"
 BASE_URL = "https://app.example"
 PREFIX = "/connect/pagerduty"
 CALLBACK = f"{PREFIX}/callback"
+PAGE = "/settings/connections"
+OFFERED = {NAME: PREFIX, "slack": "/connect/slack"}
+FORM_TYPE = "application/x-www-form-urlencoded"
 OWN = "The app's own page"
 
 
@@ -55,59 +59,82 @@ class Answer:
         return dict(parse_qsl(urlsplit(self["location"]).query))
 
 
-Ask = Callable[[str, str, Mapping[str, str]], Answer]
-"""Sends a method and a path with headers."""
+Ask = Callable[[str, str, Mapping[str, str], bytes], Answer]
+"""Sends a method and a path with headers and a body."""
+Page = Mapping[str, Any] | None
+"""The arguments of the app's `connections`, if it has that page."""
 
 
 def _asgi(app: Starlette) -> Ask:
-    async def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
+    async def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client:
-            response = await client.request(method, url, headers=headers)
+            response = await client.request(method, url, headers=headers, content=body)
             return Answer(response.status_code, response.headers.multi_items(), response.text)
 
     return lambda *arguments: asyncio.run(ask(*arguments))
 
 
-def starlette(**options: object) -> Ask:
+def starlette_app(page: Page = None, **options: Any) -> Starlette:
     routes = everyauth_cli.web.starlette.authorize(NAME, **options)
-    return _asgi(Starlette(routes=[*routes, Route(f"{PREFIX}/finished", lambda _: PlainTextResponse(OWN))]))
+    if page is not None:
+        routes += everyauth_cli.web.starlette.connections(**page)
+    return Starlette(routes=[*routes, Route(f"{PREFIX}/finished", lambda _: PlainTextResponse(OWN))])
 
 
-def fastapi(**options: object) -> Ask:
+def starlette(page: Page = None, **options: Any) -> Ask:
+    return _asgi(starlette_app(page, **options))
+
+
+def fastapi(page: Page = None, **options: Any) -> Ask:
     app = FastAPI()
     app.include_router(APIRouter(routes=everyauth_cli.web.starlette.authorize(NAME, **options)))
+    if page is not None:
+        app.include_router(APIRouter(routes=everyauth_cli.web.starlette.connections(**page)))
     app.add_api_route(f"{PREFIX}/finished", lambda: OWN)
     return _asgi(app)
 
 
-def flask_app(**options: object) -> flask.Flask:
+def flask_app(page: Page = None, **options: Any) -> flask.Flask:
     app = flask.Flask("app")
     app.testing = True
     app.register_blueprint(everyauth_cli.web.flask.authorize(NAME, **options))
+    if page is not None:
+        app.register_blueprint(everyauth_cli.web.flask.connections(**page))
     app.add_url_rule(f"{PREFIX}/finished", view_func=lambda: OWN)
     return app
 
 
-def of_flask(**options: object) -> Ask:
-    client = flask_app(**options).test_client(use_cookies=False)
+def of_flask(page: Page = None, **options: Any) -> Ask:
+    client = flask_app(page, **options).test_client(use_cookies=False)
 
-    def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
-        response = client.open(url, method=method, headers=headers, base_url=BASE_URL)
+    def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        response = client.open(url, method=method, headers=headers, data=body, base_url=BASE_URL)
         return Answer(response.status_code, list(response.headers), response.text)
 
     return ask
 
 
-def of_django(**options: object) -> Ask:
+def django_urls(page: Page = None, **options: Any) -> types.ModuleType:
+    """The module that a project's `ROOT_URLCONF` is, with Django's own check of forms at work."""
     if not django.conf.settings.configured:
-        django.conf.settings.configure(ALLOWED_HOSTS=["*"])
+        middleware = ["django.middleware.csrf.CsrfViewMiddleware"]
+        django.conf.settings.configure(ALLOWED_HOSTS=["*"], MIDDLEWARE=middleware)
     urls = types.ModuleType("urls")
     routes = everyauth_cli.web.django.authorize(NAME, **options)
+    if page is not None:
+        routes += everyauth_cli.web.django.connections(**page)
     urls.urlpatterns = [*routes, path(f"{PREFIX}/finished"[1:], lambda _: HttpResponse(OWN))]
+    return urls
 
-    def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
+
+def of_django(page: Page = None, **options: Any) -> Ask:
+    urls = django_urls(page, **options)
+
+    def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        client = django.test.Client(headers=headers, enforce_csrf_checks=True)
+        kind = headers.get("content-type", "application/octet-stream")
         with django.test.override_settings(ROOT_URLCONF=urls):
-            response = django.test.Client(headers=headers).generic(method, url, secure=True)
+            response = client.generic(method, url, body, content_type=kind, secure=True)
         cookies = [("set-cookie", cookie.OutputString()) for cookie in response.cookies.values()]
         return Answer(response.status_code, [*response.headers.items(), *cookies], response.content.decode())
 
@@ -131,13 +158,18 @@ class Browser:
     tenant: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
 
-    def get(self, url: str, *, method: str = "GET", **headers: str) -> Answer:
+    def get(self, url: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         whose = {"x-user": self.user, "x-tenant": self.tenant, "cookie": cookie}
         sent = {**whose, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        answer = self.ask(method, url, {name: value for name, value in sent.items() if value})
+        answer = self.ask(method, url, {name: value for name, value in sent.items() if value}, body)
         self._keep(answer.cookies)
         return answer
+
+    def post(self, url: str, form: Mapping[str, str], **headers: str) -> Answer:
+        """Post a form as a browser does from the app's own page, unless other headers are given."""
+        own = {"origin": BASE_URL, "sec_fetch_site": "same-origin", "content_type": FORM_TYPE}
+        return self.get(url, method="POST", body=urlencode(form).encode(), **{**own, **headers})
 
     def start(self) -> str:
         """Begin a login; gives the authorization URL."""

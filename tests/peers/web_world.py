@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,9 +24,9 @@ def world(everyauth_sandbox: EveryAuthSandbox) -> EveryAuthSandbox:
 @pytest.fixture(params=["starlette", "fastapi", "flask", "django"])
 def app(request: pytest.FixtureRequest, world: EveryAuthSandbox) -> Callable[..., Ask]:
     """Makes the app; what is given goes before what it has by itself."""
-    from peers.web_apps import BASE_URL, FRAMEWORKS, PREFIX
+    from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, PAGE, PREFIX
 
-    def make(**options: object) -> Ask:
+    def make(page: Mapping[str, object] | None = None, **options: object) -> Ask:
         usual = {
             "finished_url": "/done",
             "map_to_user_id": lambda request: request.headers.get("x-user"),
@@ -34,7 +34,11 @@ def app(request: pytest.FixtureRequest, world: EveryAuthSandbox) -> Callable[...
             "prefix": PREFIX,
             "auth": world.auth,
         }
-        return FRAMEWORKS[request.param](**{**usual, **options})
+        options = {**usual, **options}
+        if page is not None:
+            shared = {name: options[name] for name in ("map_to_user_id", "base_url", "auth")}
+            page = {"services": {NAME: PREFIX}, "prefix": PAGE, **shared, **page}
+        return FRAMEWORKS[request.param](page, **options)
 
     return make
 
@@ -44,3 +48,11 @@ def browser(app: Callable[..., Ask]) -> Browser:
     from peers.web_apps import Browser
 
     return Browser(app())
+
+
+@pytest.fixture
+def page_browser(app: Callable[..., Ask]) -> Browser:
+    """That of a user of an app with a connections page, which offers two services."""
+    from peers.web_apps import OFFERED, Browser
+
+    return Browser(app({"services": OFFERED}))

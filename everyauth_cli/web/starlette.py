@@ -8,7 +8,7 @@ from anyio import from_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.grant import Grant
@@ -27,7 +27,7 @@ def authorize(
     on_authorized: Callable[[Request, Grant], Authorized] | None = None,
     scope: str | None = None,
     auth: EveryAuth | None = None,
-) -> list[Route]:
+) -> list[BaseRoute]:
     """Routes that log the app's users in at a service: `Starlette(routes=[*authorize(...), ...])`.
 
     In FastAPI: `app.include_router(APIRouter(routes=authorize(...)))`. What is said in `everyauth_cli.web` holds; the

@@ -40,9 +40,10 @@ class Clients:
         # A real client must not reach the sandbox, whoever names it.
         self._override = (lambda _: (None, None)) if self._sandboxed else override
 
-    def get(self, service: Service) -> Client:
+    def get(self, service: Service, *, redirect_uri: str | None = None) -> Client:
         """The client for a service, with its secret; the environment goes before the store.
 
+        `redirect_uri` is the one that a new client would have to register, where it is not the client's own.
         Raises `ClientNotSet` when there is none, `HostChanged` when it was set for other hosts than the service has.
         """
         client_id, client_secret = self._override(service.name)
@@ -51,7 +52,7 @@ class Clients:
         if self._sandboxed and client.sandbox_url is None:
             raise _never_in_the_sandbox(service)
         if not (client_id or client.client_id):
-            raise _not_set(service, client)
+            raise _not_set(service, replace(client, redirect_uri=redirect_uri or client.redirect_uri))
         if client_id not in (None, client.client_id):
             # A stored secret belongs to the stored client; it is not sent under another one's id.
             return replace(client, client_id=client_id, client_secret=client_secret)

@@ -144,6 +144,7 @@ def test_what_the_operator_has_to_mend_is_for_the_log(world, app, caplog):
     fields = Browser(app(auth=auth)).get(PREFIX).fields
     assert fields == {"error": "server_error", "errorDescription": "the app cannot do this just now; its log says why"}
     assert "everyauth service set pagerduty" in caplog.text
+    assert f"with the redirect URI {BASE_URL}{CALLBACK};" in caplog.text
 
 
 def test_a_client_that_the_service_does_not_accept(world, app):

@@ -13,5 +13,8 @@ The functions are given the framework's own request. `map_to_user_id` and `map_t
 tenant (the user, unless it is given); None is nobody, who is answered 401. `on_authorized` is given the grant too,
 before any of it is stored, and has it dropped by returning False.
 
+The app's session cookie must not be `SameSite=Strict`: a browser that comes back from the service would not send it,
+and so be nobody.
+
 What only the operator can mend is told to the logger `everyauth_cli.web`.
 """

@@ -32,7 +32,8 @@ form > :last-child { margin-bottom: 0; }
 .broken .state { color: var(--bad); font-weight: 600; }
 .since, .note { color: var(--soft); font-size: .875rem; }
 .connection .buttons { flex: 0 1 auto; }
-.connection button { flex: 1 1 auto; padding-inline: min(.875rem, 3vw); border-color: var(--soft); background: var(--card); color: var(--text); }
+.connection button { flex: 1 1 auto; padding-inline: min(.875rem, 3vw); }
+.connection button { border-color: var(--soft); background: var(--card); color: var(--text); }
 .connection .connect { border-color: var(--accent); background: var(--accent); color: var(--accent-text); }
 .connection:last-child { padding-bottom: 0; }
 @media (max-width: 34rem) { .connection .buttons { flex: 1 0 100%; } }

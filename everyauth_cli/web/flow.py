@@ -19,7 +19,7 @@ NOBODY = Result(good=False, title="Sign in first", text="This app does not know 
 LOST = Result(
     good=False,
     title="This login was not begun here",
-    text="This browser began no such login, or it was more than ten minutes ago. Nothing was taken.",
+    text="This browser began no such login, or it has ended already, or ten minutes have passed. Nothing was taken.",
 )
 OVER = Result(
     good=False,

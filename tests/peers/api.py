@@ -7,7 +7,7 @@ import ipaddress
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,12 +32,15 @@ class Call:
 
 @dataclass
 class Api:
-    """What is `accepted` gets `pages` by path, or is sent on as `redirects` say; all else gets a 401."""
+    """What is `accepted` gets `pages` by path, or is sent on as `redirects` say; all else gets a 401.
+
+    A page that depends on who asks is a function of the call.
+    """
 
     url: str
     pages: dict[str, object] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
-    accepted: set[str] = field(default_factory=set)
+    accepted: Container[str | None] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
 
     def answer(self, call: Call) -> tuple[int, object, dict[str, str]]:
@@ -46,7 +49,8 @@ class Api:
             return 307, {}, {"Location": self.redirects[call.path]}
         if call.token not in self.accepted:
             return 401, {"error": "unauthorized"}, {"WWW-Authenticate": "Bearer"}
-        return 200, self.pages.get(call.path, {"path": call.path, "body": call.body.decode()}), {}
+        page = self.pages.get(call.path, {"path": call.path, "body": call.body.decode()})
+        return 200, page(call) if callable(page) else page, {}
 
     @property
     def tokens(self) -> list[str | None]:

@@ -1,8 +1,9 @@
 // Debian's Chromium, headless: what a person sees of a page, and what a page lets out.
 //
-// Each line of JSON on standard input is a visit in a fresh profile: {url, steps, width, height, scheme, fontSize,
-// javascript, screenshot}, where a step is {fill: LABEL, with: TEXT} or {click: BUTTON}, which leads to another
-// page. Each is answered by one line of JSON. It ends when its standard input does, so that it cannot outlive the tests.
+// Each line of JSON on standard input is a visit in a profile that is fresh but for its cookies: {url, steps, cookies,
+// width, height, scheme, fontSize, javascript, screenshot}, where a step is {fill: LABEL, with: TEXT} or {click: BUTTON},
+// which leads to another page. Each is answered by one line of JSON. It ends when its standard input does, so that it
+// cannot outlive the tests.
 import readline from 'node:readline';
 import { chromium } from 'playwright-core';
 
@@ -46,9 +47,10 @@ async function look(context, page, wanted) {
   return { title: await page.title(), history, ...(await page.evaluate(read)) };
 }
 
-async function visit({ url, steps = [], width = 1280, height = 800, scheme = 'light', javascript = true, ...wanted }) {
+async function visit({ url, steps = [], cookies = [], width = 1280, height = 800, scheme = 'light', ...wanted }) {
   const context = await browser.newContext({
-    viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: javascript,
+    viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: wanted.javascript ?? true,
+    storageState: { cookies, origins: [] },
   });
   const seen = { complaints: [], outside: [] };
   try {
@@ -65,7 +67,8 @@ async function visit({ url, steps = [], width = 1280, height = 800, scheme = 'li
     }
     const answer = await page.goto(url);
     for (const step of steps) await take(page, step);
-    return { ...seen, status: answer.status(), ...(await look(context, page, wanted)) };
+    const found = { status: answer.status(), cookies: await context.cookies() };
+    return { ...seen, ...found, ...(await look(context, page, wanted)) };
   } finally {
     await context.close();
   }

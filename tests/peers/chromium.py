@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,17 @@ from peers.oidc_provider import HERE, node
 
 EXECUTABLE = Path("/usr/bin/chromium")
 
+Cookie = Mapping[str, object]
+"""A cookie as Playwright has it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """A page as it is shown: what it says, where the browser says that it is, and what it did besides.
 
     `history` holds the URLs of the tab's history, `complaints` what was written to the console, what the policy
-    blocked included, `outside` the requests that left loopback; `width` is what the page takes of the `room`.
+    blocked included, `outside` the requests that left loopback; `width` is what the page takes of the `room`. `cookies`
+    are those that the browser has by then.
     """
 
     status: int
@@ -37,10 +41,11 @@ class Page:
     width: int
     room: int
     background: str
+    cookies: Sequence[Cookie]
 
 
 class Chromium:
-    """A browser whose visits each have a fresh profile."""
+    """A browser whose visits each have a fresh profile, unless cookies are given."""
 
     def __init__(self, requests: IO[str], answers: IO[str]) -> None:
         self._requests = requests
@@ -52,6 +57,19 @@ class Chromium:
         answer = json.loads(self._answers.readline())
         assert "error" not in answer, answer["error"]
         return Page(**answer)
+
+
+class Profile:
+    """A person's own browser: it keeps its cookies from one visit to the next."""
+
+    def __init__(self, chromium: Chromium, cookies: Sequence[Cookie] = ()) -> None:
+        self._chromium = chromium
+        self.cookies = cookies
+
+    def visit(self, url: str, *steps: dict[str, str], **options: object) -> Page:
+        page = self._chromium.visit(url, *steps, cookies=self.cookies, **options)
+        self.cookies = page.cookies
+        return page
 
 
 def fill(label: str, text: str) -> dict[str, str]:

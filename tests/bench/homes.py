@@ -51,9 +51,9 @@ def sealed_home(directory: Path, programs: Path) -> Home:
 
 
 @contextmanager
-def keyring_home(directory: Path, programs: Path, *, identities: int = FEW) -> Iterator[tuple[Home, SecretService]]:
-    """A home whose secrets lie in a Secret Service of its own, which runs meanwhile."""
+def keyring_home(directory: Path, programs: Path) -> Iterator[tuple[Home, SecretService]]:
+    """A home with a few identities, whose secrets lie in a Secret Service of its own, which runs meanwhile."""
     with secret_service(directory) as service:
         home = Home(directory, programs, {"DBUS_SESSION_BUS_ADDRESS": service.bus_address})
-        home.seed(identities)
+        home.seed(FEW)
         yield home, service

@@ -1,8 +1,9 @@
 """The peers that hold a secret too, each asked for one that it has on this machine; what is not installed is said.
 
-Looked for on PATH: `gh`, `pass` with `gpg`, `git-credential-manager`, `oidc-agent`, `oidc-gen` and `oidc-token`,
-`secret-tool`, `mcp-remote`. The first five of them keep it as their own documentation says; `mcp-remote` hands out
-nothing and only tells its version. oidc-agent gets its tokens from the `oidc-provider` of the tests' peers.
+Looked for on PATH: `gh`, `pass` with `gpg`, `git-credential-manager` with `git`, `oidc-agent` with `oidc-gen` and
+`oidc-token`, `secret-tool`, `mcp-remote`. `keyring` comes with us. Each has a home of its own, and what it holds is put
+there as its documentation says; oidc-agent gets a token from the `oidc-provider` of the tests' peers. None goes to the
+network.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ def gh(place: Place) -> Iterator[Job]:
     in_file = place.environment("gh-file")
     _hosts(in_file, f"    user: {WHO}\n    oauth_token: {SECRET}\n")
     yield Job(name="gh auth token, hosts.yml", argv=argv, environment=in_file, says=SECRET)
+    if "--user" not in place.run("gh", "auth", "token", "--help", environment=in_file):
+        raise NotInstalled("gh 2.40, the first with this layout of the keyring")
     for user in ("", WHO):
         place.service.create({"service": "gh:github.com", "username": user}, SECRET.encode())
     in_keyring = place.environment("gh-keyring")

@@ -22,9 +22,9 @@ from typing import Any
 
 import httpx
 import pytest
+from code_endpoint import authorized, running
 from login_apps import PREFIX, by_hand, in_postgres, in_sqlite, ours
 from peers import postgres
-from token_endpoint import authorized, running
 
 ROUNDS = 7
 LOGINS = 48

@@ -1,0 +1,84 @@
+"""A full keyring, ours beside the keyring library's own calls: `python tests/bench/keyring_size.py [ROUNDS]`.
+
+2,000 identities lie in a gnome-keyring of its own, which takes a minute or two to fill. Both sides read and write the
+same item, in turns, each time over a connection of its own, as two processes would.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import keyring.backends.SecretService
+from bench.homes import SERVICE
+from bench.seed import held
+from peers.secret_service import secret_service
+
+from everyauth_cli.assembly import store_of
+from everyauth_cli.everyauth import now_ms
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.settings import Settings, read_settings
+from everyauth_cli.store.identity_record import identity_key, read_identity, write_identity
+from everyauth_cli.store.vault_keyring import USERNAME
+
+ROUNDS = 30
+IDENTITIES = 2000
+KEY = identity_key(DEFAULT_PROFILE, SERVICE, user=DEFAULT_USER)
+
+
+def fill(settings: Settings) -> None:
+    """Write the identities; that of the default user comes last."""
+    store, service = store_of(settings), Catalogue(settings.services_dir).get(SERVICE)
+    for user in [*(f"user-{number}" for number in range(1, IDENTITIES)), DEFAULT_USER]:
+        write_identity(store, identity_key(DEFAULT_PROFILE, SERVICE, user=user), held(service, user, now=now_ms()))
+
+
+def jobs(settings: Settings) -> dict[str, Callable[[], object]]:
+    """Reading and writing one, ours and theirs; what is written is what was read before."""
+    backend = keyring.backends.SecretService.Keyring
+    name = store_of(settings).name(KEY)
+    text, identity = backend().get_password(name, USERNAME), read_identity(store_of(settings), KEY)
+    assert text
+    assert identity
+    return {
+        "read, everyauth": lambda: read_identity(store_of(settings), KEY),
+        "read, keyring library": lambda: backend().get_password(name, USERNAME),
+        "write, everyauth": lambda: write_identity(store_of(settings), KEY, identity),
+        "write, keyring library": lambda: backend().set_password(name, USERNAME, text),
+    }
+
+
+def timed(job: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    job()
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    """Print the medians; the argument is how many rounds, each of which runs every job once."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    with tempfile.TemporaryDirectory() as name, secret_service(Path(name)) as service:
+        # The keyring library finds the bus nowhere else.
+        os.environ.update(service.environment)
+        settings = read_settings({"EVERYAUTH_HOME": name, "DBUS_SESSION_BUS_ADDRESS": service.bus_address})
+        print(f"Writing {IDENTITIES} identities ...", file=sys.stderr)
+        fill(settings)
+        work = jobs(settings)
+        turns = [{what: timed(job) for what, job in work.items()} for _ in range(rounds + 1)][1:]
+    print("| job | ms | of the keyring library's |\n| --- | ---: | --- |")
+    for what in work:
+        theirs = f"{what.partition(',')[0]}, keyring library"
+        ratio = statistics.median(turn[what] / turn[theirs] for turn in turns)
+        print(f"| {what} | {statistics.median(turn[what] for turn in turns) * 1000:.1f} | {ratio:.2f}x |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""What refreshing costs beyond what the server takes: `python tests/bench/refresh.py [ROUNDS]`.
+
+The server is a process of its own that keeps each request waiting for 50 ms. It stands for as many services as it
+takes to have 32 requests under way, since one service is asked four times at once and no more.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from bench.homes import A_TOKEN, Home, sealed_home
+from bench.installed import install
+from bench.processes import measure
+
+from everyauth_cli.pacing import MOST_JOBS, PER_SERVICE
+
+ROUNDS = 30
+IDENTITIES = 1000
+LATENCY = 0.05
+IDEAL = IDENTITIES * LATENCY / MOST_JOBS
+AT_MOST_ONE = 25.0
+AT_MOST_ALL = 1.3
+ONE = "one"
+MANY = [f"many-{number}" for number in range(MOST_JOBS // PER_SERVICE)]
+
+
+@contextmanager
+def token_endpoint() -> Iterator[str]:
+    """The server, which runs meanwhile; gives its URL."""
+    command = [sys.executable, Path(__file__).with_name("token_endpoint.py"), str(LATENCY), A_TOKEN]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def add(home: Home, name: str, token_url: str, *, identities: int) -> None:
+    """Add a service and its identities."""
+    urls = ["--authorize-url", token_url, "--token-url", token_url]
+    command = [home.programs / "everyauth", "service", "add", name, *urls]
+    subprocess.run(command, env=home.environment, check=True, capture_output=True)
+    home.seed(identities, name)
+
+
+def beyond_the_server(home: Home, *, rounds: int) -> tuple[float, float]:
+    """The seconds that a refresh of one identity takes without the server's own, and their ratio to bare Python."""
+    rejected = home.directory / "rejected"
+    rejected.write_text(A_TOKEN)
+    line = f"everyauth token {ONE} --rejected"
+    jobs = [home.job("python", "python -I -c pass"), home.job(line, line, says=A_TOKEN, stdin=rejected)]
+    took = measure(jobs, rounds=rounds)
+    ours = replace(took[line], seconds=[seconds - LATENCY for seconds in took[line].seconds])
+    return ours.median, ours.ratio(took["python"])
+
+
+def all_of_them(home: Home, *, rounds: int) -> float:
+    """The seconds that a refresh of all identities takes."""
+    line = f"everyauth identity refresh --all --jobs {MOST_JOBS}"
+    return measure([home.job(line, line, says="refreshed")], rounds=rounds)[line].median
+
+
+def verdict(ratio: float, at_most: float) -> str:
+    return f"{ratio:.1f}x, at most {at_most:g}x: {'met' if ratio <= at_most else 'MISSED'}"
+
+
+def main() -> None:
+    """Print both; the argument is how many rounds the refresh of one has, of which the other has a tenth."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    with tempfile.TemporaryDirectory() as name, token_endpoint() as url:
+        programs = install(Path(name))
+        single = sealed_home(Path(name, "single"), programs)
+        add(single, ONE, url, identities=1)
+        seconds, ratio = beyond_the_server(single, rounds=rounds)
+        many = sealed_home(Path(name, "many"), programs)
+        for service in MANY:
+            add(many, service, url, identities=IDENTITIES // len(MANY))
+        whole = all_of_them(many, rounds=max(rounds // 10, 1))
+    print("| job | seconds | ratio |\n| --- | ---: | --- |")
+    print(
+        f"| one identity, beyond the server's own time | {seconds:.3f} | {verdict(ratio, AT_MOST_ONE)} of bare Python |"
+    )
+    name = f"{IDENTITIES} identities, {MOST_JOBS} at a time, {LATENCY * 1000:.0f} ms each"
+    print(f"| {name} | {whole:.2f} | {verdict(whole / IDEAL, AT_MOST_ALL)} of the ideal {IDEAL:.2f} s |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """The PostgreSQL store: made by two at once, bounded in time, and back when its server is back."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -9,16 +10,22 @@ from pathlib import Path
 
 import pytest
 from peers import postgres as peer
+from peers.token_server import HOUR, World
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.model import Key, Secret
 from everyauth_cli.store.index_postgres import PostgresIndex
-from everyauth_cli.store.opening import without_password
+from everyauth_cli.store.opening import Keyring, SealingKey, open_store, without_password
 from everyauth_cli.store.postgres import Database
 
 pytestmark = pytest.mark.slow
 
 KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION full_disk();
+"""
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -76,6 +83,24 @@ def test_a_role_without_rights_is_told_what_it_needs(postgres, url):
     index(url).write(KEY, {"n": 1})
     postgres.sql("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO guest", url)
     assert index(guest).read(KEY) == {"n": 1}
+
+
+@pytest.mark.parametrize("table", ["everyauth_sealed", "everyauth_records", "everyauth_leases"])
+def test_a_full_disk_is_told_and_costs_no_refresh_token(postgres, url, tmp_path, table):
+    key = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
+    world = World(tmp_path, store=open_store(url, data_dir=tmp_path, keyring=Keyring(), sealing_key=key))
+    world.login(user="ann")
+    before = world.token("ann")
+    world.clock.now += HOUR
+    # The server's own error for a disk without room (SQLSTATE 53100), at whatever is written to the table.
+    postgres.sql(FULL.format(table=table), url)
+    with pytest.raises(StoreUnavailable, match=r"is full: .*No space left") as caught:
+        world.token("ann")
+    assert "make room" in caught.value.hint
+    assert world.server.refreshes == 0
+    postgres.sql(f"DROP TRIGGER full_disk ON {table}", url)
+    assert world.token("ann") not in (None, before)
+    assert not world.auth.find()[0].gone
 
 
 def test_threads_share_a_few_connections(postgres, url):

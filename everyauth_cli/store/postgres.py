@@ -174,6 +174,10 @@ class Database:
                 f"{self.shown} refuses: {reason}",
                 hint="let that role make tables once, or grant it all rights on the tables everyauth_*",
             )
+        if isinstance(error, psycopg.errors.DiskFull):
+            return StoreUnavailable(
+                f"{self.shown} is full: {reason}", hint="make room on the server's disk, then try again"
+            )
         if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
             return StoreUnavailable(
                 f"{self.shown} cannot be used: {reason}",

@@ -78,11 +78,12 @@ def test_the_changelog_has_a_place_for_what_is_coming():
     assert "## [Unreleased]" in changelog or f"## [{__version__}]" in changelog
 
 
-def test_the_web_app_of_the_readme_has_the_redirect_uri_that_it_says_to_register():
-    (lines,) = re.findall(
-        r"^((?:    .*\n)+)", README.partition("## In a web app")[2].partition("\n## ")[0], re.MULTILINE
-    )
+def test_the_web_app_of_the_readme_has_the_redirect_uri_and_the_page_that_it_says():
+    blocks = re.findall(r"^((?:    .*\n)+)", README.partition("## In a web app")[2].partition("\n## ")[0], re.MULTILINE)
     made: dict[str, Any] = {}
-    exec(textwrap.dedent(lines), made)
-    assert [route.path for route in made["routes"]] == ["/connect/pagerduty", "/connect/pagerduty/callback"]
+    for lines in blocks:
+        exec(textwrap.dedent(lines), made)
+    login = ["/connect/pagerduty", "/connect/pagerduty/callback"]
+    page = ["/connections", "/connections/connect", "/connections/disconnect"]
+    assert [route.path for route in made["routes"]] == login + page
     assert "`https://app.example/connect/pagerduty/callback`" in README

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from urllib.parse import urlencode
 
 import pytest
-from peers.sandbox import KEY, browser
+from peers.sandbox import KEY, browser, fetch
 
 from everyauth_cli.sandbox.faults import Fault
 
@@ -53,6 +54,23 @@ class Sandbox:
         lines = [line for line in ACME.splitlines() if "_url" not in line]
         (self.command.home / "services" / "acme.toml").write_text("\n".join([self.entry, *lines]))
         self.good(self.said.splitlines()[-1])
+
+
+def test_the_redirect_uri_of_a_web_app_can_be_registered(everyauth):
+    uri = "http://127.0.0.1:8000/connect/acme/callback"
+    sandbox = Sandbox(everyauth, "--redirect-uri", uri)
+    authorize = re.search(r'authorize_url = "(.*)"', sandbox.entry)[1]
+    asked = {
+        "response_type": "code",
+        "client_id": "sandbox-client",
+        "state": "s" * 22,
+        "code_challenge": "c" * 43,
+        "code_challenge_method": "S256",
+    }
+    status, page = fetch(f"{authorize}?{urlencode({**asked, 'redirect_uri': uri})}")
+    assert status == 200, page
+    status, page = fetch(f"{authorize}?{urlencode({**asked, 'redirect_uri': 'http://127.0.0.1:28282/callback/acme'})}")
+    assert (status, "not registered" in page) == (400, True)
 
 
 def test_what_it_says_leads_a_service_of_ones_own_to_it(everyauth):

@@ -42,6 +42,14 @@ def sandbox(
             show_default="as documented",
         ),
     ] = None,
+    redirect_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--redirect-uri",
+            metavar="URI",
+            help="What is registered, such as your web app's; else what `everyauth login` has.",
+        ),
+    ] = None,
     fault: Annotated[Fault | None, typer.Option("--fault", metavar="FAULT", help=FAULTS)] = None,
 ) -> None:
     """Run a small strict authorization server on loopback that answers as each service of the catalogue does.
@@ -54,12 +62,12 @@ def sandbox(
     service = catalogue.get(like)
     log = session.terminal.note if session.verbose else lambda _: None
     life = int(read_duration(token_life)) if token_life else None
-    server = Sandbox(catalogue, port=port, token_life=life, fault=fault, log=log)
+    server = Sandbox(catalogue, port=port, token_life=life, redirect_uri=redirect_uri or "", fault=fault, log=log)
     for key, value in server.override(service.name).items():
         session.terminal.data(f"{key} = {json.dumps(value)}")
     session.terminal.stdout.flush()
     session.terminal.note(f"The sandbox is at {server.base_url}, for every service of the catalogue; Ctrl-C ends it.")
-    if port == DEFAULT_SANDBOX_PORT:
+    if port == DEFAULT_SANDBOX_PORT and not redirect_uri:
         session.terminal.note(f"To log in there, in another terminal: everyauth login {service.name} --sandbox")
     path = catalogue.own_path(service.name)
     session.terminal.note(f"The lines on stdout, in {path}, lead your own {service.name} to it, with this client")

@@ -23,9 +23,12 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from peers.postgres import running
 
 from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.model import Identity, Key, Secret, Token
@@ -35,9 +38,6 @@ from everyauth_cli.store.memory import memory_store
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealing import Sealer
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from peers.postgres import running
 
 SERVICE = "pagerduty"
 SIZES = (1_000, 100_000, 1_000_000)

@@ -1,4 +1,4 @@
-"""Logins a second of a web app, ours and one with Authlib: `PYTHONPATH=.:tests python tests/bench/web_logins.py`.
+"""Logins a second of a web app, ours and one with Authlib: `python tests/bench/web_logins.py`.
 
 Besides what the tests need it needs `tests/bench/requirements.txt`.
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,10 +21,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import httpx
 import pytest
-from code_endpoint import authorized, running
-from login_apps import PREFIX, by_hand, in_postgres, in_sqlite, ours
+from bench.code_endpoint import authorized, running
+from bench.login_apps import PREFIX, by_hand, in_postgres, in_sqlite, ours
 from peers import postgres
 
 ROUNDS = 7

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from everyauth_cli.ending import Ender, Revocation
 from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Identity, Key, Secret
-from everyauth_cli.refresh import Demand, Refresher, login_command
+from everyauth_cli.refresh import NOTHING_MORE, Demand, Refresher, login_command
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import Store
 from everyauth_cli.store.credential import Credential
@@ -85,7 +85,8 @@ class Identities:
         wanted = read_who(who, tenant=tenant)
         _check_service(service)
         hidden = Secret(rejected) if isinstance(rejected, str) else rejected
-        return self._current(service, wanted, Demand(min_ttl=min_ttl, rejected=hidden))
+        demand = Demand(min_ttl=min_ttl, rejected=hidden) if min_ttl or hidden else NOTHING_MORE
+        return self._current(service, wanted, demand)
 
     def _current(self, service: str, wanted: Wanted, demand: Demand) -> Credential | None:
         if wanted.user and not wanted.tags:
@@ -100,7 +101,7 @@ class Identities:
         name = self.catalogue.get(service).name
         return None if name == service else self._current(name, wanted, demand)
 
-    def credential(self, identity: Identity, *, demand: Demand = Demand()) -> Credential | None:  # noqa: B008
+    def credential(self, identity: Identity, *, demand: Demand = NOTHING_MORE) -> Credential | None:
         """The credential of an identity that was found; None when it was deleted since."""
         return self._refresher.current(key_of(self.profile, identity), demand)
 

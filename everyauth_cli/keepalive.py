@@ -18,7 +18,7 @@ from everyauth_cli.freshness import is_alive
 from everyauth_cli.model import Account, Answer, Client, Exchange, Gone, Identity, Key, Secret, Service, Token
 from everyauth_cli.oauth.account import account_exchange, read_account
 from everyauth_cli.pacing import Outcome, State
-from everyauth_cli.refresh import Demand, gone, granted_elsewhere, login_again, whose
+from everyauth_cli.refresh import NOTHING_MORE, Demand, gone, granted_elsewhere, login_again, whose
 from everyauth_cli.store.identity_record import Held, key_of, read_identity, read_public, write_identity
 
 UNAUTHORIZED = 401
@@ -107,7 +107,7 @@ class Keeper:
         client = self.auth.clients.get(service)
         if not is_bound_to(identity, service, client):
             raise granted_elsewhere(identity, key_of(self.auth.profile, identity))
-        token = self._current(identity, Demand())
+        token = self._current(identity, NOTHING_MORE)
         account = self._ask(identity, service, client, token)
         if account is None and identity.refreshable:
             token = self._current(identity, Demand(rejected=token))

@@ -6,7 +6,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -56,9 +56,8 @@ class Secret(Generic[T]):
         raise TypeError("a Secret cannot be hashed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """The name of one record in a store: whose it is and what it is for."""
+class Key(NamedTuple):
+    """The name of one record in a store: whose it is and what it is for. One is made for each that is read."""
 
     profile: str
     kind: str

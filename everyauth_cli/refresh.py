@@ -67,6 +67,10 @@ class Demand:
     rejected: Secret[str] | None = None
 
 
+NOTHING_MORE = Demand()
+"""That the token is current, which is what nearly all ask for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refresher:
     """Everything that a refresh needs.

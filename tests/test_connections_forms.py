@@ -69,6 +69,11 @@ def test_another_users_form_is_refused(world, page_browser):
     assert len(world.auth.find()) == 2
 
 
+def test_it_is_refused_in_a_tenant_that_both_are_in(app):
+    ask = app({"map_to_tenant_id": lambda _: "both"})
+    assert Browser(ask).post(CONNECT, form(Browser(ask, user="user-456"))).status == 403
+
+
 def test_a_form_is_refused_in_another_tenant_page_and_profile(world, app):
     tenant = {"map_to_tenant_id": lambda request: request.headers.get("x-tenant")}
     browser = Browser(app(tenant), tenant="one")

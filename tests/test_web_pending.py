@@ -105,7 +105,7 @@ def test_what_is_put_is_found_where_it_was_put_only(field):
     other = replace(ours, **{field: "another"})
     content = Secret({"key": new_key().reveal()})
     for profile in {ours.profile, other.profile}:
-        ours.store.write(replace(KEY, profile=profile), public={}, secret=content)
+        ours.store.write(KEY._replace(profile=profile), public={}, secret=content)
     (cookie,) = ours.put(PENDING, {})
     cookies = {cookie["key"]: cookie["value"]}
     assert [found.find(PENDING.state, cookies) for found in (ours, other)] == [PENDING, None]

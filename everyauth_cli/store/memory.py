@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import astuple
 from typing import Any
 
 from everyauth_cli.model import Key, Secret
@@ -24,8 +23,8 @@ class MemoryIndex:
 
     def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
         records = self._records.copy()  # other threads may write meanwhile
-        keys = sorted((k for k in records if key_matches(k, key)), key=astuple)
-        behind = keys if after is None else keys[bisect_right(keys, astuple(after), key=astuple) :]
+        keys = sorted(k for k in records if key_matches(k, key))
+        behind = keys if after is None else keys[bisect_right(keys, after) :]
         return [(k, dict(records[k])) for k in behind[:limit]]
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10.0
 KEPT_OPEN = 8
+PREPARE_THRESHOLD = 5
+"""After how many times a statement is prepared on the server, which then answers in half the time."""
 
 SCHEMA_VERSION = 1
 VERSION = "SELECT version FROM everyauth_schema"
@@ -52,6 +55,7 @@ class Database:
         self._url = url
         self._seconds = statement_seconds
         self._deadlines = self._new_deadlines()
+        self._prepare_threshold: int | None = PREPARE_THRESHOLD
         self._idle: list[Connection] = []
         self._checked = False
         self._pid = os.getpid()
@@ -65,18 +69,18 @@ class Database:
 
         Every statement has to be one that may be run twice: it is when the connection turns out to be an old dead one.
         """
-        with self._errors():
-            self._check_schema()
+        psycopg = self._psycopg
+        try:
+            if not self._checked:
+                self._check_schema()
             return self._run(statement, values)
+        except psycopg.Error as error:
+            raise self._explained(error) from None
 
     def _check_schema(self) -> None:
-        if self._checked:
-            return
-        from psycopg.errors import UndefinedTable
-
         try:
             found = self._run(VERSION)
-        except UndefinedTable:
+        except self._psycopg.errors.UndefinedTable:
             self._run(SCHEMA, None)
             found = self._run(VERSION)
         if found != [(SCHEMA_VERSION,)]:
@@ -87,26 +91,30 @@ class Database:
         self._checked = True
 
     def _run(self, statement: str, values: Sequence[object] | None = ()) -> list[tuple[Any, ...]]:
-        from psycopg import OperationalError
-
         while kept := self._take():
             try:
                 return self._run_on(kept, statement, values)
-            except OperationalError:
-                # Else the server ended it while it lay idle, as servers and proxies do.
+            except self._psycopg.Error:
+                # Else the server ended it while it lay idle, as servers and proxies do, or it was of no use.
                 if not kept.closed:
                     raise
         return self._run_on(self._connect(), statement, values)
 
     def _run_on(self, connection: Connection, statement: str, values: Sequence[object] | None) -> list[tuple[Any, ...]]:
-        from psycopg import OperationalError
-
         deadline = self._deadlines.begin(connection)
         try:
             # The statements are constants of this package; values travel apart from them.
             cursor = connection.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.description else []
-        except OperationalError:
+            return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
+        except (
+            self._psycopg.errors.DuplicatePreparedStatement,
+            self._psycopg.errors.InvalidSqlStatementName,
+        ):
+            # A pooler stands between, under which the next statement may be on another connection to the server.
+            self._prepare_threshold = None
+            connection.close()
+            raise
+        except self._psycopg.OperationalError:
             if not deadline.passed:
                 raise
             raise StoreUnavailable(
@@ -124,8 +132,9 @@ class Database:
         defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "everyauth"}
         try:
             options = conninfo_to_dict(self._url.reveal())
-            # Nothing is prepared, so that a pooler may stand between.
-            return Connection.connect(**{**defaults, **options}, autocommit=True, prepare_threshold=None)
+            return Connection.connect(
+                **{**defaults, **options}, autocommit=True, prepare_threshold=self._prepare_threshold
+            )
         except ProgrammingError:
             raise ConfigurationProblem(
                 f"{self.shown} is no PostgreSQL URL", hint="postgresql://USER@HOST/DATABASE?sslmode=verify-full"
@@ -151,8 +160,9 @@ class Database:
         else:
             connection.close()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+    @functools.cached_property
+    def _psycopg(self) -> ModuleType:
+        """The library, loaded when it is first needed and looked for once."""
         try:
             import psycopg
         except ImportError:
@@ -160,10 +170,7 @@ class Database:
                 "PostgreSQL needs the package psycopg, which is not installed",
                 hint="pip install 'everyauth-cli[postgres]'",
             ) from None
-        try:
-            yield
-        except psycopg.Error as error:
-            raise self._explained(error) from None
+        return psycopg
 
     def _explained(self, error: Error) -> StoreError:
         import psycopg

@@ -19,8 +19,8 @@ LOCK_SECONDS = 45.0
 """How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
 
 
-PLAIN = re.compile(r"[A-Za-z0-9@.+_~-]*")
-"""What stands for itself in a record's name; nearly every part does, and to find that out is fast."""
+PLAIN = re.compile("[A-Za-z0-9@.+_~-]*(:[A-Za-z0-9@.+_~-]*){4}")
+"""A record's name all of whose parts stand for themselves, as nearly all do; to find that out is fast."""
 
 MOVED_TO = "moved_to"
 """What is left of a record that was moved: the URL of the store that it is in now."""
@@ -125,10 +125,10 @@ class Store:
 
     def name(self, key: Key) -> str:
         """The name of a record in the vault; parts are percent-encoded, so no two keys share one."""
-        parts = [key.profile, key.kind, key.service, key.tenant, key.user]
-        if not all(map(PLAIN.fullmatch, parts)):
-            parts = [quote(part, safe="@.+-_~") for part in parts]
-        return ":".join(["everyauth" + self.namespace, *parts]).rstrip(":")
+        parts = ":".join(key)
+        if not PLAIN.fullmatch(parts):
+            parts = ":".join(quote(part, safe="@.+-_~") for part in key)
+        return f"everyauth{self.namespace}:{parts}".rstrip(":")
 
     @contextmanager
     def lock(self, key: Key, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hmac
 import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from everyauth_cli.model import Secret
 
@@ -45,8 +46,13 @@ class Sealer:
         """What tells the key from others, and nothing else of it."""
         return self._derived(b"everyauth key id", KEY_ID_BYTES)
 
+    @functools.cached_property
+    def _extracted(self) -> Secret[bytes]:
+        """What all keys of this one are derived from (RFC 5869 section 2.2, with the salt that stands for none)."""
+        return Secret(hmac.digest(bytes(SHA256.digest_size), self._key.reveal(), "sha256"))
+
     def _new_cipher(self, name: str) -> AESGCM:
         return AESGCM(self._derived(b"everyauth record " + name.encode(), KEY_BYTES))
 
     def _derived(self, info: bytes, length: int) -> bytes:
-        return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(self._key.reveal())
+        return HKDFExpand(algorithm=SHA256(), length=length, info=info).derive(self._extracted.reveal())

@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 
@@ -36,13 +36,8 @@ CREATE TABLE IF NOT EXISTS sealed (name TEXT PRIMARY KEY, cell BLOB NOT NULL) WI
 """
 
 
-class Place(NamedTuple):
-    """What a connection is to: which file, and in which process."""
-
-    inode: int
-    device: int
-    process: int
-
+Place = tuple[int, int, int]
+"""What a connection is to: which file (inode, device), and in which process."""
 
 Kept = tuple[Place | None, sqlite3.Connection]
 """A connection, and what it was to when it was opened."""
@@ -148,11 +143,11 @@ def _place(name: str) -> Place | None:
         file = os.stat(name)  # noqa: PTH116 - at each statement
     except FileNotFoundError:
         return None
-    return Place(file.st_ino, file.st_dev, os.getpid())
+    return file.st_ino, file.st_dev, os.getpid()
 
 
 def _close(place: Place | None, connection: sqlite3.Connection) -> None:
-    if place is None or place.process == os.getpid():
+    if place is None or place[2] == os.getpid():
         connection.close()
     else:
         INHERITED.append(connection)

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Literal, TypedDict
 
@@ -83,7 +83,7 @@ class PendingLogins:
 
     def take(self, pending: Pending) -> bool:
         """Take a login; whether nobody has before."""
-        key = replace(self._marks, tenant=_sortable(_until(pending)), user=_digest(pending.state))
+        key = self._marks._replace(tenant=_sortable(_until(pending)), user=_digest(pending.state))
         # Digests are spread evenly: that of one state in eight begins like this.
         if key.user < "2":
             self._forget_marks()

@@ -107,7 +107,7 @@ class Ender:
         return [(sibling.profile, other) for sibling, other in self._siblings(key, identity)]
 
     def _siblings(self, key: Key, identity: Identity) -> list[tuple[Key, Identity]]:
-        if not self._would_end_grant(identity):
+        if not self.ends_grant(identity):
             return []
         return [
             (sibling, other)
@@ -128,7 +128,8 @@ class Ender:
                     marked = replace(held, identity=replace(held.identity, gone=gone))
                     write_identity(self.store, sibling, marked, expect=held.version)
 
-    def _would_end_grant(self, identity: Identity) -> bool:
+    def ends_grant(self, identity: Identity) -> bool:
+        """Whether revoking its token ends all that its account has granted, other identities' part included."""
         try:
             service = self.clients.filled(identity.service)
         except (ServiceNotFound, ConfigurationProblem, ClientNotSet):

@@ -150,6 +150,10 @@ class Identities:
         """
         return self._ender.siblings(key_of(self.profile, identity), identity)
 
+    def ends_grant(self, identity: Identity) -> bool:
+        """Whether `delete_identity` would end all that the same account has granted; looks at no other identity."""
+        return self._ender.ends_grant(identity)
+
     def delete_identity(self, service: str, user: str, *, tenant: str = "", local: bool = False) -> Revocation:
         """Revoke an identity's tokens at the service (RFC 7009) and delete it here, if there is one.
 
@@ -219,6 +223,7 @@ class Identities:
         return LoginRequired(f"no identity at {service} matches {wanted}", hint=hint)
 
     afind, afind_one, aholds, asiblings = twin(find), twin(find_one), twin(holds), twin(siblings)
+    aends_grant = twin(ends_grant)
     aget_identity, aget_identities, acredential = twin(get_identity), twin(get_identities), twin(credential)
     adelete_identity, adelete_identities = twin(delete_identity), twin(delete_identities)
     aservice_name = twin(service_name)

@@ -182,11 +182,12 @@ def test_disconnecting_twice_is_as_once(world, page_browser):
 
 
 def test_others_that_end_with_it_are_told_of_and_not_named(world, page_browser):
-    world.log_in("google", "user-123", account="ann@example.com")
-    assert "Disconnecting also ends" not in row(page_browser, "Google")
-    world.log_in("google", "user-456", account="ann@example.com")
+    for service in (NAME, "google"):
+        for user in ("user-123", "user-456"):
+            world.log_in(service, user, account="ann@example.com")
+    assert "Disconnecting also ends" not in row(page_browser)
     entry = row(page_browser, "Google")
-    assert "Disconnecting also ends other connections of this app to the same account." in entry
+    assert "Disconnecting also ends any other connection of this app to the same account." in entry
     assert "user-456" not in entry
 
 

@@ -177,7 +177,7 @@ class Connections(Routes[R]):
                 offered=offered,
                 identity=identity,
                 works=self._works(identity),
-                shared=bool(self.auth.siblings(identity)),
+                ends_grant=self.auth.ends_grant(identity),
             )
 
     def _identities(self, user: str, tenant: str) -> dict[str, Identity]:

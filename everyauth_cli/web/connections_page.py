@@ -45,7 +45,7 @@ LOOK = Look(style=STYLE + EXTRA)
 class Connection:
     """A service as a user has it: not connected where there is no identity.
 
-    `offered` says that it can be connected here, `shared` that others' connections end with this one.
+    `offered` says that it can be connected here, `ends_grant` that others of the same account end with it.
     """
 
     service: str
@@ -53,7 +53,7 @@ class Connection:
     offered: bool
     identity: Identity | None = None
     works: bool = False
-    shared: bool = False
+    ends_grant: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +135,9 @@ def _whose(connection: Connection) -> str:
 
 
 def _note(connection: Connection) -> str:
-    if not connection.shared:
+    if not connection.ends_grant:
         return ""
-    words = "Disconnecting also ends other connections of this app to the same account."
+    words = "Disconnecting also ends any other connection of this app to the same account."
     return f'<p class="note">{words}</p>\n'
 
 

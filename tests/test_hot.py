@@ -15,8 +15,10 @@ from peers.sandbox import KEY, NAME, Shell, sandbox_shell
 
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import Secret
+from everyauth_cli.store.identity_record import identity_key
 
 OTHER_KEY = KEY.swapcase()
+HOME = "everyauth-home"
 
 
 @pytest.fixture
@@ -162,8 +164,10 @@ STATES: dict[str, tuple[Callable[[Shell], object], bool]] = {
     "another schema": (lambda shell: schema(shell, 2), False),
     "a file elsewhere": (elsewhere, True),
     "what is no store": (lambda _: {"EVERYAUTH_STORE": "/etc/passwd"}, False),
+    "a path that is no store": (lambda shell: {"EVERYAUTH_STORE": str(shell.command.home / "everyauth.db")}, False),
     "an empty home": (lambda shell: {"EVERYAUTH_HOME": str(shell.command.directory / "new")}, False),
-    "a home that is not a whole path": (lambda shell: {"EVERYAUTH_HOME": f"{shell.command.home}/../none"}, False),
+    "a home written otherwise": (lambda shell: {"EVERYAUTH_HOME": f"{shell.command.home}/../{HOME}/"}, True),
+    "a home that is not a whole path": (lambda _: {"EVERYAUTH_HOME": HOME}, False),
     "another profile": (lambda _: {"EVERYAUTH_PROFILE": "work"}, False),
     "the profile by name": (lambda _: {"EVERYAUTH_PROFILE": "default"}, True),
     "another key": (lambda _: {"EVERYAUTH_KEY": OTHER_KEY}, False),
@@ -234,6 +238,19 @@ def test_what_the_index_says_counts_only_where_it_is_asked(shell, state):
     prepare, answered = PARTLY[state]
     prepare(shell)
     assert tuple(line for line in GET if ran(shell, line).answered) == answered
+
+
+@pytest.mark.slow
+def test_half_a_character_is_left_where_a_stream_would_take_it(shell):
+    half_a_character(shell)
+    assert not ran(shell, "identity get pagerduty me", PYTHONIOENCODING="utf-8:surrogatepass").answered
+
+
+@pytest.mark.slow
+def test_an_id_is_no_user_to_both_paths(shell):
+    store = shell.auth.store
+    store.write(identity_key("default", NAME, user="idn-1"), public={}, secret=store.read(ME).content)
+    assert not ran(shell, "token pagerduty idn-1").answered
 
 
 @pytest.mark.slow

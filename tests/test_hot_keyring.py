@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -36,6 +37,17 @@ def test_the_keyring_is_read_by_both_paths(keyring):
     assert answers(keyring, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring") == {False}
     keyring.auth.store.vault.delete(keyring.auth.store.name(ME))
     assert answers(keyring) == {False}
+
+
+def test_of_several_items_both_paths_read_the_newest(keyring, service):
+    name = keyring.auth.store.name(ME)
+    content = json.loads(keyring.auth.store.vault.read(name).reveal())
+    for number in range(10):
+        content["token"]["access_token"] = f"token-{number}"
+        service.create({"service": name, "username": "everyauth"}, json.dumps(content).encode())
+    done = ran(keyring, "token pagerduty")
+    assert done.answered
+    assert done.short_cut[1] == b"token-9\n"
 
 
 def test_a_bus_at_its_usual_place_is_found_by_both_paths(keyring, service, tmp_path):

@@ -79,7 +79,7 @@ def _directories() -> tuple[str, str, str]:
     data = os.environ.get("XDG_DATA_HOME") or f"{home}/.local/share"
     config = os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
     found = [own, own] if own else [f"{data}/everyauth", f"{config}/everyauth"]
-    if sys.platform != "linux" or any(not re.match("/[^/]", path) or os.path.normpath(path) != path for path in found):
+    if sys.platform != "linux" or not all(path.startswith("/") for path in found):
         raise LookupError
     if not own and data == f"{home}/.local/share":
         return found[0], found[1], ""

@@ -52,8 +52,8 @@ class Store:
 
         if (match := SQLITE.fullmatch(self._file)) is None:
             raise LookupError
-        # It is not created, and while it is locked the whole path does the waiting.
-        connection = sqlite3.connect(f"file:{match[1]}?mode=rw", uri=True, timeout=0)
+        # It is not created. Who closes the last connection to it locks it for a moment; no longer wait is for here.
+        connection = sqlite3.connect(f"file:{match[1]}?mode=rw", uri=True, timeout=1)
         try:
             if connection.execute("PRAGMA user_version").fetchone() != (1,):
                 raise LookupError

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+# Not typing's, which is slow to import: type checkers know it by its name.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from everyauth_cli.ending import Revocation
     from everyauth_cli.errors import (
         Ambiguous,
@@ -54,4 +55,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_HOMES.get(name, "everyauth_cli.errors")), name)

@@ -8,6 +8,10 @@ import sys
 def main() -> None:
     """Run the command line and exit."""
     try:
+        from everyauth_cli.cli.hot import answer
+
+        if answer(sys.argv[1:]):
+            sys.exit(0)
         from everyauth_cli.cli.main import run
 
         sys.exit(run(sys.argv[1:]))

@@ -46,6 +46,15 @@ def imported(shell, line: str, *, stdin: str = "") -> set[str]:
 @pytest.mark.parametrize(
     ("store", "line", "needed"),
     [
+        ("keyring", "everyauth --version", set()),
+        ("keyring", "everyauth token pagerduty", set()),
+        ("keyring", "everyauth token pagerduty me", set()),
+        ("keyring", "everyauth identity get pagerduty me", set()),
+        ("keyring", "everyauth identity get me", set()),
+        ("sealed", "everyauth token pagerduty", SEALED),
+        ("sealed", "everyauth token pagerduty me", SEALED),
+        ("sealed", "everyauth identity get pagerduty me", SEALED),
+        ("sealed", "everyauth identity get me", SEALED),
         ("keyring", "everyauth --help", {"typer"}),
         ("keyring", "everyauth token --help", PARSER),
         ("keyring", "everyauth __complete bash 'everyauth token pagerd' pagerd", {"typer"}),

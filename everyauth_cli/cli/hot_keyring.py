@@ -1,0 +1,105 @@
+"""Reads an item of the Secret Service for hot.py in as few lines of D-Bus as will do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from struct import pack, unpack_from
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+SECONDS = 1.0
+"""For each answer; then the whole path, which has more patience, asks anew."""
+
+BUS = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
+SERVICE = ("/org/freedesktop/secrets", "org.freedesktop.secrets", "org.freedesktop.Secret.Service")
+RETURN, SIGNAL = 2, 4
+
+
+def read(path: str, name: str) -> bytes:
+    """The item of that name, over the session bus at that path; raises where nothing is there or it is locked."""
+    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as answers:
+        connection.settimeout(SECONDS)
+        connection.connect(path)
+        connection.sendall(b"\0AUTH EXTERNAL %s\r\n" % str(os.getuid()).encode().hex().encode())
+        if not answers.readline().startswith(b"OK "):
+            raise LookupError
+        connection.sendall(b"BEGIN\r\n")
+        return _secret(Bus(connection, answers), name)
+
+
+class Bus:
+    """A connection on which one call is made at a time, so that the next answer is that to it."""
+
+    def __init__(self, connection: socket.socket, answers: BinaryIO) -> None:
+        self._connection = connection
+        self._answers = answers
+        self.call("Hello", to=BUS)
+
+    def call(self, method: str, signature: str = "", body: bytes = b"", *, to: tuple[str, str, str] = SERVICE) -> bytes:
+        """Call a method, and return the body of what it returns; an error reply raises."""
+        path, name, interface = to
+        named = ((1, b"o", path), (6, b"s", name), (2, b"s", interface), (3, b"s", method))
+        fields = [b"%c\1%s\0" % (code, kind) + _text(value) for code, kind, value in named]
+        header = _joined(8, *fields, b"\x08\1g\0%c%s\0" % (len(signature), signature.encode()))
+        start = pack("<cBBBIII", b"l", 1, 0, 1, len(body), 1, len(header))
+        self._connection.sendall(_joined(8, start + header, body))
+        return self._returned()
+
+    def _returned(self) -> bytes:
+        while True:
+            order, kind, _, _, size, _, header = unpack_from("<cBBBIII", self._answers.read(16))
+            rest = self._answers.read(header + -header % 8 + size)
+            if order == b"l" and kind == RETURN:
+                return rest[len(rest) - size :]
+            if order != b"l" or kind != SIGNAL:
+                raise LookupError
+
+
+def _secret(bus: Bus, name: str) -> bytes:
+    """What secret_service.py does, in its order."""
+    attributes = [("service", name), ("username", "everyauth")]
+    entries = _joined(8, *(_joined(4, _text(key), _text(value)) for key, value in attributes))
+    item = _newest(bus.call("SearchItems", "a{ss}", pack("<II", len(entries), 0) + entries))
+    opened = bus.call("OpenSession", "sv", _joined(4, _text("plain") + b"\1s\0", _text("")))
+    if opened[:3] != b"\1s\0":
+        raise LookupError
+    session = _field(opened, _field(opened, 3)[1])[0]
+    wanted = _text(item.decode())
+    answer = bus.call("GetSecrets", "aoo", _joined(4, pack("<I", len(wanted)) + wanted, _text(session.decode())))
+    found, at = _field(answer, 8)
+    if found != item:
+        raise LookupError
+    _, at = _field(answer, at + -at % 8)
+    _, at = _field(answer, at, end=0)
+    return _field(answer, at, end=0)[0]
+
+
+def _newest(answer: bytes) -> bytes:
+    """The unlocked item that is read, of the unlocked and the locked that were found."""
+    (size,), at = unpack_from("<I", answer), 4
+    items = []
+    while at < 4 + size:
+        item, at = _field(answer, at)
+        items.append(item)
+    return max(items, key=lambda path: (len(path), path))
+
+
+def _text(text: str) -> bytes:
+    return pack("<I", len(text.encode())) + text.encode() + b"\0"
+
+
+def _joined(alignment: int, *parts: bytes) -> bytes:
+    whole = b""
+    for part in parts:
+        whole += bytes(-len(whole) % alignment) + part
+    return whole
+
+
+def _field(body: bytes, at: int, *, end: int = 1) -> tuple[bytes, int]:
+    """A text, or with no `end` an array of bytes, and where what follows it begins."""
+    at += -at % 4
+    (size,) = unpack_from("<I", body, at)
+    return body[at + 4 : at + 4 + size], at + 4 + size + end

@@ -1,0 +1,90 @@
+"""The short cut over a real gnome-keyring: it answers as the whole path does, and leaves it alone when in trouble."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from bench.homes import SEED
+from peers.both_paths import ME, answers, ran
+from peers.sandbox import NAME, sandbox_shell
+from peers.secret_service import secret_service
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def service(tmp_path):
+    with secret_service(tmp_path / "service") as service:
+        yield service
+
+
+@pytest.fixture
+def keyring(everyauth, service):
+    """Somebody logged in, over a real gnome-keyring."""
+    with sandbox_shell(everyauth, registered=False) as shell:
+        shell.env = {"DBUS_SESSION_BUS_ADDRESS": service.bus_address}
+        shell.register()
+        shell.log_in()
+        yield shell
+
+
+def test_the_keyring_is_read_by_both_paths(keyring):
+    assert answers(keyring) == {True}
+    assert answers(keyring, EVERYAUTH_STORE="keyring://") == {False}
+    assert answers(keyring, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring") == {False}
+    keyring.auth.store.vault.delete(keyring.auth.store.name(ME))
+    assert answers(keyring) == {False}
+
+
+def test_of_several_items_both_paths_read_the_newest(keyring, service):
+    name = keyring.auth.store.name(ME)
+    content = json.loads(keyring.auth.store.vault.read(name).reveal())
+    for number in range(10):
+        content["token"]["access_token"] = f"token-{number}"
+        service.create({"service": name, "username": "everyauth"}, json.dumps(content).encode())
+    done = ran(keyring, "token pagerduty")
+    assert done.answered
+    assert done.short_cut[1] == b"token-9\n"
+
+
+def test_a_bus_at_its_usual_place_is_found_by_both_paths(keyring, service, tmp_path):
+    (tmp_path / "bus").symlink_to(service.bus_address.removeprefix("unix:path=").partition(",")[0])
+    assert answers(keyring, DBUS_SESSION_BUS_ADDRESS="", XDG_RUNTIME_DIR=str(tmp_path)) == {True}
+
+
+@pytest.mark.parametrize("trouble", ["lock", "stop", "freeze"])
+def test_a_keyring_in_trouble_is_left_to_the_whole_path(keyring, service, trouble):
+    getattr(service, trouble)()
+    assert not ran(keyring, "token pagerduty").answered
+
+
+def test_the_sealing_key_in_the_keyring_is_read_by_both_paths(keyring, service):
+    keyring.good("everyauth store use sqlite://")
+    keyring.register()
+    keyring.log_in()
+    assert answers(keyring) == {True}
+    service.lock()
+    assert answers(keyring) == {False}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"XDG_DATA_HOME": "{}/.local/share"},
+        {"XDG_DATA_HOME": "{}/data"},
+        {"XDG_DATA_HOME": "{}/data", "XDG_CONFIG_HOME": "{}/config", "EVERYAUTH_PROFILE": "work"},
+    ],
+)
+def test_the_platforms_directories_are_the_same_to_both_paths(everyauth, service, tmp_path, variables):
+    with sandbox_shell(everyauth, registered=False) as shell:
+        env = {name: value.format(tmp_path) for name, value in variables.items()}
+        shell.env = {"EVERYAUTH_HOME": "", "DBUS_SESSION_BUS_ADDRESS": service.bus_address, **env}
+        subprocess.run([sys.executable, SEED, NAME, "1"], env=everyauth.environment(shell.env), check=True)
+        assert answers(shell) == {True}
+        assert answers(shell, XDG_DATA_HOME=f"{tmp_path}/none") == {False}
+        assert answers(shell, XDG_DATA_HOME=f"{tmp_path}/none/") == {False}
+        assert answers(shell, EVERYAUTH_HOME=str(everyauth.home)) == {False}

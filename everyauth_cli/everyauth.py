@@ -37,6 +37,7 @@ from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import Held, identity_key, read_identity, write_identity
 from everyauth_cli.twins import twin
+from everyauth_cli.wanted import check_texts
 
 Send = Callable[[Exchange], Answer]
 
@@ -138,6 +139,7 @@ class EveryAuth(Identities):
         Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for a user
         that could not be told from nobody or from an identity's id.
         """
+        check_texts(user, tenant)
         if not user or user.startswith(ID_PREFIX):
             raise UsageProblem(f"{user!r} cannot be a user: it is empty or begins with {ID_PREFIX}")
         service = self.clients.filled(name)

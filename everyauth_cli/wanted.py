@@ -27,6 +27,9 @@ class Wanted:
     tags: Mapping[str, str] = field(default_factory=dict)
     identity_id: str = ""
 
+    def __post_init__(self) -> None:
+        check_texts(self.user, self.tenant, self.identity_id, *self.tags, *self.tags.values())
+
     def __str__(self) -> str:
         if not (self.tenant or self.tags):
             return self.identity_id or self.user
@@ -53,7 +56,7 @@ class Page:
 
 def read_who(who: Who, *, tenant: str = "") -> Wanted:
     """Whom an app means. Raises `UsageProblem` where that could be anybody."""
-    if isinstance(who, str):
+    if not isinstance(who, Mapping):
         check_named(who)
         return Wanted(identity_id=who, tenant=tenant) if who.startswith(ID_PREFIX) else Wanted(user=who, tenant=tenant)
     if tenant:
@@ -74,8 +77,18 @@ def read_tags(tags: Mapping[str, str]) -> Wanted:
     return Wanted(**own, tags={name: value for name, value in tags.items() if name not in OWN_TAGS})
 
 
+def check_texts(*values: object) -> None:
+    """Refuse what no store can hold, and what would match nobody: numbers, and texts that are no Unicode."""
+    for value in values:
+        if not isinstance(value, str):
+            raise UsageProblem(f"{value!r} is no str, as users, tenants, ids and tags are")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise UsageProblem(f"{value!r} is no Unicode text", hint="check how it was decoded")
+
+
 def check_named(who: str) -> None:
     """Refuse an empty user: that would be anybody, and a variable that is not set means nobody."""
+    check_texts(who)
     if not who:
         raise UsageProblem("the user is empty; it would match anybody", hint="name a user, or an idn- id")
 

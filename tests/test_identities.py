@@ -251,6 +251,22 @@ def test_an_empty_profile_is_none_and_not_all(world):
         world.another(world.store, profile="")
 
 
+@pytest.mark.parametrize("wrong", [5, "a\ud800", {"plan": 5}, {"tenantId": "\ud800"}])
+def test_what_no_store_can_hold_is_told(world, wrong):
+    world.login("alice", user="alice")
+    tags = wrong if isinstance(wrong, dict) else {"userId": wrong}
+    asked = [lambda: world.auth.get_identity("example", wrong), lambda: world.auth.get_identities("example", tags)]
+    if not isinstance(wrong, dict):
+        asked += [
+            lambda: world.auth.delete_identity("example", wrong),
+            lambda: world.auth.begin("example", redirect_uri="http://127.0.0.1/", user=wrong),
+        ]
+    for ask in asked:
+        with pytest.raises(UsageProblem, match=r"is no str|is no Unicode"):
+            ask()
+    assert len(world.auth.find()) == 1
+
+
 def test_an_empty_user_is_nobody_and_not_anybody(world):
     world.login("alice", user="alice")
     asked = [

@@ -199,3 +199,10 @@ def test_killed_again_and_again_it_loses_nothing(shell, postgres):
     shell.good(f"everyauth store use {url}")
     assert sorted(identity["tags"]["userId"] for identity in shell.identities()) == sorted(users)
     assert all(shell.auth.get_identity("pagerduty", user).access_token for user in users)
+
+
+def test_a_store_that_is_not_there_is_not_made_to_be_moved(everyauth, tmp_path):
+    done = everyauth("store", "move", f"sqlite://{tmp_path}/mistyped.db", f"sqlite://{tmp_path}/other.db")
+    assert (done.code, done.out) == (3, "")
+    assert "there is no store" in done.err
+    assert not list(tmp_path.glob("*.db"))

@@ -11,6 +11,7 @@ from everyauth_cli.assembly import key_place_of, store_of
 from everyauth_cli.errors import WrongKey
 from everyauth_cli.model import Key, Secret
 from everyauth_cli.settings import read_settings
+from everyauth_cli.store.opening import key_name, open_os_keyring
 from everyauth_cli.store.vault_sealed import new_key
 
 pytestmark = pytest.mark.slow
@@ -97,6 +98,25 @@ def test_another_key_opens_everything_and_the_old_one_nothing(any_home):
             Home(any_home.command, EVERYAUTH_STORE=any_home.settings.store_url, EVERYAUTH_KEY=old).store().vault.read(
                 name
             )
+
+
+def test_the_old_keys_are_kept_for_other_stores_and_backups(any_home):
+    any_home.fill(1)
+    keys = []
+    for _ in range(2):
+        keys += any_home.sealing_keys()
+        done = any_home(*ROTATE)
+        assert done.code == 0
+    place = key_place_of(any_home.settings)
+    if place.key.file:
+        path = place.key.file.with_name("sealing.key.before")
+        assert path.stat().st_mode & 0o777 == 0o600
+        kept = path.read_text().split()
+        assert f"kept in {path}" in done.err
+    else:
+        vault = open_os_keyring(place.keyring, place.locks)
+        kept = vault.read(f"{key_name(place.keyring)}-before").reveal().split()
+    assert kept == keys[::-1]
 
 
 def test_who_began_before_a_rotation_reads_and_writes_after_it(any_home):

@@ -56,6 +56,14 @@ def found(store, **parts):
     return sorted(public["n"] for _, public in store.index.find(key(service="", **parts)))
 
 
+def test_who_names_a_file_by_a_link_has_its_locks(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    real, link = sealed(tmp_path / "real"), sealed(tmp_path / "link")
+    with real.lock(key()), pytest.raises(StoreBusy), link.lock(key(), timeout=0.1):
+        pass
+
+
 class TestEveryStore:
     def test_what_is_written_is_read_in_both_halves(self, store):
         version = put(store, KEY, n=1, nested={"a": [1, None, "ü"]})

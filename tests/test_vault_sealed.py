@@ -123,6 +123,30 @@ def test_several_keys_are_read_in_their_order(separator):
     assert read_keys(text(ONE, TWO, separator=separator), where="x") == [ONE, TWO]
 
 
+def test_it_is_sealed_with_the_key_in_use_wherever_that_stands(cells):
+    vault(cells, ONE).use_first_key()
+    vault(cells, TWO, ONE).write("name", Secret("secret"))
+    assert vault(cells, ONE).read("name") == Secret("secret")
+
+
+def test_a_secret_that_is_written_while_the_key_is_rotated_is_sealed_with_the_new_one(cells):
+    rotating = vault(cells, TWO, ONE)
+
+    class Late(Cells):
+        """A whole rotation passes between the look at the key in use and the first secret of a name."""
+
+        def write_cell(self, name, cell):
+            super().write_cell(name, cell)
+            if self.late:
+                self.late = False
+                rotating.use_first_key()
+
+    late = Late()
+    late.cells, late.late = cells.cells, True
+    vault(late, ONE, TWO).write("name", Secret("secret"))
+    assert vault(cells, TWO).read("name") == Secret("secret")
+
+
 def test_a_new_key_is_a_key_and_never_the_same():
     assert new_key() != new_key()
     assert len(read_keys(Secret(new_key().reveal() + "\n"), where="x")) == 1

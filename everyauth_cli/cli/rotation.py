@@ -37,7 +37,7 @@ def rotate_key(session: Session) -> None:
         # Opened anew: with both keys.
         store = store_of(settings)
         say(f"Secrets sealed anew in {store.url}: {_seal_all(session, store)}.")
-        _drop_old(session, place, keys[0])
+        _drop_old(session, place, keys)
     if store.url.startswith("postgres"):
         say("Every other machine that uses this store needs the new key now.")
 
@@ -123,10 +123,13 @@ def _seal_anew(store: Store, name: str) -> bool:
         return True
 
 
-def _drop_old(session: Session, place: KeyPlace, first: str) -> None:
+def _drop_old(session: Session, place: KeyPlace, keys: list[str]) -> None:
     if not place.can_be_written:
         session.terminal.note(f"Only the first key in {place.describe()} is needed now; take the others out.")
         return
+    first, *old = keys
+    kept = place.keep_old(Secret("\n".join(old)), write_file=write_privately)
     place.write(Secret(first), write_file=write_privately)
     session.terminal.note(f"The new key is in {place.describe()}, and the old one is not there any more.")
-    session.terminal.note("Backups of the store that were made before open with the old key alone.")
+    session.terminal.note(f"It is kept in {kept}: other stores, and backups made before, open with it alone.")
+    session.terminal.note("Delete it there when nothing needs it.")

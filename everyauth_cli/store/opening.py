@@ -144,6 +144,8 @@ def keyring_locks(data_dir: Path) -> Locks:
 
 
 def _locks(path: Path) -> FileLocks:
+    # By the file itself, so that those who name it by a link share them.
+    path = path.resolve()
     return FileLocks(path.with_name(path.name + ".locks"))
 
 
@@ -180,6 +182,18 @@ class KeyPlace:
         if text is None:
             raise StoreUnavailable("the OS keyring no longer holds the sealing key", hint=hint)
         return text
+
+    def keep_old(self, text: Secret[str], *, write_file: Callable[[Path, str], None]) -> str:
+        """Keep keys that a rotation takes away, for other stores and copies that are sealed with them; says where."""
+        if self.key.file is not None:
+            path = self.key.file.with_name(self.key.file.name + ".before")
+            older = _key_from_file(path).reveal() if path.exists() else ""
+            write_file(path, f"{text.reveal()}\n{older}")
+            return str(path)
+        name, vault = f"{key_name(self.keyring)}-before", open_os_keyring(self.keyring, self.locks)
+        before = vault.read(name)
+        vault.write(name, Secret(f"{text.reveal()}\n{before.reveal()}") if before else text)
+        return f"the OS keyring, under {name}"
 
     def write(self, text: Secret[str], *, write_file: Callable[[Path, str], None]) -> None:
         """Put another text there, if it can be written; `write_file` writes a file that is its owner's alone."""

@@ -101,7 +101,8 @@ class Database:
         return self._run_on(self._connect(), statement, values)
 
     def _run_on(self, connection: Connection, statement: str, values: Sequence[object] | None) -> list[tuple[Any, ...]]:
-        deadline = self._deadlines.begin(connection)
+        deadlines = self._deadlines  # another thread may replace them after a fork
+        deadline = deadlines.begin(connection)
         try:
             # The statements are constants of this package; values travel apart from them.
             cursor = connection.execute(statement.encode(), values)
@@ -121,7 +122,7 @@ class Database:
                 f"{self.shown} did not answer within {self._seconds:g} s", hint="see how the server is, and try again"
             ) from None
         finally:
-            self._deadlines.end(deadline)
+            deadlines.end(deadline)
             self._give_back(connection)
 
     def _connect(self) -> Connection:

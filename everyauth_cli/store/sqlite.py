@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -68,7 +69,7 @@ class SqliteFile:
             except BaseException:
                 kept[1].close()
                 raise
-        except (OSError, sqlite3.Error, ValueError) as error:
+        except (OSError, sqlite3.Error) as error:
             raise self._explained(error) from None
         self._idle.append(kept)
         if len(self._idle) > KEPT_OPEN:
@@ -115,9 +116,11 @@ class SqliteFile:
         if self.path.exists():
             return
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Exclusively: to close a file that another thread has made and opened would end that thread's locks on it.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
-    def _explained(self, error: OSError | sqlite3.Error | ValueError) -> StoreError:
+    def _explained(self, error: OSError | sqlite3.Error) -> StoreError:
         if isinstance(error, OSError):
             return StoreUnavailable(
                 f"cannot use {self.path}: {error.strerror}",
@@ -126,6 +129,11 @@ class SqliteFile:
         if isinstance(error, sqlite3.OperationalError):
             return StoreUnavailable(
                 f"cannot use {self.path}: {error}", hint="check the disk and the file's permissions, then try again"
+            )
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            return StoreError(
+                f"{self.path} is damaged, or no store of everyauth: {error}",
+                hint="choose another with `everyauth store use`, or stop what uses it and move that file away",
             )
         return self.damaged(error)
 

@@ -46,12 +46,12 @@ class SealedVault:
 
     def write(self, name: str, secret: Secret[str]) -> None:
         in_use = self._cells.read_cell(KEY_IN_USE)
-        if in_use is not None and not self._has(in_use) and not self._has(in_use, anew=True):
-            raise WrongKey(
-                f"the sealing key was rotated, and the new one is not in use here ({self._where})",
-                hint="bring the new key here, in the place of the old one; nothing was changed",
-            )
-        self._seal(name, secret)
+        while True:
+            self._cells.write_cell(name, self._sealer_in_use(in_use).seal(name, secret))
+            # A rotation that began meanwhile may have seen no such secret, and then takes the key away.
+            before, in_use = in_use, self._cells.read_cell(KEY_IN_USE)
+            if in_use == before:
+                return
 
     def delete(self, name: str) -> None:
         self._cells.delete_cell(name)
@@ -71,20 +71,26 @@ class SealedVault:
         """Seal a secret with the first key. Call it under the record's lock."""
         secret = self.read(name)
         if secret is not None:
-            self._seal(name, secret)
+            self._cells.write_cell(name, self._sealers[0].seal(name, secret))
 
     def is_current(self, name: str) -> bool:
         """Whether a secret is sealed with the first key, or gone."""
         cell = self._cells.read_cell(name)
         return cell is None or _opened(name, cell, self._sealers[:1]) is not None
 
-    def _seal(self, name: str, secret: Secret[str]) -> None:
-        self._cells.write_cell(name, self._sealers[0].seal(name, secret))
-
-    def _has(self, wanted: bytes, *, anew: bool = False) -> bool:
-        if anew:
+    def _sealer_in_use(self, in_use: bytes | None) -> Sealer:
+        """The one with the key in use, wherever it stands among those that are here; the first where none is told."""
+        if in_use is None:
+            return self._sealers[0]
+        if all(sealer.key_id != in_use for sealer in self._sealers):
             self._sealers = self._read_sealers()
-        return any(sealer.key_id == wanted for sealer in self._sealers)
+        for sealer in self._sealers:
+            if sealer.key_id == in_use:
+                return sealer
+        raise WrongKey(
+            f"the sealing key was rotated, and the new one is not in use here ({self._where})",
+            hint="bring the new key here, in the place of the old one",
+        )
 
     def _read_sealers(self) -> list[Sealer]:
         return [Sealer(key) for key in self._read_keys()]

@@ -75,7 +75,10 @@ class PendingLogins:
         name = self._name(state)
         started, _, box = cookies.get(name, "").partition(".")
         text = opened(self._sealer, self._bound_to(name, started), box) if box else None
-        return None if text is None else _read(text)
+        try:
+            return None if text is None else _read(text)
+        except (LookupError, TypeError):
+            return None  # another version of everyauth wrote it
 
     def is_over(self, pending: Pending) -> bool:
         """Whether it was begun too long ago."""

@@ -10,7 +10,6 @@ from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store import Index
 from everyauth_cli.store.identity_record import KIND
-from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 
 
@@ -56,7 +55,7 @@ def _identities(context: typer.Context, service: str | None) -> list[Key]:
     name = Catalogue(settings.services_dir).get(service).name if service else ""
     index = _index(settings)
     # A file that is not there yet would be made by looking into it.
-    if isinstance(index, SqliteIndex) and not index.exists:
+    if not index.exists:
         return []
     return [key for key, _ in index.find(Key(profile=profile, kind=KIND, service=name))]
 

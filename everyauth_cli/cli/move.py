@@ -15,7 +15,6 @@ from everyauth_cli.errors import NotFound, StoreError, StoreUnavailable
 from everyauth_cli.model import Key
 from everyauth_cli.settings import Settings, remember
 from everyauth_cli.store import Store
-from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.move import check_apart, move, records
 
 
@@ -28,7 +27,7 @@ def move_all(
     """Move all clients and identities to another store; when it was cut off, run it again."""
     settings = session.settings
     source = store_of(_named(settings, source_url))
-    if isinstance(source.index, SqliteIndex) and not source.index.exists:
+    if not source.index.exists:
         raise NotFound(f"there is no store {source.url}", hint="everyauth store status")
     target = _target(session, _named(settings, target_url))
     check_apart(source, target)

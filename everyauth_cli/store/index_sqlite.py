@@ -20,7 +20,6 @@ class SqliteIndex:
 
     @property
     def exists(self) -> bool:
-        """Whether the file is there already; else the first call makes it."""
         return self._file.path.exists()
 
     def read(self, key: Key) -> dict[str, Any] | None:

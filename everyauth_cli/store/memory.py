@@ -17,6 +17,10 @@ class MemoryIndex:
     def __init__(self) -> None:
         self._records: dict[Key, dict[str, Any]] = {}
 
+    @property
+    def exists(self) -> bool:
+        return True
+
     def read(self, key: Key) -> dict[str, Any] | None:
         public = self._records.get(key)
         return None if public is None else dict(public)

@@ -54,6 +54,11 @@ def key_matches(key: Key, wanted: Key) -> bool:
 class Index(Protocol):
     """Keeps public halves: JSON objects without a secret. Listing never touches a vault."""
 
+    @property
+    def exists(self) -> bool:
+        """Whether it is there already; else the first call makes it."""
+        ...
+
     def read(self, key: Key) -> dict[str, Any] | None: ...
 
     def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:

@@ -156,10 +156,13 @@ class Database:
             return None
 
     def _give_back(self, connection: Connection) -> None:
-        if not connection.closed and len(self._idle) < KEPT_OPEN and self._pid == os.getpid():
-            self._idle.append(connection)
-        else:
+        if connection.closed or self._pid != os.getpid():
             connection.close()
+            return
+        # Kept first and counted then: threads that count first would all find room for one more.
+        self._idle.append(connection)
+        if len(self._idle) > KEPT_OPEN and (spare := self._take()):
+            spare.close()
 
     @functools.cached_property
     def _psycopg(self) -> ModuleType:

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from everyauth_cli import __version__, errors
-from everyauth_cli.cli.commands import app
+from everyauth_cli.cli.commands import tree
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def commands(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
             yield (*names, name), command
 
 
-COMMANDS = dict(commands(typer.main.get_command(app)))
+COMMANDS = dict(commands(typer.main.get_command(tree())))
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EveryAuthError)]
 OPTIONS = {option for command in COMMANDS.values() for param in command.params for option in param.opts}
 

@@ -9,8 +9,7 @@ from peers.sandbox import sandbox_shell
 from peers.secret_service import secret_service
 
 HEAVY = {"asyncio", "cryptography", "httpx", "joserfc", "keyring", "pydantic", "rich", "typer"}
-PARSER = {"typer", "pydantic"}
-"""What parses a command line: from 0.29 on Typer needs pydantic for it, but for help of the whole and completion."""
+PARSER = {"typer"}
 SEALED = {"cryptography"}
 # Where click is installed too, httpx loads rich by itself.
 HTTP = {"httpx", "rich"}
@@ -55,10 +54,10 @@ def imported(shell, line: str, *, stdin: str = "") -> set[str]:
         ("sealed", "everyauth token pagerduty me", SEALED),
         ("sealed", "everyauth identity get pagerduty me", SEALED),
         ("sealed", "everyauth identity get me", SEALED),
-        ("keyring", "everyauth --help", {"typer"}),
+        ("keyring", "everyauth --help", PARSER),
         ("keyring", "everyauth token --help", PARSER),
-        ("keyring", "everyauth __complete bash 'everyauth token pagerd' pagerd", {"typer"}),
-        ("keyring", "everyauth __complete bash 'everyauth token pagerduty m' m", {"typer"}),
+        ("keyring", "everyauth __complete bash 'everyauth token pagerd' pagerd", PARSER),
+        ("keyring", "everyauth __complete bash 'everyauth token pagerduty m' m", PARSER),
         ("keyring", "everyauth token pagerduty --min-ttl 1m", PARSER),
         ("keyring", "everyauth identity get pagerduty me --min-ttl 1m", PARSER),
         ("keyring", "everyauth service ls", PARSER),

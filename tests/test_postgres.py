@@ -242,7 +242,8 @@ def test_psycopg_is_loaded_for_no_other_store(tmp_path):
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "import everyauth_cli.cli.commands\n"
+        "from everyauth_cli.cli.commands import tree\n"
+        "tree()\n"
         "from everyauth_cli.model import Key\n"
         "from everyauth_cli.store.opening import Keyring, SealingKey, open_store\n"
         "store = open_store('sqlite://', data_dir=Path(sys.argv[1]), keyring=Keyring(), sealing_key=SealingKey())\n"

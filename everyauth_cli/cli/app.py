@@ -14,6 +14,7 @@ import typer
 
 from everyauth_cli import __version__
 from everyauth_cli.cli.interrupts import finished_first
+from everyauth_cli.cli.parameters import Command, Group
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceUnreachable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth, now_ms
@@ -127,21 +128,26 @@ class Session:
 
 
 def group(name: str, about: str) -> typer.Typer:
-    """A group of commands."""
-    made = typer.Typer(name=name, help=about, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-    made.info.context_settings = {"help_option_names": ["-h", "--help"]}
+    """A group of commands, in the tree."""
+    made = typer.Typer(
+        name=name, cls=Group, help=about, no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    )
+    made.info.context_settings = HELP_OPTIONS
+    app.add_typer(made, name=name)
     return made
 
 
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="everyauth",
+    cls=Group,
     help="Get OAuth 2.0 credentials, keep them in the OS keyring, hand out access tokens that are always current.",
     epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
 )
 
 
@@ -183,7 +189,7 @@ def command(parent: typer.Typer, name: str, **typer_options: Any) -> Callable[..
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = _signature(function)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
-        parent.command(name, **typer_options)(run)
+        parent.command(name, cls=Command, **typer_options)(run)
         return function
 
     return register

@@ -1,29 +1,34 @@
-"""All commands, put together."""
+"""The command tree, or as much of it as a command line needs."""
 
 from __future__ import annotations
 
-from everyauth_cli.cli import (
-    alerts,
-    completion,
-    demo,
-    identity,
-    keepalive,
-    login,
-    logout,
-    move,
-    rotation,
-    sandbox,
-    service,
-    service_log,
-    store,
-)
+from importlib import import_module
+
+import typer
+
 from everyauth_cli.cli.app import app
 
-# Help lists commands as they were registered, and this one is wanted once.
-app.registered_commands.sort(key=lambda registered: registered.name == "completion")
-app.add_typer(service.group)
-app.add_typer(identity.group)
-app.add_typer(store.group)
-app.add_typer(alerts.group)
+# Each word that a command line may begin with, in the order of the help, and the modules that know what follows it.
+MODULES = {
+    "demo": ["demo"],
+    "token": ["identity"],
+    "login": ["login"],
+    "logout": ["logout"],
+    "sandbox": ["sandbox"],
+    "completion": ["completion"],
+    "service": ["service", "service_log"],
+    "identity": ["identity", "logout", "keepalive"],
+    "store": ["store", "move", "rotation"],
+    "alerts": ["alerts"],
+}
 
-__all__ = ["app", "completion", "demo", "keepalive", "login", "logout", "move", "rotation", "sandbox", "service_log"]
+
+def tree(first: str = "") -> typer.Typer:
+    """The tree's root, with what stands under a command line's first word, or with everything if it is none of them."""
+    for word in [first] if first in MODULES else MODULES:
+        for module in MODULES[word]:
+            import_module(f"everyauth_cli.cli.{module}")
+    order = list(MODULES)
+    app.registered_commands.sort(key=lambda command: order.index(command.name or ""))
+    app.registered_groups.sort(key=lambda group: order.index(group.name or ""))
+    return app

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.commands import tree
 
 # The program writes bash's quoting, because what readline replaces begins after any of COMP_WORDBREAKS.
 BASH = """\
@@ -97,9 +98,6 @@ Register-ArgumentCompleter -Native -CommandName everyauth -ScriptBlock {
     }
 }
 """
-
-QUESTION = "__complete"
-"""What the scripts' command line begins with. It is no command of Typer's, which would first import pydantic."""
 
 SAID = (str, bool, list, tuple)
 """What a parameter is before Typer has looked at it."""
@@ -210,7 +208,7 @@ def candidates(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _context(words: Sequence[str]) -> Node:
     """The context of the last command that the words name, with what is said so far as plain text."""
-    here, name, rest, context = get_command(app.app), "everyauth", list(words), None
+    here, name, rest, context = get_command(tree(*words[:1])), "everyauth", list(words), None
     while True:
         context = typer.Context(here, context, name, resilient_parsing=True, **here.context_settings)
         said, rest, _ = here.make_parser(context).parse_args(rest)

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 
 import typer
 
-from everyauth_cli.cli import commands, completion
+from everyauth_cli.cli import commands
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
 # Typer exports only some of the exceptions of the click inside it; this is the one they all descend from.
 ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 INTERRUPTED = 130
+COMPLETION = "__complete"
+"""What the completion scripts' command line begins with: it is no command of Typer's, which would help with it."""
 
 
 def run(args: Sequence[str]) -> int:
@@ -44,10 +46,13 @@ def run(args: Sequence[str]) -> int:
 
 
 def _call(args: Sequence[str]) -> int:
-    if args[:1] == [completion.QUESTION]:
+    if args[:1] == [COMPLETION]:
+        from everyauth_cli.cli import completion
+
         completion.answer(*args[1:])
         return 0
-    return commands.app(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
+    tree = commands.tree(*args[:1])
+    return tree(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
 
 
 def _check_text(args: Sequence[str]) -> None:

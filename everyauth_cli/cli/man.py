@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from everyauth_cli.cli.commands import app
+from everyauth_cli.cli.commands import tree
 from everyauth_cli.services.catalogue import EXAMPLE
 
 Node = Any
@@ -82,7 +82,7 @@ def man_page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    root = get_command(app)
+    root = get_command(tree())
     yield '.\\" Made from the command tree: python -m everyauth_cli.cli.man'
     yield '.TH EVERYAUTH 1 "" everyauth "User Commands"'
     yield from (".SH NAME", f"everyauth \\- {roff(_headline(root))}")

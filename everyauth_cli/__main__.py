@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -12,6 +13,8 @@ def main() -> None:
 
         if answer(sys.argv[1:]):
             sys.exit(0)
+        # What is imported stays. Looking through it for garbage would take a fifth of a command's time; see cli/main.py.
+        gc.disable()
         from everyauth_cli.cli.main import run
 
         sys.exit(run(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,9 @@ def _call(args: Sequence[str]) -> int:
         completion.answer(*args[1:])
         return 0
     tree = commands.tree(*args[:1])
+    # From here on garbage is looked for again, but not in what has been imported, nor when the process ends.
+    gc.freeze()
+    gc.enable()
     return tree(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
 
 

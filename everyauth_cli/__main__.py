@@ -13,7 +13,7 @@ def main() -> None:
 
         if answer(sys.argv[1:]):
             sys.exit(0)
-        # What is imported stays. Looking through it for garbage would take a fifth of a command's time; see cli/main.py.
+        # What is imported stays; to look through it for garbage takes a fifth of a command's time. See cli/main.py.
         gc.disable()
         from everyauth_cli.cli.main import run
 

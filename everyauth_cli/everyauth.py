@@ -7,17 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from everyauth_cli.accounts import Accounts
 from everyauth_cli.assembly import store_of
 from everyauth_cli.clients import Clients, Override
 from everyauth_cli.ending import Ender
 from everyauth_cli.errors import GrantRefused, LoginFailed, LoginTimedOut, UsageProblem
 from everyauth_cli.events import LOGIN, EventLog, Record, ignore, recorded
-from everyauth_cli.grant import Grant, check_account, identity_of
 from everyauth_cli.identities import Identities
-from everyauth_cli.issuer_keys import IssuerKeys
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
     DEFAULT_USER,
@@ -29,8 +26,6 @@ from everyauth_cli.model import (
     Pending,
     Secret,
 )
-from everyauth_cli.oauth import authorization
-from everyauth_cli.oauth.token_endpoint import code_exchange, kept_fields, missing_scopes, read_token
 from everyauth_cli.refresh import Refresher, refreshed
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
@@ -38,6 +33,10 @@ from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import Held, identity_key, read_identity, write_identity
 from everyauth_cli.twins import twin
 from everyauth_cli.wanted import check_texts
+
+if TYPE_CHECKING:
+    from everyauth_cli.accounts import Accounts
+    from everyauth_cli.grant import Grant
 
 Send = Callable[[Exchange], Answer]
 
@@ -75,8 +74,6 @@ class EveryAuth(Identities):
         self.clock = clock
         self._warn = warn
         self._record = record
-        keys = IssuerKeys(store=store, send=send, clock=clock)
-        self._accounts = Accounts(keys=keys, send=send, clock=clock, warn=warn, record=record)
         refresher = Refresher(
             store=store, clients=self.clients, send=send, clock=clock, warn=warn, record=record, shield=shield
         )
@@ -144,6 +141,8 @@ class EveryAuth(Identities):
             raise UsageProblem(f"{user!r} cannot be a user: it is empty or begins with {ID_PREFIX}")
         service = self.clients.filled(name)
         client = self.clients.get(service, redirect_uri=redirect_uri)
+        from everyauth_cli.oauth import authorization  # as all that only a login needs, by who logs in
+
         return authorization.begin(
             service,
             client,
@@ -167,7 +166,9 @@ class EveryAuth(Identities):
 
     def authorization_url(self, pending: Pending) -> str:
         """The URL that a person grants access at."""
-        return authorization.authorization_url(self.clients.filled(pending.service), pending)
+        from everyauth_cli.oauth.authorization import authorization_url
+
+        return authorization_url(self.clients.filled(pending.service), pending)
 
     def exchange(self, pending: Pending, query: Sequence[tuple[str, str]]) -> Grant:
         """Check the answer to a login, redeem its code at once, and learn whose account it is; no token is stored.
@@ -182,8 +183,12 @@ class EveryAuth(Identities):
     def _exchange(
         self, pending: Pending, query: Sequence[tuple[str, str]], key: Key, hide: list[Secret[str] | None]
     ) -> Grant:
+        from everyauth_cli.grant import Grant
+        from everyauth_cli.oauth.authorization import read_callback
+        from everyauth_cli.oauth.token_endpoint import code_exchange, kept_fields, missing_scopes, read_token
+
         service = self.clients.filled(pending.service)
-        callback = authorization.read_callback(service, pending, query)
+        callback = read_callback(service, pending, query)
         client = self.clients.get(service)
         hide.append(client.client_secret)
         if (client.client_id, service.token_url) != (pending.client_id, pending.token_url):
@@ -200,12 +205,22 @@ class EveryAuth(Identities):
         token = self._accounts.named(service, client, pending, token, key=key)
         return Grant(pending=pending, token=token, missing_scopes=missing_scopes(service, pending.scope, token.scope))
 
+    @functools.cached_property
+    def _accounts(self) -> Accounts:
+        from everyauth_cli.accounts import Accounts
+        from everyauth_cli.issuer_keys import IssuerKeys
+
+        keys = IssuerKeys(store=self.store, send=self._send, clock=self.clock)
+        return Accounts(keys=keys, send=self._send, clock=self.clock, warn=self._warn, record=self._record)
+
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
         """Store what a login granted; an identity that is there already keeps its id.
 
         Raises `OtherAccount` when the identity belongs to another account and `replace_account` is not set, and
         `StoreError`.
         """
+        from everyauth_cli.grant import check_account, identity_of
+
         pending, token = grant.pending, grant.token
         key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
         with recorded(self._record, self.clock, LOGIN, key), self.store.lock(key):

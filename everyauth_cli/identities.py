@@ -15,7 +15,7 @@ from everyauth_cli.refresh import NOTHING_MORE, Demand, Refresher, login_command
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import Store
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import find_identities, identity_key, key_of
+from everyauth_cli.store.identity_record import Listed, find_identities, identity_key, key_of, list_identities
 from everyauth_cli.twins import twin
 from everyauth_cli.wanted import Page, Wanted, Who, check_named, cursor_behind, read_cursor, read_tags, read_who
 
@@ -45,6 +45,14 @@ class Identities:
     ) -> list[Identity]:
         """The identities that match all that is given, sorted by service, tenant and user; touches no secret."""
         return list(self._found(service, Wanted(user=user, tenant=tenant, tags=tags or {}, identity_id=identity_id)))
+
+    def listed(
+        self, *, service: str = "", user: str = "", tenant: str = "", tags: Mapping[str, str] | None = None
+    ) -> Iterator[Listed]:
+        """The same one by one, each with what a list shows of it: memory stays flat however many there are."""
+        wanted = Wanted(user=user, tenant=tenant, tags=tags or {})
+        found = list_identities(self.store, wanted.key(self.profile, service))
+        return filter(wanted.matches, found) if tags else found
 
     def _found(self, service: str, wanted: Wanted, *, after: Key | None = None) -> Iterator[Identity]:
         return filter(wanted.matches, find_identities(self.store, wanted.key(self.profile, service), after=after))

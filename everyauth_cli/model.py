@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -50,6 +49,8 @@ class Secret(Generic[T]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        import hmac  # here and elsewhere by who needs it: OpenSSL behind it costs a third of a bare Python
+
         return hmac.compare_digest(repr(self._value).encode(), repr(other._value).encode())
 
     def __hash__(self) -> int:

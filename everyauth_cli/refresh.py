@@ -40,8 +40,6 @@ from everyauth_cli.model import (
     Secret,
     Token,
 )
-from everyauth_cli.oauth.id_token import check_refreshed
-from everyauth_cli.oauth.token_endpoint import read_token, refresh_exchange
 from everyauth_cli.store import Store, VersionConflict
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identity_record import (
@@ -126,6 +124,9 @@ class Refresher:
         return _credential(key, self._refreshed(key, held, demand))
 
     def _refreshed(self, key: Key, held: Held, demand: Demand) -> Held:
+        from everyauth_cli.oauth.id_token import check_refreshed
+        from everyauth_cli.oauth.token_endpoint import read_token, refresh_exchange
+
         refresh_token = self._check(key, held, demand)
         service = self.clients.filled(key.service)
         client = self.clients.get(service)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -184,6 +182,8 @@ def write_privately(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        import tempfile
+
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
         temporary = Path(name)
         try:
@@ -217,6 +217,8 @@ def _namespace(environ: Mapping[str, str], data_dir: Path) -> str:
     usual = environ.get("XDG_DATA_HOME") in (None, "", str(Path("~/.local/share").expanduser()))
     if usual and not environ.get("EVERYAUTH_HOME"):
         return ""
+    import hashlib
+
     return "@" + hashlib.sha256(str(data_dir).encode()).hexdigest()[:8]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import ID_PREFIX, Identity, Key
-from everyauth_cli.store.identity_record import KIND
+from everyauth_cli.store.identity_record import KIND, Listed
 from everyauth_cli.store.records import key_matches
 
 Who = str | Mapping[str, str]
@@ -41,7 +41,7 @@ class Wanted:
         """What a store is asked for; it matches more than is wanted where there are tags or an id."""
         return Key(profile=profile, kind=KIND, service=service, tenant=self.tenant, user=self.user)
 
-    def matches(self, identity: Identity) -> bool:
+    def matches(self, identity: Identity | Listed) -> bool:
         """Whether the tags and the id, which a store cannot look for, are as wanted."""
         return self.identity_id in ("", identity.id) and self.tags.items() <= identity.tags.items()
 

@@ -85,6 +85,16 @@ def test_a_damaged_file_is_told_and_left_alone(tmp_path, content):
     assert (tmp_path / "everyauth.db").read_bytes() == content
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", "1", '{"n": 1} {"n": 2}', b"\xff"])
+def test_an_entry_that_is_no_object_is_told_and_left_alone(tmp_path, text):
+    put(sealed(tmp_path), n=1)
+    in_file(tmp_path, "UPDATE records SET public = ?", text)
+    for call in (lambda: sealed(tmp_path).index.read(KEY), lambda: sealed(tmp_path).index.find(KEY)):
+        with pytest.raises(StoreError, match="is damaged"):
+            call()
+    assert in_file(tmp_path, "SELECT public FROM records") == [(text,)]
+
+
 def test_a_file_of_another_version_is_told_and_left_alone(tmp_path):
     put(sealed(tmp_path), n=1)
     in_file(tmp_path, "PRAGMA user_version = 99")

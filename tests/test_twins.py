@@ -10,8 +10,9 @@ from peers.token_server import HOUR, REDIRECT_URI, World
 from everyauth_cli import EveryAuth, LoginRequired, UsageProblem
 from everyauth_cli.errors import ServiceUnreachable
 
-# They put things together and take no time, or are a lock, which a thread would hold and another release.
-WITHOUT = {"from_env", "from_settings", "httpx_auth", "requests_auth", "login_lock"}
+# They put things together and take no time, are a lock, which a thread would hold and another release, or read only
+# what is asked of their iterator.
+WITHOUT = {"from_env", "from_settings", "httpx_auth", "requests_auth", "login_lock", "listed"}
 METHODS = {name for name, _ in inspect.getmembers(EveryAuth, callable) if not name.startswith("_")} - WITHOUT
 TWINS = {name for name in METHODS if inspect.iscoroutinefunction(getattr(EveryAuth, name))}
 

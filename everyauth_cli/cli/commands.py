@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
 import typer
 
 from everyauth_cli.cli.app import app
 
-# Each word that a command line may begin with, in the order of the help, and the modules that know what follows it.
+# What a command line may begin with, in the order of the help, and the modules that know what follows it.
 MODULES = {
     "demo": ["demo"],
     "token": ["identity"],
@@ -18,15 +19,18 @@ MODULES = {
     "completion": ["completion"],
     "service": ["service", "service_log"],
     "identity": ["identity", "logout", "keepalive"],
+    "identity ls": ["identity"],
+    "identity get": ["identity"],
     "store": ["store", "move", "rotation"],
     "alerts": ["alerts"],
 }
 
 
-def tree(first: str = "") -> typer.Typer:
-    """The tree's root, with what stands under a command line's first word, or with everything if it is none of them."""
-    for word in [first] if first in MODULES else MODULES:
-        for module in MODULES[word]:
+def tree(words: Sequence[str] = ()) -> typer.Typer:
+    """The tree's root, with what stands under a command line's first words, or with everything if they are none."""
+    known = [begun for begun in (" ".join(words[:2]), *words[:1]) if begun in MODULES]
+    for begun in known[:1] or MODULES:
+        for module in MODULES[begun]:
             import_module(f"everyauth_cli.cli.{module}")
     order = list(MODULES)
     app.registered_commands.sort(key=lambda command: order.index(command.name or ""))

@@ -208,7 +208,7 @@ def candidates(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _context(words: Sequence[str]) -> Node:
     """The context of the last command that the words name, with what is said so far as plain text."""
-    here, name, rest, context = get_command(tree(*words[:1])), "everyauth", list(words), None
+    here, name, rest, context = get_command(tree(words)), "everyauth", list(words), None
     while True:
         context = typer.Context(here, context, name, resilient_parsing=True, **here.context_settings)
         said, rest, _ = here.make_parser(context).parse_args(rest)

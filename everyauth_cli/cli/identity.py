@@ -19,6 +19,7 @@ from everyauth_cli.model import DEFAULT_USER, ID_PREFIX, Identity
 from everyauth_cli.public_half import as_json
 from everyauth_cli.refresh import Demand, login_command
 from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.identity_record import Listed
 
 group = app.group("identity", "What users granted: list, get a current credential, delete.")
 
@@ -65,10 +66,13 @@ def ls(
     """List identities; no secret is touched."""
     name = session.auth.service_name(service) if service else ""
     tags = read_pairs(tag or [], "--tag")
-    found = session.auth.find(service=name, user=user or "", tenant=tenant or "", tags=tags)
+    wanted = {"service": name, "user": user or "", "tenant": tenant or ""}
+    if session.terminal.as_json:
+        session.terminal.items([as_json(identity) for identity in session.auth.find(**wanted, tags=tags)])
+        return
     now = now_ms()
-    session.terminal.list(COLUMNS, [_row(identity, now) for identity in found], [as_json(i) for i in found])
-    if not found and not session.terminal.as_json:
+    shown = session.terminal.rows(COLUMNS, (_row(one, now) for one in session.auth.listed(**wanted, tags=tags)))
+    if not shown:
         session.terminal.note("No identities. `everyauth login SERVICE` makes one.")
 
 
@@ -131,13 +135,13 @@ def _naming(command: str, identity: Identity) -> str:
     return f"{command} {shlex.join(names)}"
 
 
-def _row(identity: Identity, now: int) -> list[str]:
+def _row(identity: Listed, now: int) -> list[str]:
     return [
         identity.service,
         identity.user,
         identity.tenant if identity.tenant != identity.user else "",
-        identity.account.label if identity.account else "",
-        identity.scope or "",
+        identity.label,
+        identity.scope,
         span(now - identity.created_at),
         "gone" if identity.gone else expiry(identity.expires_at, now=now),
         identity.id,

@@ -52,7 +52,7 @@ def _call(args: Sequence[str]) -> int:
 
         completion.answer(*args[1:])
         return 0
-    tree = commands.tree(*args[:1])
+    tree = commands.tree(args)
     # From here on garbage is looked for again, but not in what has been imported, nor when the process ends.
     gc.freeze()
     gc.enable()

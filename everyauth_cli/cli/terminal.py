@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -70,14 +70,30 @@ class Terminal:
             self.note(f"  try: {error.hint}")
 
     def list(self, columns: Sequence[str], rows: Sequence[Sequence[str]], items: Sequence[Mapping[str, Any]]) -> None:
-        """Show a list: a table on a terminal, lines with tabs in a pipe, `{"items", "next"}` as JSON."""
+        """Show a list, as rows or as JSON."""
         if self.as_json:
-            self.json({"items": list(items), "next": None})
-        elif self.stdout.isatty():
-            self._table(columns, rows)
+            self.items(items)
         else:
-            for row in rows:
-                self.data("\t".join(row))
+            self.rows(columns, rows)
+
+    def items(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Print a list as JSON: `{"items", "next"}`."""
+        self.json({"items": items, "next": None})
+
+    def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+        """Show a list as a table on a terminal and as lines with tabs in a pipe; returns how many rows there are.
+
+        In a pipe each is shown as it comes, so that memory stays flat; one that cannot be read ends the list.
+        """
+        if self.stdout.isatty():
+            known = [*rows]
+            self._table(columns, known)
+            return len(known)
+        count = 0
+        for row in rows:
+            self.stdout.write("\t".join(row) + "\n")
+            count += 1
+        return count
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:

@@ -45,6 +45,8 @@ def expiry(moment: int | None, *, now: int) -> str:
 def span(milliseconds: int) -> str:
     """A span of time in its largest unit."""
     seconds = max(milliseconds // 1000, 0)
-    size, unit = next((step for step in STEPS if seconds >= step[0]), STEPS[-1])
-    number = seconds // size
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+    for size, unit in STEPS:
+        number = seconds // size
+        if number:
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return "0 seconds"

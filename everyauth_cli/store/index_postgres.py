@@ -9,6 +9,7 @@ from typing import Any
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Key
 from everyauth_cli.store.postgres import Database
+from everyauth_cli.store.records import parse_public
 
 # What a part of a key is called here; "user" is a word of SQL's own.
 COLUMNS = {"profile": "profile", "kind": "kind", "service": "service", "tenant": "tenant", "user": "username"}
@@ -97,7 +98,7 @@ def _read_key(parts: list[str]) -> Key:
 
 def _read_public(text: str) -> dict[str, Any]:
     try:
-        return dict(json.loads(text))
+        return parse_public(text)
     except (ValueError, TypeError) as error:
         raise StoreError(
             f"an entry of everyauth_records is damaged: {error}",

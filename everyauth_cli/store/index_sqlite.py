@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from everyauth_cli.model import Key
+from everyauth_cli.store.records import parse_public
 from everyauth_cli.store.sqlite import SqliteFile
 
 COLUMNS = ("profile", "service", "tenant", "user")
@@ -28,8 +29,11 @@ class SqliteIndex:
         return self._read_public(rows[0][0]) if rows else None
 
     def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
+        if after is not None:
+            # A listing comes by each page of the file once: to keep those behind would be memory for nothing.
+            self._file.run("PRAGMA shrink_memory")
         return [
-            (Key(profile=profile, kind=key.kind, service=service, tenant=tenant, user=user), self._read_public(public))
+            (Key(profile, key.kind, service, tenant, user), self._read_public(public))
             for profile, service, tenant, user, public in self._file.run(*listing(key, after=after, limit=limit))
         ]
 
@@ -62,7 +66,7 @@ class SqliteIndex:
 
     def _read_public(self, text: str) -> dict[str, Any]:
         try:
-            return dict(json.loads(text))
+            return parse_public(text)
         except (ValueError, TypeError) as error:
             raise self._file.damaged(error) from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import threading
@@ -50,6 +49,8 @@ class FileLocks:
     @contextmanager
     def hold(self, name: str, *, timeout: float) -> Iterator[None]:
         """Hold the lock of `name`; raises `TimeoutError` after `timeout` seconds."""
+        import hashlib
+
         path = self.directory / hashlib.sha256(name.encode()).hexdigest()[:32]
         descriptor = self._acquire(path, time.monotonic() + timeout)
         try:

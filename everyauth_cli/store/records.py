@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,9 @@ LOCK_SECONDS = 45.0
 
 PLAIN = re.compile("[A-Za-z0-9@.+_~-]*(:[A-Za-z0-9@.+_~-]*){4}")
 """A record's name all of whose parts stand for themselves, as nearly all do; to find that out is fast."""
+
+DECODE = json.JSONDecoder().raw_decode
+"""What `json.loads` does for a text with no blanks around it, in three quarters of the time."""
 
 MOVED_TO = "moved_to"
 """What is left of a record that was moved: the URL of the store that it is in now."""
@@ -42,6 +44,14 @@ class Record:
 
     version: str
     content: Secret[dict[str, Any]]
+
+
+def parse_public(text: str) -> dict[str, Any]:
+    """A public half that an index keeps as JSON; raises `ValueError` or `TypeError` where it is none."""
+    public, end = DECODE(text)
+    if end != len(text) or not isinstance(public, dict):
+        raise ValueError("no JSON object")
+    return public
 
 
 def key_matches(key: Key, wanted: Key) -> bool:
@@ -177,6 +187,8 @@ class Store:
             current = self.read(key)
             if current is None or current.version != expect:
                 raise VersionConflict(f"{self.name(key)} was changed by another process")
+        import secrets
+
         version = secrets.token_hex(8)
         text = json.dumps({"version": version, **secret.reveal()}, separators=(",", ":"))
         self.vault.write(self.name(key), Secret(text))
@@ -202,6 +214,8 @@ class Store:
 
         Raises `StoreError`.
         """
+        import secrets
+
         key = Key(profile="", kind="probe", service=secrets.token_hex(4))
         self.vault.write(self.name(key), Secret("probe"))
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import re
 import sqlite3
 import time
@@ -175,6 +174,8 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
+            import random
+
             time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - for fairness
         else:
             return

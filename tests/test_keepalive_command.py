@@ -203,7 +203,9 @@ def test_a_check_asks_the_service_and_a_token_refused_twice_is_gone(shell, inbox
 
 def test_who_cannot_be_asked_is_no_failure(shell):
     shell.log_in()
-    assert shell.good(CHECK).split("\t")[2] == "cannot be asked"
+    done = shell(CHECK)
+    assert (done.code, done.out.split("\t")[2]) == (0, "cannot be asked")
+    assert "no request is known that tells whether its token works" in done.err
 
 
 def test_at_a_terminal_there_is_a_bar_and_a_table(shell):

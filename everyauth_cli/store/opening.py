@@ -112,6 +112,11 @@ def sqlite_path(url: str, data_dir: Path) -> Path:
 
     Raises `ConfigurationProblem`.
     """
+    if "?" in url or "#" in url:
+        raise ConfigurationProblem(
+            f"{url!r} holds more than a path",
+            hint="sqlite:///path/to/file.db; a ? in it is written %3F, a # %23",
+        )
     rest = unquote(url.removeprefix("sqlite://"))
     if rest in ("", "/"):
         return data_dir / "everyauth.db"

@@ -51,6 +51,7 @@ from everyauth_cli.store.identity_record import (
     read_public,
     write_identity,
     write_public,
+    write_secret,
 )
 
 STORE_PAUSES = (0.2, 1.0, 3.0)
@@ -133,7 +134,7 @@ class Refresher:
         if not is_bound_to(held.identity, service, client):
             raise granted_elsewhere(held.identity, key)
         now = self.clock()
-        marked = self._rewrite(key, replace(held, refreshing_since=held.refreshing_since or now))
+        marked = self._mark(key, held, since=held.refreshing_since or now)
         hide = (refresh_token, client.client_secret)
         try:
             with recorded(self.record, self.clock, REFRESH, key, hide=hide):
@@ -173,8 +174,9 @@ class Refresher:
             )
         return held
 
-    def _rewrite(self, key: Key, held: Held) -> Held:
-        return replace(held, version=write_identity(self.store, key, held, expect=held.version))
+    def _mark(self, key: Key, held: Held, *, since: int | None) -> Held:
+        marked = replace(held, refreshing_since=since)
+        return replace(marked, version=write_secret(self.store, key, marked, expect=held.version))
 
     def _keep(self, key: Key, marked: Held, token: Token) -> Held:
         """Store a refreshed token; the old refresh token may be dead, so a store that stumbles is tried again."""
@@ -191,7 +193,7 @@ class Refresher:
     def _settle(self, key: Key, fresh: Held) -> Held:
         """Write the token, unless somebody else has written since, or we ourselves, but the secret half only."""
         try:
-            return self._rewrite(key, fresh)
+            return replace(fresh, version=write_identity(self.store, key, fresh, expect=fresh.version))
         except VersionConflict:
             newer = read_identity(self.store, key)
         if newer is None:
@@ -220,7 +222,7 @@ class Refresher:
         """After a failure that says nothing about the grant: the old token while it lives and will do."""
         lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
         if not lost:
-            marked = self._rewrite(key, replace(marked, refreshing_since=before.refreshing_since))
+            marked = self._mark(key, marked, since=before.refreshing_since)
         if isinstance(error, ServiceUnreachable):
             return self._old_token(marked, demand, error)
         raise error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
-import ssl
+import os
 import threading
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 
@@ -62,14 +64,20 @@ _ours = _Ours()
 logging.getLogger("httpx").addFilter(_ours)
 
 
-@functools.cache
-def _tls(*, trust_env: bool) -> ssl.SSLContext:
-    """What a server's certificate is checked with; to read the authorities' costs ten times a request and more.
+@functools.lru_cache(maxsize=8)
+def _client(_process: int, _proxies: frozenset[tuple[str, str]], *, trust_env: bool) -> httpx.Client:
+    """A client for a process and its proxy settings; to make one reads the certificates of all authorities.
 
-    This alone is kept between requests. A connection is not: one that the server ends just as it is used again is an
-    answer lost, and maybe a refresh token with it.
+    It keeps no connection: one that the server ends just as it is used again is an answer lost, and maybe a refresh
+    token with it. Nor does it keep cookies, which would tell a service that two users come from one place.
     """
-    return httpx.create_ssl_context(trust_env=trust_env)
+    return httpx.Client(
+        timeout=DEADLINE_SECONDS,
+        follow_redirects=False,
+        trust_env=trust_env,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
 
 
 def _send(exchange: Exchange) -> Answer:
@@ -77,22 +85,15 @@ def _send(exchange: Exchange) -> Answer:
     # No proxy for what is on this machine.
     trust_env = _host(exchange) not in LOOPBACK
     fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
-    with (
-        httpx.Client(
-            timeout=DEADLINE_SECONDS,
-            follow_redirects=False,
-            trust_env=trust_env,
-            verify=_tls(trust_env=trust_env),
-        ) as client,
-        client.stream(
-            exchange.method,
-            exchange.url + exchange.rest.reveal(),
-            data=fields if fields and exchange.body == "form" else None,
-            json=exchange.document or (fields if fields and exchange.body == "json" else None),
-            auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,
-            headers={"User-Agent": USER_AGENT, **exchange.headers, **_bearer(exchange)},
-        ) as response,
-    ):
+    client = _client(os.getpid(), frozenset(getproxies().items() if trust_env else ()), trust_env=trust_env)
+    with client.stream(
+        exchange.method,
+        exchange.url + exchange.rest.reveal(),
+        data=fields if fields and exchange.body == "form" else None,
+        json=exchange.document or (fields if fields and exchange.body == "json" else None),
+        auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,
+        headers={"User-Agent": USER_AGENT, **exchange.headers, **_bearer(exchange)},
+    ) as response:
         return Answer(
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),

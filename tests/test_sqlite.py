@@ -32,7 +32,7 @@ def names(file):
 
 def test_a_connection_is_used_again(file):
     for number in range(20):
-        file.run(WRITE, (str(number), b"cell"))
+        file.write(WRITE, (str(number), b"cell"))
     assert open_files(file.path) == 1
 
 
@@ -65,16 +65,16 @@ def test_the_journal_is_switched_although_another_process_is_in_the_way_for_a_wh
         other.execute("SELECT * FROM other").fetchall()
         later = threading.Timer(0.3, other.execute, ["COMMIT"])
         later.start()
-        file.run(WRITE, ("a", b"cell"))
+        file.write(WRITE, ("a", b"cell"))
         later.join()
     assert file.run("PRAGMA journal_mode") == [("wal",)]
 
 
 def test_a_file_that_took_the_place_of_another_is_the_one_that_is_used(file, tmp_path):
-    file.run(WRITE, ("before", b"cell"))
+    file.write(WRITE, ("before", b"cell"))
     file.path.rename(tmp_path / "moved.db")
     assert names(file) == []
-    file.run(WRITE, ("after", b"cell"))
+    file.write(WRITE, ("after", b"cell"))
     assert names(file) == ["after"]
     assert names(SqliteFile(tmp_path / "moved.db")) == ["before"]
     assert open_files(tmp_path / "moved.db") == 0
@@ -86,7 +86,7 @@ def test_threads_share_a_file_and_few_connections(file):
     def work(number):
         try:
             for turn in range(50):
-                file.run(WRITE, (f"{number}", str(turn).encode()))
+                file.write(WRITE, (f"{number}", str(turn).encode()))
                 assert file.run(READ, (f"{number}",)) == [(str(turn).encode(),)]
         except Exception as error:  # noqa: BLE001 - shown below
             failures.append(error)
@@ -103,26 +103,26 @@ def test_threads_share_a_file_and_few_connections(file):
 
 
 def test_a_fork_opens_the_file_for_itself_and_harms_its_parent_in_nothing(file):
-    file.run(WRITE, ("parent", b"1"))
+    file.write(WRITE, ("parent", b"1"))
     fork = multiprocessing.get_context("fork")
     children = [fork.Process(target=_write_and_exit, args=(file, str(number))) for number in range(4)]
     for child in children:
         child.start()
-        file.run(WRITE, ("parent", b"2"))
+        file.write(WRITE, ("parent", b"2"))
     for child in children:
         child.join(30)
     assert [child.exitcode for child in children] == [0] * 4
-    file.run(WRITE, ("parent", b"3"))
+    file.write(WRITE, ("parent", b"3"))
     assert names(file) == ["0", "1", "2", "3", "parent"]
     assert file.run("PRAGMA integrity_check") == [("ok",)]
 
 
 def _write_and_exit(file, name):
-    file.run(WRITE, (name, b"cell"))
+    file.write(WRITE, (name, b"cell"))
 
 
 def test_a_connection_that_failed_is_not_used_again(file):
-    file.run(WRITE, ("a", b"cell"))
+    file.write(WRITE, ("a", b"cell"))
     with pytest.raises(StoreUnavailable):
         file.run("SELECT * FROM nowhere")
     assert open_files(file.path) == 0
@@ -132,14 +132,14 @@ def test_a_connection_that_failed_is_not_used_again(file):
 def test_nothing_is_left_open_when_a_file_is_let_go(tmp_path):
     path = tmp_path / "everyauth.db"
     file = SqliteFile(path)
-    file.run(WRITE, ("a", b"cell"))
+    file.write(WRITE, ("a", b"cell"))
     del file
     assert open_files(path) == 0
     assert [left.name for left in tmp_path.iterdir()] == ["everyauth.db"]
 
 
 def test_a_file_that_is_damaged_while_it_is_open_is_told(file):
-    file.run(WRITE, ("a", b"cell" * 5000))
+    file.write(WRITE, ("a", b"cell" * 5000))
     file.run("PRAGMA wal_checkpoint(TRUNCATE)")
     with file.path.open("r+b") as opened:
         opened.seek(4096)

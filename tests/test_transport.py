@@ -5,6 +5,7 @@ import gzip
 import json
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -168,6 +169,22 @@ def test_nothing_that_a_server_sets_is_sent_back_to_it(peer):
     for _ in range(2):
         send(exchange(peer.url))
     assert [request.headers.get("Cookie") for request in peer.requests] == [None, None]
+
+
+def test_a_connection_is_closed_after_its_answer_though_the_server_would_keep_it():
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            sending = pool.submit(send, exchange(f"http://127.0.0.1:{server.getsockname()[1]}/"))
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(10)
+                while b"\r\n\r\n" not in connection.recv(65536):
+                    pass
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n{}")
+                assert sending.result(10).status == 200
+                # What is left of the request, and then its end.
+                while connection.recv(65536):
+                    pass
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503])

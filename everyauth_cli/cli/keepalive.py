@@ -96,9 +96,7 @@ def _show(session: Session, outcomes: Sequence[Outcome], *, left: int) -> None:
     who = "identity" if total == 1 else "identities"
     session.terminal.note(f"{total} {who}: {', '.join(words)}." if words else "No identities.")
     if counts[State.NOT_ASKED]:
-        session.terminal.note(
-            "Who cannot be asked about: no request is known that tells whether its token works."
-        )
+        session.terminal.note("Who cannot be asked about: no request is known that tells whether its token works.")
 
 
 def _row(outcome: Outcome, now: int) -> list[str]:

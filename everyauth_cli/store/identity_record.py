@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
@@ -13,6 +13,9 @@ from everyauth_cli.model import Account, Gone, Identity, Key, Secret, Subject, T
 from everyauth_cli.store.records import Record, Store
 
 KIND = "identity"
+PUBLIC = [field.name for field in fields(Identity) if field.name not in ("service", "user", "tenant")]
+"""What a public half has: all that its key does not say."""
+
 BATCH = 100
 """How many entries of an index are read at a time; of more, the processor would forget the first before the last."""
 
@@ -83,6 +86,11 @@ def write_identity(store: Store, key: Key, held: Held, *, expect: str | None = N
     """Write both halves and return the new version; `expect` as in `Store.write`."""
     content = content_of(held)
     return store.write(key, public=_public(held.identity), secret=content, expect=expect)
+
+
+def write_secret(store: Store, key: Key, held: Held, *, expect: str) -> str:
+    """The same where the public half is as it was."""
+    return store.write(key, public=None, secret=content_of(held), expect=expect)
 
 
 def content_of(held: Held) -> Secret[dict[str, Any]]:
@@ -189,9 +197,9 @@ def _held(key: Key, record: Record) -> Held:
 
 
 def _public(identity: Identity) -> dict[str, Any]:
-    public = asdict(identity)
-    for name in ("service", "user", "tenant"):
-        del public[name]
+    public = {name: getattr(identity, name) for name in PUBLIC}
+    for name in ("account", "gone"):
+        public[name] = asdict(public[name]) if public[name] else None
     return public
 
 

@@ -39,27 +39,27 @@ class SqliteIndex:
 
     def write(self, key: Key, public: Mapping[str, Any]) -> None:
         values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
-        self._file.run("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
+        self._file.write("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def add(self, key: Key, public: Mapping[str, Any]) -> bool:
         values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
-        self._file.run("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
+        self._file.write("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
         # Not by RETURNING, which SQLite has from 3.35 on: Linux distributions that people run have an older one.
         return self.read(key) == public
 
     def delete(self, key: Key) -> None:
         where, values = _where(key, COLUMNS)
-        self._file.run(f"DELETE FROM records {where}", values)  # noqa: S608
+        self._file.write(f"DELETE FROM records {where}", values)  # noqa: S608
 
     def read_cell(self, name: str) -> bytes | None:
         rows = self._file.run("SELECT cell FROM sealed WHERE name = ?", (name,))
         return bytes(rows[0][0]) if rows else None
 
     def write_cell(self, name: str, cell: bytes) -> None:
-        self._file.run("INSERT OR REPLACE INTO sealed VALUES (?, ?)", (name, cell))
+        self._file.write("INSERT OR REPLACE INTO sealed VALUES (?, ?)", (name, cell))
 
     def delete_cell(self, name: str) -> None:
-        self._file.run("DELETE FROM sealed WHERE name = ?", (name,))
+        self._file.write("DELETE FROM sealed WHERE name = ?", (name,))
 
     def cell_names(self) -> list[str]:
         return [name for (name,) in self._file.run("SELECT name FROM sealed ORDER BY name")]

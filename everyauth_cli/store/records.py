@@ -176,12 +176,12 @@ class Store:
             ) from None
 
     def write(
-        self, key: Key, *, public: Mapping[str, Any], secret: Secret[dict[str, Any]], expect: str | None = None
+        self, key: Key, *, public: Mapping[str, Any] | None, secret: Secret[dict[str, Any]], expect: str | None = None
     ) -> str:
         """Write both halves, the secret one first, and return the new version.
 
-        With `expect`, nothing is written and `VersionConflict` is raised unless the record still has that
-        version. Call it under the record's lock.
+        Without a public half the one that is there stays. With `expect`, nothing is written and `VersionConflict` is
+        raised unless the record still has that version. Call it under the record's lock.
         """
         if expect is not None:
             current = self.read(key)
@@ -192,7 +192,8 @@ class Store:
         version = secrets.token_hex(8)
         text = json.dumps({"version": version, **secret.reveal()}, separators=(",", ":"))
         self.vault.write(self.name(key), Secret(text))
-        self.index.write(key, public)
+        if public is not None:
+            self.index.write(key, public)
         return version
 
     def delete(self, key: Key) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
+from everyauth_cli.store.group_commit import Change, GroupCommit, Values
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0
@@ -57,10 +58,11 @@ class SqliteFile:
         self._name = str(path)
         self._mounts = mounts
         self._idle: list[Kept] = []
+        self._group = GroupCommit()
         weakref.finalize(self, _close_all, self._idle)
 
-    def run(self, statement: str, values: Sequence[str | int | bytes] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows, if it has any."""
+    def run(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Run one statement that changes nothing, and return its rows."""
         try:
             kept = self._take() or self._open()
             try:
@@ -70,10 +72,30 @@ class SqliteFile:
                 raise
         except (OSError, sqlite3.Error) as error:
             raise self._explained(error) from None
-        self._idle.append(kept)
-        if len(self._idle) > KEPT_OPEN:
-            _close(*self._idle.pop())
+        self._keep(kept)
         return rows
+
+    def write(self, statement: str, values: Values = ()) -> None:
+        """Run one statement that changes something; what it changes is on the disk then."""
+        self._group.write(Change(statement, values), self._commit)
+
+    def _commit(self, changes: Sequence[Change]) -> None:
+        try:
+            kept = self._take() or self._open()
+            try:
+                # One statement is a transaction by itself.
+                if len(changes) > 1:
+                    kept[1].execute("BEGIN IMMEDIATE")
+                for change in changes:
+                    kept[1].execute(change.statement, change.values)
+                if len(changes) > 1:
+                    kept[1].execute("COMMIT")
+            except BaseException:
+                kept[1].close()
+                raise
+        except (OSError, sqlite3.Error) as error:
+            raise self._explained(error) from None
+        self._keep(kept)
 
     def _take(self) -> Kept | None:
         """A connection to the file that is there now, which may have taken the place of another."""
@@ -84,6 +106,11 @@ class SqliteFile:
         except IndexError:
             return None
         return kept
+
+    def _keep(self, kept: Kept) -> None:
+        self._idle.append(kept)
+        if len(self._idle) > KEPT_OPEN:
+            _close(*self._idle.pop())
 
     def _open(self) -> Kept:
         self._create_privately()

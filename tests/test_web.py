@@ -155,7 +155,8 @@ def test_another_user_cannot_finish_it(world, browser):
     answer = browser.callback(came_back)
     assert (answer.status, "Somebody else began this login" in answer.text) == (403, True)
     browser.user = ""
-    assert browser.callback(came_back).status == 401
+    answer = browser.callback(came_back)
+    assert (answer.status, "does not know any more who you are" in answer.text) == (401, True)
     assert (redeemed(world), stored(world)) == (0, [])
     browser.user = "user-123"
     assert browser.callback(came_back).status == 303

@@ -269,10 +269,19 @@ def test_any_worker_finishes_a_login_and_only_one_does(world, app, tmp_path):
     assert workers[0].get_identity(NAME, "user-123").access_token
 
 
-def test_a_login_too_large_for_a_cookie_is_not_begun(app, caplog):
-    browser = Browser(app(scope="read " * 1000))
+@pytest.mark.parametrize(
+    ("part", "options"),
+    [
+        ("scope", {"scope": "read " * 1000}),
+        ("user", {"map_to_user_id": lambda _: "u" * 4096}),
+        ("tenant", {"map_to_tenant_id": lambda _: "t" * 4096}),
+    ],
+)
+def test_a_login_too_large_for_a_cookie_is_not_begun(app, caplog, part, options):
+    browser = Browser(app(**options))
     assert browser.get(PREFIX).fields["error"] == "server_error"
     assert "too large for a cookie" in caplog.text
+    assert f"make do with a shorter {part}" in caplog.text
     assert browser.cookies == {}
 
 

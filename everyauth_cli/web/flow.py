@@ -16,6 +16,11 @@ from everyauth_cli.web.pending import Cookie, PendingLogins
 from everyauth_cli.web.routes import R, Reply, Routes, Visit, not_allowed, page, redirect, tell
 
 NOBODY = Result(good=False, title="Sign in first", text="This app does not know who you are, so nothing was begun.")
+SIGNED_OUT = Result(
+    good=False,
+    title="Sign in first",
+    text="This app does not know any more who you are, so the login cannot be finished. Nothing was taken.",
+)
 LOST = Result(
     good=False,
     title="This login was not begun here",
@@ -83,7 +88,7 @@ class Flow(Routes[R]):
             return not_allowed("GET")
         who = self.who(visit.request)
         if who is None:
-            return page(401, NOBODY)
+            return self._stopped(401, SIGNED_OUT)
         query = parse_qsl(visit.query, keep_blank_values=True)
         state = Secret(next((value for name, value in query if name == "state"), ""))
         try:

@@ -64,7 +64,9 @@ class PendingLogins:
         box = sealed(self._sealer, self._bound_to(name, str(pending.started_at)), _written(pending))
         value = f"{pending.started_at}.{box}"
         if len(name) + len(value) > LARGEST:
-            raise UsageProblem("the pending login is too large for a cookie", hint="ask for a shorter scope")
+            parts = {"scope": pending.scope, "user": pending.user, "tenant": pending.tenant}
+            longest = max(parts, key=lambda part: len(parts[part]))
+            raise UsageProblem("the pending login is too large for a cookie", hint=f"make do with a shorter {longest}")
         is_ours = re.compile(self._prefix() + "[0-9a-f]{32}").fullmatch
         ours = sorted((_started(value), name) for name, value in cookies.items() if is_ours(name))
         oldest = ours[: max(0, len(ours) - (MOST - 1))]

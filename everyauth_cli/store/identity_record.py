@@ -32,7 +32,7 @@ class Held:
 
 def identity_key(profile: str, service: str, *, user: str, tenant: str = "") -> Key:
     """The key of an identity; the tenant is the user unless it is named."""
-    return Key(profile=profile, kind=KIND, service=service, tenant=tenant or user, user=user)
+    return Key(profile, KIND, service, tenant or user, user)
 
 
 def key_of(profile: str, identity: Identity) -> Key:

@@ -49,7 +49,7 @@ class SqliteIndex:
 
     def read_cell(self, name: str) -> bytes | None:
         rows = self._file.run("SELECT cell FROM sealed WHERE name = ?", (name,))
-        return bytes(rows[0][0]) if rows else None
+        return rows[0][0] if rows else None
 
     def write_cell(self, name: str, cell: bytes) -> None:
         self._file.run("INSERT OR REPLACE INTO sealed VALUES (?, ?)", (name, cell))

@@ -8,8 +8,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from everyauth_cli.errors import RecordMoved, StoreBusy, StoreError
@@ -18,6 +17,9 @@ from everyauth_cli.model import Key, Secret
 LOCK_SECONDS = 45.0
 """How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
 
+
+DECODE = json.JSONDecoder().decode
+"""Reads JSON without a look at options at each reading."""
 
 PLAIN = re.compile("[A-Za-z0-9@.+_~-]*(:[A-Za-z0-9@.+_~-]*){4}")
 """A record's name all of whose parts stand for themselves, as nearly all do; to find that out is fast."""
@@ -36,9 +38,8 @@ class VersionConflict(StoreError):
     code = "version_conflict"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """The secret half of a record, with the version that it was read at."""
+class Record(NamedTuple):
+    """The secret half of a record, with the version that it was read at. One is made for each that is read."""
 
     version: str
     content: Secret[dict[str, Any]]
@@ -155,10 +156,10 @@ class Store:
         if secret is None:
             return None
         try:
-            content = json.loads(secret.reveal())
-            if content.get(MOVED_TO):
+            content = DECODE(secret.reveal())
+            if MOVED_TO in content:
                 raise moved(name, content[MOVED_TO])
-            return Record(version=content.pop("version"), content=Secret(content))
+            return Record(content.pop("version"), Secret(content))
         except (ValueError, KeyError, AttributeError, TypeError):
             raise StoreError(
                 f"what the store holds under {name} was not written by everyauth",

@@ -64,7 +64,7 @@ class PostgresIndex:
 
     def read_cell(self, name: str) -> bytes | None:
         rows = self._database.run("SELECT cell FROM everyauth_sealed WHERE name = %s", [name])
-        return bytes(rows[0][0]) if rows else None
+        return rows[0][0] if rows else None
 
     def write_cell(self, name: str, cell: bytes) -> None:
         self._database.run(

@@ -39,7 +39,7 @@ class SqliteIndex:
 
     def add(self, key: Key, public: Mapping[str, Any]) -> bool:
         values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
-        self._file.run("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
+        self._file.run("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", values, in_passing=True)
         # Not by RETURNING, which SQLite has from 3.35 on: Linux distributions that people run have an older one.
         return self.read(key) == public
 

@@ -75,7 +75,8 @@ class Index(Protocol):
     def add(self, key: Key, public: Mapping[str, Any]) -> bool:
         """Write a record unless another is there; whether it stands now. Of several who add at once, one succeeds.
 
-        The same content is no other, so that a call whose answer was lost may be made again.
+        The same content is no other, so that a call whose answer was lost may be made again. It is for what is worth
+        nothing after a while: a loss of power may take it.
         """
         ...
 

@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 
@@ -23,6 +23,11 @@ LONGEST_PAUSE = 0.05
 KEPT_OPEN = 8
 INHERITED: list[sqlite3.Connection] = []
 """A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""
+
+LASTING = ("PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 1")
+"""What was written is on the disk, and soon in the file itself: a copy of it, or one moved away, lacks nothing."""
+PASSING = ("PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 1000")
+"""What was written is in the write-ahead log, and on the disk with the next that is to last. The log stays whole."""
 
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = re.compile(r"nfs|cifs|smb|9p|afs|ceph|gluster|lustre|beegfs|fuse")
@@ -40,8 +45,13 @@ CREATE TABLE IF NOT EXISTS sealed (name TEXT PRIMARY KEY, cell BLOB NOT NULL) WI
 Place = tuple[int, int, int]
 """What a connection is to: which file (inode, device), and in which process."""
 
-Kept = tuple[Place | None, sqlite3.Connection]
-"""A connection, and what it was to when it was opened."""
+
+class Kept(NamedTuple):
+    """A connection, what it was to when it was opened, and whether the file's journal is a write-ahead log."""
+
+    place: Place | None
+    connection: sqlite3.Connection
+    has_log: bool
 
 
 class SqliteFile:
@@ -60,28 +70,36 @@ class SqliteFile:
         self._idle: list[Kept] = []
         weakref.finalize(self, _close_all, self._idle)
 
-    def run(self, statement: str, values: Sequence[str | int | bytes] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows, if it has any."""
+    def run(
+        self, statement: str, values: Sequence[str | int | bytes] = (), *, in_passing: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows, if it has any.
+
+        What is written `in_passing` holds for all who use the file, but a loss of power may take it.
+        """
         try:
             kept = self._take() or self._open()
             try:
-                rows = kept[1].execute(statement, values).fetchall()
+                if in_passing and kept.has_log:
+                    rows = _run_in_passing(kept.connection, statement, values)
+                else:
+                    rows = kept.connection.execute(statement, values).fetchall()
             except BaseException:
-                kept[1].close()
+                kept.connection.close()
                 raise
         except (OSError, sqlite3.Error) as error:
             raise self._explained(error) from None
         self._idle.append(kept)
         if len(self._idle) > KEPT_OPEN:
-            _close(*self._idle.pop())
+            _close(self._idle.pop())
         return rows
 
     def _take(self) -> Kept | None:
         """A connection to the file that is there now, which may have taken the place of another."""
         place = _place(self._name)
         try:
-            while (kept := self._idle.pop())[0] != place:
-                _close(*kept)
+            while (kept := self._idle.pop()).place != place:
+                _close(kept)
         except IndexError:
             return None
         return kept
@@ -92,13 +110,13 @@ class SqliteFile:
         # One thread at a time has a connection, whichever that is; each statement is a transaction.
         connection = sqlite3.connect(self._name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            # What was written is soon in the file itself: a copy of it alone, or one moved away, lacks nothing.
-            connection.execute("PRAGMA wal_autocheckpoint = 1")
+            _set(connection, LASTING)
             self._check_schema(connection)
+            ((journal,),) = connection.execute("PRAGMA journal_mode")
         except BaseException:
             connection.close()
             raise
-        return place, connection
+        return Kept(place, connection, journal == "wal")
 
     def _check_schema(self, connection: sqlite3.Connection) -> None:
         ((version,),) = connection.execute("PRAGMA user_version")
@@ -154,16 +172,30 @@ def _place(name: str) -> Place | None:
     return file.st_ino, file.st_dev, os.getpid()
 
 
-def _close(place: Place | None, connection: sqlite3.Connection) -> None:
-    if place is None or place[2] == os.getpid():
-        connection.close()
+def _run_in_passing(
+    connection: sqlite3.Connection, statement: str, values: Sequence[str | int | bytes]
+) -> list[tuple[Any, ...]]:
+    _set(connection, PASSING)
+    rows = connection.execute(statement, values).fetchall()
+    _set(connection, LASTING)
+    return rows
+
+
+def _set(connection: sqlite3.Connection, pragmas: tuple[str, ...]) -> None:
+    for pragma in pragmas:
+        connection.execute(pragma)
+
+
+def _close(kept: Kept) -> None:
+    if kept.place is None or kept.place[2] == os.getpid():
+        kept.connection.close()
     else:
-        INHERITED.append(connection)
+        INHERITED.append(kept.connection)
 
 
 def _close_all(idle: list[Kept]) -> None:
     while idle:
-        _close(*idle.pop())
+        _close(idle.pop())
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

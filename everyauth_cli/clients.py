@@ -46,8 +46,18 @@ class Clients:
         `redirect_uri` is the one that a new client would have to register, where it is not the client's own.
         Raises `ClientNotSet` when there is none, `HostChanged` when it was set for other hosts than the service has.
         """
-        client_id, client_secret = self._override(service.name)
         kept = read_client(self._store, client_key(self._profile, service.name))
+        has_secret = kept is not None and kept.client_secret is not None
+        return self._usable(service, kept, has_secret=has_secret, redirect_uri=redirect_uri)
+
+    def without_secret(self, service: Service, *, redirect_uri: str | None = None) -> Client:
+        """The same without what the vault holds, which is not read: a login is begun with less."""
+        found = read_public_client(self._store, client_key(self._profile, service.name))
+        kept, has_secret = found or (None, False)
+        return self._usable(service, kept, has_secret=has_secret, redirect_uri=redirect_uri)
+
+    def _usable(self, service: Service, kept: Client | None, *, has_secret: bool, redirect_uri: str | None) -> Client:
+        client_id, client_secret = self._override(service.name)
         client = kept or Client(service=service.name, client_id="")
         if self._sandboxed and client.sandbox_url is None:
             raise _never_in_the_sandbox(service)
@@ -56,12 +66,12 @@ class Clients:
         if client_id not in (None, client.client_id):
             # A stored secret belongs to the stored client; it is not sent under another one's id.
             return replace(client, client_id=client_id, client_secret=client_secret)
-        self._check_hosts(service, client)
+        self._check_hosts(service, client, has_secret=has_secret)
         return replace(client, client_secret=client_secret or client.client_secret)
 
-    def _check_hosts(self, service: Service, client: Client) -> None:
+    def _check_hosts(self, service: Service, client: Client, *, has_secret: bool) -> None:
         """Check that a stored client is for the hosts of this moment; one that does not say is from now on."""
-        check_hosts(service, client, has_secret=client.client_secret is not None)
+        check_hosts(service, client, has_secret=has_secret)
         hosts = hosts_of(service)
         if hosts.keys() <= client.hosts.keys():
             return

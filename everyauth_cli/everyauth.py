@@ -140,7 +140,7 @@ class EveryAuth(Identities):
         if not user or user.startswith(ID_PREFIX):
             raise UsageProblem(f"{user!r} cannot be a user: it is empty or begins with {ID_PREFIX}")
         service = self.clients.filled(name)
-        client = self.clients.get(service, redirect_uri=redirect_uri)
+        client = self.clients.without_secret(service, redirect_uri=redirect_uri)
         from everyauth_cli.oauth import authorization  # as all that only a login needs, by who logs in
 
         return authorization.begin(

@@ -17,7 +17,17 @@ from everyauth_cli.store import Store
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identity_record import Listed, find_identities, identity_key, key_of, list_identities
 from everyauth_cli.twins import twin
-from everyauth_cli.wanted import Page, Wanted, Who, check_named, cursor_behind, read_cursor, read_tags, read_who
+from everyauth_cli.wanted import (
+    Page,
+    Wanted,
+    Who,
+    check_named,
+    cursor_behind,
+    is_plain_user,
+    read_cursor,
+    read_tags,
+    read_who,
+)
 
 if TYPE_CHECKING:
     from everyauth_cli.httpx_auth import HttpxAuth
@@ -90,19 +100,28 @@ class Identities:
         is not the `rejected` one, which got a 401.
         Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`, `UsageProblem`.
         """
-        wanted = read_who(who, tenant=tenant)
-        _check_service(service)
         hidden = Secret(rejected) if isinstance(rejected, str) else rejected
         demand = Demand(min_ttl=min_ttl, rejected=hidden) if min_ttl or hidden else NOTHING_MORE
+        if is_plain_user(who) and service and (not tenant or is_plain_user(tenant)):
+            # The usual case needs nothing but the key, and to say whom else it could be takes as long as to read it.
+            credential = self._at(service, who, tenant, demand)
+            return self._looked_up(service, read_who(who, tenant=tenant), demand) if credential is None else credential
+        wanted = read_who(who, tenant=tenant)
+        _check_service(service)
         return self._current(service, wanted, demand)
 
     def _current(self, service: str, wanted: Wanted, demand: Demand) -> Credential | None:
         if wanted.user and not wanted.tags:
-            # The usual case needs no index: the key says where the secret is.
-            key = identity_key(self.profile, service, user=wanted.user, tenant=wanted.tenant)
-            credential = self._refresher.current(key, demand)
+            credential = self._at(service, wanted.user, wanted.tenant, demand)
             if credential is not None:
                 return credential
+        return self._looked_up(service, wanted, demand)
+
+    def _at(self, service: str, user: str, tenant: str, demand: Demand) -> Credential | None:
+        """By the key alone, which says where the secret is; no index is needed."""
+        return self._refresher.current(identity_key(self.profile, service, user=user, tenant=tenant), demand)
+
+    def _looked_up(self, service: str, wanted: Wanted, demand: Demand) -> Credential | None:
         identity = self._one(service, wanted)
         if identity is not None:
             return self.credential(identity, demand=demand)

@@ -51,7 +51,6 @@ from everyauth_cli.store.identity_record import (
     read_public,
     write_identity,
     write_public,
-    write_secret,
 )
 
 STORE_PAUSES = (0.2, 1.0, 3.0)
@@ -175,8 +174,11 @@ class Refresher:
         return held
 
     def _mark(self, key: Key, held: Held, *, since: int | None) -> Held:
-        marked = replace(held, refreshing_since=since)
-        return replace(marked, version=write_secret(self.store, key, marked, expect=held.version))
+        return self._rewrite(key, replace(held, refreshing_since=since))
+
+    def _rewrite(self, key: Key, held: Held) -> Held:
+        # Both halves, so that a store that would not take the answer is known before it is asked for.
+        return replace(held, version=write_identity(self.store, key, held, expect=held.version))
 
     def _keep(self, key: Key, marked: Held, token: Token) -> Held:
         """Store a refreshed token; the old refresh token may be dead, so a store that stumbles is tried again."""
@@ -193,7 +195,7 @@ class Refresher:
     def _settle(self, key: Key, fresh: Held) -> Held:
         """Write the token, unless somebody else has written since, or we ourselves, but the secret half only."""
         try:
-            return replace(fresh, version=write_identity(self.store, key, fresh, expect=fresh.version))
+            return self._rewrite(key, fresh)
         except VersionConflict:
             newer = read_identity(self.store, key)
         if newer is None:

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import ID_PREFIX, Identity, Key
@@ -66,6 +67,11 @@ def read_who(who: Who, *, tenant: str = "") -> Wanted:
     if not who:
         raise UsageProblem("there is no tag to match; all would", hint='name a tag, such as {"userId": USER}')
     return read_tags(who)
+
+
+def is_plain_user(who: Who) -> TypeGuard[str]:
+    """Whether it is a user in plain letters, with whom nothing can be wrong."""
+    return isinstance(who, str) and who != "" and who.isascii() and not who.startswith(ID_PREFIX)
 
 
 def read_tags(tags: Mapping[str, str]) -> Wanted:

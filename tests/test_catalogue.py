@@ -158,3 +158,17 @@ def test_files_that_are_no_entries_are_passed_over(own):
         directory = own("broken [", name)
     (directory / "README").write_text("broken [")
     assert Catalogue(directory).names() == SHIPPED_NAMES
+
+
+def test_a_file_that_was_changed_or_removed_meanwhile_is_read_again(own):
+    catalogue = Catalogue(own(LINES + "code_life = 60\n"))
+    assert catalogue.get("example").code_life == 60
+    own(LINES + "code_life = 61\n")
+    assert catalogue.get("example").code_life == 61
+    catalogue.own_path("example").unlink()
+    with pytest.raises(ServiceNotFound):
+        catalogue.get("example")
+    own("code_life = 62\n", "pagerduty")
+    assert catalogue.get("pagerduty").code_life == 62
+    catalogue.own_path("pagerduty").write_text("code_life = -1\n")
+    problem(catalogue, "pagerduty")

@@ -62,7 +62,7 @@ HOMES = {
     "django": ["web/django.py"],
     "asgiref": ["web/django.py"],
     "platformdirs": ["settings.py"],
-    "psycopg": ["store/postgres.py"],
+    "psycopg": ["store/postgres.py", "store/postgres_session.py"],
     "pytest": ["sandbox/fixture.py"],
     "requests": ["requests_auth.py"],
     "tomli_w": ["settings.py", "services/*"],

@@ -250,3 +250,21 @@ def test_a_store_that_fails_at_the_end_leaves_the_old_credential(tmp_path):
     with pytest.raises(StoreUnavailable):
         world.login()
     assert world.token() == "access-2"
+
+
+def test_a_login_is_begun_without_a_look_at_any_secret(tmp_path):
+    class Shut(MemoryVault):
+        shut = False
+
+        def read(self, name):
+            if self.shut:
+                raise StoreUnavailable("the vault is locked")
+            return super().read(name)
+
+    vault = Shut()
+    world = World(tmp_path, store=Store(url="", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks()))
+    vault.shut = True
+    pending, answered = begun(world)
+    assert pending.client_id == "id"
+    with pytest.raises(StoreUnavailable):
+        world.auth.exchange(pending, answered)

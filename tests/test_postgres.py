@@ -2,8 +2,10 @@
 
 import base64
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -129,6 +131,26 @@ def test_statements_are_prepared_unless_what_was_prepared_is_not_there_any_more(
     for _ in range(10):
         assert index.read(KEY) == {"n": 1}
     assert used.run(prepared)[0][0] == 0
+
+
+def test_a_value_that_does_not_fit_into_a_packet_comes_back_as_it_was(url):
+    used, cell = index(url), os.urandom(5_000_000)
+    used.write_cell("large", cell)
+    used.write(KEY, {"text": "ä\u2028\U0001f511" * 500_000})
+    assert used.read_cell("large") == cell
+    assert used.read(KEY) == {"text": "ä\u2028\U0001f511" * 500_000}
+
+
+def test_a_call_that_is_interrupted_leaves_no_answer_behind_for_the_next(postgres, url):
+    used = database(url)
+    used.run("SELECT 1")
+    timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        used.run("SELECT pg_sleep(5)")
+    assert time.monotonic() - started < 3
+    assert used.run("SELECT 7") == [(7,)]
 
 
 def test_connections_end_with_the_store(postgres, url):

@@ -102,6 +102,25 @@ def test_threads_share_a_file_and_few_connections(file):
     assert open_files(file.path) <= 2 * KEPT_OPEN
 
 
+def test_what_is_written_in_passing_stands_for_all_and_what_comes_after_it_is_to_last(file):
+    file.write_in_passing(WRITE, ("a", b"passing"))
+    assert SqliteFile(file.path).run(READ, ("a",)) == [(b"passing",)]
+    assert file.run("PRAGMA synchronous") == [(2,)]
+    file.write(WRITE, ("b", b"lasting"))
+    # Both are in the file itself, which has all that a copy of it needs.
+    copy = file.path.with_name("copy.db")
+    copy.write_bytes(file.path.read_bytes())
+    assert names(SqliteFile(copy)) == ["a", "b"]
+
+
+def test_where_there_is_no_write_ahead_log_nothing_is_written_in_passing(tmp_path):
+    file = SqliteFile(tmp_path / "everyauth.db", mounts=tmp_path / "none")
+    file.write(WRITE, ("a", b"1"))
+    during = "INSERT INTO sealed SELECT 'b', CAST(synchronous AS BLOB) FROM pragma_synchronous"
+    file.write_in_passing(during)
+    assert file.run(READ, ("b",)) == [(b"2",)]
+
+
 def test_a_fork_opens_the_file_for_itself_and_harms_its_parent_in_nothing(file):
     file.write(WRITE, ("parent", b"1"))
     fork = multiprocessing.get_context("fork")

@@ -7,6 +7,7 @@ keeps its comments when another service is added or removed. An alias is looked 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,10 @@ HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
 """The keys of an entry that a list shows."""
 
 
+Stamp = tuple[int, int, int, int]
+"""What is another when a file was changed or replaced: its inode, its size, and when its content and itself changed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """What a list says of a service; `own` says that the entry is the user's alone."""
@@ -40,6 +45,7 @@ class Catalogue:
 
     def __init__(self, own: Path | None = None) -> None:
         self._own = own
+        self._read: dict[str, tuple[list[Stamp | None], Service]] = {}
 
     def names(self) -> list[str]:
         """The names of all services, sorted."""
@@ -50,10 +56,23 @@ class Catalogue:
 
         Raises `ServiceNotFound` with near names, `ConfigurationProblem` when the user's file is wrong.
         """
-        shipped = _load(SHIPPED / (name + SUFFIX)) if NAME.fullmatch(name) else None
-        mine = self._own_entry(name) if NAME.fullmatch(name) else None
-        if shipped is None and mine is None:
+        if not NAME.fullmatch(name):
             return self._by_alias(name)
+        # Taken before the files are read: what is changed meanwhile is then read again.
+        stamps = [_stamp(SHIPPED / (name + SUFFIX)), _stamp(self.own_path(name))]
+        if (known := self._read.get(name)) and known[0] == stamps:
+            return known[1]
+        service = self._made(name)
+        if service is None:
+            return self._by_alias(name)
+        self._read[name] = stamps, service
+        return service
+
+    def _made(self, name: str) -> Service | None:
+        """The service that the files of that name describe, if there are any."""
+        shipped, mine = _load(SHIPPED / (name + SUFFIX)), self._own_entry(name)
+        if shipped is None and mine is None:
+            return None
         entry = {**(shipped or {}), **(mine or {})}
         service = make_service(name, entry, where=lambda key: _place(self.own_path(name), key), own=shipped is None)
         return replace(service, own_keys=frozenset(mine or ()))
@@ -174,6 +193,14 @@ def _names(directory: Path) -> set[str]:
         return set()
     except OSError as error:
         raise ConfigurationProblem(f"cannot read {directory}: {error.strerror}") from None
+
+
+def _stamp(path: Path | None) -> Stamp | None:
+    try:
+        file = os.stat(path) if path else None  # noqa: PTH116 - a login asks for its service three times
+    except OSError:
+        return None
+    return (file.st_ino, file.st_size, file.st_mtime_ns, file.st_ctime_ns) if file else None
 
 
 def _load(path: Path) -> dict[str, Any] | None:

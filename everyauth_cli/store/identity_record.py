@@ -54,7 +54,7 @@ class Listed(NamedTuple):
 
 def identity_key(profile: str, service: str, *, user: str, tenant: str = "") -> Key:
     """The key of an identity; the tenant is the user unless it is named."""
-    return Key(profile=profile, kind=KIND, service=service, tenant=tenant or user, user=user)
+    return Key(profile, KIND, service, tenant or user, user)
 
 
 def key_of(profile: str, identity: Identity) -> Key:
@@ -86,11 +86,6 @@ def write_identity(store: Store, key: Key, held: Held, *, expect: str | None = N
     """Write both halves and return the new version; `expect` as in `Store.write`."""
     content = content_of(held)
     return store.write(key, public=_public(held.identity), secret=content, expect=expect)
-
-
-def write_secret(store: Store, key: Key, held: Held, *, expect: str) -> str:
-    """The same where the public half is as it was."""
-    return store.write(key, public=None, secret=content_of(held), expect=expect)
 
 
 def content_of(held: Held) -> Secret[dict[str, Any]]:

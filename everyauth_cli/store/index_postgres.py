@@ -9,7 +9,7 @@ from typing import Any
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Key
 from everyauth_cli.store.postgres import Database
-from everyauth_cli.store.records import parse_public
+from everyauth_cli.store.records import parse_object
 
 # What a part of a key is called here; "user" is a word of SQL's own.
 COLUMNS = {"profile": "profile", "kind": "kind", "service": "service", "tenant": "tenant", "user": "username"}
@@ -65,7 +65,7 @@ class PostgresIndex:
 
     def read_cell(self, name: str) -> bytes | None:
         rows = self._database.run("SELECT cell FROM everyauth_sealed WHERE name = %s", [name])
-        return bytes(rows[0][0]) if rows else None
+        return rows[0][0] if rows else None
 
     def write_cell(self, name: str, cell: bytes) -> None:
         self._database.run(
@@ -98,7 +98,7 @@ def _read_key(parts: list[str]) -> Key:
 
 def _read_public(text: str) -> dict[str, Any]:
     try:
-        return parse_public(text)
+        return parse_object(text)
     except (ValueError, TypeError) as error:
         raise StoreError(
             f"an entry of everyauth_records is damaged: {error}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from everyauth_cli.model import Key
-from everyauth_cli.store.records import parse_public
+from everyauth_cli.store.records import parse_object
 from everyauth_cli.store.sqlite import SqliteFile
 
 COLUMNS = ("profile", "service", "tenant", "user")
@@ -43,7 +43,7 @@ class SqliteIndex:
 
     def add(self, key: Key, public: Mapping[str, Any]) -> bool:
         values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
-        self._file.write("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
+        self._file.write_in_passing("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
         # Not by RETURNING, which SQLite has from 3.35 on: Linux distributions that people run have an older one.
         return self.read(key) == public
 
@@ -53,7 +53,7 @@ class SqliteIndex:
 
     def read_cell(self, name: str) -> bytes | None:
         rows = self._file.run("SELECT cell FROM sealed WHERE name = ?", (name,))
-        return bytes(rows[0][0]) if rows else None
+        return rows[0][0] if rows else None
 
     def write_cell(self, name: str, cell: bytes) -> None:
         self._file.write("INSERT OR REPLACE INTO sealed VALUES (?, ?)", (name, cell))
@@ -66,7 +66,7 @@ class SqliteIndex:
 
     def _read_public(self, text: str) -> dict[str, Any]:
         try:
-            return parse_public(text)
+            return parse_object(text)
         except (ValueError, TypeError) as error:
             raise self._file.damaged(error) from None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 import weakref
 from collections.abc import Sequence
 from types import ModuleType
@@ -13,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Secret
-from everyauth_cli.store.deadlines import Deadlines
+from everyauth_cli.store.postgres_session import Session
 
 if TYPE_CHECKING:
-    from psycopg import Connection, Error
+    from psycopg import Error
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10.0
 KEPT_OPEN = 8
-PREPARE_THRESHOLD = 5
-"""After how many times a statement is prepared on the server, which then answers in half the time."""
 
 SCHEMA_VERSION = 1
 VERSION = "SELECT version FROM everyauth_schema"
@@ -54,15 +51,11 @@ class Database:
         self.shown = shown
         self._url = url
         self._seconds = statement_seconds
-        self._deadlines = self._new_deadlines()
-        self._prepare_threshold: int | None = PREPARE_THRESHOLD
-        self._idle: list[Connection] = []
+        self._prepares = True
+        self._idle: list[Session] = []
         self._checked = False
         self._pid = os.getpid()
         weakref.finalize(self, _close, self._idle, self._pid)
-
-    def _new_deadlines(self) -> Deadlines[Connection]:
-        return Deadlines(seconds=self._seconds, cut=_cut)
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows, if it has any.
@@ -100,32 +93,26 @@ class Database:
                     raise
         return self._run_on(self._connect(), statement, values)
 
-    def _run_on(self, connection: Connection, statement: str, values: Sequence[object] | None) -> list[tuple[Any, ...]]:
-        deadlines = self._deadlines  # another thread may replace them after a fork
-        deadline = deadlines.begin(connection)
+    def _run_on(self, session: Session, statement: str, values: Sequence[object] | None) -> list[tuple[Any, ...]]:
         try:
             # The statements are constants of this package; values travel apart from them.
-            cursor = connection.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
+            return session.run(statement, values, seconds=self._seconds, prepares=self._prepares)
         except (
             self._psycopg.errors.DuplicatePreparedStatement,
             self._psycopg.errors.InvalidSqlStatementName,
         ):
             # A pooler stands between, under which the next statement may be on another connection to the server.
-            self._prepare_threshold = None
-            connection.close()
+            self._prepares = False
+            session.close()
             raise
-        except self._psycopg.OperationalError:
-            if not deadline.passed:
-                raise
+        except TimeoutError:
             raise StoreUnavailable(
                 f"{self.shown} did not answer within {self._seconds:g} s", hint="see how the server is, and try again"
             ) from None
         finally:
-            deadlines.end(deadline)
-            self._give_back(connection)
+            self._give_back(session)
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> Session:
         from psycopg import Connection
         from psycopg.conninfo import conninfo_to_dict
         from psycopg.errors import ProgrammingError
@@ -133,20 +120,17 @@ class Database:
         defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "everyauth"}
         try:
             options = conninfo_to_dict(self._url.reveal())
-            return Connection.connect(
-                **{**defaults, **options}, autocommit=True, prepare_threshold=self._prepare_threshold
-            )
+            return Session(Connection.connect(**{**defaults, **options, "client_encoding": "utf8"}, autocommit=True))
         except ProgrammingError:
             raise ConfigurationProblem(
                 f"{self.shown} is no PostgreSQL URL", hint="postgresql://USER@HOST/DATABASE?sslmode=verify-full"
             ) from None
 
-    def _take(self) -> Connection | None:
+    def _take(self) -> Session | None:
         if self._pid != os.getpid():
             # After a fork both processes hold the same sockets; only the parent may use or close them.
             inherited, self._idle = self._idle, []
             # Last: another thread of the child that sees it takes from the new list.
-            self._deadlines = self._new_deadlines()
             self._pid = os.getpid()
             _let_go(inherited)
             weakref.finalize(self, _close, self._idle, self._pid)
@@ -155,12 +139,12 @@ class Database:
         except IndexError:
             return None
 
-    def _give_back(self, connection: Connection) -> None:
-        if connection.closed or self._pid != os.getpid():
-            connection.close()
+    def _give_back(self, session: Session) -> None:
+        if session.closed or self._pid != os.getpid():
+            session.close()
             return
         # Kept first and counted then: threads that count first would all find room for one more.
-        self._idle.append(connection)
+        self._idle.append(session)
         if len(self._idle) > KEPT_OPEN and (spare := self._take()):
             spare.close()
 
@@ -199,30 +183,16 @@ class Database:
         )
 
 
-def _cut(connection: Connection) -> None:
-    """End a connection that did not answer in time, from another thread than the one that waits on it."""
-    try:
-        peer = socket.socket(fileno=connection.fileno())
-    except Exception:  # noqa: BLE001 - it ended by itself
-        return
-    try:
-        peer.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-    finally:
-        peer.detach()
-
-
-def _let_go(inherited: list[Connection]) -> None:
+def _let_go(inherited: list[Session]) -> None:
     """Close a parent's connections in its child, without a word to the server: it would end them for the parent."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for connection in inherited:
-        if not connection.closed:
-            os.dup2(nowhere, connection.fileno())
-            connection.close()
+    for session in inherited:
+        if not session.closed:
+            os.dup2(nowhere, session.fileno())
+            session.close()
     os.close(nowhere)
 
 
-def _close(idle: list[Connection], pid: int) -> None:
+def _close(idle: list[Session], pid: int) -> None:
     while idle and pid == os.getpid():
         idle.pop().close()

@@ -7,8 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from everyauth_cli.errors import RecordMoved, StoreBusy, StoreError
@@ -38,20 +37,19 @@ class VersionConflict(StoreError):
     code = "version_conflict"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """The secret half of a record, with the version that it was read at."""
+class Record(NamedTuple):
+    """The secret half of a record, with the version that it was read at. One is made for each that is read."""
 
     version: str
     content: Secret[dict[str, Any]]
 
 
-def parse_public(text: str) -> dict[str, Any]:
-    """A public half that an index keeps as JSON; raises `ValueError` or `TypeError` where it is none."""
-    public, end = DECODE(text)
-    if end != len(text) or not isinstance(public, dict):
+def parse_object(text: str) -> dict[str, Any]:
+    """A JSON object that a store keeps as text; raises `ValueError` or `TypeError` where it is none."""
+    found, end = DECODE(text)
+    if end != len(text) or not isinstance(found, dict):
         raise ValueError("no JSON object")
-    return public
+    return found
 
 
 def key_matches(key: Key, wanted: Key) -> bool:
@@ -84,7 +82,8 @@ class Index(Protocol):
     def add(self, key: Key, public: Mapping[str, Any]) -> bool:
         """Write a record unless another is there; whether it stands now. Of several who add at once, one succeeds.
 
-        The same content is no other, so that a call whose answer was lost may be made again.
+        The same content is no other, so that a call whose answer was lost may be made again. It is for what is worth
+        nothing after a while: a loss of power may take it.
         """
         ...
 
@@ -165,10 +164,10 @@ class Store:
         if secret is None:
             return None
         try:
-            content = json.loads(secret.reveal())
-            if content.get(MOVED_TO):
+            content = parse_object(secret.reveal())
+            if MOVED_TO in content:
                 raise moved(name, content[MOVED_TO])
-            return Record(version=content.pop("version"), content=Secret(content))
+            return Record(content.pop("version"), Secret(content))
         except (ValueError, KeyError, AttributeError, TypeError):
             raise StoreError(
                 f"what the store holds under {name} was not written by everyauth",
@@ -176,12 +175,12 @@ class Store:
             ) from None
 
     def write(
-        self, key: Key, *, public: Mapping[str, Any] | None, secret: Secret[dict[str, Any]], expect: str | None = None
+        self, key: Key, *, public: Mapping[str, Any], secret: Secret[dict[str, Any]], expect: str | None = None
     ) -> str:
         """Write both halves, the secret one first, and return the new version.
 
-        Without a public half the one that is there stays. With `expect`, nothing is written and `VersionConflict` is
-        raised unless the record still has that version. Call it under the record's lock.
+        With `expect`, nothing is written and `VersionConflict` is raised unless the record still has that
+        version. Call it under the record's lock.
         """
         if expect is not None:
             current = self.read(key)
@@ -192,8 +191,7 @@ class Store:
         version = secrets.token_hex(8)
         text = json.dumps({"version": version, **secret.reveal()}, separators=(",", ":"))
         self.vault.write(self.name(key), Secret(text))
-        if public is not None:
-            self.index.write(key, public)
+        self.index.write(key, public)
         return version
 
     def delete(self, key: Key) -> None:

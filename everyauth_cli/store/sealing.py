@@ -8,12 +8,10 @@ import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from everyauth_cli.model import Secret
 
-KEY_BYTES = 32
+KEY_BYTES = DIGEST_BYTES = 32
 NONCE_BYTES = 12
 FORMAT = b"\x01"
 KEY_ID_BYTES = 16
@@ -47,12 +45,15 @@ class Sealer:
         return self._derived(b"everyauth key id", KEY_ID_BYTES)
 
     @functools.cached_property
-    def _extracted(self) -> Secret[bytes]:
+    def _extracted(self) -> hmac.HMAC:
         """What all keys of this one are derived from (RFC 5869 section 2.2, with the salt that stands for none)."""
-        return Secret(hmac.digest(bytes(SHA256.digest_size), self._key.reveal(), "sha256"))
+        return hmac.new(hmac.digest(bytes(DIGEST_BYTES), self._key.reveal(), "sha256"), digestmod="sha256")
 
     def _new_cipher(self, name: str) -> AESGCM:
         return AESGCM(self._derived(b"everyauth record " + name.encode(), KEY_BYTES))
 
     def _derived(self, info: bytes, length: int) -> bytes:
-        return HKDFExpand(algorithm=SHA256(), length=length, info=info).derive(self._extracted.reveal())
+        """HKDF-Expand (RFC 5869 section 2.3), whose first block is as long as any key of ours."""
+        block = self._extracted.copy()
+        block.update(info + b"\x01")
+        return block.digest()[:length]

@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.store.group_commit import Change, GroupCommit, Values
@@ -23,6 +23,9 @@ LONGEST_PAUSE = 0.05
 KEPT_OPEN = 8
 INHERITED: list[sqlite3.Connection] = []
 """A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""
+
+LASTING = "PRAGMA synchronous = FULL"
+"""What was written is on the disk; with NORMAL, under a write-ahead log, it is there with what is written next."""
 
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = re.compile(r"nfs|cifs|smb|9p|afs|ceph|gluster|lustre|beegfs|fuse")
@@ -40,8 +43,13 @@ CREATE TABLE IF NOT EXISTS sealed (name TEXT PRIMARY KEY, cell BLOB NOT NULL) WI
 Place = tuple[int, int, int]
 """What a connection is to: which file (inode, device), and in which process."""
 
-Kept = tuple[Place | None, sqlite3.Connection]
-"""A connection, and what it was to when it was opened."""
+
+class Kept(NamedTuple):
+    """A connection, what it was to when it was opened, and whether the file's journal is a write-ahead log."""
+
+    place: Place | None
+    connection: sqlite3.Connection
+    has_log: bool
 
 
 class SqliteFile:
@@ -66,9 +74,9 @@ class SqliteFile:
         try:
             kept = self._take() or self._open()
             try:
-                rows = kept[1].execute(statement, values).fetchall()
+                rows = kept.connection.execute(statement, values).fetchall()
             except BaseException:
-                kept[1].close()
+                kept.connection.close()
                 raise
         except (OSError, sqlite3.Error) as error:
             raise self._explained(error) from None
@@ -79,19 +87,24 @@ class SqliteFile:
         """Run one statement that changes something; what it changes is on the disk then."""
         self._group.write(Change(statement, values), self._commit)
 
-    def _commit(self, changes: Sequence[Change]) -> None:
+    def write_in_passing(self, statement: str, values: Values = ()) -> None:
+        """The same, but a loss of power may take it, where all who use the file see it until then."""
+        self._commit([Change(statement, values)], lasting=False)
+
+    def _commit(self, changes: Sequence[Change], *, lasting: bool = True) -> None:
         try:
             kept = self._take() or self._open()
             try:
-                # One statement is a transaction by itself.
-                if len(changes) > 1:
-                    kept[1].execute("BEGIN IMMEDIATE")
-                for change in changes:
-                    kept[1].execute(change.statement, change.values)
-                if len(changes) > 1:
-                    kept[1].execute("COMMIT")
+                if lasting or not kept.has_log:
+                    _commit(kept.connection, changes)
+                    if not self._group.is_awaited:
+                        _checkpoint(kept.connection)
+                else:
+                    kept.connection.execute("PRAGMA synchronous = NORMAL")
+                    _commit(kept.connection, changes)
+                    kept.connection.execute(LASTING)
             except BaseException:
-                kept[1].close()
+                kept.connection.close()
                 raise
         except (OSError, sqlite3.Error) as error:
             raise self._explained(error) from None
@@ -101,8 +114,8 @@ class SqliteFile:
         """A connection to the file that is there now, which may have taken the place of another."""
         place = _place(self._name)
         try:
-            while (kept := self._idle.pop())[0] != place:
-                _close(*kept)
+            while (kept := self._idle.pop()).place != place:
+                _close(kept)
         except IndexError:
             return None
         return kept
@@ -110,7 +123,7 @@ class SqliteFile:
     def _keep(self, kept: Kept) -> None:
         self._idle.append(kept)
         if len(self._idle) > KEPT_OPEN:
-            _close(*self._idle.pop())
+            _close(self._idle.pop())
 
     def _open(self) -> Kept:
         self._create_privately()
@@ -118,13 +131,13 @@ class SqliteFile:
         # One thread at a time has a connection, whichever that is; each statement is a transaction.
         connection = sqlite3.connect(self._name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            # What was written is soon in the file itself: a copy of it alone, or one moved away, lacks nothing.
-            connection.execute("PRAGMA wal_autocheckpoint = 1")
+            connection.execute(LASTING)
             self._check_schema(connection)
+            ((journal,),) = connection.execute("PRAGMA journal_mode")
         except BaseException:
             connection.close()
             raise
-        return place, connection
+        return Kept(place, connection, journal == "wal")
 
     def _check_schema(self, connection: sqlite3.Connection) -> None:
         ((version,),) = connection.execute("PRAGMA user_version")
@@ -180,16 +193,35 @@ def _place(name: str) -> Place | None:
     return file.st_ino, file.st_dev, os.getpid()
 
 
-def _close(place: Place | None, connection: sqlite3.Connection) -> None:
-    if place is None or place[2] == os.getpid():
-        connection.close()
+def _commit(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    # One statement is a transaction by itself.
+    if len(changes) > 1:
+        connection.execute("BEGIN IMMEDIATE")
+    for change in changes:
+        connection.execute(change.statement, change.values)
+    if len(changes) > 1:
+        connection.execute("COMMIT")
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    """Move what was written from the log into the file itself: a copy of it alone, or one moved away, lacks nothing.
+
+    That waits for the disk twice, so it is left to the last of those who write at once. All is on the disk already.
+    """
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _close(kept: Kept) -> None:
+    if kept.place is None or kept.place[2] == os.getpid():
+        kept.connection.close()
     else:
-        INHERITED.append(connection)
+        INHERITED.append(kept.connection)
 
 
 def _close_all(idle: list[Kept]) -> None:
     while idle:
-        _close(*idle.pop())
+        _close(idle.pop())
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

@@ -42,7 +42,10 @@ class SealedVault:
 
     def read(self, name: str) -> Secret[str] | None:
         cell = self._cells.read_cell(name)
-        return None if cell is None else self._open(name, cell)
+        if cell is None:
+            return None
+        secret = self._sealers[0].unseal(name, cell)
+        return self._open(name, cell) if secret is None else secret
 
     def write(self, name: str, secret: Secret[str]) -> None:
         in_use = self._cells.read_cell(KEY_IN_USE)

@@ -1,8 +1,10 @@
 """The connections to a SQLite file: kept open, and never to the wrong file or in the wrong process."""
 
 import multiprocessing
+import shutil
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -100,6 +102,15 @@ def test_threads_share_a_file_and_few_connections(file):
     assert (failures, len(names(file))) == ([], 2 * KEPT_OPEN)
     # SQLite itself keeps a file of a connection that was closed open for the next one while there are others.
     assert open_files(file.path) <= 2 * KEPT_OPEN
+
+
+def test_a_copy_of_the_file_alone_lacks_nothing_that_one_or_many_threads_wrote(file, tmp_path):
+    file.write(WRITE, ("alone", b"cell"))
+    assert names(SqliteFile(shutil.copy(file.path, tmp_path / "one.db"))) == ["alone"]
+    together = [f"{number:02}" for number in range(40)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda name: file.write(WRITE, (name, b"cell")), together))
+    assert names(SqliteFile(shutil.copy(file.path, tmp_path / "many.db"))) == [*together, "alone"]
 
 
 def test_a_fork_opens_the_file_for_itself_and_harms_its_parent_in_nothing(file):

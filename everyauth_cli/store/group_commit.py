@@ -41,6 +41,11 @@ class GroupCommit:
         self._turn = threading.Lock()
         self._waiting: deque[Change] = deque()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether there is more to commit already."""
+        return bool(self._waiting)
+
     def write(self, change: Change, commit: Commit) -> None:
         """Commit a change, or have it committed; raises what `commit` does for it."""
         self._waiting.append(change)

@@ -90,6 +90,8 @@ class SqliteFile:
                     kept[1].execute(change.statement, change.values)
                 if len(changes) > 1:
                     kept[1].execute("COMMIT")
+                if not self._group.is_awaited:
+                    _checkpoint(kept[1])
             except BaseException:
                 kept[1].close()
                 raise
@@ -118,8 +120,6 @@ class SqliteFile:
         # One thread at a time has a connection, whichever that is; each statement is a transaction.
         connection = sqlite3.connect(self._name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            # What was written is soon in the file itself: a copy of it alone, or one moved away, lacks nothing.
-            connection.execute("PRAGMA wal_autocheckpoint = 1")
             self._check_schema(connection)
         except BaseException:
             connection.close()
@@ -190,6 +190,15 @@ def _close(place: Place | None, connection: sqlite3.Connection) -> None:
 def _close_all(idle: list[Kept]) -> None:
     while idle:
         _close(*idle.pop())
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    """Move what was written from the log into the file itself: a copy of it alone, or one moved away, lacks nothing.
+
+    That waits for the disk twice, so it is left to the last of those who write at once. All is on the disk already.
+    """
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

@@ -64,8 +64,18 @@ _ours = _Ours()
 logging.getLogger("httpx").addFilter(_ours)
 
 
+_turns: dict[int, threading.Lock] = {}
+"""Who makes a client in a process: one thread, while all that come at once wait for it."""
+
+
+def _client(*, trust_env: bool) -> httpx.Client:
+    process, proxies = os.getpid(), frozenset(getproxies().items() if trust_env else ())
+    with _turns.setdefault(process, threading.Lock()):
+        return _made_client(process, proxies, trust_env=trust_env)
+
+
 @functools.lru_cache(maxsize=8)
-def _client(_process: int, _proxies: frozenset[tuple[str, str]], *, trust_env: bool) -> httpx.Client:
+def _made_client(_process: int, _proxies: frozenset[tuple[str, str]], *, trust_env: bool) -> httpx.Client:
     """A client for a process and its proxy settings; to make one reads the certificates of all authorities.
 
     It keeps no connection: one that the server ends just as it is used again is an answer lost, and maybe a refresh
@@ -85,8 +95,7 @@ def _send(exchange: Exchange) -> Answer:
     # No proxy for what is on this machine.
     trust_env = _host(exchange) not in LOOPBACK
     fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
-    client = _client(os.getpid(), frozenset(getproxies().items() if trust_env else ()), trust_env=trust_env)
-    with client.stream(
+    with _client(trust_env=trust_env).stream(
         exchange.method,
         exchange.url + exchange.rest.reveal(),
         data=fields if fields and exchange.body == "form" else None,

@@ -1,8 +1,10 @@
 """The connections to a SQLite file: kept open, and never to the wrong file or in the wrong process."""
 
 import multiprocessing
+import shutil
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -119,6 +121,15 @@ def test_where_there_is_no_write_ahead_log_nothing_is_written_in_passing(tmp_pat
     during = "INSERT INTO sealed SELECT 'b', CAST(synchronous AS BLOB) FROM pragma_synchronous"
     file.write_in_passing(during)
     assert file.run(READ, ("b",)) == [(b"2",)]
+
+
+def test_a_copy_of_the_file_alone_lacks_nothing_that_one_or_many_threads_wrote(file, tmp_path):
+    file.write(WRITE, ("alone", b"cell"))
+    assert names(SqliteFile(shutil.copy(file.path, tmp_path / "one.db"))) == ["alone"]
+    together = [f"{number:02}" for number in range(40)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda name: file.write(WRITE, (name, b"cell")), together))
+    assert names(SqliteFile(shutil.copy(file.path, tmp_path / "many.db"))) == [*together, "alone"]
 
 
 def test_a_fork_opens_the_file_for_itself_and_harms_its_parent_in_nothing(file):

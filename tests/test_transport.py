@@ -17,7 +17,7 @@ from everyauth_cli import __version__
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Exchange, Secret
 from everyauth_cli.store.records import LOCK_SECONDS
-from everyauth_cli.transport import DEADLINE_SECONDS, MAX_ANSWER_BYTES, send
+from everyauth_cli.transport import DEADLINE_SECONDS, MAX_ANSWER_BYTES, _made_client, send
 
 OK = b'{"access_token": "a"}'
 
@@ -185,6 +185,14 @@ def test_a_connection_is_closed_after_its_answer_though_the_server_would_keep_it
                 # What is left of the request, and then its end.
                 while connection.recv(65536):
                     pass
+
+
+def test_threads_that_send_at_once_make_one_client(peer):
+    _made_client.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, [exchange(peer.url)] * 8))
+    assert [answer.status for answer in answers] == [200] * 8
+    assert _made_client.cache_info().misses == 1
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503])

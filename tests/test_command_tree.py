@@ -65,3 +65,16 @@ def test_what_cannot_be_parsed_is_told(everyauth, line, message):
     done = everyauth(*line.split())
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize("line", ["service ls", "service get pagerduty", "completion bash"])
+def test_who_has_closed_its_output_is_told_nothing(everyauth, line):
+    command = [*everyauth.argv, *line.split()]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command],
+        env=everyauth.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

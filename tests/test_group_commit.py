@@ -1,6 +1,7 @@
 """What several threads want written at once is one commit, in which nobody suffers for another's fault."""
 
 import os
+import signal
 import sqlite3
 import threading
 import time
@@ -87,6 +88,45 @@ def test_who_is_interrupted_leaves_the_others_their_own():
         assert isinstance(first.exception(10), KeyboardInterrupt)
         assert second.exception(10) is None
     assert (gave_up, disk.commits) == ([["a"]], [["b"]])
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no thread can be interrupted here")
+def test_what_was_given_up_while_it_waited_is_not_written_later():
+    group, disk = GroupCommit(), Disk()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(group.write, Change(WRITE, ["a"]), disk.commit)
+        assert disk.begun.wait(10)
+        main = threading.main_thread().ident
+        interrupt = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            group.write(Change(WRITE, ["given up"]), disk.commit)
+        disk.goes_on.set()
+        assert first.exception(10) is None
+        group.write(Change(WRITE, ["newer"]), disk.commit)
+    assert disk.commits == [["a"], ["newer"]]
+
+
+def test_what_is_written_together_is_written_in_the_order_in_which_it_came():
+    group = GroupCommit()
+    order = []
+    # Of a thread that is not yet at its turn when another, which came later, is.
+    group._waiting.append(Change(WRITE, ["earlier"]))
+    group.write(Change(WRITE, ["later"]), lambda changes: order.extend(change.values[0] for change in changes))
+    assert order == ["earlier", "later"]
+
+
+def test_a_value_that_cannot_be_written_is_the_fault_of_who_gave_it(tmp_path):
+    file = SqliteFile(tmp_path / "everyauth.db")
+    file.write(WRITE, ("first", b"cell"))
+    with closing(sqlite3.connect(file.path, isolation_level=None)) as other, ThreadPoolExecutor(3) as pool:
+        other.execute("BEGIN IMMEDIATE")
+        futures = {name: pool.submit(file.write, WRITE, (name, b"cell")) for name in ("good", "\ud800", "better")}
+        time.sleep(0.2)
+        other.execute("COMMIT")
+        failed = {name: type(future.exception(30)) for name, future in futures.items() if future.exception(30)}
+    assert failed == {"\ud800": UnicodeEncodeError}
+    assert [name for (name,) in file.run("SELECT name FROM sealed ORDER BY name")] == ["better", "first", "good"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")

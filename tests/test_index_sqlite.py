@@ -85,6 +85,12 @@ def test_a_damaged_file_is_told_and_left_alone(tmp_path, content):
     assert (tmp_path / "everyauth.db").read_bytes() == content
 
 
+def test_an_entry_that_was_edited_by_hand_may_have_blanks_around_it(tmp_path):
+    put(sealed(tmp_path), n=1)
+    in_file(tmp_path, "UPDATE records SET public = ?", ' {"n": 2}\n')
+    assert sealed(tmp_path).index.read(KEY) == {"n": 2}
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", '{"n": 1} {"n": 2}', b"\xff"])
 def test_an_entry_that_is_no_object_is_told_and_left_alone(tmp_path, text):
     put(sealed(tmp_path), n=1)

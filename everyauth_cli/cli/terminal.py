@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -30,7 +31,8 @@ class Terminal:
     ) -> None:
         self.as_json = as_json
         self.stdin = stdin or sys.stdin
-        self.stdout = stdout or sys.stdout
+        # It is None where it was closed before we began: nobody is there to be told anything.
+        self.stdout = stdout or sys.stdout or io.StringIO()
         self.stderr = stderr or sys.stderr
 
     @property

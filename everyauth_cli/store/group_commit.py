@@ -6,9 +6,10 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from everyauth_cli.errors import StoreError, StoreUnavailable
+from everyauth_cli.errors import StoreUnavailable
 
 Values = Sequence[str | int | bytes]
 
@@ -22,7 +23,7 @@ class Change:
         self.statement = statement
         self.values = values
         self.done = False
-        self.error: StoreError | None = None
+        self.error: Exception | None = None
 
 
 Commit = Callable[[Sequence[Change]], None]
@@ -49,23 +50,34 @@ class GroupCommit:
     def write(self, change: Change, commit: Commit) -> None:
         """Commit a change, or have it committed; raises what `commit` does for it."""
         self._waiting.append(change)
-        with self._turn:
-            # Else the thread whose turn was before has taken it along.
-            if not change.done:
-                _commit_all([change, *(other for other in self._taken() if other is not change)], commit)
+        try:
+            with self._turn:
+                # Else the thread whose turn was before has taken it along.
+                if not change.done:
+                    _commit_all(self._taken(change), commit)
+        except BaseException:
+            # What its caller has given up must not be written later, over what is newer.
+            with suppress(ValueError):
+                self._waiting.remove(change)
+            raise
         if change.error:
             raise change.error
 
-    def _taken(self) -> Iterator[Change]:
-        while self._waiting:
-            yield self._waiting.popleft()
+    def _taken(self, own: Change) -> list[Change]:
+        """All that waits, in the order in which it came."""
+        taken = []
+        with suppress(IndexError):
+            while True:
+                taken.append(self._waiting.popleft())
+        # It is not among them if a thread took it along that was interrupted.
+        return taken if own in taken else [*taken, own]
 
 
 def _commit_all(changes: Sequence[Change], commit: Commit) -> None:
-    error: StoreError | None = None
+    error: Exception | None = None
     try:
         commit(changes)
-    except StoreError as caught:
+    except Exception as caught:  # noqa: BLE001 - raised by the thread whose change it is
         error = caught
     if error and len(changes) > 1 and not isinstance(error, StoreUnavailable):
         # One of them is at fault, and the others are not to suffer for it.

@@ -195,6 +195,7 @@ def _public(identity: Identity) -> dict[str, Any]:
     public = {name: getattr(identity, name) for name in PUBLIC}
     for name in ("account", "gone"):
         public[name] = asdict(public[name]) if public[name] else None
+    public["tags"] = dict(identity.tags)
     return public
 
 

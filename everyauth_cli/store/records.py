@@ -46,9 +46,15 @@ class Record(NamedTuple):
 
 def parse_object(text: str) -> dict[str, Any]:
     """A JSON object that a store keeps as text; raises `ValueError` or `TypeError` where it is none."""
-    found, end = DECODE(text)
-    if end != len(text) or not isinstance(found, dict):
-        raise ValueError("no JSON object")
+    try:
+        found, end = DECODE(text)
+    except ValueError:
+        end = -1
+    if end != len(text):
+        # Somebody else's hand has put blanks around it, or it is none.
+        found = json.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError("no JSON object")
     return found
 
 
@@ -165,7 +171,7 @@ class Store:
             return None
         try:
             content = parse_object(secret.reveal())
-            if MOVED_TO in content:
+            if content.get(MOVED_TO):
                 raise moved(name, content[MOVED_TO])
             return Record(content.pop("version"), Secret(content))
         except (ValueError, KeyError, AttributeError, TypeError):

@@ -206,7 +206,8 @@ def _commit(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
 def _checkpoint(connection: sqlite3.Connection) -> None:
     """Move what was written from the log into the file itself: a copy of it alone, or one moved away, lacks nothing.
 
-    That waits for the disk twice, so it is left to the last of those who write at once. All is on the disk already.
+    That waits for the disk twice, so it is left to the last of those who write at once; if that one fails, to the next.
+    All is on the disk already.
     """
     with contextlib.suppress(sqlite3.Error):
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -87,6 +87,16 @@ def test_a_role_without_rights_is_told_what_it_needs(postgres, url):
     assert index(guest).read(KEY) == {"n": 1}
 
 
+def test_a_server_that_may_only_be_read_is_told(postgres, url):
+    index(url).write(KEY, {"n": 1})
+    postgres.sql(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on", url)
+    standby = index(url)
+    assert standby.read(KEY) == {"n": 1}
+    with pytest.raises(StoreUnavailable, match=r"takes no change: .*read-only") as caught:
+        standby.write(KEY, {"n": 2})
+    assert "primary" in caught.value.hint
+
+
 @pytest.mark.parametrize("table", ["everyauth_sealed", "everyauth_records", "everyauth_leases"])
 def test_a_full_disk_is_told_and_costs_no_refresh_token(postgres, url, tmp_path, table):
     key = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))

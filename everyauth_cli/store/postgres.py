@@ -169,6 +169,10 @@ class Database:
                 f"{self.shown} refuses: {reason}",
                 hint="let that role make tables once, or grant it all rights on the tables everyauth_*",
             )
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+            return StoreUnavailable(
+                f"{self.shown} takes no change: {reason}", hint="name the primary server, and a role that may write"
+            )
         if isinstance(error, psycopg.errors.DiskFull):
             return StoreUnavailable(
                 f"{self.shown} is full: {reason}", hint="make room on the server's disk, then try again"

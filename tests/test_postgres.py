@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 from peers import postgres as peer
 from peers.token_server import HOUR, World
@@ -85,6 +86,32 @@ def test_a_role_without_rights_is_told_what_it_needs(postgres, url):
     index(url).write(KEY, {"n": 1})
     postgres.sql("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO guest", url)
     assert index(guest).read(KEY) == {"n": 1}
+
+
+def test_a_write_that_was_not_answered_in_time_is_not_made_later(postgres, url):
+    store = index(url, seconds=1)
+    store.write_cell("a", b"old")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE everyauth_sealed")
+        with pytest.raises(StoreUnavailable, match="did not answer within 1 s"):
+            store.write_cell("a", b"late")
+        assert postgres.sql(waiting, url) == "0"
+    assert store.read_cell("a") == b"old"
+
+
+def test_after_a_time_out_no_connection_of_before_is_used(postgres, url):
+    used = database(url, seconds=1)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: used.run("SELECT pg_sleep(0.2)"), range(4)))
+    with pytest.raises(StoreUnavailable, match=r"did not answer within 0\.1 s"):
+        used.run("SELECT pg_sleep(5)", seconds=0.1)
+    ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'everyauth' AND datname = current_database()"
+    until = time.monotonic() + 10
+    while (left := postgres.sql(ours, url)) != "0" and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left == "0"
+    assert used.run("SELECT 1") == [(1,)]
 
 
 def test_a_server_that_may_only_be_read_is_told(postgres, url):

@@ -70,6 +70,6 @@ class Leases:
 
     def _renew(self, name: str, owner: str, done: threading.Event) -> None:
         while not done.wait(self._seconds / 3):
-            # A server that is away for a moment may be back before the deadline.
+            # A server that is away for a moment, or a connection that was cut off, leaves time for another try.
             with suppress(StoreError):
-                self._database.run(RENEW, [self._seconds, name, owner])
+                self._database.run(RENEW, [self._seconds, name, owner], seconds=self._seconds / 5)

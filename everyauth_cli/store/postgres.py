@@ -57,8 +57,10 @@ class Database:
         self._pid = os.getpid()
         weakref.finalize(self, _close, self._idle, self._pid)
 
-    def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows, if it has any.
+    def run(
+        self, statement: str, values: Sequence[object] = (), *, seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows, if it has any, within so many seconds or the usual ones.
 
         Every statement has to be one that may be run twice: it is when the connection turns out to be an old dead one.
         """
@@ -66,7 +68,7 @@ class Database:
         try:
             if not self._checked:
                 self._check_schema()
-            return self._run(statement, values)
+            return self._run(statement, values, seconds)
         except psycopg.Error as error:
             raise self._explained(error) from None
 
@@ -83,20 +85,24 @@ class Database:
             )
         self._checked = True
 
-    def _run(self, statement: str, values: Sequence[object] | None = ()) -> list[tuple[Any, ...]]:
+    def _run(
+        self, statement: str, values: Sequence[object] | None = (), seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         while kept := self._take():
             try:
-                return self._run_on(kept, statement, values)
+                return self._run_on(kept, statement, values, seconds or self._seconds)
             except self._psycopg.Error:
                 # Else the server ended it while it lay idle, as servers and proxies do, or it was of no use.
                 if not kept.closed:
                     raise
-        return self._run_on(self._connect(), statement, values)
+        return self._run_on(self._connect(), statement, values, seconds or self._seconds)
 
-    def _run_on(self, session: Session, statement: str, values: Sequence[object] | None) -> list[tuple[Any, ...]]:
+    def _run_on(
+        self, session: Session, statement: str, values: Sequence[object] | None, seconds: float
+    ) -> list[tuple[Any, ...]]:
         try:
             # The statements are constants of this package; values travel apart from them.
-            return session.run(statement, values, seconds=self._seconds, prepares=self._prepares)
+            return session.run(statement, values, seconds=seconds, prepares=self._prepares)
         except (
             self._psycopg.errors.DuplicatePreparedStatement,
             self._psycopg.errors.InvalidSqlStatementName,
@@ -106,8 +112,10 @@ class Database:
             session.close()
             raise
         except TimeoutError:
+            # Those that are kept may be cut off as well, and each would have to be waited for.
+            _close(self._idle, self._pid)
             raise StoreUnavailable(
-                f"{self.shown} did not answer within {self._seconds:g} s", hint="see how the server is, and try again"
+                f"{self.shown} did not answer within {seconds:g} s", hint="see how the server is, and try again"
             ) from None
         finally:
             self._give_back(session)

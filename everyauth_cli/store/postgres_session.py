@@ -6,9 +6,11 @@ import functools
 import hashlib
 import re
 import selectors
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,13 @@ if TYPE_CHECKING:
 PREPARED_FROM = 5
 """From which time on a statement is prepared on the server, which then answers in half the time."""
 
+CANCEL_SECONDS = 1.0
+"""How long to ask the server to give up a statement that was not answered in time."""
+
 TEXT, BINARY = 0, 1
+ACTIVE = 1
+"""The state of a session in which a statement is under way, in libpq's numbers."""
+
 FATAL_ERROR = 7
 """The status of a result that is an error, in libpq's numbers."""
 
@@ -71,9 +79,24 @@ class Session:
             self._send(statement, values, until, prepares=prepares)
             result = self._result(until)
         except BaseException:
-            self.close()
+            self._give_up()
             raise
         return _rows(_checked(result))
+
+    def _give_up(self) -> None:
+        """End the session, and what is under way there: it might wait for a lock, and be written when all is over."""
+        try:
+            if self._pgconn.transaction_status == ACTIVE:
+                # In a thread, since an old libpq waits without end for a server that does not answer.
+                cancelling = threading.Thread(target=self._cancel, daemon=True)
+                cancelling.start()
+                cancelling.join(CANCEL_SECONDS)
+        finally:
+            self.close()
+
+    def _cancel(self) -> None:
+        with suppress(Exception):
+            self._connection.cancel_safe(timeout=CANCEL_SECONDS)
 
     def _send(self, statement: str, values: Sequence[object] | None, until: float, *, prepares: bool) -> None:
         if values is None:

@@ -136,13 +136,13 @@ class EveryAuth(Identities):
         Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for a user
         that could not be told from nobody or from an identity's id.
         """
+        from everyauth_cli.oauth import authorization  # as all that only a login needs, by who logs in
+
         check_texts(user, tenant)
         if not user or user.startswith(ID_PREFIX):
             raise UsageProblem(f"{user!r} cannot be a user: it is empty or begins with {ID_PREFIX}")
         service = self.clients.filled(name)
         client = self.clients.without_secret(service, redirect_uri=redirect_uri)
-        from everyauth_cli.oauth import authorization  # as all that only a login needs, by who logs in
-
         return authorization.begin(
             service,
             client,

@@ -17,7 +17,7 @@ from everyauth_cli.errors import EveryAuthError, UsageProblem
 ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 INTERRUPTED = 130
 COMPLETION = "__complete"
-"""What the completion scripts' command line begins with: it is no command of Typer's, which would help with it."""
+"""What the completion scripts' command line begins with: no command of the tree, since the help would list it."""
 
 
 def run(args: Sequence[str]) -> int:

@@ -88,14 +88,15 @@ class Database:
     def _run(
         self, statement: str, values: Sequence[object] | None = (), seconds: float | None = None
     ) -> list[tuple[Any, ...]]:
+        seconds = seconds or self._seconds
         while kept := self._take():
             try:
-                return self._run_on(kept, statement, values, seconds or self._seconds)
+                return self._run_on(kept, statement, values, seconds)
             except self._psycopg.Error:
                 # Else the server ended it while it lay idle, as servers and proxies do, or it was of no use.
                 if not kept.closed:
                     raise
-        return self._run_on(self._connect(), statement, values, seconds or self._seconds)
+        return self._run_on(self._connect(), statement, values, seconds)
 
     def _run_on(
         self, session: Session, statement: str, values: Sequence[object] | None, seconds: float
@@ -113,7 +114,8 @@ class Database:
             raise
         except TimeoutError:
             # Those that are kept may be cut off as well, and each would have to be waited for.
-            _close(self._idle, self._pid)
+            while kept := self._take():
+                kept.close()
             raise StoreUnavailable(
                 f"{self.shown} did not answer within {seconds:g} s", hint="see how the server is, and try again"
             ) from None

@@ -9,11 +9,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from everyauth_cli.assembly import store_of
-from everyauth_cli.clients import Clients, Override
-from everyauth_cli.ending import Ender
+from everyauth_cli.async_methods import twin
 from everyauth_cli.errors import GrantRefused, LoginFailed, LoginTimedOut, UsageProblem
-from everyauth_cli.events import LOGIN, EventLog, Record, ignore, recorded
+from everyauth_cli.event_log import LOGIN, EventLog, Record, ignore, recorded
+from everyauth_cli.flows.clients import Clients, Override
+from everyauth_cli.flows.refresh import Refresher, refreshed
+from everyauth_cli.flows.revoke import Ender
+from everyauth_cli.flows.selector import check_texts
 from everyauth_cli.identities import Identities
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
@@ -26,17 +28,15 @@ from everyauth_cli.model import (
     Pending,
     Secret,
 )
-from everyauth_cli.refresh import Refresher, refreshed
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store import Store
+from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identity_record import Held, identity_key, read_identity, write_identity
-from everyauth_cli.twins import twin
-from everyauth_cli.wanted import check_texts
 
 if TYPE_CHECKING:
-    from everyauth_cli.accounts import Accounts
-    from everyauth_cli.grant import Grant
+    from everyauth_cli.flows.account import Accounts
+    from everyauth_cli.flows.login import Grant
 
 Send = Callable[[Exchange], Answer]
 
@@ -136,14 +136,14 @@ class EveryAuth(Identities):
         Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for a user
         that could not be told from nobody or from an identity's id.
         """
-        from everyauth_cli.oauth import authorization  # as all that only a login needs, by who logs in
+        from everyauth_cli.oauth import authorization_code  # as all that only a login needs, by who logs in
 
         check_texts(user, tenant)
         if not user or user.startswith(ID_PREFIX):
             raise UsageProblem(f"{user!r} cannot be a user: it is empty or begins with {ID_PREFIX}")
         service = self.clients.filled(name)
         client = self.clients.without_secret(service, redirect_uri=redirect_uri)
-        return authorization.begin(
+        return authorization_code.begin(
             service,
             client,
             user=user,
@@ -166,7 +166,7 @@ class EveryAuth(Identities):
 
     def authorization_url(self, pending: Pending) -> str:
         """The URL that a person grants access at."""
-        from everyauth_cli.oauth.authorization import authorization_url
+        from everyauth_cli.oauth.authorization_code import authorization_url
 
         return authorization_url(self.clients.filled(pending.service), pending)
 
@@ -183,8 +183,8 @@ class EveryAuth(Identities):
     def _exchange(
         self, pending: Pending, query: Sequence[tuple[str, str]], key: Key, hide: list[Secret[str] | None]
     ) -> Grant:
-        from everyauth_cli.grant import Grant
-        from everyauth_cli.oauth.authorization import read_callback
+        from everyauth_cli.flows.login import Grant
+        from everyauth_cli.oauth.authorization_code import read_callback
         from everyauth_cli.oauth.token_endpoint import code_exchange, kept_fields, missing_scopes, read_token
 
         service = self.clients.filled(pending.service)
@@ -207,8 +207,8 @@ class EveryAuth(Identities):
 
     @functools.cached_property
     def _accounts(self) -> Accounts:
-        from everyauth_cli.accounts import Accounts
-        from everyauth_cli.issuer_keys import IssuerKeys
+        from everyauth_cli.flows.account import Accounts
+        from everyauth_cli.flows.jwks import IssuerKeys
 
         keys = IssuerKeys(store=self.store, send=self._send, clock=self.clock)
         return Accounts(keys=keys, send=self._send, clock=self.clock, warn=self._warn, record=self._record)
@@ -219,7 +219,7 @@ class EveryAuth(Identities):
         Raises `OtherAccount` when the identity belongs to another account and `replace_account` is not set, and
         `StoreError`.
         """
-        from everyauth_cli.grant import check_account, identity_of
+        from everyauth_cli.flows.login import check_account, identity_of
 
         pending, token = grant.pending, grant.token
         key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)

@@ -8,16 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from everyauth_cli.ending import Ender, Revocation
+from everyauth_cli.async_methods import twin
 from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Identity, Key, Secret
-from everyauth_cli.refresh import NOTHING_MORE, Demand, Refresher, login_command
-from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import Store
-from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import Listed, find_identities, identity_key, key_of, list_identities
-from everyauth_cli.twins import twin
-from everyauth_cli.wanted import (
+from everyauth_cli.flows.refresh import NOTHING_MORE, Demand, Refresher, login_command
+from everyauth_cli.flows.revoke import Ender, Revocation
+from everyauth_cli.flows.selector import (
     Page,
     Wanted,
     Who,
@@ -28,6 +23,11 @@ from everyauth_cli.wanted import (
     read_tags,
     read_who,
 )
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Identity, Key, Secret
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import Store
+from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.identity_record import Listed, find_identities, identity_key, key_of, list_identities
 
 if TYPE_CHECKING:
     from everyauth_cli.httpx_auth import HttpxAuth

@@ -12,7 +12,7 @@ from urllib.request import getproxies
 
 import httpx
 
-from everyauth_cli import __version__
+from everyauth_cli._version import __version__
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Answer, Exchange, Secret
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Exchange, Pending, Secret
+from everyauth_cli.sanitize import clean
 
 HIDDEN = "hunter2-hunter2"
 

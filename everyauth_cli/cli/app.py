@@ -12,10 +12,10 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from everyauth_cli import __version__
+from everyauth_cli._version import __version__
 from everyauth_cli.cli.interrupts import finished_first
-from everyauth_cli.cli.parameters import Command, Group
 from everyauth_cli.cli.terminal import Terminal
+from everyauth_cli.cli.typer_internals import Command, Group
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceUnreachable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Answer, Exchange
@@ -76,7 +76,7 @@ class Session:
 
         What cannot be reported is warned of, and stays for the next run.
         """
-        from everyauth_cli.alerts import Reporter, receiver
+        from everyauth_cli.flows.alerts import Reporter, receiver
 
         try:
             deliver = receiver(self.settings, self.send)

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.cli.app import Session
-from everyauth_cli.clients import on_loopback, redirect_uri
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
-from everyauth_cli.hosts import confirmation, moved
+from everyauth_cli.flows.clients import on_loopback, redirect_uri
+from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Parameter, Service
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, Subject
-from everyauth_cli.oauth.account import filled
+from everyauth_cli.oauth.userinfo import filled
+from everyauth_cli.sanitize import clean
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}

@@ -16,7 +16,6 @@ from everyauth_cli.errors import (
     ServiceUnreachable,
     ServiceUnreadable,
 )
-from everyauth_cli.foreign_text import clean, scrub
 from everyauth_cli.model import (
     ACCESS_TOKEN,
     PLACE,
@@ -30,9 +29,10 @@ from everyauth_cli.model import (
     Token,
 )
 from everyauth_cli.oauth.client_authentication import Fields, client_exchange
+from everyauth_cli.sanitize import clean, scrub
 
 if TYPE_CHECKING:
-    from everyauth_cli.oauth.authorization import Callback
+    from everyauth_cli.oauth.authorization_code import Callback
 
 UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429

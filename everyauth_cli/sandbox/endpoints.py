@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from everyauth_cli import pages
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Exchange, Secret, Service
+from everyauth_cli.pages import document
+from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 from everyauth_cli.sandbox.faults import RETRY_AFTER_SECONDS, Fault
-from everyauth_cli.sandbox.grants import AuthorizationServer
-from everyauth_cli.sandbox.reading import MARK, Request, basic, fields, parameters, path_of, secret_fields, sent_token
-from everyauth_cli.sandbox.records import Refused
-from everyauth_cli.sandbox.speech import Told
+from everyauth_cli.sandbox.grants import Refused
+from everyauth_cli.sandbox.requests import MARK, Request, basic, fields, parameters, path_of, secret_fields, sent_token
+from everyauth_cli.sandbox.responses import Told
+from everyauth_cli.sanitize import clean
 
 DEFAULT_USER = "user@example.com"
 GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
@@ -90,7 +90,7 @@ class Endpoints:
             consent = self._server.authorize(parameters(request.query))
         except Refused as refused:
             return _told(refused)
-        html = pages.form_page(
+        html = document.form_page(
             title=f"Allow access to your {self._here.title} account?",
             text=f"The client {consent.client_id} asks for what is listed here. "
             "This is a sandbox: nothing leaves this machine.",
@@ -99,7 +99,7 @@ class Endpoints:
             inputs=[("user", "Sign in as", DEFAULT_USER)],
             buttons=[("decision", "allow", "Allow"), ("decision", "deny", "Deny")],
         )
-        return Response(status=200, headers=pages.headers([consent.redirect_uri]), body=html.encode())
+        return Response(status=200, headers=document.headers([consent.redirect_uri]), body=html.encode())
 
     def _decide(self, request: Request) -> Response:
         try:
@@ -256,8 +256,8 @@ def _told(refused: Refused) -> Response:
 
 
 def _page(status: int, title: str, text: str, *, note: str = "") -> Response:
-    html = pages.result_page(pages.Result(good=False, title=title, text=text))
-    return Response(status=status, headers=pages.HEADERS, body=html.encode(), note=note)
+    html = document.result_page(document.Result(good=False, title=title, text=text))
+    return Response(status=status, headers=document.HEADERS, body=html.encode(), note=note)
 
 
 def _redirect(url: str, *, note: str) -> Response:

@@ -12,16 +12,16 @@ from typing import Self
 
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
-from everyauth_cli.sandbox.discovery import GREETING, HOST, WELL_KNOWN
+from everyauth_cli.sandbox.authorization_server import AuthorizationServer, Clock
+from everyauth_cli.sandbox.detection import GREETING, HOST, WELL_KNOWN
 from everyauth_cli.sandbox.endpoints import Endpoints, Response, Troubles, nothing_here
 from everyauth_cli.sandbox.faults import CLOCK_AHEAD_SECONDS, Fault
-from everyauth_cli.sandbox.grants import AuthorizationServer, Clock
-from everyauth_cli.sandbox.listener import Log, listen
-from everyauth_cli.sandbox.reading import Request
-from everyauth_cli.sandbox.records import Lives, Registration
-from everyauth_cli.sandbox.speech import Speech
+from everyauth_cli.sandbox.grants import Lives, Registration
+from everyauth_cli.sandbox.http_server import Log, listen
+from everyauth_cli.sandbox.requests import Request
+from everyauth_cli.sandbox.responses import Speech
+from everyauth_cli.services.at_sandbox import at_sandbox, endpoints, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.standing_in import at_sandbox, endpoints, sandbox_params
 
 POLL_SECONDS = 0.05
 CLIENT_ID = "sandbox-client"

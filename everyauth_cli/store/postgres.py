@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Secret
+from everyauth_cli.sanitize import clean
 from everyauth_cli.store.postgres_session import Session
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from jeepney.bus import get_connectable_addresses  # type: ignore[import-untyped
 from jeepney.io.blocking import prep_socket  # type: ignore[import-untyped]
 
 from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Secret
+from everyauth_cli.sanitize import clean
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from everyauth_cli.errors import EveryAuthError, SecretTooLarge, StoreBusy, StoreLocked, StoreUnavailable
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Secret
+from everyauth_cli.sanitize import clean
 from everyauth_cli.store.records import Locks, Vault
 
 if TYPE_CHECKING:

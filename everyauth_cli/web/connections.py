@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import parse_qsl
 
-from everyauth_cli.clients import is_bound_to
-from everyauth_cli.ending import Revocation
 from everyauth_cli.errors import (
     ClientNotSet,
     ConfigurationProblem,
@@ -16,11 +14,13 @@ from everyauth_cli.errors import (
     OtherAccount,
     ServiceNotFound,
 )
-from everyauth_cli.foreign_text import clean
+from everyauth_cli.flows.clients import is_bound_to
+from everyauth_cli.flows.revoke import Revocation
 from everyauth_cli.model import ACCESS_TOKEN, Identity
-from everyauth_cli.pages import Look, Result, headers, origin
+from everyauth_cli.pages.document import Look, Result, headers, origin
+from everyauth_cli.sanitize import clean
 from everyauth_cli.web.connections_page import LOOK, Connection, Notice, connections_page, leaving_page, moment
-from everyauth_cli.web.notes import Notes
+from everyauth_cli.web.form_tokens import Notes
 from everyauth_cli.web.routes import (
     R,
     Reply,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from everyauth_cli.model import Identity
-from everyauth_cli.pages import SCRIPT, STYLE, Look, shell
+from everyauth_cli.pages.document import SCRIPT, STYLE, Look, shell
 
 TITLE = "Connections"
 EXTRA = """

@@ -20,7 +20,7 @@ from bench.homes import A_TOKEN, Home, sealed_home
 from bench.installed import install
 from bench.processes import measure
 
-from everyauth_cli.pacing import MOST_JOBS, PER_SERVICE
+from everyauth_cli.flows.batch import MOST_JOBS, PER_SERVICE
 
 ROUNDS = 30
 IDENTITIES = 1000

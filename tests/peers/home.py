@@ -8,11 +8,11 @@ from peers.sandbox import SEALED
 from peers.terminal import terminal
 from peers.token_server import AuthorizationServer
 
-from everyauth_cli.assembly import store_of
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
+from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identity_record import identity_key, read_identity
 
 

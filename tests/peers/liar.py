@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from joserfc import errors, jwk, jws
 
 from everyauth_cli.everyauth import EveryAuth, now_ms
-from everyauth_cli.grant import Grant
+from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import memory_store

@@ -19,14 +19,14 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from everyauth_cli.assembly import store_of
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
+from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 from everyauth_cli.sandbox.endpoints import DEFAULT_USER as ACCOUNT
-from everyauth_cli.sandbox.grants import AuthorizationServer
 from everyauth_cli.sandbox.server import Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
+from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.transport import send
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def sandbox_shell(
 
 def browser(*options: str) -> str:
     """A value for `BROWSER` that plays the person at the sandbox."""
-    return f"{shlex.join([sys.executable, '-m', 'everyauth_cli.sandbox.player', *options])} %s"
+    return f"{shlex.join([sys.executable, '-m', 'everyauth_cli.sandbox.user_agent', *options])} %s"
 
 
 def witness(path: Path) -> str:

@@ -25,7 +25,7 @@ import everyauth_cli.web.django
 import everyauth_cli.web.flask
 import everyauth_cli.web.starlette
 from everyauth_cli.model import Key
-from everyauth_cli.sandbox.fixture import EveryAuthSandbox
+from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
 
 NAME = "pagerduty"
 BASE_URL = "https://app.example"

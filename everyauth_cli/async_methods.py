@@ -11,8 +11,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def twin(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
-    """The async twin of a method, with its parameters, result and errors; its name has an `a` before it.
+def async_method(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
+    """The async async_method of a method, with its parameters, result and errors; its name has an `a` before it.
 
     A task that is cancelled waits no longer, but the call goes on in its thread to its end: a refresh that was sent
     still keeps its token.

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from everyauth_cli.errors import EveryAuthError, ServiceError, ServiceUnreadable, StoreError
-from everyauth_cli.model import Key, Secret
-from everyauth_cli.sanitize import clean, scrub, without
+from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.sanitize import printable, redact, without_secrets
 from everyauth_cli.store.locks import FileLocks
 
 LARGEST = 256 * 1024
@@ -56,7 +56,7 @@ def recorded(
     record: Record,
     clock: Callable[[], int],
     what: str,
-    key: Key,
+    key: RecordKey,
     *,
     hide: Sequence[Secret[str] | None] = (),
     done: bool = True,
@@ -71,8 +71,8 @@ def recorded(
         when=started,
         profile=key.profile,
         service=key.service,
-        user=clean(key.user),
-        tenant=clean(key.tenant),
+        user=printable(key.user),
+        tenant=printable(key.tenant),
         what=what,
         outcome=DONE,
     )
@@ -81,13 +81,13 @@ def recorded(
         yield remarks
     except EveryAuthError as error:
         # What a service echoes must not be shown, stored or sent anywhere else either.
-        error.message = without(error.message, *hide)
+        error.message = without_secrets(error.message, *hide)
         error.args = (error.message,)
         failed = replace(
             event,
             outcome=FAILED,
-            error=scrub(getattr(error, "error", None) or error.code, *hide),
-            said=clean(scrub(error.message, *hide)),
+            error=redact(getattr(error, "error", None) or error.code, *hide),
+            said=printable(redact(error.message, *hide)),
             status=getattr(error, "status", None),
             duration=clock() - started,
         )

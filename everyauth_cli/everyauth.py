@@ -1,4 +1,4 @@
-"""Class `EveryAuth`: all parts put together, and logging in (`begin`, `exchange`, `keep`)."""
+"""Class `EveryAuth`: all parts put together, and logging in (`begin`, `redeem`, `keep`)."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from everyauth_cli.async_methods import twin
-from everyauth_cli.errors import GrantRefused, LoginFailed, LoginTimedOut, UsageProblem
+from everyauth_cli.async_methods import async_method
+from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, UsageProblem
 from everyauth_cli.event_log import LOGIN, EventLog, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, Override
 from everyauth_cli.flows.refresh import Refresher, refreshed
-from everyauth_cli.flows.revoke import Ender
+from everyauth_cli.flows.revoke import Revoker
 from everyauth_cli.flows.selector import check_texts
 from everyauth_cli.identities import Identities
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
     DEFAULT_USER,
     ID_PREFIX,
-    Answer,
-    Exchange,
     Identity,
-    Key,
     Pending,
+    RecordKey,
+    Request,
+    Response,
     Secret,
 )
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store import Store
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.identity_record import Held, identity_key, read_identity, write_identity
+from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity, write_identity
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.account import Accounts
     from everyauth_cli.flows.login import Grant
 
-Send = Callable[[Exchange], Answer]
+Send = Callable[[Request], Response]
 
 
 def now_ms() -> int:
@@ -77,7 +77,7 @@ class EveryAuth(Identities):
         refresher = Refresher(
             store=store, clients=self.clients, send=send, clock=clock, warn=warn, record=record, shield=shield
         )
-        ender = Ender(
+        revoker = Revoker(
             store=store,
             catalogue=catalogue,
             clients=self.clients,
@@ -86,7 +86,7 @@ class EveryAuth(Identities):
             record=record,
             shield=shield,
         )
-        super().__init__(store=store, catalogue=catalogue, profile=profile, refresher=refresher, ender=ender)
+        super().__init__(store=store, catalogue=catalogue, profile=profile, refresher=refresher, revoker=revoker)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -102,7 +102,7 @@ class EveryAuth(Identities):
         settings: Settings,
         *,
         warn: Callable[[str], None] = lambda _: None,
-        around_send: Callable[[Send, Exchange], Answer] | None = None,
+        around_send: Callable[[Send, Request], Response] | None = None,
         shield: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Self:
         """Put together from settings that were read before; `around_send` may watch each request.
@@ -160,7 +160,7 @@ class EveryAuth(Identities):
 
         Raises `StoreBusy` after `timeout` seconds.
         """
-        key = Key(profile=self.profile, kind="login", service=service, tenant=tenant or user, user=user)
+        key = RecordKey(profile=self.profile, kind="login", service=service, tenant=tenant or user, user=user)
         with self.store.lock(key, timeout=timeout):
             yield
 
@@ -170,7 +170,7 @@ class EveryAuth(Identities):
 
         return authorization_url(self.clients.filled(pending.service), pending)
 
-    def exchange(self, pending: Pending, query: Sequence[tuple[str, str]]) -> Grant:
+    def redeem(self, pending: Pending, query: Sequence[tuple[str, str]]) -> Grant:
         """Check the answer to a login, redeem its code at once, and learn whose account it is; no token is stored.
 
         Raises `LoginFailed`, `ServiceError`, `ClientRejected`.
@@ -178,29 +178,29 @@ class EveryAuth(Identities):
         key = identity_key(self.profile, pending.service, user=pending.user, tenant=pending.tenant)
         hide = [pending.verifier, *(Secret(value) for name, value in query if name in ("code", "state"))]
         with recorded(self._record, self.clock, LOGIN, key, hide=hide, done=False):
-            return self._exchange(pending, query, key, hide)
+            return self._redeem(pending, query, key, hide)
 
-    def _exchange(
-        self, pending: Pending, query: Sequence[tuple[str, str]], key: Key, hide: list[Secret[str] | None]
+    def _redeem(
+        self, pending: Pending, query: Sequence[tuple[str, str]], key: RecordKey, hide: list[Secret[str] | None]
     ) -> Grant:
         from everyauth_cli.flows.login import Grant
         from everyauth_cli.oauth.authorization_code import read_callback
-        from everyauth_cli.oauth.token_endpoint import code_exchange, kept_fields, missing_scopes, read_token
+        from everyauth_cli.oauth.token_endpoint import code_request, kept_fields, missing_scopes, read_token
 
         service = self.clients.filled(pending.service)
         callback = read_callback(service, pending, query)
         client = self.clients.get(service)
         hide.append(client.client_secret)
-        if (client.client_id, service.token_url) != (pending.client_id, pending.token_url):
+        if (client.client_id, service.token_endpoint) != (pending.client_id, pending.token_endpoint):
             raise LoginFailed(f"{service.name} was set anew during the login; log in again")
         now = self.clock()
         try:
-            answer = self._send(code_exchange(service, client, pending, callback))
+            answer = self._send(code_request(service, client, pending, callback))
             token = read_token(
                 service, answer, asked=pending.scope, now=now, kept=kept_fields(service, client, callback)
             )
-        except GrantRefused as refused:
-            life = f"; its codes live {service.code_life} s" if service.code_life else ""
+        except InvalidGrant as refused:
+            life = f"; its codes live {service.code_lifetime} s" if service.code_lifetime else ""
             raise LoginTimedOut(f"{refused.message}: the code was too old or used before{life}") from None
         token = self._accounts.named(service, client, pending, token, key=key)
         return Grant(pending=pending, token=token, missing_scopes=missing_scopes(service, pending.scope, token.scope))
@@ -232,13 +232,18 @@ class EveryAuth(Identities):
                 self._warn(f"whose account {pending.user} at {pending.service} was is not known; now it is {who}")
             identity = identity_of(pending, before, now=token.issued_at)
             identity = refreshed(replace(identity, account=None) if replace_account else identity, token)
-            write_identity(self.store, key, Held(identity=identity, token=token))
+            write_identity(self.store, key, StoredIdentity(identity=identity, token=token))
         return identity
 
-    abegin, aauthorization_url, aexchange, akeep = twin(begin), twin(authorization_url), twin(exchange), twin(keep)
+    abegin, aauthorization_url, aredeem, akeep = (
+        async_method(begin),
+        async_method(authorization_url),
+        async_method(redeem),
+        async_method(keep),
+    )
 
 
-def _send(exchange: Exchange) -> Answer:
+def _send(request: Request) -> Response:
     from everyauth_cli.transport import send  # httpx costs more than all else together
 
-    return send(exchange)
+    return send(request)

@@ -14,7 +14,7 @@ import httpx
 
 from everyauth_cli._version import __version__
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, ServiceUnreadable
-from everyauth_cli.model import Answer, Exchange, Secret
+from everyauth_cli.model import Request, Response, Secret
 
 DEADLINE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -23,18 +23,18 @@ USER_AGENT = f"everyauth/{__version__}"
 """Who asks (RFC 9110 section 10.1.5): some services turn away what calls itself by a library's name."""
 
 
-def send(exchange: Exchange) -> Answer:
+def send(request: Request) -> Response:
     """Send a request once and read its answer, within one deadline over everything.
 
     Redirects are not followed. Raises `ServiceUnreachable`, or `ServiceUnreadable` for an answer over 1 MiB.
     """
-    outcome: list[Answer | Exception] = []
+    outcome: list[Response | Exception] = []
     # In a thread of its own, because neither name resolution nor an answer that trickles in byte by byte
     # is bounded by the time-outs of a socket.
-    worker = threading.Thread(target=lambda: outcome.append(_attempt(exchange)), daemon=True)
+    worker = threading.Thread(target=lambda: outcome.append(_attempt(request)), daemon=True)
     worker.start()
     worker.join(DEADLINE_SECONDS)
-    host = _host(exchange)
+    host = _host(request)
     if not outcome:
         raise ServiceUnreachable(f"{host} did not answer within {DEADLINE_SECONDS:.0f} s", lost=True)
     if isinstance(outcome[0], Exception):
@@ -42,9 +42,9 @@ def send(exchange: Exchange) -> Answer:
     return outcome[0]
 
 
-def _attempt(exchange: Exchange) -> Answer | Exception:
+def _attempt(request: Request) -> Response | Exception:
     try:
-        return _send(exchange)
+        return _send(request)
     except Exception as error:  # noqa: BLE001 - handed to the thread that waits
         return error
 
@@ -90,20 +90,20 @@ def _made_client(_process: int, _proxies: frozenset[tuple[str, str]], *, trust_e
     )
 
 
-def _send(exchange: Exchange) -> Answer:
+def _send(request: Request) -> Response:
     _ours.sending.now = True
     # No proxy for what is on this machine.
-    trust_env = _host(exchange) not in LOOPBACK
-    fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
+    trust_env = _host(request) not in LOOPBACK
+    fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in request.fields.items()}
     with _client(trust_env=trust_env).stream(
-        exchange.method,
-        exchange.url + exchange.rest.reveal(),
-        data=fields if fields and exchange.body == "form" else None,
-        json=exchange.document or (fields if fields and exchange.body == "json" else None),
-        auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,
-        headers={"User-Agent": USER_AGENT, **exchange.headers, **_bearer(exchange)},
+        request.method,
+        request.url + request.rest.reveal(),
+        data=fields if fields and request.body == "form" else None,
+        json=request.document or (fields if fields and request.body == "json" else None),
+        auth=(request.basic[0], request.basic[1].reveal()) if request.basic else None,
+        headers={"User-Agent": USER_AGENT, **request.headers, **_bearer(request)},
     ) as response:
-        return Answer(
+        return Response(
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),
             body=Secret(_read(response)),
@@ -111,8 +111,8 @@ def _send(exchange: Exchange) -> Answer:
         )
 
 
-def _bearer(exchange: Exchange) -> dict[str, str]:
-    return {"Authorization": f"Bearer {exchange.bearer.reveal()}"} if exchange.bearer else {}
+def _bearer(request: Request) -> dict[str, str]:
+    return {"Authorization": f"Bearer {request.bearer.reveal()}"} if request.bearer else {}
 
 
 def _read(response: httpx.Response) -> bytes:
@@ -137,5 +137,5 @@ def _explained(error: Exception, host: str) -> Exception:
     return ServiceUnreachable(f"nothing can be sent to {host}, which may be for the proxy settings: {error}")
 
 
-def _host(exchange: Exchange) -> str:
-    return urlsplit(exchange.url).hostname or ""
+def _host(request: Request) -> str:
+    return urlsplit(request.url).hostname or ""

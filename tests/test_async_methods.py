@@ -31,10 +31,10 @@ def test_each_method_has_a_twin_by_one_rule():
 
 @pytest.mark.parametrize("name", sorted(TWINS))
 def test_a_twin_takes_and_says_the_same(name):
-    twin, method = getattr(EveryAuth, name), getattr(EveryAuth, name[1:])
-    assert inspect.signature(twin) == inspect.signature(method)
-    assert twin.__doc__ == method.__doc__
-    assert (twin.__name__, twin.__qualname__.split(".")[1]) == (name, name)
+    async_method, method = getattr(EveryAuth, name), getattr(EveryAuth, name[1:])
+    assert inspect.signature(async_method) == inspect.signature(method)
+    assert async_method.__doc__ == method.__doc__
+    assert (async_method.__name__, async_method.__qualname__.split(".")[1]) == (name, name)
 
 
 def test_a_whole_life_without_blocking(world):
@@ -44,7 +44,7 @@ def test_a_whole_life_without_blocking(world):
         pending = await auth.abegin("example", redirect_uri=REDIRECT_URI, user="bob", tags={"plan": "gold"})
         assert (await auth.aauthorization_url(pending)).startswith("https://issuer.example/authorize?")
         world.server.claims["nonce"] = pending.nonce.reveal() if pending.nonce else None
-        grant = await auth.aexchange(pending, [("code", "code-bob"), ("state", pending.state.reveal())])
+        grant = await auth.aredeem(pending, [("code", "code-bob"), ("state", pending.state.reveal())])
         identity = await auth.akeep(grant)
         assert (await auth.aget_identity("example", {"plan": "gold"})).identity_id == identity.id
         assert (await auth.acredential(identity)).identity_id == identity.id

@@ -21,7 +21,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.event_log import LARGEST, Event, EventLog
 from everyauth_cli.model import Secret
-from everyauth_cli.sanitize import scrub
+from everyauth_cli.sanitize import redact
 from everyauth_cli.store.identity_record import read_identity
 
 EVENT = Event(
@@ -118,7 +118,7 @@ def test_a_type_of_token_that_is_not_revoked_is_recorded_as_that(world):
 
 
 def test_an_account_that_stays_unknown_is_recorded(world):
-    world.entry("example", ENTRY + 'account_url = "https://issuer.example/me"\n')
+    world.entry("example", ENTRY + 'account_endpoint = "https://issuer.example/me"\n')
     world.server.extra = {"id_token": None}
     world.login()
     assert told(world) == [("account", "failed", "service_unreadable"), ("login", "done", None)]
@@ -160,14 +160,14 @@ def test_a_code_and_a_client_secret_that_come_back_are_taken_out_too(world):
     ],
 )
 def test_what_is_no_secret_stays(text):
-    assert scrub(text) == text
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize(
     "text", ["0d3f8a1c-22e1-4f6e-9d0b-8a1c22e14f6e", "xoxb-1234567890-abcdefghij", "a" * 32, "A1" * 10]
 )
 def test_what_looks_like_a_token_goes(text):
-    assert scrub(f"bad {text}.") == "bad ***."
+    assert redact(f"bad {text}.") == "bad ***."
 
 
 def test_a_failure_that_nobody_foresaw_names_the_log(world):
@@ -187,7 +187,7 @@ def test_a_failure_with_a_way_out_of_its_own_keeps_it(world):
     world.server.faults = [answer({}, status=302)]
     with pytest.raises(ServiceUnreadable) as caught:
         world.login()
-    assert caught.value.hint == "check token_url: everyauth service get example"
+    assert caught.value.hint == "check token_endpoint: everyauth service get example"
 
 
 def test_what_is_written_is_read_back_with_the_newest_last(tmp_path):

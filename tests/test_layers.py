@@ -298,7 +298,7 @@ def test_an_offence_is_found(check, path, source):
             "cli/commands/login.py",
             "from everyauth_cli import redirect\nfrom everyauth_cli._version import __version__",
         ),
-        (layers, "store/index_sqlite.py", "from .records import Record\nfrom ..model import Key"),
+        (layers, "store/index_sqlite.py", "from .records import Record\nfrom ..model import RecordKey"),
         (layers, "flows/clients.py", "from everyauth_cli import store, event_log"),
         (layers, "__main__.py", "from everyauth_cli.cli import main"),
         (homes, "services/own.py", "import json, tomli_w"),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everyauth_cli.model import Exchange, Pending, Secret
-from everyauth_cli.sanitize import clean
+from everyauth_cli.model import Pending, Request, Secret
+from everyauth_cli.sanitize import printable
 
 HIDDEN = "hunter2-hunter2"
 
@@ -93,16 +93,16 @@ def test_a_pending_login_and_a_request_do_not_show_their_secrets():
         verifier=Secret(HIDDEN),
         nonce=Secret(HIDDEN),
         client_id="id",
-        token_url="https://x.example/token",
+        token_endpoint="https://x.example/token",
         started_at=0,
     )
-    exchange = Exchange(
+    request = Request(
         url="https://x.example/",
         fields={"code": Secret(HIDDEN)},
         basic=("id", Secret(HIDDEN)),
         bearer=Secret(HIDDEN),
     )
-    assert HIDDEN not in repr(pending) + repr(exchange)
+    assert HIDDEN not in repr(pending) + repr(request)
 
 
 @pytest.mark.parametrize(
@@ -123,17 +123,17 @@ def test_a_pending_login_and_a_request_do_not_show_their_secrets():
     ],
 )
 def test_text_from_outside_is_one_line_without_control_characters(text, cleaned):
-    assert clean(text) == cleaned
+    assert printable(text) == cleaned
 
 
 @given(st.text(), st.integers(1, 50))
 def test_cleaned_text_is_short_and_clean(text, limit):
-    cleaned = clean(text, limit)
+    cleaned = printable(text, limit)
     assert len(cleaned) <= limit
-    assert clean(cleaned, limit) == cleaned
+    assert printable(cleaned, limit) == cleaned
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in cleaned)
 
 
 def test_long_text_is_cut_visibly():
-    assert clean("x" * 300) == "x" * 300
-    assert clean("x" * 301) == "x" * 299 + "…"
+    assert printable("x" * 300) == "x" * 300
+    assert printable("x" * 301) == "x" * 299 + "…"

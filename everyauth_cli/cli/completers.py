@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from everyauth_cli.errors import EveryAuthError
-from everyauth_cli.model import Key
+from everyauth_cli.model import RecordKey
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store import Index
@@ -49,7 +49,7 @@ def _users(context: typer.Context, service: str | None, incomplete: str) -> list
     return [(user, ", ".join(sorted(set(services[user])))) for user in sorted(services)]
 
 
-def _identities(context: typer.Context, service: str | None) -> list[Key]:
+def _identities(context: typer.Context, service: str | None) -> list[RecordKey]:
     settings = read_settings()
     profile = context.params.get("profile") or context.find_root().params.get("profile") or settings.profile
     name = Catalogue(settings.services_dir).get(service).name if service else ""
@@ -57,7 +57,7 @@ def _identities(context: typer.Context, service: str | None) -> list[Key]:
     # A file that is not there yet would be made by looking into it.
     if not index.exists:
         return []
-    return [key for key, _ in index.find(Key(profile=profile, kind=KIND, service=name))]
+    return [key for key, _ in index.find(RecordKey(profile=profile, kind=KIND, service=name))]
 
 
 def _index(settings: Settings) -> Index:

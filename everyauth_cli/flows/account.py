@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
 from everyauth_cli.event_log import ACCOUNT, Record, ignore, recorded
 from everyauth_cli.flows.jwks import IssuerKeys, Keys
-from everyauth_cli.model import Account, Answer, Client, Exchange, Key, Pending, Secret, Service, Token
+from everyauth_cli.model import Account, Client, Pending, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.id_token import (
     IdToken,
     KeyUnknown,
@@ -19,7 +19,7 @@ from everyauth_cli.oauth.id_token import (
     read_id_token,
     subject_of,
 )
-from everyauth_cli.oauth.userinfo import account_exchange, account_in, read_account
+from everyauth_cli.oauth.userinfo import account_in, account_request, read_account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +27,12 @@ class Accounts:
     """Everything that is needed to learn the account; `warn` is told when it stays unknown or unproven."""
 
     keys: IssuerKeys
-    send: Callable[[Exchange], Answer]
+    send: Callable[[Request], Response]
     clock: Callable[[], int]
     warn: Callable[[str], None]
     record: Record = ignore
 
-    def named(self, service: Service, client: Client, pending: Pending, token: Token, *, key: Key) -> Token:
+    def named(self, service: Service, client: Client, pending: Pending, token: Token, *, key: RecordKey) -> Token:
         """A login's token with the account that granted it to the identity of that key; with none where nobody says it.
 
         Raises `ServiceUnreadable` for an id token that does not hold, or is missing where one was asked for.
@@ -44,9 +44,9 @@ class Accounts:
             account = account_in(service, id_token.claims)
         elif pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
             raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
-        if account is None and service.account_in_answer:
+        if account is None and service.account_in_response:
             account = account_in(service, token.native.reveal())
-        if account is None and service.account_url:
+        if account is None and service.account_endpoint:
             account = self._asked(service, client, token, key)
         return replace(token, account=account)
 
@@ -56,7 +56,7 @@ class Accounts:
         check_claims(service, client, pending, id_token, now=self.clock())
         if is_symmetric(id_token):
             check_signature(service, id_token, keys_of_client(client))
-        elif service.jwks_url or service.issuer:
+        elif service.jwks_uri or service.issuer:
             self._check_signature(service, id_token)
         return id_token
 
@@ -75,11 +75,11 @@ class Accounts:
         if problem is not None:
             raise problem
 
-    def _asked(self, service: Service, client: Client, token: Token, key: Key) -> Account | None:
+    def _asked(self, service: Service, client: Client, token: Token, key: RecordKey) -> Account | None:
         hide = (token.access_token, client.client_secret)
         try:
             with recorded(self.record, self.clock, ACCOUNT, key, hide=hide, done=False):
-                return read_account(service, self.send(account_exchange(service, client, token.access_token)))
+                return read_account(service, self.send(account_request(service, client, token.access_token)))
         except ServiceError as error:
             self.warn(f"{service.name} does not say whose account this is: {error.message}")
             return None

@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import AlertFailed, EveryAuthError
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.model import Answer, Exchange, Identity, Key, Secret
-from everyauth_cli.sanitize import clean, scrub
+from everyauth_cli.model import Identity, RecordKey, Request, Response, Secret
+from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.settings import Settings, child_environment
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import KIND, find_readable, key_of, read_public, write_public
 
-GONE = "identity.gone"
+LOGIN_REQUIRED = "identity.login_required"
 TEST = "test"
 COMMAND_SECONDS = 10.0
 ROUND_MS = 60_000
@@ -39,7 +39,7 @@ def event(what: str, identity: Identity) -> dict[str, Any]:
 
 def event_id(identity: Identity) -> str:
     """The same for every report of one end of one identity, whoever makes it, so that a receiver can drop doubles."""
-    since = identity.gone.since if identity.gone else 0
+    since = identity.login_required.since if identity.login_required else 0
     return "evt-" + hashlib.sha256(f"{identity.id} {since}".encode()).hexdigest()[:16]
 
 
@@ -59,7 +59,7 @@ class Reporter:
             if self.clock() - began > ROUND_MS:
                 break
             try:
-                self.deliver(event(GONE, identity))
+                self.deliver(event(LOGIN_REQUIRED, identity))
                 self._note(identity)
             except EveryAuthError as error:
                 failures.append(error)
@@ -70,17 +70,28 @@ class Reporter:
         with self.store.lock(key):
             now = read_public(self.store, key)
             # After a new login there is nothing to note it at.
-            if now and now.gone and identity.gone and now.gone.since == identity.gone.since:
-                write_public(self.store, key, replace(now, gone=replace(now.gone, reported_at=self.clock())))
+            if (
+                now
+                and now.login_required
+                and identity.login_required
+                and now.login_required.since == identity.login_required.since
+            ):
+                write_public(
+                    self.store, key, replace(now, login_required=replace(now.login_required, reported_at=self.clock()))
+                )
 
 
 def pending(store: Store, profile: str, *, since: int = 0) -> list[Identity]:
     """The identities of a profile that have gone since that moment, and whose end was not reported."""
-    everybody = find_readable(store, Key(profile=profile, kind=KIND, service=""))
-    return [i for _, i in everybody if i.gone and i.gone.reported_at is None and i.gone.since >= since]
+    everybody = find_readable(store, RecordKey(profile=profile, kind=KIND, service=""))
+    return [
+        i
+        for _, i in everybody
+        if i.login_required and i.login_required.reported_at is None and i.login_required.since >= since
+    ]
 
 
-def receiver(settings: Settings, send: Callable[[Exchange], Answer]) -> Deliver | None:
+def receiver(settings: Settings, send: Callable[[Request], Response]) -> Deliver | None:
     """What the settings say alerts go to, None where they go nowhere."""
     if settings.alert_command:
         return to_command(settings.alert_command)
@@ -105,7 +116,7 @@ def to_command(argv: Sequence[str], *, seconds: float = COMMAND_SECONDS) -> Deli
     return deliver
 
 
-def to_webhook(url: Secret[str], send: Callable[[Exchange], Answer]) -> Deliver:
+def to_webhook(url: Secret[str], send: Callable[[Request], Response]) -> Deliver:
     """A URL that each event is posted to as JSON; any answer of 2xx says that it has arrived."""
     parts = urlsplit(url.reveal())
     # Who knows the path of a webhook can post there, so only the host is ever shown.
@@ -114,7 +125,7 @@ def to_webhook(url: Secret[str], send: Callable[[Exchange], Answer]) -> Deliver:
 
     def deliver(told: Mapping[str, Any]) -> None:
         try:
-            answer = send(Exchange(url=origin, rest=rest, document=told))
+            answer = send(Request(url=origin, rest=rest, document=told))
         except EveryAuthError as error:
             raise AlertFailed(f"the webhook was not reached: {error.message}") from None
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - RFC 9110 section 15.3
@@ -151,5 +162,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _said(output: IO[bytes]) -> str:
     """The last that a command has said, for whoever has to find out why it failed."""
     output.seek(max(output.seek(0, os.SEEK_END) - 300, 0))
-    said = clean(scrub(output.read().decode(errors="replace")))
+    said = printable(redact(output.read().decode(errors="replace")))
     return f": {said}" if said else ""

@@ -26,11 +26,11 @@ class State(StrEnum):
 
     REFRESHED = "refreshed"
     FRESH = "fresh"
-    NO_REFRESH_TOKEN = "no refresh token"  # noqa: S105 - a state
+    NO_REFRESH_TOKEN = "no refresh token"
     WORKS = "works"
     NOT_ASKED = "cannot be asked"
     OTHER_ACCOUNT = "another account"
-    GONE = "gone"
+    LOGIN_REQUIRED = "login_required"
     DELETED = "deleted"
     FAILED = "failed"
 
@@ -53,7 +53,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Pacing:
     """How fast: `jobs` at once, `per_service` of one service, and nothing is begun after so many `seconds`.
 
     What was begun is always waited for. `clock` counts seconds; once `stopped` says so, nothing more is begun.
@@ -68,13 +68,13 @@ class Pace:
 
     def outcomes(self, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> Iterator[Outcome]:
         """The outcomes of the call as they come, of one that raises too; of those that were not begun there is none."""
-        return _Round(self, identities, call).run()
+        return _Batch(self, identities, call).run()
 
 
-class _Round:
+class _Batch:
     """One run: who waits for which service, what is under way, and which services rest until when."""
 
-    def __init__(self, pace: Pace, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> None:
+    def __init__(self, pace: Pacing, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> None:
         self._pace = pace
         self._call = call
         self._deadline = pace.clock() + pace.seconds

@@ -192,7 +192,7 @@ def missing_params(service: Service, params: Mapping[str, str]) -> list[Paramete
 
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
     """Whether a grant is that client's at that token endpoint; its tokens go to no other (RFC 6749 section 6)."""
-    return (identity.client_id, identity.token_url) == (client.client_id, service.token_url)
+    return (identity.client_id, identity.token_endpoint) == (client.client_id, service.token_endpoint)
 
 
 def redirect_uri(service: Service, client: Client) -> str:

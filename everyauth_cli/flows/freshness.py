@@ -11,12 +11,12 @@ MARGIN_SHARE = 10
 """... but never more than a tenth of the life it was issued with, so that short-lived tokens are used at all."""
 
 
-def life_left(token: Token, *, now: int) -> int | None:
+def remaining_lifetime(token: Token, *, now: int) -> int | None:
     """Milliseconds until the token expires, None when it does not."""
     return None if token.expires_at is None else token.expires_at - now
 
 
-def life_issued(token: Token) -> int | None:
+def issued_lifetime(token: Token) -> int | None:
     """Milliseconds that the token was issued for, None when it does not expire."""
     return None if token.expires_at is None else token.expires_at - token.issued_at
 
@@ -30,5 +30,5 @@ def is_fresh(issued_at: int, expires_at: int | None, *, now: int, min_ttl: int =
 
 def is_alive(token: Token, *, now: int, rejected: Secret[str] | None = None) -> bool:
     """Whether the token is at least not over, which will do when the service cannot be reached."""
-    left = life_left(token, now=now)
+    left = remaining_lifetime(token, now=now)
     return (left is None or left > 0) and not (rejected is not None and token.access_token == rejected)

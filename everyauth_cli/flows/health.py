@@ -17,9 +17,20 @@ from everyauth_cli.flows.batch import Outcome, State
 from everyauth_cli.flows.clients import is_bound_to
 from everyauth_cli.flows.freshness import is_alive
 from everyauth_cli.flows.refresh import NOTHING_MORE, Demand, gone, granted_elsewhere, login_again, whose
-from everyauth_cli.model import Account, Answer, Client, Exchange, Gone, Identity, Key, Secret, Service, Token
-from everyauth_cli.oauth.userinfo import account_exchange, read_account
-from everyauth_cli.store.identity_record import Held, key_of, read_identity, read_public, write_identity
+from everyauth_cli.model import (
+    Account,
+    Client,
+    EndedGrant,
+    Identity,
+    RecordKey,
+    Request,
+    Response,
+    Secret,
+    Service,
+    Token,
+)
+from everyauth_cli.oauth.userinfo import account_request, read_account
+from everyauth_cli.store.identity_record import StoredIdentity, key_of, read_identity, read_public, write_identity
 
 UNAUTHORIZED = 401
 SHORTEST_REST = 1.0
@@ -31,11 +42,11 @@ class _Deleted(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeper:
+class HealthCheck:
     """Looks at one identity at a time; many threads may share it. `clock` gives milliseconds since the epoch."""
 
     auth: EveryAuth
-    send: Callable[[Exchange], Answer]
+    send: Callable[[Request], Response]
     clock: Callable[[], int]
     record: Record = ignore
 
@@ -50,8 +61,8 @@ class Keeper:
     def _outcome(self, identity: Identity, look: Callable[[], State]) -> Outcome:
         """What looking at an identity that is not known to be gone came to."""
         key = key_of(self.auth.profile, identity)
-        if identity.gone is not None:
-            return Outcome(identity=identity, state=State.GONE, error=gone(identity, key))
+        if identity.login_required is not None:
+            return Outcome(identity=identity, state=State.LOGIN_REQUIRED, error=gone(identity, key))
         try:
             state = look()
         except _Deleted:
@@ -61,12 +72,12 @@ class Keeper:
         now = read_public(self.auth.store, key) or identity
         return Outcome(identity=now, state=state, error=self._other(now) if state is State.OTHER_ACCOUNT else None)
 
-    def _failed(self, key: Key, identity: Identity, error: EveryAuthError) -> Outcome:
+    def _failed(self, key: RecordKey, identity: Identity, error: EveryAuthError) -> Outcome:
         rest = None
         if isinstance(error, ServiceUnreachable) and error.retry_after is not None:
             rest = seconds_to_rest(error.retry_after, now=self.clock())
-        if isinstance(error, LoginRequired) and (now := read_public(self.auth.store, key)) and now.gone:
-            return Outcome(identity=now, state=State.GONE, error=error)
+        if isinstance(error, LoginRequired) and (now := read_public(self.auth.store, key)) and now.login_required:
+            return Outcome(identity=now, state=State.LOGIN_REQUIRED, error=error)
         return Outcome(identity=identity, state=State.FAILED, error=error, rest=rest)
 
     def _refresh(self, identity: Identity, within: int | None) -> State:
@@ -102,7 +113,7 @@ class Keeper:
         if not identity.refreshable:
             self._unrefreshable(identity)
         service = self.auth.clients.filled(identity.service)
-        if service.account_url is None:
+        if service.account_endpoint is None:
             return State.NOT_ASKED
         client = self.auth.clients.get(service)
         if not is_bound_to(identity, service, client):
@@ -128,7 +139,7 @@ class Keeper:
         key = key_of(self.auth.profile, identity)
         try:
             with recorded(self.record, self.clock, ACCOUNT, key, hide=(token, client.client_secret), done=False):
-                return read_account(service, self.send(account_exchange(service, client, token)))
+                return read_account(service, self.send(account_request(service, client, token)))
         except ServiceError as error:
             if error.status == UNAUTHORIZED:
                 return None
@@ -144,7 +155,7 @@ class Keeper:
         self._end(identity, reason, still=lambda held: held.token.access_token == token)
         raise ServiceError(f"the token of {whose(identity)} changed while it was looked at", hint="try again")
 
-    def _end(self, identity: Identity, reason: str, *, still: Callable[[Held], bool]) -> None:
+    def _end(self, identity: Identity, reason: str, *, still: Callable[[StoredIdentity], bool]) -> None:
         """Mark a grant as gone and raise `LoginRequired`, if that is still so under the lock."""
         key = key_of(self.auth.profile, identity)
         with self.auth.store.lock(key):
@@ -153,7 +164,7 @@ class Keeper:
                 raise _Deleted
             if not still(held):
                 return
-            over = replace(held.identity, gone=Gone(since=self.clock(), reason=reason))
+            over = replace(held.identity, login_required=EndedGrant(since=self.clock(), reason=reason))
             write_identity(self.auth.store, key, replace(held, identity=over), expect=held.version)
         raise gone(over, key)
 

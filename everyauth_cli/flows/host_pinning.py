@@ -8,7 +8,7 @@ from everyauth_cli.errors import HostChanged
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.entry import PLACEHOLDER
 
-KEYS = ("token_url", "refresh_url", "revoke_url", "account_url")
+KEYS = ("token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint")
 """The URLs that are sent a secret: the client's, or a token."""
 
 

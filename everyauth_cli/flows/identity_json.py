@@ -9,7 +9,7 @@ from everyauth_cli.model import Identity
 
 def as_json(identity: Identity) -> dict[str, Any]:
     """The public half of an identity as JSON; times are milliseconds since the epoch."""
-    gone, account = identity.gone, identity.account
+    gone, account = identity.login_required, identity.account
     return {
         "identityId": identity.id,
         "serviceId": identity.service,
@@ -20,5 +20,7 @@ def as_json(identity: Identity) -> dict[str, Any]:
         "updatedAt": identity.updated_at,
         "expiresAt": identity.expires_at,
         "refreshable": identity.refreshable,
-        "gone": {"since": gone.since, "reason": gone.reason, "reportedAt": gone.reported_at} if gone else None,
+        "login_required": {"since": gone.since, "reason": gone.reason, "reportedAt": gone.reported_at}
+        if gone
+        else None,
     }

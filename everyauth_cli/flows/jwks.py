@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from everyauth_cli.errors import ServiceError
-from everyauth_cli.model import Answer, Exchange, Key, Service
+from everyauth_cli.model import RecordKey, Request, Response, Service
 from everyauth_cli.services.entry import check_url, is_loopback
 from everyauth_cli.store import Store
 
-LIFE_MS = 24 * 60 * 60 * 1000
+LIFETIME_MS = 24 * 60 * 60 * 1000
 DISCOVERY = "/.well-known/openid-configuration"
 
 Keys = Sequence[Mapping[str, Any]]
@@ -23,7 +23,7 @@ class IssuerKeys:
     """Fetches keys, and remembers them: they are public, so the index is the place; `clock` gives milliseconds."""
 
     store: Store
-    send: Callable[[Exchange], Answer]
+    send: Callable[[Request], Response]
     clock: Callable[[], int]
 
     def remembered(self, service: Service) -> Keys | None:
@@ -32,12 +32,12 @@ class IssuerKeys:
         keys, fetched_at = kept.get("keys"), kept.get("fetched_at")
         if kept.get("source") != _source(service) or not isinstance(keys, list) or not isinstance(fetched_at, int):
             return None
-        return _objects(keys) if 0 <= self.clock() - fetched_at < LIFE_MS else None
+        return _objects(keys) if 0 <= self.clock() - fetched_at < LIFETIME_MS else None
 
     def fetch(self, service: Service) -> Keys | None:
         """The keys as they are published now; None when they cannot be had."""
         try:
-            url = service.jwks_url or self._discovered(service)
+            url = service.jwks_uri or self._discovered(service)
             keys = _objects(self._get(url)["keys"]) if url else []
         except (ServiceError, ValueError, LookupError, TypeError, RecursionError):
             return None
@@ -57,7 +57,7 @@ class IssuerKeys:
         return url if found["issuer"] == service.issuer and not local else None
 
     def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
-        answer = self.send(Exchange(url=url, method="GET", headers={"Accept": "application/json"}))
+        answer = self.send(Request(url=url, method="GET", headers={"Accept": "application/json"}))
         if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
             raise ValueError(answer.status)
         return json.loads(answer.body.reveal())
@@ -67,9 +67,9 @@ def _objects(keys: Sequence[Any]) -> list[Mapping[str, Any]]:
     return [key for key in keys if isinstance(key, dict)]
 
 
-def _key(service: Service) -> Key:
-    return Key(profile="", kind="keys", service=service.name)
+def _key(service: Service) -> RecordKey:
+    return RecordKey(profile="", kind="keys", service=service.name)
 
 
 def _source(service: Service) -> str | None:
-    return service.jwks_url or service.issuer
+    return service.jwks_uri or service.issuer

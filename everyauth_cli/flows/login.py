@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import OtherAccount
 from everyauth_cli.model import ID_PREFIX, Identity, Pending, Token
-from everyauth_cli.store.identity_record import Held
+from everyauth_cli.store.identity_record import StoredIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ def check_account(before: Identity, token: Token) -> None:
     )
 
 
-def identity_of(pending: Pending, before: Held | None, *, now: int) -> Identity:
+def identity_of(pending: Pending, before: StoredIdentity | None, *, now: int) -> Identity:
     """The identity that a login makes; what the token says is filled in by `refreshed`."""
     if before is not None:
         return replace(
@@ -39,7 +39,7 @@ def identity_of(pending: Pending, before: Held | None, *, now: int) -> Identity:
             tags={**before.identity.tags, **pending.tags},
             granted_at=now,
             client_id=pending.client_id,
-            token_url=pending.token_url,
+            token_endpoint=pending.token_endpoint,
             redirect_uri=pending.redirect_uri,
         )
     return Identity(
@@ -56,6 +56,6 @@ def identity_of(pending: Pending, before: Held | None, *, now: int) -> Identity:
         expires_at=None,
         refreshable=False,
         client_id=pending.client_id,
-        token_url=pending.token_url,
+        token_endpoint=pending.token_endpoint,
         redirect_uri=pending.redirect_uri,
     )

@@ -16,8 +16,8 @@ from typing import Any
 
 from everyauth_cli.errors import (
     ClientRejected,
-    GrantRefused,
-    LifeTooShort,
+    InvalidGrant,
+    LifetimeTooShort,
     LoginRequired,
     ServiceError,
     ServiceUnreachable,
@@ -27,23 +27,23 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.event_log import REFRESH, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
-from everyauth_cli.flows.freshness import is_alive, is_fresh, life_issued
+from everyauth_cli.flows.freshness import is_alive, is_fresh, issued_lifetime
 from everyauth_cli.model import (
     DEFAULT_PROFILE,
     DEFAULT_USER,
     SANDBOX_PROFILE,
-    Answer,
-    Exchange,
-    Gone,
+    EndedGrant,
     Identity,
-    Key,
+    RecordKey,
+    Request,
+    Response,
     Secret,
     Token,
 )
 from everyauth_cli.store import Store, VersionConflict
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identity_record import (
-    Held,
+    StoredIdentity,
     content_of,
     damaged,
     read_held,
@@ -78,20 +78,20 @@ class Refresher:
 
     store: Store
     clients: Clients
-    send: Callable[[Exchange], Answer]
+    send: Callable[[Request], Response]
     clock: Callable[[], int]
     warn: Callable[[str], None]
     record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def current(self, key: Key, demand: Demand) -> Credential | None:
+    def current(self, key: RecordKey, demand: Demand) -> Credential | None:
         """A credential that meets the demand; None when there is no such identity.
 
         Raises `LoginRequired`, `ServiceError`, `StoreError`, and `UsageProblem` for a client that is not set or
         not accepted.
         """
         found = self._read(key, demand)
-        if not isinstance(found, Held):
+        if not isinstance(found, StoredIdentity):
             return found
         try:
             with self.store.lock(key), self.shield():
@@ -99,7 +99,7 @@ class Refresher:
         except StoreBusy as busy:
             return self._without_lock(key, demand, busy)
 
-    def _read(self, key: Key, demand: Demand) -> Credential | Held | None:
+    def _read(self, key: RecordKey, demand: Demand) -> Credential | StoredIdentity | None:
         """The credential if it meets the demand, and what there is for another one if it does not."""
         record = self.store.read(key)
         if record is None:
@@ -115,17 +115,17 @@ class Refresher:
         if demand.rejected is not None and demand.rejected == Secret(token["access_token"]):
             return False
         fresh = is_fresh(token["issued_at"], content["expires_at"], now=self.clock(), min_ttl=demand.min_ttl)
-        return fresh and content["gone"] is None
+        return fresh and content["login_required"] is None
 
-    def _under_lock(self, key: Key, demand: Demand) -> Credential | None:
+    def _under_lock(self, key: RecordKey, demand: Demand) -> Credential | None:
         held = self._read(key, demand)
-        if not isinstance(held, Held):
+        if not isinstance(held, StoredIdentity):
             return held
         return _credential(key, self._refreshed(key, held, demand))
 
-    def _refreshed(self, key: Key, held: Held, demand: Demand) -> Held:
+    def _refreshed(self, key: RecordKey, held: StoredIdentity, demand: Demand) -> StoredIdentity:
         from everyauth_cli.oauth.id_token import check_refreshed
-        from everyauth_cli.oauth.token_endpoint import read_token, refresh_exchange
+        from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 
         refresh_token = self._check(key, held, demand)
         service = self.clients.filled(key.service)
@@ -137,21 +137,21 @@ class Refresher:
         hide = (refresh_token, client.client_secret)
         try:
             with recorded(self.record, self.clock, REFRESH, key, hide=hide):
-                exchange = refresh_exchange(service, client, refresh_token, redirect_uri=held.identity.redirect_uri)
-                answer = self.send(exchange)
+                request = refresh_request(service, client, refresh_token, redirect_uri=held.identity.redirect_uri)
+                answer = self.send(request)
                 token = read_token(service, answer, asked=None, now=now, previous=held.token)
                 if token.id_token is not None:
                     token = replace(token, subject=check_refreshed(service, client, token.subject, token.id_token))
-        except GrantRefused as refused:
+        except InvalidGrant as refused:
             return self._adopt_or_give_up(key, marked, held, refused)
         except (ServiceError, ClientRejected) as error:
             return self._make_do(key, marked, held, demand, error)
         return self._check_life(self._keep(key, marked, token), demand)
 
-    def _check(self, key: Key, held: Held, demand: Demand) -> Secret[str]:
+    def _check(self, key: RecordKey, held: StoredIdentity, demand: Demand) -> Secret[str]:
         """The refresh token, if asking for a new token can help at all."""
         identity = read_public(self.store, key) or held.identity
-        if identity.gone is not None:
+        if identity.login_required is not None:
             raise gone(identity, key)
         if held.token.refresh_token is None:
             reason = "was rejected" if demand.rejected else "has expired or will too soon"
@@ -163,26 +163,26 @@ class Refresher:
         self._check_life(held, demand)
         return held.token.refresh_token
 
-    def _check_life(self, held: Held, demand: Demand) -> Held:
-        issued = life_issued(held.token)
+    def _check_life(self, held: StoredIdentity, demand: Demand) -> StoredIdentity:
+        issued = issued_lifetime(held.token)
         if issued is not None and demand.min_ttl and issued <= demand.min_ttl:
-            raise LifeTooShort(
+            raise LifetimeTooShort(
                 f"{held.identity.service} issues tokens for {issued // 1000} s, "
                 f"and {demand.min_ttl // 1000} s were asked for",
                 hint="ask for less with --min-ttl",
             )
         return held
 
-    def _mark(self, key: Key, held: Held, *, since: int | None) -> Held:
+    def _mark(self, key: RecordKey, held: StoredIdentity, *, since: int | None) -> StoredIdentity:
         return self._rewrite(key, replace(held, refreshing_since=since))
 
-    def _rewrite(self, key: Key, held: Held) -> Held:
+    def _rewrite(self, key: RecordKey, held: StoredIdentity) -> StoredIdentity:
         # Both halves, so that a store that would not take the answer is known before it is asked for.
         return replace(held, version=write_identity(self.store, key, held, expect=held.version))
 
-    def _keep(self, key: Key, marked: Held, token: Token) -> Held:
+    def _keep(self, key: RecordKey, marked: StoredIdentity, token: Token) -> StoredIdentity:
         """Store a refreshed token; the old refresh token may be dead, so a store that stumbles is tried again."""
-        fresh = Held(identity=refreshed(marked.identity, token), token=token, version=marked.version)
+        fresh = StoredIdentity(identity=refreshed(marked.identity, token), token=token, version=marked.version)
         for pause in (*STORE_PAUSES, None):
             try:
                 return self._settle(key, fresh)
@@ -192,7 +192,7 @@ class Refresher:
                 time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _settle(self, key: Key, fresh: Held) -> Held:
+    def _settle(self, key: RecordKey, fresh: StoredIdentity) -> StoredIdentity:
         """Write the token, unless somebody else has written since, or we ourselves, but the secret half only."""
         try:
             return self._rewrite(key, fresh)
@@ -204,7 +204,9 @@ class Refresher:
             write_public(self.store, key, newer.identity)
         return newer
 
-    def _adopt_or_give_up(self, key: Key, marked: Held, before: Held, refused: GrantRefused) -> Held:
+    def _adopt_or_give_up(
+        self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refused: InvalidGrant
+    ) -> StoredIdentity:
         """After `invalid_grant`: a newer token that somebody else stored, or else the grant is gone."""
         now = read_identity(self.store, key)
         if now is None:
@@ -214,13 +216,18 @@ class Refresher:
         reason = refused.message
         if before.refreshing_since is not None:
             reason += "; an answer to an earlier refresh was lost on the way"
-        over = replace(marked.identity, gone=Gone(since=self.clock(), reason=reason))
+        over = replace(marked.identity, login_required=EndedGrant(since=self.clock(), reason=reason))
         write_public(self.store, key, over)
         raise gone(over, key) from None
 
     def _make_do(
-        self, key: Key, marked: Held, before: Held, demand: Demand, error: ServiceError | ClientRejected
-    ) -> Held:
+        self,
+        key: RecordKey,
+        marked: StoredIdentity,
+        before: StoredIdentity,
+        demand: Demand,
+        error: ServiceError | ClientRejected,
+    ) -> StoredIdentity:
         """After a failure that says nothing about the grant: the old token while it lives and will do."""
         lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
         if not lost:
@@ -229,20 +236,20 @@ class Refresher:
             return self._old_token(marked, demand, error)
         raise error
 
-    def _without_lock(self, key: Key, demand: Demand, busy: StoreBusy) -> Credential | None:
+    def _without_lock(self, key: RecordKey, demand: Demand, busy: StoreBusy) -> Credential | None:
         held = self._read(key, demand)
-        if not isinstance(held, Held):
+        if not isinstance(held, StoredIdentity):
             return held
         return _credential(key, self._old_token(held, demand, ServiceError(busy.message, hint=busy.hint)))
 
-    def _old_token(self, held: Held, demand: Demand, error: ServiceError) -> Held:
+    def _old_token(self, held: StoredIdentity, demand: Demand, error: ServiceError) -> StoredIdentity:
         if demand.min_ttl or not is_alive(held.token, now=self.clock(), rejected=demand.rejected):
             raise error
         self.warn(f"{error.message}; the present token is handed out, which still lives")
         return held
 
 
-def _credential(key: Key, held: Held) -> Credential:
+def _credential(key: RecordKey, held: StoredIdentity) -> Credential:
     return Credential(key, content_of(held).reveal())
 
 
@@ -255,7 +262,7 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         updated_at=token.issued_at,
         expires_at=token.expires_at,
         refreshable=token.refresh_token is not None,
-        gone=None,
+        login_required=None,
     )
 
 
@@ -273,7 +280,7 @@ def login_command(service: str, *, user: str, tenant: str = "", profile: str = "
     return shlex.join(words)
 
 
-def login_again(identity: Identity, key: Key) -> str:
+def login_again(identity: Identity, key: RecordKey) -> str:
     """The command that renews what an identity has granted."""
     profile = "" if key.profile == DEFAULT_PROFILE else key.profile
     return login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=profile)
@@ -284,16 +291,16 @@ def whose(identity: Identity) -> str:
     return identity.user if identity.tenant == identity.user else f"{identity.user} of {identity.tenant}"
 
 
-def gone(identity: Identity, key: Key) -> LoginRequired:
+def gone(identity: Identity, key: RecordKey) -> LoginRequired:
     """That the grant of an identity is over, which is marked as such."""
-    assert identity.gone is not None
+    assert identity.login_required is not None
     return LoginRequired(
-        f"what {whose(identity)} granted at {identity.service} is gone: {identity.gone.reason}",
+        f"what {whose(identity)} granted at {identity.service} is gone: {identity.login_required.reason}",
         hint=login_again(identity, key),
     )
 
 
-def granted_elsewhere(identity: Identity, key: Key) -> LoginRequired:
+def granted_elsewhere(identity: Identity, key: RecordKey) -> LoginRequired:
     """That a grant is bound to another client or token endpoint, so that its tokens are sent to nobody."""
     return LoginRequired(
         f"{whose(identity)} granted access at {identity.service} to another client or token endpoint than the one "
@@ -302,7 +309,7 @@ def granted_elsewhere(identity: Identity, key: Key) -> LoginRequired:
     )
 
 
-def _deleted(identity: Identity, key: Key) -> LoginRequired:
+def _deleted(identity: Identity, key: RecordKey) -> LoginRequired:
     return LoginRequired(
         f"{whose(identity)} at {identity.service} was deleted while its token was refreshed",
         hint=login_again(identity, key),

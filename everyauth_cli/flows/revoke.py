@@ -30,17 +30,17 @@ from everyauth_cli.flows.refresh import granted_elsewhere, whose
 from everyauth_cli.model import (
     ACCESS_TOKEN,
     REFRESH_TOKEN,
-    Answer,
     Client,
-    Exchange,
-    Gone,
+    EndedGrant,
     Identity,
-    Key,
+    RecordKey,
+    Request,
+    Response,
     Secret,
     Service,
     Token,
 )
-from everyauth_cli.oauth.revocation import read_revocation, revocation_exchange
+from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import KIND, find_readable, read_identity, read_public, write_identity
@@ -65,18 +65,18 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ender:
+class Revoker:
     """Everything that it takes to end an identity; `shield` keeps interrupts out from the first request to the end."""
 
     store: Store
     catalogue: Catalogue
     clients: Clients
-    send: Callable[[Exchange], Answer]
+    send: Callable[[Request], Response]
     clock: Callable[[], int]
     record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def end(self, key: Key, *, local: bool = False) -> Revocation:
+    def end(self, key: RecordKey, *, local: bool = False) -> Revocation:
         """Revoke an identity's tokens, unless it is to be `local`, and delete it, whatever the service answers.
 
         Where nothing can be sent to the service for a reason that lies here and can be mended, nothing is done:
@@ -90,7 +90,7 @@ class Ender:
                 self._end_siblings(key, revocation.identity)
         return revocation
 
-    def _delete(self, key: Key, revocation: Revocation) -> None:
+    def _delete(self, key: RecordKey, revocation: Revocation) -> None:
         try:
             self.store.delete(key)
         except StoreError as error:
@@ -99,25 +99,25 @@ class Ender:
             said = f"{error.message}; {key.service} has revoked what is still kept here"
             raise type(error)(said, hint=error.hint) from None
 
-    def siblings(self, key: Key, identity: Identity) -> list[tuple[str, Identity]]:
+    def siblings(self, key: RecordKey, identity: Identity) -> list[tuple[str, Identity]]:
         """The identities that would end with this one, each with its profile, because they share its grant.
 
         Where an account is not known, it may be the same.
         """
         return [(sibling.profile, other) for sibling, other in self._siblings(key, identity)]
 
-    def _siblings(self, key: Key, identity: Identity) -> list[tuple[Key, Identity]]:
+    def _siblings(self, key: RecordKey, identity: Identity) -> list[tuple[RecordKey, Identity]]:
         if not self.ends_grant(identity):
             return []
         return [
             (sibling, other)
-            for sibling, other in find_readable(self.store, Key(profile="", kind=KIND, service=""))
-            if sibling != key and other.gone is None and _may_share_grant(identity, other)
+            for sibling, other in find_readable(self.store, RecordKey(profile="", kind=KIND, service=""))
+            if sibling != key and other.login_required is None and _may_share_grant(identity, other)
         ]
 
-    def _end_siblings(self, key: Key, identity: Identity) -> None:
+    def _end_siblings(self, key: RecordKey, identity: Identity) -> None:
         """Mark those whose grant has certainly ended, so that their dead tokens are handed out no more."""
-        gone = Gone(since=self.clock(), reason=f"it ended with that of {whose(identity)}, which was revoked")
+        gone = EndedGrant(since=self.clock(), reason=f"it ended with that of {whose(identity)}, which was revoked")
         for sibling, other in self._siblings(key, identity):
             if identity.account is None or other.account is None:
                 continue
@@ -125,7 +125,7 @@ class Ender:
             with contextlib.suppress(StoreError), self.store.lock(sibling):
                 held = read_identity(self.store, sibling)
                 if held is not None:
-                    marked = replace(held, identity=replace(held.identity, gone=gone))
+                    marked = replace(held, identity=replace(held.identity, login_required=gone))
                     write_identity(self.store, sibling, marked, expect=held.version)
 
     def ends_grant(self, identity: Identity) -> bool:
@@ -134,11 +134,13 @@ class Ender:
             service = self.clients.filled(identity.service)
         except (ServiceNotFound, ConfigurationProblem, ClientNotSet):
             return False
-        known = self.clients.peek(service) if service.revoke_url and service.revokes == "grant" else None
+        known = (
+            self.clients.peek(service) if service.revocation_endpoint and service.revocation_ends == "grant" else None
+        )
         return known is not None and is_bound_to(identity, service, known[0])
 
-    def _revocation(self, key: Key, *, local: bool) -> Revocation:
-        offered = not local and self._mendable(self.catalogue.get, key.service).revoke_url is not None
+    def _revocation(self, key: RecordKey, *, local: bool) -> Revocation:
+        offered = not local and self._mendable(self.catalogue.get, key.service).revocation_endpoint is not None
         held = self._mendable(read_identity, self.store, key) if offered else None
         identity = held.identity if held else self._listed(key)
         if identity is None and (offered or not self._is_kept(key)):
@@ -171,14 +173,14 @@ class Ender:
             error.hint = "; or ".join(filter(None, ways))
             raise
 
-    def _is_kept(self, key: Key) -> bool:
+    def _is_kept(self, key: RecordKey) -> bool:
         """Whether there is a secret half, though it may be unreadable."""
         try:
             return read_identity(self.store, key) is not None
         except StoreError:
             return True
 
-    def _listed(self, key: Key) -> Identity | None:
+    def _listed(self, key: RecordKey) -> Identity | None:
         """What the index knows of an identity whose secret half is lost or cannot be read."""
         try:
             return read_public(self.store, key)
@@ -192,7 +194,7 @@ class Ender:
         alive = identity.expires_at is None or identity.expires_at > self.clock()
         return [REFRESH_TOKEN] * identity.refreshable + [ACCESS_TOKEN] * alive
 
-    def _revoke(self, key: Key, service: Service, client: Client, token: Token) -> Iterator[str]:
+    def _revoke(self, key: RecordKey, service: Service, client: Client, token: Token) -> Iterator[str]:
         """Revoke one token after the other, and yield the type of each that is.
 
         Raises `EveryAuthError`, after the other token was tried if that could help.
@@ -201,14 +203,14 @@ class Ender:
         for name, value in tokens.items():
             try:
                 with recorded(self.record, self.clock, REVOCATION, key, hide=(value, client.client_secret)) as remarks:
-                    done = read_revocation(service, self.send(revocation_exchange(service, client, value, hint=name)))
+                    done = read_revocation(service, self.send(revocation_request(service, client, value, hint=name)))
                     remarks.append(name if done else f"{name} is of a type that is not revoked there")
             except (ServiceUnreachable, ServiceUnreadable):
                 raise
             except ServiceError as error:
                 refused = error
                 continue
-            if done and service.revokes == "grant":
+            if done and service.revocation_ends == "grant":
                 yield from tokens
                 return
             if done:
@@ -216,7 +218,7 @@ class Ender:
         if refused is not None:
             raise refused
 
-    def _bound(self, key: Key, identity: Identity) -> tuple[Service, Client]:
+    def _bound(self, key: RecordKey, identity: Identity) -> tuple[Service, Client]:
         """The service and the client that an identity was granted to."""
         service = self.clients.filled(identity.service)
         client = self.clients.get(service)
@@ -228,9 +230,9 @@ class Ender:
 def _tokens(service: Service, token: Token) -> dict[str, Secret[str]]:
     """The tokens that a service can revoke; the refresh token first, because new access tokens come from it."""
     tokens = {REFRESH_TOKEN: token.refresh_token, ACCESS_TOKEN: token.access_token}
-    return {name: value for name, value in tokens.items() if value and name in service.revoke_tokens}
+    return {name: value for name, value in tokens.items() if value and name in service.revocable_tokens}
 
 
 def _may_share_grant(one: Identity, other: Identity) -> bool:
     same_account = one.account is None or other.account is None or one.account.subject == other.account.subject
-    return same_account and (one.client_id, one.token_url) == (other.client_id, other.token_url)
+    return same_account and (one.client_id, one.token_endpoint) == (other.client_id, other.token_endpoint)

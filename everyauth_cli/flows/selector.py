@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.model import ID_PREFIX, Identity, Key
-from everyauth_cli.store.identity_record import KIND, Listed
+from everyauth_cli.model import ID_PREFIX, Identity, RecordKey
+from everyauth_cli.store.identity_record import KIND, IdentitySummary
 from everyauth_cli.store.records import key_matches
 
 Who = str | Mapping[str, str]
@@ -20,7 +20,7 @@ OWN_TAGS = {"userId": "user", "tenantId": "tenant"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Selector:
     """What an identity has to match: each part that is not empty."""
 
     user: str = ""
@@ -38,11 +38,11 @@ class Wanted:
         pairs = {**{name: value for name, value in named.items() if value}, **self.tags}
         return ", ".join(f"{name}={value}" for name, value in pairs.items())
 
-    def key(self, profile: str, service: str) -> Key:
+    def key(self, profile: str, service: str) -> RecordKey:
         """What a store is asked for; it matches more than is wanted where there are tags or an id."""
-        return Key(profile=profile, kind=KIND, service=service, tenant=self.tenant, user=self.user)
+        return RecordKey(profile=profile, kind=KIND, service=service, tenant=self.tenant, user=self.user)
 
-    def matches(self, identity: Identity | Listed) -> bool:
+    def matches(self, identity: Identity | IdentitySummary) -> bool:
         """Whether the tags and the id, which a store cannot look for, are as wanted."""
         return self.identity_id in ("", identity.id) and self.tags.items() <= identity.tags.items()
 
@@ -55,11 +55,13 @@ class Page:
     next: str | None
 
 
-def read_who(who: Who, *, tenant: str = "") -> Wanted:
+def read_who(who: Who, *, tenant: str = "") -> Selector:
     """Whom an app means. Raises `UsageProblem` where that could be anybody."""
     if not isinstance(who, Mapping):
         check_named(who)
-        return Wanted(identity_id=who, tenant=tenant) if who.startswith(ID_PREFIX) else Wanted(user=who, tenant=tenant)
+        return (
+            Selector(identity_id=who, tenant=tenant) if who.startswith(ID_PREFIX) else Selector(user=who, tenant=tenant)
+        )
     if tenant:
         if who.get("tenantId", tenant) != tenant:
             raise UsageProblem(f"the tenant is {tenant} and, in the tags, {who['tenantId']}; name one")
@@ -74,13 +76,13 @@ def is_plain_user(who: Who) -> TypeGuard[str]:
     return isinstance(who, str) and who != "" and who.isascii() and not who.startswith(ID_PREFIX)
 
 
-def read_tags(tags: Mapping[str, str]) -> Wanted:
+def read_tags(tags: Mapping[str, str]) -> Selector:
     """What tags have to be matched. Raises `UsageProblem` for a user or tenant that is empty: it would match any."""
     for name in OWN_TAGS:
         if not tags.get(name, name):
             raise UsageProblem(f"{name} is empty; it would match any", hint=f"give {name} a value, or leave it out")
     own = {part: tags[name] for name, part in OWN_TAGS.items() if name in tags}
-    return Wanted(**own, tags={name: value for name, value in tags.items() if name not in OWN_TAGS})
+    return Selector(**own, tags={name: value for name, value in tags.items() if name not in OWN_TAGS})
 
 
 def check_texts(*values: object) -> None:
@@ -105,7 +107,7 @@ def cursor_behind(identity: Identity) -> str:
     return base64.urlsafe_b64encode(place.encode()).decode()
 
 
-def read_cursor(cursor: str, wanted: Key) -> Key:
+def read_cursor(cursor: str, wanted: RecordKey) -> RecordKey:
     """The key that a cursor stands for. Raises `UsageProblem` for one that a listing of these did not give."""
     try:
         place = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
@@ -116,7 +118,7 @@ def read_cursor(cursor: str, wanted: Key) -> Key:
             pass
         case _:
             raise _bad_cursor()
-    after = Key(profile=wanted.profile, kind=wanted.kind, service=service, tenant=tenant, user=user)
+    after = RecordKey(profile=wanted.profile, kind=wanted.kind, service=service, tenant=tenant, user=user)
     if not key_matches(after, wanted):
         raise _bad_cursor()
     return after

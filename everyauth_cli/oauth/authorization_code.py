@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError
 from everyauth_cli.model import Client, Pending, Secret, Service
-from everyauth_cli.sanitize import clean, scrub
+from everyauth_cli.sanitize import printable, redact
 
 SINGLE = ("code", "state", "error", "iss")
 OPENID = "openid"
@@ -62,7 +62,7 @@ def begin(
         if OPENID in scope.replace(service.scope_separator, " ").split()
         else None,
         client_id=client.client_id,
-        token_url=service.token_url,
+        token_endpoint=service.token_endpoint,
         started_at=now,
     )
 
@@ -82,8 +82,8 @@ def authorization_url(service: Service, pending: Pending) -> str:
     if pending.verifier is not None:
         fields["code_challenge"] = challenge(pending.verifier)
         fields["code_challenge_method"] = "S256"
-    parts = urlsplit(service.authorize_url)
-    query = "&".join(filter(None, [parts.query, urlencode({**service.authorize_params, **fields})]))
+    parts = urlsplit(service.authorization_endpoint)
+    query = "&".join(filter(None, [parts.query, urlencode({**service.authorization_params, **fields})]))
     return urlunsplit(parts._replace(query=query))
 
 
@@ -121,18 +121,18 @@ def read_callback(service: Service, pending: Pending, query: Sequence[tuple[str,
 
 
 def _check_issuer(service: Service, iss: str | None) -> None:
-    if iss is None and not service.iss_always:
+    if iss is None and not service.authorization_response_iss_parameter_supported:
         return
     if service.issuer is not None and iss != service.issuer:
         raise LoginFailed(
-            f"the answer says it comes from {clean(iss) if iss else 'nobody'}, not from {service.issuer}: "
+            f"the answer says it comes from {printable(iss) if iss else 'nobody'}, not from {service.issuer}: "
             "another authorization server mixed in (RFC 9207); the code was not redeemed"
         )
 
 
 def _refusal(service: Service, fields: Mapping[str, str]) -> LoginFailed | ServiceError:
-    error = clean(scrub(fields["error"]))
-    said = f"{error}: {clean(scrub(fields['error_description']))}" if fields.get("error_description") else error
+    error = printable(redact(fields["error"]))
+    said = f"{error}: {printable(redact(fields['error_description']))}" if fields.get("error_description") else error
     if "code" in fields:
         return LoginFailed(f"{service.name} came back with a code and an error at once ({said}); nothing was taken")
     if error == "access_denied":

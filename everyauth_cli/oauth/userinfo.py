@@ -9,26 +9,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
-from everyauth_cli.model import PLACE, Account, Answer, Client, Exchange, Secret, Service
-from everyauth_cli.sanitize import clean
+from everyauth_cli.model import PLACE, Account, Client, Request, Response, Secret, Service
+from everyauth_cli.sanitize import printable
 
 LABEL_LENGTH = 120
 SUBJECT_LENGTH = 1000
 
 
-def account_exchange(service: Service, client: Client, access_token: Secret[str]) -> Exchange:
+def account_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
     """The request that asks a service whose access token it is, as RFC 6750 section 2.1 has it."""
-    assert service.account_url is not None
+    assert service.account_endpoint is not None
     if service.quirk.account is not None:
         return service.quirk.account(service, client, access_token)
     if service.account_query is not None:
-        return Exchange(
-            url=service.account_url, fields={"query": service.account_query}, body="json", bearer=access_token
+        return Request(
+            url=service.account_endpoint, fields={"query": service.account_query}, body="json", bearer=access_token
         )
-    return Exchange(url=service.account_url, method="GET", bearer=access_token, headers={"Accept": "application/json"})
+    return Request(
+        url=service.account_endpoint, method="GET", bearer=access_token, headers={"Accept": "application/json"}
+    )
 
 
-def read_account(service: Service, answer: Answer) -> Account:
+def read_account(service: Service, answer: Response) -> Account:
     """The account that the answer names.
 
     Raises `ServiceUnreadable` when it names none, `ServiceUnreachable` for a "not now" (429, 5xx).
@@ -55,7 +57,7 @@ def account_in(service: Service, fields: Any) -> Account | None:  # noqa: ANN401
     if subject is None:
         return None
     return Account(
-        subject=subject, label=_filled(service.account_label, fields, LABEL_LENGTH) or clean(subject, LABEL_LENGTH)
+        subject=subject, label=_filled(service.account_label, fields, LABEL_LENGTH) or printable(subject, LABEL_LENGTH)
     )
 
 
@@ -68,7 +70,7 @@ def filled(template: str, fields: Any) -> str | None:  # noqa: ANN401 - JSON
 def _filled(templates: Sequence[str], fields: Any, limit: int) -> str | None:  # noqa: ANN401 - JSON
     """The first template whose places all hold something, with that in it."""
     found = next((text for template in templates if (text := filled(template, fields)) is not None), None)
-    return None if found is None else clean(found, limit)
+    return None if found is None else printable(found, limit)
 
 
 def _word(words: Mapping[str, str], match: re.Match[str]) -> str:
@@ -85,4 +87,4 @@ def _at(fields: Any, path: str) -> str:  # noqa: ANN401 - JSON
         else:
             return ""
     text = str(fields) if isinstance(fields, str | int) and not isinstance(fields, bool) else ""
-    return text if clean(text) else ""
+    return text if printable(text) else ""

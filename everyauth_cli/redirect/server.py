@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from everyauth_cli.errors import PortInUse
 from everyauth_cli.pages.document import HEADERS, Result, result_page
-from everyauth_cli.redirect.waiter import Arrival, Query
-from everyauth_cli.sanitize import clean
+from everyauth_cli.redirect.waiter import Query, RedirectWaiter
+from everyauth_cli.sanitize import printable
 
 IDLE_SECONDS = 10.0
 """How long a connection may be silent before it is closed: browsers open some that they never use."""
@@ -44,7 +44,7 @@ UNVERIFIED = Result(
 )
 
 
-class Loopback(Arrival):
+class RedirectServer(RedirectWaiter):
     """An arrival that listens on loopback, from `with` until its end; strays are answered, and the wait goes on."""
 
     listens: ClassVar[bool] = True
@@ -77,7 +77,7 @@ class Loopback(Arrival):
     def unverified(self, query: Query) -> None:
         """Tell of an error that came without this login's state: it may be true, so it is shown, not believed."""
         fields = dict(query)
-        said = ": ".join(clean(fields[name]) for name in ("error", "error_description") if fields.get(name))
+        said = ": ".join(printable(fields[name]) for name in ("error", "error_description") if fields.get(name))
         self._on_unverified(said)
 
 
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer the callback, or say that nothing is here."""
+        """Response the callback, or say that nothing is here."""
         try:
             parts = urlsplit(self.path)
         except ValueError:
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._show(400, ANOTHER_LOGIN)
 
     def do_OPTIONS(self) -> None:
-        """Answer the preflight that browsers send before they let a public page lead to a local address."""
+        """Response the preflight that browsers send before they let a public page lead to a local address."""
         self.send_response(204)
         self.send_header("Allow", "GET, OPTIONS")
         if self.headers.get("Access-Control-Request-Private-Network"):
@@ -144,7 +144,7 @@ class _Server(ThreadingHTTPServer):
     # On Windows this option lets another process take the same port.
     allow_reuse_address: ClassVar[bool] = sys.platform != "win32"  # type: ignore[misc]
 
-    def __init__(self, address: tuple[str, int], login: Loopback) -> None:
+    def __init__(self, address: tuple[str, int], login: RedirectServer) -> None:
         self.login = login
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
@@ -157,7 +157,7 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: a browser that goes away in the middle is no error of ours."""
 
 
-def _bind(login: Loopback, host: str, port: int, *, another_port: str) -> list[_Server]:
+def _bind(login: RedirectServer, host: str, port: int, *, another_port: str) -> list[_Server]:
     """One server on 127.0.0.1, and for a host of `localhost` one on ::1 beside it where there is IPv6."""
     try:
         servers = [_Server(("127.0.0.1", port), login)]

@@ -29,7 +29,7 @@ UNDECIDED = Result(
 )
 
 
-class Arrival:
+class RedirectWaiter:
     """Waits for the answer to one login, which comes back to `redirect_uri`.
 
     Only what carries the login's own state ends the wait; a browser that brought it is kept waiting until `show`

@@ -15,14 +15,14 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN
 from everyauth_cli.sandbox.faults import Fault
-from everyauth_cli.sandbox.grants import Code, Consent, Grant, Issue, Issued, Lives, Refused, Registration
+from everyauth_cli.sandbox.grants import Code, Consent, Grant, Issue, Issued, Lifetimes, Refused, Registration
 from everyauth_cli.sandbox.requests import Basic
 from everyauth_cli.sandbox.responses import DENIAL, Speech, Told, base64url
 from everyauth_cli.sandbox.signing_keys import SigningKeys
 
 Clock = Callable[[], int]
 
-CONSENT_LIFE = 600
+CONSENT_LIFETIME = 600
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -34,7 +34,7 @@ class AuthorizationServer:
     `revocation` or its error, and `code_replay` and `refresh_reuse` besides.
     """
 
-    def __init__(self, speech: Speech, client: Registration, *, clock: Clock, lives: Lives) -> None:
+    def __init__(self, speech: Speech, client: Registration, *, clock: Clock, lives: Lifetimes) -> None:
         self.speech = speech
         self.keys = SigningKeys()
         self.counts: Counter[str] = Counter()
@@ -67,7 +67,7 @@ class AuthorizationServer:
             state=query.get("state"),
             nonce=query.get("nonce"),
             challenge=query.get("code_challenge"),
-            until=self._after(CONSENT_LIFE),
+            until=self._after(CONSENT_LIFETIME),
         )
         with self._lock:
             now = self._clock()
@@ -96,7 +96,7 @@ class AuthorizationServer:
         return self._error_uri(consent.redirect_uri, Refused("access_denied", DENIAL), state=consent.state)
 
     def token(self, form: Mapping[str, str], *, basic: Basic | None = None, fault: Fault | None = None) -> Told:
-        """Answer a token request; raises `Refused`. A `fault` that concerns its grant befalls it first."""
+        """Response a token request; raises `Refused`. A `fault` that concerns its grant befalls it first."""
         with self._counted():
             self._befall(form.get("refresh_token", ""), fault)
             answer = self._token(form, basic)
@@ -104,7 +104,7 @@ class AuthorizationServer:
             return answer
 
     def revoke(self, form: Mapping[str, str], *, basic: Basic | None = None) -> Told:
-        """Answer a revocation request (RFC 7009 section 2.1); raises `Refused`."""
+        """Response a revocation request (RFC 7009 section 2.1); raises `Refused`."""
         with self._counted():
             return self._revoked(self._authenticated(form, basic), _required(form, "token"))
 
@@ -193,7 +193,7 @@ class AuthorizationServer:
 
     def _takes(self, basic: Basic | None, secret: str | None) -> bool:
         """Whether the client authenticates in the one way that the service documents."""
-        in_header = self.speech.service.client_auth.startswith("basic")
+        in_header = self.speech.service.token_endpoint_auth_method.startswith("client_secret_basic")
         return (basic is not None) == in_header or not (basic or secret)
 
     def _redeem(self, client: Registration, form: Mapping[str, str]) -> Told:

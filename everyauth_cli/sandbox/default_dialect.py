@@ -31,8 +31,8 @@ def plain(service: Service) -> Dialect:
         ),
         scopes=Scopes(),
         authorize=Authorize(link=(), query="", callback=dict.fromkeys(service.keep_callback, "sandbox")),
-        token=_call(service.token_url, answer),
-        refresh=_call(service.token_url, refreshed),
+        token=_call(service.token_endpoint, answer),
+        refresh=_call(service.token_endpoint, refreshed),
         revoke=plain_revoke(service),
         account=Named(subject=SUBJECT, label=LABEL, call=_account(service)),
         id_token=json.dumps(_claims(service)) if OPENID in service.scopes else "",
@@ -45,10 +45,10 @@ def plain(service: Service) -> Dialect:
 
 def plain_revoke(service: Service) -> Revoke | None:
     """Revocation as RFC 7009 has it, where the entry knows an endpoint for it."""
-    if service.revoke_url is None:
+    if service.revocation_endpoint is None:
         return None
-    call = Call(link=(), request=Sent(method="POST", url=service.revoke_url, headers={}), answer=Shape())
-    return Revoke(call=call, ends=service.revokes, tokens=service.revoke_tokens)
+    call = Call(link=(), request=Sent(method="POST", url=service.revocation_endpoint, headers={}), answer=Shape())
+    return Revoke(call=call, ends=service.revocation_ends, tokens=service.revocable_tokens)
 
 
 def account_fields(service: Service) -> dict[str, Any]:
@@ -70,12 +70,12 @@ def _answer(service: Service) -> dict[str, Any]:
     }
     if OPENID in service.scopes:
         answer |= {"id_token": "{id_token}"}
-    return {**account_fields(service), **answer} if service.account_in_answer else answer
+    return {**account_fields(service), **answer} if service.account_in_response else answer
 
 
 def _claims(service: Service) -> dict[str, Any]:
     # An issuer of many tenants has the tenant in its name, and in a claim.
-    issuer = next(filter(None, [service.issuer, *service.id_token_issuers]), service.authorize_url)
+    issuer = next(filter(None, [service.issuer, *service.id_token_issuers]), service.authorization_endpoint)
     return {
         "sub": SUBJECT,
         **account_fields(service),
@@ -90,7 +90,7 @@ def _claims(service: Service) -> dict[str, Any]:
 
 
 def _account(service: Service) -> Call | None:
-    return _call(service.account_url, account_fields(service)) if service.account_url else None
+    return _call(service.account_endpoint, account_fields(service)) if service.account_endpoint else None
 
 
 def _call(url: str, answer: Mapping[str, Any]) -> Call:

@@ -48,7 +48,7 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lives:
+class Lifetimes:
     """How long things live, in seconds; an access token without a life does not expire."""
 
     access_token: int | None

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import PortInUse
 from everyauth_cli.sandbox.detection import HOST
-from everyauth_cli.sandbox.endpoints import Response, Route
-from everyauth_cli.sandbox.requests import Request
-from everyauth_cli.sanitize import clean
+from everyauth_cli.sandbox.endpoints import Route, SentResponse
+from everyauth_cli.sandbox.requests import ReceivedRequest
+from everyauth_cli.sanitize import printable
 
 LARGEST_BODY = 64 * 1024
 MOST_DRAINED = 1024 * 1024
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     def __init__(self, *connection: Any, answer: Route, log: Log) -> None:  # noqa: ANN401 - as in the base class
         self._answer = answer
         self._log = log
-        self._response: Response | None = None
+        self._response: SentResponse | None = None
         super().__init__(*connection)
 
     def do_GET(self) -> None:
@@ -94,22 +94,22 @@ class _Handler(BaseHTTPRequestHandler):
             return
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(method=self.command, path=parts.path, query=parts.query, headers=headers, body=body)
+        request = ReceivedRequest(method=self.command, path=parts.path, query=parts.query, headers=headers, body=body)
         response = self._answer(request)
         if response.lost:
             self._hang_up(response)
         else:
             self._send(response)
 
-    def _hang_up(self, response: Response) -> None:
+    def _hang_up(self, response: SentResponse) -> None:
         self._response, self.close_connection = response, True
         self.log_request("hung up")
 
     def _refuse(self, status: int) -> None:
         self.close_connection = True
-        self._send(Response(status=status, headers={}))
+        self._send(SentResponse(status=status, headers={}))
 
-    def _send(self, response: Response) -> None:
+    def _send(self, response: SentResponse) -> None:
         self._response = response
         self.send_response(response.status)
         for name, value in _framed(response, close=self.close_connection).items():
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - as in the base class
         # Never the query: it holds codes and states. Nor what follows an endpoint: some have a token there.
-        path = clean("/".join(self.path.partition("?")[0].split("/")[:3]), 80) if self.command else ""
+        path = printable("/".join(self.path.partition("?")[0].split("/")[:3]), 80) if self.command else ""
         response = self._response
         asked, note = (response.asked, response.note) if response else ("", "")
         self._log(" ".join(filter(None, [self.command, path, asked, "->", f"{code}", note])))
@@ -136,7 +136,7 @@ def _length(headers: Message) -> int | None:
     return int(text)
 
 
-def _framed(response: Response, *, close: bool) -> Mapping[str, str]:
+def _framed(response: SentResponse, *, close: bool) -> Mapping[str, str]:
     # RFC 9110 section 8.6: none with 204.
     length = {} if response.status == NO_CONTENT else {"content-length": str(len(response.body))}
     return {**response.headers, **length, **({"connection": "close"} if close else {})}

@@ -76,7 +76,7 @@ class EveryAuthSandbox:
         server = self.sandbox.server(found.name)
         consent = server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
         came_back = server.allow(consent.transaction, user=account)
-        return self.auth.keep(self.auth.exchange(pending, parse_qsl(urlsplit(came_back).query)))
+        return self.auth.keep(self.auth.redeem(pending, parse_qsl(urlsplit(came_back).query)))
 
     def _now(self) -> int:
         return now_ms() + self._ahead

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
-from everyauth_cli.model import Exchange, Secret
+from everyauth_cli.model import Request, Secret
 from everyauth_cli.sandbox.grants import Refused
 
 MOST_PARAMETERS = 50
@@ -21,7 +21,7 @@ Basic = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class ReceivedRequest:
     """An HTTP request; the names of `headers` are in lower case."""
 
     method: str
@@ -44,7 +44,7 @@ def parameters(encoded: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def fields(request: Request, body: str) -> dict[str, str]:
+def fields(request: ReceivedRequest, body: str) -> dict[str, str]:
     """The fields of a request's body, which is to be a `form` or `json`; raises `Refused`."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     wanted = "application/json" if body == "json" else "application/x-www-form-urlencoded"
@@ -57,7 +57,7 @@ def fields(request: Request, body: str) -> dict[str, str]:
         raise Refused("invalid_request", f"The body is no {wanted}.") from None
 
 
-def secret_fields(request: Request, body: str, *, query: str = "") -> dict[str, str]:
+def secret_fields(request: ReceivedRequest, body: str, *, query: str = "") -> dict[str, str]:
     """The same where nothing may be in the query but what the entry's URL has there."""
     # Credentials do not belong in a URL, where logs and histories keep them (RFC 6749 section 2.3.1).
     if request.query != query:
@@ -87,7 +87,7 @@ def bearer(headers: Mapping[str, str]) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def sent_token(expected: Exchange, request: Request) -> str | None:
+def sent_token(expected: Request, request: ReceivedRequest) -> str | None:
     """The token of a request that is made as `expected`, where `MARK` stands in its place; None where it has none.
 
     Raises `Refused` for a request that lacks something else, or that comes from another client.
@@ -107,7 +107,7 @@ def sent_token(expected: Exchange, request: Request) -> str | None:
     return found[0] if found else None
 
 
-def path_of(expected: Exchange) -> str:
+def path_of(expected: Request) -> str:
     """A regular expression for the path of a request."""
     return _pattern(urlsplit(expected.url + expected.rest.reveal()).path)
 

@@ -50,7 +50,7 @@ class Speech:
     @property
     def signs_with_secret(self) -> bool:
         """Whether id tokens are signed with the client secret, where the entry does not take the usual way."""
-        taken = self.service.id_token_algorithms
+        taken = self.service.id_token_signing_alg_values_supported
         return RSA not in taken and HMAC in taken
 
     def granted(self, requested: str) -> tuple[str, ...]:
@@ -70,13 +70,17 @@ class Speech:
 
     def callback(self) -> dict[str, str]:
         """What is added to a redirect with a code: the issuer (RFC 9207), and what is documented."""
-        issuer = {"iss": str(self.service.issuer)} if self.service.iss_always else {}
+        issuer = (
+            {"iss": str(self.service.issuer)} if self.service.authorization_response_iss_parameter_supported else {}
+        )
         return {**issuer, **self.dialect.authorize.callback}
 
     def refused_query(self, error: str, description: str) -> dict[str, str]:
         """The parameters of a redirect without a code (RFC 6749 section 4.1.2.1)."""
         failure = self._failure("authorize", error)
-        issuer = {"iss": str(self.service.issuer)} if self.service.iss_always else {}
+        issuer = (
+            {"iss": str(self.service.issuer)} if self.service.authorization_response_iss_parameter_supported else {}
+        )
         if failure is None:
             return {"error": error, "error_description": description, **issuer}
         body = failure.shape.filled({"error": error, "description": description}).decode()

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 from everyauth_cli.sandbox.endpoints import DEFAULT_USER
-from everyauth_cli.sanitize import clean
+from everyauth_cli.sanitize import printable
 
 # The callback answers after the token request behind it, which may take 30 seconds.
 TIMEOUT_SECONDS = 45
@@ -76,7 +76,7 @@ def _open(url: str, form: bytes | None = None) -> Page:
         reader = _Reader()
         reader.feed(answer.read(LARGEST_PAGE).decode(errors="replace"))
         heading = reader.text["h1"] or reader.text["title"]
-        return Page(answer.url, clean(heading), reader.fields)
+        return Page(answer.url, printable(heading), reader.fields)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,10 +7,17 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from everyauth_cli.model import Service
-from everyauth_cli.services.entry import URLS, fill
+from everyauth_cli.services.entry import fill
 
-ENDPOINT = "_url"
-"""How the keys of endpoints end; an `issuer` is a name that is compared, whatever host is in it."""
+PATHS = {
+    "authorization_endpoint": "authorize",
+    "token_endpoint": "token",
+    "refresh_endpoint": "refresh",
+    "revocation_endpoint": "revoke",
+    "jwks_uri": "jwks",
+    "account_endpoint": "account",
+}
+"""The last segment of each endpoint's path; an `issuer` is a name that is compared, whatever host is in it."""
 PARAM = "sandbox"
 """What fills a placeholder that has no default."""
 
@@ -28,19 +35,15 @@ def at_sandbox(service: Service, base_url: str) -> Service:
 
 def endpoints(service: Service, base_url: str) -> dict[str, str]:
     """The keys of the entry that name endpoints, each with where the sandbox has it; a query of its own stays."""
-    urls = {key: getattr(service, key) for key in URLS if key.endswith(ENDPOINT)}
+    urls = {key: getattr(service, key) for key in PATHS}
     # Keys would be looked for at the issuer's host if no place were known for them.
-    urls["jwks_url"] = urls["jwks_url"] or service.issuer
-    return {key: _moved(url, f"{base_url}/{service.name}/{_path(key)}") for key, url in urls.items() if url}
+    urls["jwks_uri"] = urls["jwks_uri"] or service.issuer
+    return {key: _moved(url, f"{base_url}/{service.name}/{PATHS[key]}") for key, url in urls.items() if url}
 
 
 def sandbox_params(service: Service) -> dict[str, str]:
     """A value for each placeholder: its default, if it has one."""
     return {p.name: PARAM if p.default is None else p.default for p in service.params}
-
-
-def _path(key: str) -> str:
-    return key.removesuffix(ENDPOINT)
 
 
 def _moved(url: str, to: str) -> str:

@@ -21,8 +21,16 @@ PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 LABELS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
-URLS = ("authorize_url", "token_url", "refresh_url", "revoke_url", "issuer", "jwks_url", "account_url")
-TABLES = ("authorize_params", "token_params", "native_from_client")
+URLS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "refresh_endpoint",
+    "revocation_endpoint",
+    "issuer",
+    "jwks_uri",
+    "account_endpoint",
+)
+TABLES = ("authorization_params", "token_params", "native_from_client")
 """The keys that may hold placeholders: in a URL these are parts of a host, in a table any text."""
 
 AUTHORIZE_RESERVED = frozenset(
@@ -65,13 +73,14 @@ def make_service(name: str, entry: Mapping[str, Any], *, where: Where, own: bool
     if not NAME.fullmatch(name):
         raise ConfigurationProblem(f"{name!r} cannot be a service's name: use a-z, 0-9 and -")
     fields = {key: _read(key, value, where) for key, value in entry.items()}
-    for needed in ("authorize_url", "token_url"):
+    for needed in ("authorization_endpoint", "token_endpoint"):
         if needed not in fields:
             raise ConfigurationProblem(f"{where(needed)}: {needed} is missing")
     service = Service(name=name, own=own, **{"title": name, **fields})
     _check_placeholders(service, where)
-    if service.iss_always and service.issuer is None:
-        raise ConfigurationProblem(f"{where('iss_always')}: iss_always needs an issuer to compare with")
+    key = "authorization_response_iss_parameter_supported"
+    if service.authorization_response_iss_parameter_supported and service.issuer is None:
+        raise ConfigurationProblem(f"{where(key)}: {key} needs an issuer to compare with")
     return service
 
 
@@ -279,45 +288,47 @@ def _date(value: Any) -> str:  # noqa: ANN401
 READERS: dict[str, Reader] = {
     "title": _text,
     "docs": _url,
-    "authorize_url": _url,
-    "token_url": _url,
-    "refresh_url": _url,
-    "revoke_url": _url,
-    "revokes": _one_of("token", "grant"),
-    "revoke_auth": _one_of("client", "bearer", "none"),
-    "revoke_body": _one_of("form", "json"),
-    "revoke_tokens": _some_of(REFRESH_TOKEN, ACCESS_TOKEN),
-    "revoke_as": _one_of("token_and_hint", "token", "type"),
+    "authorization_endpoint": _url,
+    "token_endpoint": _url,
+    "refresh_endpoint": _url,
+    "revocation_endpoint": _url,
+    "revocation_ends": _one_of("token", "grant"),
+    "revocation_endpoint_auth_method": _one_of("client", "bearer", "none"),
+    "revocation_body": _one_of("form", "json"),
+    "revocable_tokens": _some_of(REFRESH_TOKEN, ACCESS_TOKEN),
+    "revocation_style": _one_of("token_and_hint", "token", "type"),
     "aliases": _texts,
     "issuer": _url,
-    "iss_always": _truth,
-    "jwks_url": _url,
+    "authorization_response_iss_parameter_supported": _truth,
+    "jwks_uri": _url,
     "id_token_issuers": _texts,
     "id_token_audiences": _texts,
-    "id_token_algorithms": _some_of(*ASYMMETRIC, *SYMMETRIC),
+    "id_token_signing_alg_values_supported": _some_of(*ASYMMETRIC, *SYMMETRIC),
     "scopes": _texts,
     "scope_separator": _one_of(" ", ",", "+", ";"),
     "scope_field": _text,
     "scope_covers": _lists,
-    "authorize_params": _fields_but(AUTHORIZE_RESERVED),
+    "authorization_params": _fields_but(AUTHORIZE_RESERVED),
     "token_params": _fields_but(TOKEN_RESERVED),
-    "client_auth": _one_of("post", "basic", "basic_or_empty", "none"),
+    "token_endpoint_auth_method": _one_of(
+        "client_secret_post", "client_secret_basic", "client_secret_basic_or_empty", "none"
+    ),
     "body": _one_of("form", "json"),
     "pkce": _truth,
     "refresh_redirect_uri": _truth,
     "loopback_host": _one_of("127.0.0.1", "localhost"),
     "https_redirect": _truth,
     "any_port": _truth,
-    "code_life": _seconds,
+    "code_lifetime": _seconds,
     "expires_field": _text,
-    "default_life": _seconds,
+    "default_lifetime": _seconds,
     "error_words": _errors,
     "keep_callback": _texts,
     "native": _texts,
     "native_from_client": _table,
-    "account_in_answer": _truth,
+    "account_in_response": _truth,
     "account_query": _text,
-    "account_url": _url,
+    "account_endpoint": _url,
     "account_subject": _templates,
     "account_label": _templates,
     "params": _params,

@@ -18,7 +18,7 @@ from everyauth_cli.flows.clients import is_bound_to
 from everyauth_cli.flows.revoke import Revocation
 from everyauth_cli.model import ACCESS_TOKEN, Identity
 from everyauth_cli.pages.document import Look, Result, headers, origin
-from everyauth_cli.sanitize import clean
+from everyauth_cli.sanitize import printable
 from everyauth_cli.web.connections_page import LOOK, Connection, Notice, connections_page, leaving_page, moment
 from everyauth_cli.web.form_tokens import Notes
 from everyauth_cli.web.routes import (
@@ -111,7 +111,7 @@ class Connections(Routes[R]):
     def _is_own(self, visit: Visit[R], notes: Notes) -> bool:
         """Whether a form was posted from this page of this user."""
         if visit.origin is not None and visit.origin != origin(self.base_url):
-            log.warning("connections: a form came from %s, not from %s", clean(visit.origin, 80), self.base_url)
+            log.warning("connections: a form came from %s, not from %s", printable(visit.origin, 80), self.base_url)
             return False
         same_site = visit.site in (None, "same-origin")
         return same_site and notes.read(FORM, visit.form.get(FORM, "")) is not None
@@ -201,7 +201,7 @@ class Connections(Routes[R]):
     def _works(self, identity: Identity) -> bool:
         """Whether a token can be had, as far as that is known here."""
         lives = identity.expires_at is None or identity.expires_at > self.auth.clock()
-        return identity.gone is None and (lives or (identity.refreshable and self._is_bound(identity)))
+        return identity.login_required is None and (lives or (identity.refreshable and self._is_bound(identity)))
 
     def _is_bound(self, identity: Identity) -> bool:
         """Whether it was granted to the client that would refresh it."""

@@ -12,7 +12,7 @@ from everyauth_cli.store import Store
 from everyauth_cli.store.sealing import Sealer
 from everyauth_cli.web.sealed_values import opened, sealed, web_sealer
 
-LIFE_SECONDS = 3600
+LIFETIME_SECONDS = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Notes:
 
     def write(self, purpose: str, *words: str) -> str:
         """A note as a form or a query may hold it. Raises `StoreError`, `ConfigurationProblem`."""
-        until = self.clock() + LIFE_SECONDS * 1000
+        until = self.clock() + LIFETIME_SECONDS * 1000
         return sealed(self._sealer, self._name(purpose), Secret(json.dumps([until, *words])))
 
     def read(self, purpose: str, note: str) -> list[str] | None:

@@ -111,7 +111,7 @@ class Flow(Routes[R]):
     def _finish(self, request: R, pending: Pending, query: Sequence[tuple[str, str]]) -> Reply:
         cleared = [self._logins.cleared(pending.state)]
         try:
-            grant = self.auth.exchange(pending, query)
+            grant = self.auth.redeem(pending, query)
             if not self._allowed(request, grant):
                 return self._to_app(_error(*REFUSED), cleared)
             identity = self.auth.keep(grant)

@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import Literal, TypedDict
 
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.model import Key, Pending, Secret
+from everyauth_cli.model import Pending, RecordKey, Secret
 from everyauth_cli.store import Store
 from everyauth_cli.store.sealing import Sealer
 from everyauth_cli.web.sealed_values import opened, sealed, web_sealer
 
-LIFE_SECONDS = 600
+LIFETIME_SECONDS = 600
 MOST = 5
 """How many a browser keeps at once: all of them are sent with each request to the app."""
 LARGEST = 4096
@@ -70,7 +70,7 @@ class PendingLogins:
         is_ours = re.compile(self._prefix() + "[0-9a-f]{32}").fullmatch
         ours = sorted((_started(value), name) for name, value in cookies.items() if is_ours(name))
         oldest = ours[: max(0, len(ours) - (MOST - 1))]
-        return [*(self._cookie(name, "", 0) for _, name in oldest), self._cookie(name, value, LIFE_SECONDS)]
+        return [*(self._cookie(name, "", 0) for _, name in oldest), self._cookie(name, value, LIFETIME_SECONDS)]
 
     def find(self, state: Secret[str], cookies: Mapping[str, str]) -> Pending | None:
         """The login of that state, if this browser began it here."""
@@ -119,9 +119,9 @@ class PendingLogins:
         return web_sealer(self.store, self.profile)
 
     @property
-    def _marks(self) -> Key:
+    def _marks(self) -> RecordKey:
         """The key of all marks; that of each has its end before its state, so those that are over come first."""
-        return Key(profile=self.profile, kind=USED_KIND, service="")
+        return RecordKey(profile=self.profile, kind=USED_KIND, service="")
 
     def _forget_marks(self) -> None:
         for key, _ in self.store.index.find(self._marks, limit=FORGOTTEN):
@@ -148,7 +148,7 @@ def _started(value: str) -> int:
 
 
 def _until(pending: Pending) -> int:
-    return pending.started_at + LIFE_SECONDS * 1000
+    return pending.started_at + LIFETIME_SECONDS * 1000
 
 
 def _sortable(moment: int) -> str:

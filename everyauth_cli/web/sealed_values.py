@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store import Store
 from everyauth_cli.store.sealing import Sealer
 from everyauth_cli.store.vault_sealed import new_key, read_keys
@@ -17,7 +17,7 @@ def web_sealer(store: Store, profile: str) -> Sealer:
 
     Raises `StoreError`, `ConfigurationProblem`.
     """
-    key = Key(profile=profile, kind=KEY_KIND, service="")
+    key = RecordKey(profile=profile, kind=KEY_KIND, service="")
     record = store.read(key)
     if record is None:
         with store.lock(key):

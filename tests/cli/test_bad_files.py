@@ -52,13 +52,13 @@ def test_a_corrupt_configuration_is_answered_with_its_path(shell, line, text, sa
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("authorize_url = ", ["pagerduty.toml is not TOML", "correct it, or move it away"]),
-        ('\ntoken_ulr = "x"', ["pagerduty.toml:2: unknown key token_ulr", "did you mean token_url?"]),
+        ("authorization_endpoint = ", ["pagerduty.toml is not TOML", "correct it, or move it away"]),
+        ('\ntoken_ulr = "x"', ["pagerduty.toml:2: unknown key token_ulr", "did you mean token_endpoint?"]),
         ("pkce = 1", ["pagerduty.toml:1: pkce = 1", "true or false"]),
-        ('token_url = "http://auth.example/t"', ["pagerduty.toml:1: token_url", "https"]),
+        ('token_endpoint = "http://auth.example/t"', ["pagerduty.toml:1: token_endpoint", "https"]),
         (
-            "[authorize_params]\nstate = 'x'",
-            ["pagerduty.toml:2: authorize_params.state", "state belongs to the protocol"],
+            "[authorization_params]\nstate = 'x'",
+            ["pagerduty.toml:2: authorization_params.state", "state belongs to the protocol"],
         ),
     ],
 )

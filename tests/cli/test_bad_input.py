@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from peers.front import front, html, json_error
-from peers.sandbox import TOKEN_LIFE, Background, authorization_url, browser, sandbox_shell, witness
+from peers.sandbox import TOKEN_LIFETIME, Background, authorization_url, browser, sandbox_shell, witness
 from peers.visitor import DENIAL
 
 from everyauth_cli.sandbox.user_agent import play
@@ -27,8 +27,8 @@ def shell(everyauth):
 @pytest.fixture
 def endpoint(shell):
     """A server before the sandbox's token endpoint, over which somebody has logged in."""
-    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
-        shell.entry(token_url=endpoint.url)
+    with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
+        shell.entry(token_endpoint=endpoint.url)
         shell.log_in()
         endpoint.requests.clear()
         yield endpoint
@@ -112,7 +112,7 @@ def test_a_provider_that_is_gone_is_said_and_the_old_credential_stays(shell):
     closed = socket.create_server(("127.0.0.1", 0))
     address = closed.getsockname()
     closed.close()
-    shell.entry(token_url=f"http://127.0.0.1:{address[1]}/token")
+    shell.entry(token_endpoint=f"http://127.0.0.1:{address[1]}/token")
     says = ["cannot connect to 127.0.0.1", "try again later"]
     shell.bad_both("everyauth login pagerduty", 5, "service_unreachable", *says)
     shell.entry()
@@ -122,7 +122,7 @@ def test_a_provider_that_is_gone_is_said_and_the_old_credential_stays(shell):
 def test_a_provider_that_is_down_at_a_refresh_leaves_a_token_that_lives(shell, endpoint):
     token = shell.token()
     endpoint.lie = html(503)
-    shell.clock.tick(TOKEN_LIFE - 30)
+    shell.clock.tick(TOKEN_LIFETIME - 30)
     done = shell("everyauth token pagerduty")
     assert (done.code, done.out) == (0, f"{token}\n")
     assert "warning: pagerduty answers HTTP 503" in done.err
@@ -134,7 +134,7 @@ def test_a_provider_that_is_down_at_a_refresh_leaves_a_token_that_lives(shell, e
 
 def test_a_provider_that_is_down_at_a_refresh_is_an_error_once_the_token_is_dead(shell, endpoint):
     endpoint.lie = html(502)
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     shell.bad_both("everyauth token pagerduty", 5, "service_unreachable", "HTTP 502", "try again later")
     shell.bad("everyauth identity get me", 5, "HTTP 502")
     endpoint.lie = None
@@ -156,7 +156,7 @@ def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
     endpoint.lie = lie
     shell.bad("everyauth login pagerduty", 5, *says)
     assert shell.token() == token
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     shell.bad_both("everyauth token pagerduty", 5, code, *says)
     endpoint.lie = None
     assert shell.works(shell.token())
@@ -166,7 +166,7 @@ def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
 def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint, revoked):
     if revoked:
         shell.server._current.clear()
-    shell.clock.tick(TOKEN_LIFE + 1 if revoked else 31 * 24 * 3600)
+    shell.clock.tick(TOKEN_LIFETIME + 1 if revoked else 31 * 24 * 3600)
     reason = "its grant is revoked" if revoked else "refresh token has expired"
     shell.bad("everyauth token pagerduty", 4, "me granted at pagerduty is gone", reason, "everyauth login pagerduty")
     shell.bad_both("everyauth token pagerduty", 4, "login_required", reason, "everyauth login pagerduty")
@@ -175,17 +175,17 @@ def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint
     assert "lost on the way" not in shell("everyauth token pagerduty").err
 
     (identity,) = shell.identities()
-    assert reason in identity["gone"]["reason"]
-    assert "gone" in shell.good("everyauth identity ls")
+    assert reason in identity["login_required"]["reason"]
+    assert "login_required" in shell.good("everyauth identity ls")
     shell.good("everyauth login pagerduty")
     assert shell.works(shell.token())
     assert shell.identities()[0]["identityId"] == identity["identityId"]
-    assert shell.identities()[0]["gone"] is None
+    assert shell.identities()[0]["login_required"] is None
 
 
 def test_a_client_that_is_no_longer_accepted_costs_nothing(shell, endpoint):
     shell.good("everyauth service set pagerduty --client-secret wrong")
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     way_out = "everyauth service set pagerduty --client-id ID --client-secret -"
     shell.bad_both("everyauth token pagerduty", 2, "client_rejected", "does not accept the client id", way_out)
     shell.bad("everyauth token pagerduty", 2, input="")
@@ -201,14 +201,14 @@ def test_a_grant_for_another_client_or_endpoint_is_not_sent_anywhere(shell, endp
     else:
         shell.entry()
     assert shell.token() == token
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     says = ["another client or token endpoint", "nothing was sent", "everyauth login pagerduty"]
     shell.bad_both("everyauth token pagerduty", 4, "login_required", *says)
     assert (endpoint.requests, shell.counts["refresh_token"]) == ([], 0)
     if changed == "client":
         shell.good("everyauth service set pagerduty --client-id sandbox-client")
     else:
-        shell.entry(token_url=endpoint.url)
+        shell.entry(token_endpoint=endpoint.url)
     assert shell.works(shell.token())
 
 

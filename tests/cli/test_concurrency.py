@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from peers.front import Gate, front
 from peers.oidc_provider import running
-from peers.sandbox import SEALED, TOKEN_LIFE, authorization_url, sandbox_shell
+from peers.sandbox import SEALED, TOKEN_LIFETIME, authorization_url, sandbox_shell
 from peers.secret_service import secret_service
 
 pytestmark = pytest.mark.slow
@@ -26,11 +26,11 @@ def shell(everyauth):
 @pytest.fixture
 def endpoint(shell):
     """A server before the sandbox's token endpoint, over which somebody has logged in, an hour ago."""
-    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
-        shell.entry(token_url=endpoint.url)
+    with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
+        shell.entry(token_endpoint=endpoint.url)
         shell.log_in()
         endpoint.requests.clear()
-        shell.clock.tick(TOKEN_LIFE + 1)
+        shell.clock.tick(TOKEN_LIFETIME + 1)
         yield endpoint
 
 
@@ -59,7 +59,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def test_sixteen_processes_that_want_one_expired_token_refresh_it_once(any_store):
     any_store.log_in()
     old = any_store.token()
-    any_store.clock.tick(TOKEN_LIFE + 1)
+    any_store.clock.tick(TOKEN_LIFETIME + 1)
     asking = [any_store.start("everyauth token pagerduty") for _ in range(PROCESSES)]
     ends = [ended(process) for process in asking]
     assert {(code, err) for code, _, err in ends} == {(0, "")}
@@ -88,7 +88,7 @@ def test_a_login_while_a_refresh_runs_stays(shell, endpoint):
     newest = shell.token()
     assert shell.works(newest)
     assert newest != out.strip()
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     assert shell.works(shell.token())
 
 
@@ -175,8 +175,8 @@ def any_port(everyauth, provider):
     path = everyauth.home / "services" / "op.toml"
     path.parent.mkdir(parents=True)
     path.write_text(
-        f'authorize_url = "{provider.authorize_url}"\ntoken_url = "{provider.token_url}"\n'
-        'client_auth = "none"\nscopes = ["openid"]\nany_port = true\n'
+        f'authorization_endpoint = "{provider.authorization_endpoint}"\ntoken_endpoint = "{provider.token_endpoint}"\n'
+        'token_endpoint_auth_method = "none"\nscopes = ["openid"]\nany_port = true\n'
     )
     assert everyauth("service", "set", "op", "--client-id", "native").code == 0
     return everyauth

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from jeepney import DBusAddress
-from peers.sandbox import TOKEN_LIFE, sandbox_shell, witness
+from peers.sandbox import TOKEN_LIFETIME, sandbox_shell, witness
 from peers.secret_service import NAME, SERVICE, call, secret_service
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ def test_login_get_refresh_and_rm_over_the_keyring(shell, service):
     shell.good("everyauth login pagerduty --user user-123")
     first = json.loads(shell.good("everyauth identity get user-123"))["accessToken"]
     assert shell.works(first)
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     second = shell.token("user-123")
     assert shell.works(second)
     assert second != first

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from peers.sandbox import (
-    TOKEN_LIFE,
+    TOKEN_LIFETIME,
     sandbox_shell,
 )
 
@@ -72,7 +72,7 @@ def test_the_credential_has_the_shape_of_the_original_and_no_refresh_token(shell
     assert native["access_token"] == credential["accessToken"]
     assert native["scope"] == "openid read write"
     assert started <= native["timestamp"] <= shell.clock()
-    assert native["expires_at"] - native["timestamp"] == TOKEN_LIFE * 1000
+    assert native["expires_at"] - native["timestamp"] == TOKEN_LIFETIME * 1000
     assert re.fullmatch(ID, credential["everyauth"].pop("identityId"))
     assert credential["everyauth"] == {
         "serviceId": "pagerduty",
@@ -86,7 +86,7 @@ def test_the_credential_has_the_shape_of_the_original_and_no_refresh_token(shell
 def test_an_expired_token_is_refreshed_once_and_the_new_one_kept(shell):
     shell.log_in()
     first = json.loads(shell.good("everyauth identity get me"))
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     assert not shell.works(first["accessToken"])
     second = json.loads(shell.good("everyauth identity get me"))
     assert shell.works(second["accessToken"])
@@ -95,9 +95,9 @@ def test_an_expired_token_is_refreshed_once_and_the_new_one_kept(shell):
     assert second["everyauth"] == first["everyauth"]
     # What only the first answer had is kept.
     assert second["native"]["id_token"] == first["native"]["id_token"]
-    assert second["native"]["expires_at"] >= first["native"]["expires_at"] + TOKEN_LIFE * 1000
+    assert second["native"]["expires_at"] >= first["native"]["expires_at"] + TOKEN_LIFETIME * 1000
 
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     assert shell.works(shell.token())
     assert (shell.counts["refresh_token"], shell.counts["refresh_reuse"]) == (2, 0)
 
@@ -111,7 +111,7 @@ def test_identities_are_listed_in_words_in_a_pipe(shell):
     assert (bob[6], bool(re.fullmatch(ID, bob[7]))) == ("in 59 minutes", True)
     assert ann[:5] == ["pagerduty", "ann", "", "ann@example.com (sandbox)", "openid read write"]
     assert ann[5:7] == ["10 minutes", "in 49 minutes"]
-    shell.clock.tick(TOKEN_LIFE)
+    shell.clock.tick(TOKEN_LIFETIME)
     assert shell.good("everyauth identity ls --user ann").split("\t")[6] == "expired"
 
 
@@ -169,12 +169,12 @@ def test_a_token_can_be_asked_to_live_for_a_while(shell):
     shell.log_in()
     first = shell.token()
     assert shell.good("everyauth token pagerduty --min-ttl 10m").strip() == first
-    shell.clock.tick(TOKEN_LIFE - 300)
+    shell.clock.tick(TOKEN_LIFETIME - 300)
     assert shell.token() == first
     second = shell.good("everyauth token pagerduty --min-ttl 10m").strip()
     assert second != first
     assert json.loads(shell.good("everyauth identity get me --min-ttl 10m"))["accessToken"] == second
-    shell.bad_both("everyauth token pagerduty --min-ttl 2h", 5, "life_too_short", "3600 s", "--min-ttl")
+    shell.bad_both("everyauth token pagerduty --min-ttl 2h", 5, "lifetime_too_short", "3600 s", "--min-ttl")
     assert shell.counts["refresh_token"] == 1
     shell.bad("everyauth token pagerduty --min-ttl soon", 2, "10m")
 

@@ -22,7 +22,7 @@ def victim(tmp_path):
 
 
 def ask(victim, **keys):
-    victim.entry(account_url=f"{victim.liar.issuer}/me", scopes=["email"], **keys)
+    victim.entry(account_endpoint=f"{victim.liar.issuer}/me", scopes=["email"], **keys)
 
 
 def test_the_service_is_asked_with_the_new_token(victim):
@@ -130,8 +130,8 @@ JSON = st.recursive(
 SERVICE = Service(
     name="op",
     title="Op",
-    authorize_url="https://x.example/a",
-    token_url="https://x.example/t",
+    authorization_endpoint="https://x.example/a",
+    token_endpoint="https://x.example/t",
     account_subject=("{sub}", "{id.0.id}"),
 )
 

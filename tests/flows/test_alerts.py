@@ -11,10 +11,10 @@ from peers.token_server import World
 
 from everyauth_cli.errors import AlertFailed, LoginRequired, ServiceUnreachable
 from everyauth_cli.flows.alerts import Reporter, event, pending, to_command, to_webhook
-from everyauth_cli.model import Answer, Secret
+from everyauth_cli.model import Response, Secret
 
 ROUND = 60_000
-TOLD = {"eventId": "evt-1", "event": "identity.gone", "identity": {"identityId": "idn-1"}}
+TOLD = {"eventId": "evt-1", "event": "identity.login_required", "identity": {"identityId": "idn-1"}}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def reporter(world, deliver):
 
 
 def gone(world):
-    return [identity.gone for identity in world.auth.find()]
+    return [identity.login_required for identity in world.auth.find()]
 
 
 def test_an_end_is_reported_once_and_that_is_noted(world):
@@ -44,9 +44,9 @@ def test_an_end_is_reported_once_and_that_is_noted(world):
     assert reporter(world, told.append).report() == []
     assert reporter(world, told.append).report() == []
     (one,) = told
-    assert one["event"] == "identity.gone"
+    assert one["event"] == "identity.login_required"
     assert one["identity"]["tags"] == {"userId": "me", "tenantId": "me"}
-    assert one["identity"]["gone"]["reportedAt"] is None
+    assert one["identity"]["login_required"]["reportedAt"] is None
     assert gone(world)[0].reported_at == world.clock.now
     assert "access-" not in json.dumps(one)
     assert "refresh-" not in json.dumps(one)
@@ -191,7 +191,8 @@ def test_a_webhook_is_posted_the_event():
 @pytest.mark.parametrize("status", [302, 400, 500])
 def test_any_other_answer_of_a_webhook_is_no_delivery(status):
     deliver = to_webhook(
-        Secret("https://hooks.example/secret-path"), lambda _: Answer(status=status, content_type="", body=Secret(b""))
+        Secret("https://hooks.example/secret-path"),
+        lambda _: Response(status=status, content_type="", body=Secret(b"")),
     )
     with pytest.raises(AlertFailed) as caught:
         deliver(TOLD)
@@ -199,8 +200,8 @@ def test_any_other_answer_of_a_webhook_is_no_delivery(status):
 
 
 def test_a_webhook_that_is_down_does_not_show_its_path():
-    def down(exchange):
-        assert "secret-path" not in repr(exchange)
+    def down(request):
+        assert "secret-path" not in repr(request)
         raise ServiceUnreachable("cannot connect to hooks.example")
 
     with pytest.raises(AlertFailed) as caught:

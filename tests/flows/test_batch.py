@@ -9,7 +9,7 @@ import pytest
 from peers.token_server import World
 
 from everyauth_cli.errors import StoreLocked
-from everyauth_cli.flows.batch import Outcome, Pace, State
+from everyauth_cli.flows.batch import Outcome, Pacing, State
 
 
 class Time:
@@ -34,7 +34,7 @@ def some(tmp_path):
 
 
 def pace(clock, **more):
-    return Pace(clock=clock, sleep=clock.sleep, **{"seconds": 300, **more})
+    return Pacing(clock=clock, sleep=clock.sleep, **{"seconds": 300, **more})
 
 
 def well(identity):

@@ -7,13 +7,13 @@ import pytest
 from peers.token_server import ENTRY, HOUR, MINUTE, NOW, World, answer
 
 from everyauth_cli.errors import ServiceUnreachable
-from everyauth_cli.flows.batch import Pace, State
-from everyauth_cli.flows.health import Keeper, seconds_to_rest
+from everyauth_cli.flows.batch import Pacing, State
+from everyauth_cli.flows.health import HealthCheck, seconds_to_rest
 from everyauth_cli.model import Secret
 from everyauth_cli.store.identity_record import read_identity
 
 ACCOUNT_URL = "https://issuer.example/me"
-ASKABLE = ENTRY + f'account_url = "{ACCOUNT_URL}"\n'
+ASKABLE = ENTRY + f'account_endpoint = "{ACCOUNT_URL}"\n'
 UNAUTHORIZED = answer({"error": "invalid_token"}, status=401)
 ALICE = answer({"sub": "alice"})
 
@@ -26,7 +26,7 @@ def world(tmp_path):
 
 
 def keeper(world):
-    return Keeper(auth=world.auth, send=world.server, clock=world.clock)
+    return HealthCheck(auth=world.auth, send=world.server, clock=world.clock)
 
 
 def refresh(world, within=HOUR):
@@ -77,10 +77,10 @@ def test_a_grant_that_is_refused_is_gone_and_not_asked_for_again(world):
     world.login()
     world.server.revoke_all()
     outcome = refresh(world)
-    assert (outcome.state, outcome.exit_code) == (State.GONE, 4)
-    assert outcome.identity.gone.reported_at is None
+    assert (outcome.state, outcome.exit_code) == (State.LOGIN_REQUIRED, 4)
+    assert outcome.identity.login_required.reported_at is None
     assert outcome.error.hint == "everyauth login example"
-    assert refresh(world, None).state is State.GONE
+    assert refresh(world, None).state is State.LOGIN_REQUIRED
     assert world.server.refreshes == 1
 
 
@@ -90,10 +90,10 @@ def test_without_a_refresh_token_it_lives_until_it_expires_and_is_gone_then(worl
     assert refresh(world, None).state is State.NO_REFRESH_TOKEN
     world.clock.now += HOUR
     outcome = refresh(world)
-    assert (outcome.state, outcome.exit_code) == (State.GONE, 4)
+    assert (outcome.state, outcome.exit_code) == (State.LOGIN_REQUIRED, 4)
     assert "has expired, and there is no refresh token" in outcome.error.message
     (marked,) = world.auth.find()
-    assert marked.gone.since == world.clock.now
+    assert marked.login_required.since == world.clock.now
     assert world.server.refreshes == 0
 
 
@@ -116,7 +116,7 @@ def test_after_a_rest_all_are_refreshed_once(world):
     world.server.faults = [replace(answer({}, status=503), retry_after="20")] * 2
     world.server.rotates = False
     now = [0.0]
-    pace = Pace(seconds=60, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
+    pace = Pacing(seconds=60, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
     outcomes = list(pace.outcomes(world.auth.find(), lambda one: keeper(world).refresh(one, within=None)))
     assert [one.state for one in outcomes] == [State.REFRESHED] * 3
     assert now[0] >= 20
@@ -129,7 +129,7 @@ def test_one_that_fails_stops_no_other(world):
     world.login(service="second")
     world.login()
     world.auth.clients.delete("second")
-    outcomes = Pace(seconds=60).outcomes(world.auth.find(), lambda one: keeper(world).refresh(one, within=None))
+    outcomes = Pacing(seconds=60).outcomes(world.auth.find(), lambda one: keeper(world).refresh(one, within=None))
     assert {one.identity.service: (one.state, one.exit_code) for one in outcomes} == {
         "second": (State.FAILED, 2),
         "example": (State.REFRESHED, 0),
@@ -185,9 +185,9 @@ def test_a_token_that_is_refused_to_the_end_is_gone_and_handed_out_no_more(world
     world.login()
     world.server.pages[ACCOUNT_URL] = UNAUTHORIZED
     outcome = check(world)
-    assert (outcome.state, outcome.exit_code, world.server.refreshes) == (State.GONE, 4, refreshes)
-    assert "example refuses its access token" in outcome.identity.gone.reason
-    assert read_identity(world.store, world.key()).identity.gone == outcome.identity.gone
+    assert (outcome.state, outcome.exit_code, world.server.refreshes) == (State.LOGIN_REQUIRED, 4, refreshes)
+    assert "example refuses its access token" in outcome.identity.login_required.reason
+    assert read_identity(world.store, world.key()).identity.login_required == outcome.identity.login_required
     with pytest.raises(type(outcome.error), match="is gone"):
         world.token()
 
@@ -199,7 +199,7 @@ def test_where_the_account_was_never_known_a_refusal_proves_nothing(world):
     world.server.pages[ACCOUNT_URL] = UNAUTHORIZED
     world.login()
     outcome = check(world)
-    assert (outcome.state, outcome.exit_code, outcome.identity.gone) == (State.FAILED, 5, None)
+    assert (outcome.state, outcome.exit_code, outcome.identity.login_required) == (State.FAILED, 5, None)
     assert world.token()
 
 

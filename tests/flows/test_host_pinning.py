@@ -14,8 +14,8 @@ from everyauth_cli.store.client_record import client_key
 
 MOVED = ENTRY.replace("issuer.example/token", "evil.example/token")
 PLACED = """\
-authorize_url = "https://{sub}.x.example/authorize"
-token_url = "https://{sub}.x.example/token"
+authorization_endpoint = "https://{sub}.x.example/authorize"
+token_endpoint = "https://{sub}.x.example/token"
 [params]
 sub = {help = "your subdomain"}
 """
@@ -62,14 +62,14 @@ def test_a_login_under_way_is_not_finished_at_another_host(world):
     pending = world.auth.begin("example", redirect_uri=REDIRECT_URI)
     world.entry("example", MOVED)
     with pytest.raises(HostChanged):
-        world.auth.exchange(pending, [("code", "code-alice"), ("state", pending.state.reveal())])
+        world.auth.redeem(pending, [("code", "code-alice"), ("state", pending.state.reveal())])
     assert world.server.requests == []
 
 
 def test_the_secret_set_anew_is_for_the_new_host(world):
     world.entry("example", MOVED)
     set_anew(world)
-    assert world.login().token_url == "https://evil.example/token"
+    assert world.login().token_endpoint == "https://evil.example/token"
     # The way back is another change.
     world.entry("example", ENTRY)
     with pytest.raises(HostChanged):
@@ -102,14 +102,14 @@ def test_another_path_or_port_is_the_same_host(world):
     world.login()
 
 
-@pytest.mark.parametrize("key", ["refresh_url", "revoke_url", "account_url"])
+@pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
 def test_what_else_is_sent_tokens_may_not_move_either(world, key):
     world.entry("example", f'{ENTRY}{key} = "https://issuer.example/x"\n')
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
     with pytest.raises(HostChanged, match=f"the {key} of example leads to evil.example now"):
         world.login()
-    if key == "revoke_url":
+    if key == "revocation_endpoint":
         with pytest.raises(HostChanged, match=r"leads to evil.example now"):
             world.auth.delete_identity("example", user="me")
     assert world.auth.find()
@@ -119,13 +119,13 @@ def test_what_else_is_sent_tokens_may_not_move_either(world, key):
 
 
 def test_a_url_that_moves_to_a_host_that_has_secrets_already_is_no_change(world):
-    world.entry("example", ENTRY + 'revoke_url = "https://other.example/revoke"\n')
+    world.entry("example", ENTRY + 'revocation_endpoint = "https://other.example/revoke"\n')
     set_anew(world)
     world.entry("example", REVOCABLE)
     world.login()
 
 
-@pytest.mark.parametrize("key", ["refresh_url", "revoke_url", "account_url"])
+@pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
 def test_a_url_that_a_file_brings_later_is_not_trusted_until_it_is_said(world, key):
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
@@ -137,13 +137,15 @@ def test_a_url_that_a_file_brings_later_is_not_trusted_until_it_is_said(world, k
 
 
 def test_a_url_that_the_catalogue_brings_later_is_learnt_at_its_first_use():
-    service = Service(name="x", title="X", authorize_url="https://x.example/a", token_url="https://x.example/t")
+    service = Service(
+        name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
+    )
     client = Client(service="x", client_id="id", hosts=hosts_of(service))
-    later = replace(service, revoke_url="https://other.example/revoke")
+    later = replace(service, revocation_endpoint="https://other.example/revoke")
     assert moved(later, client) is None
-    assert moved(replace(later, own_keys=frozenset({"revoke_url"})), client) is not None
+    assert moved(replace(later, own_keys=frozenset({"revocation_endpoint"})), client) is not None
     bound = replace(client, hosts=hosts_of(later))
-    assert moved(replace(later, revoke_url="https://evil.example/revoke"), bound) is not None
+    assert moved(replace(later, revocation_endpoint="https://evil.example/revoke"), bound) is not None
 
 
 def test_a_client_from_before_is_bound_at_its_first_use(world):
@@ -177,9 +179,9 @@ def test_a_parameter_that_the_user_names_takes_the_secret_along(world):
     clients = world.auth.clients
     clients.set(placed, client_id="id", client_secret=Secret("s"))
     clients.set(placed, params={"sub": "acme"})
-    assert clients.get(clients.filled("placed")).hosts == {"token_url": "acme.x.example"}
+    assert clients.get(clients.filled("placed")).hosts == {"token_endpoint": "acme.x.example"}
     clients.set(placed, params={"sub": "other"})
-    assert clients.get(clients.filled("placed")).hosts == {"token_url": "other.x.example"}
+    assert clients.get(clients.filled("placed")).hosts == {"token_endpoint": "other.x.example"}
 
 
 def test_a_parameter_does_not_confirm_a_host_that_a_file_has_changed(world):

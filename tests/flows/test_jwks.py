@@ -8,7 +8,7 @@ from peers.token_server import answer
 
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.flows.jwks import IssuerKeys
-from everyauth_cli.model import Key, Service
+from everyauth_cli.model import RecordKey, Service
 from everyauth_cli.store import memory_store
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -88,7 +88,7 @@ def test_remembered_keys_serve_while_the_issuer_is_away(victim):
 
 
 def test_without_their_address_the_issuer_is_asked_for_it(victim):
-    victim.entry(jwks_url=None)
+    victim.entry(jwks_uri=None)
     victim.login()
     assert (victim.liar.asked["/.well-known/openid-configuration"], fetches(victim)) == (1, 1)
     victim.liar.sign_with = KEYS["two"]
@@ -102,7 +102,7 @@ def test_without_their_address_the_issuer_is_asked_for_it(victim):
     ids=str,
 )
 def test_an_issuer_that_is_not_itself_or_not_safe_is_not_followed(victim, metadata):
-    victim.entry(jwks_url=None)
+    victim.entry(jwks_uri=None)
     victim.liar.metadata = metadata
     assert victim.login().account
     assert (fetches(victim), len(victim.warnings)) == (0, 1)
@@ -110,13 +110,13 @@ def test_an_issuer_that_is_not_itself_or_not_safe_is_not_followed(victim, metada
 
 def test_keys_from_elsewhere_are_not_used(victim):
     victim.login()
-    victim.entry(jwks_url=victim.liar.issuer + "/jwks?new")
+    victim.entry(jwks_uri=victim.liar.issuer + "/jwks?new")
     victim.login()
     assert fetches(victim) == 2
 
 
 def test_without_an_issuer_there_is_nobody_to_ask(victim):
-    victim.entry(issuer=None, jwks_url=None)
+    victim.entry(issuer=None, jwks_uri=None)
     victim.liar.sign_with = KEYS["two"]
     assert victim.login().account
     assert (fetches(victim), victim.warnings) == (0, [])
@@ -125,7 +125,7 @@ def test_without_an_issuer_there_is_nobody_to_ask(victim):
 @pytest.mark.parametrize("damage", [{"keys": None}, {"fetched_at": "x"}, {"keys": [5, "x"]}, {"fetched_at": None}])
 def test_what_is_remembered_badly_is_fetched_anew(victim, damage):
     victim.login()
-    key = Key(profile="", kind="keys", service="op")
+    key = RecordKey(profile="", kind="keys", service="op")
     victim.store.index.write(key, {**victim.store.index.read(key), **damage})
     assert victim.login().account
     assert victim.warnings == []
@@ -135,16 +135,16 @@ def test_what_is_remembered_badly_is_fetched_anew(victim, damage):
 def test_an_issuer_elsewhere_cannot_lead_to_this_machine(tmp_path):
     asked = []
 
-    def send(exchange):
-        asked.append(exchange.url)
+    def send(request):
+        asked.append(request.url)
         return answer({"issuer": "https://idp.example", "jwks_uri": "http://127.0.0.1:8500/v1/agent/leave"})
 
     keys = IssuerKeys(store=memory_store(), send=send, clock=lambda: 0)
     service = Service(
         name="op",
         title="Op",
-        authorize_url="https://idp.example/a",
-        token_url="https://idp.example/t",
+        authorization_endpoint="https://idp.example/a",
+        token_endpoint="https://idp.example/t",
         issuer="https://idp.example",
     )
     assert keys.fetch(service) is None

@@ -39,7 +39,7 @@ def test_a_login_keeps_who_and_what(world):
     assert (identity.service, identity.user, identity.tenant) == ("example", "ann", "acme")
     assert (identity.tags, identity.scope, identity.refreshable) == ({"plan": "gold"}, "read", True)
     assert identity.account == Account(subject="alice", label="alice@example.org")
-    assert (identity.client_id, identity.token_url) == ("id", "https://issuer.example/token")
+    assert (identity.client_id, identity.token_endpoint) == ("id", "https://issuer.example/token")
     assert identity.created_at == identity.updated_at == world.clock.now
     assert identity.expires_at == world.clock.now + HOUR
     assert world.auth.find() == [identity]
@@ -47,7 +47,7 @@ def test_a_login_keeps_who_and_what(world):
 
 def test_scopes_that_were_not_granted_are_named(world):
     world.server.extra = {"scope": "read"}
-    assert world.auth.exchange(*begun(world, scope="read write admin")).missing_scopes == ["write", "admin"]
+    assert world.auth.redeem(*begun(world, scope="read write admin")).missing_scopes == ["write", "admin"]
 
 
 def test_the_scope_is_the_one_asked_for_else_the_clients_else_the_catalogues(world):
@@ -60,7 +60,7 @@ def test_the_scope_is_the_one_asked_for_else_the_clients_else_the_catalogues(wor
 
 
 def test_nothing_is_stored_before_it_is_kept(world):
-    grant = world.auth.exchange(*begun(world))
+    grant = world.auth.redeem(*begun(world))
     assert world.auth.find() == []
     world.auth.keep(grant)
     assert len(world.auth.find()) == 1
@@ -131,15 +131,15 @@ def test_a_foreign_answer_sends_nothing(world):
     pending, _ = begun(world)
     for query in ([("code", "c")], [("code", "c"), ("state", "x")], [("error", "access_denied")]):
         with pytest.raises(LoginFailed):
-            world.auth.exchange(pending, query)
+            world.auth.redeem(pending, query)
     assert world.server.requests == []
 
 
 def test_a_code_that_is_no_longer_good_is_a_failed_login(world):
-    world.entry("example", ENTRY + "code_life = 30\n")
+    world.entry("example", ENTRY + "code_lifetime = 30\n")
     world.server.faults = [answer({"error": "invalid_grant"}, status=400)]
     with pytest.raises(LoginFailed, match="its codes live 30 s"):
-        world.auth.exchange(*begun(world))
+        world.auth.redeem(*begun(world))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_code_that_is_no_longer_good_is_a_failed_login(world):
 def test_a_code_is_sent_once_whatever_comes_back(world, fault, kind):
     world.server.faults = [fault]
     with pytest.raises(kind):
-        world.auth.exchange(*begun(world))
+        world.auth.redeem(*begun(world))
     assert len(world.server.requests) == 1
 
 
@@ -165,7 +165,7 @@ def test_a_service_that_was_set_anew_during_the_login_gets_no_code(world, change
     else:
         world.entry("example", ENTRY.replace("/token", "/token2"))
     with pytest.raises(LoginFailed, match="set anew"):
-        world.auth.exchange(pending, query)
+        world.auth.redeem(pending, query)
     assert world.server.requests == []
 
 
@@ -267,4 +267,4 @@ def test_a_login_is_begun_without_a_look_at_any_secret(tmp_path):
     pending, answered = begun(world)
     assert pending.client_id == "id"
     with pytest.raises(StoreUnavailable):
-        world.auth.exchange(pending, answered)
+        world.auth.redeem(pending, answered)

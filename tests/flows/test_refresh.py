@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from peers.token_server import ENTRY, HOUR, MINUTE, REDIRECT_URI, World
 
-from everyauth_cli.errors import ClientNotSet, LifeTooShort, LoginRequired, ServiceNotFound
+from everyauth_cli.errors import ClientNotSet, LifetimeTooShort, LoginRequired, ServiceNotFound
 from everyauth_cli.model import Secret
 from everyauth_cli.store.identity_record import read_identity
 
@@ -95,7 +95,7 @@ def test_a_token_without_expiry_lives_as_long_as_anybody_asks(world):
 def test_a_life_that_the_service_never_gives_is_not_asked_for_in_vain(world, min_ttl):
     world.login()
     world.clock.now += 1
-    with pytest.raises(LifeTooShort, match="3600 s") as caught:
+    with pytest.raises(LifetimeTooShort, match="3600 s") as caught:
         world.token(min_ttl=min_ttl)
     assert caught.value.exit_code == 5
     assert world.server.refreshes == 0
@@ -105,7 +105,7 @@ def test_a_life_that_turns_out_too_short_is_told_and_the_new_token_kept(world):
     world.login()
     world.clock.now += 50 * MINUTE
     world.server.life = 60
-    with pytest.raises(LifeTooShort):
+    with pytest.raises(LifetimeTooShort):
         world.token(min_ttl=20 * MINUTE)
     assert world.server.refreshes == 1
     assert world.token() == "access-3"
@@ -261,7 +261,7 @@ def test_a_grant_for_another_client_or_endpoint_is_not_sent_anywhere(world, chan
     assert caught.value.exit_code == 4
     assert caught.value.hint == "everyauth login example --user ann"
     assert world.server.refreshes == 0
-    assert world.login(user="ann").gone is None
+    assert world.login(user="ann").login_required is None
     assert world.token("ann") == "access-4"
 
 

@@ -99,7 +99,7 @@ def test_no_request_is_sent_twice_in_one_call_and_the_old_credential_stays(world
     with pytest.raises((ServiceError, ClientRejected)):
         world.token("ann")
     assert world.server.refreshes == 1
-    assert world.auth.find()[0].gone is None
+    assert world.auth.find()[0].login_required is None
     assert world.token("ann") == "access-3"
 
 
@@ -134,8 +134,8 @@ def test_a_grant_that_is_gone_is_remembered_and_nothing_more_is_sent(world):
         world.clock.now += MINUTE
     assert world.server.refreshes == 1
     (identity,) = world.auth.find()
-    assert identity.gone.since == world.clock.now - 3 * MINUTE
-    assert "invalid_grant" in identity.gone.reason
+    assert identity.login_required.since == world.clock.now - 3 * MINUTE
+    assert "invalid_grant" in identity.login_required.reason
     assert world.store.read(world.key("ann")) is not None
 
 
@@ -146,7 +146,7 @@ def test_a_new_login_brings_back_what_was_gone(world):
         world.token("ann")
     (gone,) = world.auth.find()
     assert world.login(user="ann").id == gone.id
-    assert world.auth.find()[0].gone is None
+    assert world.auth.find()[0].login_required is None
     world.clock.now += HOUR
     assert world.token("ann") == "access-5"
 
@@ -159,7 +159,7 @@ def test_a_refresh_token_whose_rotation_was_lost_is_told_as_that(world):
     world.server.meanwhile = lambda: None
     with pytest.raises(LoginRequired, match="an answer to an earlier refresh was lost on the way"):
         world.token("ann")
-    assert "lost on the way" in world.auth.find()[0].gone.reason
+    assert "lost on the way" in world.auth.find()[0].login_required.reason
 
 
 def test_a_vault_that_cannot_be_written_costs_no_refresh_token(world, vault):

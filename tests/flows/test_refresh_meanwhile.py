@@ -56,7 +56,7 @@ def test_a_newer_token_that_somebody_stored_is_adopted_after_a_refusal(world):
     world.server.meanwhile = someone_else
     world.server.faults = [answer({"error": "invalid_grant"}, status=400)]
     assert world.token("ann") == "access-4"
-    assert world.auth.find()[0].gone is None
+    assert world.auth.find()[0].login_required is None
 
 
 def test_an_identity_that_was_deleted_meanwhile_is_not_marked_as_gone(world):
@@ -135,7 +135,7 @@ def test_a_lock_that_does_not_come_is_told_when_no_token_will_do(world, locks, a
 
 def test_a_login_whose_lock_does_not_come_is_told(world, locks):
     pending = world.auth.begin("example", user="ann", redirect_uri=REDIRECT_URI)
-    grant = world.auth.exchange(pending, [("code", "code-alice"), ("state", pending.state.reveal())])
+    grant = world.auth.redeem(pending, [("code", "code-alice"), ("state", pending.state.reveal())])
     locks.busy = True
     with pytest.raises(StoreBusy):
         world.auth.keep(grant)

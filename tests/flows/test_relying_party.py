@@ -140,7 +140,7 @@ def test_an_answer_that_lies_is_refused_and_no_code_is_redeemed(victim, lies, ki
 def test_where_iss_is_promised_it_must_come(victim):
     lie(victim, {"drop": ["iss"]})
     assert victim.login()
-    victim.entry(iss_always=True)
+    victim.entry(authorization_response_iss_parameter_supported=True)
     with pytest.raises(LoginFailed, match="RFC 9207"):
         victim.login()
 
@@ -242,13 +242,13 @@ def test_an_issuer_that_is_not_the_tenant_of_the_token_is_refused(victim, iss, t
 
 
 def test_an_algorithm_that_the_catalogue_does_not_allow_is_refused(victim):
-    victim.entry(id_token_algorithms=["ES256"])
+    victim.entry(id_token_signing_alg_values_supported=["ES256"])
     with pytest.raises(ServiceUnreadable, match="signed with RS256"):
         victim.login()
 
 
 def test_the_client_secret_signs_where_the_catalogue_allows_it(victim):
-    victim.entry(id_token_algorithms=["HS256"])
+    victim.entry(id_token_signing_alg_values_supported=["HS256"])
     lie(victim, {"header": HMAC, "sign_with": jwk.OctKey.import_key(CLIENT_SECRET)})
     assert victim.login().account
     lie(victim, {"sign_with": PUBLISHED_AS_SECRET})
@@ -258,7 +258,7 @@ def test_the_client_secret_signs_where_the_catalogue_allows_it(victim):
 
 
 def test_no_client_secret_no_signature_with_it(victim):
-    victim.entry(id_token_algorithms=["HS256"], client_auth="none")
+    victim.entry(id_token_signing_alg_values_supported=["HS256"], token_endpoint_auth_method="none")
     victim.auth.clients.delete("op")
     victim.auth.clients.set(victim.auth.catalogue.get("op"), client_id=CLIENT_ID)
     lie(victim, {"header": HMAC, "sign_with": jwk.OctKey.import_key(CLIENT_SECRET)})

@@ -19,7 +19,7 @@ from everyauth_cli.store import Store
 from everyauth_cli.store.locks import ThreadLocks
 from everyauth_cli.store.memory import MemoryIndex, MemoryVault
 
-GRANT = REVOCABLE + 'revokes = "grant"\n'
+GRANT = REVOCABLE + 'revocation_ends = "grant"\n'
 
 
 @pytest.fixture
@@ -182,12 +182,12 @@ def test_interrupts_wait_from_the_first_request_until_it_is_deleted(world):
     def shield():
         events.append("shielded")
         yield
-        events.append("gone" if is_gone(world) else "there")
+        events.append("login_required" if is_gone(world) else "there")
 
     world.login()
     world.server.meanwhile = lambda: events.append("request")
     world.another(world.store, shield=shield).delete_identity("example", user="me")
-    assert events == ["shielded", "request", "request", "gone"]
+    assert events == ["shielded", "request", "request", "login_required"]
 
 
 def test_a_store_that_cannot_delete_says_so_and_the_next_try_ends_it(tmp_path):

@@ -7,7 +7,7 @@ from everyauth_cli.errors import LoginRequired, StoreUnavailable
 from everyauth_cli.store import Store
 from everyauth_cli.store.locks import ThreadLocks
 
-GRANT = REVOCABLE + 'revokes = "grant"\n'
+GRANT = REVOCABLE + 'revocation_ends = "grant"\n'
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_grant_that_is_gone_is_no_sibling(family):
 
 @pytest.mark.parametrize(
     "entry",
-    [REVOCABLE, ENTRY + 'revokes = "grant"\n', GRANT.replace("/token", "/token2"), "broken ["],
+    [REVOCABLE, ENTRY + 'revocation_ends = "grant"\n', GRANT.replace("/token", "/token2"), "broken ["],
     ids=["token", "no endpoint", "another token endpoint", "broken"],
 )
 def test_where_no_grant_would_end_there_are_no_siblings(family, entry):
@@ -103,13 +103,13 @@ def test_siblings_that_ended_too_are_handed_out_no_more(family):
         with pytest.raises(LoginRequired, match="it ended with that of me, which was revoked"):
             tokens(family, service, who, profile)
     bot = family.auth.find_one("bot")
-    assert bot.gone is not None
+    assert bot.login_required is not None
     assert tokens(family, who="bob")
     requests = len(family.server.requests)
     with pytest.raises(LoginRequired):
         family.auth.credential(bot)
     assert len(family.server.requests) == requests
-    assert family.login("alice", user="bot", tenant="acme").gone is None
+    assert family.login("alice", user="bot", tenant="acme").login_required is None
     assert family.auth.credential(family.auth.find_one("bot")).access_token
 
 

@@ -22,8 +22,8 @@ ISSUER = "https://issuer.example"
 SERVICE = Service(
     name="example",
     title="Example",
-    authorize_url="https://issuer.example/authorize",
-    token_url="https://issuer.example/token",
+    authorization_endpoint="https://issuer.example/authorize",
+    token_endpoint="https://issuer.example/token",
     issuer=ISSUER,
 )
 CLIENT = Client(service="example", client_id="the client", client_secret=Secret("s3cret"))
@@ -81,7 +81,7 @@ def test_a_login_remembers_what_it_is_for():
         SERVICE, CLIENT, user="u", tenant="t", tags={"k": "v"}, scope="a", redirect_uri=REDIRECT_URI, now=1_000
     )
     assert (login.service, login.user, login.tenant, login.tags) == ("example", "u", "t", {"k": "v"})
-    assert (login.client_id, login.token_url, login.started_at) == ("the client", SERVICE.token_url, 1_000)
+    assert (login.client_id, login.token_endpoint, login.started_at) == ("the client", SERVICE.token_endpoint, 1_000)
 
 
 def test_a_service_without_pkce_gets_no_challenge():
@@ -94,13 +94,15 @@ def test_an_empty_scope_is_left_out():
 
 
 def test_further_parameters_are_added_and_cannot_replace_ours():
-    fields = asked(replace(SERVICE, authorize_params={"access_type": "offline", "state": "fixed"}), PENDING)
+    fields = asked(replace(SERVICE, authorization_params={"access_type": "offline", "state": "fixed"}), PENDING)
     assert fields["access_type"] == "offline"
     assert fields["state"] == STATE
 
 
 def test_the_query_of_the_endpoint_is_kept():
-    url = authorization_url(replace(SERVICE, authorize_url="https://issuer.example/authorize?tenant=a%2Fb"), PENDING)
+    url = authorization_url(
+        replace(SERVICE, authorization_endpoint="https://issuer.example/authorize?tenant=a%2Fb"), PENDING
+    )
     assert urlsplit(url).query.startswith("tenant=a%2Fb&")
     assert dict(parse_qsl(urlsplit(url).query))["state"] == STATE
 
@@ -166,7 +168,7 @@ def test_an_answer_is_refused(query, says):
 
 
 def test_an_issuer_that_always_names_itself_must():
-    service = replace(SERVICE, iss_always=True)
+    service = replace(SERVICE, authorization_response_iss_parameter_supported=True)
     with pytest.raises(LoginFailed, match="nobody"):
         read_callback(service, PENDING, [("code", "c"), S])
     with pytest.raises(LoginFailed, match="nobody"):
@@ -193,7 +195,7 @@ def test_the_hint_for_a_wrong_scope_can_be_typed():
 
 NAMES = st.sampled_from(["state", "code", "error", "error_description", "iss", "realmId"]) | st.text(max_size=5)
 VALUES = st.sampled_from([STATE, STATE + "x", "c0de", ISSUER, "access_denied", ""]) | st.text(max_size=20)
-STRICT = replace(SERVICE, iss_always=True, keep_callback=("realmId",))
+STRICT = replace(SERVICE, authorization_response_iss_parameter_supported=True, keep_callback=("realmId",))
 
 
 @settings(max_examples=500, deadline=None)

@@ -23,8 +23,8 @@ ISSUER, NONCE = "https://issuer.example", "the-nonce"
 SERVICE = Service(
     name="op",
     title="Op",
-    authorize_url=f"{ISSUER}/authorize",
-    token_url=f"{ISSUER}/token",
+    authorization_endpoint=f"{ISSUER}/authorize",
+    token_endpoint=f"{ISSUER}/token",
     issuer=ISSUER,
 )
 CLIENT = Client(service="op", client_id=CLIENT_ID)
@@ -62,7 +62,7 @@ def test_whatever_claims_come_only_good_ones_pass(header, claims):
         check_claims(SERVICE, CLIENT, PENDING, id_token, now=NOW * 1000)
     except ServiceUnreadable:
         return
-    assert header["alg"] in SERVICE.id_token_algorithms
+    assert header["alg"] in SERVICE.id_token_signing_alg_values_supported
     assert (claims["iss"], claims["nonce"]) == (ISSUER, NONCE)
     assert claims["aud"] in (CLIENT_ID, [CLIENT_ID])
     assert claims.get("azp", CLIENT_ID) in (CLIENT_ID, None)

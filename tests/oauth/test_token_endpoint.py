@@ -7,10 +7,10 @@ from peers.token_server import HOUR, TOKEN_URL, World, answer, id_token
 
 from everyauth_cli.model import Account, Client, Pending, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import Callback
-from everyauth_cli.oauth.token_endpoint import code_exchange, missing_scopes, read_token, refresh_exchange
+from everyauth_cli.oauth.token_endpoint import code_request, missing_scopes, read_token, refresh_request
 
 SERVICE = Service(
-    name="example", title="Example", authorize_url="https://issuer.example/authorize", token_url=TOKEN_URL
+    name="example", title="Example", authorization_endpoint="https://issuer.example/authorize", token_endpoint=TOKEN_URL
 )
 CLIENT = Client(service="example", client_id="the id", client_secret=Secret("s3c/ret+ü"))
 PUBLIC = replace(CLIENT, client_secret=None)
@@ -25,7 +25,7 @@ PENDING = Pending(
     verifier=Secret("verifier"),
     nonce=None,
     client_id="the id",
-    token_url=TOKEN_URL,
+    token_endpoint=TOKEN_URL,
     started_at=0,
 )
 CALLBACK = Callback(code=Secret("c0de"), kept={})
@@ -42,67 +42,71 @@ POST = {"client_id": "the id", "client_secret": "s3c/ret+ü"}
 BASIC = ("the+id", "s3c%2Fret%2B%C3%BC")
 
 
-def shown(exchange):
+def shown(request):
     """The fields and the basic credentials of a request, revealed."""
-    fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
-    return fields, exchange.basic and (exchange.basic[0], exchange.basic[1].reveal())
+    fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in request.fields.items()}
+    return fields, request.basic and (request.basic[0], request.basic[1].reveal())
 
 
 @pytest.mark.parametrize(
-    ("client_auth", "client", "authentication", "basic"),
+    ("token_endpoint_auth_method", "client", "authentication", "basic"),
     [
-        ("post", CLIENT, POST, None),
-        ("basic", CLIENT, {}, BASIC),
+        ("client_secret_post", CLIENT, POST, None),
+        ("client_secret_basic", CLIENT, {}, BASIC),
         ("none", CLIENT, {"client_id": "the id"}, None),
-        ("post", PUBLIC, {"client_id": "the id"}, None),
-        ("basic", PUBLIC, {"client_id": "the id"}, None),
+        ("client_secret_post", PUBLIC, {"client_id": "the id"}, None),
+        ("client_secret_basic", PUBLIC, {"client_id": "the id"}, None),
         ("none", PUBLIC, {"client_id": "the id"}, None),
     ],
 )
-def test_the_client_authenticates_in_the_way_that_the_service_takes(client_auth, client, authentication, basic):
-    service = replace(SERVICE, client_auth=client_auth)
-    code = code_exchange(service, client, PENDING, CALLBACK)
+def test_the_client_authenticates_in_the_way_that_the_service_takes(
+    token_endpoint_auth_method, client, authentication, basic
+):
+    service = replace(SERVICE, token_endpoint_auth_method=token_endpoint_auth_method)
+    code = code_request(service, client, PENDING, CALLBACK)
     assert shown(code) == ({**CODE_FIELDS, **authentication}, basic)
-    refresh = refresh_exchange(service, client, Secret("refresh"))
+    refresh = refresh_request(service, client, Secret("refresh"))
     assert shown(refresh) == ({**REFRESH_FIELDS, **authentication}, basic)
 
 
 def test_a_request_goes_to_the_token_endpoint_and_asks_for_json():
-    for exchange in (
-        code_exchange(SERVICE, CLIENT, PENDING, CALLBACK),
-        refresh_exchange(SERVICE, CLIENT, Secret("refresh")),
+    for request in (
+        code_request(SERVICE, CLIENT, PENDING, CALLBACK),
+        refresh_request(SERVICE, CLIENT, Secret("refresh")),
     ):
-        assert exchange.url == TOKEN_URL
-        assert exchange.headers == {"Accept": "application/json"}
-        assert exchange.body == "form"
+        assert request.url == TOKEN_URL
+        assert request.headers == {"Accept": "application/json"}
+        assert request.body == "form"
 
 
 def test_a_service_may_refresh_at_an_endpoint_of_its_own():
-    service = replace(SERVICE, refresh_url="https://issuer.example/refresh", client_auth="basic")
-    refresh = refresh_exchange(service, CLIENT, Secret("refresh"))
+    service = replace(
+        SERVICE, refresh_endpoint="https://issuer.example/refresh", token_endpoint_auth_method="client_secret_basic"
+    )
+    refresh = refresh_request(service, CLIENT, Secret("refresh"))
     assert (refresh.url, *shown(refresh)) == ("https://issuer.example/refresh", REFRESH_FIELDS, BASIC)
-    assert code_exchange(service, CLIENT, PENDING, CALLBACK).url == TOKEN_URL
-    assert refresh_exchange(SERVICE, CLIENT, Secret("refresh")).url == TOKEN_URL
+    assert code_request(service, CLIENT, PENDING, CALLBACK).url == TOKEN_URL
+    assert refresh_request(SERVICE, CLIENT, Secret("refresh")).url == TOKEN_URL
 
 
 def test_a_request_is_json_where_the_service_wants_that():
     service = replace(SERVICE, body="json")
-    assert code_exchange(service, CLIENT, PENDING, CALLBACK).body == "json"
-    assert refresh_exchange(service, CLIENT, Secret("refresh")).body == "json"
+    assert code_request(service, CLIENT, PENDING, CALLBACK).body == "json"
+    assert refresh_request(service, CLIENT, Secret("refresh")).body == "json"
 
 
 def test_no_verifier_is_sent_without_pkce():
-    fields, _ = shown(code_exchange(SERVICE, CLIENT, replace(PENDING, verifier=None), CALLBACK))
+    fields, _ = shown(code_request(SERVICE, CLIENT, replace(PENDING, verifier=None), CALLBACK))
     assert "code_verifier" not in fields
 
 
 def test_further_parameters_are_sent_and_cannot_replace_ours():
     service = replace(SERVICE, token_params={"audience": "api", "grant_type": "password", "client_id": "other"})
-    for exchange in (
-        code_exchange(service, CLIENT, PENDING, CALLBACK),
-        refresh_exchange(service, CLIENT, Secret("refresh")),
+    for request in (
+        code_request(service, CLIENT, PENDING, CALLBACK),
+        refresh_request(service, CLIENT, Secret("refresh")),
     ):
-        fields, _ = shown(exchange)
+        fields, _ = shown(request)
         assert fields["audience"] == "api"
         assert fields["grant_type"] in ("authorization_code", "refresh_token")
         assert fields["client_id"] == "the id"
@@ -110,13 +114,13 @@ def test_further_parameters_are_sent_and_cannot_replace_ours():
 
 def test_a_refresh_repeats_the_redirect_uri_where_the_service_wants_it():
     service = replace(SERVICE, refresh_redirect_uri=True)
-    wanted = refresh_exchange(service, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri)
+    wanted = refresh_request(service, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri)
     assert shown(wanted) == ({**REFRESH_FIELDS, "redirect_uri": PENDING.redirect_uri, **POST}, None)
-    for exchange in (
-        refresh_exchange(service, CLIENT, Secret("refresh")),
-        refresh_exchange(SERVICE, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri),
+    for request in (
+        refresh_request(service, CLIENT, Secret("refresh")),
+        refresh_request(SERVICE, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri),
     ):
-        assert shown(exchange) == ({**REFRESH_FIELDS, **POST}, None)
+        assert shown(request) == ({**REFRESH_FIELDS, **POST}, None)
 
 
 def token(fields, *, service=SERVICE, asked="read", previous=None, kept=None, **how):
@@ -278,7 +282,7 @@ def test_a_further_access_token_is_not_carried_over_a_refresh():
     ],
 )
 def test_a_token_that_can_be_refreshed_and_has_no_life_is_given_one(fields, previous, life):
-    read = token(fields, service=replace(SERVICE, default_life=3600), previous=previous)
+    read = token(fields, service=replace(SERVICE, default_lifetime=3600), previous=previous)
     assert read.expires_at == (None if life is None else NOW + life * 1000)
 
 

@@ -11,16 +11,16 @@ from peers.token_server import TOKEN_URL, answer, id_token
 from everyauth_cli.errors import (
     ClientRejected,
     EveryAuthError,
-    GrantRefused,
+    InvalidGrant,
     ServiceError,
     ServiceUnreachable,
     ServiceUnreadable,
 )
-from everyauth_cli.model import Answer, Secret, Service, Token
+from everyauth_cli.model import Response, Secret, Service, Token
 from everyauth_cli.oauth.token_endpoint import FORM, read_token
 
 SERVICE = Service(
-    name="example", title="Example", authorize_url="https://issuer.example/authorize", token_url=TOKEN_URL
+    name="example", title="Example", authorization_endpoint="https://issuer.example/authorize", token_endpoint=TOKEN_URL
 )
 HTML = b"<!doctype html><title>Sign in</title>"
 
@@ -41,9 +41,9 @@ def refusal(fields=b"", *, status=200, content_type="application/json", retry_af
 @pytest.mark.parametrize(
     ("fields", "status", "kind", "says"),
     [
-        ({"error": "invalid_grant"}, 400, GrantRefused, "invalid_grant"),
-        ({"error": "invalid_grant"}, 200, GrantRefused, "invalid_grant"),
-        ({"error": "invalid_grant"}, 401, GrantRefused, "invalid_grant"),
+        ({"error": "invalid_grant"}, 400, InvalidGrant, "invalid_grant"),
+        ({"error": "invalid_grant"}, 200, InvalidGrant, "invalid_grant"),
+        ({"error": "invalid_grant"}, 401, InvalidGrant, "invalid_grant"),
         ({"error": "invalid_client", "error_description": "who?"}, 401, ClientRejected, "invalid_client: who?"),
         ({"error": "invalid_client"}, 200, ClientRejected, "invalid_client"),
         ({"error": "invalid_scope", "error_description": "a\x1b[1m\nb"}, 400, ServiceError, "invalid_scope: a [1m b"),
@@ -88,7 +88,7 @@ def test_a_redirect_is_not_followed_but_explained(status, body):
     error = refusal(body, status=status)
     assert type(error) is ServiceUnreadable
     assert f"HTTP {status}" in error.message
-    assert "token_url" in error.hint
+    assert "token_endpoint" in error.hint
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 599])
@@ -122,7 +122,7 @@ def test_a_client_may_be_turned_away_without_a_word(body):
 def test_an_error_in_words_of_the_services_own_is_understood():
     words = {"invalid_code": "invalid_grant", "bad_client_secret": "invalid_client", "400": "invalid_grant"}
     service = replace(SERVICE, error_words=words)
-    for error, kind in [("invalid_code", GrantRefused), ("bad_client_secret", ClientRejected), (400, GrantRefused)]:
+    for error, kind in [("invalid_code", InvalidGrant), ("bad_client_secret", ClientRejected), (400, InvalidGrant)]:
         with pytest.raises(kind, match=str(error)):
             read(answer({"ok": False, "error": error}), service=service)
     with pytest.raises(ServiceError) as caught:
@@ -137,7 +137,7 @@ def test_the_error_of_the_service_can_be_asked_for():
 
 def test_an_error_in_form_encoding_is_read():
     error = refusal(b"error=invalid_grant&error_description=too+old", content_type=FORM)
-    assert type(error) is GrantRefused
+    assert type(error) is InvalidGrant
     assert "invalid_grant: too old" in error.message
 
 
@@ -160,7 +160,7 @@ BODIES = (
     st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()) | FIELDS.map(lambda v: json.dumps(v).encode())
 )
 ANSWERS = st.builds(
-    Answer,
+    Response,
     status=st.sampled_from([200, 201, 204, 301, 302, 400, 401, 403, 404, 429, 500, 503]) | st.integers(200, 599),
     content_type=st.sampled_from(["application/json", FORM, "text/html", ""]) | st.text(max_size=10),
     body=BODIES.map(Secret),

@@ -29,7 +29,7 @@ class Home:
         """Write the catalogue entry of `op`."""
         path = self.command.home / "services" / "op.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        urls = {"authorize_url": "https://op.example/auth", "token_url": "https://op.example/token"}
+        urls = {"authorization_endpoint": "https://op.example/auth", "token_endpoint": "https://op.example/token"}
         path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in {**urls, **keys}.items()))
 
     def auth(self, profile: str = "default") -> EveryAuth:
@@ -43,7 +43,7 @@ class Home:
         auth.clients.set(auth.catalogue.get("op"), client_id="web-post", client_secret=Secret("s"))
         pending = auth.begin("op", redirect_uri="http://127.0.0.1/callback/op", user=user, tenant=tenant)
         query = [("code", f"code-{account}"), ("state", pending.state.reveal())]
-        auth.keep(auth.exchange(pending, query))
+        auth.keep(auth.redeem(pending, query))
 
     def __call__(self, line: str, **more):
         return self.command(*line.split()[1:], **more)

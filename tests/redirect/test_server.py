@@ -15,7 +15,7 @@ import pytest
 
 from everyauth_cli.errors import LoginFailed, PortInUse
 from everyauth_cli.pages.document import Result
-from everyauth_cli.redirect.server import Loopback
+from everyauth_cli.redirect.server import RedirectServer
 
 PATH = "/callback/example"
 STATE = "our-state"
@@ -32,7 +32,7 @@ def is_ours(query):
 def listening(host="127.0.0.1", port=0):
     """A listener that expects our state; `unverified` is what it was told without one."""
     unverified = []
-    with Loopback(PATH, host=host, port=port, on_unverified=unverified.append) as loopback:
+    with RedirectServer(PATH, host=host, port=port, on_unverified=unverified.append) as loopback:
         loopback.expect(is_ours)
         loopback.unverified_errors = unverified
         yield loopback
@@ -234,7 +234,7 @@ def test_a_login_that_nobody_finishes_times_out(login):
 
 
 def test_before_a_login_is_expected_every_answer_is_a_stray():
-    with Loopback(PATH, host="127.0.0.1", port=0, on_unverified=lambda _: None) as loopback:
+    with RedirectServer(PATH, host="127.0.0.1", port=0, on_unverified=lambda _: None) as loopback:
         assert ask(loopback, OURS)[0] == 400
 
 

@@ -9,9 +9,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 LOGIN = """
 import os
-from everyauth_cli.redirect.server import Loopback
+from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.pages.document import Result
-with Loopback("/callback", host="127.0.0.1", port=0, on_unverified=print) as login:
+with RedirectServer("/callback", host="127.0.0.1", port=0, on_unverified=print) as login:
     login.expect(lambda query: True)
     print(login.redirect_uri, flush=True)
     login.wait(10)

@@ -26,31 +26,39 @@ from everyauth_cli.transport import send
 pytestmark = pytest.mark.slow
 
 URLS = """
-authorize_url = "https://auth.example/authorize"
-token_url = "https://auth.example/token"
+authorization_endpoint = "https://auth.example/authorize"
+token_endpoint = "https://auth.example/token"
 """
-ME = 'account_url = "https://auth.example/me?v=2"\n'
-REVOKE = 'revoke_url = "https://auth.example/revoke"\n'
+ME = 'account_endpoint = "https://auth.example/me?v=2"\n'
+REVOKE = 'revocation_endpoint = "https://auth.example/revoke"\n'
 PLAIN = {
     "by-the-book": URLS + ME + REVOKE,
-    "in-the-header": URLS + ME + REVOKE + 'client_auth = "basic"\nrevokes = "grant"\n',
-    "without-secret": URLS + ME + REVOKE + 'client_auth = "none"\n',
-    "in-json": URLS + ME + REVOKE + 'body = "json"\nrevoke_body = "json"\n',
+    "in-the-header": URLS
+    + ME
+    + REVOKE
+    + 'token_endpoint_auth_method = "client_secret_basic"\nrevocation_ends = "grant"\n',
+    "without-secret": URLS + ME + REVOKE + 'token_endpoint_auth_method = "none"\n',
+    "in-json": URLS + ME + REVOKE + 'body = "json"\nrevocation_body = "json"\n',
     "without-pkce": URLS + ME + "pkce = false\n",
     "with-commas": URLS + ME + 'scope_separator = ","\nscopes = ["a", "b"]\n',
     "in-graphql": URLS
-    + 'account_url = "https://auth.example/graphql"\naccount_query = "{ viewer { id } }"\n'
+    + 'account_endpoint = "https://auth.example/graphql"\naccount_query = "{ viewer { id } }"\n'
     + 'account_subject = ["{data.viewer.id}"]\naccount_label = ["{data.viewer.emails.0.address}"]\n',
-    "with-openid": URLS + 'issuer = "https://auth.example"\niss_always = true\nscopes = ["openid"]\n',
+    "with-openid": URLS
+    + 'issuer = "https://auth.example"\nauthorization_response_iss_parameter_supported = true\nscopes = ["openid"]\n',
     "with-openid-by-secret": URLS
-    + 'issuer = "https://auth.example"\nscopes = ["openid"]\nid_token_algorithms = ["ES256", "HS256"]\n',
-    "in-the-answer": URLS + "account_in_answer = true\n",
-    "with-tenant": 'authorize_url = "https://{tenant}.example/authorize"\ntoken_url = "https://{tenant}.example/token"\n'
+    + 'issuer = "https://auth.example"\nscopes = ["openid"]\nid_token_signing_alg_values_supported = ["ES256", "HS256"]\n',
+    "in-the-answer": URLS + "account_in_response = true\n",
+    "with-tenant": 'authorization_endpoint = "https://{tenant}.example/authorize"\n'
+    'token_endpoint = "https://{tenant}.example/token"\n'
     f"{ME}"
     '[params.tenant]\nhelp = "The tenant."\n',
-    "by-bearer": URLS + ME + REVOKE + 'revoke_auth = "bearer"\nrevoke_tokens = ["access_token"]\n',
-    "refresh-tokens-only": URLS + ME + REVOKE + 'revoke_tokens = ["refresh_token"]\n',
-    "without-authentication": URLS + ME + REVOKE + 'revoke_auth = "none"\n',
+    "by-bearer": URLS
+    + ME
+    + REVOKE
+    + 'revocation_endpoint_auth_method = "bearer"\nrevocable_tokens = ["access_token"]\n',
+    "refresh-tokens-only": URLS + ME + REVOKE + 'revocable_tokens = ["refresh_token"]\n',
+    "without-authentication": URLS + ME + REVOKE + 'revocation_endpoint_auth_method = "none"\n',
 }
 
 
@@ -79,9 +87,9 @@ class Journey:
         service = catalogue.get(name)
         self.dialect = load(name) if name in names() else plain(service)
 
-    def _send(self, exchange):
-        self.sent.append(exchange.url)
-        return send(exchange)
+    def _send(self, request):
+        self.sent.append(request.url)
+        return send(request)
 
     def log_in(self, *, allow: bool = True):
         service = self.auth.clients.filled(self.name)
@@ -89,7 +97,7 @@ class Journey:
         self.pending = pending = self.auth.begin(self.name, redirect_uri=uri)
         consent = self.server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
         ends = self.server.allow(consent.transaction, user=ACCOUNT) if allow else self.server.deny(consent.transaction)
-        return self.auth.keep(self.auth.exchange(pending, parse_qsl(urlsplit(ends).query)))
+        return self.auth.keep(self.auth.redeem(pending, parse_qsl(urlsplit(ends).query)))
 
     def credential(self):
         return self.auth.get_identity(self.name)
@@ -158,7 +166,7 @@ def test_a_token_that_has_expired_is_refreshed(journey, name):
 @everywhere
 def test_what_is_revoked_works_no_more(journey, name):
     journey.log_in()
-    held, offered = journey.held(), journey.auth.catalogue.get(name).revoke_url is not None
+    held, offered = journey.held(), journey.auth.catalogue.get(name).revocation_endpoint is not None
     revocation = journey.auth.delete_identity(name, user="me")
     assert (revocation.offered, revocation.problem) == (offered, None)
     assert bool(revocation.revoked) == offered
@@ -182,7 +190,7 @@ def test_a_revoked_grant_is_refused_in_the_words_of_the_service(journey, name):
     journey.sandbox.fault = Fault.REVOKED
     told = [e.becomes for e in journey.dialect.errors if (e.at, e.error) == ("refresh", "invalid_grant")]
     # A grant that is refused is one that has to be given anew.
-    becomes = "LoginRequired" if told[:1] in ([], ["GrantRefused"]) else told[0]
+    becomes = "LoginRequired" if told[:1] in ([], ["InvalidGrant"]) else told[0]
     with pytest.raises(getattr(errors, becomes)):
         journey.auth.get_identity(name, rejected=Secret(journey.credential().access_token))
 

@@ -18,7 +18,7 @@ from everyauth_cli.oauth.authorization_code import challenge
 from everyauth_cli.sandbox.dialect import Call, Dialect, Failure, Shape, Variant, in_text, load, names
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import memory_store
-from everyauth_cli.store.identity_record import Held, identity_key, read_identity
+from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity
 
 CLIENT_ID, CLIENT_SECRET = "the client/id", "the s3cret&+"
 CLIENT_KEY = "the-key(("
@@ -89,14 +89,14 @@ class Contract:
             ("state", str(self.values["state"])),
             *self.dialect.authorize.callback.items(),
         ]
-        self.auth.keep(self.auth.exchange(self.pending, query))
+        self.auth.keep(self.auth.redeem(self.pending, query))
 
     def log_in_only(self) -> None:
         """The same with whatever was replied before: the token endpoint's answer is not the documented one."""
         query = [("code", str(self.values["code"])), ("state", str(self.values["state"]))]
-        self.auth.keep(self.auth.exchange(self.pending, query))
+        self.auth.keep(self.auth.redeem(self.pending, query))
 
-    def held(self) -> Held:
+    def held(self) -> StoredIdentity:
         held = read_identity(self.auth.store, identity_key("default", self.dialect.name, user="me"))
         assert held is not None
         return held
@@ -150,7 +150,7 @@ def test_the_authorization_request_is_the_documented_one(contract, name):
     url = contract.auth.authorization_url(contract.pending)
     quoted = {word: quote_plus(str(value)) for word, value in contract.values.items()}
     assert urlsplit(url).query == in_text(contract.dialect.authorize.query, quoted)
-    assert url.startswith(contract.service.authorize_url + "?")
+    assert url.startswith(contract.service.authorization_endpoint + "?")
 
 
 @each
@@ -258,7 +258,7 @@ def test_a_documented_error_is_understood_at_a_refresh(contract, name, told: Fai
 def test_a_documented_error_is_understood_in_the_redirect(contract, name, told: Failure):
     query = [*parse_qsl(told.shape.body), ("state", str(contract.values["state"]))]
     with pytest.raises(getattr(errors, told.becomes)):
-        contract.auth.exchange(contract.pending, query)
+        contract.auth.redeem(contract.pending, query)
     assert contract.recorder.requests == []
 
 

@@ -54,7 +54,7 @@ def test_a_fault_is_told_with_the_exit_code_of_the_service_and_the_credential_is
         token(held)
     assert caught.value.exit_code == 5
     (identity,) = held.auth.find()
-    assert identity.gone is None
+    assert identity.login_required is None
     assert held.auth.holds(NAME, user="me")
 
 
@@ -110,7 +110,7 @@ def test_a_grant_that_is_gone_stays_gone_and_asks_for_a_login(held, fault, says)
         token(held)
     assert held.sandbox.server(NAME).counts["invalid_grant"] == 1
     (identity,) = held.auth.find()
-    assert "invalid_grant" in identity.gone.reason
+    assert "invalid_grant" in identity.login_required.reason
     assert held.log_in(NAME).id == identity.id
     assert works(held, token(held))
 

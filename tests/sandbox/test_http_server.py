@@ -61,9 +61,9 @@ def test_override(visitor):
     base = visitor.sandbox.base_url
     assert base.startswith("http://127.0.0.1:")
     assert visitor.sandbox.override("pagerduty") == {
-        "authorize_url": base + "/pagerduty/authorize",
-        "token_url": base + "/pagerduty/token",
-        "jwks_url": base + "/pagerduty/jwks",
+        "authorization_endpoint": base + "/pagerduty/authorize",
+        "token_endpoint": base + "/pagerduty/token",
+        "jwks_uri": base + "/pagerduty/jwks",
     }
 
 

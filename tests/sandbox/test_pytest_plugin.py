@@ -12,6 +12,7 @@ import pytest
 
 from everyauth_cli import errors
 from everyauth_cli.sandbox.dialect import names
+from everyauth_cli.services.at_sandbox import PATHS
 from everyauth_cli.services.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ def test_another_account_is_told_as_it_would_be(everyauth_sandbox):
 def test_every_service_is_the_sandbox_and_none_is_itself(everyauth_sandbox):
     for name in Catalogue().names():
         service = everyauth_sandbox.auth.catalogue.get(name)
-        urls = {value for key in dir(service) if key.endswith("_url") and (value := getattr(service, key))}
+        urls = {value for key in dir(service) if key in PATHS and (value := getattr(service, key))}
         assert urls
         assert not [url for url in urls if not url.startswith(f"{everyauth_sandbox.sandbox.base_url}/{name}/")]
 

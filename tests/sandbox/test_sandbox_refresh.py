@@ -50,7 +50,7 @@ def test_refresh_token_lives_30_days(visitor, waited, status):
 
 
 def test_lives_are_settings():
-    with visiting(token_life=5, code_life=1, refresh_life=7) as visitor:
+    with visiting(token_lifetime=5, code_lifetime=1, refresh_token_lifetime=7) as visitor:
         code = visitor.code()
         visitor.clock.tick(0.9)
         tokens = visitor.redeem(code).json()

@@ -12,7 +12,7 @@ OTHER = {"client_id": "other", "client_secret": "other-secret"}
 @pytest.fixture
 def own(tmp_path):
     """Entries of the user's own, in which the service revokes."""
-    (tmp_path / "pagerduty.toml").write_text('revoke_url = "https://auth.example/revoke"\n')
+    (tmp_path / "pagerduty.toml").write_text('revocation_endpoint = "https://auth.example/revoke"\n')
     return tmp_path
 
 
@@ -135,7 +135,9 @@ def test_revocation_endpoint_takes_post_only(visitor):
 
 
 def test_a_dialect_offers_it_or_not(visitor):
-    assert visitor.sandbox.override("pagerduty")["revoke_url"] == visitor.sandbox.base_url + "/pagerduty/revoke"
+    assert (
+        visitor.sandbox.override("pagerduty")["revocation_endpoint"] == visitor.sandbox.base_url + "/pagerduty/revoke"
+    )
     with visiting() as without:
-        assert "revoke_url" not in without.sandbox.override("pagerduty")
+        assert "revocation_endpoint" not in without.sandbox.override("pagerduty")
         assert revoke(without, token="a").status_code == 404

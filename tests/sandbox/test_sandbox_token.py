@@ -123,7 +123,7 @@ def test_wrong_client(visitor, changes):
 
 
 def test_client_authenticates_in_the_header(tmp_path):
-    (tmp_path / "pagerduty.toml").write_text('client_auth = "basic"\n')
+    (tmp_path / "pagerduty.toml").write_text('token_endpoint_auth_method = "client_secret_basic"\n')
     with visiting(tmp_path, client_id="a client", client_secret="s:e%c+ret") as visitor:
         code = visitor.code(client_id="a client")
         pair = base64.b64encode(b"a+client:s%3Ae%25c%2Bret").decode()

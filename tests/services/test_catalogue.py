@@ -7,11 +7,11 @@ import pytest
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.catalogue import SHIPPED, Catalogue, Listed
+from everyauth_cli.services.catalogue import SHIPPED, Catalogue, ServiceSummary
 from everyauth_cli.services.entry import READERS
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
-URLS = {"authorize_url": "https://x.example/authorize", "token_url": "https://x.example/token"}
+URLS = {"authorization_endpoint": "https://x.example/authorize", "token_endpoint": "https://x.example/token"}
 LINES = "".join(f'{name} = "{url}"\n' for name, url in URLS.items())
 
 
@@ -35,7 +35,7 @@ def test_there_is_something_shipped():
 
 def test_what_is_listed_is_what_the_entries_say():
     services = [Catalogue().get(name) for name in SHIPPED_NAMES]
-    listed = [Listed(name=s.name, title=s.title, aliases=s.aliases, own=False) for s in services]
+    listed = [ServiceSummary(name=s.name, title=s.title, aliases=s.aliases, own=False) for s in services]
     assert Catalogue().listed() == listed
 
 
@@ -45,17 +45,25 @@ def test_every_field_of_a_service_can_be_set_and_no_other():
 
 def test_a_users_file_goes_over_the_shipped_one_key_by_key(own):
     shipped = Catalogue().get("pagerduty")
-    catalogue = Catalogue(own('token_url = "http://127.0.0.1:9/token"\nscopes = ["a", "b"]\n', "pagerduty"))
+    catalogue = Catalogue(own('token_endpoint = "http://127.0.0.1:9/token"\nscopes = ["a", "b"]\n', "pagerduty"))
     mine = catalogue.get("pagerduty")
-    assert (mine.token_url, mine.scopes) == ("http://127.0.0.1:9/token", ("a", "b"))
-    assert (mine.authorize_url, mine.issuer, mine.native) == (shipped.authorize_url, shipped.issuer, shipped.native)
+    assert (mine.token_endpoint, mine.scopes) == ("http://127.0.0.1:9/token", ("a", "b"))
+    assert (mine.authorization_endpoint, mine.issuer, mine.native) == (
+        shipped.authorization_endpoint,
+        shipped.issuer,
+        shipped.native,
+    )
     assert mine.own is False
 
 
 def test_a_users_own_service(own):
-    service = Catalogue(own(LINES + 'aliases = ["ex"]\npkce = false\ncode_life = 60\n')).get("example")
-    assert (service.title, service.own, service.pkce, service.code_life) == ("example", True, False, 60)
-    assert (service.client_auth, service.body, service.loopback_host) == ("post", "form", "127.0.0.1")
+    service = Catalogue(own(LINES + 'aliases = ["ex"]\npkce = false\ncode_lifetime = 60\n')).get("example")
+    assert (service.title, service.own, service.pkce, service.code_lifetime) == ("example", True, False, 60)
+    assert (service.token_endpoint_auth_method, service.body, service.loopback_host) == (
+        "client_secret_post",
+        "form",
+        "127.0.0.1",
+    )
 
 
 def test_a_service_is_found_by_its_alias(own):
@@ -114,8 +122,8 @@ def test_added_and_removed(tmp_path):
         ("Ex ample", URLS, ConfigurationProblem),
         ("../up", URLS, ConfigurationProblem),
         ("fresh", {**URLS, "tokn": "x"}, ConfigurationProblem),
-        ("fresh", {**URLS, "token_url": "http://x.example/"}, ConfigurationProblem),
-        ("fresh", {"token_url": "https://x.example/"}, ConfigurationProblem),
+        ("fresh", {**URLS, "token_endpoint": "http://x.example/"}, ConfigurationProblem),
+        ("fresh", {"token_endpoint": "https://x.example/"}, ConfigurationProblem),
     ],
 )
 def test_what_cannot_be_added_writes_nothing(own, name, entry, kind):
@@ -126,7 +134,7 @@ def test_what_cannot_be_added_writes_nothing(own, name, entry, kind):
     assert (directory / "example.toml").read_text() == LINES
 
 
-@pytest.mark.parametrize("content", [b"authorize_url = ", b"\xff\xfe", b"[[["])
+@pytest.mark.parametrize("content", [b"authorization_endpoint = ", b"\xff\xfe", b"[[["])
 def test_a_file_that_is_no_toml_is_told(tmp_path, content):
     (tmp_path / "example.toml").write_bytes(content)
     error = problem(Catalogue(tmp_path))
@@ -161,14 +169,14 @@ def test_files_that_are_no_entries_are_passed_over(own):
 
 
 def test_a_file_that_was_changed_or_removed_meanwhile_is_read_again(own):
-    catalogue = Catalogue(own(LINES + "code_life = 60\n"))
-    assert catalogue.get("example").code_life == 60
-    own(LINES + "code_life = 61\n")
-    assert catalogue.get("example").code_life == 61
+    catalogue = Catalogue(own(LINES + "code_lifetime = 60\n"))
+    assert catalogue.get("example").code_lifetime == 60
+    own(LINES + "code_lifetime = 61\n")
+    assert catalogue.get("example").code_lifetime == 61
     catalogue.own_path("example").unlink()
     with pytest.raises(ServiceNotFound):
         catalogue.get("example")
-    own("code_life = 62\n", "pagerduty")
-    assert catalogue.get("pagerduty").code_life == 62
-    catalogue.own_path("pagerduty").write_text("code_life = -1\n")
+    own("code_lifetime = 62\n", "pagerduty")
+    assert catalogue.get("pagerduty").code_lifetime == 62
+    catalogue.own_path("pagerduty").write_text("code_lifetime = -1\n")
     problem(catalogue, "pagerduty")

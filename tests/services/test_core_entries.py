@@ -8,13 +8,13 @@ import pytest
 from peers.sandbox import SEALED
 from peers.token_server import answer
 
-from everyauth_cli.errors import ClientRejected, ConfigurationProblem, GrantRefused
+from everyauth_cli.errors import ClientRejected, ConfigurationProblem, InvalidGrant
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.model import Client, Secret
-from everyauth_cli.oauth.revocation import read_revocation, revocation_exchange
+from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.oauth.token_endpoint import missing_scopes, read_token
-from everyauth_cli.oauth.userinfo import account_exchange
+from everyauth_cli.oauth.userinfo import account_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.entry import fill
 from everyauth_cli.store import memory_store
@@ -28,8 +28,8 @@ def entry(name, **params):
     return fill(Catalogue().get(name), params)
 
 
-def shown(exchange):
-    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
+def shown(request):
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in request.fields.items()}
 
 
 def authorization(name, **params):
@@ -81,7 +81,7 @@ def test_a_gitlab_of_ones_own_is_a_setting():
     assert authorization("gitlab")[0] == "gitlab.com"
     assert authorization("gitlab", host="git.example.org:8443")[0] == "git.example.org"
     own = entry("gitlab", host="git.example.org:8443")
-    urls = (own.token_url, own.revoke_url, own.account_url, own.issuer)
+    urls = (own.token_endpoint, own.revocation_endpoint, own.account_endpoint, own.issuer)
     assert {url.removeprefix("https://git.example.org:8443") for url in urls} == {
         *("/oauth/token", "/oauth/revoke", "/api/v4/user", "")
     }
@@ -92,27 +92,27 @@ def test_a_github_enterprise_server_has_its_api_under_its_own_host():
         entry("github-enterprise")
     assert caught.value.hint == "everyauth service set github-enterprise --param host=..."
     own = entry("github-enterprise", host="github.example.org")
-    assert own.authorize_url == "https://github.example.org/login/oauth/authorize"
-    assert account_exchange(own, CLIENT, TOKEN).url == "https://github.example.org/api/v3/user"
-    revocation = revocation_exchange(own, CLIENT, TOKEN, hint="access_token")
+    assert own.authorization_endpoint == "https://github.example.org/login/oauth/authorize"
+    assert account_request(own, CLIENT, TOKEN).url == "https://github.example.org/api/v3/user"
+    revocation = revocation_request(own, CLIENT, TOKEN, hint="access_token")
     assert revocation.url == "https://github.example.org/api/v3/applications/the%2Fid/token"
 
 
 def test_github_deletes_a_token_by_name_and_password_of_the_client():
-    exchange = revocation_exchange(entry("github"), CLIENT, TOKEN, hint="access_token")
-    assert (exchange.method, exchange.body) == ("DELETE", "json")
-    assert exchange.url == "https://api.github.com/applications/the%2Fid/token"
-    assert exchange.basic == ("the/id", Secret("s3cret"))
-    assert shown(exchange) == {"access_token": "t0ken"}
-    assert "t0ken" not in repr(exchange)
+    request = revocation_request(entry("github"), CLIENT, TOKEN, hint="access_token")
+    assert (request.method, request.body) == ("DELETE", "json")
+    assert request.url == "https://api.github.com/applications/the%2Fid/token"
+    assert request.basic == ("the/id", Secret("s3cret"))
+    assert shown(request) == {"access_token": "t0ken"}
+    assert "t0ken" not in repr(request)
     assert read_revocation(entry("github"), answer(b"", status=204, content_type="")) is True
 
 
 def test_hubspot_tells_the_account_by_introspection():
-    exchange = account_exchange(entry("hubspot"), CLIENT, TOKEN)
-    assert (exchange.method, exchange.body, exchange.bearer) == ("POST", "form", None)
-    assert exchange.url == "https://api.hubapi.com/oauth/2026-03/token/introspect"
-    assert shown(exchange) == {
+    request = account_request(entry("hubspot"), CLIENT, TOKEN)
+    assert (request.method, request.body, request.bearer) == ("POST", "form", None)
+    assert request.url == "https://api.hubapi.com/oauth/2026-03/token/introspect"
+    assert shown(request) == {
         "token": "t0ken",
         "token_type_hint": "access_token",
         "client_id": "the/id",
@@ -144,8 +144,8 @@ def test_scopes_that_another_one_covers_are_not_missing(name, asked, granted, mi
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        ("bad_verification_code", GrantRefused),
-        ("bad_refresh_token", GrantRefused),
+        ("bad_verification_code", InvalidGrant),
+        ("bad_refresh_token", InvalidGrant),
         ("incorrect_client_credentials", ClientRejected),
     ],
 )

@@ -8,7 +8,7 @@ from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.entry import AUTHORIZE_RESERVED, TOKEN_RESERVED, check_url, fill
 from everyauth_cli.services.placeholders import check_param
 
-LINES = 'authorize_url = "https://x.example/authorize"\ntoken_url = "https://x.example/token"\n'
+LINES = 'authorization_endpoint = "https://x.example/authorize"\ntoken_endpoint = "https://x.example/token"\n'
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def problem(catalogue, name="example"):
 @pytest.mark.parametrize(
     ("line", "says", "hint"),
     [
-        ('tokn_url = "https://x.example/"', "example.toml:3: unknown key tokn_url", "token_url"),
+        ('tokn_endpoint = "https://x.example/"', "example.toml:3: unknown key tokn_endpoint", "token_endpoint"),
         ("zzz = 1", "example.toml:3: unknown key zzz", "the keys are title"),
         ('name = "other"', "unknown key name", ""),
         ("own = true", "unknown key own", ""),
@@ -36,18 +36,22 @@ def problem(catalogue, name="example"):
         ('title = ""', "a text is wanted", ""),
         ('scopes = "read"', "a list of texts", ""),
         ("scopes = [1]", "a text is wanted", ""),
-        ("code_life = true", "a number of seconds", ""),
-        ("code_life = 0", "a number of seconds", ""),
-        ('code_life = "30"', "a number of seconds", ""),
-        ('client_auth = "jwt"', "'post', 'basic', 'basic_or_empty', 'none'", ""),
+        ("code_lifetime = true", "a number of seconds", ""),
+        ("code_lifetime = 0", "a number of seconds", ""),
+        ('code_lifetime = "30"', "a number of seconds", ""),
+        (
+            'token_endpoint_auth_method = "jwt"',
+            "'client_secret_post', 'client_secret_basic', 'client_secret_basic_or_empty', 'none'",
+            "",
+        ),
         ('body = "xml"', "'form', 'json'", ""),
         ('loopback_host = "0.0.0.0"', "'127.0.0.1', 'localhost'", ""),
         ('scope_separator = ""', "one of", ""),
-        ('revoke_url = "http://x.example/revoke"', "plain http", ""),
-        ('revokes = "session"', "'token', 'grant'", ""),
+        ('revocation_endpoint = "http://x.example/revoke"', "plain http", ""),
+        ('revocation_ends = "session"', "'token', 'grant'", ""),
         ('checked = "yesterday"', "a date", ""),
-        ('authorize_params = "a=b"', "a table of texts", ""),
-        ("authorize_params = {a = 1}", "a text is wanted", ""),
+        ('authorization_params = "a=b"', "a table of texts", ""),
+        ("authorization_params = {a = 1}", "a text is wanted", ""),
         ('params = "x"', "a table is wanted", ""),
         ('params = {x = {default = "a"}}', "x takes help", ""),
         ('params = {x = {help = "a", more = "b"}}', "x takes help", ""),
@@ -58,15 +62,15 @@ def problem(catalogue, name="example"):
         ('account_label = ["{sub} {"]', "places", ""),
         ('account_label = ["{a..b}"]', "places", ""),
         ('account_subject = "{sub}"', "a list of texts", ""),
-        ('id_token_algorithms = ["none"]', "'RS256'", ""),
-        ('account_url = "http://x.example/me"', "plain http", ""),
+        ('id_token_signing_alg_values_supported = ["none"]', "'RS256'", ""),
+        ('account_endpoint = "http://x.example/me"', "plain http", ""),
         ('scope_covers = ["user"]', "a table of lists", ""),
         ('scope_covers = {user = "email"}', "a list of texts", ""),
         ('error_words = {a = "no_word"}', "no_word is none of invalid_client", ""),
         ('error_words = "a"', "a table of texts", ""),
-        ('revoke_as = "code"', "'token_and_hint', 'token', 'type'", ""),
+        ('revocation_style = "code"', "'token_and_hint', 'token', 'type'", ""),
         ('https_redirect = "yes"', "true or false", ""),
-        ('refresh_url = "http://x.example/refresh"', "plain http", ""),
+        ('refresh_endpoint = "http://x.example/refresh"', "plain http", ""),
         ('sources = ["nanga"]', "example.toml:3: sources = ['nanga']: 'nanga' is no https URL and no catalogue", ""),
         ('sources = ["nanga"]', "did you mean nango?", ""),
         ('sources = ["zzz"]', "the words are activepieces", ""),
@@ -84,10 +88,13 @@ def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[authorize_params]\nstate = "x"', "4: authorize_params.state = 'x': state belongs to the protocol"),
-        ('[authorize_params]\nprompt = "x"\n\nmax_age = 5', "6: authorize_params.max_age = 5: a text is wanted"),
-        ('authorize_params = {prompt = "x", max_age = 5}', "3: authorize_params.max_age = 5: a text is wanted"),
-        ('authorize_params.prompt = "x"\nauthorize_params.max_age = 5', "4: authorize_params.max_age = 5"),
+        ('[authorization_params]\nstate = "x"', "4: authorization_params.state = 'x': state belongs to the protocol"),
+        (
+            '[authorization_params]\nprompt = "x"\n\nmax_age = 5',
+            "6: authorization_params.max_age = 5: a text is wanted",
+        ),
+        ('authorization_params = {prompt = "x", max_age = 5}', "3: authorization_params.max_age = 5: a text is wanted"),
+        ('authorization_params.prompt = "x"\nauthorization_params.max_age = 5', "4: authorization_params.max_age = 5"),
         ('[params.sub]\nhelp = "x"\ndefault = 5', "5: params.sub.default = 5: a text is wanted"),
         ('[params.sub]\nhelp = "x"\nhlep = "y"', "5: params.sub.hlep = 'y': sub takes help, and default"),
         ('[params.sub]\ndefault = "x"', "3: params.sub = {'default': 'x'}: sub takes help"),
@@ -105,7 +112,10 @@ def test_a_mistake_inside_a_table_is_told_with_its_line(own, text, says):
         ("pkce = true\npkce = false\n", "4: pkce is given twice"),
         ("pkce = true\npkce = false", "4: pkce is given twice"),
         ('scopes = ["a"]\nscopes = [\n  "b",\n]\n', "4: scopes is given twice"),
-        ('[authorize_params]\na = "x"\n[authorize_params]\nb = "y"\n', "5: authorize_params is given twice"),
+        (
+            '[authorization_params]\na = "x"\n[authorization_params]\nb = "y"\n',
+            "5: authorization_params is given twice",
+        ),
         ('[params.sub]\nhelp = "x"\n[params.sub]\n', "5: params.sub is given twice"),
     ],
 )
@@ -119,7 +129,7 @@ def test_a_key_that_is_given_twice_is_told_with_its_line(own, text, says):
     ("key", "name"),
     [
         (key, name)
-        for key, names in [("authorize", AUTHORIZE_RESERVED), ("token", TOKEN_RESERVED)]
+        for key, names in [("authorization", AUTHORIZE_RESERVED), ("token", TOKEN_RESERVED)]
         for name in sorted(names)
     ],
 )
@@ -134,7 +144,10 @@ def test_the_parameters_that_carry_a_login_are_reserved():
 
 
 def test_an_endpoint_must_be_there(own):
-    assert "token_url is missing" in problem(Catalogue(own('authorize_url = "https://x.example/"\n'))).message
+    assert (
+        "token_endpoint is missing"
+        in problem(Catalogue(own('authorization_endpoint = "https://x.example/"\n'))).message
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,7 +171,10 @@ def test_an_endpoint_must_be_there(own):
 def test_an_endpoint_that_is_not_safe_is_refused(own, url, reason):
     with pytest.raises(ValueError, match=reason):
         check_url(url)
-    assert reason in problem(Catalogue(own(f'authorize_url = "https://x.example/"\ntoken_url = "{url}"\n'))).message
+    assert (
+        reason
+        in problem(Catalogue(own(f'authorization_endpoint = "https://x.example/"\ntoken_endpoint = "{url}"\n'))).message
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,9 +192,9 @@ def test_https_and_loopback_endpoints_are_taken(url):
 
 
 PLACEHOLDERS = """\
-authorize_url = "https://{sub}.x.example/authorize"
-token_url = "https://{sub}.{region}.example/token"
-revoke_url = "https://{sub}.{region}.example/revoke"
+authorization_endpoint = "https://{sub}.x.example/authorize"
+token_endpoint = "https://{sub}.{region}.example/token"
+revocation_endpoint = "https://{sub}.{region}.example/revoke"
 [params]
 sub = {help = "your subdomain"}
 region = {help = "where", default = "eu"}
@@ -192,12 +208,12 @@ def test_placeholders_are_filled_from_settings_and_defaults(own):
         Parameter(name="region", help="where", default="eu"),
     )
     filled = fill(service, {"sub": "acme", "unknown": "x"})
-    assert (filled.authorize_url, filled.token_url, filled.revoke_url) == (
+    assert (filled.authorization_endpoint, filled.token_endpoint, filled.revocation_endpoint) == (
         "https://acme.x.example/authorize",
         "https://acme.eu.example/token",
         "https://acme.eu.example/revoke",
     )
-    assert fill(service, {"sub": "a", "region": "us"}).token_url == "https://a.us.example/token"
+    assert fill(service, {"sub": "a", "region": "us"}).token_endpoint == "https://a.us.example/token"
 
 
 def test_a_placeholder_without_a_value_is_told_with_the_command(own):
@@ -209,13 +225,13 @@ def test_a_placeholder_without_a_value_is_told_with_the_command(own):
 def test_a_placeholder_must_be_declared(own):
     text = PLACEHOLDERS.replace('region = {help = "where", default = "eu"}\n', "")
     assert "{region} is not declared" in problem(Catalogue(own(text))).message
-    text = f'{LINES}revoke_url = "https://{{sub}}.example/revoke"\n'
+    text = f'{LINES}revocation_endpoint = "https://{{sub}}.example/revoke"\n'
     assert "{sub} is not declared" in problem(Catalogue(own(text))).message
 
 
 def test_an_entry_without_revocation_has_none_when_it_is_filled(own):
-    text = PLACEHOLDERS.replace('revoke_url = "https://{sub}.{region}.example/revoke"\n', "")
-    assert fill(Catalogue(own(text)).get("example"), {"sub": "acme"}).revoke_url is None
+    text = PLACEHOLDERS.replace('revocation_endpoint = "https://{sub}.{region}.example/revoke"\n', "")
+    assert fill(Catalogue(own(text)).get("example"), {"sub": "acme"}).revocation_endpoint is None
 
 
 @pytest.mark.parametrize("value", ["acme", "a-b", "acme.eu", "A1"])
@@ -223,8 +239,8 @@ def test_host_labels_fill_a_placeholder(own, value):
     check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "sub", value)
 
 
-WHOLE = """authorize_url = "https://{host}/realms/{realm}/authorize"
-token_url = "https://{host}/realms/{realm}/token"
+WHOLE = """authorization_endpoint = "https://{host}/realms/{realm}/authorize"
+token_endpoint = "https://{host}/realms/{realm}/token"
 params.host = {help = "the host"}
 params.realm = {help = "the realm"}
 """

@@ -15,20 +15,26 @@ from everyauth_cli.services.catalogue import Catalogue
 def knobs(service: Service) -> tuple[object, ...]:
     """What an entry says of how requests are made and answers are read, without the names and places in it."""
     return (
-        service.client_auth,
+        service.token_endpoint_auth_method,
         service.body,
         service.pkce,
         service.scope_separator if len(service.scopes) > 1 else "",
         service.expires_field,
-        service.default_life is not None,
+        service.default_lifetime is not None,
         bool(service.native),
         bool(service.keep_callback),
         bool(service.params),
         bool(service.token_params),
-        bool(service.refresh_url),
-        (bool(service.revoke_url), service.revokes, service.revoke_auth, service.revoke_as, service.revoke_tokens),
-        (bool(service.account_url), bool(service.account_query), service.account_in_answer),
-        (bool(service.issuer), "openid" in service.scopes, service.iss_always),
+        bool(service.refresh_endpoint),
+        (
+            bool(service.revocation_endpoint),
+            service.revocation_ends,
+            service.revocation_endpoint_auth_method,
+            service.revocation_style,
+            service.revocable_tokens,
+        ),
+        (bool(service.account_endpoint), bool(service.account_query), service.account_in_response),
+        (bool(service.issuer), "openid" in service.scopes, service.authorization_response_iss_parameter_supported),
         (service.loopback_host, service.any_port, service.https_redirect),
     )
 
@@ -54,7 +60,7 @@ def test_each_combination_of_keys_makes_the_whole_journey(sandboxed, name):
     identity = sandboxed.log_in(name)
     service = auth.catalogue.get(name)
     assert (identity.account is not None) == bool(
-        service.account_url or service.account_in_answer or ("openid" in service.scopes)
+        service.account_endpoint or service.account_in_response or ("openid" in service.scopes)
     )
     before = auth.get_identity(name).access_token
     assert server.user(before)
@@ -71,10 +77,10 @@ def test_each_combination_of_keys_makes_the_whole_journey(sandboxed, name):
             auth.get_identity(name)
     revocation = auth.delete_identity(name, user="me")
     assert revocation.problem is None
-    assert revocation.offered == (service.revoke_url is not None)
+    assert revocation.offered == (service.revocation_endpoint is not None)
     assert bool(server.user(before)) == ("access_token" in revocation.standing)
     assert auth.find() == []
 
 
 def test_the_combinations_are_many():
-    assert len(EACH) > len({service.client_auth for service in EACH.values()}) * 5
+    assert len(EACH) > len({service.token_endpoint_auth_method for service in EACH.values()}) * 5

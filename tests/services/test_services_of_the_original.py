@@ -11,9 +11,9 @@ from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.model import Client, Secret, Token
 from everyauth_cli.oauth.authorization_code import Callback
-from everyauth_cli.oauth.revocation import revocation_exchange
+from everyauth_cli.oauth.revocation import revocation_request
 from everyauth_cli.oauth.token_endpoint import kept_fields, read_token
-from everyauth_cli.oauth.userinfo import account_exchange, account_in
+from everyauth_cli.oauth.userinfo import account_in, account_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.entry import fill
 from everyauth_cli.store import memory_store
@@ -37,7 +37,7 @@ def test_the_names_of_the_original_are_known(alias, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "token_url"),
+    ("name", "params", "token_endpoint"),
     [
         ("salesforce", {}, "https://login.salesforce.com/services/oauth2/token"),
         ("salesforce", {"host": "test.salesforce.com"}, "https://test.salesforce.com/services/oauth2/token"),
@@ -47,10 +47,10 @@ def test_the_names_of_the_original_are_known(alias, name):
         ("microsoft", {"tenant": "acme.example"}, "https://login.microsoftonline.com/acme.example/oauth2/v2.0/token"),
     ],
 )
-def test_a_service_has_its_hosts_and_tenants(name, params, token_url):
+def test_a_service_has_its_hosts_and_tenants(name, params, token_endpoint):
     service = fill(CATALOGUE.get(name), params)
-    assert service.token_url == token_url
-    urls = [service.authorize_url, service.account_url, service.revoke_url, service.jwks_url]
+    assert service.token_endpoint == token_endpoint
+    urls = [service.authorization_endpoint, service.account_endpoint, service.revocation_endpoint, service.jwks_uri]
     assert all("{" not in url for url in urls if url)
     # The tenant of an issuer is the token's to say, whatever was set.
     assert all("{tid}" in issuer for issuer in service.id_token_issuers)
@@ -140,28 +140,28 @@ def test_a_workspace_or_a_whole_organization_is_the_account(fields, subject, lab
 def test_the_key_of_an_app_goes_with_each_question_and_into_the_credential():
     ours = client("stackoverflow", client_key="K((")
     service = fill(CATALOGUE.get("stackoverflow"), ours.params)
-    exchange = account_exchange(service, ours, Secret("t(o)k"))
-    assert "t%28o" not in repr(exchange)
+    request = account_request(service, ours, Secret("t(o)k"))
+    assert "t%28o" not in repr(request)
     assert (
-        exchange.url + exchange.rest.reveal()
+        request.url + request.rest.reveal()
         == "https://api.stackexchange.com/2.3/me?site=stackoverflow&key=K%28%28&access_token=t%28o%29k"
     )
-    assert (exchange.method, exchange.bearer) == ("GET", None)
+    assert (request.method, request.bearer) == ("GET", None)
     assert kept_fields(service, ours, Callback(code=Secret("c"), kept={})) == {"client_key": "K(("}
 
 
 def test_a_token_in_the_path_cannot_leave_its_place():
     service = CATALOGUE.get("stackoverflow")
-    exchange = revocation_exchange(service, client("stackoverflow"), Secret("../a?b#c;d"), hint="access_token")
-    assert "a%3Fb" not in repr(exchange)
+    request = revocation_request(service, client("stackoverflow"), Secret("../a?b#c;d"), hint="access_token")
+    assert "a%3Fb" not in repr(request)
     assert (
-        exchange.url + exchange.rest.reveal()
+        request.url + request.rest.reveal()
         == "https://api.stackexchange.com/2.3/access-tokens/..%2Fa%3Fb%23c%3Bd/invalidate"
     )
-    assert (exchange.method, exchange.fields, exchange.basic) == ("GET", {}, None)
+    assert (request.method, request.fields, request.basic) == ("GET", {}, None)
 
 
 def test_an_installed_app_authenticates_with_an_empty_secret():
     service = CATALOGUE.get("reddit")
-    exchange = revocation_exchange(service, Client(service="reddit", client_id="id"), Secret("t"), hint="access_token")
-    assert exchange.basic == ("id", Secret(""))
+    request = revocation_request(service, Client(service="reddit", client_id="id"), Secret("t"), hint="access_token")
+    assert request.basic == ("id", Secret(""))

@@ -54,9 +54,9 @@ def test_an_entry_is_sound(service):
             parts = urlsplit(PLACEHOLDER.sub("x", url))
             assert (parts.scheme, bool(parts.hostname), parts.port) == ("https", True, None)
     assert service.title == service.title.strip()
-    assert not AUTHORIZE_RESERVED & service.authorize_params.keys()
+    assert not AUTHORIZE_RESERVED & service.authorization_params.keys()
     assert not TOKEN_RESERVED & service.token_params.keys()
-    assert service.issuer or not service.iss_always
+    assert service.issuer or not service.authorization_response_iss_parameter_supported
     assert all(scope and service.scope_separator not in scope for scope in service.scopes)
 
 
@@ -67,7 +67,7 @@ def test_every_setting_is_explained_and_used(service):
     assert {parameter.name for parameter in service.params} == used
     assert all(parameter.help for parameter in service.params)
     filled = fill(service, dict.fromkeys(used, "acme"))
-    assert not PLACEHOLDER.search(filled.authorize_url + filled.token_url)
+    assert not PLACEHOLDER.search(filled.authorization_endpoint + filled.token_endpoint)
 
 
 def test_an_entry_says_where_it_is_from(service):
@@ -80,19 +80,21 @@ def test_an_entry_says_where_it_is_from(service):
 
 
 def test_a_client_secret_goes_to_the_domain_that_the_browser_went_to(service):
-    domains = domain(service.authorize_url), domain(service.token_url)
+    domains = domain(service.authorization_endpoint), domain(service.token_endpoint)
     assert domains[0] == domains[1] or TWO_DOMAINS.get(service.name) == domains
-    assert domain(service.refresh_url or service.token_url) == domains[1]
+    assert domain(service.refresh_endpoint or service.token_endpoint) == domains[1]
 
 
 def test_the_pairs_of_domains_are_all_needed(services):
-    assert {s.name for s in services if domain(s.authorize_url) != domain(s.token_url)} == TWO_DOMAINS.keys()
+    assert {
+        s.name for s in services if domain(s.authorization_endpoint) != domain(s.token_endpoint)
+    } == TWO_DOMAINS.keys()
 
 
 def test_the_keys_are_in_one_order_and_none_repeats_a_default(service):
     entry = tomllib.loads((SHIPPED / f"{service.name}.toml").read_text(encoding="utf-8"))
     assert list(entry) == [key for key in READERS if key in entry]
-    bare = Service(name="x", title="x", authorize_url="x", token_url="x")
+    bare = Service(name="x", title="x", authorization_endpoint="x", token_endpoint="x")
     repeated = {key for key in entry.keys() - {"params"} if getattr(service, key) == getattr(bare, key)}
     assert not repeated
 
@@ -138,5 +140,5 @@ def test_every_catalogue_that_is_listed_is_named_and_can_be_found(services):
     ],
 )
 def test_the_level_is_computed_from_the_sources(sources, is_level):
-    service = Service(name="x", title="x", authorize_url="x", token_url="x", sources=tuple(sources))
+    service = Service(name="x", title="x", authorization_endpoint="x", token_endpoint="x", sources=tuple(sources))
     assert level(service) is is_level

@@ -6,11 +6,11 @@ import pickle
 
 import pytest
 
-from everyauth_cli.model import Account, Key
+from everyauth_cli.model import Account, RecordKey
 from everyauth_cli.store.credential import Credential
 
 HIDDEN = "s3cret-value"
-KEY = Key(profile="default", kind="identity", service="pagerduty", tenant="user-123", user="user-123")
+KEY = RecordKey(profile="default", kind="identity", service="pagerduty", tenant="user-123", user="user-123")
 NATIVE = {
     "scope": "openid write",
     "id_token": f"ey.{HIDDEN}",

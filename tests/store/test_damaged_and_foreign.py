@@ -25,7 +25,7 @@ from everyauth_cli.errors import (
 from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.pages.document import Result
-from everyauth_cli.redirect.server import Loopback
+from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.entry import check_url
 from everyauth_cli.settings import write_privately
@@ -35,7 +35,9 @@ from everyauth_cli.store.locks import ThreadLocks
 from everyauth_cli.store.memory import MemoryIndex, MemoryVault
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 
-SERVICE = Service(name="example", title="Example", authorize_url="https://x.example/a", token_url=TOKEN_URL)
+SERVICE = Service(
+    name="example", title="Example", authorization_endpoint="https://x.example/a", token_endpoint=TOKEN_URL
+)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def world(tmp_path):
 
 @pytest.fixture
 def listener():
-    with Loopback("/c", host="127.0.0.1", port=0, on_unverified=print) as listener:
+    with RedirectServer("/c", host="127.0.0.1", port=0, on_unverified=print) as listener:
         listener.expect(lambda _: True)
         yield listener
 
@@ -150,7 +152,7 @@ def test_somebody_else_on_the_other_loopback_address_is_a_port_in_use():
     with (
         socket.create_server(("::1", 0), family=socket.AF_INET6) as other,
         pytest.raises(PortInUse),
-        Loopback("/c", host="localhost", port=other.getsockname()[1], on_unverified=print),
+        RedirectServer("/c", host="localhost", port=other.getsockname()[1], on_unverified=print),
     ):
         pass
 
@@ -202,7 +204,9 @@ def test_an_entry_that_cannot_be_removed_is_told(tmp_path):
 
 
 def test_an_issuer_that_is_always_sent_has_to_be_known(tmp_path):
-    (tmp_path / "example.toml").write_text(ENTRY + "iss_always = true\n", encoding="utf-8")
+    (tmp_path / "example.toml").write_text(
+        ENTRY + "authorization_response_iss_parameter_supported = true\n", encoding="utf-8"
+    )
     with pytest.raises(ConfigurationProblem):
         Catalogue(tmp_path).get("example")
 

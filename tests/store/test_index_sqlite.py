@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store.index_sqlite import SqliteIndex, listing
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.store.sqlite import SqliteFile
 
-KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
+KEY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 SEALING_KEY = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
 WRITE = """
 import sys
 from pathlib import Path
-from everyauth_cli.model import Key
+from everyauth_cli.model import RecordKey
 from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.sqlite import SqliteFile
 index, writer, turns = SqliteIndex(SqliteFile(Path(sys.argv[1]))), sys.argv[2], int(sys.argv[3])
-key = Key(profile="default", kind="identity", service="example", user=writer)
+key = RecordKey(profile="default", kind="identity", service="example", user=writer)
 for turn in range(turns):
     index.write_cell(writer, b"%d" % turn * 300)
     index.write(key, {"turn": turn})
@@ -130,8 +130,8 @@ def test_a_write_that_is_broken_off_leaves_the_record_as_it_was(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "seek"),
     [
-        (Key(profile="default", kind="identity", service=""), "(service,tenant,user)>(?,?,?)"),
-        (Key(profile="default", kind="identity", service="example"), "service=? AND (tenant,user)>(?,?)"),
+        (RecordKey(profile="default", kind="identity", service=""), "(service,tenant,user)>(?,?,?)"),
+        (RecordKey(profile="default", kind="identity", service="example"), "service=? AND (tenant,user)>(?,?)"),
     ],
 )
 def test_a_page_is_sought_and_not_read_up_to(tmp_path, wanted, seek):
@@ -153,7 +153,7 @@ def test_eight_processes_that_start_on_a_new_file_and_write_at_once_lose_nothing
     path = tmp_path / "everyauth.db"
     writers = [writer(path, f"w{number}", 40) for number in range(8)]
     assert [(process.communicate(timeout=60)[1], process.returncode) for process in writers] == [(b"", 0)] * 8
-    found = SqliteIndex(SqliteFile(path)).find(Key(profile="", kind="identity", service=""))
+    found = SqliteIndex(SqliteFile(path)).find(RecordKey(profile="", kind="identity", service=""))
     assert [(key.user, public["turn"]) for key, public in found] == [(f"w{number}", 39) for number in range(8)]
     assert in_file(tmp_path, "PRAGMA integrity_check") == [("ok",)]
     assert in_file(tmp_path, "PRAGMA journal_mode") == [("wal",)]

@@ -9,7 +9,7 @@ from peers import postgres as peer
 from peers.children import child
 
 from everyauth_cli.errors import StoreUnavailable
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store import Store, VersionConflict
 from everyauth_cli.store.index_postgres import PostgresIndex
 from everyauth_cli.store.leases import Leases
@@ -18,7 +18,7 @@ from everyauth_cli.store.postgres import Database
 
 pytestmark = pytest.mark.slow
 
-KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
+KEY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 SECONDS = 1.0
 
 HOLD = """

@@ -4,16 +4,16 @@ import itertools
 import time
 
 import pytest
-from peers.sandbox import TOKEN_LIFE, sandbox_shell
+from peers.sandbox import TOKEN_LIFETIME, sandbox_shell
 from peers.secret_service import secret_service
 
 from everyauth_cli.errors import RecordMoved, StoreError, StoreUnavailable, UsageProblem
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store import memory_store
 from everyauth_cli.store.move import check_apart, move, records
 
-IDENTITY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
-CLIENT = Key(profile="work", kind="client", service="example")
+IDENTITY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
+CLIENT = RecordKey(profile="work", kind="client", service="example")
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_one_store_under_two_names_is_refused(source, target):
     target.index = source.index
     with pytest.raises(UsageProblem, match="are one store"):
         check_apart(source, target)
-    assert source.index.find(Key(profile="", kind="move", service="")) == []
+    assert source.index.find(RecordKey(profile="", kind="move", service="")) == []
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_from_the_keyring_to_postgresql(shell, postgres):
     shell.bad_both("everyauth login pagerduty --no-browser", 6, "record_moved", url)
     assert shell.identities() == []
     shell.good(f"everyauth store use {url}")
-    shell.clock.tick(TOKEN_LIFE + 1)
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     for user in ("me", "ann"):
         assert shell.works(shell.token(user))
     assert shell.counts["refresh_reuse"] == 0

@@ -16,14 +16,14 @@ from peers import postgres as peer
 from peers.token_server import HOUR, World
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store.index_postgres import PostgresIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store, without_password
 from everyauth_cli.store.postgres import KEPT_OPEN, Database
 
 pytestmark = pytest.mark.slow
 
-KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
+KEY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 FULL = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
@@ -139,7 +139,7 @@ def test_a_full_disk_is_told_and_costs_no_refresh_token(postgres, url, tmp_path,
     assert world.server.refreshes == 0
     postgres.sql(f"DROP TRIGGER full_disk ON {table}", url)
     assert world.token("ann") not in (None, before)
-    assert not world.auth.find()[0].gone
+    assert not world.auth.find()[0].login_required
 
 
 def test_threads_share_a_few_connections(postgres, url):
@@ -303,10 +303,10 @@ def test_psycopg_is_loaded_for_no_other_store(tmp_path):
         "from pathlib import Path\n"
         "from everyauth_cli.cli.tree import tree\n"
         "tree()\n"
-        "from everyauth_cli.model import Key\n"
+        "from everyauth_cli.model import RecordKey\n"
         "from everyauth_cli.store.opening import Keyring, SealingKey, open_store\n"
         "store = open_store('sqlite://', data_dir=Path(sys.argv[1]), keyring=Keyring(), sealing_key=SealingKey())\n"
-        "store.index.find(Key(profile='', kind='identity', service=''))\n"
+        "store.index.find(RecordKey(profile='', kind='identity', service=''))\n"
         "assert 'psycopg' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, timeout=60, check=True)

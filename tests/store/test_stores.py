@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from peers.secret_service import secret_service
 
 from everyauth_cli.errors import StoreBusy, StoreError, StoreUnavailable
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store import Store, VersionConflict, memory_store
 from everyauth_cli.store.locks import ThreadLocks
 from everyauth_cli.store.memory import MemoryIndex, MemoryVault
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 
-KEY = Key(profile="default", kind="identity", service="example", tenant="acme", user="ann")
+KEY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 SEALING_KEY = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
 NUMBERS = count()
 
@@ -45,7 +45,7 @@ def store(request, tmp_path):
 
 
 def key(**parts):
-    return Key(**{"profile": "default", "kind": "identity", "service": "example", **parts})
+    return RecordKey(**{"profile": "default", "kind": "identity", "service": "example", **parts})
 
 
 def put(store, where, content="secret", **public):
@@ -179,7 +179,7 @@ class TestEveryStore:
 
     def test_a_probe_leaves_nothing(self, store):
         store.probe()
-        assert store.index.find(Key(profile="", kind="probe", service="")) == []
+        assert store.index.find(RecordKey(profile="", kind="probe", service="")) == []
 
     def test_it_says_where_secrets_lie(self, store):
         assert store.vault.describe()
@@ -204,7 +204,7 @@ class TestEveryStore:
 
 
 PARTS = st.text(alphabet=st.sampled_from(":%@/ aAé\u0301é\x00~."), max_size=4) | st.text(max_size=6)
-KEYS = st.builds(Key, profile=PARTS, kind=PARTS.filter(bool), service=PARTS, tenant=PARTS, user=PARTS)
+KEYS = st.builds(RecordKey, profile=PARTS, kind=PARTS.filter(bool), service=PARTS, tenant=PARTS, user=PARTS)
 
 
 @settings(max_examples=1000, deadline=None)
@@ -221,10 +221,10 @@ def test_two_keys_never_share_a_name(one, other):
 def test_an_empty_part_is_not_taken_for_a_shifted_one(one, two, three, four):
     name = memory_store().name
     shifted = [
-        Key(profile="", kind=one or "k", service=two, tenant=three, user=four),
-        Key(profile=one or "k", kind="k", service=two, tenant=three, user=four),
-        Key(profile=one or "k", kind="k", service="", tenant=two, user=three),
-        Key(profile=one or "k", kind="k", service=two, tenant="", user=three),
+        RecordKey(profile="", kind=one or "k", service=two, tenant=three, user=four),
+        RecordKey(profile=one or "k", kind="k", service=two, tenant=three, user=four),
+        RecordKey(profile=one or "k", kind="k", service="", tenant=two, user=three),
+        RecordKey(profile=one or "k", kind="k", service=two, tenant="", user=three),
     ]
     assert len({name(key) for key in shifted}) == len(set(shifted))
 

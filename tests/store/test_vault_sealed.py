@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everyauth_cli.errors import ConfigurationProblem, StoreUnavailable, WrongKey
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store, sqlite_path
 from everyauth_cli.store.sqlite import SqliteFile
 from everyauth_cli.store.vault_sealed import SealedVault, new_key, read_keys
 
 ONE, TWO = Secret(b"1" * 32), Secret(b"2" * 32)
-KEY = Key(profile="default", kind="identity", service="example", tenant="me", user="me")
+KEY = RecordKey(profile="default", kind="identity", service="example", tenant="me", user="me")
 HIDDEN = "a-refresh-token-that-nobody-may-see"
 
 

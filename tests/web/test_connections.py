@@ -11,7 +11,7 @@ from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Br
 
 from everyauth_cli.errors import StoreUnavailable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.model import Gone
+from everyauth_cli.model import EndedGrant
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import key_of, read_identity, write_identity
 from everyauth_cli.transport import send
@@ -69,7 +69,7 @@ def test_only_the_users_own_in_their_own_tenant(world, app):
 @pytest.mark.parametrize(
     ("changes", "works"),
     [
-        ({"gone": Gone(since=1, reason="SERVICE SAID SO")}, False),
+        ({"login_required": EndedGrant(since=1, reason="SERVICE SAID SO")}, False),
         ({"expires_at": 1, "refreshable": False}, False),
         ({"expires_at": 1, "refreshable": True}, True),
         ({"expires_at": 1, "refreshable": True, "client_id": "an older client"}, False),
@@ -89,14 +89,14 @@ def test_a_grant_that_was_found_revoked_has_to_be_connected_again(world, page_br
     world.fault = "revoked"
     world.advance(100 * 24 * HOUR)
     assert "Works" in row(page_browser)
-    with pytest.raises(Exception, match="gone"):
+    with pytest.raises(Exception, match="login_required"):
         world.auth.get_identity(NAME, "user-123")
     assert "Has to be connected again" in row(page_browser)
 
 
 def test_what_cannot_be_connected_here_is_not_to_be(world, app):
     browser = Browser(app({"services": {}}))
-    change(world, world.log_in(NAME, "user-123"), gone=Gone(since=1, reason="x"))
+    change(world, world.log_in(NAME, "user-123"), login_required=EndedGrant(since=1, reason="x"))
     entry = row(browser)
     assert "No longer works" in entry
     assert buttons(entry) == ["Disconnect PagerDuty"]

@@ -55,7 +55,7 @@ def test_a_revoked_grant_is_connected_again(everyauth_sandbox, chromium, url):
     everyauth_sandbox.log_in(NAME, "user-123", account=ANN)
     everyauth_sandbox.fault = "revoked"
     everyauth_sandbox.advance(100 * 86400)
-    with pytest.raises(Exception, match="gone"):
+    with pytest.raises(Exception, match="login_required"):
         everyauth_sandbox.auth.get_identity(NAME, "user-123")
     assert "Has to be connected again" in chromium.visit(url).text
     page = chromium.visit(url, click("Connect again PagerDuty"), fill("Sign in as", ANN), click("Allow"))

@@ -125,7 +125,7 @@ def test_a_code_that_is_too_old(world, browser):
 
 
 def test_a_service_that_does_not_answer(world, app):
-    def unreachable(exchange):
+    def unreachable(request):
         raise ServiceUnreachable("pagerduty does not answer")
 
     auth = EveryAuth(

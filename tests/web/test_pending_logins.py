@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from peers.children import child
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import Key, Pending, Secret
+from everyauth_cli.model import Pending, RecordKey, Secret
 from everyauth_cli.store import memory_store
 from everyauth_cli.store.memory import MemoryIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.store.vault_sealed import new_key
-from everyauth_cli.web.pending_logins import FORGOTTEN, LIFE_SECONDS, USED_KIND, PendingLogins
+from everyauth_cli.web.pending_logins import FORGOTTEN, LIFETIME_SECONDS, USED_KIND, PendingLogins
 from everyauth_cli.web.sealed_values import KEY_KIND
 
 START = 1_700_000_000_000
@@ -37,7 +37,7 @@ PENDINGS = st.builds(
     verifier=st.none() | SECRET,
     nonce=st.none() | SECRET,
     client_id=TEXT,
-    token_url=TEXT,
+    token_endpoint=TEXT,
     started_at=st.integers(0, 2 * START),
 )
 PENDING = Pending(
@@ -51,11 +51,11 @@ PENDING = Pending(
     verifier=None,
     nonce=None,
     client_id="id",
-    token_url="https://service.example/token",
+    token_endpoint="https://service.example/token",
     started_at=START,
 )
-KEY = Key(profile="default", kind=KEY_KIND, service="")
-MARKS = Key(profile="default", kind=USED_KIND, service="")
+KEY = RecordKey(profile="default", kind=KEY_KIND, service="")
+MARKS = RecordKey(profile="default", kind=USED_KIND, service="")
 TAKE = """
 import sys
 sys.path.insert(0, "tests")
@@ -152,7 +152,7 @@ def test_marks_are_forgotten_when_their_logins_are_over():
     assert len(ours.store.index.find(MARKS)) == len(pendings)
     assert not any(map(ours.take, pendings))
 
-    now[0] = START + len(pendings) // 2 + LIFE_SECONDS * 1000
+    now[0] = START + len(pendings) // 2 + LIFETIME_SECONDS * 1000
     later = several(FORGOTTEN, started_at=now[0])
     assert all(map(ours.take, later))
     left = [pending for pending in pendings if not ours.is_over(pending)]

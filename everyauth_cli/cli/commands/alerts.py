@@ -16,7 +16,7 @@ from everyauth_cli.cli.app import Session, command
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.alerts import TEST, event, pending, receiver
-from everyauth_cli.model import Account, Gone, Identity, Secret
+from everyauth_cli.model import Account, EndedGrant, Identity, Secret
 from everyauth_cli.services.entry import check_url
 from everyauth_cli.settings import Settings, remember
 
@@ -128,6 +128,6 @@ def _made_up(now: int) -> Identity:
         expires_at=now,
         refreshable=True,
         client_id="",
-        token_url="",
+        token_endpoint="",
     )
-    return replace(identity, gone=Gone(since=now, reason="this is a test"))
+    return replace(identity, login_required=EndedGrant(since=now, reason="this is a test"))

@@ -134,7 +134,7 @@ def completion(
 
 
 def answer(shell: str, *words: str) -> None:
-    """Answer a script: bash gives the line and the part to be replaced, others the words up to the cursor."""
+    """Response a script: bash gives the line and the part to be replaced, others the words up to the cursor."""
     if shell == Shell.bash:
         lines = bash_lines(*words)
     else:

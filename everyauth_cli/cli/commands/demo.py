@@ -21,7 +21,7 @@ from everyauth_cli.cli.login.browser import choose
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.settings import demo_environment, read_surroundings
 
-TOKEN_LIFE = 5
+TOKEN_LIFETIME = 5
 SANDBOX_SECONDS = 15.0
 OVERRIDE = "services/pagerduty.toml"
 PLAYER = f"{sys.executable} -m everyauth_cli.sandbox.user_agent %s"
@@ -97,9 +97,9 @@ def _journey(stage: Stage, url: str) -> None:
     stage.run("everyauth identity ls", "What is held now; listing touches no secret")
     stage.run("everyauth identity get user-123", "The credential, as an app gets it")
     stage.run(API_CALL.format(url=url), "Call the API with the token")
-    stage.run("everyauth token pagerduty user-123", f"The bare token, which lives for {TOKEN_LIFE} s here")
+    stage.run("everyauth token pagerduty user-123", f"The bare token, which lives for {TOKEN_LIFETIME} s here")
     stage.run(
-        f"sleep {TOKEN_LIFE}; everyauth token pagerduty user-123",
+        f"sleep {TOKEN_LIFETIME}; everyauth token pagerduty user-123",
         "After that it has expired: the same command refreshes it and prints another",
     )
     stage.run("everyauth identity rm pagerduty user-123 --yes", "Delete the identity")
@@ -111,7 +111,7 @@ def _sandbox(stage: Stage) -> Iterator[str]:
     """The sandbox in the background while the journey lasts; gives its address for the service."""
     stage.run("everyauth store use sqlite://", "Keep credentials sealed in a file, since there may be no keyring here")
     stage.run('mkdir -p "$EVERYAUTH_HOME/services"', "A service's own file there goes before the catalogue")
-    line = f'everyauth sandbox --port 0 --token-life {TOKEN_LIFE}s > "$EVERYAUTH_HOME/{OVERRIDE}"'
+    line = f'everyauth sandbox --port 0 --token-lifetime {TOKEN_LIFETIME}s > "$EVERYAUTH_HOME/{OVERRIDE}"'
     stage.say(f"\n# A small authorization server that answers as PagerDuty does\n$ {line} &")
     process = subprocess.Popen(  # noqa: S603
         ["/bin/sh", "-c", line], env=stage.environment, start_new_session=True, stderr=sys.stdout
@@ -127,7 +127,7 @@ def _address(path: Path, process: subprocess.Popen[bytes]) -> str:
     """The sandbox's address, as soon as it has written where it is."""
     end = time.monotonic() + SANDBOX_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        url = tomllib.loads(path.read_text()).get("token_url") if path.exists() else None
+        url = tomllib.loads(path.read_text()).get("token_endpoint") if path.exists() else None
         if url:
             return str(url).removesuffix("/token")
         time.sleep(0.05)

@@ -14,8 +14,8 @@ from everyauth_cli.cli.durations import expiry, read_duration
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.event_log import EventLog
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.flows.batch import JOBS, MOST_JOBS, Outcome, Pace, State
-from everyauth_cli.flows.health import Keeper
+from everyauth_cli.flows.batch import JOBS, MOST_JOBS, Outcome, Pacing, State
+from everyauth_cli.flows.health import HealthCheck
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.refresh import whose
 from everyauth_cli.model import Identity
@@ -58,9 +58,9 @@ def check(
     _go_round(session, service, _keeper(session).check, jobs=jobs, timeout=timeout)
 
 
-def _keeper(session: Session) -> Keeper:
+def _keeper(session: Session) -> HealthCheck:
     record = EventLog(session.settings.log_dir).record
-    return Keeper(auth=session.auth, send=session.send, clock=now_ms, record=record)
+    return HealthCheck(auth=session.auth, send=session.send, clock=now_ms, record=record)
 
 
 def _go_round(
@@ -71,7 +71,7 @@ def _go_round(
     identities = session.auth.find(service=session.auth.service_name(service) if service else "")
     interrupts: list[None] = []
     with finished_first(told=lambda: interrupts.append(None)):
-        pace = Pace(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
+        pace = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
         outcomes = list[Outcome]()
         with session.terminal.progress("identities", len(identities)) as advance:
             for outcome in pace.outcomes(identities, call):

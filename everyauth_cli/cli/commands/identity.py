@@ -19,7 +19,7 @@ from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.refresh import Demand, login_command
 from everyauth_cli.model import DEFAULT_USER, ID_PREFIX, Identity
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import Listed
+from everyauth_cli.store.identity_record import IdentitySummary
 
 group = app.group("identity", "What users granted: list, get a current credential, delete.")
 
@@ -135,7 +135,7 @@ def _naming(command: str, identity: Identity) -> str:
     return f"{command} {shlex.join(names)}"
 
 
-def _row(identity: Listed, now: int) -> list[str]:
+def _row(identity: IdentitySummary, now: int) -> list[str]:
     return [
         identity.service,
         identity.user,
@@ -143,7 +143,7 @@ def _row(identity: Listed, now: int) -> list[str]:
         identity.label,
         identity.scope,
         span(now - identity.created_at),
-        "gone" if identity.gone else expiry(identity.expires_at, now=now),
+        "login_required" if identity.login_required else expiry(identity.expires_at, now=now),
         identity.id,
     ]
 

@@ -29,7 +29,7 @@ from everyauth_cli.flows.refresh import login_command
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Pending, Service
 from everyauth_cli.oauth.authorization_code import is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
-from everyauth_cli.redirect.waiter import Arrival, Query
+from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.settings import read_surroundings
 
 KEEP_BOTH = "log in with --user NAME to keep both, or put the new one in the old one's place"
@@ -66,7 +66,7 @@ def login(
 ) -> None:
     """Log in at a service through the browser, and keep what it grants."""
     asked = functools.partial(
-        Wanted,
+        LoginOptions,
         user=user,
         tenant=tenant or user,
         tags=read_pairs(tag or [], "--tag"),
@@ -79,7 +79,7 @@ def login(
         _run(led, service, asked)
 
 
-def _run(session: Session, name: str, asked: Callable[..., Wanted]) -> None:
+def _run(session: Session, name: str, asked: Callable[..., LoginOptions]) -> None:
     service = session.auth.clients.filled(name)
     wanted = asked(service=service, client=session.auth.clients.get(service))
     session.auth.store.probe()
@@ -92,7 +92,7 @@ def _run(session: Session, name: str, asked: Callable[..., Wanted]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class LoginOptions:
     """What a login is to bring, and how."""
 
     service: Service
@@ -106,7 +106,7 @@ class Wanted:
     replace: bool
 
 
-def _wait_for_others(session: Session, wanted: Wanted, held: ExitStack) -> bool:
+def _wait_for_others(session: Session, wanted: LoginOptions, held: ExitStack) -> bool:
     """Hold the login lock; whether another login brought what is wanted while this one waited for it."""
     auth, name = session.auth, wanted.service.name
     lock = functools.partial(auth.login_lock, name, user=wanted.user, tenant=wanted.tenant)
@@ -131,14 +131,14 @@ def _wait_for_others(session: Session, wanted: Wanted, held: ExitStack) -> bool:
     return True
 
 
-def _is_wanted(wanted: Wanted, identity: Identity, before: Sequence[Identity]) -> bool:
+def _is_wanted(wanted: LoginOptions, identity: Identity, before: Sequence[Identity]) -> bool:
     """Whether another login has just brought what is wanted; a refresh is no login."""
     is_new = identity.granted_at not in [old.granted_at for old in before]
     missing = missing_scopes(wanted.service, wanted.scope, identity.scope)
-    return is_new and identity.gone is None and not missing and not wanted.replace
+    return is_new and identity.login_required is None and not missing and not wanted.replace
 
 
-def _log_in(session: Session, wanted: Wanted) -> None:
+def _log_in(session: Session, wanted: LoginOptions) -> None:
     auth, service = session.auth, wanted.service
     again = _typed_again(session, wanted)
     with arrival_at(session.terminal, service, wanted.client) as listener:
@@ -184,7 +184,7 @@ def _log_in(session: Session, wanted: Wanted) -> None:
 
 
 def _redeem(
-    session: Session, listener: Arrival, pending: Pending, query: Query, wanted: Wanted
+    session: Session, listener: RedirectWaiter, pending: Pending, query: Query, wanted: LoginOptions
 ) -> tuple[Grant, Identity]:
     """Redeem the code and store what it brings, with an interrupt waiting until that is done.
 
@@ -192,7 +192,7 @@ def _redeem(
     """
     auth = session.auth
     with finished_first():
-        grant = auth.exchange(pending, query)
+        grant = auth.redeem(pending, query)
         try:
             return grant, auth.keep(grant, replace_account=wanted.replace)
         except OtherAccount as error:
@@ -206,7 +206,7 @@ def _redeem(
     return grant, auth.keep(grant, replace_account=True)
 
 
-def _typed_again(session: Session, wanted: Wanted) -> str:
+def _typed_again(session: Session, wanted: LoginOptions) -> str:
     """The command of this login, to be typed once more."""
     command = login_command(
         wanted.service.name, user=wanted.user, tenant=wanted.tenant, profile=session.profile_to_name

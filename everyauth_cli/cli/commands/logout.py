@@ -67,7 +67,7 @@ def rm(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class LogoutTarget:
     """Whose identity is to end; `identity` is None when the index has lost it, while its secret is there."""
 
     service: str
@@ -80,18 +80,18 @@ class Wanted:
         return whose(self.identity) if self.identity else self.user
 
 
-def _find(session: Session, retyped: str, service: str, who: str, *, local: bool, yes: bool) -> Wanted | None:
+def _find(session: Session, retyped: str, service: str, who: str, *, local: bool, yes: bool) -> LogoutTarget | None:
     """The one identity that is meant; `retyped` is the command that names one of several by its id."""
     with ambiguous_as(retyped + " --local" * local + " --yes" * yes):
         found = session.auth.find_one(who, service=service)
     if found is not None:
-        return Wanted(service=found.service, user=found.user, tenant=found.tenant, identity=found)
+        return LogoutTarget(service=found.service, user=found.user, tenant=found.tenant, identity=found)
     if service and session.auth.holds(service, user=who):
-        return Wanted(service=service, user=who, tenant=who, identity=None)
+        return LogoutTarget(service=service, user=who, tenant=who, identity=None)
     return None
 
 
-def _end(session: Session, wanted: Wanted, *, local: bool, asks: bool, yes: bool) -> None:
+def _end(session: Session, wanted: LogoutTarget, *, local: bool, asks: bool, yes: bool) -> None:
     """End an identity, after a yes: `asks` for one, or others would end with it.
 
     Raises `RevocationFailed` when it was deleted here and what was granted stands.
@@ -135,7 +135,7 @@ def _name_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None
         session.terminal.note(f"  {login}")
 
 
-def _report(wanted: Wanted, revocation: Revocation, *, local: bool) -> str:
+def _report(wanted: LogoutTarget, revocation: Revocation, *, local: bool) -> str:
     service = wanted.service
     if not revocation.standing:
         done = "revoked there and deleted here" if revocation.revoked else "deleted here; nothing stands there any more"
@@ -149,7 +149,7 @@ def _report(wanted: Wanted, revocation: Revocation, *, local: bool) -> str:
     return f"Deleted {wanted.who} at {service}. {why}: {_standing(service, revocation)}."
 
 
-def _failed(session: Session, wanted: Wanted, revocation: Revocation) -> RevocationFailed:
+def _failed(session: Session, wanted: LogoutTarget, revocation: Revocation) -> RevocationFailed:
     service = wanted.service
     try:
         known = session.auth.catalogue.get(service)
@@ -176,7 +176,7 @@ def _standing(service: str, revocation: Revocation) -> str:
     return ", ".join(text for name, text in words.items() if name in revocation.standing)
 
 
-def _as_json(wanted: Wanted, revocation: Revocation) -> dict[str, object]:
+def _as_json(wanted: LogoutTarget, revocation: Revocation) -> dict[str, object]:
     identity = revocation.identity
     return {
         "identityId": identity.id if identity else None,

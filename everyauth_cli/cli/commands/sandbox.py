@@ -33,10 +33,10 @@ def sandbox(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")
     ] = DEFAULT_SANDBOX_PORT,
-    token_life: Annotated[
+    token_lifetime: Annotated[
         str | None,
         typer.Option(
-            "--token-life",
+            "--token-lifetime",
             metavar="DURATION",
             help="How long its access tokens live, where they expire.",
             show_default="as documented",
@@ -61,8 +61,8 @@ def sandbox(
     catalogue = session.auth.catalogue
     service = catalogue.get(like)
     log = session.terminal.note if session.verbose else lambda _: None
-    life = int(read_duration(token_life)) if token_life else None
-    server = Sandbox(catalogue, port=port, token_life=life, redirect_uri=redirect_uri or "", fault=fault, log=log)
+    life = int(read_duration(token_lifetime)) if token_lifetime else None
+    server = Sandbox(catalogue, port=port, token_lifetime=life, redirect_uri=redirect_uri or "", fault=fault, log=log)
     for key, value in server.override(service.name).items():
         session.terminal.data(f"{key} = {json.dumps(value)}")
     session.terminal.stdout.flush()

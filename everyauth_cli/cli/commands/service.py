@@ -16,7 +16,7 @@ from everyauth_cli.cli.service_guide import PASTED, guide_to, wanted_upstream
 from everyauth_cli.errors import NotFound, ServiceNotFound, UsageProblem
 from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
 from everyauth_cli.model import Client, Secret, Service
-from everyauth_cli.services.catalogue import Listed
+from everyauth_cli.services.catalogue import ServiceSummary
 from everyauth_cli.services.placeholders import check_param
 
 group = app.group("service", "Services and our registration (client) at each.")
@@ -147,10 +147,10 @@ def _show_set(session: Session, service: Service, client: Client, *, hosts_befor
 def add(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="SERVICE", help="A name of your choice: a-z, 0-9 and -.")],
-    authorize_url: Annotated[str, typer.Option("--authorize-url", help="The authorization endpoint.")],
-    token_url: Annotated[str, typer.Option("--token-url", help="The token endpoint.")],
+    authorization_endpoint: Annotated[str, typer.Option("--authorize-url", help="The authorization endpoint.")],
+    token_endpoint: Annotated[str, typer.Option("--token-url", help="The token endpoint.")],
     scope: Annotated[str | None, typer.Option("--scope", help="The scopes to ask for by default.")] = None,
-    client_auth: Annotated[
+    token_endpoint_auth_method: Annotated[
         str | None, typer.Option("--client-auth", help="How the client shows who it is: post (default), basic or none.")
     ] = None,
     issuer: Annotated[
@@ -162,20 +162,20 @@ def add(
             "--authorize-param", metavar="KEY=VALUE", help="A further parameter of the authorization request."
         ),
     ] = None,
-    revoke_url: Annotated[
+    revocation_endpoint: Annotated[
         str | None, typer.Option("--revoke-url", help="The revocation endpoint (RFC 7009), if there is one.")
     ] = None,
     docs: Annotated[str | None, typer.Option("--docs", help="A link to the documentation.")] = None,
 ) -> None:
     """Add a service that the catalogue lacks; the file that is written can be edited."""
     entry: dict[str, Any] = {
-        "authorize_url": authorize_url,
-        "token_url": token_url,
-        "revoke_url": revoke_url,
+        "authorization_endpoint": authorization_endpoint,
+        "token_endpoint": token_endpoint,
+        "revocation_endpoint": revocation_endpoint,
         "scopes": scope.split() if scope else None,
-        "client_auth": client_auth,
+        "token_endpoint_auth_method": token_endpoint_auth_method,
         "issuer": issuer,
-        "authorize_params": read_pairs(authorize_param, "--authorize-param") if authorize_param else None,
+        "authorization_params": read_pairs(authorize_param, "--authorize-param") if authorize_param else None,
         "docs": docs,
     }
     path = session.auth.catalogue.add(name, {key: value for key, value in entry.items() if value is not None})
@@ -228,7 +228,7 @@ def _list_settings(session: Session, service: Service) -> None:
     session.terminal.list(["setting", "what it is"], rows, [{"setting": s, "help": h} for s, h in rows])
 
 
-def _matching(listed: list[Listed], search: str) -> list[Listed]:
+def _matching(listed: list[ServiceSummary], search: str) -> list[ServiceSummary]:
     """The services that a search finds; raises `ServiceNotFound` with near names when there is none."""
     wanted = search.casefold()
     words = {word.casefold(): s for s in listed for word in (s.name, s.title, *s.aliases)}
@@ -245,7 +245,7 @@ def _matching(listed: list[Listed], search: str) -> list[Listed]:
     return [s for s in listed if s.name in found]
 
 
-def _summary(service: Listed, client_id: str | None) -> dict[str, Any]:
+def _summary(service: ServiceSummary, client_id: str | None) -> dict[str, Any]:
     return {
         "id": service.name,
         "title": service.title,

@@ -13,7 +13,7 @@ from everyauth_cli.cli.commands.service import Name, group
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.model import DEFAULT_PROFILE
-from everyauth_cli.sanitize import clean
+from everyauth_cli.sanitize import printable
 
 COLUMNS = ["when", "what", "outcome", "user", "status", "ms", "said"]
 
@@ -47,10 +47,10 @@ def _row(event: Event) -> list[str]:
         datetime.fromtimestamp(event.when / 1000).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
         event.what,
         event.outcome,
-        clean(who),
+        printable(who),
         str(event.status or ""),
         "" if event.duration is None else str(event.duration),
-        clean(event.said or ""),
+        printable(event.said or ""),
     ]
 
 

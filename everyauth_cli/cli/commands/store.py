@@ -13,7 +13,7 @@ import typer
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import Session, command
 from everyauth_cli.errors import EveryAuthError, StoreError, WrongKey
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.settings import Settings, remember, write_privately
 from everyauth_cli.store import Store, client_record, identity_record
 from everyauth_cli.store.from_settings import keyring_of, store_of
@@ -127,14 +127,16 @@ def _check_key(store: Store) -> None:
             return
 
 
-def _records(store: Store) -> Iterator[Key]:
+def _records(store: Store) -> Iterator[RecordKey]:
     for kind in (client_record.KIND, identity_record.KIND):
-        yield from (key for key, _ in store.index.find(Key(profile="", kind=kind, service="")))
+        yield from (key for key, _ in store.index.find(RecordKey(profile="", kind=kind, service="")))
 
 
 def _count(settings: Settings) -> int:
     """How many identities a store holds, as far as it can be asked: it may be why another is wanted."""
     try:
-        return len(store_of(settings).index.find(Key(profile=settings.profile, kind=identity_record.KIND, service="")))
+        return len(
+            store_of(settings).index.find(RecordKey(profile=settings.profile, kind=identity_record.KIND, service=""))
+        )
     except EveryAuthError:
         return 0

@@ -11,7 +11,7 @@ from everyauth_cli.cli.app import Session, command
 from everyauth_cli.cli.commands.store import group, with_sealing_key
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.errors import NotFound, StoreError, StoreUnavailable
-from everyauth_cli.model import Key
+from everyauth_cli.model import RecordKey
 from everyauth_cli.settings import Settings, remember
 from everyauth_cli.store import Store
 from everyauth_cli.store.from_settings import store_of
@@ -61,9 +61,9 @@ def _target(session: Session, settings: Settings) -> Store:
     return store
 
 
-def _move(session: Session, source: Store, target: Store, keys: list[Key]) -> dict[Key, StoreError]:
+def _move(session: Session, source: Store, target: Store, keys: list[RecordKey]) -> dict[RecordKey, StoreError]:
     """Move one after the other; gives those that stay. Raises `StoreUnavailable` when there is no point in going on."""
-    problems: dict[Key, StoreError] = {}
+    problems: dict[RecordKey, StoreError] = {}
     with session.terminal.progress("moving", len(keys)) as advance:
         for key in keys:
             try:

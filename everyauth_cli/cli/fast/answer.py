@@ -74,7 +74,7 @@ def _current(secret: str) -> dict[str, Any]:
     margin = max(0, min(60_000, ((expires_at or 0) - token["issued_at"]) // 10))
     fresh = expires_at is None or expires_at - time.time_ns() // 1_000_000 > margin
     whole = "version" in content and "refresh_token" in token
-    if not fresh or not whole or content["gone"] is not None or content.get("moved_to"):
+    if not fresh or not whole or content["login_required"] is not None or content.get("moved_to"):
         raise LookupError
     return content
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from everyauth_cli.cli.login.hidden_input import HiddenInput, can_hide, hidden_input
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.redirect.pasted_url import NotTheAnswer, read_redirect_url
-from everyauth_cli.redirect.waiter import TURN_SECONDS, Arrival
+from everyauth_cli.redirect.waiter import TURN_SECONDS, RedirectWaiter
 
 TOO_LONG = "That is longer than any address (64 KiB); nothing was taken. Paste the address alone."
 OTHER_LOGIN = "That is the end of another login, or it was cut: its state is not this login's. Paste this login's."
@@ -23,7 +23,7 @@ def can_paste(terminal: Terminal) -> bool:
 
 
 @contextmanager
-def pasting(terminal: Terminal, arrival: Arrival, *, authorization_url: str) -> Iterator[None]:
+def pasting(terminal: Terminal, arrival: RedirectWaiter, *, authorization_url: str) -> Iterator[None]:
     """Meanwhile, hand over the answer that is pasted; whatever else is pasted is explained and asked for again."""
     with hidden_input(terminal.stdin) as typed:
         desk = Desk(terminal, arrival, authorization_url=authorization_url)
@@ -39,7 +39,7 @@ def pasting(terminal: Terminal, arrival: Arrival, *, authorization_url: str) -> 
 class Desk:
     """Where pasted texts are looked at."""
 
-    def __init__(self, terminal: Terminal, arrival: Arrival, *, authorization_url: str) -> None:
+    def __init__(self, terminal: Terminal, arrival: RedirectWaiter, *, authorization_url: str) -> None:
         self._terminal = terminal
         self._arrival = arrival
         self._authorization_url = authorization_url

@@ -11,9 +11,9 @@ from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import LoginFailed
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.model import Client, Service
-from everyauth_cli.redirect.waiter import Arrival, Query
+from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 
-SHORT_LIFE = 60
+SHORT_LIFETIME = 60
 """A code that lives for no more than these seconds leaves no time to lose."""
 
 INVITATION = (
@@ -22,7 +22,7 @@ INVITATION = (
 )
 
 
-def arrival_at(terminal: Terminal, service: Service, client: Client) -> Arrival:
+def arrival_at(terminal: Terminal, service: Service, client: Client) -> RedirectWaiter:
     """Where the answer comes back to: a listener on loopback, or the terminal alone.
 
     Raises `LoginFailed` when nobody is at the terminal that it would be.
@@ -35,11 +35,11 @@ def arrival_at(terminal: Terminal, service: Service, client: Client) -> Arrival:
                 hint="run it at a terminal, or register a redirect URI on loopback: "
                 f"everyauth service set {service.name} --redirect-uri ''",
             )
-        return Arrival(uri)
-    from everyauth_cli.redirect.server import Loopback
+        return RedirectWaiter(uri)
+    from everyauth_cli.redirect.server import RedirectServer
 
     parts = urlsplit(uri)
-    return Loopback(
+    return RedirectServer(
         parts.path,
         host=parts.hostname or service.loopback_host,
         port=parts.port or 0,
@@ -51,7 +51,14 @@ def arrival_at(terminal: Terminal, service: Service, client: Client) -> Arrival:
 
 
 def answer(
-    terminal: Terminal, arrival: Arrival, url: str, *, service: Service, choice: Choice, login: str, seconds: float
+    terminal: Terminal,
+    arrival: RedirectWaiter,
+    url: str,
+    *,
+    service: Service,
+    choice: Choice,
+    login: str,
+    seconds: float,
 ) -> Query:
     """Say where to log in, open a browser if one is chosen, and wait for the answer; `login` is the command for it.
 
@@ -82,18 +89,18 @@ def _beginning(terminal: Terminal, service: Service, choice: Choice, *, pastes: 
     return f"{choice.reason} To log in to {service.title}, open this in {where}:".lstrip()
 
 
-def _waiting(service: Service, arrival: Arrival, *, pastes: bool) -> str:
+def _waiting(service: Service, arrival: RedirectWaiter, *, pastes: bool) -> str:
     waits = f"Waiting for {service.title} to come back (Ctrl-C ends it) ..."
     if not arrival.listens:
         waits = f"It ends at {arrival.redirect_uri}, where everyauth does not listen (Ctrl-C ends it) ..."
     if not pastes:
         return waits
-    life = service.code_life
-    hurry = f" Its code lives only {life} s, so paste it at once." if life and life <= SHORT_LIFE else ""
+    life = service.code_lifetime
+    hurry = f" Its code lives only {life} s, so paste it at once." if life and life <= SHORT_LIFETIME else ""
     return f"{waits}\n{INVITATION}{hurry}"
 
 
-def _not_opened(terminal: Terminal, arrival: Arrival, *, login: str) -> None:
+def _not_opened(terminal: Terminal, arrival: RedirectWaiter, *, login: str) -> None:
     if arrival.ended:
         return
     if terminal.can_ask:

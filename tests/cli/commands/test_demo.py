@@ -162,7 +162,7 @@ def test_every_line_of_the_demo_does_what_it_shows_when_it_is_typed(demo, tmp_pa
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
     }
     background: list[subprocess.Popen[str]] = []
-    theirs, mine = re.search(r"^token_url = \"(http://127\.0\.0\.1:\d+)", demo.out, re.MULTILINE)[1], ""
+    theirs, mine = re.search(r"^token_endpoint = \"(http://127\.0\.0\.1:\d+)", demo.out, re.MULTILINE)[1], ""
     try:
         for line, shown in steps(demo.out):
             if line.endswith(" &"):
@@ -198,7 +198,7 @@ def in_the_background(line: str, environment: dict[str, str], home: Path) -> tup
         assert process.poll() is None, f"{line!r} ended at once"
         assert time.monotonic() < end
         time.sleep(0.02)
-    return process, tomllib.loads(entry.read_text())["token_url"].removesuffix("/pagerduty/token")
+    return process, tomllib.loads(entry.read_text())["token_endpoint"].removesuffix("/pagerduty/token")
 
 
 def test_without_the_installed_command_the_demo_says_how_to_install_it(everyauth, tmp_path):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from peers.recorder import recording
-from peers.sandbox import TOKEN_LIFE, sandbox_shell
+from peers.sandbox import TOKEN_LIFETIME, sandbox_shell
 from peers.terminal import terminal
 
 from everyauth_cli.sandbox.faults import Fault
@@ -38,7 +38,7 @@ def inbox(shell, tmp_path):
 
 def soon(shell):
     """Let all tokens be about to expire."""
-    shell.clock.tick(TOKEN_LIFE - 600)
+    shell.clock.tick(TOKEN_LIFETIME - 600)
 
 
 def test_a_timer_refreshes_what_expires_soon_and_says_so_in_plain_lines(shell):
@@ -75,7 +75,7 @@ def test_nobody_is_nobody(shell):
 @pytest.mark.parametrize(
     ("fault", "code", "state", "says"),
     [
-        (Fault.REVOKED, 4, "gone", "try: everyauth login pagerduty"),
+        (Fault.REVOKED, 4, "login_required", "try: everyauth login pagerduty"),
         (Fault.SERVER_ERROR, 5, "failed", "HTTP 500"),
         (Fault.TOO_MANY, 5, "failed", "asks to wait 30 s"),
     ],
@@ -105,16 +105,16 @@ def test_the_worst_exit_code_wins(shell):
 
 def test_what_any_command_finds_gone_is_reported_at_once_and_once(shell, inbox):
     shell.log_in("ann")
-    shell.clock.tick(TOKEN_LIFE)
+    shell.clock.tick(TOKEN_LIFETIME)
     shell.sandbox.fault = Fault.REVOKED
     shell.bad("everyauth token pagerduty ann", 4, "is gone")
     (event,) = inbox()
     (identity,) = shell.identities()
-    reported = identity["gone"].pop("reportedAt")
-    assert event["event"] == "identity.gone"
+    reported = identity["login_required"].pop("reportedAt")
+    assert event["event"] == "identity.login_required"
     assert event["eventId"].startswith("evt-")
-    assert event["identity"] == {**identity, "gone": {**identity["gone"], "reportedAt": None}}
-    assert reported >= identity["gone"]["since"]
+    assert event["identity"] == {**identity, "login_required": {**identity["login_required"], "reportedAt": None}}
+    assert reported >= identity["login_required"]["since"]
     shell.bad("everyauth token pagerduty ann", 4, "is gone")
     assert shell(REFRESH).code == 4
     assert len(inbox()) == 1
@@ -145,14 +145,14 @@ def test_where_alerts_go_nowhere_what_is_gone_is_marked_all_the_same(shell):
     soon(shell)
     shell.sandbox.fault = Fault.REVOKED
     assert shell(REFRESH).code == 4
-    assert shell.identities()[0]["gone"]["reportedAt"] is None
+    assert shell.identities()[0]["login_required"]["reportedAt"] is None
     assert json.loads(shell.good("everyauth alerts status -o json")) == {"command": None, "webhook": None, "pending": 1}
 
 
 def test_alerts_are_set_tried_shown_and_turned_off(shell, inbox):
     shell.good("everyauth alerts test")
     (event,) = inbox()
-    assert (event["event"], event["identity"]["gone"]["reason"]) == ("test", "this is a test")
+    assert (event["event"], event["identity"]["login_required"]["reason"]) == ("test", "this is a test")
     assert f"alerts   command {sys.executable} -c" in shell.good("everyauth alerts status")
     shell.good("everyauth alerts set --webhook -", input="https://hooks.example/T1/secret-path\n")
     said = shell.good("everyauth alerts status")
@@ -188,14 +188,14 @@ def test_a_check_asks_the_service_and_a_token_refused_twice_is_gone(shell, inbox
     shell.log_in()
     account, _, user = shell.identities()[0]["account"]["subject"].partition("/")
     with recording() as recorder:
-        shell.entry(account_url=f"http://127.0.0.1:{recorder.port}/me")
+        shell.entry(account_endpoint=f"http://127.0.0.1:{recorder.port}/me")
         recorder.reply(json.dumps({"account_id": account, "user_id": user}).encode())
         done = shell(CHECK)
         assert (done.code, done.out.split("\t")[2], done.err) == (0, "works", "1 identity: 1 works.\n"), done
         recorder.reply(b"{}", status=401)
         recorder.reply(b"{}", status=401)
         item = json.loads(shell(f"{CHECK} --service pagerduty -o json").out)["items"][0]
-    assert (item["state"], item["error"]["code"]) == ("gone", "login_required")
+    assert (item["state"], item["error"]["code"]) == ("login_required", "login_required")
     assert len({request.headers["authorization"] for request in recorder.requests}) == 2
     assert [event["identity"]["identityId"] for event in inbox()] == [item["identityId"]]
     shell.bad("everyauth token pagerduty", 4, "refuses its access token, a refreshed one too")

@@ -13,7 +13,7 @@ import pytest
 from peers.front import Gate, front
 from peers.sandbox import (
     SEALED,
-    TOKEN_LIFE,
+    TOKEN_LIFETIME,
     Background,
     authorization_url,
     browser,
@@ -45,8 +45,8 @@ def test_a_login_prints_the_public_half_as_json(shell):
     assert identity["serviceId"] == "pagerduty"
     assert identity["tags"] == {"userId": "user-123", "tenantId": "user-123"}
     assert identity["account"]["label"] == "user@example.com (sandbox)"
-    assert (identity["scope"], identity["refreshable"], identity["gone"]) == ("openid read write", True, None)
-    assert identity["expiresAt"] - identity["updatedAt"] == TOKEN_LIFE * 1000
+    assert (identity["scope"], identity["refreshable"], identity["login_required"]) == ("openid read write", True, None)
+    assert identity["expiresAt"] - identity["updatedAt"] == TOKEN_LIFETIME * 1000
     assert "pdus+_" not in done.out + done.err
 
 
@@ -156,8 +156,8 @@ def test_strays_are_answered_and_the_login_goes_on(shell):
 
 
 def test_the_page_shows_the_result_only_after_it_is_stored(shell):
-    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
-        shell.entry(token_url=endpoint.url)
+    with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
+        shell.entry(token_endpoint=endpoint.url)
         shell.log_in()
         token, seen = shell.token(), []
         database = shell.command.home / "everyauth.db"
@@ -183,8 +183,8 @@ def test_the_page_shows_the_result_only_after_it_is_stored(shell):
 
 def test_verbose_tells_of_requests_and_of_no_secret(shell):
     done = shell("everyauth --verbose login pagerduty")
-    assert f"POST {shell.sandbox.override('pagerduty')['token_url']} (authorization_code): 200" in done.err
-    shell.clock.tick(TOKEN_LIFE + 1)
+    assert f"POST {shell.sandbox.override('pagerduty')['token_endpoint']} (authorization_code): 200" in done.err
+    shell.clock.tick(TOKEN_LIFETIME + 1)
     again = shell("everyauth token pagerduty --verbose")
     assert "(refresh_token): 200" in again.err
     assert "pdus+_" not in done.err + again.err
@@ -225,8 +225,8 @@ def test_a_module_in_the_working_directory_is_not_run(shell, tmp_path):
 
 def test_an_interrupt_waits_until_a_redeemed_code_is_stored(shell):
     gate = Gate()
-    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
-        shell.entry(token_url=endpoint.url)
+    with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
+        shell.entry(token_endpoint=endpoint.url)
         endpoint.before = gate
         process = shell.start("everyauth login pagerduty --no-browser")
         page = Background(play, authorization_url(process))

@@ -7,7 +7,7 @@ import signal
 
 import httpx
 import pytest
-from peers.front import Answer, Gate, front, html, json_error
+from peers.front import Gate, Response, front, html, json_error
 from peers.home import Home
 from peers.oidc_provider import running
 from peers.sandbox import free_port
@@ -33,15 +33,21 @@ def home(everyauth):
 def endpoint(home):
     """A revocation endpoint that takes all, with somebody logged in before it."""
     with front("http://127.0.0.1:9/") as endpoint:
-        endpoint.lie = Answer(200, "text/plain", b"")
-        home.entry(revoke_url=endpoint.url)
+        endpoint.lie = Response(200, "text/plain", b"")
+        home.entry(revocation_endpoint=endpoint.url)
         home.log_in()
         yield endpoint
 
 
-def at_the_provider(home, provider, *, auth: str = "post", client: str = "web-post", **keys: object) -> None:
-    urls = {"authorize_url": provider.authorize_url, "token_url": provider.token_url}
-    revocation = {"revoke_url": provider.revocation_url, "client_auth": auth, "scopes": ["openid"]}
+def at_the_provider(
+    home, provider, *, auth: str = "client_secret_post", client: str = "web-post", **keys: object
+) -> None:
+    urls = {"authorization_endpoint": provider.authorization_endpoint, "token_endpoint": provider.token_endpoint}
+    revocation = {
+        "revocation_endpoint": provider.revocation_url,
+        "token_endpoint_auth_method": auth,
+        "scopes": ["openid"],
+    }
     home.entry(**{**urls, **revocation, **keys})
     secret = f" --client-secret {provider.client_secret}" if auth != "none" else ""
     home.good(f"everyauth service set op --client-id {client} --port {free_port()}{secret}")
@@ -54,7 +60,7 @@ def honoured(provider, access: str, refresh: str) -> tuple[bool, bool]:
     with httpx.Client(trust_env=False) as client:
         userinfo = client.get(provider.userinfo_url, headers={"Authorization": f"Bearer {access}"})
         fields = {"grant_type": "refresh_token", "refresh_token": refresh, **auth}
-        return userinfo.status_code == 200, client.post(provider.token_url, data=fields).status_code == 200
+        return userinfo.status_code == 200, client.post(provider.token_endpoint, data=fields).status_code == 200
 
 
 def test_after_a_logout_the_provider_refuses_both_tokens(home, provider):
@@ -67,7 +73,7 @@ def test_after_a_logout_the_provider_refuses_both_tokens(home, provider):
     home.bad("everyauth token op", 4, "everyauth login op")
 
 
-@pytest.mark.parametrize(("auth", "client"), [("basic", "web"), ("none", "native")])
+@pytest.mark.parametrize(("auth", "client"), [("client_secret_basic", "web"), ("none", "native")])
 def test_the_provider_takes_every_client_authentication(home, provider, auth, client):
     at_the_provider(home, provider, auth=auth, client=client)
     access, _ = home.tokens()
@@ -87,7 +93,7 @@ def test_local_leaves_both_tokens_alive(home, provider):
 
 def test_a_logout_that_was_killed_between_its_requests_is_ended_by_the_next(home, provider):
     with front(provider.revocation_url) as endpoint:
-        at_the_provider(home, provider, revoke_url=endpoint.url)
+        at_the_provider(home, provider, revocation_endpoint=endpoint.url)
         held = home.tokens()
         endpoint.after = gate = Gate()
         process = home.command.start("logout", "op")
@@ -107,7 +113,7 @@ def test_a_logout_that_was_killed_between_its_requests_is_ended_by_the_next(home
 def test_an_interrupt_waits_until_it_is_revoked_and_deleted(home, endpoint, number):
     with front(endpoint.url) as waiting:
         waiting.before = gate = Gate()
-        home.entry(revoke_url=waiting.url)
+        home.entry(revocation_endpoint=waiting.url)
         process = home.command.start("logout", "op")
         assert gate.reached.wait(20)
         process.send_signal(number)
@@ -120,7 +126,7 @@ def test_an_interrupt_waits_until_it_is_revoked_and_deleted(home, endpoint, numb
 def test_a_refresh_during_a_logout_does_not_bring_it_back(home, endpoint):
     with front(endpoint.url) as waiting:
         waiting.before = gate = Gate()
-        home.entry(revoke_url=waiting.url)
+        home.entry(revocation_endpoint=waiting.url)
         leaving = home.command.start("logout", "op")
         assert gate.reached.wait(20)
         asking = home.command.start("token", "op", "--rejected")
@@ -148,14 +154,14 @@ FAILURES = {
 def test_a_failing_revocation_is_told_and_keeps_no_copy(home, endpoint, line, lie, says):
     endpoint.lie = lie
     if lie is None:
-        home.entry(revoke_url=f"http://127.0.0.1:{free_port()}/revoke")
+        home.entry(revocation_endpoint=f"http://127.0.0.1:{free_port()}/revoke")
     home.bad(line, 5, f"error: {says}", f"me was deleted here, and {STANDS}", "  try: revoke it in op's settings")
     assert home.held() == []
     home.bad("everyauth token op", 4, "everyauth login op")
 
 
 def test_a_failing_revocation_as_json_has_a_code_and_where_to_go(home, endpoint):
-    home.entry(revoke_url=endpoint.url, title="The OP", docs="https://op.example/docs")
+    home.entry(revocation_endpoint=endpoint.url, title="The OP", docs="https://op.example/docs")
     endpoint.lie = html(503)
     said = json.loads(home.bad("everyauth logout op -o json", 5).splitlines()[-1])["error"]
     assert said["code"] == "revocation_failed"
@@ -215,7 +221,7 @@ def test_one_of_several_is_named_by_a_command_that_works(home, endpoint):
 @pytest.fixture
 def family(home, endpoint):
     """Three identities of one account, where revoking a token ends the grant, and one of another."""
-    home.entry(revoke_url=endpoint.url, revokes="grant")
+    home.entry(revocation_endpoint=endpoint.url, revocation_ends="grant")
     home.log_in("bot", tenant="acme")
     home.log_in(profile="work")
     home.log_in("bob", account="bob")

@@ -8,7 +8,7 @@ from peers.sandbox import KEY
 from peers.secret_service import secret_service
 
 from everyauth_cli.errors import WrongKey
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.settings import read_settings
 from everyauth_cli.store.from_settings import key_place_of, store_of
 from everyauth_cli.store.opening import key_name, open_os_keyring
@@ -20,7 +20,7 @@ ROTATE = ("store", "rotate-key")
 
 
 def key(number):
-    return Key(profile="default", kind="identity", service="example", tenant="acme", user=f"user-{number}")
+    return RecordKey(profile="default", kind="identity", service="example", tenant="acme", user=f"user-{number}")
 
 
 class Home:

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 
 ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY, "BROWSER": browser()}
 ACME = """
-authorize_url = "https://{host}.example/authorize"
-token_url = "https://{host}.example/token"
-revoke_url = "https://{host}.example/revoke"
-account_url = "https://{host}.example/me?v=2"
+authorization_endpoint = "https://{host}.example/authorize"
+token_endpoint = "https://{host}.example/token"
+revocation_endpoint = "https://{host}.example/revoke"
+account_endpoint = "https://{host}.example/me?v=2"
 any_port = true
 
 [params.host]
@@ -59,7 +59,7 @@ class Sandbox:
 def test_the_redirect_uri_of_a_web_app_can_be_registered(everyauth):
     uri = "http://127.0.0.1:8000/connect/acme/callback"
     sandbox = Sandbox(everyauth, "--redirect-uri", uri)
-    authorize = re.search(r'authorize_url = "(.*)"', sandbox.entry)[1]
+    authorize = re.search(r'authorization_endpoint = "(.*)"', sandbox.entry)[1]
     asked = {
         "response_type": "code",
         "client_id": "sandbox-client",
@@ -77,10 +77,10 @@ def test_what_it_says_leads_a_service_of_ones_own_to_it(everyauth):
     sandbox = Sandbox(everyauth)
     base = re.search(r"The sandbox is at (http://127\.0\.0\.1:\d+), for every service", sandbox.said)[1]
     assert sandbox.entry.splitlines() == [
-        f'authorize_url = "{base}/acme/authorize"',
-        f'token_url = "{base}/acme/token"',
-        f'revoke_url = "{base}/acme/revoke"',
-        f'account_url = "{base}/acme/account?v=2"',
+        f'authorization_endpoint = "{base}/acme/authorize"',
+        f'token_endpoint = "{base}/acme/token"',
+        f'revocation_endpoint = "{base}/acme/revoke"',
+        f'account_endpoint = "{base}/acme/account?v=2"',
     ]
     assert "--client-id sandbox-client --client-secret sandbox-secret --param host=sandbox\n" in sandbox.said
     sandbox.use()
@@ -122,7 +122,7 @@ def test_a_fault_is_shown_with_its_exit_code_and_nothing_on_stdout(everyauth, fa
     [
         ("--like pagerdoody", 3, "did you mean pagerduty?"),
         ("--fault meteor", 2, "'drop-after-rotation'"),
-        ("--token-life long", 2, "is no duration"),
+        ("--token-lifetime long", 2, "is no duration"),
         ("--port 70000", 2, "65535"),
     ],
 )

@@ -24,8 +24,8 @@ PAGERDUTY = {
     "added": False,
 }
 MINE = """
-authorize_url = "https://{host}/authorize"
-token_url = "https://{host}/token"
+authorization_endpoint = "https://{host}/authorize"
+token_endpoint = "https://{host}/token"
 docs = "https://example.com/docs"
 
 [params.host]
@@ -200,18 +200,18 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         endpoints = shell.sandbox.override("pagerduty")
         path = everyauth.home / "services" / "mine.toml"
         added = everyauth(
-            *("service", "add", "mine", "--authorize-url", endpoints["authorize_url"]),
-            *("--token-url", endpoints["token_url"], "--scope", "read write", "--authorize-param", "prompt=login"),
+            *("service", "add", "mine", "--authorize-url", endpoints["authorization_endpoint"]),
+            *("--token-url", endpoints["token_endpoint"], "--scope", "read write", "--authorize-param", "prompt=login"),
             *("--docs", "https://example.com/docs"),
         )
         assert ok(added) == ""
         assert str(path) in added.err
         assert "everyauth service set mine" in added.err
         assert tomllib.loads(path.read_text()) == {
-            "authorize_url": endpoints["authorize_url"],
-            "token_url": endpoints["token_url"],
+            "authorization_endpoint": endpoints["authorization_endpoint"],
+            "token_endpoint": endpoints["token_endpoint"],
             "scopes": ["read", "write"],
-            "authorize_params": {"prompt": "login"},
+            "authorization_params": {"prompt": "login"},
             "docs": "https://example.com/docs",
         }
         port = urlsplit(shell.sandbox.redirect_uri).port
@@ -238,11 +238,15 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
 @pytest.mark.parametrize(
     ("name", "urls", "says"),
     [
-        ("mine", ("http://auth.example/a", "https://auth.example/t"), ["authorize_url", "https"]),
-        ("mine", ("https://auth.example/a", "http://auth.example/t"), ["token_url", "https"]),
-        ("mine", ("https://auth.example/a", "http://127.0.0.1.example/t"), ["token_url", "https"]),
-        ("mine", ("https://auth.example/a", "auth.example/t"), ["token_url", "https"]),
-        ("mine", ("https://user:hidden@auth.example/a", "https://auth.example/t"), ["authorize_url", "password"]),
+        ("mine", ("http://auth.example/a", "https://auth.example/t"), ["authorization_endpoint", "https"]),
+        ("mine", ("https://auth.example/a", "http://auth.example/t"), ["token_endpoint", "https"]),
+        ("mine", ("https://auth.example/a", "http://127.0.0.1.example/t"), ["token_endpoint", "https"]),
+        ("mine", ("https://auth.example/a", "auth.example/t"), ["token_endpoint", "https"]),
+        (
+            "mine",
+            ("https://user:hidden@auth.example/a", "https://auth.example/t"),
+            ["authorization_endpoint", "password"],
+        ),
         ("pagerduty", ("https://auth.example/a", "https://auth.example/t"), ["in the catalogue already"]),
         ("No Name", ("https://auth.example/a", "https://auth.example/t"), ["a-z"]),
         ("../mine", ("https://auth.example/a", "https://auth.example/t"), ["a-z"]),
@@ -257,21 +261,26 @@ def test_a_service_with_a_bad_name_or_endpoint_is_not_added(everyauth, name, url
 def test_whether_tokens_can_be_revoked_is_shown(everyauth):
     urls = ("--authorize-url", "https://auth.example/a", "--token-url", "https://auth.example/t")
     refused(
-        everyauth("service", "add", "mine", *urls, "--revoke-url", "http://auth.example/r"), 2, "revoke_url", "http"
+        everyauth("service", "add", "mine", *urls, "--revoke-url", "http://auth.example/r"),
+        2,
+        "revocation_endpoint",
+        "http",
     )
     ok(everyauth("service", "add", "mine", *urls, "--revoke-url", "https://auth.example/r"))
     assert "  revocation     https://auth.example/r\n" in ok(everyauth("service", "get", "mine"))
     assert json.loads(ok(everyauth("service", "get", "mine", "-o", "json")))["revokeUrl"] == "https://auth.example/r"
     path = everyauth.home / "services" / "mine.toml"
-    path.write_text(path.read_text() + 'revokes = "grant"\n')
+    path.write_text(path.read_text() + 'revocation_ends = "grant"\n')
     assert "  revocation     https://auth.example/r (ends the whole grant)\n" in ok(everyauth("service", "get", "mine"))
     says = "  revocation     none: tokens stand until they expire or are revoked at PagerDuty\n"
     assert says in ok(everyauth("service", "get", "pagerduty"))
 
 
 def test_plain_http_is_for_loopback_alone_in_a_file_too(everyauth):
-    write_mine(everyauth, 'authorize_url = "https://auth.example/a"\ntoken_url = "http://auth.example/t"\n')
-    refused(everyauth("service", "get", "mine"), 2, "mine.toml:2", "token_url", "https")
+    write_mine(
+        everyauth, 'authorization_endpoint = "https://auth.example/a"\ntoken_endpoint = "http://auth.example/t"\n'
+    )
+    refused(everyauth("service", "get", "mine"), 2, "mine.toml:2", "token_endpoint", "https")
 
 
 def test_removing_asks_and_says_what_goes(everyauth):

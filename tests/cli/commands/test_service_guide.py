@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 LONG = "Open the console and there, under a heading that has had another name every year, choose New app; " * 2
 PLACED = {
-    "authorize_url": "https://{sub}.op.example/auth",
-    "token_url": "https://{sub}.op.example/token",
+    "authorization_endpoint": "https://{sub}.op.example/auth",
+    "token_endpoint": "https://{sub}.op.example/token",
     "setup": ["In the console: New app.", LONG.strip()],
     "expect": ["Refresh tokens rotate."],
     "scopes": ["read", "write"],
@@ -91,11 +91,11 @@ def test_the_guide_as_json_has_all_of_it(home):
 def test_the_guide_says_what_a_file_of_yours_changes(home):
     path = home.command.home / "services" / "pagerduty.toml"
     path.parent.mkdir(parents=True)
-    path.write_text('scopes = ["write"]\ncode_life = 20\n')
+    path.write_text('scopes = ["write"]\ncode_lifetime = 20\n')
     shown = " ".join(home.good("everyauth service get pagerduty").split())
-    assert f"your file {path}: its scopes, code_life over the catalogue's" in shown
+    assert f"your file {path}: its scopes, code_lifetime over the catalogue's" in shown
     shown = json.loads(home.good("everyauth service get pagerduty -o json"))
-    assert (shown["ownFile"], shown["ownKeys"], shown["added"]) == (str(path), ["scopes", "code_life"], False)
+    assert (shown["ownFile"], shown["ownKeys"], shown["added"]) == (str(path), ["scopes", "code_lifetime"], False)
 
 
 def test_a_service_without_steps_gets_some_all_the_same(home):
@@ -121,7 +121,12 @@ def test_lines_are_broken_between_words_and_commands_and_links_never(words):
     link = "https://example.com/" + "x" * 200
     about = " ".join(["word"] * words)
     service = Service(
-        name="op", title="Op", authorize_url=link, token_url=link, setup=(about, f"See {link}"), expect=(about,)
+        name="op",
+        title="Op",
+        authorization_endpoint=link,
+        token_endpoint=link,
+        setup=(about, f"See {link}"),
+        expect=(about,),
     )
     lines = list(guide(service).lines())
     assert all(len(line) <= 100 or link in line for line in lines)
@@ -132,15 +137,17 @@ def test_a_name_that_is_longer_than_its_column_is_kept_apart():
     service = Service(
         name="op",
         title="Op",
-        authorize_url="https://x.example/",
-        token_url="https://x.example/",
+        authorization_endpoint="https://x.example/",
+        token_endpoint="https://x.example/",
         params=(Parameter(name="a_very_long_parameter", help="what for", default="x"),),
     )
     assert "  a_very_long_parameter x (what for)" in list(guide(service).lines())
 
 
 def test_an_https_redirect_uri_is_said_to_be_pasted():
-    service = Service(name="op", title="Op", authorize_url="https://x.example/", token_url="https://x.example/")
+    service = Service(
+        name="op", title="Op", authorization_endpoint="https://x.example/", token_endpoint="https://x.example/"
+    )
     lines = list(guide(service, redirect_uri="https://you.example/cb").lines())
     assert lines[-1] == "https://you.example/cb"
     assert any("has you paste the address" in line for line in lines)
@@ -230,7 +237,7 @@ def test_an_entry_of_your_own_is_exported_in_the_order_of_the_catalogue(home):
     assert done.code == 0
     entry = tomllib.loads(done.out)
     assert entry == PLACED
-    assert list(entry)[:5] == ["title", "docs", "authorize_url", "token_url", "aliases"]
+    assert list(entry)[:5] == ["title", "docs", "authorization_endpoint", "token_endpoint", "aliases"]
     for missing in ("sources", "checked"):
         assert f"Still to do before a pull request: {missing}, " in done.err
     assert "pull request: docs" not in done.err
@@ -240,11 +247,11 @@ def test_an_entry_of_your_own_is_exported_in_the_order_of_the_catalogue(home):
 def test_your_keys_are_exported_over_those_of_the_catalogue(home):
     path = home.command.home / "services" / "pagerduty.toml"
     path.parent.mkdir(parents=True)
-    path.write_text('token_url = "http://127.0.0.1:9/token"\n')
+    path.write_text('token_endpoint = "http://127.0.0.1:9/token"\n')
     done = home("everyauth service export pagerduty")
     entry = tomllib.loads(done.out)
     shipped = tomllib.loads((SHIPPED / "pagerduty.toml").read_text())
-    assert entry == {**shipped, "token_url": "http://127.0.0.1:9/token"}
+    assert entry == {**shipped, "token_endpoint": "http://127.0.0.1:9/token"}
     assert isinstance(entry["checked"], date)
     assert "http://127.0.0.1:9/token is on this machine" in done.err
     # What was exported is an entry again.
@@ -253,5 +260,5 @@ def test_your_keys_are_exported_over_those_of_the_catalogue(home):
 
 
 def test_a_wrong_entry_is_not_exported(home):
-    home.entry(tokn_url="x")
-    home.bad("everyauth service export op", 2, "unknown key tokn_url", "did you mean token_url?")
+    home.entry(tokn_endpoint="x")
+    home.bad("everyauth service export op", 2, "unknown key tokn_endpoint", "did you mean token_endpoint?")

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 from peers.recorder import recording
-from peers.sandbox import SECRET, TOKEN_LIFE, sandbox_shell
+from peers.sandbox import SECRET, TOKEN_LIFETIME, sandbox_shell
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ def test_what_happened_is_listed_with_the_newest_last(shell):
     assert (done.code, done.out) == (0, "")
     assert "Nothing has happened at pagerduty on this machine so far." in done.err
     shell.good("everyauth login pagerduty")
-    shell.clock.tick(TOKEN_LIFE)
+    shell.clock.tick(TOKEN_LIFETIME)
     shell.token()
     log = shell.command.home / "log" / "pagerduty.jsonl"
     written = log.read_text()
@@ -58,10 +58,10 @@ def test_a_failure_is_listed_with_what_the_service_said(shell):
 def test_an_answer_that_nobody_foresaw_names_the_log_which_has_it(shell):
     with recording() as other:
         shell.log_in()
-        shell.clock.tick(TOKEN_LIFE)
+        shell.clock.tick(TOKEN_LIFETIME)
         body = {"code": 10003, "message": "no app for eyJhbGciOiJIUzI1NiJ9abcdef0123456789"}
         other.reply(json.dumps(body).encode(), status=422)
-        shell.entry(token_url=f"http://127.0.0.1:{other.port}/token")
+        shell.entry(token_endpoint=f"http://127.0.0.1:{other.port}/token")
         shell.good("everyauth service set pagerduty --client-secret sandbox-secret")
         # The grant is the old endpoint's, so a login is what reaches the new one.
         shell.bad(
@@ -75,14 +75,14 @@ def test_an_answer_that_nobody_foresaw_names_the_log_which_has_it(shell):
 def test_no_secret_goes_to_a_token_host_that_a_file_has_changed(shell):
     with recording() as wrong:
         shell.log_in()
-        shell.clock.tick(TOKEN_LIFE)
+        shell.clock.tick(TOKEN_LIFETIME)
         there = f"http://localhost:{wrong.port}/token"
-        shell.entry(token_url=there)
+        shell.entry(token_endpoint=there)
         for line in ("token pagerduty", "login pagerduty", "identity get me"):
-            says = ("the token_url of pagerduty leads to localhost now", "set for 127.0.0.1", "--client-secret -")
+            says = ("the token_endpoint of pagerduty leads to localhost now", "set for 127.0.0.1", "--client-secret -")
             shell.bad_both(f"everyauth {line}", 2, "host_changed", *says)
         shown = " ".join(shell.good("everyauth service get pagerduty").split())
-        assert "the token_url leads to localhost now, and the client was set for 127.0.0.1" in shown
+        assert "the token_endpoint leads to localhost now, and the client was set for 127.0.0.1" in shown
         assert wrong.requests == []
         shell.good("everyauth service set pagerduty --scope read")
         shell.bad("everyauth login pagerduty", 2, "localhost")

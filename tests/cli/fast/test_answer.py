@@ -80,14 +80,14 @@ def test_any_other_line_is_left_to_the_whole_path(shell, line):
     assert not ran(shell, line.format(id=shell.auth.find_one("me").id)).answered
 
 
-def rewritten(shell: Shell, *, gone: bool = False, refresh: bool = False, **changes: object) -> None:
+def rewritten(shell: Shell, *, login_required: bool = False, refresh: bool = False, **changes: object) -> None:
     """Change what the record of `me` says; without a refresh token, so that the whole path changes nothing."""
     store = shell.auth.store
     content = store.read(ME).content.reveal()
     token = content["token"] | {name: changes.pop(name) for name in ("issued_at", "native") if name in changes}
     token |= {} if refresh else {"refresh_token": None}
-    if gone:
-        changes["gone"] = {"since": 1, "reason": "it was revoked"}
+    if login_required:
+        changes["login_required"] = {"since": 1, "reason": "it was revoked"}
     whole = {**content, **changes, "token": token}
     public = {name: whole[name] for name in store.index.read(ME)}
     store.write(ME, public=public, secret=Secret(whole))
@@ -153,7 +153,7 @@ STATES: dict[str, tuple[Callable[[Shell], object], bool]] = {
     ),
     "little life left": (lambda shell: expiring(shell, life=3600, left=30), False),
     "an expired token": (lambda shell: expiring(shell, life=3600, left=-5), False),
-    "a grant that is gone": (lambda shell: rewritten(shell, gone=True), False),
+    "a grant that is gone": (lambda shell: rewritten(shell, login_required=True), False),
     "a moved record": (lambda shell: rewritten(shell, moved_to="sqlite:///elsewhere.db"), False),
     "a record that is no JSON": (lambda shell: written(shell, "no JSON"), False),
     "a record that is a list": (lambda shell: written(shell, "[1]"), False),

@@ -171,9 +171,9 @@ def test_nothing_of_the_sandbox_reaches_a_real_host():
 def test_what_was_granted_by_one_sandbox_is_sent_to_no_other_and_to_no_real_host():
     asked: list[str] = []
 
-    def watched(exchange):
-        asked.append(exchange.url)
-        return send(exchange)
+    def watched(request):
+        asked.append(request.url)
+        return send(request)
 
     auth = in_profile(SANDBOX_PROFILE, watched)
     service = auth.catalogue.get(NAME)
@@ -201,7 +201,7 @@ def logged_in(auth: EveryAuth, sandbox: Sandbox) -> None:
     server = sandbox.server(NAME)
     query = dict(_query(auth.authorization_url(pending)))
     ends = server.allow(server.authorize(query).transaction, user=ACCOUNT)
-    auth.keep(auth.exchange(pending, _query(ends)))
+    auth.keep(auth.redeem(pending, _query(ends)))
 
 
 def _query(url: str) -> list[tuple[str, str]]:

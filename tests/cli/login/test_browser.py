@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from peers.chromium import click, fill
-from peers.front import Answer, front, html
+from peers.front import Response, front, html
 from peers.sandbox import authorization_url, sandbox_shell
 from peers.visitor import DENIAL
 
@@ -29,8 +29,8 @@ def shell(everyauth):
 @contextmanager
 def behind(shell):
     """The shell's token endpoint, behind one that may lie or keep an answer."""
-    with front(shell.sandbox.override("pagerduty")["token_url"]) as endpoint:
-        shell.entry(token_url=endpoint.url)
+    with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
+        shell.entry(token_endpoint=endpoint.url)
         yield endpoint
 
 
@@ -128,7 +128,7 @@ LIES = {
         (5, "PagerDuty gave an answer that cannot be used", ["everyauth service get pagerduty", AGAIN]),
     ),
     "client": (
-        Answer(401, "application/json", REFUSED),
+        Response(401, "application/json", REFUSED),
         (
             2,
             "PagerDuty does not know this client",

@@ -27,7 +27,7 @@ def identity(*, tenant="ann", account="ann@example.com"):
         expires_at=None,
         refreshable=True,
         client_id="client",
-        token_url="https://op.example/token",
+        token_endpoint="https://op.example/token",
     )
 
 
@@ -68,7 +68,7 @@ ENDS = [
     (errors.ClientRejected, "The {OP} does not know this client", "client id and secret"),
     (errors.ServiceUnreachable, "The {OP} is not available", "just now"),
     (errors.ServiceUnreadable, "The {OP} gave an answer that cannot be used", "not meant for this login"),
-    (errors.GrantRefused, "The {OP} refused the login", "did not hand out"),
+    (errors.InvalidGrant, "The {OP} refused the login", "did not hand out"),
     (errors.ConfigurationProblem, "Not logged in", "could not be used"),
 ]
 
@@ -84,7 +84,11 @@ WAYS_OUT = [
     (None, "To log in again:", [LOGIN]),
     (LOGIN, "To log in again:", [LOGIN]),
     ("everyauth store status", "Do this first, then log in again:", ["everyauth store status", LOGIN]),
-    ("check token_url: everyauth service get op", "Check token_url, then log in again:", ["everyauth service get op"]),
+    (
+        "check token_endpoint: everyauth service get op",
+        "Check token_endpoint, then log in again:",
+        ["everyauth service get op"],
+    ),
     ("try again later", "Try again later:", [LOGIN]),
     ("delete that item by hand, then log in again", "Delete that item by hand, then log in again:", [LOGIN]),
     (SENTENCE, f"M{SENTENCE[1:]}, then log in again:", [LOGIN]),

@@ -213,6 +213,35 @@ def test_a_placeholder_must_be_declared(own):
     assert "{sub} is not declared" in problem(Catalogue(own(text))).message
 
 
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('refresh_url = "https://x.example/{client_id}/t"', "refresh_url"),
+        ('revoke_url = "https://{client_id}.x.example/t"', "revoke_url"),
+        ('account_url = "https://x.example/?id={client_id}"', "account_url"),
+        ('issuer = "https://x.example/{client_id}"', "issuer"),
+        ('jwks_url = "https://x.example/{client_id}"', "jwks_url"),
+        ('docs = "https://x.example/{client_id}"', "docs"),
+        ('scopes = ["read", "api://{client_id}"]', "scopes"),
+        ('authorize_params = {app = "{client_id}"}', "authorize_params.app"),
+        ('token_params = {app = "{client_id}"}', "token_params.app"),
+        ('native_from_client = {secret = "{client_secret}"}', "native_from_client.secret"),
+        ('params.host = {help = "a host", default = "{client_id}"}', "params.host.default"),
+    ],
+)
+def test_a_placeholder_that_nothing_fills_is_told_with_its_place(own, line, key):
+    found = problem(Catalogue(own(f"{LINES}{line}\n")))
+    assert f"example.toml:3: {key} = " in found.message
+    assert "the placeholder {client_" in found.message
+
+
+def test_the_client_id_fills_a_field_of_the_credential_and_whatever_declares_it(own):
+    text = f'{LINES}native_from_client = {{app = "{{client_id}}"}}\n'
+    assert Catalogue(own(text)).get("example").native_from_client == {"app": "{client_id}"}
+    text = f'{LINES}refresh_url = "https://x.example/{{client_id}}"\nparams.client_id = {{help = "once more"}}\n'
+    assert fill(Catalogue(own(text)).get("example"), {"client_id": "a"}).refresh_url == "https://x.example/a"
+
+
 def test_an_entry_without_revocation_has_none_when_it_is_filled(own):
     text = PLACEHOLDERS.replace('revoke_url = "https://{sub}.{region}.example/revoke"\n', "")
     assert fill(Catalogue(own(text)).get("example"), {"sub": "acme"}).revoke_url is None

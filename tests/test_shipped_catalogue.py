@@ -9,7 +9,8 @@ import pytest
 
 from everyauth_cli.model import Service
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
-from everyauth_cli.services.entry import AUTHORIZE_RESERVED, PLACEHOLDER, READERS, TABLES, TOKEN_RESERVED, URLS, fill
+from everyauth_cli.services.entry import AUTHORIZE_RESERVED, READERS, TOKEN_RESERVED, fill
+from everyauth_cli.services.placeholders import PLACEHOLDER, TABLES, URLS
 from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
 
 FEWEST = 170

@@ -13,17 +13,13 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import ACCESS_TOKEN, ASYMMETRIC, PLACE, REFRESH_TOKEN, SYMMETRIC, Parameter, Quirk, Service
+from everyauth_cli.services.placeholders import PLACEHOLDER, TABLES, URLS, check_placeholders
 from everyauth_cli.services.quirks import QUIRKS
 from everyauth_cli.services.sources import check_source, is_link
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 LABELS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
-
-URLS = ("authorize_url", "token_url", "refresh_url", "revoke_url", "issuer", "jwks_url", "account_url")
-TABLES = ("authorize_params", "token_params", "native_from_client")
-"""The keys that may hold placeholders: in a URL these are parts of a host, in a table any text."""
 
 AUTHORIZE_RESERVED = frozenset(
     {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "response_mode"}
@@ -69,7 +65,7 @@ def make_service(name: str, entry: Mapping[str, Any], *, where: Where, own: bool
         if needed not in fields:
             raise ConfigurationProblem(f"{where(needed)}: {needed} is missing")
     service = Service(name=name, own=own, **{"title": name, **fields})
-    _check_placeholders(service, where)
+    check_placeholders(service, where)
     if service.iss_always and service.issuer is None:
         raise ConfigurationProblem(f"{where('iss_always')}: iss_always needs an issuer to compare with")
     return service
@@ -328,22 +324,3 @@ READERS: dict[str, Reader] = {
     "checked": _date,
 }
 """Every key of an entry and what reads its value; the names are the fields of `Service`."""
-
-
-def placeholders_in_urls(service: Service) -> set[str]:
-    """The placeholders in the URLs of a service."""
-    return {name for key in URLS for name in PLACEHOLDER.findall(getattr(service, key) or "")}
-
-
-def _in_table(table: Mapping[str, str]) -> list[str]:
-    return [name for text in table.values() for name in PLACEHOLDER.findall(text)]
-
-
-def _check_placeholders(service: Service, where: Where) -> None:
-    declared = {p.name for p in service.params}
-    used = placeholders_in_urls(service) | {name for table in TABLES for name in _in_table(getattr(service, table))}
-    used -= {"client_id"} - declared
-    if used - declared:
-        raise ConfigurationProblem(
-            f"{where('params')}: the placeholder {{{min(used - declared)}}} is not declared under params"
-        )

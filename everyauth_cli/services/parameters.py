@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.entry import LABELS, PLACEHOLDER, URLS, placeholders_in_urls
+from everyauth_cli.services.entry import LABELS
+from everyauth_cli.services.placeholders import PLACEHOLDER, URLS, placeholders_in_urls
 
 SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 """A segment of a path that leads nowhere else (RFC 3986 section 3.3)."""

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from everyauth_cli.model import Service
-from everyauth_cli.services.entry import URLS, fill
+from everyauth_cli.services.entry import fill
+from everyauth_cli.services.placeholders import URLS
 
 ENDPOINT = "_url"
 """How the keys of endpoints end; an `issuer` is a name that is compared, whatever host is in it."""

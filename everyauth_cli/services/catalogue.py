@@ -24,7 +24,8 @@ EXAMPLE = "pagerduty"
 """The service that examples speak of."""
 HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
 """The keys of an entry that a list shows."""
-
+DEEPEST = 4
+"""How many words of a key are looked for: each is a search of the whole file."""
 
 Stamp = tuple[int, int, int, int]
 """What is another when a file was changed or replaced: its inode, its size, and when its content and itself changed."""
@@ -241,7 +242,7 @@ def _place(path: Path | None, key: str) -> str:
     if path is None or not path.exists():
         return "the catalogue"
     lines, at = path.read_text(encoding="utf-8").splitlines(), 0
-    for word in re.findall(r"[^.]+", key):
+    for word in re.findall(r"[^.]+", key)[:DEEPEST]:
         pattern = rf"(\s*\[?(\w+\.)*|.*[{{,]\s*)[\"']?{re.escape(word)}\b"
         later = range(max(at, 1), len(lines) + 1)
         at = next((number for number in later if re.match(pattern, lines[number - 1])), at)

@@ -23,18 +23,19 @@ MAX_LINES = 350
 CORE = {"everyauth", "accounts", "assembly", "clients", "ending", "freshness", "grant"}
 CORE |= {"alerts", "hosts", "identities", "issuer_keys", "keepalive", "pacing", "public_half"}
 CORE |= {"refresh", "twins", "wanted", "httpx_auth", "requests_auth"}
-INNER = {"errors", "model", "foreign_text", "events", "oauth", "services", "settings", "store"}
+INNER = {"errors", "model", "foreign_text", "events", "oauth", "private_files", "services", "settings", "store"}
 PORTS = {"transport", "arrival", "loopback", "pages", "sandbox"}
 # What each part of the package may import besides itself. A new part has to find its place here.
 LAYERS = {
     "errors": set[str](),
     "model": {"errors"},
     "foreign_text": {"model"},
+    "private_files": set[str](),
     "oauth": {"errors", "model", "foreign_text"},
-    "services": {"errors", "model"},
-    "settings": {"errors", "model"},
-    "store": {"errors", "model", "foreign_text"},
-    "events": {"errors", "model", "foreign_text", "store"},
+    "services": {"errors", "model", "private_files"},
+    "settings": {"errors", "model", "private_files"},
+    "store": {"errors", "model", "foreign_text", "private_files"},
+    "events": {"errors", "model", "foreign_text", "private_files", "store"},
     "transport": {"errors", "model"},
     "pages": {"errors", "model"},
     "arrival": {"errors", "pages"},
@@ -70,6 +71,8 @@ HOMES = {
 # The second answers before settings.py, which takes longer to import than all that it does.
 ENVIRONMENT_HOMES = ["settings.py", "cli/hot_store.py"]
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+# What creates a file or directory, whose mode then is for private_files.py to choose.
+CREATION = {"mkdir", "makedirs", "mkstemp", "mkdtemp", "NamedTemporaryFile", "write_text", "write_bytes", "touch"}
 SERVICES = re.compile("pagerduty", re.IGNORECASE)
 SERVICE_HOMES = ["services/*", "sandbox/dialects/*", "sandbox/demo.py", "cli/demo.py"]
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
@@ -183,6 +186,23 @@ def environment(module: Module) -> Iterator[str]:
                 yield module.at(node.lineno, "the environment is for settings.py")
 
 
+def files(module: Module) -> Iterator[str]:
+    """Files and directories created with a mode that is not chosen in private_files.py."""
+    if module.path == "private_files.py":
+        return
+    for node in module.nodes:
+        match node:
+            case ast.Attribute(attr=name) if name in CREATION:
+                yield module.at(node.lineno, f"{name} is for private_files.py")
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="os"), attr="open")) if "O_CREAT" in ast.unparse(node):
+                yield module.at(node.lineno, "os.open is for private_files.py")
+            case (
+                ast.Call(func=ast.Name(id="open"), args=[_, ast.Constant(value=str(mode)), *_], keywords=more)
+                | ast.Call(func=ast.Attribute(attr="open"), args=[ast.Constant(value=str(mode)), *_], keywords=more)
+            ) if set(mode) & set("wxa+") and "opener" not in {keyword.arg for keyword in more}:
+                yield module.at(node.lineno, f"opened with {mode!r}, and not by open_private")
+
+
 def _words(node: ast.AST) -> list[str]:
     """The names and texts that a node itself writes down."""
     fields = ("id", "attr", "arg", "name", "asname", "value")
@@ -226,7 +246,7 @@ def _imported(module: Module, names: set[str]) -> Iterator[str]:
             yield found
 
 
-CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, services, size]
+CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, files, services, size]
 MODULES = [
     Module(path.relative_to(ROOT / PACKAGE).as_posix(), path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / PACKAGE).rglob("*.py"))
@@ -274,6 +294,11 @@ OFFENCES = [
     (homes, "transport.py", "import requests"),
     (environment, "cli/main.py", "import os\nprint(os.environ['HOME'])"),
     (environment, "store/open.py", "from os import path, getenv"),
+    (files, "store/open.py", "path.parent.mkdir(mode=0o700, parents=True)"),
+    (files, "store/open.py", "import os\nos.open(path, os.O_WRONLY | os.O_CREAT, 0o600)"),
+    (files, "cli/store.py", "path.open('x')"),
+    (files, "cli/store.py", "open(path, 'ab')"),
+    (files, "cli/store.py", "path.write_text('key')"),
     (services, "everyauth.py", "SLOW = ['PagerDuty']"),
     (services, "cli/login.py", "def pagerduty(): ..."),
     (services, "cli/login.py", "url = f'https://pagerduty.com/{x}'"),
@@ -298,6 +323,7 @@ def test_an_offence_is_found(check, path, source):
         (layers, "__main__.py", "from everyauth_cli.cli import main"),
         (homes, "services/own.py", "import json, tomli_w"),
         (environment, "settings.py", "import os\nos.environ"),
+        (files, "cli/store.py", "path.open('rb')\nopen(path, 'x', opener=open_private)\nopen('a')\nself.open('')"),
         (services, "model.py", "'''As in `everyauth login pagerduty`.'''\n# pagerduty"),
         (services, "services/quirks.py", "def pagerduty(): ..."),
     ],

@@ -16,6 +16,7 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
+from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.services.entry import NAME, READERS, make_service
 
 SHIPPED = Path(__file__).with_name("catalogue")
@@ -126,8 +127,8 @@ class Catalogue:
         import tomli_w
 
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
+            make_directory(path.parent)
+            with open(path, "x", encoding="utf-8", opener=open_private) as file:
                 file.write(tomli_w.dumps(dict(entry)))
         except OSError as error:
             raise ConfigurationProblem(f"cannot write {path}: {error.strerror}") from None

@@ -89,7 +89,7 @@ def test_a_grant_that_was_found_revoked_has_to_be_connected_again(world, page_br
     world.fault = "revoked"
     world.advance(100 * 24 * HOUR)
     assert "Works" in row(page_browser)
-    with pytest.raises(Exception, match="login_required"):
+    with pytest.raises(Exception, match="is gone"):
         world.auth.get_identity(NAME, "user-123")
     assert "Has to be connected again" in row(page_browser)
 

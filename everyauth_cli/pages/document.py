@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
-from urllib.parse import urlsplit
+
+from everyauth_cli.urls import origin
 
 STYLE = """
 :root { color-scheme: light dark; --page: #f3f4f7; --card: #fff; --line: #d9dce3; --text: #1b1f27; --soft: #565d6b;
@@ -52,8 +53,6 @@ button:hover { filter: brightness(.94); }
 # The authorization code must not stay in the address bar and the history (RFC 9700 section 4.3.1).
 SCRIPT = 'history.replaceState(null, "", location.pathname)'
 
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-
 _CHECK = '<path d="M14 24.5l7 7 13-15"/>'
 _CROSS = '<path d="M17 17l14 14M31 17L17 31"/>'
 _KEY = '<circle cx="18" cy="24" r="5"/><path d="M23 24h12v5M30 24v4"/>'
@@ -62,12 +61,6 @@ _KEY = '<circle cx="18" cy="24" r="5"/><path d="M23 24h12v5M30 24v4"/>'
 def _source(text: str) -> str:
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
-
-
-def origin(url: str) -> str:
-    """The origin of a URL, as browsers write it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(DEFAULT_PORTS.get(parts.scheme, ''))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

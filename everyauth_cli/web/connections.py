@@ -17,8 +17,9 @@ from everyauth_cli.errors import (
 from everyauth_cli.flows.clients import is_bound_to
 from everyauth_cli.flows.revoke import Revocation
 from everyauth_cli.model import ACCESS_TOKEN, Identity
-from everyauth_cli.pages.document import Look, Result, headers, origin
+from everyauth_cli.pages.document import Look, Result, headers
 from everyauth_cli.sanitize import printable
+from everyauth_cli.urls import origin
 from everyauth_cli.web.connections_page import LOOK, Connection, Notice, connections_page, leaving_page, moment
 from everyauth_cli.web.form_tokens import Notes
 from everyauth_cli.web.routes import (

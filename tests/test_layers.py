@@ -27,6 +27,7 @@ LOWER = FOUNDATION | {"oauth", "services", "settings", "transport", "store", "ev
 LAYERS = {
     "_version": set[str](),
     "errors": set[str](),
+    "loopback_server": set[str](),
     "async_methods": set[str](),
     "model": {"errors"},
     "urls": {"errors", "model"},
@@ -36,11 +37,11 @@ LAYERS = {
     "settings": {"errors", "model"},
     "transport": {"_version", "errors", "model", "urls"},
     "pages": {"errors", "model", "urls"},
-    "redirect": {"errors", "model", "urls", "sanitize", "pages"},
+    "redirect": {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
     "store": {"errors", "model", "sanitize", "settings"},
     "event_log": {"errors", "model", "sanitize", "store"},
     "flows": LOWER - {"transport", "async_methods"},
-    "sandbox": {"errors", "model", "urls", "sanitize", "pages", "services"},
+    "sandbox": {"errors", "loopback_server", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
     "everyauth": LOWER | {"flows"},  # EveryAuth.from_env assembles the parts

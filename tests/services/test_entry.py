@@ -72,7 +72,11 @@ def problem(catalogue, name="example"):
         ('revocation_style = "code"', "'token_and_hint', 'token', 'type'", ""),
         ('https_redirect = "yes"', "must be true or false", ""),
         ('refresh_endpoint = "http://x.example/refresh"', "plain http", ""),
-        ('sources = ["nanga"]', "example.toml:3: sources = ['nanga']: 'nanga' is neither an https URL nor a known catalogue", ""),
+        (
+            'sources = ["nanga"]',
+            "example.toml:3: sources = ['nanga']: 'nanga' is neither an https URL nor a known catalogue",
+            "",
+        ),
         ('sources = ["nanga"]', "did you mean nango?", ""),
         ('sources = ["zzz"]', "the words are activepieces", ""),
         ('sources = ["http://x.example/"]', "neither an https URL", ""),

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from everyauth_cli.errors import PortInUse
 from everyauth_cli.loopback_server import LoopbackHandler, LoopbackServer
-from everyauth_cli.pages.document import HEADERS, Result, result_page
+from everyauth_cli.pages.document import HEADERS
+from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.sanitize import printable
 

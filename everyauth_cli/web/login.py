@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Pending, Secret
-from everyauth_cli.pages.document import Result
+from everyauth_cli.pages.result import Result
 from everyauth_cli.web.error_redirect import REFUSED, words
 from everyauth_cli.web.pending_logins import Cookie, PendingLogins
 from everyauth_cli.web.routes import R, Reply, Routes, Visit, not_allowed, page, redirect, tell

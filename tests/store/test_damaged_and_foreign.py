@@ -24,7 +24,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth.token_endpoint import read_token
-from everyauth_cli.pages.document import Result
+from everyauth_cli.pages.result import Result
 from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import write_privately

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from everyauth_cli._version import __version__
+
 # Not typing's, which is slow to import: type checkers know it by its name.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from everyauth_cli.ending import Revocation
     from everyauth_cli.errors import (
         Ambiguous,
         EveryAuthError,
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
         UsageProblem,
     )
     from everyauth_cli.everyauth import EveryAuth
+    from everyauth_cli.flows.revoke import Revocation
+    from everyauth_cli.flows.selector import Page
     from everyauth_cli.model import Identity
     from everyauth_cli.store.credential import Credential
     from everyauth_cli.store.memory import memory_store
-    from everyauth_cli.wanted import Page
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Ambiguous",
@@ -38,16 +38,17 @@ __all__ = [
     "ServiceError",
     "StoreError",
     "UsageProblem",
+    "__version__",
     "memory_store",
 ]
 
 # Where each public name lives: it is imported when it is first asked for, because start-up is paid at every call.
 _HOMES = {
     "EveryAuth": "everyauth_cli.everyauth",
-    "Revocation": "everyauth_cli.ending",
+    "Revocation": "everyauth_cli.flows.revoke",
     "Credential": "everyauth_cli.store.credential",
     "Identity": "everyauth_cli.model",
-    "Page": "everyauth_cli.wanted",
+    "Page": "everyauth_cli.flows.selector",
     "memory_store": "everyauth_cli.store.memory",
 }
 

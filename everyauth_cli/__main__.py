@@ -9,7 +9,7 @@ import sys
 def main() -> None:
     """Run the command line and exit."""
     try:
-        from everyauth_cli.cli.hot import answer
+        from everyauth_cli.cli.fast.answer import answer
 
         if answer(sys.argv[1:]):
             sys.exit(0)

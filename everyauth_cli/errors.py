@@ -19,11 +19,11 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
     │       └── OtherAccount      4  other_account        it came back as another account than before
     ├── ServiceError              5  service_error        the service said no, with an error of its own
     │   ├── ServiceUnreachable    5  service_unreachable  no answer, or "not now" (429, 5xx); trying later may help
-    │   ├── GrantRefused          5  invalid_grant        the code or the refresh token is not (or no longer) good
+    │   ├── InvalidGrant          5  invalid_grant        the code or the refresh token is not (or no longer) good
     │   ├── ServiceUnreadable     5  service_unreadable   an answer that is not what the protocol says
     │   ├── RevocationFailed      5  revocation_failed    deleted here, while tokens still stand at the service
     │   ├── AlertFailed           5  alert_failed         an alert did not reach its command or webhook
-    │   └── LifeTooShort          5  life_too_short       tokens of this service never live as long as was asked
+    │   └── LifetimeTooShort          5  lifetime_too_short       tokens of this service never live as long as was asked
     └── StoreError                6  store_error          the store cannot be used
         ├── StoreUnavailable      6  store_unavailable    missing, or it does not answer
         ├── StoreLocked           6  store_locked         there, but locked
@@ -190,7 +190,7 @@ class ServiceUnreachable(ServiceError):
         self.retry_after = retry_after
 
 
-class GrantRefused(ServiceError):
+class InvalidGrant(ServiceError):
     """The service answered `invalid_grant` (RFC 6749 section 5.2): the code or refresh token is not good."""
 
     code = "invalid_grant"
@@ -214,10 +214,10 @@ class AlertFailed(ServiceError):
     code = "alert_failed"
 
 
-class LifeTooShort(ServiceError):
+class LifetimeTooShort(ServiceError):
     """The service never issues tokens that live as long as was asked for."""
 
-    code = "life_too_short"
+    code = "lifetime_too_short"
 
 
 class StoreError(EveryAuthError):

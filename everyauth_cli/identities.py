@@ -8,18 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from everyauth_cli.ending import Ender, Revocation
+from everyauth_cli.async_methods import async_method
 from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Identity, Key, Secret
-from everyauth_cli.refresh import NOTHING_MORE, Demand, Refresher, login_command
-from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import Store
-from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import Listed, find_identities, identity_key, key_of, list_identities
-from everyauth_cli.twins import twin
-from everyauth_cli.wanted import (
+from everyauth_cli.flows.refresh import NOTHING_MORE, Demand, Refresher, login_command
+from everyauth_cli.flows.revoke import Revocation, Revoker
+from everyauth_cli.flows.selector import (
     Page,
-    Wanted,
+    Selector,
     Who,
     check_named,
     cursor_behind,
@@ -28,6 +23,11 @@ from everyauth_cli.wanted import (
     read_tags,
     read_who,
 )
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Identity, RecordKey, Secret
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import Store
+from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.identity_record import IdentitySummary, find_identities, identity_key, key_of, list_identities
 
 if TYPE_CHECKING:
     from everyauth_cli.httpx_auth import HttpxAuth
@@ -37,12 +37,14 @@ if TYPE_CHECKING:
 class Identities:
     """The half of `EveryAuth` that comes after a login. Each method that takes time has an async twin, `a...`."""
 
-    def __init__(self, *, store: Store, catalogue: Catalogue, profile: str, refresher: Refresher, ender: Ender) -> None:
+    def __init__(
+        self, *, store: Store, catalogue: Catalogue, profile: str, refresher: Refresher, revoker: Revoker
+    ) -> None:
         self.store = store
         self.catalogue = catalogue
         self.profile = profile
         self._refresher = refresher
-        self._ender = ender
+        self._revoker = revoker
 
     def find(
         self,
@@ -54,17 +56,17 @@ class Identities:
         identity_id: str = "",
     ) -> list[Identity]:
         """The identities that match all that is given, sorted by service, tenant and user; touches no secret."""
-        return list(self._found(service, Wanted(user=user, tenant=tenant, tags=tags or {}, identity_id=identity_id)))
+        return list(self._found(service, Selector(user=user, tenant=tenant, tags=tags or {}, identity_id=identity_id)))
 
     def listed(
         self, *, service: str = "", user: str = "", tenant: str = "", tags: Mapping[str, str] | None = None
-    ) -> Iterator[Listed]:
+    ) -> Iterator[IdentitySummary]:
         """The same one by one, each with what a list shows of it: memory stays flat however many there are."""
-        wanted = Wanted(user=user, tenant=tenant, tags=tags or {})
+        wanted = Selector(user=user, tenant=tenant, tags=tags or {})
         found = list_identities(self.store, wanted.key(self.profile, service))
         return filter(wanted.matches, found) if tags else found
 
-    def _found(self, service: str, wanted: Wanted, *, after: Key | None = None) -> Iterator[Identity]:
+    def _found(self, service: str, wanted: Selector, *, after: RecordKey | None = None) -> Iterator[Identity]:
         return filter(wanted.matches, find_identities(self.store, wanted.key(self.profile, service), after=after))
 
     def find_one(self, who: Who, *, service: str = "", tenant: str = "") -> Identity | None:
@@ -75,7 +77,7 @@ class Identities:
         """
         return self._one(service, read_who(who, tenant=tenant))
 
-    def _one(self, service: str, wanted: Wanted) -> Identity | None:
+    def _one(self, service: str, wanted: Selector) -> Identity | None:
         found = list(self._found(service, wanted))
         if wanted.user and len({identity.service for identity in found}) == 1:
             found = [identity for identity in found if identity.tenant == identity.user] or found
@@ -110,7 +112,7 @@ class Identities:
         _check_service(service)
         return self._current(service, wanted, demand)
 
-    def _current(self, service: str, wanted: Wanted, demand: Demand) -> Credential | None:
+    def _current(self, service: str, wanted: Selector, demand: Demand) -> Credential | None:
         if wanted.user and not wanted.tags:
             credential = self._at(service, wanted.user, wanted.tenant, demand)
             if credential is not None:
@@ -121,7 +123,7 @@ class Identities:
         """By the key alone, which says where the secret is; no index is needed."""
         return self._refresher.current(identity_key(self.profile, service, user=user, tenant=tenant), demand)
 
-    def _looked_up(self, service: str, wanted: Wanted, demand: Demand) -> Credential | None:
+    def _looked_up(self, service: str, wanted: Selector, demand: Demand) -> Credential | None:
         identity = self._one(service, wanted)
         if identity is not None:
             return self.credential(identity, demand=demand)
@@ -162,7 +164,7 @@ class Identities:
         try:
             return self.catalogue.get(service).name
         except ServiceNotFound:
-            if next(self._found(service, Wanted()), None) is None:
+            if next(self._found(service, Selector()), None) is None:
                 raise
             return service
 
@@ -175,11 +177,11 @@ class Identities:
 
         There are some only where revoking a token ends the whole grant, which several identities may share.
         """
-        return self._ender.siblings(key_of(self.profile, identity), identity)
+        return self._revoker.siblings(key_of(self.profile, identity), identity)
 
     def ends_grant(self, identity: Identity) -> bool:
         """Whether `delete_identity` would end all that the same account has granted; looks at no other identity."""
-        return self._ender.ends_grant(identity)
+        return self._revoker.ends_grant(identity)
 
     def delete_identity(self, service: str, user: str, *, tenant: str = "", local: bool = False) -> Revocation:
         """Revoke an identity's tokens at the service (RFC 7009) and delete it here, if there is one.
@@ -195,9 +197,9 @@ class Identities:
         with contextlib.suppress(ServiceNotFound, ConfigurationProblem):
             service = self.service_name(service)
         if not user.startswith(ID_PREFIX):
-            return self._ender.end(identity_key(self.profile, service, user=user, tenant=tenant), local=local)
+            return self._revoker.end(identity_key(self.profile, service, user=user, tenant=tenant), local=local)
         identity = self.find_one(user, service=service, tenant=tenant)
-        return self._ender.end(key_of(self.profile, identity), local=local) if identity else Revocation()
+        return self._revoker.end(key_of(self.profile, identity), local=local) if identity else Revocation()
 
     def delete_identities(self, service: str, tags: Mapping[str, str], *, local: bool = False) -> list[Revocation]:
         """End all identities at a service that have these tags, each as `delete_identity` does.
@@ -212,7 +214,7 @@ class Identities:
                 hint='name a tag, such as {"tenantId": TENANT}, or delete those of `get_identities` one by one',
             )
         found = self._found(self.service_name(service), read_tags(tags))
-        return [self._ender.end(key_of(self.profile, identity), local=local) for identity in found]
+        return [self._revoker.end(key_of(self.profile, identity), local=local) for identity in found]
 
     def httpx_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> HttpxAuth:
         """An `httpx.Auth`, sync and async: each request has a current token, and after a 401 a new one, once.
@@ -237,23 +239,32 @@ class Identities:
         _check_service(service)
         return functools.partial(self._access_token, service, read_who(who, tenant=tenant))
 
-    def _access_token(self, service: str, wanted: Wanted, rejected: Secret[str] | None = None) -> Secret[str]:
+    def _access_token(self, service: str, wanted: Selector, rejected: Secret[str] | None = None) -> Secret[str]:
         credential = self._current(service, wanted, Demand(rejected=rejected))
         if credential is None:
             raise self._nobody(service, wanted)
         return Secret(credential.access_token)
 
-    def _nobody(self, service: str, wanted: Wanted) -> LoginRequired:
+    def _nobody(self, service: str, wanted: Selector) -> LoginRequired:
         profile = "" if self.profile == DEFAULT_PROFILE else self.profile
         login = login_command(service, user=wanted.user, tenant=wanted.tenant, profile=profile)
         hint = login if wanted.user else "everyauth identity ls"
         return LoginRequired(f"no identity at {service} matches {wanted}", hint=hint)
 
-    afind, afind_one, aholds, asiblings = twin(find), twin(find_one), twin(holds), twin(siblings)
-    aends_grant = twin(ends_grant)
-    aget_identity, aget_identities, acredential = twin(get_identity), twin(get_identities), twin(credential)
-    adelete_identity, adelete_identities = twin(delete_identity), twin(delete_identities)
-    aservice_name = twin(service_name)
+    afind, afind_one, aholds, asiblings = (
+        async_method(find),
+        async_method(find_one),
+        async_method(holds),
+        async_method(siblings),
+    )
+    aends_grant = async_method(ends_grant)
+    aget_identity, aget_identities, acredential = (
+        async_method(get_identity),
+        async_method(get_identities),
+        async_method(credential),
+    )
+    adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)
+    aservice_name = async_method(service_name)
 
 
 def _check_service(service: str) -> None:
@@ -261,7 +272,7 @@ def _check_service(service: str) -> None:
         raise ServiceNotFound("the service is empty; it would match any", hint="everyauth service ls")
 
 
-def _ambiguous(wanted: Wanted, found: Sequence[Identity]) -> Ambiguous:
+def _ambiguous(wanted: Selector, found: Sequence[Identity]) -> Ambiguous:
     candidates = {
         i.id: f"{i.service}, user {i.user}, tenant {i.tenant}" + (f", {i.account.label}" if i.account else "")
         for i in found

@@ -59,7 +59,7 @@ class Secret(Generic[T]):
         raise TypeError("a Secret cannot be hashed")
 
 
-class Key(NamedTuple):
+class RecordKey(NamedTuple):
     """The name of one record in a store: whose it is and what it is for. One is made for each that is read."""
 
     profile: str
@@ -90,8 +90,8 @@ class Quirk:
     """
 
     answer: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    account: Callable[[Service, Client, Secret[str]], Exchange] | None = None
-    revoke: Callable[[Service, Client, Secret[str]], Exchange] | None = None
+    account: Callable[[Service, Client, Secret[str]], Request] | None = None
+    revoke: Callable[[Service, Client, Secret[str]], Request] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,57 +100,57 @@ class Service:
 
     The fields are the keys of a catalogue entry; `services/entry.py` says what each takes. `name`, `own` (the entry is
     the user's alone) and `own_keys` (the keys that the user's file gives) come from where the entry was found.
-    `code_life` is in seconds. `revokes` says what ends with a token that is revoked: the `token`, or the whole `grant`;
-    `revoke_tokens` which types of token the service revokes; `revoke_as` whether it is sent as `token` with a
-    `token_type_hint` (RFC 7009 section 2.1), as `token` alone, or in a field named by its type. `default_life`
-    (seconds) is for tokens that have a refresh token and come without a life. `error_words` says which error of a
-    standard the service means by a word of its own.
+    `code_lifetime` is in seconds. `revocation_ends` says what ends with a token that is revoked: the `token`, or the
+    whole `grant`; `revocable_tokens` which types of token the service revokes; `revocation_style` whether it is sent as
+    `token` with a `token_type_hint` (RFC 7009 section 2.1), as `token` alone, or in a field named by its type.
+    `default_lifetime` (seconds) is for tokens that have a refresh token and come without a lifetime. `error_words` says
+    which error of a standard the service means by a word of its own.
     `scope_covers` names the scopes that a granted one stands for; with `refresh_redirect_uri` a refresh repeats the
     redirect URI of the login.
     """
 
     name: str
     title: str
-    authorize_url: str
-    token_url: str
-    refresh_url: str | None = None
+    authorization_endpoint: str
+    token_endpoint: str
+    refresh_endpoint: str | None = None
     docs: str = ""
     aliases: tuple[str, ...] = ()
-    revoke_url: str | None = None
-    revokes: str = "token"
-    revoke_auth: str = "client"
-    revoke_body: str = "form"
-    revoke_tokens: tuple[str, ...] = (REFRESH_TOKEN, ACCESS_TOKEN)
-    revoke_as: str = "token_and_hint"
+    revocation_endpoint: str | None = None
+    revocation_ends: str = "token"
+    revocation_endpoint_auth_method: str = "client"
+    revocation_body: str = "form"
+    revocable_tokens: tuple[str, ...] = (REFRESH_TOKEN, ACCESS_TOKEN)
+    revocation_style: str = "token_and_hint"
     issuer: str | None = None
-    iss_always: bool = False
-    jwks_url: str | None = None
+    authorization_response_iss_parameter_supported: bool = False
+    jwks_uri: str | None = None
     id_token_issuers: tuple[str, ...] = ()
     id_token_audiences: tuple[str, ...] = ()
-    id_token_algorithms: tuple[str, ...] = ASYMMETRIC
+    id_token_signing_alg_values_supported: tuple[str, ...] = ASYMMETRIC
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     scope_field: str = "scope"
     scope_covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    authorize_params: Mapping[str, str] = field(default_factory=dict)
+    authorization_params: Mapping[str, str] = field(default_factory=dict)
     token_params: Mapping[str, str] = field(default_factory=dict)
-    client_auth: str = "post"
+    token_endpoint_auth_method: str = "client_secret_post"
     body: str = "form"
     pkce: bool = True
     refresh_redirect_uri: bool = False
     loopback_host: str = "127.0.0.1"
     https_redirect: bool = False
     any_port: bool = False
-    code_life: int | None = None
+    code_lifetime: int | None = None
     expires_field: str = "expires_in"
-    default_life: int | None = None
+    default_lifetime: int | None = None
     error_words: Mapping[str, str] = field(default_factory=dict)
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
     native_from_client: Mapping[str, str] = field(default_factory=dict)
-    account_in_answer: bool = False
+    account_in_response: bool = False
     account_query: str | None = None
-    account_url: str | None = None
+    account_endpoint: str | None = None
     account_subject: tuple[str, ...] = ("{sub}", "{id}")
     account_label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{login}", "{sub}")
     params: tuple[Parameter, ...] = ()
@@ -184,7 +184,7 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Request:
     """One HTTP request to a service, ready to be sent (`transport.send`).
 
     Of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) at most one is given. `rest` is what follows the URL and
@@ -211,8 +211,8 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back for an `Exchange`; `body` may hold tokens."""
+class Response:
+    """What came back for an `Request`; `body` may hold tokens."""
 
     status: int
     content_type: str
@@ -221,20 +221,20 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """A login that was begun: everything that is needed to check and finish it."""
+class LoginRequest:
+    """A request for access to a user's account at a service, whatever the grant type that answers it.
+
+    `scope` is the scope to ask for, empty for none. `client_id` and `token_endpoint` are what the token will be bound
+    to (RFC 6749 section 6). `started_at` is milliseconds since the epoch.
+    """
 
     service: str
     user: str
     tenant: str
     tags: Mapping[str, str]
-    redirect_uri: str
     scope: str
-    state: Secret[str]
-    verifier: Secret[str] | None
-    nonce: Secret[str] | None
     client_id: str
-    token_url: str
+    token_endpoint: str
     started_at: int
 
 
@@ -274,7 +274,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
+class EndedGrant:
     """That a grant is over: when it was noticed, why, and when that was reported (milliseconds since the epoch)."""
 
     since: int
@@ -287,7 +287,7 @@ class Identity:
     """The public half of an identity: what one user of ours granted at one service.
 
     Times are milliseconds since the epoch; `granted_at` is that of the last login, `updated_at` of the last token.
-    `client_id` and `token_url` say what the grant is bound to (RFC 6749 section 6);
+    `client_id` and `token_endpoint` say what the grant is bound to (RFC 6749 section 6);
     `redirect_uri` is that of the login.
     """
 
@@ -304,6 +304,6 @@ class Identity:
     expires_at: int | None
     refreshable: bool
     client_id: str
-    token_url: str
+    token_endpoint: str
     redirect_uri: str = ""
-    gone: Gone | None = None
+    login_required: EndedGrant | None = None

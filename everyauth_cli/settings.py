@@ -1,4 +1,4 @@
-"""Where files lie and what the environment says: but for cli/hot_store.py the only reader of `os.environ`."""
+"""Where files lie and what the environment says: but for cli/fast/records.py the only reader of `os.environ`."""
 
 from __future__ import annotations
 

@@ -7,44 +7,43 @@ import logging
 import os
 import threading
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpx
 
-from everyauth_cli import __version__
+from everyauth_cli._version import __version__
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, ServiceUnreadable
-from everyauth_cli.model import Answer, Exchange, Secret
+from everyauth_cli.model import Request, Response, Secret
+from everyauth_cli.urls import host, is_loopback
 
 DEADLINE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 USER_AGENT = f"everyauth/{__version__}"
 """Who asks (RFC 9110 section 10.1.5): some services turn away what calls itself by a library's name."""
 
 
-def send(exchange: Exchange) -> Answer:
+def send(request: Request) -> Response:
     """Send a request once and read its answer, within one deadline over everything.
 
     Redirects are not followed. Raises `ServiceUnreachable`, or `ServiceUnreadable` for an answer over 1 MiB.
     """
-    outcome: list[Answer | Exception] = []
+    outcome: list[Response | Exception] = []
     # In a thread of its own, because neither name resolution nor an answer that trickles in byte by byte
     # is bounded by the time-outs of a socket.
-    worker = threading.Thread(target=lambda: outcome.append(_attempt(exchange)), daemon=True)
+    worker = threading.Thread(target=lambda: outcome.append(_attempt(request)), daemon=True)
     worker.start()
     worker.join(DEADLINE_SECONDS)
-    host = _host(exchange)
+    name = host(request.url)
     if not outcome:
-        raise ServiceUnreachable(f"{host} did not answer within {DEADLINE_SECONDS:.0f} s", lost=True)
+        raise ServiceUnreachable(f"{name} did not answer within {DEADLINE_SECONDS:.0f} s", lost=True)
     if isinstance(outcome[0], Exception):
-        raise _explained(outcome[0], host)
+        raise _explained(outcome[0], name)
     return outcome[0]
 
 
-def _attempt(exchange: Exchange) -> Answer | Exception:
+def _attempt(request: Request) -> Response | Exception:
     try:
-        return _send(exchange)
+        return _send(request)
     except Exception as error:  # noqa: BLE001 - handed to the thread that waits
         return error
 
@@ -90,20 +89,20 @@ def _made_client(_process: int, _proxies: frozenset[tuple[str, str]], *, trust_e
     )
 
 
-def _send(exchange: Exchange) -> Answer:
+def _send(request: Request) -> Response:
     _ours.sending.now = True
     # No proxy for what is on this machine.
-    trust_env = _host(exchange) not in LOOPBACK
-    fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in exchange.fields.items()}
+    trust_env = not is_loopback(request.url)
+    fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in request.fields.items()}
     with _client(trust_env=trust_env).stream(
-        exchange.method,
-        exchange.url + exchange.rest.reveal(),
-        data=fields if fields and exchange.body == "form" else None,
-        json=exchange.document or (fields if fields and exchange.body == "json" else None),
-        auth=(exchange.basic[0], exchange.basic[1].reveal()) if exchange.basic else None,
-        headers={"User-Agent": USER_AGENT, **exchange.headers, **_bearer(exchange)},
+        request.method,
+        request.url + request.rest.reveal(),
+        data=fields if fields and request.body == "form" else None,
+        json=request.document or (fields if fields and request.body == "json" else None),
+        auth=(request.basic[0], request.basic[1].reveal()) if request.basic else None,
+        headers={"User-Agent": USER_AGENT, **request.headers, **_bearer(request)},
     ) as response:
-        return Answer(
+        return Response(
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),
             body=Secret(_read(response)),
@@ -111,8 +110,8 @@ def _send(exchange: Exchange) -> Answer:
         )
 
 
-def _bearer(exchange: Exchange) -> dict[str, str]:
-    return {"Authorization": f"Bearer {exchange.bearer.reveal()}"} if exchange.bearer else {}
+def _bearer(request: Request) -> dict[str, str]:
+    return {"Authorization": f"Bearer {request.bearer.reveal()}"} if request.bearer else {}
 
 
 def _read(response: httpx.Response) -> bytes:
@@ -124,18 +123,14 @@ def _read(response: httpx.Response) -> bytes:
     return body
 
 
-def _explained(error: Exception, host: str) -> Exception:
+def _explained(error: Exception, name: str) -> Exception:
     """The error in the user's words; `lost` unless it is certain that the request did not arrive."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.UnsupportedProtocol):
-        return ServiceUnreachable(f"cannot connect to {host}: {error}")
+        return ServiceUnreachable(f"cannot connect to {name}: {error}")
     if isinstance(error, httpx.TimeoutException):
-        return ServiceUnreachable(f"{host} did not answer in time", lost=True)
+        return ServiceUnreachable(f"{name} did not answer in time", lost=True)
     if isinstance(error, httpx.HTTPError):
-        return ServiceUnreachable(f"the connection to {host} broke: {error}", lost=True)
+        return ServiceUnreachable(f"the connection to {name} broke: {error}", lost=True)
     if isinstance(error, EveryAuthError):
         return error
-    return ServiceUnreachable(f"nothing can be sent to {host}, which may be for the proxy settings: {error}")
-
-
-def _host(exchange: Exchange) -> str:
-    return urlsplit(exchange.url).hostname or ""
+    return ServiceUnreachable(f"nothing can be sent to {name}, which may be for the proxy settings: {error}")

@@ -18,7 +18,7 @@ pytest_plugins = [
     "peers.chromium",
     "peers.web_world",
     "peers.postgres",
-    "everyauth_cli.sandbox.fixture",
+    "everyauth_cli.sandbox.pytest_plugin",
 ]
 
 IN_CI = os.environ.get("CI") == "true"

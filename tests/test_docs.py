@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from everyauth_cli import __version__, errors
-from everyauth_cli.cli.commands import tree
+from everyauth_cli.cli.tree import tree
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

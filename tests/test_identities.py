@@ -172,7 +172,7 @@ def test_profiles_share_nothing(world):
     assert world.token() == "access-2"
 
 
-HOSTS = {"token_url": "issuer.example"}
+HOSTS = {"token_endpoint": "issuer.example"}
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_a_client_is_deleted_once(world):
 def test_settings_fill_placeholders_and_are_checked(world):
     world.entry(
         "placed",
-        'authorize_url = "https://{sub}.x.example/authorize"\ntoken_url = "https://{sub}.x.example/token"\n'
+        'authorization_endpoint = "https://{sub}.x.example/authorize"\ntoken_endpoint = "https://{sub}.x.example/token"\n'
         '[params]\nsub = {help = "your subdomain"}\n',
     )
     clients, service = world.auth.clients, world.auth.catalogue.get("placed")
@@ -242,8 +242,8 @@ def test_settings_fill_placeholders_and_are_checked(world):
     with pytest.raises(ConfigurationProblem, match="needs a value for sub"):
         clients.filled("placed")
     clients.set(service, params={"sub": "acme"})
-    assert clients.filled("placed").token_url == "https://acme.x.example/token"
-    assert world.auth.begin("placed", redirect_uri=REDIRECT_URI).token_url == "https://acme.x.example/token"
+    assert clients.filled("placed").token_endpoint == "https://acme.x.example/token"
+    assert world.auth.begin("placed", redirect_uri=REDIRECT_URI).token_endpoint == "https://acme.x.example/token"
 
 
 def test_an_empty_profile_is_none_and_not_all(world):

@@ -6,47 +6,43 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatch
-from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
-from posixpath import normpath
 
 import pytest
+from source import PACKAGE, Module, read_package, read_tests
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = "everyauth_cli"
 MAX_LINES = 350
 
-# The modules that `everyauth.py` is split into; they form one layer with it.
-CORE = {"everyauth", "accounts", "assembly", "clients", "ending", "freshness", "grant"}
-CORE |= {"alerts", "hosts", "identities", "issuer_keys", "keepalive", "pacing", "public_half"}
-CORE |= {"refresh", "twins", "wanted", "httpx_auth", "requests_auth"}
-INNER = {"errors", "model", "foreign_text", "events", "oauth", "private_files", "services", "settings", "store"}
-PORTS = {"transport", "arrival", "loopback", "pages", "sandbox"}
+# The class EveryAuth and what it hands out; they form one layer.
+PUBLIC = {"everyauth", "identities", "httpx_auth", "requests_auth"}
+FOUNDATION = {"_version", "errors", "model", "private_files", "urls", "sanitize"}
+LOWER = FOUNDATION | {"oauth", "services", "settings", "transport", "store", "event_log", "async_methods"}
 # What each part of the package may import besides itself. A new part has to find its place here.
 LAYERS = {
+    "_version": set[str](),
     "errors": set[str](),
-    "model": {"errors"},
-    "foreign_text": {"model"},
+    "loopback_server": set[str](),
+    "async_methods": set[str](),
     "private_files": set[str](),
-    "oauth": {"errors", "model", "foreign_text"},
-    "services": {"errors", "model", "private_files"},
+    "model": {"errors"},
+    "urls": {"errors", "model"},
+    "sanitize": {"model"},
+    "oauth": {"errors", "model", "urls", "sanitize"},
+    "services": {"errors", "model", "private_files", "urls"},
     "settings": {"errors", "model", "private_files"},
-    "store": {"errors", "model", "foreign_text", "private_files"},
-    "events": {"errors", "model", "foreign_text", "private_files", "store"},
-    "transport": {"errors", "model"},
-    "pages": {"errors", "model"},
-    "arrival": {"errors", "pages"},
-    "loopback": {"errors", "model", "foreign_text", "arrival", "pages"},
-    "sandbox": {"errors", "model", "foreign_text", "pages", "services"},
+    "transport": {"_version", "errors", "model", "urls"},
+    "pages": {"errors", "model", "urls"},
+    "redirect": {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
+    "store": {"errors", "model", "private_files", "sanitize", "settings"},
+    "event_log": {"errors", "model", "private_files", "sanitize", "store"},
+    "flows": LOWER - {"transport", "async_methods"},
+    "sandbox": {"errors", "loopback_server", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
-    "sandbox/fixture": INNER | {"sandbox", "everyauth", "transport"},
-    "everyauth": INNER | {"transport"},  # EveryAuth.from_env assembles the parts
-    "web": INNER | {"everyauth", "pages"},
-    "cli": INNER | PORTS | {"everyauth"},
-    "__init__": INNER | {"everyauth", "transport"},
+    "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
+    "everyauth": LOWER | {"flows"},  # EveryAuth.from_env assembles the parts
+    "web": LOWER - {"transport"} | {"flows", "everyauth", "pages"},
+    "cli": LOWER | {"flows", "everyauth", "pages", "redirect", "sandbox"},
+    "__init__": LOWER | {"flows", "everyauth"},
     "__main__": {"cli"},
 }
 HOMES = {
@@ -55,8 +51,8 @@ HOMES = {
     "httpx": ["transport.py", "httpx_auth.py"],  # the second speaks to no service: it signs what an app sends
     "keyring": ["store/vault_keyring.py"],
     "jeepney": ["store/secret_service.py"],
-    "cryptography": ["store/sealing.py", "cli/hot_store.py"],  # the second reads without what the first imports
-    "joserfc": ["oauth/id_token.py", "sandbox/signing.py"],
+    "cryptography": ["store/sealing.py", "cli/fast/records.py"],  # the second reads without what the first imports
+    "joserfc": ["oauth/id_token.py", "sandbox/signing_keys.py"],
     "starlette": ["web/starlette.py"],
     "anyio": ["web/starlette.py"],
     "flask": ["web/flask.py"],
@@ -64,73 +60,28 @@ HOMES = {
     "asgiref": ["web/django.py"],
     "platformdirs": ["settings.py"],
     "psycopg": ["store/postgres.py", "store/postgres_session.py"],
-    "pytest": ["sandbox/fixture.py"],
+    "pytest": ["sandbox/pytest_plugin.py"],
     "requests": ["requests_auth.py"],
     "tomli_w": ["settings.py", "services/*"],
 }
 # The second answers before settings.py, which takes longer to import than all that it does.
-ENVIRONMENT_HOMES = ["settings.py", "cli/hot_store.py"]
+ENVIRONMENT_HOMES = ["settings.py", "cli/fast/records.py"]
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 # What creates a file or directory, whose mode then is for private_files.py to choose.
 CREATION = {"mkdir", "makedirs", "mkstemp", "mkdtemp", "NamedTemporaryFile", "write_text", "write_bytes", "touch"}
 SERVICES = re.compile("pagerduty", re.IGNORECASE)
-SERVICE_HOMES = ["services/*", "sandbox/dialects/*", "sandbox/demo.py", "cli/demo.py"]
+SERVICE_HOMES = ["services/*", "sandbox/dialects/*", "cli/commands/demo.py"]
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
 
 
-@dataclass(frozen=True)
-class Module:
-    """One source file of the package; `path` is relative to the package."""
-
-    path: str
-    source: str
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        return list(ast.walk(ast.parse(self.source)))
-
-    @property
-    def name(self) -> str:
-        dotted = f"{PACKAGE}/{self.path}".removesuffix(".py").replace("/", ".")
-        return dotted.removesuffix(".__init__")
-
-    @property
-    def layer(self) -> str:
-        if (whole := self.path.removesuffix(".py")) in LAYERS:
-            return whole
-        return _layer(self.path.split("/")[0].removesuffix(".py"))
-
-    def at(self, line: int, what: str) -> str:
-        return f"{normpath(f'{PACKAGE}/{self.path}')}:{line}: {what}"
-
-    def lives_in(self, homes: list[str]) -> bool:
-        return any(fnmatch(self.path, home) for home in homes)
-
-    def imports(self) -> Iterator[tuple[int, str]]:
-        """The line and dotted target of every import, those inside functions included."""
-        for node in self.nodes:
-            if isinstance(node, ast.Import):
-                yield from ((node.lineno, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                yield from ((node.lineno, f"{self._base(node)}.{alias.name}") for alias in node.names)
-            elif name := _imported_by_call(node):
-                yield name
-
-    def _base(self, node: ast.ImportFrom) -> str:
-        if not node.level:
-            return node.module or ""
-        package = f"{PACKAGE}/{self.path}".split("/")[: -node.level]
-        return ".".join([*package, *([node.module] if node.module else [])])
-
-    def documentation(self) -> set[int]:
-        """The ids of the nodes that are docstrings."""
-        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        bodies = [node.body for node in self.nodes if isinstance(node, documented) and node.body]
-        return {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+def _layer_of(module: Module) -> str:
+    if (whole := module.path.removesuffix(".py")) in LAYERS:
+        return whole
+    return _layer(module.path.split("/")[0].removesuffix(".py"))
 
 
 def _layer(part: str) -> str:
-    return "everyauth" if part in CORE else part
+    return "everyauth" if part in PUBLIC else part
 
 
 def _part(target: str) -> str:
@@ -140,28 +91,19 @@ def _part(target: str) -> str:
     return whole if whole in LAYERS else _layer(first)
 
 
-def _imported_by_call(node: ast.AST) -> tuple[int, str] | None:
-    match node:
-        case ast.Call(
-            func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
-            args=[ast.Constant(value=str(name)), *_],
-        ):
-            return node.lineno, name
-    return None
-
-
 def layers(module: Module) -> Iterator[str]:
     """Imports of this package that point the wrong way."""
-    if module.layer not in LAYERS:
-        yield module.at(1, "has no place in the table of layers, LAYERS or CORE in tests/test_layers.py")
+    layer = _layer_of(module)
+    if layer not in LAYERS:
+        yield module.at(1, "has no place in the table of layers, LAYERS or PUBLIC in tests/test_layers.py")
         return
     for line, target in module.imports():
         package, _, rest = target.partition(".")
         part = _part(rest)
-        if package != PACKAGE or part in {module.layer, "__version__"}:
+        if package != PACKAGE or part == layer:
             continue
-        if part not in LAYERS[module.layer]:
-            yield module.at(line, f"{module.layer} may not import {target}")
+        if part not in LAYERS[layer]:
+            yield module.at(line, f"{layer} may not import {target}")
 
 
 def homes(module: Module) -> Iterator[str]:
@@ -247,15 +189,8 @@ def _imported(module: Module, names: set[str]) -> Iterator[str]:
 
 
 CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, files, services, size]
-MODULES = [
-    Module(path.relative_to(ROOT / PACKAGE).as_posix(), path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / PACKAGE).rglob("*.py"))
-]
-TESTS = [
-    Module(f"../{path.relative_to(ROOT)}", path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "tests").rglob("*.py"))
-    if "node_modules" not in path.parts
-]
+MODULES = read_package()
+TESTS = read_tests()
 
 
 def test_there_is_something_to_read():
@@ -283,25 +218,25 @@ OFFENCES = [
     (layers, "services/catalogue.py", "def f():\n from ..settings import read"),
     (layers, "model.py", "from .cli.terminal import Terminal"),
     (layers, "transport.py", "from everyauth_cli import EveryAuth"),
-    (layers, "loopback.py", "from importlib import import_module\nimport_module('everyauth_cli.store')"),
+    (layers, "redirect/server.py", "from importlib import import_module\nimport_module('everyauth_cli.store')"),
     (layers, "web/flask.py", "from everyauth_cli.cli.terminal import Terminal"),
-    (layers, "freshness.py", "import everyauth_cli.cli"),
+    (layers, "flows/freshness.py", "import everyauth_cli.cli"),
     (layers, "sandbox/server.py", "from everyauth_cli.everyauth import EveryAuth"),
-    (layers, "sandbox/server.py", "from everyauth_cli.sandbox import fixture"),
+    (layers, "sandbox/server.py", "from everyauth_cli.sandbox import pytest_plugin"),
     (layers, "elsewhere.py", "pass"),
-    (homes, "cli/login.py", "def f():\n import httpx"),
+    (homes, "cli/commands/login.py", "def f():\n import httpx"),
     (homes, "store/vault_sealed.py", "from keyring import get_password"),
     (homes, "transport.py", "import requests"),
     (environment, "cli/main.py", "import os\nprint(os.environ['HOME'])"),
     (environment, "store/open.py", "from os import path, getenv"),
     (files, "store/open.py", "path.parent.mkdir(mode=0o700, parents=True)"),
     (files, "store/open.py", "import os\nos.open(path, os.O_WRONLY | os.O_CREAT, 0o600)"),
-    (files, "cli/store.py", "path.open('x')"),
-    (files, "cli/store.py", "open(path, 'ab')"),
-    (files, "cli/store.py", "path.write_text('key')"),
+    (files, "cli/commands/store.py", "path.open('x')"),
+    (files, "cli/commands/store.py", "open(path, 'ab')"),
+    (files, "cli/commands/store.py", "path.write_text('key')"),
     (services, "everyauth.py", "SLOW = ['PagerDuty']"),
-    (services, "cli/login.py", "def pagerduty(): ..."),
-    (services, "cli/login.py", "url = f'https://pagerduty.com/{x}'"),
+    (services, "cli/commands/login.py", "def pagerduty(): ..."),
+    (services, "cli/commands/login.py", "url = f'https://pagerduty.com/{x}'"),
     (size, "model.py", "x = 1\n" * (MAX_LINES + 1)),
     (size, "model.py", "x = 1  # TO" + "DO"),
 ]
@@ -317,13 +252,21 @@ def test_an_offence_is_found(check, path, source):
 @pytest.mark.parametrize(
     ("check", "path", "source"),
     [
-        (layers, "cli/login.py", "from everyauth_cli import __version__, loopback"),
-        (layers, "store/index_sqlite.py", "from .records import Record\nfrom ..model import Key"),
-        (layers, "clients.py", "from everyauth_cli import freshness, store, transport"),
+        (
+            layers,
+            "cli/commands/login.py",
+            "from everyauth_cli import redirect\nfrom everyauth_cli._version import __version__",
+        ),
+        (layers, "store/index_sqlite.py", "from .records import Record\nfrom ..model import RecordKey"),
+        (layers, "flows/clients.py", "from everyauth_cli import store, event_log"),
         (layers, "__main__.py", "from everyauth_cli.cli import main"),
         (homes, "services/own.py", "import json, tomli_w"),
         (environment, "settings.py", "import os\nos.environ"),
-        (files, "cli/store.py", "path.open('rb')\nopen(path, 'x', opener=open_private)\nopen('a')\nself.open('')"),
+        (
+            files,
+            "cli/commands/store.py",
+            "path.open('rb')\nopen(path, 'x', opener=open_private)\nopen('a')\nself.open('')",
+        ),
         (services, "model.py", "'''As in `everyauth login pagerduty`.'''\n# pagerduty"),
         (services, "services/quirks.py", "def pagerduty(): ..."),
     ],

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.foreign_text import clean
-from everyauth_cli.model import Exchange, Pending, Secret
+from everyauth_cli.model import LoginRequest, Request, Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.sanitize import printable
 
 HIDDEN = "hunter2-hunter2"
 
@@ -83,35 +84,38 @@ def test_a_secret_is_no_key():
 
 
 def test_a_pending_login_and_a_request_do_not_show_their_secrets():
-    pending = Pending(
+    login = LoginRequest(
         service="x",
         user="me",
         tenant="me",
         tags={},
-        redirect_uri="http://127.0.0.1:1/callback/x",
         scope="a",
+        client_id="id",
+        token_endpoint="https://x.example/token",
+        started_at=0,
+    )
+    pending = PendingLogin(
+        request=login,
+        redirect_uri="http://127.0.0.1:1/callback/x",
         state=Secret(HIDDEN),
         verifier=Secret(HIDDEN),
         nonce=Secret(HIDDEN),
-        client_id="id",
-        token_url="https://x.example/token",
-        started_at=0,
     )
-    exchange = Exchange(
+    request = Request(
         url="https://x.example/",
         fields={"code": Secret(HIDDEN)},
         basic=("id", Secret(HIDDEN)),
         bearer=Secret(HIDDEN),
     )
-    assert HIDDEN not in repr(pending) + repr(exchange)
+    assert HIDDEN not in repr(pending) + repr(request)
 
 
 @pytest.mark.parametrize("url", ["https://x.example/{client_id}", "https://{Host}/t", "https://x.example/}"])
 def test_no_request_is_made_for_a_url_with_a_placeholder_left(url):
     with pytest.raises(ConfigurationProblem, match="has a placeholder that nothing fills; nothing was sent"):
-        Exchange(url=url, bearer=Secret(HIDDEN))
+        Request(url=url, bearer=Secret(HIDDEN))
     # What follows the URL is no template.
-    assert Exchange(url="https://x.example/", rest=Secret("{a}")).rest.reveal() == "{a}"
+    assert Request(url="https://x.example/", rest=Secret("{a}")).rest.reveal() == "{a}"
 
 
 @pytest.mark.parametrize(
@@ -132,17 +136,17 @@ def test_no_request_is_made_for_a_url_with_a_placeholder_left(url):
     ],
 )
 def test_text_from_outside_is_one_line_without_control_characters(text, cleaned):
-    assert clean(text) == cleaned
+    assert printable(text) == cleaned
 
 
 @given(st.text(), st.integers(1, 50))
 def test_cleaned_text_is_short_and_clean(text, limit):
-    cleaned = clean(text, limit)
+    cleaned = printable(text, limit)
     assert len(cleaned) <= limit
-    assert clean(cleaned, limit) == cleaned
+    assert printable(cleaned, limit) == cleaned
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in cleaned)
 
 
 def test_long_text_is_cut_visibly():
-    assert clean("x" * 300) == "x" * 300
-    assert clean("x" * 301) == "x" * 299 + "…"
+    assert printable("x" * 300) == "x" * 300
+    assert printable("x" * 301) == "x" * 299 + "…"

@@ -63,12 +63,12 @@ def login_url(provider: OidcProvider, callback: Callback, *, client: str = "nati
         "code_challenge_method": "S256",
         **extra,
     }
-    return f"{provider.authorize_url}?{urlencode(query)}"
+    return f"{provider.authorization_endpoint}?{urlencode(query)}"
 
 
 def post(provider: OidcProvider, auth: tuple[str, str] | None = None, **fields: str) -> httpx.Response:
     with httpx.Client(trust_env=False) as client:
-        return client.post(provider.token_url, data=fields, auth=auth)
+        return client.post(provider.token_endpoint, data=fields, auth=auth)
 
 
 def redeem(provider: OidcProvider, callback: Callback, **fields: str) -> httpx.Response:

@@ -6,7 +6,7 @@ import stat
 import pytest
 from peers.sandbox import free_port
 
-from everyauth_cli.events import Event, EventLog
+from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import write_privately
@@ -32,7 +32,7 @@ def modes(directory):
     }
 
 
-ENTRY = {"authorize_url": "https://x.example/a", "token_url": "https://x.example/t"}
+ENTRY = {"authorization_endpoint": "https://x.example/a", "token_endpoint": "https://x.example/t"}
 PRIVATE = {True: {0o700}, False: {0o600}}
 
 

@@ -13,7 +13,7 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.settings import demo_environment, read_settings, remember, write_privately
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture

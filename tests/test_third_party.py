@@ -29,10 +29,18 @@ def everyauth(everyauth, provider):
     return everyauth
 
 
-def add(everyauth, provider, *, issuer: str = "", auth: str = "basic", client: str = "web") -> None:
+def add(everyauth, provider, *, issuer: str = "", auth: str = "client_secret_basic", client: str = "web") -> None:
     ok(
         everyauth(
-            *("service", "add", "op", "--authorize-url", provider.authorize_url, "--token-url", provider.token_url),
+            *(
+                "service",
+                "add",
+                "op",
+                "--authorize-url",
+                provider.authorization_endpoint,
+                "--token-url",
+                provider.token_endpoint,
+            ),
             *("--issuer", issuer or provider.issuer, "--client-auth", auth, "--scope", "openid email api:read"),
         )
     )
@@ -63,7 +71,9 @@ def expired(everyauth, token: str) -> str:
     return ok(everyauth("token", "op", "--rejected", input=token)).strip()
 
 
-@pytest.mark.parametrize(("auth", "client"), [("basic", "web"), ("post", "web-post"), ("none", "native")])
+@pytest.mark.parametrize(
+    ("auth", "client"), [("client_secret_basic", "web"), ("client_secret_post", "web-post"), ("none", "native")]
+)
 def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth, client):
     ok(everyauth("service", "rm", "op", "--yes"))
     add(everyauth, provider, auth=auth, client=client)
@@ -93,7 +103,7 @@ def test_every_refresh_rotates_and_reuse_would_be_detected(everyauth, provider):
     done = everyauth("token", "op", "--rejected", input=tokens[-1])
     refused(done, 4, "me granted at op is gone", "invalid_grant", "everyauth login op")
     assert who(provider, latest) == ""
-    assert json.loads(ok(everyauth("identity", "ls", "-o", "json")))["items"][0]["gone"]
+    assert json.loads(ok(everyauth("identity", "ls", "-o", "json")))["items"][0]["login_required"]
 
 
 def test_a_narrower_grant_is_said_aloud_and_stays_narrow(everyauth, provider):
@@ -122,8 +132,8 @@ def test_an_answer_of_another_issuer_is_not_redeemed(everyauth, provider):
 def test_a_provider_that_takes_any_port_is_given_a_free_one(everyauth, provider):
     ok(everyauth("service", "rm", "op", "--yes"))
     (everyauth.home / "services" / "op.toml").write_text(
-        f'authorize_url = "{provider.authorize_url}"\ntoken_url = "{provider.token_url}"\n'
-        'client_auth = "none"\nscopes = ["openid"]\nany_port = true\n'
+        f'authorization_endpoint = "{provider.authorization_endpoint}"\ntoken_endpoint = "{provider.token_endpoint}"\n'
+        'token_endpoint_auth_method = "none"\nscopes = ["openid"]\nany_port = true\n'
     )
     assert ok(everyauth("service", "set", "op", "--client-id", "native")) == "http://127.0.0.1/callback/op\n"
     process = everyauth.start("login", "op", "--no-browser")

@@ -15,7 +15,7 @@ import pytest
 
 from everyauth_cli import __version__
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
-from everyauth_cli.model import Exchange, Secret
+from everyauth_cli.model import Request, Secret
 from everyauth_cli.store.records import LOCK_SECONDS
 from everyauth_cli.transport import DEADLINE_SECONDS, MAX_ANSWER_BYTES, _made_client, send
 
@@ -23,7 +23,7 @@ OK = b'{"access_token": "a"}'
 
 
 @dataclass
-class Request:
+class Received:
     """What a server was sent."""
 
     method: str
@@ -43,7 +43,7 @@ class Peer:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                peer.requests.append(Request(self.command, self.path, dict(self.headers), body))
+                peer.requests.append(Received(self.command, self.path, dict(self.headers), body))
                 self.send_response(peer.status)
                 for name, value in {**peer.headers, "Content-Length": str(len(peer.body))}.items():
                     self.send_header(name, value)
@@ -104,7 +104,7 @@ def rude(*sent, reset=False):
 
 
 def exchange(url, **how):
-    return Exchange(url=url, **{"fields": {"grant_type": "refresh_token", "refresh_token": Secret("r/ü&=")}, **how})
+    return Request(url=url, **{"fields": {"grant_type": "refresh_token", "refresh_token": Secret("r/ü&=")}, **how})
 
 
 def test_a_form_arrives_as_it_was_meant(peer):
@@ -120,7 +120,7 @@ def test_a_form_arrives_as_it_was_meant(peer):
 
 
 def test_a_get_with_a_bearer_token_arrives_as_it_was_meant(peer):
-    send(Exchange(url=peer.url, method="GET", bearer=Secret("t0ken")))
+    send(Request(url=peer.url, method="GET", bearer=Secret("t0ken")))
     (request,) = peer.requests
     assert (request.method, request.path, request.body) == ("GET", "/token", b"")
     assert request.headers["Authorization"] == "Bearer t0ken"

@@ -12,13 +12,13 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from everyauth_cli import __version__
+from everyauth_cli._version import __version__
 from everyauth_cli.cli.interrupts import finished_first
-from everyauth_cli.cli.parameters import Command, Group
 from everyauth_cli.cli.terminal import Terminal
+from everyauth_cli.cli.typer_internals import Command, Group
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceUnreachable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth, now_ms
-from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Answer, Exchange
+from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Request, Response
 from everyauth_cli.settings import Settings, read_settings
 
 EPILOG = "Exit codes: 0 done, 2 usage, 3 nothing or too much matches, 4 log in, 5 the service, 6 the store."
@@ -65,18 +65,18 @@ class Session:
             self.settings, warn=self.terminal.warn, around_send=self._watched, shield=finished_first
         )
 
-    def send(self, exchange: Exchange) -> Answer:
+    def send(self, request: Request) -> Response:
         """Send a request that is none of `EveryAuth`'s own; with --verbose it is told of as those are."""
         from everyauth_cli.transport import send
 
-        return self._watched(send, exchange)
+        return self._watched(send, request)
 
     def report(self, *, all_pending: bool = False) -> None:
         """Report what this command has found to be gone, if alerts go anywhere; or else all that was not reported.
 
         What cannot be reported is warned of, and stays for the next run.
         """
-        from everyauth_cli.alerts import Reporter, receiver
+        from everyauth_cli.flows.alerts import Reporter, receiver
 
         try:
             deliver = receiver(self.settings, self.send)
@@ -109,21 +109,21 @@ class Session:
         output = Output.json if self.terminal.as_json else None
         return Session(output=output, profile=SANDBOX_PROFILE, verbose=self.verbose)
 
-    def _watched(self, send: Callable[[Exchange], Answer], exchange: Exchange) -> Answer:
+    def _watched(self, send: Callable[[Request], Response], request: Request) -> Response:
         try:
-            return self._told(send, exchange) if self.verbose else send(exchange)
+            return self._told(send, request) if self.verbose else send(request)
         except ServiceUnreachable as error:
             if self.in_sandbox and not error.lost:
                 error.hint = "everyauth sandbox, in another terminal"
             raise
 
-    def _told(self, send: Callable[[Exchange], Answer], exchange: Exchange) -> Answer:
+    def _told(self, send: Callable[[Request], Response], request: Request) -> Response:
         started = time.monotonic()
-        answer = send(exchange)
+        answer = send(request)
         took = time.monotonic() - started
-        asked = exchange.fields.get("grant_type") or exchange.fields.get("token_type_hint")
+        asked = request.fields.get("grant_type") or request.fields.get("token_type_hint")
         what = f" ({asked})" if asked else ""
-        self.terminal.note(f"{exchange.method} {exchange.url}{what}: {answer.status} in {took:.2f} s")
+        self.terminal.note(f"{request.method} {request.url}{what}: {answer.status} in {took:.2f} s")
         return answer
 
 

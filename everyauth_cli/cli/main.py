@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import typer
 
-from everyauth_cli.cli import commands
 from everyauth_cli.cli.terminal import Terminal
+from everyauth_cli.cli.tree import tree
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
 # Typer exports only some of the exceptions of the click inside it; this is the one they all descend from.
@@ -48,15 +48,15 @@ def run(args: Sequence[str]) -> int:
 
 def _call(args: Sequence[str]) -> int:
     if args[:1] == [COMPLETION]:
-        from everyauth_cli.cli import completion
+        from everyauth_cli.cli.commands import completion
 
         completion.answer(*args[1:])
         return 0
-    tree = commands.tree(args)
+    root = tree(args)
     # From here on garbage is looked for again, but not in what has been imported, nor when the process ends.
     gc.freeze()
     gc.enable()
-    return tree(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
+    return root(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
 
 
 def _check_text(args: Sequence[str]) -> None:

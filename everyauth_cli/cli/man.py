@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from everyauth_cli.cli.commands import tree
+from everyauth_cli.cli.tree import tree
 from everyauth_cli.services.catalogue import EXAMPLE
 
 Node = Any

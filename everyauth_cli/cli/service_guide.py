@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from everyauth_cli.cli.app import Session
-from everyauth_cli.clients import on_loopback, redirect_uri
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
-from everyauth_cli.hosts import confirmation, moved
+from everyauth_cli.flows.clients import on_loopback, redirect_uri
+from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Parameter, Service
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
+from everyauth_cli.urls import is_loopback
 
 WIDTH = 98
 LABEL = 15
@@ -86,7 +86,7 @@ class Guide:
         ]
         needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
         params = "".join(f" --param {p.name}=..." for p in needed)
-        secret = "" if service.client_auth == "none" else " --client-secret -"
+        secret = "" if service.token_endpoint_auth_method == "none" else " --client-secret -"
         if not self.client.client_id:
             told.append(f"everyauth service set {service.name} --client-id ID{secret}{params}")
         elif params:
@@ -102,11 +102,11 @@ class Guide:
     def _facts(self) -> dict[str, str]:
         service = self.service
         known = {f"known from {n}" if n > 1 else "known from": told for n, told in enumerate(_sources(service), 1)}
-        endpoints = {"refresh": self.filled.refresh_url, "who am I": self.filled.account_url}
+        endpoints = {"refresh": self.filled.refresh_endpoint, "who am I": self.filled.account_endpoint}
         own = {"your file": f"{self.own_file}: {self._own()}"} if self.own_keys else {}
         return {
-            "authorize": self.filled.authorize_url,
-            "token": self.filled.token_url,
+            "authorize": self.filled.authorization_endpoint,
+            "token": self.filled.token_endpoint,
             **{label: url for label, url in endpoints.items() if url},
             "revocation": _revocation(self.filled),
             "documentation": service.docs or "none known",
@@ -133,12 +133,12 @@ class Guide:
                 "redirectUri": client.redirect_uri,
                 "params": dict(client.params),
             },
-            "authorizeUrl": self.filled.authorize_url,
-            "tokenUrl": self.filled.token_url,
-            "refreshUrl": self.filled.refresh_url,
-            "accountUrl": self.filled.account_url,
-            "revokeUrl": self.filled.revoke_url,
-            "revokes": service.revokes if service.revoke_url else None,
+            "authorizeUrl": self.filled.authorization_endpoint,
+            "tokenUrl": self.filled.token_endpoint,
+            "refreshUrl": self.filled.refresh_endpoint,
+            "accountUrl": self.filled.account_endpoint,
+            "revokeUrl": self.filled.revocation_endpoint,
+            "revocation_ends": service.revocation_ends if service.revocation_endpoint else None,
             "docs": service.docs or None,
             "redirectUri": self.uri,
             "setup": self._steps(),
@@ -190,15 +190,20 @@ def wanted_upstream(service: Service) -> list[str]:
         "checked": not service.checked and "checked, the day when the sources were read",
         "setup": not service.setup and "setup, the steps to register an app there",
     }
-    urls = [service.authorize_url, service.token_url, service.revoke_url, service.account_url]
-    here = [url for url in urls if url and urlsplit(url).scheme == "http"]
+    urls = [
+        service.authorization_endpoint,
+        service.token_endpoint,
+        service.revocation_endpoint,
+        service.account_endpoint,
+    ]
+    here = [url for url in urls if url and is_loopback(url)]
     return [told for told in lacking.values() if told] + [f"{url} is on this machine" for url in here]
 
 
 def _revocation(service: Service) -> str:
-    if service.revoke_url is None:
+    if service.revocation_endpoint is None:
         return f"none: tokens stand until they expire or are revoked at {service.title}"
-    return service.revoke_url + (" (ends the whole grant)" if service.revokes == "grant" else "")
+    return service.revocation_endpoint + (" (ends the whole grant)" if service.revocation_ends == "grant" else "")
 
 
 def _parameter(parameter: Parameter, values: Mapping[str, str]) -> dict[str, Any]:

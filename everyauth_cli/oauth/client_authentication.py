@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from urllib.parse import quote_plus
 
-from everyauth_cli.model import Client, Exchange, Secret, Service
+from everyauth_cli.model import Client, Request, Secret, Service
 
 ACCEPT_JSON = {"Accept": "application/json"}
 
 Fields = dict[str, str | Secret[str]]
 
 
-def client_exchange(service: Service, client: Client, *, url: str, fields: Fields) -> Exchange:
+def authenticated_request(service: Service, client: Client, *, url: str, fields: Fields) -> Request:
     """The request with these fields and with who the client is, said in the way that the service takes it."""
     fields = dict(fields)
     basic = None
-    secret = client.client_secret or (Secret("") if service.client_auth == "basic_or_empty" else None)
-    if service.client_auth.startswith("basic") and secret is not None:
+    secret = client.client_secret or (
+        Secret("") if service.token_endpoint_auth_method == "client_secret_basic_or_empty" else None
+    )
+    if service.token_endpoint_auth_method.startswith("client_secret_basic") and secret is not None:
         basic = (quote_plus(client.client_id), Secret(quote_plus(secret.reveal())))
     else:
         fields["client_id"] = client.client_id
-        if service.client_auth == "post" and client.client_secret is not None:
+        if service.token_endpoint_auth_method == "client_secret_post" and client.client_secret is not None:
             fields["client_secret"] = client.client_secret
-    return Exchange(url=url, fields=fields, basic=basic, body=service.body, headers=ACCEPT_JSON)
+    return Request(url=url, fields=fields, basic=basic, body=service.body, headers=ACCEPT_JSON)

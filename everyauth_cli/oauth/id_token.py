@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.foreign_text import clean
-from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, Subject
-from everyauth_cli.oauth.account import filled
+from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Secret, Service, Subject
+from everyauth_cli.oauth.userinfo import filled
+from everyauth_cli.sanitize import printable
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
@@ -54,10 +54,11 @@ def read_id_token(service: Service, text: Secret[str]) -> IdToken:
         raise ServiceUnreadable(f"{service.name} sent an id token that cannot be read") from None
 
 
-def check_claims(service: Service, client: Client, pending: Pending, id_token: IdToken, *, now: int) -> None:
+def check_claims(service: Service, client: Client, id_token: IdToken, *, nonce: Secret[str] | None, now: int) -> None:
     """Check what an id token says of itself: who issued it, to whom, for how long and for which login.
 
-    `now` is milliseconds since the epoch. Raises `ServiceUnreadable`.
+    `nonce` is the one of the login, None where it sent none; `now` is milliseconds since the epoch.
+    Raises `ServiceUnreadable`.
     """
     claims = id_token.claims
     if _subject(claims) is None:
@@ -65,11 +66,15 @@ def check_claims(service: Service, client: Client, pending: Pending, id_token: I
     _check_issuer(service, claims)
     _check_audience(service, client, claims)
     _check_times(service, claims, now=now // 1000)
-    if pending.nonce is not None and not _same(claims.get("nonce"), pending.nonce):
+    if nonce is not None and not _same(claims.get("nonce"), nonce):
         raise _refused(service, "its nonce is not the one of this login")
-    if id_token.algorithm not in service.id_token_algorithms:
-        why = f"it is signed with {clean(id_token.algorithm, 20)}, which is not allowed here"
-        hint = _allowing(service, "id_token_algorithms") if id_token.algorithm in CAN_BE_ALLOWED else None
+    if id_token.algorithm not in service.id_token_signing_alg_values_supported:
+        why = f"it is signed with {printable(id_token.algorithm, 20)}, which is not allowed here"
+        hint = (
+            _allowing(service, "id_token_signing_alg_values_supported")
+            if id_token.algorithm in CAN_BE_ALLOWED
+            else None
+        )
         raise _refused(service, why, hint=hint)
 
 
@@ -130,7 +135,7 @@ def _check_issuer(service: Service, claims: Mapping[str, Any]) -> None:
     iss, allowed = claims.get("iss"), (*filter(None, [service.issuer]), *service.id_token_issuers)
     # An issuer of many tenants has the tenant in its name, and in a claim.
     if not isinstance(iss, str) or (allowed and iss not in [filled(issuer, claims) for issuer in allowed]):
-        said = clean(iss, 120) if isinstance(iss, str) else "nobody"
+        said = printable(iss, 120) if isinstance(iss, str) else "nobody"
         why = f"it was issued by {said}, not by {' or '.join(allowed) or 'anybody'} (iss)"
         raise _refused(service, why, hint=_allowing(service, "id_token_issuers"))
 
@@ -142,7 +147,7 @@ def _check_audience(service: Service, client: Client, claims: Mapping[str, Any])
         raise _refused(service, "it was issued to another client (aud)")
     foreign = [who for who in audiences if who != client.client_id and who not in service.id_token_audiences]
     if foreign:
-        why = f"it is for {clean(str(foreign[0]), 120)} too, which is not allowed here (aud)"
+        why = f"it is for {printable(str(foreign[0]), 120)} too, which is not allowed here (aud)"
         raise _refused(service, why, hint=_allowing(service, "id_token_audiences"))
     if azp is not None and azp != client.client_id:
         raise _refused(service, "it was issued to another client (azp)")

@@ -11,28 +11,27 @@ from urllib.parse import parse_qsl
 from everyauth_cli.errors import (
     ClientRejected,
     EveryAuthError,
-    GrantRefused,
+    InvalidGrant,
     ServiceError,
     ServiceUnreachable,
     ServiceUnreadable,
 )
-from everyauth_cli.foreign_text import clean, scrub
 from everyauth_cli.model import (
     ACCESS_TOKEN,
     PLACE,
     REFRESH_TOKEN,
-    Answer,
     Client,
-    Exchange,
-    Pending,
+    Request,
+    Response,
     Secret,
     Service,
     Token,
 )
-from everyauth_cli.oauth.client_authentication import Fields, client_exchange
+from everyauth_cli.oauth.client_authentication import Fields, authenticated_request
+from everyauth_cli.sanitize import printable, redact
 
 if TYPE_CHECKING:
-    from everyauth_cli.oauth.authorization import Callback
+    from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
 
 UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
@@ -54,7 +53,7 @@ MESSAGES = (
 """Where answers that do not follow RFC 6749 say what is wrong."""
 
 
-def code_exchange(service: Service, client: Client, pending: Pending, callback: Callback) -> Exchange:
+def code_request(service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Request:
     """The request that redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
     fields: Fields = {
         "grant_type": "authorization_code",
@@ -63,12 +62,10 @@ def code_exchange(service: Service, client: Client, pending: Pending, callback: 
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return _exchange(service, client, service.token_url, fields)
+    return _token_request(service, client, service.token_endpoint, fields)
 
 
-def refresh_exchange(
-    service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = ""
-) -> Exchange:
+def refresh_request(service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "") -> Request:
     """The request that refreshes an access token (RFC 6749 section 6).
 
     Some services want the redirect URI of the login in it too.
@@ -76,11 +73,11 @@ def refresh_exchange(
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return _exchange(service, client, service.refresh_url or service.token_url, fields)
+    return _token_request(service, client, service.refresh_endpoint or service.token_endpoint, fields)
 
 
-def _exchange(service: Service, client: Client, url: str, fields: Fields) -> Exchange:
-    return client_exchange(service, client, url=url, fields={**service.token_params, **fields})
+def _token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
+    return authenticated_request(service, client, url=url, fields={**service.token_params, **fields})
 
 
 def kept_fields(service: Service, client: Client, callback: Callback) -> dict[str, Any]:
@@ -93,7 +90,7 @@ def kept_fields(service: Service, client: Client, callback: Callback) -> dict[st
 
 def read_token(
     service: Service,
-    answer: Answer,
+    answer: Response,
     *,
     asked: str | None,
     now: int,
@@ -104,7 +101,7 @@ def read_token(
 
     `asked` is the scope that was asked for, which counts where the answer names none; `now` is when the request
     was sent, in milliseconds since the epoch; `kept` are further fields that belong to the credential.
-    Raises `GrantRefused`, `ClientRejected` or `ServiceError`.
+    Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     fields = read_fields(service, answer)
     if service.quirk.answer is not None:
@@ -118,7 +115,7 @@ def read_token(
     id_token = fields.get("id_token")
     expires_in = _seconds(fields.get(service.expires_field))
     if expires_in is None and (refresh_token or (previous and previous.refresh_token)):
-        expires_in = service.default_life
+        expires_in = service.default_lifetime
     try:
         scope = _scope(service, fields.get(service.scope_field))
         native = {**_carried_over(previous), **_native(service, fields)}
@@ -141,7 +138,7 @@ def read_token(
     )
 
 
-def read_fields(service: Service, answer: Answer, *, key: str = "token_url") -> dict[str, Any]:
+def read_fields(service: Service, answer: Response, *, key: str = "token_endpoint") -> dict[str, Any]:
     """The fields of a successful answer; an error in any of the shapes in use is raised.
 
     `key` is the catalogue's for the endpoint that answered. Some services answer an error with status 200, and some
@@ -171,7 +168,7 @@ def read_fields(service: Service, answer: Answer, *, key: str = "token_url") -> 
             status=answer.status,
         )
     if fields is None:
-        kind = clean(answer.content_type.partition(";")[0], 60)
+        kind = printable(answer.content_type.partition(";")[0], 60)
         kind = "something else" if not kind or "json" in kind else kind
         raise ServiceUnreadable(
             f"{service.name} answered with {kind} where JSON was expected (HTTP {answer.status})",
@@ -194,11 +191,11 @@ def missing_scopes(service: Service, asked: str | None, granted: str | None) -> 
 
 def _wait(retry_after: str) -> str:
     """A Retry-After in words: it is a number of seconds or a date (RFC 9110 section 10.2.3)."""
-    text = clean(retry_after, 40)
+    text = printable(retry_after, 40)
     return f"{text} s" if text.isdecimal() else f"until {text}"
 
 
-def _parse(answer: Answer) -> dict[str, Any] | None:
+def _parse(answer: Response) -> dict[str, Any] | None:
     text = answer.body.reveal().decode("utf-8", errors="replace")
     if answer.content_type.partition(";")[0].strip().lower() == FORM:
         return dict(parse_qsl(text))
@@ -210,18 +207,18 @@ def _parse(answer: Answer) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) else None
 
 
-def _refusal(service: Service, answer: Answer, fields: Mapping[str, Any]) -> EveryAuthError:
+def _refusal(service: Service, answer: Response, fields: Mapping[str, Any]) -> EveryAuthError:
     error: Any = fields["error"]
     description = fields.get("error_description")
     if isinstance(error, dict):
         error, description = error.get("type") or error.get("code") or "error", error.get("message")
-    own = clean(scrub(str(error)), 80)
-    said = f"{own}: {clean(scrub(str(description)))}" if description else own
+    own = printable(redact(str(error)), 80)
+    said = f"{own}: {printable(redact(str(description)))}" if description else own
     error = service.error_words.get(own, own)
     if error == "invalid_client":
         return _client_rejected(service, said)
     if error == "invalid_grant":
-        return GrantRefused(f"{service.name} refused ({said})", error=error, status=answer.status)
+        return InvalidGrant(f"{service.name} refused ({said})", error=error, status=answer.status)
     return ServiceError(f"{service.name} refused ({said})", error=error, status=answer.status)
 
 
@@ -236,9 +233,11 @@ def _raw(fields: Mapping[str, Any]) -> tuple[str | None, str]:
     """What an answer in no known shape gives as its error, and how that is said: its words, else its fields' names."""
     code = next((fields[name] for name in CODES if isinstance(fields.get(name), str | int)), None)
     told = {name: fields[name] for name in (*CODES, *MESSAGES) if fields.get(name)}
-    words = [f"{name}: {clean(scrub(str(value)))}" for name, value in told.items()]
-    said = ", ".join(words) or clean("its fields are " + ", ".join(map(scrub, fields)) if fields else "it is empty")
-    return None if code is None else clean(scrub(str(code)), 80), f" ({said})"
+    words = [f"{name}: {printable(redact(str(value)))}" for name, value in told.items()]
+    said = ", ".join(words) or printable(
+        "its fields are " + ", ".join(map(redact, fields)) if fields else "it is empty"
+    )
+    return None if code is None else printable(redact(str(code)), 80), f" ({said})"
 
 
 def _seconds(value: object) -> int | None:
@@ -255,7 +254,7 @@ def _scope(service: Service, value: object) -> str | None:
     """The granted scope in one spelling, whether it came as a list or a string."""
     if isinstance(value, list):
         return service.scope_separator.join(str(item) for item in value)
-    return clean(value, 4000) if isinstance(value, str) else None
+    return printable(value, 4000) if isinstance(value, str) else None
 
 
 def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,22 +12,22 @@ from typing import Self
 
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
-from everyauth_cli.sandbox.discovery import GREETING, HOST, WELL_KNOWN
-from everyauth_cli.sandbox.endpoints import Endpoints, Response, Troubles, nothing_here
+from everyauth_cli.sandbox.authorization_server import AuthorizationServer, Clock
+from everyauth_cli.sandbox.detection import GREETING, HOST, WELL_KNOWN
+from everyauth_cli.sandbox.endpoints import Endpoints, SentResponse, Troubles, nothing_here
 from everyauth_cli.sandbox.faults import CLOCK_AHEAD_SECONDS, Fault
-from everyauth_cli.sandbox.grants import AuthorizationServer, Clock
-from everyauth_cli.sandbox.listener import Log, listen
-from everyauth_cli.sandbox.reading import Request
-from everyauth_cli.sandbox.records import Lives, Registration
-from everyauth_cli.sandbox.speech import Speech
+from everyauth_cli.sandbox.grants import Lifetimes, Registration
+from everyauth_cli.sandbox.http_server import Log, listen
+from everyauth_cli.sandbox.requests import ReceivedRequest
+from everyauth_cli.sandbox.responses import Speech
+from everyauth_cli.services.at_sandbox import at_sandbox, endpoints, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.standing_in import at_sandbox, endpoints, sandbox_params
 
 POLL_SECONDS = 0.05
 CLIENT_ID = "sandbox-client"
-CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - known to everyone, and good for nothing but the sandbox
-CODE_LIFE = 600
-REFRESH_LIFE = 30 * 24 * 60 * 60
+CLIENT_SECRET = "sandbox-secret"
+CODE_LIFETIME = 600
+REFRESH_TOKEN_LIFETIME = 30 * 24 * 60 * 60
 
 
 def _now() -> int:
@@ -43,7 +43,7 @@ class Sandbox:
     """An authorization server for each service of a catalogue, which speaks that service's dialect.
 
     A context manager that serves from a thread of its own; or call `serve_forever`. The port is bound at
-    once, 0 being a free one; raises `PortInUse`. Lives are in seconds, and as documented unless they are given;
+    once, 0 being a free one; raises `PortInUse`. Lifetimes are in seconds, and as documented unless they are given;
     `clock` gives milliseconds since the epoch. Without a `client_secret` the client is a public one, and its redirect
     URI is the one that everyauth has for each service, unless there is a `redirect_uri`. `fault` may be set at any
     time.
@@ -52,9 +52,9 @@ class Sandbox:
     catalogue: Catalogue = field(default_factory=Catalogue)
     _: KW_ONLY
     port: int = 0
-    token_life: int | None = None
-    code_life: int | None = None
-    refresh_life: int = REFRESH_LIFE
+    token_lifetime: int | None = None
+    code_lifetime: int | None = None
+    refresh_token_lifetime: int = REFRESH_TOKEN_LIFETIME
     client_id: str = CLIENT_ID
     client_secret: str | None = field(default=CLIENT_SECRET, repr=False)
     redirect_uri: str = ""
@@ -109,9 +109,9 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: ReceivedRequest) -> SentResponse:
         if (request.method, request.path) == ("GET", WELL_KNOWN):
-            return Response(
+            return SentResponse(
                 status=200, headers={"content-type": "application/json"}, body=json.dumps(GREETING).encode()
             )
         try:
@@ -131,7 +131,7 @@ class Sandbox:
         speech = Speech(here)
         client = Registration(
             client_id=self.client_id,
-            client_secret=None if service.client_auth == "none" else self.client_secret,
+            client_secret=None if service.token_endpoint_auth_method == "none" else self.client_secret,
             redirect_uris=self._redirect_uris(service),
             any_port=service.any_port,
         )
@@ -154,13 +154,13 @@ class Sandbox:
         # A login at the sandbox listens all the same; a client of one's own pastes.
         return (f"http://{ours}", f"https://{ours}") if service.https_redirect else (f"http://{ours}",)
 
-    def _lives(self, speech: Speech) -> Lives:
+    def _lives(self, speech: Speech) -> Lifetimes:
         documented = speech.dialect.tokens.life
-        return Lives(
+        return Lifetimes(
             # What the service never lets expire has no life to be shortened.
-            access_token=documented if documented is None else self.token_life or documented,
-            code=self.code_life or speech.service.code_life or CODE_LIFE,
-            refresh_token=self.refresh_life,
+            access_token=documented if documented is None else self.token_lifetime or documented,
+            code=self.code_lifetime or speech.service.code_lifetime or CODE_LIFETIME,
+            refresh_token=self.refresh_token_lifetime,
         )
 
     def _now(self) -> int:

@@ -33,7 +33,7 @@ Stamp = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ServiceSummary:
     """What a list says of a service; `own` says that the entry is the user's alone."""
 
     name: str
@@ -79,7 +79,7 @@ class Catalogue:
         service = make_service(name, entry, where=lambda key: _place(self.own_path(name), key), own=shipped is None)
         return replace(service, own_keys=frozenset(mine or ()))
 
-    def listed(self) -> list[Listed]:
+    def listed(self) -> list[ServiceSummary]:
         """What lists and searches say of each service, sorted by name; entries are read, but not checked.
 
         Raises `ConfigurationProblem` for a file of the user's own that is no TOML.
@@ -166,14 +166,14 @@ class Catalogue:
         )
 
 
-def _with_alias(alias: str, known: Sequence[Listed]) -> str | None:
+def _with_alias(alias: str, known: Sequence[ServiceSummary]) -> str | None:
     return next((listed.name for listed in known if alias in listed.aliases), None)
 
 
-def _listed(name: str, *, shipped: bool, mine: dict[str, Any] | None) -> Listed:
+def _listed(name: str, *, shipped: bool, mine: dict[str, Any] | None) -> ServiceSummary:
     entry = {**(_head(SHIPPED / (name + SUFFIX)) if shipped else {}), **(mine or {})}
     aliases = entry.get("aliases")
-    return Listed(
+    return ServiceSummary(
         name=name,
         title=str(entry.get("title", name)),
         aliases=tuple(map(str, aliases)) if isinstance(aliases, list) else (),

@@ -1,4 +1,4 @@
-"""The values that fill a service's placeholders: host labels in a host, a segment in a path, any text elsewhere."""
+"""Checks a value for a placeholder: host labels in a host, one segment in a path, any text elsewhere."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.entry import LABELS
-from everyauth_cli.services.placeholders import PLACEHOLDER, URLS, placeholders_in_urls
+from everyauth_cli.services.placeholders import URLS, placeholders_in_urls
+from everyauth_cli.urls import HOST_LABELS, PLACEHOLDER
 
 LONGEST_URL = 300
 """A host has at most 253 characters (RFC 1035 section 2.3.4)."""
@@ -61,7 +61,7 @@ def _fits(service: Service, name: str, value: str) -> bool:
     if not hosts:
         return SEGMENT.fullmatch(value) is not None
     ends = all(host.endswith(f"{{{name}}}") for host in hosts)
-    return LABELS.fullmatch(value) is not None and (ends or ":" not in value)
+    return HOST_LABELS.fullmatch(value) is not None and (ends or ":" not in value)
 
 
 def _placed(service: Service, name: str, value: str) -> str | None:
@@ -78,6 +78,6 @@ def _placed(service: Service, name: str, value: str) -> str | None:
             ("(.+)" if at == wanted else "[^.]++") if at % 2 else re.escape(part) for at, part in enumerate(parts)
         ]
         match = re.fullmatch("".join(pattern), host)
-        if match and LABELS.fullmatch(match[1]) and match[1] != value:
+        if match and HOST_LABELS.fullmatch(match[1]) and match[1] != value:
             return match[1]
     return None

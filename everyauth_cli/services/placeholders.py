@@ -1,17 +1,26 @@
-"""The placeholders of an entry: where they may be, and the error for one that nothing fills."""
+"""The placeholders of an entry: where they may be, the check that something fills each, and filling them in."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
+from everyauth_cli.urls import PLACEHOLDER
 
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-URLS = ("authorize_url", "token_url", "refresh_url", "revoke_url", "issuer", "jwks_url", "account_url")
-TABLES = ("authorize_params", "token_params", "native_from_client")
-"""The keys that may hold placeholders: in a URL these are parts of a host, in a table any text."""
+URLS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "refresh_endpoint",
+    "revocation_endpoint",
+    "issuer",
+    "jwks_uri",
+    "account_endpoint",
+)
+TABLES = ("authorization_params", "token_params", "native_from_client")
+"""The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
 FROM_CLIENT = {"native_from_client": {"client_id"}}
 """The placeholders that the client fills, by the one table in which it does."""
@@ -20,6 +29,34 @@ FROM_CLIENT = {"native_from_client": {"client_id"}}
 def placeholders_in_urls(service: Service) -> set[str]:
     """Return the placeholders in the URLs of a service."""
     return {name for key in URLS for name in PLACEHOLDER.findall(getattr(service, key) or "")}
+
+
+def fill(service: Service, params: Mapping[str, str]) -> Service:
+    """Return the service with its placeholders filled in from `params` and their defaults.
+
+    Raises `ConfigurationProblem` when one has no value yet.
+    """
+    if not service.params:
+        return service
+    values = {p.name: params.get(p.name, p.default) for p in service.params}
+    missing = [name for name, value in values.items() if value is None]
+    if missing:
+        raise ConfigurationProblem(
+            f"{service.name} needs a value for {missing[0]}",
+            hint=f"everyauth service set {service.name} --param {missing[0]}=...",
+        )
+
+    def filled(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), text)
+
+    urls = {name: filled(url) for name in URLS if (url := getattr(service, name))}
+    tables = {
+        # A parameter that is left empty is not sent at all.
+        name: {key: text for key, value in getattr(service, name).items() if (text := filled(value))}
+        for name in TABLES
+    }
+    changes: dict[str, Any] = {**urls, **tables}
+    return replace(service, **changes)
 
 
 def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
@@ -42,7 +79,6 @@ def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:
 
 def _other_texts(service: Service) -> Iterator[tuple[str, str]]:
     """Yield the texts in which a placeholder is a mistake, with their keys."""
-    yield "docs", service.docs
     yield from (("scopes", scope) for scope in service.scopes)
     yield from ((f"params.{param.name}.default", param.default or "") for param in service.params)
 

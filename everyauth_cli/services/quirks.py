@@ -7,18 +7,18 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from everyauth_cli.model import Client, Exchange, Quirk, Secret, Service
+from everyauth_cli.model import Client, Quirk, Request, Secret, Service
 
 JSON = {"Accept": "application/json"}
 
 
-def _delete_token(service: Service, client: Client, token: Secret[str]) -> Exchange:
+def _delete_token(service: Service, client: Client, token: Secret[str]) -> Request:
     """Delete a token by name and password of the client, as JSON.
 
     https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
     """
-    return Exchange(
-        url=f"{service.revoke_url}/{quote(client.client_id, safe='')}/token",
+    return Request(
+        url=f"{service.revocation_endpoint}/{quote(client.client_id, safe='')}/token",
         method="DELETE",
         fields={"access_token": token},
         basic=(client.client_id, client.client_secret or Secret("")),
@@ -39,32 +39,32 @@ def _user_token(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, **{name: user[name] for name in taken if name in user}}
 
 
-def _introspect(service: Service, client: Client, token: Secret[str]) -> Exchange:
+def _introspect(service: Service, client: Client, token: Secret[str]) -> Request:
     """Ask what a token is good for (RFC 7662), which is what names the account.
 
     https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide
     """
     fields: dict[str, str | Secret[str]] = {"token": token, "token_type_hint": "access_token"}
     fields |= {"client_id": client.client_id, "client_secret": client.client_secret or Secret("")}
-    return Exchange(url=str(service.account_url), fields=fields, headers=JSON)
+    return Request(url=str(service.account_endpoint), fields=fields, headers=JSON)
 
 
-def _with_key(service: Service, client: Client, token: Secret[str]) -> Exchange:
+def _with_key(service: Service, client: Client, token: Secret[str]) -> Request:
     """Ask with the app's key and the token in the query, the one place where the API takes them.
 
     https://api.stackexchange.com/docs/authentication
     """
     query = urlencode({"key": client.params.get("client_key", ""), "access_token": token.reveal()})
-    return Exchange(url=str(service.account_url), rest=Secret(f"&{query}"), method="GET", headers=JSON)
+    return Request(url=str(service.account_endpoint), rest=Secret(f"&{query}"), method="GET", headers=JSON)
 
 
-def _invalidate(service: Service, _: Client, token: Secret[str]) -> Exchange:
+def _invalidate(service: Service, _: Client, token: Secret[str]) -> Request:
     """Invalidate a token that stands in the path.
 
     https://api.stackexchange.com/docs/invalidate-access-tokens
     """
     rest = Secret(f"/{quote(token.reveal(), safe='')}/invalidate")
-    return Exchange(url=str(service.revoke_url), rest=rest, method="GET", headers=JSON)
+    return Request(url=str(service.revocation_endpoint), rest=rest, method="GET", headers=JSON)
 
 
 QUIRKS: Mapping[str, Quirk] = MappingProxyType(

@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from everyauth_cli.model import Client, Key, Secret
+from everyauth_cli.model import Client, RecordKey, Secret
 from everyauth_cli.store.records import MOVED_TO, Store, moved
 
 KIND = "client"
 
 
-def client_key(profile: str, service: str) -> Key:
-    return Key(profile=profile, kind=KIND, service=service)
+def client_key(profile: str, service: str) -> RecordKey:
+    return RecordKey(profile=profile, kind=KIND, service=service)
 
 
-def read_public_client(store: Store, key: Key) -> tuple[Client, bool] | None:
+def read_public_client(store: Store, key: RecordKey) -> tuple[Client, bool] | None:
     """A client without its secret, and whether it has one; touches no secret."""
     public = store.index.read(key)
     return None if public is None else (_read_public(key, public), public["has_secret"])
 
 
-def _read_public(key: Key, public: Mapping[str, Any]) -> Client:
+def _read_public(key: RecordKey, public: Mapping[str, Any]) -> Client:
     if MOVED_TO in public:
         raise moved(f"the client of {key.service}", public[MOVED_TO])
     return Client(
@@ -43,7 +43,7 @@ def find_public_clients(store: Store, profile: str) -> list[Client]:
     return [_read_public(key, public) for key, public in found if MOVED_TO not in public]
 
 
-def read_client(store: Store, key: Key) -> Client | None:
+def read_client(store: Store, key: RecordKey) -> Client | None:
     """A client with its secret."""
     found = read_public_client(store, key)
     if found is None or not found[1]:
@@ -53,7 +53,7 @@ def read_client(store: Store, key: Key) -> Client | None:
     return replace(found[0], client_secret=Secret(secret) if secret else None)
 
 
-def write_client(store: Store, client: Client, key: Key) -> None:
+def write_client(store: Store, client: Client, key: RecordKey) -> None:
     """Write both halves. Call it under the record's lock."""
     public = {
         "client_id": client.client_id,
@@ -69,7 +69,7 @@ def write_client(store: Store, client: Client, key: Key) -> None:
     store.write(key, public=public, secret=Secret(content))
 
 
-def bind(store: Store, key: Key, hosts: Mapping[str, str]) -> None:
+def bind(store: Store, key: RecordKey, hosts: Mapping[str, str]) -> None:
     """Write which hosts a client is for where it does not say so yet. Call it under the record's lock."""
     public = store.index.read(key)
     if public is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from everyauth_cli.model import Account, Key
+from everyauth_cli.model import Account, RecordKey
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ class Credential:
 
     __slots__ = ("_content", "_key")
 
-    def __init__(self, key: Key, content: dict[str, Any]) -> None:
+    def __init__(self, key: RecordKey, content: dict[str, Any]) -> None:
         """Of an identity's key and the content of its record, which becomes the credential's own.
 
         Raises `LookupError` or `TypeError` for a content that is none.

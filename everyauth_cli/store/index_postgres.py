@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from everyauth_cli.errors import StoreError
-from everyauth_cli.model import Key
+from everyauth_cli.model import RecordKey
 from everyauth_cli.store.postgres import Database
 from everyauth_cli.store.records import parse_object
 
@@ -26,12 +26,14 @@ class PostgresIndex:
     def exists(self) -> bool:
         return True  # as far as it can be told without asking the server
 
-    def read(self, key: Key) -> dict[str, Any] | None:
+    def read(self, key: RecordKey) -> dict[str, Any] | None:
         where, values = _where(key, list(COLUMNS))
         rows = self._database.run(f"SELECT public FROM everyauth_records {where}", values)  # noqa: S608
         return _read_public(rows[0][0]) if rows else None
 
-    def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
+    def find(
+        self, key: RecordKey, *, after: RecordKey | None = None, limit: int | None = None
+    ) -> list[tuple[RecordKey, dict[str, Any]]]:
         where, values = _where(key, [part for part in COLUMNS if getattr(key, part)])
         bound: list[str | int | None] = [*values]
         if after is not None:
@@ -43,14 +45,14 @@ class PostgresIndex:
         )
         return [(_read_key(parts), _read_public(public)) for *parts, public in rows]
 
-    def write(self, key: Key, public: Mapping[str, Any]) -> None:
+    def write(self, key: RecordKey, public: Mapping[str, Any]) -> None:
         self._database.run(
             f"INSERT INTO everyauth_records ({LISTED}, public) VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608
             f" ON CONFLICT ({LISTED}) DO UPDATE SET public = EXCLUDED.public",
             [*(_text(getattr(key, part)) for part in COLUMNS), json.dumps(public)],
         )
 
-    def add(self, key: Key, public: Mapping[str, Any]) -> bool:
+    def add(self, key: RecordKey, public: Mapping[str, Any]) -> bool:
         added = self._database.run(
             f"INSERT INTO everyauth_records AS record ({LISTED}, public) VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608
             f" ON CONFLICT ({LISTED}) DO UPDATE SET public = EXCLUDED.public WHERE record.public = EXCLUDED.public"
@@ -59,7 +61,7 @@ class PostgresIndex:
         )
         return bool(added)
 
-    def delete(self, key: Key) -> None:
+    def delete(self, key: RecordKey) -> None:
         where, values = _where(key, list(COLUMNS))
         self._database.run(f"DELETE FROM everyauth_records {where}", values)  # noqa: S608
 
@@ -80,7 +82,7 @@ class PostgresIndex:
         return [name for (name,) in self._database.run("SELECT name FROM everyauth_sealed ORDER BY name")]
 
 
-def _where(key: Key, parts: list[str]) -> tuple[str, list[str]]:
+def _where(key: RecordKey, parts: list[str]) -> tuple[str, list[str]]:
     """The WHERE clause for a key, over the parts named (all from COLUMNS, never from outside)."""
     terms = " AND ".join(f"{COLUMNS[part]} = %s" for part in parts)
     return f"WHERE {terms}", [_text(getattr(key, part)) for part in parts]
@@ -91,9 +93,9 @@ def _text(part: str) -> str:
     return part.replace("%", "%25").replace("\0", "%00")
 
 
-def _read_key(parts: list[str]) -> Key:
+def _read_key(parts: list[str]) -> RecordKey:
     values = (part.replace("%00", "\0").replace("%25", "%") for part in parts)
-    return Key(**dict(zip(COLUMNS, values, strict=True)))
+    return RecordKey(**dict(zip(COLUMNS, values, strict=True)))
 
 
 def _read_public(text: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from everyauth_cli.model import Key
+from everyauth_cli.model import RecordKey
 from everyauth_cli.store.records import parse_object
 from everyauth_cli.store.sqlite import SqliteFile
 
@@ -23,31 +23,33 @@ class SqliteIndex:
     def exists(self) -> bool:
         return self._file.path.exists()
 
-    def read(self, key: Key) -> dict[str, Any] | None:
+    def read(self, key: RecordKey) -> dict[str, Any] | None:
         where, values = _where(key, COLUMNS)
         rows = self._file.run(f"SELECT public FROM records {where}", values)  # noqa: S608
         return self._read_public(rows[0][0]) if rows else None
 
-    def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
+    def find(
+        self, key: RecordKey, *, after: RecordKey | None = None, limit: int | None = None
+    ) -> list[tuple[RecordKey, dict[str, Any]]]:
         if after is not None:
             # A listing comes by each page of the file once: to keep those behind would be memory for nothing.
             self._file.run("PRAGMA shrink_memory")
         return [
-            (Key(profile, key.kind, service, tenant, user), self._read_public(public))
+            (RecordKey(profile, key.kind, service, tenant, user), self._read_public(public))
             for profile, service, tenant, user, public in self._file.run(*listing(key, after=after, limit=limit))
         ]
 
-    def write(self, key: Key, public: Mapping[str, Any]) -> None:
+    def write(self, key: RecordKey, public: Mapping[str, Any]) -> None:
         values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
         self._file.write("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
 
-    def add(self, key: Key, public: Mapping[str, Any]) -> bool:
+    def add(self, key: RecordKey, public: Mapping[str, Any]) -> bool:
         values = (key.profile, key.kind, key.service, key.tenant, key.user, json.dumps(public))
         self._file.write_in_passing("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
         # Not by RETURNING, which SQLite has from 3.35 on: Linux distributions that people run have an older one.
         return self.read(key) == public
 
-    def delete(self, key: Key) -> None:
+    def delete(self, key: RecordKey) -> None:
         where, values = _where(key, COLUMNS)
         self._file.write(f"DELETE FROM records {where}", values)  # noqa: S608
 
@@ -71,13 +73,13 @@ class SqliteIndex:
             raise self._file.damaged(error) from None
 
 
-def _where(key: Key, columns: tuple[str, ...] | list[str]) -> tuple[str, list[str]]:
+def _where(key: RecordKey, columns: tuple[str, ...] | list[str]) -> tuple[str, list[str]]:
     """The WHERE clause for a key, over the columns named (all from COLUMNS, never from outside)."""
     terms = "".join(f" AND {column} = ?" for column in columns)
     return f"WHERE kind = ?{terms}", [key.kind, *(getattr(key, c) for c in columns)]
 
 
-def listing(key: Key, *, after: Key | None = None, limit: int | None = None) -> tuple[str, list[str | int]]:
+def listing(key: RecordKey, *, after: RecordKey | None = None, limit: int | None = None) -> tuple[str, list[str | int]]:
     """The statement that lists what `Index.find` looks for, and its values."""
     given = [column for column in COLUMNS if getattr(key, column)]
     where, values = _where(key, given)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store.locks import ThreadLocks
 from everyauth_cli.store.records import Store, key_matches
 
@@ -15,29 +15,31 @@ class MemoryIndex:
     """Public halves in a dict."""
 
     def __init__(self) -> None:
-        self._records: dict[Key, dict[str, Any]] = {}
+        self._records: dict[RecordKey, dict[str, Any]] = {}
 
     @property
     def exists(self) -> bool:
         return True
 
-    def read(self, key: Key) -> dict[str, Any] | None:
+    def read(self, key: RecordKey) -> dict[str, Any] | None:
         public = self._records.get(key)
         return None if public is None else dict(public)
 
-    def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
+    def find(
+        self, key: RecordKey, *, after: RecordKey | None = None, limit: int | None = None
+    ) -> list[tuple[RecordKey, dict[str, Any]]]:
         records = self._records.copy()  # other threads may write meanwhile
         keys = sorted(k for k in records if key_matches(k, key))
         behind = keys if after is None else keys[bisect_right(keys, after) :]
         return [(k, dict(records[k])) for k in behind[:limit]]
 
-    def write(self, key: Key, public: Mapping[str, Any]) -> None:
+    def write(self, key: RecordKey, public: Mapping[str, Any]) -> None:
         self._records[key] = dict(public)
 
-    def add(self, key: Key, public: Mapping[str, Any]) -> bool:
+    def add(self, key: RecordKey, public: Mapping[str, Any]) -> bool:
         return self._records.setdefault(key, dict(public)) == public
 
-    def delete(self, key: Key) -> None:
+    def delete(self, key: RecordKey) -> None:
         self._records.pop(key, None)
 
 

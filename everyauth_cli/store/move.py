@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from everyauth_cli.errors import RecordMoved, StoreError, UsageProblem
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store import client_record, identity_record
 from everyauth_cli.store.records import MOVED_TO, Record, Store
 
 KINDS = (client_record.KIND, identity_record.KIND)
 
 
-def records(store: Store) -> list[Key]:
+def records(store: Store) -> list[RecordKey]:
     """The keys of all clients and identities of all profiles that have not been moved away, clients first."""
-    found = (store.index.find(Key(profile="", kind=kind, service="")) for kind in KINDS)
+    found = (store.index.find(RecordKey(profile="", kind=kind, service="")) for kind in KINDS)
     return [key for entries in found for key, public in entries if MOVED_TO not in public]
 
 
 def check_apart(source: Store, target: Store) -> None:
     """Raises `UsageProblem` when both are one store, whatever they are called."""
-    mark = Key(profile="", kind="move", service=secrets.token_hex(8))
+    mark = RecordKey(profile="", kind="move", service=secrets.token_hex(8))
     target.index.write(mark, {})
     try:
         if source.index.read(mark) is not None:
@@ -31,7 +31,7 @@ def check_apart(source: Store, target: Store) -> None:
         target.index.delete(mark)
 
 
-def move(source: Store, target: Store, key: Key) -> None:
+def move(source: Store, target: Store, key: RecordKey) -> None:
     """Move a record under its lock in both stores; what was cut off on the way is finished.
 
     Raises `StoreError`, with the record left where it was, when it cannot be moved.
@@ -53,7 +53,7 @@ def _tombstone(target: Store) -> dict[str, Any]:
     return {MOVED_TO: target.url}
 
 
-def _is_tombstone(store: Store, key: Key) -> bool:
+def _is_tombstone(store: Store, key: RecordKey) -> bool:
     try:
         store.read(key)
     except RecordMoved:
@@ -61,7 +61,7 @@ def _is_tombstone(store: Store, key: Key) -> bool:
     return False
 
 
-def _copy(source: Store, target: Store, key: Key, public: Mapping[str, Any]) -> None:
+def _copy(source: Store, target: Store, key: RecordKey, public: Mapping[str, Any]) -> None:
     record = source.read(key)
     if record is None:
         raise StoreError(f"{source.name(key)} has no secret half in {source.url}", hint="log in again in the new store")

@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Secret
+from everyauth_cli.sanitize import printable
 from everyauth_cli.store.postgres_session import Session
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Database:
     def _explained(self, error: Error) -> StoreError:
         import psycopg
 
-        reason = clean(str(error).strip().partition("\n")[0]) or type(error).__name__
+        reason = printable(str(error).strip().partition("\n")[0]) or type(error).__name__
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             return StoreUnavailable(
                 f"{self.shown} refuses: {reason}",

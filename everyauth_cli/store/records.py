@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from everyauth_cli.errors import RecordMoved, StoreBusy, StoreError
-from everyauth_cli.model import Key, Secret
+from everyauth_cli.model import RecordKey, Secret
 
 LOCK_SECONDS = 45.0
 """How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
@@ -58,7 +58,7 @@ def parse_object(text: str) -> dict[str, Any]:
     return found
 
 
-def key_matches(key: Key, wanted: Key) -> bool:
+def key_matches(key: RecordKey, wanted: RecordKey) -> bool:
     """Whether a key is what `Index.find` looks for: empty parts match any."""
     return key.kind == wanted.kind and all(
         getattr(wanted, part) in ("", getattr(key, part)) for part in ("profile", "service", "tenant", "user")
@@ -73,9 +73,11 @@ class Index(Protocol):
         """Whether it is there already; else the first call makes it."""
         ...
 
-    def read(self, key: Key) -> dict[str, Any] | None: ...
+    def read(self, key: RecordKey) -> dict[str, Any] | None: ...
 
-    def find(self, key: Key, *, after: Key | None = None, limit: int | None = None) -> list[tuple[Key, dict[str, Any]]]:
+    def find(
+        self, key: RecordKey, *, after: RecordKey | None = None, limit: int | None = None
+    ) -> list[tuple[RecordKey, dict[str, Any]]]:
         """All records of the key's kind, sorted; an empty profile, service, tenant or user matches any.
 
         With a `limit` no more than that many, and only those that sort behind `after`, which need not be there any
@@ -83,9 +85,9 @@ class Index(Protocol):
         """
         ...
 
-    def write(self, key: Key, public: Mapping[str, Any]) -> None: ...
+    def write(self, key: RecordKey, public: Mapping[str, Any]) -> None: ...
 
-    def add(self, key: Key, public: Mapping[str, Any]) -> bool:
+    def add(self, key: RecordKey, public: Mapping[str, Any]) -> bool:
         """Write a record unless another is there; whether it stands now. Of several who add at once, one succeeds.
 
         The same content is no other, so that a call whose answer was lost may be made again. It is for what is worth
@@ -93,7 +95,7 @@ class Index(Protocol):
         """
         ...
 
-    def delete(self, key: Key) -> None:
+    def delete(self, key: RecordKey) -> None:
         """Forget a record; one that is not there is no error."""
         ...
 
@@ -143,7 +145,7 @@ class Store:
         """The vault, opened at its first use: listing needs none, and opening it may fail."""
         return self._open_vault()
 
-    def name(self, key: Key) -> str:
+    def name(self, key: RecordKey) -> str:
         """The name of a record in the vault; parts are percent-encoded, so no two keys share one."""
         parts = ":".join(key)
         if not PLAIN.fullmatch(parts):
@@ -151,7 +153,7 @@ class Store:
         return f"everyauth{self.namespace}:{parts}".rstrip(":")
 
     @contextmanager
-    def lock(self, key: Key, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:
+    def lock(self, key: RecordKey, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:
         """Hold the record's lock; raises `StoreBusy` after `timeout` seconds."""
         with ExitStack() as held:
             try:
@@ -163,7 +165,7 @@ class Store:
                 ) from None
             yield
 
-    def read(self, key: Key) -> Record | None:
+    def read(self, key: RecordKey) -> Record | None:
         """The secret half of a record."""
         name = self.name(key)
         secret = self.vault.read(name)
@@ -181,7 +183,7 @@ class Store:
             ) from None
 
     def write(
-        self, key: Key, *, public: Mapping[str, Any], secret: Secret[dict[str, Any]], expect: str | None = None
+        self, key: RecordKey, *, public: Mapping[str, Any], secret: Secret[dict[str, Any]], expect: str | None = None
     ) -> str:
         """Write both halves, the secret one first, and return the new version.
 
@@ -200,7 +202,7 @@ class Store:
         self.index.write(key, public)
         return version
 
-    def delete(self, key: Key) -> None:
+    def delete(self, key: RecordKey) -> None:
         """Delete both halves, the public one first. Call it under the record's lock.
 
         When the vault cannot delete, the public half is put back, so that the record is still seen.
@@ -221,7 +223,7 @@ class Store:
         """
         import secrets
 
-        key = Key(profile="", kind="probe", service=secrets.token_hex(4))
+        key = RecordKey(profile="", kind="probe", service=secrets.token_hex(4))
         self.vault.write(self.name(key), Secret("probe"))
         try:
             kept = self.vault.read(self.name(key))

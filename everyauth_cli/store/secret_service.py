@@ -15,8 +15,8 @@ from jeepney.bus import get_connectable_addresses  # type: ignore[import-untyped
 from jeepney.io.blocking import prep_socket  # type: ignore[import-untyped]
 
 from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Secret
+from everyauth_cli.sanitize import printable
 
 T = TypeVar("T")
 
@@ -292,7 +292,7 @@ def _explained(error: OSError | Refusal, seconds: float) -> StoreError:
         return Locked()
     if error.name == DBUS_ERROR + "ServiceUnknown" or error.name.startswith(DBUS_ERROR + "Spawn."):
         return StoreUnavailable("no Secret Service answers on the session bus", hint=OTHER_STORE)
-    return StoreUnavailable(f"the Secret Service failed: {clean(error.text or error.name)}", hint=OTHER_STORE)
+    return StoreUnavailable(f"the Secret Service failed: {printable(error.text or error.name)}", hint=OTHER_STORE)
 
 
 def _object(path: str, interface: str) -> jeepney.DBusAddress:

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from everyauth_cli.errors import EveryAuthError, SecretTooLarge, StoreBusy, StoreLocked, StoreUnavailable
-from everyauth_cli.foreign_text import clean
 from everyauth_cli.model import Secret
+from everyauth_cli.sanitize import printable
 from everyauth_cli.store.records import Locks, Vault
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _bounded(call: Callable[[], T], *, what: str, seconds: float) -> T:
 def _explained(error: Exception, what: str) -> EveryAuthError:
     from keyring.errors import KeyringLocked
 
-    reason = clean(str(error)) or type(error).__name__
+    reason = printable(str(error)) or type(error).__name__
     if isinstance(error, KeyringLocked):
         return StoreLocked(f"{what} is locked: {reason}", hint=f"unlock the keyring, or `{OTHER_STORE}`")
     return StoreUnavailable(f"{what} failed: {reason}", hint=OTHER_BACKEND)

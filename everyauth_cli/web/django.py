@@ -11,10 +11,10 @@ from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.grant import Grant
+from everyauth_cli.flows.login import Grant
+from everyauth_cli.web.app_callbacks import Authorized, Mapped, waited_for
 from everyauth_cli.web.connections import Connections
-from everyauth_cli.web.flow import Flow
-from everyauth_cli.web.functions import Authorized, Mapped, waited_for
+from everyauth_cli.web.login import Flow
 from everyauth_cli.web.routes import Reply, Visit, is_small
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from flask import Blueprint, Request, Response, request
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.grant import Grant
+from everyauth_cli.flows.login import Grant
 from everyauth_cli.web.connections import Connections
-from everyauth_cli.web.flow import Flow
+from everyauth_cli.web.login import Flow
 from everyauth_cli.web.routes import Reply, Visit, is_small
 
 

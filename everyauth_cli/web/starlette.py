@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.grant import Grant
+from everyauth_cli.flows.login import Grant
+from everyauth_cli.web.app_callbacks import Authorized, Mapped, waited_for
 from everyauth_cli.web.connections import Connections
-from everyauth_cli.web.flow import Flow
-from everyauth_cli.web.functions import Authorized, Mapped, waited_for
+from everyauth_cli.web.login import Flow
 from everyauth_cli.web.routes import LARGEST_FORM, Reply, Visit
 
 

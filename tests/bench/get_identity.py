@@ -31,9 +31,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from peers.postgres import running
 
 from everyauth_cli.everyauth import EveryAuth, now_ms
-from everyauth_cli.model import Identity, Key, Secret, Token
+from everyauth_cli.model import Identity, RecordKey, Secret, Token
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store.identity_record import Held, identity_key, key_of, write_identity
+from everyauth_cli.store.identity_record import StoredIdentity, identity_key, key_of, write_identity
 from everyauth_cli.store.memory import memory_store
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.store.records import Store
@@ -59,7 +59,7 @@ class Sqlite:
         self.path = directory / "everyauth.db"
         self.url = f"sqlite://{self.path}"
 
-    def fill(self, rows: Iterable[tuple[Key, str, str, bytes, bytes]]) -> None:
+    def fill(self, rows: Iterable[tuple[RecordKey, str, str, bytes, bytes]]) -> None:
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.execute("CREATE TABLE IF NOT EXISTS bare (user TEXT PRIMARY KEY, cell BLOB) WITHOUT ROWID")
             for key, public, name, cell, bare in rows:
@@ -86,7 +86,7 @@ class Postgresql:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def fill(self, rows: Iterable[tuple[Key, str, str, bytes, bytes]]) -> None:
+    def fill(self, rows: Iterable[tuple[RecordKey, str, str, bytes, bytes]]) -> None:
         copied: dict[str, list[tuple[Any, ...]]] = {"everyauth_records": [], "everyauth_sealed": [], "bare": []}
         for key, public, name, cell, bare in rows:
             copied["everyauth_records"].append((key.profile, key.kind, key.service, key.tenant, key.user, public))
@@ -139,7 +139,7 @@ def user(number: int) -> str:
     return f"user-{number:07}"
 
 
-def held(name: str) -> Held:
+def held(name: str) -> StoredIdentity:
     """An identity with a token that lives for a day, of the length that the service's have."""
     now = now_ms()
     identity = Identity(
@@ -156,7 +156,7 @@ def held(name: str) -> Held:
         expires_at=now + DAY,
         refreshable=True,
         client_id=os.urandom(16).hex(),
-        token_url="https://identity.pagerduty.com/oauth/token",
+        token_endpoint="https://identity.pagerduty.com/oauth/token",
     )
     token = Token(
         access_token=Secret("pdus+_0" + os.urandom(32).hex()),
@@ -166,10 +166,10 @@ def held(name: str) -> Held:
         expires_at=now + DAY,
         native=Secret({"scope": "read write", "token_type": "bearer", "expires_in": 86400}),
     )
-    return Held(identity=identity, token=token)
+    return StoredIdentity(identity=identity, token=token)
 
 
-def rows(store: Store, users: Iterable[str]) -> Iterator[tuple[Key, str, str, bytes, bytes]]:
+def rows(store: Store, users: Iterable[str]) -> Iterator[tuple[RecordKey, str, str, bytes, bytes]]:
     """What the library would have written for these users, sealed for both tables."""
     template, bare, sealer = memory_store(), AESGCM(BARE_KEY), Sealer(Secret(SEALING_KEY))
     first = held(user(0))

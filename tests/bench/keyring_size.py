@@ -21,11 +21,11 @@ from bench.homes import SERVICE
 from bench.seed import held
 from peers.secret_service import secret_service
 
-from everyauth_cli.assembly import store_of
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
+from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identity_record import identity_key, read_identity, write_identity
 from everyauth_cli.store.vault_keyring import USERNAME
 

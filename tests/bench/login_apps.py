@@ -49,7 +49,7 @@ def ours(service_url: str, home: Path, store_url: str) -> Starlette:
     }
     settings = read_settings(environ)
     settings.services_dir.mkdir(parents=True)
-    entry = f'authorize_url = "{service_url}/authorize"\ntoken_url = "{service_url}/token"\npkce = true\n'
+    entry = f'authorization_endpoint = "{service_url}/authorize"\ntoken_endpoint = "{service_url}/token"\npkce = true\n'
     (settings.services_dir / f"{NAME}.toml").write_text(f'title = "Example"\n{entry}', encoding="utf-8")
     auth = EveryAuth.from_settings(settings)
     secret = Secret(CLIENT_SECRET)
@@ -69,7 +69,7 @@ def by_hand(service_url: str, save: Save | None, tls: ssl.SSLContext | None = No
         NAME,
         client_id=CLIENT_ID,
         client_secret=CLIENT_SECRET,
-        authorize_url=f"{service_url}/authorize",
+        authorization_endpoint=f"{service_url}/authorize",
         access_token_url=f"{service_url}/token",
         client_kwargs={"scope": SCOPE, "code_challenge_method": "S256", **({"verify": tls} if tls else {})},
     )

@@ -167,12 +167,12 @@ def _refresh_token(provider: OidcProvider) -> str:
         "code_challenge_method": "S256",
     }
     try:
-        provider.play(str(httpx.URL(provider.authorize_url, params=query)))
+        provider.play(str(httpx.URL(provider.authorization_endpoint, params=query)))
     except httpx.ConnectError as error:
         (code,) = parse_qs(error.request.url.query.decode())["code"]
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
     with httpx.Client(trust_env=False, auth=("web", provider.client_secret)) as client:
-        return client.post(provider.token_url, data=fields).json()["refresh_token"]
+        return client.post(provider.token_endpoint, data=fields).json()["refresh_token"]
 
 
 def mcp_remote(place: Place) -> Iterator[Job]:

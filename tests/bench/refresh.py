@@ -20,7 +20,7 @@ from bench.homes import A_TOKEN, Home, sealed_home
 from bench.installed import install
 from bench.processes import measure
 
-from everyauth_cli.pacing import MOST_JOBS, PER_SERVICE
+from everyauth_cli.flows.batch import MOST_JOBS, PER_SERVICE
 
 ROUNDS = 30
 IDENTITIES = 1000
@@ -44,9 +44,9 @@ def token_endpoint() -> Iterator[str]:
             server.terminate()
 
 
-def add(home: Home, name: str, token_url: str, *, identities: int) -> None:
+def add(home: Home, name: str, token_endpoint: str, *, identities: int) -> None:
     """Add a service and its identities."""
-    urls = ["--authorize-url", token_url, "--token-url", token_url]
+    urls = ["--authorize-url", token_endpoint, "--token-url", token_endpoint]
     command = [home.programs / "everyauth", "service", "add", name, *urls]
     subprocess.run(command, env=home.environment, check=True, capture_output=True)
     home.seed(identities, name)

@@ -6,13 +6,13 @@ import sys
 
 from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.model import DEFAULT_USER, Account, Identity, Secret, Service, Token
-from everyauth_cli.store.identity_record import Held, identity_key, write_identity
+from everyauth_cli.store.identity_record import StoredIdentity, identity_key, write_identity
 
 YEAR = 365 * 24 * 3_600_000
 SCOPE = "openid read write"
 
 
-def held(service: Service, user: str, *, now: int) -> Held:
+def held(service: Service, user: str, *, now: int) -> StoredIdentity:
     """An identity whose token is fresh for a year, and of the size that tokens have with an id token beside them."""
     native = {"scope": SCOPE, "token_type": "bearer", "id_token": "e" * 900}
     token = Token(
@@ -37,9 +37,9 @@ def held(service: Service, user: str, *, now: int) -> Held:
         expires_at=token.expires_at,
         refreshable=True,
         client_id="id",
-        token_url=service.token_url,
+        token_endpoint=service.token_endpoint,
     )
-    return Held(identity=identity, token=token)
+    return StoredIdentity(identity=identity, token=token)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from everyauth_cli.store.identity_record import identity_key
 if TYPE_CHECKING:
     from peers.sandbox import Shell
 
-SHORT_CUT = "import sys; from everyauth_cli.cli.hot import answer; sys.exit(0 if answer(sys.argv[1:]) else 99)"
+SHORT_CUT = "import sys; from everyauth_cli.cli.fast.answer import answer; sys.exit(0 if answer(sys.argv[1:]) else 99)"
 WHOLE_PATH = "import sys; from everyauth_cli.cli.main import run; sys.exit(run(sys.argv[1:]))"
 INSTALLED = "import sys; from everyauth_cli.__main__ import main; main()"
 LEFT = (99, b"", b"")

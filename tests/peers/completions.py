@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from everyauth_cli.model import Key
+from everyauth_cli.model import RecordKey
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.sqlite import SqliteFile
@@ -33,7 +33,7 @@ HOSTILE = [
     "雪",
     "end ",
 ]
-ACME = 'authorize_url = "https://acme.example/authorize"\ntoken_url = "https://acme.example/token"\n'
+ACME = 'authorization_endpoint = "https://acme.example/authorize"\ntoken_endpoint = "https://acme.example/token"\n'
 SERVICES = {"acme", *Catalogue().names()}
 """The services that are completed: those of the catalogue, and the one that `fill` adds."""
 HEAVY = ["httpx", "rich", "keyring", "cryptography", "asyncio", "ssl", "pydantic"]
@@ -76,5 +76,5 @@ def fill(home, users, *, profile="default"):
     index = SqliteIndex(SqliteFile(home / "index.db"))
     for service, names in users.items():
         for user in names:
-            key = Key(profile=profile, kind="identity", service=service, tenant=user, user=user)
+            key = RecordKey(profile=profile, kind="identity", service=service, tenant=user, user=user)
             index.write(key, {"id": f"idn-{user}"})

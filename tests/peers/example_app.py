@@ -15,7 +15,7 @@ from conftest import Command
 from peers.api import serving
 from peers.sandbox import Shell, free_port, sandbox_shell
 
-from everyauth_cli.sandbox.grants import AuthorizationServer
+from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 
 APPS = Path(__file__).resolve().parents[1] / "apps"
 PREFIX = "/connect/pagerduty"

@@ -14,18 +14,18 @@ from urllib.request import ProxyHandler, Request, build_opener
 SECONDS = 30.0
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     content_type: str
     body: bytes
 
 
-def html(status: int = 200) -> Answer:
-    return Answer(status, "text/html; charset=utf-8", b"<!doctype html><h1>We will be back soon</h1>")
+def html(status: int = 200) -> Response:
+    return Response(status, "text/html; charset=utf-8", b"<!doctype html><h1>We will be back soon</h1>")
 
 
-def json_error(error: str, *, status: int = 200) -> Answer:
-    return Answer(status, "application/json", b'{"error": "%s", "error_description": "so it is"}' % error.encode())
+def json_error(error: str, *, status: int = 200) -> Response:
+    return Response(status, "application/json", b'{"error": "%s", "error_description": "so it is"}' % error.encode())
 
 
 class Gate:
@@ -49,7 +49,7 @@ class Front(ThreadingHTTPServer):
     def __init__(self, target: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = target
-        self.lie: Answer | None = None
+        self.lie: Response | None = None
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
         self.requests: list[dict[str, str]] = []
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
-    def _passed_on(self, body: bytes) -> Answer:
+    def _passed_on(self, body: bytes) -> Response:
         self.server.before()
         request = Request(self.server.target, data=body, headers={"content-type": self.headers["content-type"]})
         try:
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         except HTTPError as error:
             answer = error
         with answer:
-            passed = Answer(answer.status, answer.headers["content-type"], answer.read())
+            passed = Response(answer.status, answer.headers["content-type"], answer.read())
         self.server.after()
         return passed
 

@@ -8,11 +8,11 @@ from peers.sandbox import SEALED
 from peers.terminal import terminal
 from peers.token_server import AuthorizationServer
 
-from everyauth_cli.assembly import store_of
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
+from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identity_record import identity_key, read_identity
 
 
@@ -29,7 +29,7 @@ class Home:
         """Write the catalogue entry of `op`."""
         path = self.command.home / "services" / "op.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        urls = {"authorize_url": "https://op.example/auth", "token_url": "https://op.example/token"}
+        urls = {"authorization_endpoint": "https://op.example/auth", "token_endpoint": "https://op.example/token"}
         path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in {**urls, **keys}.items()))
 
     def auth(self, profile: str = "default") -> EveryAuth:
@@ -43,7 +43,7 @@ class Home:
         auth.clients.set(auth.catalogue.get("op"), client_id="web-post", client_secret=Secret("s"))
         pending = auth.begin("op", redirect_uri="http://127.0.0.1/callback/op", user=user, tenant=tenant)
         query = [("code", f"code-{account}"), ("state", pending.state.reveal())]
-        auth.keep(auth.exchange(pending, query))
+        auth.keep(auth.redeem(pending, query))
 
     def __call__(self, line: str, **more):
         return self.command(*line.split()[1:], **more)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from joserfc import errors, jwk, jws
 
 from everyauth_cli.everyauth import EveryAuth, now_ms
-from everyauth_cli.grant import Grant
+from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import memory_store
@@ -169,10 +169,10 @@ class Victim:
     def entry(self, **keys: object) -> None:
         """Write the catalogue entry anew, with these keys besides; None takes one out."""
         entry = {
-            "authorize_url": f"{self.liar.issuer}/authorize",
-            "token_url": f"{self.liar.issuer}/token",
+            "authorization_endpoint": f"{self.liar.issuer}/authorize",
+            "token_endpoint": f"{self.liar.issuer}/token",
             "issuer": self.liar.issuer,
-            "jwks_url": f"{self.liar.issuer}/jwks",
+            "jwks_uri": f"{self.liar.issuer}/jwks",
             "scopes": ["openid", "email"],
         }
         lines = [f"{key} = {json.dumps(value)}\n" for key, value in _changed(entry, keys).items()]
@@ -182,7 +182,7 @@ class Victim:
         """A login up to its code being redeemed; the liar is the browser's way back too."""
         pending = self.auth.begin("op", redirect_uri=REDIRECT_URI, **about)
         came_back = self.liar.authorize(urlsplit(self.auth.authorization_url(pending)).query)
-        return self.auth.exchange(pending, parse_qsl(urlsplit(came_back).query, keep_blank_values=True))
+        return self.auth.redeem(pending, parse_qsl(urlsplit(came_back).query, keep_blank_values=True))
 
     def login(self, **about: Any):
         return self.auth.keep(self.begin_and_finish(**about))

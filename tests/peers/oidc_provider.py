@@ -33,11 +33,11 @@ class OidcProvider:
     client_secret: str = SECRET
 
     @property
-    def authorize_url(self) -> str:
+    def authorization_endpoint(self) -> str:
         return f"{self.issuer}/auth"
 
     @property
-    def token_url(self) -> str:
+    def token_endpoint(self) -> str:
         return f"{self.issuer}/token"
 
     @property

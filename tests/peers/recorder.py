@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from everyauth_cli.model import Answer, Exchange
+from everyauth_cli.model import Request, Response
 from everyauth_cli.transport import send
 
 
@@ -39,11 +39,11 @@ class Recorder:
     replies: list[Reply] = field(default_factory=list)
     meant: str = ""
 
-    def send(self, exchange: Exchange) -> Answer:
-        parts = urlsplit(exchange.url)
-        self.meant = exchange.url + exchange.rest.reveal()
+    def send(self, request: Request) -> Response:
+        parts = urlsplit(request.url)
+        self.meant = request.url + request.rest.reveal()
         here = parts._replace(scheme="http", netloc=f"127.0.0.1:{self.port}").geturl()
-        return send(replace(exchange, url=here))
+        return send(replace(request, url=here))
 
     def reply(self, body: bytes, *, status: int = 200, content_type: str = "application/json") -> None:
         self.replies.append(Reply(status, content_type, body))
@@ -63,7 +63,7 @@ def recording() -> Iterator[Recorder]:
             self.end_headers()
             self.wfile.write(reply.body)
 
-        do_POST = do_DELETE = do_GET  # noqa: N815 - the names that the base class calls
+        do_POST = do_DELETE = do_GET
 
         def log_message(self, *arguments: object) -> None:
             """Say nothing."""

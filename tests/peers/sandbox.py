@@ -19,14 +19,14 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from everyauth_cli.assembly import store_of
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
+from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 from everyauth_cli.sandbox.endpoints import DEFAULT_USER as ACCOUNT
-from everyauth_cli.sandbox.grants import AuthorizationServer
 from everyauth_cli.sandbox.server import Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
+from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.transport import send
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 NAME = "pagerduty"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SEALED = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY}
-TOKEN_LIFE = 3600
+TOKEN_LIFETIME = 3600
 SECRET = re.compile(rf"pdus\+_|eyJ|sandbox-secret|{re.escape(KEY)}")
 
 # Runs the command as if it were so many milliseconds later.
@@ -166,7 +166,7 @@ class Shell:
             "pagerduty", redirect_uri=self.sandbox.redirect_uri, user=user, tenant=tenant, tags=tags or {}
         )
         came_back = self.allow(auth.authorization_url(pending), account=account)
-        auth.keep(auth.exchange(pending, parse_qsl(urlsplit(came_back).query)))
+        auth.keep(auth.redeem(pending, parse_qsl(urlsplit(came_back).query)))
 
     def allow(self, url: str, *, account: str = ACCOUNT) -> str:
         """Allow what an authorization URL asks for, and return the address that a browser would end at."""
@@ -202,7 +202,7 @@ def sandbox_shell(
     """A shell at a sandbox of its own; without a `port` the redirect URI is on a free one."""
     clock = Clock()
     redirect_uri = redirect_uri or f"http://127.0.0.1:{port or free_port()}/callback/{callback}"
-    with Sandbox(token_life=TOKEN_LIFE, redirect_uri=redirect_uri, clock=clock) as sandbox:
+    with Sandbox(token_lifetime=TOKEN_LIFETIME, redirect_uri=redirect_uri, clock=clock) as sandbox:
         shell = Shell(command, sandbox, clock)
         if registered:
             shell.register()
@@ -211,7 +211,7 @@ def sandbox_shell(
 
 def browser(*options: str) -> str:
     """A value for `BROWSER` that plays the person at the sandbox."""
-    return f"{shlex.join([sys.executable, '-m', 'everyauth_cli.sandbox.player', *options])} %s"
+    return f"{shlex.join([sys.executable, '-m', 'everyauth_cli.sandbox.user_agent', *options])} %s"
 
 
 def witness(path: Path) -> str:

@@ -46,7 +46,7 @@ BUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesk
 NAME = "org.freedesktop.secrets"
 SERVICE = DBusAddress("/org/freedesktop/secrets", NAME, "org.freedesktop.Secret.Service")
 
-Answer = tuple[str, tuple[Any, ...]] | str | None
+Response = tuple[str, tuple[Any, ...]] | str | None
 
 
 def call(bus_address: str, target: DBusAddress, method: str, signature: str | None = None, *body: object) -> Any:
@@ -192,7 +192,7 @@ class Scripted:
     """
 
     def __init__(self, bus_address: str, *, completed: tuple[bool, tuple[str, object]] | None = None) -> None:
-        self.answers: dict[str, list[Answer]] = {
+        self.answers: dict[str, list[Response]] = {
             "OpenSession": [("vo", (("s", ""), "/session"))],
             "ReadAlias": [("o", ("/default",))],
             "Prompt": [("", ())],
@@ -236,7 +236,7 @@ class Scripted:
 
 @contextmanager
 def scripted(
-    bus_address: str, *, completed: tuple[bool, tuple[str, object]] | None = None, **answers: list[Answer]
+    bus_address: str, *, completed: tuple[bool, tuple[str, object]] | None = None, **answers: list[Response]
 ) -> Iterator[Scripted]:
     """A scripted service on a bus that has no other."""
     service = Scripted(bus_address, completed=completed)

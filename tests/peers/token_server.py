@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.model import Answer, Exchange, Identity, Key, Secret
+from everyauth_cli.model import Identity, RecordKey, Request, Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import Store, memory_store
 from everyauth_cli.store.identity_record import identity_key
@@ -19,14 +19,14 @@ from everyauth_cli.store.identity_record import identity_key
 REDIRECT_URI = "http://127.0.0.1:28282/callback/example"
 TOKEN_URL = "https://issuer.example/token"
 REVOKE_URL = "https://issuer.example/revoke"
-ENTRY = 'authorize_url = "https://issuer.example/authorize"\n' + f'token_url = "{TOKEN_URL}"\n'
-REVOCABLE = ENTRY + f'revoke_url = "{REVOKE_URL}"\n'
+ENTRY = 'authorization_endpoint = "https://issuer.example/authorize"\n' + f'token_endpoint = "{TOKEN_URL}"\n'
+REVOCABLE = ENTRY + f'revocation_endpoint = "{REVOKE_URL}"\n'
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 
 NOW = 1_800_000_000_000
 
-Fault = Exception | Answer
+Fault = Exception | Response
 
 
 class Clock:
@@ -39,9 +39,9 @@ class Clock:
         return self.now
 
 
-def answer(fields: object, *, status: int = 200, content_type: str = "application/json") -> Answer:
+def answer(fields: object, *, status: int = 200, content_type: str = "application/json") -> Response:
     body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
-    return Answer(status=status, content_type=content_type, body=Secret(body))
+    return Response(status=status, content_type=content_type, body=Secret(body))
 
 
 def id_token(**claims: Any) -> str:
@@ -68,7 +68,7 @@ class AuthorizationServer:
         self.extra: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
         self.pages: dict[str, Fault] = {}
-        self.requests: list[Exchange] = []
+        self.requests: list[Request] = []
         self.faults: list[Fault] = []
         self.revoked: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
@@ -84,21 +84,21 @@ class AuthorizationServer:
     def revoke_all(self) -> None:
         self._valid.clear()
 
-    def __call__(self, exchange: Exchange) -> Answer:
+    def __call__(self, request: Request) -> Response:
         with self._guard:
-            self.requests.append(exchange)
+            self.requests.append(request)
             fault = self.faults.pop(0) if self.faults else None
-            given = self._answer(exchange) if fault is None else fault
+            given = self._answer(request) if fault is None else fault
         self.meanwhile()
         if isinstance(given, Exception):
             raise given
         return given
 
-    def _answer(self, exchange: Exchange) -> Fault:
-        if exchange.method == "GET":
-            return self.pages.get(exchange.url, answer(b"", status=404))
-        fields = {k: v.reveal() if isinstance(v, Secret) else v for k, v in exchange.fields.items()}
-        if exchange.url == REVOKE_URL:
+    def _answer(self, request: Request) -> Fault:
+        if request.method == "GET":
+            return self.pages.get(request.url, answer(b"", status=404))
+        fields = {k: v.reveal() if isinstance(v, Secret) else v for k, v in request.fields.items()}
+        if request.url == REVOKE_URL:
             return self._revoke(fields["token"])
         if fields["grant_type"] == "authorization_code":
             grant = f"grant-{next(self._numbers)}"
@@ -110,12 +110,12 @@ class AuthorizationServer:
             return answer({"error": "invalid_grant", "error_description": "spent or revoked"}, status=400)
         return self._token(grant, fields)
 
-    def _revoke(self, token: str) -> Answer:
+    def _revoke(self, token: str) -> Response:
         self.revoked.append(token)
         self._valid = {grant: valid for grant, valid in self._valid.items() if valid != token}
         return answer(b"", content_type="")
 
-    def _token(self, grant: str, asked: dict[str, Any]) -> Answer:
+    def _token(self, grant: str, asked: dict[str, Any]) -> Response:
         number = next(self._numbers)
         account = self._accounts[grant]
         fields = {
@@ -166,12 +166,12 @@ class World:
         if pending.nonce is not None:
             self.server.claims.setdefault("nonce", pending.nonce.reveal())
         query = [("code", f"code-{account}"), ("state", pending.state.reveal())]
-        return self.auth.keep(self.auth.exchange(pending, query), replace_account=replace_account)
+        return self.auth.keep(self.auth.redeem(pending, query), replace_account=replace_account)
 
     def token(self, who: str = "me", **demand: Any) -> str | None:
         """The access token of a user at the example service."""
         credential = self.auth.get_identity("example", who, **demand)
         return credential.access_token if credential else None
 
-    def key(self, user: str = "me") -> Key:
+    def key(self, user: str = "me") -> RecordKey:
         return identity_key("default", "example", user=user)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from everyauth_cli.sandbox.grants import AuthorizationServer
+from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 from everyauth_cli.sandbox.server import Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 
@@ -119,7 +119,7 @@ def told_the_person(response: httpx.Response) -> None:
 def visiting(own=None, **settings):
     """A visitor at a sandbox; `own` is a directory with entries that go before the catalogue's."""
     clock, lines = Clock(), []
-    settings = {"token_life": 3600, **settings}
+    settings = {"token_lifetime": 3600, **settings}
     sandbox = Sandbox(Catalogue(own), clock=clock, log=lines.append, **settings)
     with sandbox, httpx.Client(base_url=sandbox.base_url, trust_env=False, verify=False) as http:
         yield Visitor(sandbox, http, clock, lines)

@@ -24,8 +24,8 @@ from starlette.routing import Route
 import everyauth_cli.web.django
 import everyauth_cli.web.flask
 import everyauth_cli.web.starlette
-from everyauth_cli.model import Key
-from everyauth_cli.sandbox.fixture import EveryAuthSandbox
+from everyauth_cli.model import RecordKey
+from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
 
 NAME = "pagerduty"
 BASE_URL = "https://app.example"
@@ -38,7 +38,7 @@ OWN = "The app's own page"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: list[tuple[str, str]]
     text: str
@@ -59,17 +59,17 @@ class Answer:
         return dict(parse_qsl(urlsplit(self["location"]).query))
 
 
-Ask = Callable[[str, str, Mapping[str, str], bytes], Answer]
+Ask = Callable[[str, str, Mapping[str, str], bytes], Response]
 """Sends a method and a path with headers and a body."""
 Page = Mapping[str, Any] | None
 """The arguments of the app's `connections`, if it has that page."""
 
 
 def _asgi(app: Starlette) -> Ask:
-    async def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client:
             response = await client.request(method, url, headers=headers, content=body)
-            return Answer(response.status_code, response.headers.multi_items(), response.text)
+            return Response(response.status_code, response.headers.multi_items(), response.text)
 
     return lambda *arguments: asyncio.run(ask(*arguments))
 
@@ -107,9 +107,9 @@ def flask_app(page: Page = None, **options: Any) -> flask.Flask:
 def of_flask(page: Page = None, **options: Any) -> Ask:
     client = flask_app(page, **options).test_client(use_cookies=False)
 
-    def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         response = client.open(url, method=method, headers=headers, data=body, base_url=BASE_URL)
-        return Answer(response.status_code, list(response.headers), response.text)
+        return Response(response.status_code, list(response.headers), response.text)
 
     return ask
 
@@ -130,13 +130,13 @@ def django_urls(page: Page = None, **options: Any) -> types.ModuleType:
 def of_django(page: Page = None, **options: Any) -> Ask:
     urls = django_urls(page, **options)
 
-    def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         client = django.test.Client(headers=headers, enforce_csrf_checks=True)
         kind = headers.get("content-type", "application/octet-stream")
         with django.test.override_settings(ROOT_URLCONF=urls):
             response = client.generic(method, url, body, content_type=kind, secure=True)
         cookies = [("set-cookie", cookie.OutputString()) for cookie in response.cookies.values()]
-        return Answer(response.status_code, [*response.headers.items(), *cookies], response.content.decode())
+        return Response(response.status_code, [*response.headers.items(), *cookies], response.content.decode())
 
     return ask
 
@@ -158,7 +158,7 @@ class Browser:
     tenant: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
 
-    def get(self, url: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
+    def get(self, url: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> Response:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         whose = {"x-user": self.user, "x-tenant": self.tenant, "cookie": cookie}
         sent = {**whose, **{name.replace("_", "-"): value for name, value in headers.items()}}
@@ -166,7 +166,7 @@ class Browser:
         self._keep(answer.cookies)
         return answer
 
-    def post(self, url: str, form: Mapping[str, str], **headers: str) -> Answer:
+    def post(self, url: str, form: Mapping[str, str], **headers: str) -> Response:
         """Post a form as a browser does from the app's own page, unless other headers are given."""
         own = {"origin": BASE_URL, "sec_fetch_site": "same-origin", "content_type": FORM_TYPE}
         return self.get(url, method="POST", body=urlencode(form).encode(), **{**own, **headers})
@@ -175,7 +175,7 @@ class Browser:
         """Begin a login; gives the authorization URL."""
         return self.get(PREFIX)["location"]
 
-    def callback(self, url: str) -> Answer:
+    def callback(self, url: str) -> Response:
         """Go where the service sends the browser."""
         assert url.startswith(BASE_URL + CALLBACK + "?"), url
         return self.get(url.removeprefix(BASE_URL))
@@ -205,4 +205,4 @@ def redeemed(world: EveryAuthSandbox) -> int:
 def stored(world: EveryAuthSandbox) -> list[str]:
     """The kinds of what the store has of users and logins."""
     kinds = ["identity", "web-used"]
-    return [kind for kind in kinds if world.auth.store.index.find(Key(profile="", kind=kind, service=""))]
+    return [kind for kind in kinds if world.auth.store.index.find(RecordKey(profile="", kind=kind, service=""))]

@@ -15,7 +15,7 @@ from peers.web_apps import CALLBACK, NAME, PAGE, PREFIX, django_urls, flask_app,
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from everyauth_cli.sandbox.fixture import EveryAuthSandbox
+from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
 
 
 @contextmanager

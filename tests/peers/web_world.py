@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from peers.web_apps import Ask, Browser
 
-    from everyauth_cli.sandbox.fixture import EveryAuthSandbox
+    from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
 
 
 @pytest.fixture

@@ -1,0 +1,111 @@
+"""`everyauth identity refresh` and `check`: keep what was granted alive, and say what is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.commands.identity import ServiceOption, group
+from everyauth_cli.cli.durations import expiry, read_duration
+from everyauth_cli.cli.interrupts import finished_first
+from everyauth_cli.event_log import EventLog
+from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.batch import JOBS, MOST_JOBS, Outcome, Pacing, State
+from everyauth_cli.flows.health import HealthCheck
+from everyauth_cli.flows.identity_json import as_json
+from everyauth_cli.flows.refresh import whose
+from everyauth_cli.model import Identity
+
+COLUMNS = ["service", "who", "state", "expires", "id", "problem"]
+
+JobsOption = Annotated[
+    int, typer.Option("--jobs", min=1, max=MOST_JOBS, metavar="N", help="How many at once; of one service at most 4.")
+]
+TimeoutOption = Annotated[
+    str, typer.Option("--timeout", metavar="DURATION", help="Begin nothing after that; what runs is finished.")
+]
+
+
+@command(group, "refresh")
+def refresh(
+    session: Session,
+    all_: Annotated[bool, typer.Option("--all", help="Refresh all, whenever they expire.")] = False,
+    service: ServiceOption = None,
+    expiring_within: Annotated[
+        str, typer.Option("--expiring-within", metavar="DURATION", help="Refresh what expires that soon.")
+    ] = "1h",
+    jobs: JobsOption = JOBS,
+    timeout: TimeoutOption = "5m",
+) -> None:
+    """Refresh what expires soon, for a timer; exit code 4 when any needs a login, 5 when a service failed."""
+    within = None if all_ else int(read_duration(expiring_within) * 1000)
+    keeper = _keeper(session)
+    _go_round(session, service, lambda identity: keeper.refresh(identity, within=within), jobs=jobs, timeout=timeout)
+
+
+@command(group, "check")
+def check(
+    session: Session,
+    service: ServiceOption = None,
+    jobs: JobsOption = JOBS,
+    timeout: TimeoutOption = "5m",
+) -> None:
+    """Ask each service whether it takes the token; exit code 4 when any needs a login, 5 when a service failed."""
+    _go_round(session, service, _keeper(session).check, jobs=jobs, timeout=timeout)
+
+
+def _keeper(session: Session) -> HealthCheck:
+    record = EventLog(session.settings.log_dir).record
+    return HealthCheck(auth=session.auth, send=session.send, clock=now_ms, record=record)
+
+
+def _go_round(
+    session: Session, service: str | None, call: Callable[[Identity], Outcome], *, jobs: int, timeout: str
+) -> None:
+    """Look at each identity, show what came of it, report what is gone, and exit with the worst of the exit codes."""
+    seconds = read_duration(timeout)
+    identities = session.auth.find(service=session.auth.service_name(service) if service else "")
+    interrupts: list[None] = []
+    with finished_first(told=lambda: interrupts.append(None)):
+        pace = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
+        outcomes = list[Outcome]()
+        with session.terminal.progress("identities", len(identities)) as advance:
+            for outcome in pace.outcomes(identities, call):
+                outcomes.append(outcome)
+                advance()
+        _show(session, sorted(outcomes, key=_place), left=len(identities) - len(outcomes))
+    session.report(all_pending=True)
+    raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
+
+
+def _place(outcome: Outcome) -> tuple[str, str, str]:
+    return outcome.identity.service, outcome.identity.tenant, outcome.identity.user
+
+
+def _show(session: Session, outcomes: Sequence[Outcome], *, left: int) -> None:
+    now = now_ms()
+    session.terminal.list(COLUMNS, [_row(outcome, now) for outcome in outcomes], [_as_json(one) for one in outcomes])
+    counts = Counter(outcome.state for outcome in outcomes)
+    words = [f"{counts[state]} {state}" for state in State if counts[state]]
+    words += [f"{left} not looked at"] if left else []
+    total = len(outcomes) + left
+    who = "identity" if total == 1 else "identities"
+    session.terminal.note(f"{total} {who}: {', '.join(words)}." if words else "No identities.")
+    if counts[State.NOT_ASKED]:
+        session.terminal.note("Who cannot be asked about: no request is known that tells whether its token works.")
+
+
+def _row(outcome: Outcome, now: int) -> list[str]:
+    identity, error = outcome.identity, outcome.error
+    said = f"{error.message}; try: {error.hint}" if error and error.hint else (error.message if error else "")
+    return [identity.service, whose(identity), outcome.state, expiry(identity.expires_at, now=now), identity.id, said]
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    error = outcome.error
+    said = {"code": error.code, "message": error.message, "hint": error.hint} if error else None
+    return {**as_json(outcome.identity), "state": outcome.state, "error": said}

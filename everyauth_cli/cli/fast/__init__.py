@@ -1,0 +1,1 @@
+"""The short cut for `token` and `identity get` of a fresh token."""

@@ -1,0 +1,1 @@
+"""The parts of `everyauth login`: browser, redirect, paste and result page."""

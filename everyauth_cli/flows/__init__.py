@@ -1,0 +1,1 @@
+"""The flows of credentials: logging in, refreshing, revoking, finding and watching identities."""

@@ -1,0 +1,75 @@
+"""The public keys of a service's issuer (JWKS, RFC 7517), kept in the index until they are a day old."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from everyauth_cli.errors import ServiceError
+from everyauth_cli.model import RecordKey, Request, Response, Service
+from everyauth_cli.store import Store
+from everyauth_cli.urls import check_url, is_loopback
+
+LIFETIME_MS = 24 * 60 * 60 * 1000
+DISCOVERY = "/.well-known/openid-configuration"
+
+Keys = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerKeys:
+    """Fetches keys, and remembers them: they are public, so the index is the place; `clock` gives milliseconds."""
+
+    store: Store
+    send: Callable[[Request], Response]
+    clock: Callable[[], int]
+
+    def remembered(self, service: Service) -> Keys | None:
+        """The keys that were fetched within the last day from where they are fetched now."""
+        kept = self.store.index.read(_key(service)) or {}
+        keys, fetched_at = kept.get("keys"), kept.get("fetched_at")
+        if kept.get("source") != _source(service) or not isinstance(keys, list) or not isinstance(fetched_at, int):
+            return None
+        return _objects(keys) if 0 <= self.clock() - fetched_at < LIFETIME_MS else None
+
+    def fetch(self, service: Service) -> Keys | None:
+        """The keys as they are published now; None when they cannot be had."""
+        try:
+            url = service.jwks_uri or self._discovered(service)
+            keys = _objects(self._get(url)["keys"]) if url else []
+        except (ServiceError, ValueError, LookupError, TypeError, RecursionError):
+            return None
+        if not keys:
+            return None
+        self.store.index.write(_key(service), {"source": _source(service), "keys": keys, "fetched_at": self.clock()})
+        return keys
+
+    def _discovered(self, service: Service) -> str | None:
+        """Where the issuer says that its keys are (OpenID Connect Discovery section 4)."""
+        if service.issuer is None:
+            return None
+        found = self._get(service.issuer.rstrip("/") + DISCOVERY)
+        url = check_url(str(found["jwks_uri"]))
+        # What is on this machine is asked only if the issuer is on it too.
+        local = is_loopback(url) and not is_loopback(service.issuer)
+        return url if found["issuer"] == service.issuer and not local else None
+
+    def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
+        answer = self.send(Request(url=url, method="GET", headers={"Accept": "application/json"}))
+        if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
+            raise ValueError(answer.status)
+        return json.loads(answer.body.reveal())
+
+
+def _objects(keys: Sequence[Any]) -> list[Mapping[str, Any]]:
+    return [key for key in keys if isinstance(key, dict)]
+
+
+def _key(service: Service) -> RecordKey:
+    return RecordKey(profile="", kind="keys", service=service.name)
+
+
+def _source(service: Service) -> str | None:
+    return service.jwks_uri or service.issuer

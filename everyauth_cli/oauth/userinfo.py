@@ -1,0 +1,90 @@
+"""Who granted it, in the service's own words: by the claims of an id token, or by asking "who am I"."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
+from everyauth_cli.model import PLACE, Account, Client, Request, Response, Secret, Service
+from everyauth_cli.sanitize import printable
+
+LABEL_LENGTH = 120
+SUBJECT_LENGTH = 1000
+
+
+def account_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
+    """The request that asks a service whose access token it is, as RFC 6750 section 2.1 has it."""
+    assert service.account_endpoint is not None
+    if service.quirk.account is not None:
+        return service.quirk.account(service, client, access_token)
+    if service.account_query is not None:
+        return Request(
+            url=service.account_endpoint, fields={"query": service.account_query}, body="json", bearer=access_token
+        )
+    return Request(
+        url=service.account_endpoint, method="GET", bearer=access_token, headers={"Accept": "application/json"}
+    )
+
+
+def read_account(service: Service, answer: Response) -> Account:
+    """The account that the answer names.
+
+    Raises `ServiceUnreadable` when it names none, `ServiceUnreachable` for a "not now" (429, 5xx).
+    """
+    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004 - RFC 6585 section 4, RFC 9110 section 15.6
+        raise ServiceUnreachable(
+            f"it answers HTTP {answer.status}", status=answer.status, retry_after=answer.retry_after
+        )
+    if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
+        raise ServiceUnreadable(f"it answers HTTP {answer.status}", status=answer.status)
+    try:
+        fields = json.loads(answer.body.reveal())
+    except (ValueError, RecursionError):
+        raise ServiceUnreadable("it answers with something that is no JSON", status=answer.status) from None
+    account = account_in(service, fields)
+    if account is None:
+        raise ServiceUnreadable("its answer has no account in the place that is known", status=answer.status)
+    return account
+
+
+def account_in(service: Service, fields: Any) -> Account | None:  # noqa: ANN401 - JSON
+    """The account that the catalogue's templates find in claims or in an answer."""
+    subject = _filled(service.account_subject, fields, SUBJECT_LENGTH)
+    if subject is None:
+        return None
+    return Account(
+        subject=subject, label=_filled(service.account_label, fields, LABEL_LENGTH) or printable(subject, LABEL_LENGTH)
+    )
+
+
+def filled(template: str, fields: Any) -> str | None:  # noqa: ANN401 - JSON
+    """A template with what stands at its places; None when one of them holds nothing."""
+    words = {path: _at(fields, path) for path in PLACE.findall(template)}
+    return PLACE.sub(functools.partial(_word, words), template) if all(words.values()) else None
+
+
+def _filled(templates: Sequence[str], fields: Any, limit: int) -> str | None:  # noqa: ANN401 - JSON
+    """The first template whose places all hold something, with that in it."""
+    found = next((text for template in templates if (text := filled(template, fields)) is not None), None)
+    return None if found is None else printable(found, limit)
+
+
+def _word(words: Mapping[str, str], match: re.Match[str]) -> str:
+    return words[match[1]]
+
+
+def _at(fields: Any, path: str) -> str:  # noqa: ANN401 - JSON
+    """The text or number at a place; empty where there is none."""
+    for step in path.split("."):
+        if isinstance(fields, Mapping):
+            fields = fields.get(step)
+        elif isinstance(fields, list) and step.isdecimal() and int(step) < len(fields):
+            fields = fields[int(step)]
+        else:
+            return ""
+    text = str(fields) if isinstance(fields, str | int) and not isinstance(fields, bool) else ""
+    return text if printable(text) else ""

@@ -1,0 +1,101 @@
+"""Plays the browser of a person at the sandbox: `BROWSER="python -m everyauth_cli.sandbox.user_agent %s"`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from http.client import HTTPException
+from typing import NamedTuple
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, Request, build_opener
+
+from everyauth_cli.sandbox.endpoints import DEFAULT_USER
+from everyauth_cli.sanitize import printable
+
+# The callback answers after the token request behind it, which may take 30 seconds.
+TIMEOUT_SECONDS = 45
+LARGEST_PAGE = 1024 * 1024
+
+
+class Page(NamedTuple):
+    """What a person sees of a page: its heading, and the fields of its form."""
+
+    url: str
+    heading: str
+    fields: dict[str, str]
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.text: dict[str, str] = {"h1": "", "title": ""}
+        self._inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag == "input":
+            self.fields[attributes.get("name") or ""] = attributes.get("value") or ""
+        elif tag in self.text:
+            self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.text[self._inside] += data
+
+
+def play(url: str, *, user: str = DEFAULT_USER, allow: bool = True) -> str:
+    """Open an authorization URL, sign in, allow or deny; returns the heading of the page where it ends.
+
+    Raises `OSError` or `http.client.HTTPException` where no answer comes.
+    """
+    page = _open(url)
+    if "transaction" not in page.fields:
+        return page.heading
+    decision = {"user": user, "decision": "allow" if allow else "deny"}
+    return _open(page.url, urlencode({**page.fields, **decision}).encode()).heading
+
+
+def _open(url: str, form: bytes | None = None) -> Page:
+    if not url.startswith(("http://", "https://")):
+        raise OSError("Only http and https URLs can be opened.")
+    opener = build_opener(ProxyHandler({}))
+    request = Request(url, data=form)  # noqa: S310 - its scheme was looked at
+    try:
+        answer = opener.open(request, timeout=TIMEOUT_SECONDS)
+    except HTTPError as error:
+        answer = error
+    with answer:
+        reader = _Reader()
+        reader.feed(answer.read(LARGEST_PAGE).decode(errors="replace"))
+        heading = reader.text["h1"] or reader.text["title"]
+        return Page(answer.url, printable(heading), reader.fields)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play one login; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m everyauth_cli.sandbox.user_agent", description=__doc__)
+    parser.add_argument("url", help="the authorization URL")
+    parser.add_argument("--deny", action="store_true", help="deny what is asked for")
+    parser.add_argument("--user", default=DEFAULT_USER, metavar="NAME", help="who signs in (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        heading = play(options.url, user=options.user, allow=not options.deny)
+    except (OSError, HTTPException) as error:
+        heading, status = f"The page cannot be opened: {error}", 1
+    else:
+        status = 0
+    # stdout belongs to the program that opened the browser.
+    sys.stderr.write(heading + "\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""`everyauth identity refresh` and `check`, as a timer runs them and at a terminal, and the alerts of both."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import time
+
+import pytest
+from peers.recorder import recording
+from peers.sandbox import TOKEN_LIFETIME, sandbox_shell
+from peers.terminal import terminal
+
+from everyauth_cli.sandbox.faults import Fault
+
+pytestmark = pytest.mark.slow
+
+REFRESH = "everyauth identity refresh"
+CHECK = "everyauth identity check"
+APPEND = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + '\\n')"
+
+
+@pytest.fixture
+def shell(everyauth):
+    with sandbox_shell(everyauth) as shell:
+        yield shell
+
+
+@pytest.fixture
+def inbox(shell, tmp_path):
+    """Alerts go to a command that appends them to a file; gives what has arrived."""
+    path = tmp_path / "inbox"
+    shell.good(f"everyauth alerts set --command {sys.executable} -- -c {shlex.quote(APPEND)} {path}")
+    return lambda: [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def soon(shell):
+    """Let all tokens be about to expire."""
+    shell.clock.tick(TOKEN_LIFETIME - 600)
+
+
+def test_a_timer_refreshes_what_expires_soon_and_says_so_in_plain_lines(shell):
+    shell.log_in("ann")
+    soon(shell)
+    shell.log_in("bob")
+    done = shell(f"{REFRESH} --expiring-within 30m")
+    assert done.code == 0, done
+    assert [line.split("\t")[:3] for line in done.out.splitlines()] == [
+        ["pagerduty", "ann", "refreshed"],
+        ["pagerduty", "bob", "fresh"],
+    ]
+    assert done.err == "2 identities: 1 refreshed, 1 fresh.\n"
+    assert shell.works(shell.token("ann"))
+    assert shell.counts["refresh_token"] == 1
+
+
+def test_all_are_refreshed_at_once_when_that_is_asked(shell):
+    for user in ("ann", "bob", "cem", "dan"):
+        shell.log_in(user)
+    before = shell.token("ann")
+    items = json.loads(shell.good(f"{REFRESH} --all --service pagerduty --jobs 32 -o json"))["items"]
+    assert [(item["tags"]["userId"], item["state"], item["error"]) for item in items] == [
+        (user, "refreshed", None) for user in ("ann", "bob", "cem", "dan")
+    ]
+    assert shell.token("ann") != before
+
+
+def test_nobody_is_nobody(shell):
+    done = shell(REFRESH)
+    assert (done.code, done.out, done.err) == (0, "", "No identities.\n")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "state", "says"),
+    [
+        (Fault.REVOKED, 4, "login_required", "try: everyauth login pagerduty"),
+        (Fault.SERVER_ERROR, 5, "failed", "HTTP 500"),
+        (Fault.TOO_MANY, 5, "failed", "asks to wait 30 s"),
+    ],
+)
+def test_the_exit_code_says_what_is_wrong_and_stdout_with_whom(shell, fault, code, state, says):
+    shell.log_in()
+    soon(shell)
+    shell.sandbox.fault = fault
+    done = shell(f"{REFRESH} --timeout 5s")
+    assert done.code == code, done
+    assert done.out.split("\t")[2] == state
+    assert says in done.out
+    assert done.err == f"1 identity: 1 {state}.\n"
+
+
+def test_the_worst_exit_code_wins(shell):
+    shell.log_in("ann")
+    shell.log_in("bob")
+    soon(shell)
+    shell.sandbox.fault = Fault.REVOKED
+    assert shell("everyauth token pagerduty ann --min-ttl 20m").code == 4
+    shell.sandbox.fault = Fault.SERVER_ERROR
+    done = shell(REFRESH)
+    assert done.code == 5
+    assert done.err == "2 identities: 1 gone, 1 failed.\n"
+
+
+def test_what_any_command_finds_gone_is_reported_at_once_and_once(shell, inbox):
+    shell.log_in("ann")
+    shell.clock.tick(TOKEN_LIFETIME)
+    shell.sandbox.fault = Fault.REVOKED
+    shell.bad("everyauth token pagerduty ann", 4, "is gone")
+    (event,) = inbox()
+    (identity,) = shell.identities()
+    reported = identity["login_required"].pop("reportedAt")
+    assert event["event"] == "identity.login_required"
+    assert event["eventId"].startswith("evt-")
+    assert event["identity"] == {**identity, "login_required": {**identity["login_required"], "reportedAt": None}}
+    assert reported >= identity["login_required"]["since"]
+    shell.bad("everyauth token pagerduty ann", 4, "is gone")
+    assert shell(REFRESH).code == 4
+    assert len(inbox()) == 1
+
+
+def test_an_alert_that_did_not_arrive_comes_again_with_its_id(shell):
+    shell.log_in()
+    soon(shell)
+    shell.sandbox.fault = Fault.REVOKED
+    with recording() as recorder:
+        recorder.reply(b"", status=503)
+        shell.good(f"everyauth alerts set --webhook http://127.0.0.1:{recorder.port}/hook/secret-path")
+        done = shell(REFRESH)
+        assert done.code == 4
+        assert "warning: an alert was not delivered, and is tried again by the next run: the webhook at" in done.err
+        assert "secret-path" not in done.err
+        assert "pending  1" in shell.good("everyauth alerts status")
+        recorder.reply(b"", status=200)
+        assert shell(CHECK).code == 4
+        assert shell(CHECK).code == 4
+        assert "pending  0" in shell.good("everyauth alerts status")
+    first, second = [json.loads(request.body) for request in recorder.requests]
+    assert first == second
+
+
+def test_where_alerts_go_nowhere_what_is_gone_is_marked_all_the_same(shell):
+    shell.log_in()
+    soon(shell)
+    shell.sandbox.fault = Fault.REVOKED
+    assert shell(REFRESH).code == 4
+    assert shell.identities()[0]["login_required"]["reportedAt"] is None
+    assert json.loads(shell.good("everyauth alerts status -o json")) == {"command": None, "webhook": None, "pending": 1}
+
+
+def test_alerts_are_set_tried_shown_and_turned_off(shell, inbox):
+    shell.good("everyauth alerts test")
+    (event,) = inbox()
+    assert (event["event"], event["identity"]["login_required"]["reason"]) == ("test", "this is a test")
+    assert f"alerts   command {sys.executable} -c" in shell.good("everyauth alerts status")
+    shell.good("everyauth alerts set --webhook -", input="https://hooks.example/T1/secret-path\n")
+    said = shell.good("everyauth alerts status")
+    assert "alerts   webhook at https://hooks.example\n" in said
+    assert "secret-path" not in said
+    shell.good("everyauth alerts off")
+    assert "go nowhere" in shell.good("everyauth alerts status")
+    shell.bad("everyauth alerts test", 2, "alerts go nowhere yet", "everyauth alerts set")
+
+
+def test_an_alert_that_cannot_be_delivered_fails_its_test(shell):
+    shell.good("everyauth alerts set --command sh -- -c 'echo no mail; exit 7'")
+    shell.bad_both("everyauth alerts test", 5, "alert_failed", "ended with exit code 7: no mail")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("everyauth alerts set", "either a command"),
+        ("everyauth alerts set --command sh --webhook https://x.example/", "either a command"),
+        ("everyauth alerts set --webhook https://x.example/ more", "either a command"),
+        ("everyauth alerts set --webhook http://x.example/", "only https will do"),
+        ("everyauth alerts set --command 'mail -s x'", "there is no program 'mail -s x'"),
+        (f"{REFRESH} --jobs 33", "--jobs"),
+        (f"{REFRESH} --expiring-within soon", "'soon' is no duration"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(shell, line, says):
+    shell.bad(line, 2, says)
+
+
+def test_a_check_asks_the_service_and_a_token_refused_twice_is_gone(shell, inbox):
+    shell.log_in()
+    account, _, user = shell.identities()[0]["account"]["subject"].partition("/")
+    with recording() as recorder:
+        shell.entry(account_endpoint=f"http://127.0.0.1:{recorder.port}/me")
+        recorder.reply(json.dumps({"account_id": account, "user_id": user}).encode())
+        done = shell(CHECK)
+        assert (done.code, done.out.split("\t")[2], done.err) == (0, "works", "1 identity: 1 works.\n"), done
+        recorder.reply(b"{}", status=401)
+        recorder.reply(b"{}", status=401)
+        item = json.loads(shell(f"{CHECK} --service pagerduty -o json").out)["items"][0]
+    assert (item["state"], item["error"]["code"]) == ("login_required", "login_required")
+    assert len({request.headers["authorization"] for request in recorder.requests}) == 2
+    assert [event["identity"]["identityId"] for event in inbox()] == [item["identityId"]]
+    shell.bad("everyauth token pagerduty", 4, "refuses its access token, a refreshed one too")
+
+
+def test_who_cannot_be_asked_is_no_failure(shell):
+    shell.log_in()
+    done = shell(CHECK)
+    assert (done.code, done.out.split("\t")[2]) == (0, "cannot be asked")
+    assert "no request is known that tells whether its token works" in done.err
+
+
+def test_at_a_terminal_there_is_a_bar_and_a_table(shell):
+    shell.log_in()
+    argv = [sys.executable, "-m", "everyauth_cli", "identity", "refresh", "--all"]
+    with terminal(argv, shell.command.environment({**shell.env, "TERM": "xterm", "COLUMNS": "120"})) as shown:
+        assert shown.end() == 0
+    assert "identities" in shown.shown
+    assert "\x1b[" in shown.shown
+    assert "service" in shown.shown
+    assert "1 identity: 1 refreshed." in shown.shown
+
+
+def test_an_interrupt_lets_what_runs_be_finished_and_begins_nothing_more(shell):
+    shell.log_in("ann")
+    shell.log_in("bob")
+    before = shell.token("ann")
+    shell.sandbox.slow_seconds = 1.5
+    shell.sandbox.fault = Fault.SLOW
+    process = shell.start(f"{REFRESH} --all --jobs 1 -v")
+    time.sleep(1.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert [line.split("\t")[1:3] for line in out.splitlines()] == [["ann", "refreshed"]]
+    assert "2 identities: 1 refreshed, 1 not looked at." in err
+    shell.sandbox.fault = None
+    after = shell.token("ann")
+    assert after != before
+    assert shell.works(after)

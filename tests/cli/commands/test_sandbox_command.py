@@ -1,0 +1,137 @@
+"""`everyauth sandbox` as it is typed: what it prints, what it takes, and its faults as the command shows them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from urllib.parse import urlencode
+
+import pytest
+from peers.sandbox import KEY, browser, fetch
+
+from everyauth_cli.sandbox.faults import Fault
+
+pytestmark = pytest.mark.slow
+
+ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY, "BROWSER": browser()}
+ACME = """
+authorization_endpoint = "https://{host}.example/authorize"
+token_endpoint = "https://{host}.example/token"
+revocation_endpoint = "https://{host}.example/revoke"
+account_endpoint = "https://{host}.example/me?v=2"
+any_port = true
+
+[params.host]
+help = "The host."
+"""
+
+
+class Sandbox:
+    """`everyauth sandbox` in another terminal, in a home with the service `acme`."""
+
+    def __init__(self, command, *options: str) -> None:
+        self.command = command
+        services = command.home / "services"
+        services.mkdir(parents=True, exist_ok=True)
+        (services / "acme.toml").write_text(ACME)
+        self.process = command.start("sandbox", "--port", "0", "--like", "acme", *options, env=ENV)
+        self.said = ""
+        while "everyauth service set" not in self.said:
+            self.said += self.process.stderr.readline()
+        # All of it was written before.
+        self.entry = "".join(self.process.stdout.readline() for _ in range(4))
+
+    def __call__(self, line: str, **more):
+        return self.command(*shlex.split(line)[1:], env=ENV, **more)
+
+    def good(self, line: str, **more) -> str:
+        done = self(line, **more)
+        assert done.code == 0, done
+        return done.out
+
+    def use(self) -> None:
+        """Do what it says: put its lines in the entry, and set its client."""
+        lines = [line for line in ACME.splitlines() if "_url" not in line]
+        (self.command.home / "services" / "acme.toml").write_text("\n".join([self.entry, *lines]))
+        self.good(self.said.splitlines()[-1])
+
+
+def test_the_redirect_uri_of_a_web_app_can_be_registered(everyauth):
+    uri = "http://127.0.0.1:8000/connect/acme/callback"
+    sandbox = Sandbox(everyauth, "--redirect-uri", uri)
+    authorize = re.search(r'authorization_endpoint = "(.*)"', sandbox.entry)[1]
+    asked = {
+        "response_type": "code",
+        "client_id": "sandbox-client",
+        "state": "s" * 22,
+        "code_challenge": "c" * 43,
+        "code_challenge_method": "S256",
+    }
+    status, page = fetch(f"{authorize}?{urlencode({**asked, 'redirect_uri': uri})}")
+    assert status == 200, page
+    status, page = fetch(f"{authorize}?{urlencode({**asked, 'redirect_uri': 'http://127.0.0.1:28282/callback/acme'})}")
+    assert (status, "not registered" in page) == (400, True)
+
+
+def test_what_it_says_leads_a_service_of_ones_own_to_it(everyauth):
+    sandbox = Sandbox(everyauth)
+    base = re.search(r"The sandbox is at (http://127\.0\.0\.1:\d+), for every service", sandbox.said)[1]
+    assert sandbox.entry.splitlines() == [
+        f'authorization_endpoint = "{base}/acme/authorize"',
+        f'token_endpoint = "{base}/acme/token"',
+        f'revocation_endpoint = "{base}/acme/revoke"',
+        f'account_endpoint = "{base}/acme/account?v=2"',
+    ]
+    assert "--client-id sandbox-client --client-secret sandbox-secret --param host=sandbox\n" in sandbox.said
+    sandbox.use()
+    assert sandbox.good("everyauth login acme") == ""
+    first = sandbox.good("everyauth token acme")
+    assert first.startswith("sandbox-access-")
+    assert sandbox.good("everyauth token acme --rejected", input=first) != first
+    assert "user@example.com" in sandbox.good("everyauth identity ls")
+    assert sandbox.good("everyauth logout acme") == ""
+
+
+SHOWN = {
+    Fault.SERVER_ERROR: (5, "acme answers HTTP 500"),
+    Fault.TOO_MANY: (5, "acme answers HTTP 429, and asks to wait 30 s"),
+    Fault.HTML: (5, "acme answered with text/html where JSON was expected"),
+    Fault.DROP: (5, "the connection to 127.0.0.1 broke"),
+    Fault.REVOKED: (4, "is gone: acme refused (invalid_grant"),
+    Fault.REUSE: (4, "is gone: acme refused (invalid_grant"),
+}
+
+
+@pytest.mark.parametrize("fault", SHOWN)
+def test_a_fault_is_shown_with_its_exit_code_and_nothing_on_stdout(everyauth, fault):
+    sandbox = Sandbox(everyauth, "--fault", fault)
+    sandbox.use()
+    sandbox.good("everyauth login acme")
+    held = sandbox.good("everyauth token acme")
+    done = sandbox("everyauth token acme --rejected", input=held)
+    code, says = SHOWN[fault]
+    assert (done.code, done.out) == (code, ""), done
+    assert says in done.err
+    assert held.strip() not in done.err
+    assert ("try: everyauth login acme" in done.err) == (code == 4)
+    assert "me" in sandbox.good("everyauth identity ls")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        ("--like pagerdoody", 3, "did you mean pagerduty?"),
+        ("--fault meteor", 2, "'drop-after-rotation'"),
+        ("--token-lifetime long", 2, "is no duration"),
+        ("--port 70000", 2, "65535"),
+    ],
+)
+def test_what_it_does_not_know_is_refused(everyauth, options, code, says):
+    done = everyauth("sandbox", *options.split(), env=ENV)
+    assert (done.code, done.out) == (code, "")
+    assert says in done.err
+
+
+def test_help_tells_of_each_fault(everyauth):
+    shown = everyauth("sandbox", "--help").out
+    assert not [fault for fault in Fault if f"{fault}:" not in shown]

@@ -1,0 +1,208 @@
+"""`everyauth login SERVICE --sandbox`: the whole journey with nothing registered, apart from everything real."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import socket
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from peers.recorder import recording
+from peers.sandbox import ACCOUNT, KEY, browser
+
+from everyauth_cli.errors import ClientNotSet, LoginRequired, UsageProblem
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.model import SANDBOX_PROFILE, Secret
+from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, Found, look
+from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import memory_store
+from everyauth_cli.transport import send
+
+NAME = "pagerduty"
+REAL = {"EVERYAUTH_PAGERDUTY_CLIENT_ID": "real-client", "EVERYAUTH_PAGERDUTY_CLIENT_SECRET": "real-secret"}
+ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY, "BROWSER": browser()}
+
+
+@pytest.fixture
+def run(everyauth):
+    """The command, while no other test uses the sandbox's port; any port will do for the redirect URI."""
+    with (Path(tempfile.gettempdir()) / "everyauth-sandbox-port.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        services = everyauth.home / "services"
+        services.mkdir(parents=True)
+        (services / f"{NAME}.toml").write_text("any_port = true\n")
+        yield lambda line, env=None, **more: everyauth(*line.split()[1:], env={**ENV, **(env or {})}, **more)
+
+
+@pytest.fixture
+def running(everyauth, run):
+    """`everyauth sandbox` in another terminal."""
+    process = everyauth.start("-v", "sandbox", env=ENV)
+    for line in process.stderr:
+        if "The sandbox is at" in line:
+            break
+    yield process
+    process.kill()
+
+
+def good(done) -> str:
+    assert done.code == 0, done
+    return done.out
+
+
+def bad(done, code: int, *says: str) -> None:
+    assert (done.code, done.out) == (code, ""), done
+    assert "Traceback" not in done.err
+    assert not [text for text in says if text not in done.err], done.err
+
+
+@pytest.mark.slow
+def test_a_login_with_nothing_registered(run):
+    done = run(f"everyauth login {NAME} --sandbox")
+    assert (done.code, done.out) == (0, "")
+    for says in (
+        "This is the sandbox at http://127.0.0.1:28283, not PagerDuty: nothing leaves this machine.",
+        "Logged in to pagerduty: user@example.com (sandbox), kept as me.",
+        "everyauth token pagerduty --profile sandbox",
+        "keep one running (everyauth sandbox)",
+    ):
+        assert says in done.err
+    assert good(run(f"everyauth token {NAME} --profile sandbox")).startswith("pdus+_0XSANDBX_")
+    # Nothing of it is anywhere else.
+    bad(run(f"everyauth token {NAME}"), 4, "everyauth login pagerduty")
+    assert good(run("everyauth identity ls")) == ""
+    assert json.loads(good(run(f"everyauth service get {NAME} -o json")))["configuration"]["clientId"] is None
+    # The sandbox is gone, and its tokens go nowhere else.
+    refused = run(
+        f"everyauth token {NAME} -p sandbox --rejected", input=good(run(f"everyauth token {NAME} -p sandbox"))
+    )
+    bad(refused, 5, "cannot connect to 127.0.0.1", "try: everyauth sandbox, in another terminal")
+    assert good(run(f"everyauth logout {NAME} -p sandbox")) == ""
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_runs_already_is_used_and_refreshes_and_revokes(run, running):
+    done = run(f"everyauth login {NAME} --sandbox --user ann", REAL)
+    assert good(done) == ""
+    assert "The sandbox ended" not in done.err
+    held = good(run(f"everyauth token {NAME} ann -p sandbox", REAL))
+    fresh = good(run(f"everyauth token {NAME} ann -p sandbox --rejected", REAL, input=held))
+    assert fresh != held
+    assert good(run(f"everyauth logout {NAME} ann -p sandbox", REAL)) == ""
+    running.terminate()
+    log = running.stderr.read()
+    assert "POST /pagerduty/token authorization_code -> 200" in log
+    assert "POST /pagerduty/token refresh_token -> 200" in log
+
+
+@pytest.mark.slow
+def test_the_profile_is_the_sandboxs_alone(run):
+    usage = f"everyauth login {NAME} --sandbox"
+    bad(run(f"everyauth login {NAME} --profile sandbox"), 2, "is for the sandbox alone", usage)
+    bad(run(f"everyauth login {NAME}", {"EVERYAUTH_PROFILE": "sandbox"}), 2, "is for the sandbox alone", usage)
+    bad(run(f"everyauth service set {NAME} --client-id x -p sandbox"), 2, "where nothing has to be set", usage)
+    bad(run(f"everyauth login {NAME} --sandbox --profile work"), 2, "--profile cannot be given with it")
+    bad(run(f"everyauth --profile sandbox login {NAME} --sandbox"), 2, "--profile cannot be given with it")
+    bad(run(f"everyauth token {NAME} -p sandbox"), 4, usage)
+
+
+@pytest.mark.slow
+def test_a_port_that_somebody_else_has_is_said(run):
+    with HTTPServer(("127.0.0.1", DEFAULT_SANDBOX_PORT), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
+        bad(run(f"everyauth login {NAME} --sandbox"), 2, "port 28283 is taken by something that is not the sandbox")
+        bad(run("everyauth sandbox"), 2, "port 28283 cannot be used for the sandbox", "--port, or 0 for a free one")
+        server.shutdown()
+
+
+class Stranger(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_who_is_at_a_port_is_found_out():
+    with Sandbox() as sandbox:
+        assert look(sandbox.port) is Found.SANDBOX
+    assert look(sandbox.port) is Found.NOBODY
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert look(silent.getsockname()[1]) is Found.STRANGER
+
+
+def in_profile(profile: str, send_=send, **more) -> EveryAuth:
+    return EveryAuth(store=memory_store(), catalogue=Catalogue(), send=send_, profile=profile, **more)
+
+
+def test_a_real_client_never_reaches_the_sandbox():
+    with Sandbox() as sandbox:
+        auth = in_profile(SANDBOX_PROFILE, override=lambda _: ("real-client", Secret("real-secret")))
+        service = auth.catalogue.get(NAME)
+        with pytest.raises(ClientNotSet, match="for the sandbox alone"):
+            auth.clients.get(service)
+        auth.clients.set_sandbox(
+            service, sandbox_url=sandbox.base_url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET)
+        )
+        client = auth.clients.get(service)
+        assert (client.client_id, client.client_secret) == (CLIENT_ID, Secret(CLIENT_SECRET))
+        assert auth.clients.peek(service)[0].client_id == CLIENT_ID
+
+
+def test_nothing_of_the_sandbox_reaches_a_real_host():
+    with recording() as hosts:
+        auth = in_profile(SANDBOX_PROFILE, hosts.send)
+        with pytest.raises(ClientNotSet):
+            auth.begin(NAME, redirect_uri="http://127.0.0.1:28282/callback/pagerduty")
+        with pytest.raises(UsageProblem, match="where nothing has to be set"):
+            auth.clients.set(auth.catalogue.get(NAME), client_id="real-client")
+        assert hosts.requests == []
+
+
+def test_what_was_granted_by_one_sandbox_is_sent_to_no_other_and_to_no_real_host():
+    asked: list[str] = []
+
+    def watched(request):
+        asked.append(request.url)
+        return send(request)
+
+    auth = in_profile(SANDBOX_PROFILE, watched)
+    service = auth.catalogue.get(NAME)
+    with Sandbox() as first, Sandbox() as second:
+        led(auth, service, first)
+        logged_in(auth, first)
+        led(auth, service, second)
+        begun = len(asked)
+        token = Secret(auth.get_identity(NAME).access_token)
+        with pytest.raises(LoginRequired, match="to another client or token endpoint") as caught:
+            auth.get_identity(NAME, rejected=token)
+        assert caught.value.hint == f"everyauth login {NAME} --sandbox"
+        assert auth.delete_identity(NAME, user="me").revoked == []
+        assert asked[begun:] == []
+        assert all(url.startswith(first.base_url) for url in asked)
+
+
+def led(auth: EveryAuth, service, sandbox: Sandbox) -> None:
+    secret = Secret(CLIENT_SECRET)
+    auth.clients.set_sandbox(service, sandbox_url=sandbox.base_url, client_id=CLIENT_ID, client_secret=secret)
+
+
+def logged_in(auth: EveryAuth, sandbox: Sandbox) -> None:
+    pending = auth.begin(NAME, redirect_uri="http://127.0.0.1:28282/callback/pagerduty")
+    server = sandbox.server(NAME)
+    query = dict(_query(auth.authorization_url(pending)))
+    ends = server.allow(server.authorize(query).transaction, user=ACCOUNT)
+    auth.keep(auth.redeem(pending, _query(ends)))
+
+
+def _query(url: str) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(url).query)

@@ -1,0 +1,229 @@
+"""The main job as it is typed: set a service, log in through the browser, get a token that is current."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from peers.sandbox import (
+    TOKEN_LIFETIME,
+    sandbox_shell,
+)
+
+ID = r"idn-[0-9a-f]{16,}"
+
+
+@pytest.fixture
+def shell(everyauth):
+    with sandbox_shell(everyauth) as shell:
+        yield shell
+
+
+def test_the_five_commands_as_typed(everyauth):
+    with sandbox_shell(everyauth, port=28282, registered=False) as shell:
+        saved = shell(
+            'everyauth service set pagerduty --scope "read write" --clientId sandbox-client'
+            " --clientSecret sandbox-secret"
+        )
+        assert (saved.code, saved.out) == (0, "http://127.0.0.1:28282/callback/pagerduty\n")
+        assert saved.err.splitlines()[0] == "Saved for pagerduty: scope, client id, client secret."
+
+        done = shell("everyauth login pagerduty --user user-123")
+        assert (done.code, done.out) == (0, "")
+        assert "Logged in to pagerduty: user@example.com (sandbox), kept as user-123." in done.err
+        assert "warning" not in done.err
+
+        got = shell("everyauth identity get user-123")
+        assert (got.code, got.err) == (0, "")
+        assert shell.works(json.loads(got.out)["accessToken"])
+
+        assert shell("everyauth login pagerduty").code == 0
+        bare = shell("everyauth token pagerduty")
+        assert (bare.code, bare.err) == (0, "")
+        assert bare.out.count("\n") == 1
+        assert shell.works(bare.out.strip())
+        assert bare.out.strip() != json.loads(got.out)["accessToken"]
+
+
+def test_the_store_that_the_command_remembers_keeps_its_key_in_a_file_of_ours_alone(everyauth):
+    with sandbox_shell(everyauth, registered=False) as shell:
+        key = shell.command.home / "sealing.key"
+        shell.env = {"BROWSER": shell.env["BROWSER"]}
+        chosen = shell("everyauth store use sqlite://")
+        assert (chosen.code, chosen.out) == (0, "")
+        assert str(key) in chosen.err.splitlines()
+        assert key.read_text().strip() not in chosen.err
+        assert key.stat().st_mode & 0o777 == 0o600
+        shell.register()
+        shell.log_in()
+        assert shell.works(shell.token())
+        assert b"pdus+_" not in (shell.command.home / "everyauth.db").read_bytes()
+
+
+def test_the_credential_has_the_shape_of_the_original_and_no_refresh_token(shell):
+    started = shell.clock()
+    shell.good("everyauth login pagerduty --user user-123 --tenant acme --tag team=blue --tag env=prod")
+    text = shell.good("everyauth identity get user-123")
+    credential = json.loads(text)
+    native = credential["native"]
+    assert list(credential) == ["accessToken", "native", "everyauth"]
+    assert set(native) == {"scope", "id_token", "timestamp", "expires_at", "access_token"}
+    assert native["access_token"] == credential["accessToken"]
+    assert native["scope"] == "openid read write"
+    assert started <= native["timestamp"] <= shell.clock()
+    assert native["expires_at"] - native["timestamp"] == TOKEN_LIFETIME * 1000
+    assert re.fullmatch(ID, credential["everyauth"].pop("identityId"))
+    assert credential["everyauth"] == {
+        "serviceId": "pagerduty",
+        "tags": {"userId": "user-123", "tenantId": "acme", "team": "blue", "env": "prod"},
+        "account": {"subject": "PSANDBX/UWTE2FCJSH", "label": "user@example.com (sandbox)"},
+    }
+    assert "refresh" not in text
+    assert "pdus+_1" not in text
+
+
+def test_an_expired_token_is_refreshed_once_and_the_new_one_kept(shell):
+    shell.log_in()
+    first = json.loads(shell.good("everyauth identity get me"))
+    shell.clock.tick(TOKEN_LIFETIME + 1)
+    assert not shell.works(first["accessToken"])
+    second = json.loads(shell.good("everyauth identity get me"))
+    assert shell.works(second["accessToken"])
+    assert shell.token() == second["accessToken"]
+    assert shell.counts["refresh_token"] == 1
+    assert second["everyauth"] == first["everyauth"]
+    # What only the first answer had is kept.
+    assert second["native"]["id_token"] == first["native"]["id_token"]
+    assert second["native"]["expires_at"] >= first["native"]["expires_at"] + TOKEN_LIFETIME * 1000
+
+    shell.clock.tick(TOKEN_LIFETIME + 1)
+    assert shell.works(shell.token())
+    assert (shell.counts["refresh_token"], shell.counts["refresh_reuse"]) == (2, 0)
+
+
+def test_identities_are_listed_in_words_in_a_pipe(shell):
+    shell.log_in("ann", account="ann@example.com")
+    shell.clock.tick(600)
+    shell.log_in("bob", tenant="acme")
+    bob, ann = [line.split("\t") for line in shell.good("everyauth identity ls").splitlines()]
+    assert bob[:5] == ["pagerduty", "bob", "acme", "user@example.com (sandbox)", "openid read write"]
+    assert (bob[6], bool(re.fullmatch(ID, bob[7]))) == ("in 59 minutes", True)
+    assert ann[:5] == ["pagerduty", "ann", "", "ann@example.com (sandbox)", "openid read write"]
+    assert ann[5:7] == ["10 minutes", "in 49 minutes"]
+    shell.clock.tick(TOKEN_LIFETIME)
+    assert shell.good("everyauth identity ls --user ann").split("\t")[6] == "expired"
+
+
+@pytest.mark.parametrize(
+    ("options", "users"),
+    [
+        ("", ["bob", "ann"]),
+        ("--user ann", ["ann"]),
+        ("--tenant acme", ["bob"]),
+        ("--tag team=blue --tag env=prod", ["bob"]),
+        ("--tag team=red", []),
+        ("--service pagerduty --user bob", ["bob"]),
+    ],
+)
+def test_identities_are_found_by_what_they_have(shell, options, users):
+    shell.log_in("ann")
+    shell.log_in("bob", tenant="acme", tags={"team": "blue", "env": "prod"})
+    assert [identity["tags"]["userId"] for identity in shell.identities(options)] == users
+
+
+@pytest.mark.slow
+def test_a_credential_is_got_by_each_name_of_its_identity(shell):
+    shell.log_in("user-123")
+    (identity,) = shell.identities()
+    lines = [
+        "identity get user-123",
+        "identity get pagerduty user-123",
+        "identity get --user user-123",
+        "identity get --service pagerduty --user user-123",
+        "identity get --service pagerduty user-123",
+        f"identity get {identity['identityId']}",
+        f"identity get pagerduty {identity['identityId']}",
+    ]
+    credentials = [json.loads(shell.good(f"everyauth {line}")) for line in lines]
+    assert all(credential == credentials[0] for credential in credentials)
+    by_id = shell.good(f"everyauth token pagerduty {identity['identityId']}")
+    assert by_id.strip() == credentials[0]["accessToken"]
+    assert json.loads(shell.good("everyauth token pagerduty user-123 -o json")) == {"accessToken": by_id.strip()}
+
+
+def test_the_first_guess_says_the_exact_command_which_then_works(shell):
+    shell.bad_both("everyauth identity get pagerduty", 4, "login_required", "everyauth login pagerduty")
+    shell.log_in("user-123")
+    shell.log_in("a person")
+    shell.log_in("user-123", tenant="acme")
+    said = shell.bad("everyauth identity get pagerduty", 3, "pagerduty is a service")
+    commands = [line.strip() for line in said.splitlines() if line.startswith("  everyauth")]
+    assert "everyauth identity get pagerduty user-123" in commands
+    found = [json.loads(shell.good(command))["everyauth"]["tags"]["userId"] for command in commands]
+    assert sorted(set(found)) == ["a person", "user-123"]
+    assert len(set(commands)) == len(commands)
+
+
+def test_a_token_can_be_asked_to_live_for_a_while(shell):
+    shell.log_in()
+    first = shell.token()
+    assert shell.good("everyauth token pagerduty --min-ttl 10m").strip() == first
+    shell.clock.tick(TOKEN_LIFETIME - 300)
+    assert shell.token() == first
+    second = shell.good("everyauth token pagerduty --min-ttl 10m").strip()
+    assert second != first
+    assert json.loads(shell.good("everyauth identity get me --min-ttl 10m"))["accessToken"] == second
+    shell.bad_both("everyauth token pagerduty --min-ttl 2h", 5, "lifetime_too_short", "3600 s", "--min-ttl")
+    assert shell.counts["refresh_token"] == 1
+    shell.bad("everyauth token pagerduty --min-ttl soon", 2, "10m")
+
+
+def test_a_rejected_token_is_refreshed_only_while_it_is_the_stored_one(shell):
+    shell.log_in()
+    first = shell.token()
+    second = shell.good("everyauth token pagerduty --rejected", input=f"{first}\n").strip()
+    assert second != first
+    assert shell.good("everyauth token pagerduty --rejected", input=first).strip() == second
+    assert json.loads(shell.good("everyauth identity get me --rejected", input=first))["accessToken"] == second
+    assert shell.counts["refresh_token"] == 1
+    shell.bad("everyauth token pagerduty --rejected", 2, "rejected token", input="")
+
+
+def test_an_identity_is_deleted_only_when_that_is_meant(shell):
+    shell.log_in("user-123")
+    shell.log_in()
+    shell.bad("everyauth identity rm user-123", 2, "--yes", input="")
+    assert len(shell.identities()) == 2
+    assert shell.good("everyauth identity rm pagerduty user-123 --yes") == ""
+    assert [identity["tags"]["userId"] for identity in shell.identities()] == ["me"]
+    shell.bad_both("everyauth identity get user-123", 3, "not_found", "everyauth identity ls")
+    login = "everyauth login pagerduty --user user-123"
+    shell.bad_both("everyauth token pagerduty user-123", 4, "login_required", login)
+    shell.bad_both("everyauth identity rm user-123 --yes", 3, "not_found", "everyauth identity ls")
+    assert shell.works(shell.token())
+
+
+def test_a_client_is_deleted_and_its_identities_stay(shell):
+    shell.log_in()
+    token = shell.token()
+    done = shell("everyauth service rm pagerduty --yes")
+    assert (done.code, done.out) == (0, "")
+    assert "everyauth identity ls --service pagerduty" in done.err
+    assert shell.token() == token
+    shell.bad("everyauth login pagerduty", 2, "everyauth service set pagerduty --client-id")
+
+
+def test_profiles_are_kept_apart(shell):
+    shell.log_in()
+    assert shell.good("everyauth identity ls --profile work") == ""
+    shell.bad("everyauth --profile work login pagerduty", 2, "everyauth service set pagerduty")
+    shell.env["EVERYAUTH_PROFILE"] = "work"
+    shell.bad("everyauth token pagerduty", 4, "everyauth login pagerduty")
+    shell.register()
+    shell.log_in(account="other@example.com")
+    assert shell.identities()[0]["account"]["label"] == "other@example.com (sandbox)"
+    assert shell.identities("--profile default")[0]["account"]["label"] == "user@example.com (sandbox)"
+    assert shell.token() != shell.good("everyauth token pagerduty -p default").strip()
+    shell.good("everyauth identity rm me --yes")
+    assert len(shell.identities("--profile default")) == 1

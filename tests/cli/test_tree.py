@@ -1,0 +1,80 @@
+"""The command line, of which only what is named is imported: it is the same as all of it together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from everyauth_cli.cli.tree import MODULES, tree
+
+WHOLE = typer.main.get_command(tree())
+LINES = [
+    f"{name} {below}".strip()
+    for name, command in WHOLE.commands.items()
+    for below in ("", *getattr(command, "commands", ()))
+]
+
+
+def test_the_whole_tree_is_in_the_order_of_its_table():
+    assert list(WHOLE.commands) == [word for word in MODULES if " " not in word]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", LINES)
+def test_what_is_named_is_as_in_the_whole(everyauth, line):
+    named = everyauth(*line.split(), "--help")
+    # An option before the command is reason enough to import all.
+    whole = everyauth("--profile", "default", *line.split(), "--help")
+    assert named == whole
+    assert named.code == 0
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if " " in line])
+def test_no_more_is_imported_than_is_named(line):
+    code = (
+        "import sys\n"
+        "from everyauth_cli.cli.tree import MODULES, tree\n"
+        "tree(sys.argv[1:])\n"
+        "print(*(m for ms in MODULES.values() for m in ms if f'everyauth_cli.cli.commands.{m}' in sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True, check=True)
+    group, other = line.split()[0], "login" if "store" in line else "store"
+    assert set(MODULES[group]) & set(done.stdout.split())
+    assert other not in done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("identity gett", "No such command 'gett'. Did you mean 'get'?"),
+        ("identiyt get", "No such command 'identiyt'. Did you mean 'identity'?"),
+        ("identity ls me", "Got unexpected extra argument(s) (me)"),
+        ("identity ls --tenat x", "No such option: --tenat"),
+        ("identity ls -o xml", "Invalid value for '-o' / '--output': 'xml' is not one of 'pretty', 'json'."),
+        ("completion csh", "Invalid value for 'SHELL': 'csh' is not one of 'bash', 'zsh', 'fish', 'powershell'."),
+        ("completion", "Missing argument 'SHELL'."),
+        ("token", "Missing argument 'SERVICE'."),
+        ("service log pagerduty --limit none", "Invalid value for '--limit': "),
+        ("service log pagerduty --limit 0", "Invalid value for '--limit': "),
+    ],
+)
+def test_what_cannot_be_parsed_is_told(everyauth, line, message):
+    done = everyauth(*line.split())
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize("line", ["service ls", "service get pagerduty", "completion bash"])
+def test_who_has_closed_its_output_is_told_nothing(everyauth, line):
+    command = [*everyauth.argv, *line.split()]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command],
+        env=everyauth.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

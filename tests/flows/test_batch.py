@@ -1,0 +1,153 @@
+"""How many are looked at at once, and when a service that asks to be left alone is asked again."""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from peers.token_server import World
+
+from everyauth_cli.errors import StoreLocked
+from everyauth_cli.flows.batch import Outcome, Pacing, State
+
+
+class Time:
+    """Seconds that pass when somebody sleeps, and only then."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        assert seconds > 0
+        self.now += seconds
+
+
+@pytest.fixture
+def some(tmp_path):
+    """Makes identities of these services."""
+    identity = World(tmp_path).login()
+    return lambda *services: [replace(identity, service=name, user=f"u{at}") for at, name in enumerate(services)]
+
+
+def pace(clock, **more):
+    return Pacing(clock=clock, sleep=clock.sleep, **{"seconds": 300, **more})
+
+
+def well(identity):
+    return Outcome(identity=identity, state=State.FRESH)
+
+
+class Most:
+    """How many calls were under way at once, of all and of each service."""
+
+    def __init__(self):
+        self.guard, self.now, self.most = threading.Lock(), Counter(), Counter()
+
+    def __call__(self, identity):
+        with self.guard:
+            self.now.update([identity.service, "all"])
+            self.most |= self.now
+        time.sleep(0.01)
+        with self.guard:
+            self.now.subtract([identity.service, "all"])
+        return well(identity)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "per_service", "most"),
+    [(8, 4, {"a": 4, "b": 4, "all": 8}), (6, 4, {"a": 4, "all": 6}), (1, 4, {"a": 1, "b": 1, "all": 1})],
+)
+def test_so_many_run_at_once_and_of_one_service(some, jobs, per_service, most):
+    seen = Most()
+    identities = some(*["a"] * 20, *["b"] * 20)
+    outcomes = list(pace(Time(), jobs=jobs, per_service=per_service).outcomes(identities, seen))
+    assert len(outcomes) == 40
+    assert {name: seen.most[name] for name in most} == most
+
+
+def test_a_service_rests_as_long_as_it_asks_and_the_others_do_not(some):
+    clock, asked = Time(), []
+
+    def call(identity):
+        asked.append((identity.service, clock.now))
+        tired = identity.service == "a" and clock.now < 30
+        return replace(well(identity), rest=30.0) if tired else well(identity)
+
+    outcomes = list(pace(clock, jobs=1).outcomes(some("a", "a", "b"), call))
+    assert [(one.identity.service, one.rest) for one in outcomes] == [("b", None), ("a", None), ("a", None)]
+    assert asked == [("a", 0), ("b", 0), ("a", 30), ("a", 30)]
+
+
+def test_a_service_that_asks_for_more_than_the_run_lasts_is_not_waited_for(some):
+    clock = Time()
+    rests = {"a": 301.0, "b": None}
+    identities = some("a", "a", "b")
+    outcomes = list(pace(clock, jobs=1).outcomes(identities, lambda one: replace(well(one), rest=rests[one.service])))
+    assert clock.now < 5
+    assert [one.identity.user for one in outcomes if one.error] == ["u1"]
+    assert "a wants to be left alone for longer" in next(one.error.message for one in outcomes if one.error)
+    assert {one.identity.user for one in outcomes} == {"u0", "u1", "u2"}
+
+
+def test_a_service_that_asks_for_ever_is_given_up_with_its_own_words(some):
+    clock = Time()
+    (outcome,) = pace(clock).outcomes(some("a"), lambda one: replace(well(one), rest=100.0))
+    assert outcome.rest == 100
+    assert clock.now == 300
+
+
+def test_after_its_time_nothing_is_begun(some):
+    clock, calls = Time(), []
+
+    def call(identity):
+        calls.append(identity.user)
+        clock.now += 200
+        return well(identity)
+
+    outcomes = list(pace(clock, jobs=1).outcomes(some("a", "a", "a"), call))
+    assert calls == ["u0", "u1"]
+    assert [(one.identity.user, one.exit_code) for one in outcomes] == [("u0", 0), ("u1", 0), ("u2", 5)]
+    assert "a was not asked" in outcomes[2].error.message
+
+
+def test_what_runs_is_finished_when_it_is_to_stop(some):
+    stop = []
+
+    def call(identity):
+        stop.append(True)
+        time.sleep(0.02)
+        return well(identity)
+
+    identities = some(*["a"] * 9)
+    outcomes = list(pace(Time(), per_service=2, stopped=lambda: bool(stop)).outcomes(identities, call))
+    assert [one.identity.user for one in outcomes] in (["u0"], ["u0", "u1"], ["u1", "u0"])
+
+
+def test_a_rest_is_cut_short_when_it_is_to_stop(some):
+    clock = Time()
+    outcomes = pace(clock, stopped=lambda: clock.now > 1).outcomes(some("a"), lambda one: replace(well(one), rest=60.0))
+    assert list(outcomes) == []
+    assert clock.now < 2
+
+
+def test_of_nobody_nothing_comes(some):
+    assert list(pace(Time()).outcomes([], well)) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [(StoreLocked("it is locked"), 6, "it is locked"), (KeyError("x"), 1, "a fault of everyauth: KeyError")],
+)
+def test_what_is_raised_is_an_outcome_and_stops_no_other(some, error, code, says):
+    def call(identity):
+        if identity.user == "u0":
+            raise error
+        return well(identity)
+
+    outcomes = {one.identity.user: one for one in pace(Time()).outcomes(some("a", "a"), call)}
+    assert (outcomes["u0"].exit_code, outcomes["u0"].error.message) == (code, says)
+    assert outcomes["u1"].error is None

@@ -1,0 +1,231 @@
+"""A client's secret goes to the hosts that it was set for, and to no other until somebody says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from peers.token_server import ENTRY, HOUR, REDIRECT_URI, REVOCABLE, World
+
+from everyauth_cli.errors import ConfigurationProblem, HostChanged
+from everyauth_cli.flows.host_pinning import check_hosts, hosts_of, moved
+from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.store.client_record import client_key
+
+MOVED = ENTRY.replace("issuer.example/token", "evil.example/token")
+PLACED = """\
+authorization_endpoint = "https://{sub}.x.example/authorize"
+token_endpoint = "https://{sub}.x.example/token"
+[params]
+sub = {help = "your subdomain"}
+"""
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def service(world, name="example"):
+    return world.auth.catalogue.get(name)
+
+
+def set_anew(world, **what):
+    return world.auth.clients.set(service(world), **(what or {"client_secret": Secret("s")}))
+
+
+def hosts_seen(world):
+    return {request.url.split("/")[2] for request in world.server.requests}
+
+
+def test_nothing_is_sent_to_another_token_host(world):
+    world.login()
+    world.entry("example", MOVED)
+    world.clock.now += HOUR
+    for call in (world.token, world.login, lambda: world.auth.clients.get(service(world))):
+        with pytest.raises(HostChanged) as caught:
+            call()
+        assert "evil.example" in caught.value.message
+        assert "issuer.example" in caught.value.message
+        assert caught.value.hint.endswith("everyauth service set example --client-secret -")
+        assert caught.value.exit_code == 2
+    assert hosts_seen(world) == {"issuer.example"}
+
+
+def test_a_token_that_is_fresh_is_handed_out_all_the_same(world):
+    world.login()
+    world.entry("example", MOVED)
+    assert world.token() == "access-2"
+
+
+def test_a_login_under_way_is_not_finished_at_another_host(world):
+    pending = world.auth.begin("example", redirect_uri=REDIRECT_URI)
+    world.entry("example", MOVED)
+    with pytest.raises(HostChanged):
+        world.auth.redeem(pending, [("code", "code-alice"), ("state", pending.state.reveal())])
+    assert world.server.requests == []
+
+
+def test_the_secret_set_anew_is_for_the_new_host(world):
+    world.entry("example", MOVED)
+    set_anew(world)
+    assert world.login().token_endpoint == "https://evil.example/token"
+    # The way back is another change.
+    world.entry("example", ENTRY)
+    with pytest.raises(HostChanged):
+        world.login()
+
+
+@pytest.mark.parametrize(
+    "what", [{"client_id": "other"}, {"scope": "read"}, {"port": 4000}, {"client_secret": Secret("")}]
+)
+def test_what_else_is_set_leaves_the_secret_where_it_was(world, what):
+    world.entry("example", MOVED)
+    set_anew(world, **what)
+    with pytest.raises(HostChanged):
+        world.login()
+
+
+def test_a_client_without_a_secret_is_confirmed_with_its_id(world):
+    set_anew(world, client_secret=Secret(""))
+    world.entry("example", MOVED)
+    with pytest.raises(HostChanged) as caught:
+        world.login()
+    assert caught.value.hint.endswith("everyauth service set example --client-id ID")
+    set_anew(world, client_id="id")
+    world.login()
+    assert hosts_seen(world) == {"evil.example"}
+
+
+def test_another_path_or_port_is_the_same_host(world):
+    world.entry("example", ENTRY.replace("issuer.example/token", "issuer.example:8443/v2/token"))
+    world.login()
+
+
+@pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
+def test_what_else_is_sent_tokens_may_not_move_either(world, key):
+    world.entry("example", f'{ENTRY}{key} = "https://issuer.example/x"\n')
+    world.login()
+    world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
+    with pytest.raises(HostChanged, match=f"the {key} of example leads to evil.example now"):
+        world.login()
+    if key == "revocation_endpoint":
+        with pytest.raises(HostChanged, match=r"leads to evil.example now"):
+            world.auth.delete_identity("example", user="me")
+    assert world.auth.find()
+    world.auth.delete_identity("example", user="me", local=True)
+    assert "evil.example" not in hosts_seen(world)
+    assert world.auth.find() == []
+
+
+def test_a_url_that_moves_to_a_host_that_has_secrets_already_is_no_change(world):
+    world.entry("example", ENTRY + 'revocation_endpoint = "https://other.example/revoke"\n')
+    set_anew(world)
+    world.entry("example", REVOCABLE)
+    world.login()
+
+
+@pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
+def test_a_url_that_a_file_brings_later_is_not_trusted_until_it_is_said(world, key):
+    world.login()
+    world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
+    with pytest.raises(HostChanged, match=f"the {key} of example leads to evil.example now"):
+        world.login()
+    assert "evil.example" not in hosts_seen(world)
+    set_anew(world)
+    world.login()
+
+
+def test_a_url_that_the_catalogue_brings_later_is_learnt_at_its_first_use():
+    service = Service(
+        name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
+    )
+    client = Client(service="x", client_id="id", hosts=hosts_of(service))
+    later = replace(service, revocation_endpoint="https://other.example/revoke")
+    assert moved(later, client) is None
+    assert moved(replace(later, own_keys=frozenset({"revocation_endpoint"})), client) is not None
+    bound = replace(client, hosts=hosts_of(later))
+    assert moved(replace(later, revocation_endpoint="https://evil.example/revoke"), bound) is not None
+
+
+def test_a_client_from_before_is_bound_at_its_first_use(world):
+    key = client_key("default", "example")
+    public = world.store.index.read(key)
+    world.store.index.write(key, {name: value for name, value in public.items() if name != "hosts"})
+    world.login()
+    assert world.store.index.read(key) == public
+    world.entry("example", MOVED)
+    with pytest.raises(HostChanged):
+        world.login()
+
+
+def test_a_client_of_the_environment_is_bound_to_nothing_and_its_secret_for_a_stored_one_is(world):
+    world.entry("example", MOVED)
+    world.auth = world.another(world.store, override=lambda _: (None, Secret("env")))
+    with pytest.raises(HostChanged):
+        world.login()
+    world.auth = world.another(world.store, override=lambda _: ("env", Secret("env")))
+    world.login()
+    world.auth = world.another(world.store, override=lambda _: ("env", None))
+    # Another id: the stored secret is not sent with it.
+    world.login(user="other")
+    sent = [request.fields.get("client_secret") for request in world.server.requests]
+    assert sent == [Secret("env"), None]
+
+
+def test_a_parameter_that_the_user_names_takes_the_secret_along(world):
+    world.entry("placed", PLACED)
+    placed = service(world, "placed")
+    clients = world.auth.clients
+    clients.set(placed, client_id="id", client_secret=Secret("s"))
+    clients.set(placed, params={"sub": "acme"})
+    assert clients.get(clients.filled("placed")).hosts == {"token_endpoint": "acme.x.example"}
+    clients.set(placed, params={"sub": "other"})
+    assert clients.get(clients.filled("placed")).hosts == {"token_endpoint": "other.x.example"}
+
+
+def test_a_parameter_does_not_confirm_a_host_that_a_file_has_changed(world):
+    world.entry("placed", PLACED)
+    clients = world.auth.clients
+    clients.set(service(world, "placed"), client_id="id", client_secret=Secret("s"), params={"sub": "acme"})
+    world.entry("placed", PLACED.replace(".x.example/token", ".evil.example/token"))
+    clients.set(service(world, "placed"), params={"sub": "other"})
+    with pytest.raises(HostChanged, match=r"leads to other\.evil\.example now"):
+        clients.get(clients.filled("placed"))
+
+
+@pytest.mark.parametrize("key", ["token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint"])
+def test_a_placeholder_that_nothing_fills_leads_secrets_nowhere(world, key):
+    world.login()
+    sent = len(world.server.requests)
+    kept = "".join(line for line in ENTRY.splitlines(keepends=True) if not line.startswith(f"{key} "))
+    world.entry("example", f'{key} = "https://evil.example/{{client_id}}/steal"\n{kept}')
+    world.clock.now += HOUR
+    for call in (world.token, world.login):
+        with pytest.raises(ConfigurationProblem, match=rf"example\.toml:1: {key} = .*\{{client_id\}} is not declared"):
+            call()
+    assert len(world.server.requests) == sent
+
+
+@pytest.mark.parametrize("key", ["token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint"])
+def test_no_client_is_handed_out_for_a_url_with_a_placeholder_left(key):
+    service = Service(
+        name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
+    )
+    client = Client(service="x", client_id="id", hosts=hosts_of(service))
+    left = replace(service, **{key: "https://x.example/{client_id}/t"})
+    with pytest.raises(ConfigurationProblem, match=rf"nothing fills {{client_id}} in the {key} of x; nothing was sent"):
+        check_hosts(left, client, has_secret=True)
+
+
+def test_a_parameter_does_not_confirm_a_host_that_a_file_brought_with_it(world):
+    world.login()
+    copied = (
+        f'{ENTRY}refresh_endpoint = "https://{{region}}.evil.example/x"\nparams.region = {{help = "your region"}}\n'
+    )
+    world.entry("example", copied)
+    world.auth.clients.set(service(world), params={"region": "eu"})
+    world.clock.now += HOUR
+    with pytest.raises(HostChanged, match=r"leads to eu\.evil\.example now"):
+        world.token()
+    assert hosts_seen(world) == {"issuer.example"}

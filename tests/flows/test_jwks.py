@@ -1,0 +1,151 @@
+"""The issuer's keys: fetched, remembered, rolled over, and done without when they cannot be had."""
+
+from __future__ import annotations
+
+import pytest
+from peers.liar import KEYS, lying, public
+from peers.token_server import answer
+
+from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.flows.jwks import IssuerKeys
+from everyauth_cli.model import RecordKey, Service
+from everyauth_cli.store import memory_store
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+@pytest.fixture
+def victim(tmp_path):
+    with lying(tmp_path) as victim:
+        yield victim
+
+
+def fetches(victim):
+    return victim.liar.asked.get("/jwks", 0)
+
+
+def roll_over(victim):
+    victim.liar.keys, victim.liar.sign_with, victim.liar.header = public("two"), KEYS["two"], {"kid": "two"}
+
+
+def test_keys_are_remembered(victim):
+    for _ in range(3):
+        victim.login()
+    assert fetches(victim) == 1
+
+
+def test_a_new_key_is_fetched_when_it_is_first_used(victim):
+    victim.login()
+    roll_over(victim)
+    victim.login()
+    victim.login()
+    assert fetches(victim) == 2
+
+
+def test_a_new_key_under_the_old_name_is_fetched_too(victim):
+    victim.login()
+    victim.liar.keys, victim.liar.sign_with = public("two", kid="one"), KEYS["two"]
+    assert victim.login().account
+    assert fetches(victim) == 2
+
+
+def test_a_lie_does_not_outlive_the_keys_that_are_published_now(victim):
+    victim.login()
+    victim.liar.sign_with, victim.liar.header = KEYS["two"], {"kid": "two"}
+    with pytest.raises(ServiceUnreadable, match="does not publish"):
+        victim.login()
+    assert fetches(victim) == 2
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [{"keys_status": 503}, {"keys": None}, {"keys": []}, {"keys": "x"}, {"keys": [1]}],
+    ids=str,
+)
+def test_when_they_cannot_be_had_tls_vouches_and_it_is_said(victim, trouble):
+    for name, value in trouble.items():
+        setattr(victim.liar, name, value)
+    victim.liar.sign_with = KEYS["two"]
+    assert victim.login().account.subject == "user-1"
+    assert victim.warnings == ["the keys of op cannot be had, so its id token's signature was not checked"]
+    victim.liar.claims = {"aud": "another"}
+    with pytest.raises(ServiceUnreadable, match="another client"):
+        victim.login()
+
+
+def test_remembered_keys_serve_while_the_issuer_is_away(victim):
+    victim.login()
+    victim.liar.keys_status = 503
+    victim.login()
+    assert (fetches(victim), victim.warnings) == (1, [])
+    victim.liar.tamper = True
+    with pytest.raises(ServiceUnreadable, match="signature is wrong"):
+        victim.login()
+    victim.liar.tamper = False
+    roll_over(victim)
+    assert victim.login().account
+    assert len(victim.warnings) == 1
+
+
+def test_without_their_address_the_issuer_is_asked_for_it(victim):
+    victim.entry(jwks_uri=None)
+    victim.login()
+    assert (victim.liar.asked["/.well-known/openid-configuration"], fetches(victim)) == (1, 1)
+    victim.liar.sign_with = KEYS["two"]
+    with pytest.raises(ServiceUnreadable, match="signature is wrong"):
+        victim.login()
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"issuer": "https://evil.example"}, {"jwks_uri": "http://evil.example/jwks"}, {"jwks_uri": None}, {"jwks_uri": 5}],
+    ids=str,
+)
+def test_an_issuer_that_is_not_itself_or_not_safe_is_not_followed(victim, metadata):
+    victim.entry(jwks_uri=None)
+    victim.liar.metadata = metadata
+    assert victim.login().account
+    assert (fetches(victim), len(victim.warnings)) == (0, 1)
+
+
+def test_keys_from_elsewhere_are_not_used(victim):
+    victim.login()
+    victim.entry(jwks_uri=victim.liar.issuer + "/jwks?new")
+    victim.login()
+    assert fetches(victim) == 2
+
+
+def test_without_an_issuer_there_is_nobody_to_ask(victim):
+    victim.entry(issuer=None, jwks_uri=None)
+    victim.liar.sign_with = KEYS["two"]
+    assert victim.login().account
+    assert (fetches(victim), victim.warnings) == (0, [])
+
+
+@pytest.mark.parametrize("damage", [{"keys": None}, {"fetched_at": "x"}, {"keys": [5, "x"]}, {"fetched_at": None}])
+def test_what_is_remembered_badly_is_fetched_anew(victim, damage):
+    victim.login()
+    key = RecordKey(profile="", kind="keys", service="op")
+    victim.store.index.write(key, {**victim.store.index.read(key), **damage})
+    assert victim.login().account
+    assert victim.warnings == []
+    assert fetches(victim) == 2
+
+
+def test_an_issuer_elsewhere_cannot_lead_to_this_machine(tmp_path):
+    asked = []
+
+    def send(request):
+        asked.append(request.url)
+        return answer({"issuer": "https://idp.example", "jwks_uri": "http://127.0.0.1:8500/v1/agent/leave"})
+
+    keys = IssuerKeys(store=memory_store(), send=send, clock=lambda: 0)
+    service = Service(
+        name="op",
+        title="Op",
+        authorization_endpoint="https://idp.example/a",
+        token_endpoint="https://idp.example/t",
+        issuer="https://idp.example",
+    )
+    assert keys.fetch(service) is None
+    assert asked == ["https://idp.example/.well-known/openid-configuration"]

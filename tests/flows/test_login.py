@@ -1,0 +1,280 @@
+"""Logins: what they keep, whose account they are, and what happens when several things happen at once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World, answer, id_token
+
+from everyauth_cli.errors import (
+    ClientNotSet,
+    ClientRejected,
+    LoginFailed,
+    OtherAccount,
+    ServiceUnreachable,
+    StoreBusy,
+    StoreUnavailable,
+    UsageProblem,
+)
+from everyauth_cli.flows.login import Grant
+from everyauth_cli.model import Account
+from everyauth_cli.store import Store
+from everyauth_cli.store.locks import ThreadLocks
+from everyauth_cli.store.memory import MemoryIndex, MemoryVault
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def begun(world, **about):
+    pending = world.auth.begin("example", redirect_uri=REDIRECT_URI, **about)
+    return pending, [("code", "code-alice"), ("state", pending.state.reveal())]
+
+
+def test_a_login_keeps_who_and_what(world):
+    world.server.extra = {"scope": "read"}
+    identity = world.login(user="ann", tenant="acme", tags={"plan": "gold"}, scope="read write")
+    assert identity.id.startswith("idn-")
+    assert (identity.service, identity.user, identity.tenant) == ("example", "ann", "acme")
+    assert (identity.tags, identity.scope, identity.refreshable) == ({"plan": "gold"}, "read", True)
+    assert identity.account == Account(subject="alice", label="alice@example.org")
+    assert (identity.client_id, identity.token_endpoint) == ("id", "https://issuer.example/token")
+    assert identity.created_at == identity.updated_at == world.clock.now
+    assert identity.expires_at == world.clock.now + HOUR
+    assert world.auth.find() == [identity]
+
+
+def test_scopes_that_were_not_granted_are_named(world):
+    world.server.extra = {"scope": "read"}
+    assert world.auth.redeem(*begun(world, scope="read write admin")).missing_scopes == ["write", "admin"]
+
+
+def test_the_scope_is_the_one_asked_for_else_the_clients_else_the_catalogues(world):
+    world.entry("example", ENTRY + 'scopes = ["a", "b"]\nscope_separator = ","\n')
+    assert begun(world)[0].request.scope == "a,b"
+    world.auth.clients.set(world.auth.catalogue.get("example"), scope="c")
+    assert begun(world)[0].request.scope == "c"
+    assert begun(world, scope="d")[0].request.scope == "d"
+    assert begun(world, scope="")[0].request.scope == ""
+
+
+def test_nothing_is_stored_before_it_is_kept(world):
+    grant = world.auth.redeem(*begun(world))
+    assert world.auth.find() == []
+    world.auth.keep(grant)
+    assert len(world.auth.find()) == 1
+
+
+def test_a_token_of_any_grant_type_is_kept_for_its_request(world):
+    request = begun(world, user="ann", tags={"plan": "gold"})[0].request
+    token = world.auth.redeem(*begun(world)).token
+    identity = world.auth.keep(Grant(request=request, token=token))
+    assert (identity.user, identity.tags, identity.redirect_uri) == ("ann", {"plan": "gold"}, "")
+    world.clock.now += HOUR
+    assert world.auth.get_identity("example", "ann").access_token == "access-3"
+
+
+def test_a_new_login_keeps_the_id_and_adds_tags(world):
+    first = world.login(tags={"a": "1", "b": "1"})
+    world.clock.now += 5
+    second = world.login(tags={"b": "2"})
+    assert (second.id, second.created_at, second.updated_at) == (first.id, first.created_at, first.updated_at + 5)
+    assert second.tags == {"a": "1", "b": "2"}
+    assert world.token() == "access-4"
+
+
+def test_another_account_is_refused_and_the_old_one_kept(world):
+    world.login("alice")
+    with pytest.raises(OtherAccount) as caught:
+        world.login("mallory")
+    assert caught.value.exit_code == 4
+    assert "alice@example.org" in caught.value.message
+    assert "mallory@example.org" in caught.value.message
+    assert "another user" in caught.value.hint
+    assert world.auth.find()[0].account.subject == "alice"
+    world.clock.now += HOUR
+    assert world.token() == "access-5"
+
+
+def test_another_account_replaces_the_old_one_when_that_is_meant(world):
+    first = world.login("alice")
+    second = world.login("bob", replace_account=True)
+    assert second.id == first.id
+    assert second.account.subject == "bob"
+    assert world.token() == "access-4"
+
+
+def test_the_same_account_under_another_label_is_the_same(world):
+    world.login("alice")
+    world.server.extra = {"id_token": id_token(sub="alice", email="new@example.org")}
+    assert world.login("alice").account.label == "new@example.org"
+
+
+def test_a_service_that_names_no_account_can_be_logged_in_to_again(world):
+    world.server.extra = {"id_token": None}
+    first = world.login("alice")
+    assert first.account is None
+    assert world.login("alice").id == first.id
+    world.server.extra = {}
+    assert world.login("alice").account.subject == "alice"
+
+
+def test_users_tenants_and_profiles_are_identities_of_their_own(world):
+    ids = {
+        world.login("alice").id,
+        world.login("bob", user="bob").id,
+        world.login("carol", user="bob", tenant="acme").id,
+        world.login("dave", tenant="acme").id,
+    }
+    assert len(ids) == 4
+
+
+@pytest.mark.parametrize("user", ["", "idn-1"])
+def test_what_could_be_taken_for_an_id_or_nobody_is_no_user(world, user):
+    with pytest.raises(UsageProblem, match="cannot be a user"):
+        begun(world, user=user)
+
+
+def test_a_foreign_answer_sends_nothing(world):
+    pending, _ = begun(world)
+    for query in ([("code", "c")], [("code", "c"), ("state", "x")], [("error", "access_denied")]):
+        with pytest.raises(LoginFailed):
+            world.auth.redeem(pending, query)
+    assert world.server.requests == []
+
+
+def test_a_code_that_is_no_longer_good_is_a_failed_login(world):
+    world.entry("example", ENTRY + "code_lifetime = 30\n")
+    world.server.faults = [answer({"error": "invalid_grant"}, status=400)]
+    with pytest.raises(LoginFailed, match="its codes live 30 s"):
+        world.auth.redeem(*begun(world))
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (ServiceUnreachable("no answer", lost=True), ServiceUnreachable),
+        (answer({}, status=503), ServiceUnreachable),
+        (answer({"error": "invalid_client"}, status=401), ClientRejected),
+    ],
+)
+def test_a_code_is_sent_once_whatever_comes_back(world, fault, kind):
+    world.server.faults = [fault]
+    with pytest.raises(kind):
+        world.auth.redeem(*begun(world))
+    assert len(world.server.requests) == 1
+
+
+@pytest.mark.parametrize("change", ["client", "endpoint"])
+def test_a_service_that_was_set_anew_during_the_login_gets_no_code(world, change):
+    pending, query = begun(world)
+    if change == "client":
+        world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
+    else:
+        world.entry("example", ENTRY.replace("/token", "/token2"))
+    with pytest.raises(LoginFailed, match="set anew"):
+        world.auth.redeem(pending, query)
+    assert world.server.requests == []
+
+
+def test_a_login_needs_a_client(world):
+    world.auth.clients.delete("example")
+    with pytest.raises(ClientNotSet) as caught:
+        begun(world)
+    assert caught.value.hint == "everyauth service set example --client-id ID --client-secret -"
+
+
+def test_two_logins_at_once_make_one_identity(world):
+    together = threading.Barrier(2)
+    world.server.meanwhile = lambda: together.wait(5)
+    with ThreadPoolExecutor(2) as pool:
+        identities = list(pool.map(lambda _: world.login(), range(2)))
+    assert identities[0].id == identities[1].id
+    world.server.meanwhile = lambda: None
+    assert len(world.auth.find()) == 1
+    world.clock.now += HOUR
+    assert world.token() == "access-5"
+
+
+def while_refreshing(world, act):
+    """Start `act` in the middle of a refresh; it has to wait for its end."""
+    started = threading.Event()
+
+    def run():
+        started.set()
+        act()
+
+    def start():
+        world.server.meanwhile = lambda: None
+        pool.submit(run)
+        started.wait(5)
+
+    world.clock.now += HOUR
+    world.server.meanwhile = start
+    with ThreadPoolExecutor(1) as pool:
+        return world.token()
+
+
+def test_a_login_while_a_refresh_runs_stays(world):
+    world.login()
+    before = {while_refreshing(world, world.login)}
+    after = world.token()
+    assert after not in before
+    world.clock.now += HOUR
+    assert world.token() not in (*before, after)
+
+
+def test_a_deletion_while_a_refresh_runs_stays(world):
+    world.login()
+    assert while_refreshing(world, lambda: world.auth.delete_identity("example", user="me")) == "access-3"
+    assert world.token() is None
+    assert world.auth.find() == []
+
+
+def test_the_lock_of_a_login_keeps_other_logins_out_and_refreshes_in(world):
+    world.login()
+    world.clock.now += HOUR
+    with world.auth.login_lock("example", user="me", timeout=0):
+        with pytest.raises(StoreBusy), world.auth.login_lock("example", user="me", timeout=0):
+            pass
+        with world.auth.login_lock("example", user="me", tenant="acme", timeout=0):
+            pass
+        assert world.token() == "access-3"
+
+
+def test_a_store_that_fails_at_the_end_leaves_the_old_credential(tmp_path):
+    class Full(MemoryVault):
+        full = False
+
+        def write(self, name, secret):
+            if self.full:
+                raise StoreUnavailable("the disk is full")
+            super().write(name, secret)
+
+    vault = Full()
+    world = World(tmp_path, store=Store(url="", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks()))
+    world.login()
+    vault.full = True
+    with pytest.raises(StoreUnavailable):
+        world.login()
+    assert world.token() == "access-2"
+
+
+def test_a_login_is_begun_without_a_look_at_any_secret(tmp_path):
+    class Shut(MemoryVault):
+        shut = False
+
+        def read(self, name):
+            if self.shut:
+                raise StoreUnavailable("the vault is locked")
+            return super().read(name)
+
+    vault = Shut()
+    world = World(tmp_path, store=Store(url="", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks()))
+    vault.shut = True
+    pending, answered = begun(world)
+    assert pending.request.client_id == "id"
+    with pytest.raises(StoreUnavailable):
+        world.auth.redeem(pending, answered)

@@ -1,0 +1,193 @@
+"""Refreshes that fail: a living token has to do, a grant that is gone is remembered, and nothing is lost on the way."""
+
+import pytest
+from peers.token_server import HOUR, MINUTE, World, answer
+
+from everyauth_cli.errors import (
+    ClientRejected,
+    LoginRequired,
+    ServiceError,
+    ServiceUnreachable,
+    ServiceUnreadable,
+    StoreError,
+    StoreUnavailable,
+)
+from everyauth_cli.model import Secret
+from everyauth_cli.store import Store
+from everyauth_cli.store.identity_record import read_identity
+from everyauth_cli.store.locks import ThreadLocks
+from everyauth_cli.store.memory import MemoryIndex, MemoryVault
+
+TRANSIENT = {
+    "refused": ServiceUnreachable("cannot connect"),
+    "lost": ServiceUnreachable("no answer", lost=True),
+    "429": answer({"error": "slow_down"}, status=429),
+    "503": answer(b"<html>", status=503, content_type="text/html"),
+}
+TOLD = {
+    "html": (answer(b"<html>", content_type="text/html"), ServiceUnreadable),
+    "redirect": (answer(b"", status=302), ServiceUnreadable),
+    "no token": (answer({}), ServiceUnreadable),
+    "invalid_request": (answer({"error": "invalid_request"}, status=400), ServiceError),
+    "invalid_client": (answer({"error": "invalid_client"}, status=401), ClientRejected),
+}
+LOST = {"lost", "503", "html", "redirect", "no token"}
+"""After these the service may have rotated the refresh token all the same."""
+
+
+class FailingVault(MemoryVault):
+    """Fails at the writes whose numbers, counted from `count`, are in `failing`."""
+
+    count = 0
+    failing = frozenset()
+
+    def fail(self, *numbers):
+        self.count, self.failing = 0, frozenset(numbers)
+
+    def write(self, name, secret):
+        self.count += 1
+        if self.count in self.failing:
+            raise StoreUnavailable("the disk is full")
+        super().write(name, secret)
+
+
+@pytest.fixture
+def vault():
+    return FailingVault()
+
+
+@pytest.fixture
+def world(tmp_path, vault):
+    store = Store(url="memory:", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks())
+    world = World(tmp_path, store=store)
+    world.login(user="ann")
+    return world
+
+
+def refreshing_since(world):
+    return read_identity(world.store, world.key("ann")).refreshing_since
+
+
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_a_living_token_is_handed_out_with_a_warning_when_the_service_cannot_be_reached(world, fault):
+    world.clock.now += 59 * MINUTE + 30_000
+    world.server.faults = [TRANSIENT[fault]]
+    assert world.token("ann") == "access-2"
+    assert len(world.warnings) == 1
+    assert "still lives" in world.warnings[0]
+    assert "access-2" not in world.warnings[0]
+    assert world.token("ann") == "access-3"
+    assert world.server.refreshes == 2
+
+
+@pytest.mark.parametrize("fault", TRANSIENT)
+@pytest.mark.parametrize("asked", [{}, {"min_ttl": MINUTE}, {"rejected": Secret("access-2")}], ids=str)
+def test_a_token_that_will_not_do_is_not_handed_out(world, fault, asked):
+    world.clock.now += 59 * MINUTE + 30_000 if asked else HOUR
+    world.server.faults = [TRANSIENT[fault]]
+    with pytest.raises(ServiceUnreachable) as caught:
+        world.token("ann", **asked)
+    assert caught.value.exit_code == 5
+    assert world.warnings == []
+    assert world.token("ann") in ("access-2", "access-3")
+
+
+@pytest.mark.parametrize("fault", [*TRANSIENT, *TOLD])
+def test_no_request_is_sent_twice_in_one_call_and_the_old_credential_stays(world, fault):
+    world.clock.now += HOUR
+    world.server.faults = [TRANSIENT[fault] if fault in TRANSIENT else TOLD[fault][0]]
+    with pytest.raises((ServiceError, ClientRejected)):
+        world.token("ann")
+    assert world.server.refreshes == 1
+    assert world.auth.find()[0].login_required is None
+    assert world.token("ann") == "access-3"
+
+
+@pytest.mark.parametrize("fault", TOLD)
+def test_another_refusal_is_told_even_while_the_token_lives(world, fault):
+    world.clock.now += 59 * MINUTE + 30_000
+    world.server.faults = [TOLD[fault][0]]
+    with pytest.raises(TOLD[fault][1]) as caught:
+        world.token("ann")
+    assert type(caught.value) is TOLD[fault][1]
+    assert (caught.value.exit_code == 2) is (fault == "invalid_client")
+
+
+@pytest.mark.parametrize("fault", [*TRANSIENT, *TOLD])
+def test_the_record_knows_whether_an_answer_may_have_been_lost(world, fault):
+    world.clock.now += HOUR
+    world.server.faults = [TRANSIENT[fault] if fault in TRANSIENT else TOLD[fault][0]]
+    with pytest.raises((ServiceError, ClientRejected)):
+        world.token("ann")
+    assert refreshing_since(world) == (world.clock.now if fault in LOST else None)
+
+
+def test_a_grant_that_is_gone_is_remembered_and_nothing_more_is_sent(world):
+    world.clock.now += HOUR
+    world.server.revoke_all()
+    for _ in range(3):
+        with pytest.raises(LoginRequired, match="is gone: example refused") as caught:
+            world.token("ann")
+        assert caught.value.exit_code == 4
+        assert caught.value.hint == "everyauth login example --user ann"
+        assert "lost" not in caught.value.message
+        world.clock.now += MINUTE
+    assert world.server.refreshes == 1
+    (identity,) = world.auth.find()
+    assert identity.login_required.since == world.clock.now - 3 * MINUTE
+    assert "invalid_grant" in identity.login_required.reason
+    assert world.store.read(world.key("ann")) is not None
+
+
+def test_a_new_login_brings_back_what_was_gone(world):
+    world.clock.now += HOUR
+    world.server.revoke_all()
+    with pytest.raises(LoginRequired):
+        world.token("ann")
+    (gone,) = world.auth.find()
+    assert world.login(user="ann").id == gone.id
+    assert world.auth.find()[0].login_required is None
+    world.clock.now += HOUR
+    assert world.token("ann") == "access-5"
+
+
+def test_a_refresh_token_whose_rotation_was_lost_is_told_as_that(world):
+    world.clock.now += HOUR
+    world.server.meanwhile = lambda: (_ for _ in ()).throw(ServiceUnreachable("it broke", lost=True))
+    with pytest.raises(ServiceUnreachable):
+        world.token("ann")
+    world.server.meanwhile = lambda: None
+    with pytest.raises(LoginRequired, match="an answer to an earlier refresh was lost on the way"):
+        world.token("ann")
+    assert "lost on the way" in world.auth.find()[0].login_required.reason
+
+
+def test_a_vault_that_cannot_be_written_costs_no_refresh_token(world, vault):
+    world.clock.now += HOUR
+    vault.fail(*range(1, 100))
+    with pytest.raises(StoreUnavailable, match="disk is full"):
+        world.token("ann")
+    assert world.server.refreshes == 0
+    vault.fail()
+    assert world.token("ann") == "access-3"
+
+
+def test_a_vault_that_stumbles_after_the_answer_is_tried_again(world, vault):
+    world.clock.now += HOUR
+    vault.fail(2)
+    assert world.token("ann") == "access-3"
+    assert vault.count == 3
+    world.clock.now += HOUR
+    assert world.token("ann") == "access-4"
+
+
+@pytest.mark.slow
+def test_a_vault_that_stays_broken_after_the_answer_is_told_and_so_is_the_loss(world, vault):
+    world.clock.now += HOUR
+    vault.fail(*range(2, 100))
+    with pytest.raises(StoreError, match="disk is full"):
+        world.token("ann")
+    assert vault.count == 5
+    vault.fail()
+    with pytest.raises(LoginRequired, match="lost on the way"):
+        world.token("ann")

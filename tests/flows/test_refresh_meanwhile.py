@@ -1,0 +1,142 @@
+"""What another process does while a refresh runs, and locks that do not come: the newer credential stays.
+
+The locks here keep nobody out, as if they were another machine's.
+"""
+
+from contextlib import nullcontext
+
+import pytest
+from peers.token_server import HOUR, MINUTE, REDIRECT_URI, World, answer
+
+from everyauth_cli.errors import LoginRequired, ServiceError, StoreBusy
+from everyauth_cli.model import Secret
+from everyauth_cli.store import Store, VersionConflict
+from everyauth_cli.store.memory import MemoryIndex, MemoryVault
+
+
+class OpenLocks:
+    """Locks that let everybody in, or nobody once they are `busy`."""
+
+    busy = False
+
+    def hold(self, name, *, timeout):
+        # Longer than a token request may take.
+        assert timeout > 30
+        if self.busy:
+            raise TimeoutError
+        return nullcontext()
+
+
+@pytest.fixture
+def locks():
+    return OpenLocks()
+
+
+@pytest.fixture
+def vault():
+    return MemoryVault()
+
+
+@pytest.fixture
+def world(tmp_path, vault, locks):
+    store = Store(url="memory:", index=MemoryIndex(), open_vault=lambda: vault, locks=locks)
+    world = World(tmp_path, store=store)
+    world.login(user="ann")
+    return world
+
+
+def test_a_newer_token_that_somebody_stored_is_adopted_after_a_refusal(world):
+    """As a process without our lock would: it refreshed first, and stores its token only now."""
+    world.clock.now += HOUR
+
+    def someone_else():
+        world.server.meanwhile = lambda: None
+        world.login(user="ann")
+
+    world.server.meanwhile = someone_else
+    world.server.faults = [answer({"error": "invalid_grant"}, status=400)]
+    assert world.token("ann") == "access-4"
+    assert world.auth.find()[0].login_required is None
+
+
+def test_an_identity_that_was_deleted_meanwhile_is_not_marked_as_gone(world):
+    world.clock.now += HOUR
+    world.server.meanwhile = lambda: world.auth.delete_identity("example", user="ann")
+    world.server.faults = [answer({"error": "invalid_grant"}, status=400)]
+    with pytest.raises(LoginRequired, match="was deleted"):
+        world.token("ann")
+    assert world.auth.find() == []
+
+
+def test_a_credential_newer_than_the_refresh_stays(world):
+    """A login by a process that our lock did not keep out."""
+    world.clock.now += HOUR
+
+    def log_in():
+        world.server.meanwhile = lambda: None
+        world.login(user="ann")
+
+    world.server.meanwhile = log_in
+    assert world.token("ann") == "access-5"
+    assert world.auth.get_identity("example", "ann").access_token == "access-5"
+    world.clock.now += HOUR
+    assert world.token("ann") == "access-6"
+
+
+def test_what_was_deleted_during_the_refresh_stays_deleted(world):
+    world.clock.now += HOUR
+    world.server.meanwhile = lambda: world.auth.delete_identity("example", user="ann")
+    with pytest.raises(LoginRequired, match="was deleted"):
+        world.token("ann")
+    assert world.token("ann") is None
+    assert world.auth.find() == []
+
+
+def test_nothing_is_sent_for_a_record_that_changed_just_before(world, vault):
+    """Between our read and our mark, in a process that our lock did not keep out."""
+
+    class Changing(MemoryVault):
+        reads = 0
+
+        def read(self, name):
+            if "identity" in name:
+                self.reads += 1
+                if self.reads == 3:
+                    vault.write(name, Secret(vault.read(name).reveal().replace('"version":"', '"version":"0')))
+            return vault.read(name)
+
+    changing = Changing()
+    store = Store(url="memory:", index=world.store.index, open_vault=lambda: changing, locks=OpenLocks())
+    world.clock.now += HOUR
+    with pytest.raises(VersionConflict):
+        world.another(store).get_identity("example", "ann")
+    assert world.server.refreshes == 0
+
+
+def test_a_lock_that_does_not_come_hands_out_a_living_token_with_a_warning(world, locks):
+    locks.busy = True
+    assert world.token("ann") == "access-2"
+    assert world.warnings == []
+    world.clock.now += 59 * MINUTE + 30_000
+    assert world.token("ann") == "access-2"
+    assert "busy" in world.warnings[0]
+    assert world.server.refreshes == 0
+
+
+@pytest.mark.parametrize("asked", [{}, {"min_ttl": MINUTE}, {"rejected": Secret("access-2")}], ids=str)
+def test_a_lock_that_does_not_come_is_told_when_no_token_will_do(world, locks, asked):
+    world.clock.now += 59 * MINUTE + 30_000 if asked else HOUR
+    locks.busy = True
+    with pytest.raises(ServiceError, match="busy") as caught:
+        world.token("ann", **asked)
+    assert caught.value.exit_code == 5
+    assert world.server.refreshes == 0
+
+
+def test_a_login_whose_lock_does_not_come_is_told(world, locks):
+    pending = world.auth.begin("example", user="ann", redirect_uri=REDIRECT_URI)
+    grant = world.auth.redeem(pending, [("code", "code-alice"), ("state", pending.state.reveal())])
+    locks.busy = True
+    with pytest.raises(StoreBusy):
+        world.auth.keep(grant)
+    assert world.token("ann") == "access-2"

@@ -1,0 +1,287 @@
+"""How an identity ends: revoked where it can be, and deleted whatever the service says."""
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+from peers.endings import BOTH, end, is_gone, sent
+from peers.sandbox import Background
+from peers.token_server import ENTRY, HOUR, REVOCABLE, World, answer
+
+from everyauth_cli.errors import (
+    LoginRequired,
+    ServiceUnreachable,
+    StoreBusy,
+    StoreUnavailable,
+)
+from everyauth_cli.flows.revoke import Revocation
+from everyauth_cli.store import Store
+from everyauth_cli.store.locks import ThreadLocks
+from everyauth_cli.store.memory import MemoryIndex, MemoryVault
+
+GRANT = REVOCABLE + 'revocation_ends = "grant"\n'
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    world.entry("example", REVOCABLE)
+    return world
+
+
+def test_the_refresh_token_is_revoked_first_then_the_access_token(world):
+    identity = world.login()
+    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, standing=[])
+    assert world.server.revoked == ["grant-1.refresh-2", "access-2"]
+    assert is_gone(world)
+
+
+def test_the_tokens_of_the_last_refresh_are_revoked(world):
+    world.login()
+    world.clock.now += HOUR
+    world.token()
+    end(world)
+    assert world.server.revoked == ["grant-1.refresh-3", "access-3"]
+
+
+def test_an_access_token_alone_is_revoked_alone(world):
+    world.server.extra = {"refresh_token": None}
+    world.login()
+    assert end(world).revoked == ["access_token"]
+    assert world.server.revoked == ["access-2"]
+
+
+def test_local_sends_nothing_and_says_what_stands(world):
+    world.login()
+    revocation = end(world, local=True)
+    assert (revocation.revoked, revocation.standing, revocation.problem) == ([], BOTH, None)
+    assert sent(world) == []
+    assert is_gone(world)
+
+
+@pytest.mark.parametrize(
+    ("extra", "age", "standing"),
+    [
+        ({}, 0, BOTH),
+        ({}, HOUR, ["refresh_token"]),
+        ({"refresh_token": None}, 0, ["access_token"]),
+        ({"refresh_token": None}, HOUR, []),
+        ({"refresh_token": None, "expires_in": None}, 1000 * HOUR, ["access_token"]),
+    ],
+)
+def test_a_service_without_revocation_is_no_failure(world, extra, age, standing):
+    world.entry("example", ENTRY)
+    world.server.extra = extra
+    world.login()
+    world.clock.now += age
+    revocation = end(world)
+    assert (revocation.offered, revocation.standing, revocation.problem) == (False, standing, None)
+    assert len(world.server.requests) == 1
+    assert is_gone(world)
+
+
+def test_a_service_without_revocation_needs_no_client(world):
+    world.entry("example", ENTRY)
+    world.login()
+    world.auth.clients.delete("example")
+    assert end(world).problem is None
+    assert is_gone(world)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (ServiceUnreachable("cannot connect to issuer.example"), "cannot connect"),
+        (ServiceUnreachable("issuer.example did not answer", lost=True), "did not answer"),
+        (answer(b"", status=503), "HTTP 503"),
+        (answer(b"", status=429), "HTTP 429"),
+        (answer(b"<html>", content_type="text/html"), "text/html"),
+        (answer({}, status=302), "redirects"),
+        (answer({"error": "invalid_client"}, status=401), "invalid_client"),
+    ],
+    ids=str,
+)
+def test_a_failure_is_told_keeps_no_copy_and_is_not_tried_twice(world, fault, says):
+    world.login()
+    world.server.faults = [fault]
+    revocation = end(world)
+    assert (revocation.revoked, revocation.standing) == ([], BOTH)
+    assert says in revocation.problem
+    assert sent(world) == ["refresh_token"]
+    assert is_gone(world)
+
+
+def test_what_was_revoked_before_a_failure_counts(world):
+    world.login()
+    world.server.meanwhile = lambda: world.server.faults.append(answer(b"", status=503))
+    revocation = end(world)
+    assert (revocation.revoked, revocation.standing) == (["refresh_token"], ["access_token"])
+    assert "HTTP 503" in revocation.problem
+
+
+def test_a_token_that_is_refused_does_not_save_the_other(world):
+    world.login()
+    world.server.faults = [answer({"error": "invalid_request"}, status=400)]
+    revocation = end(world)
+    assert (revocation.revoked, revocation.standing) == (["access_token"], ["refresh_token"])
+    assert "invalid_request" in revocation.problem
+    assert is_gone(world)
+
+
+@pytest.mark.parametrize("unsupported", BOTH)
+def test_a_type_that_the_service_does_not_revoke_is_no_failure(world, unsupported):
+    world.login()
+    refusal = answer({"error": "unsupported_token_type"}, status=400)
+    if unsupported == "refresh_token":
+        world.server.faults = [refusal]
+    else:
+        world.server.meanwhile = lambda: world.server.faults.append(refusal)
+    revocation = end(world)
+    assert (revocation.standing, revocation.problem) == ([unsupported], None)
+    assert sent(world) == BOTH
+
+
+def test_where_a_token_ends_the_grant_one_is_enough(world):
+    world.entry("example", GRANT)
+    world.login()
+    assert end(world).revoked == BOTH
+    assert sent(world) == ["refresh_token"]
+
+
+def test_where_a_token_ends_the_grant_the_second_may_do_it(world):
+    world.entry("example", GRANT)
+    world.login()
+    world.server.faults = [answer({"error": "invalid_request"}, status=400)]
+    revocation = end(world)
+    assert (revocation.revoked, revocation.problem) == (BOTH, None)
+
+
+def test_an_index_that_was_lost_revokes_all_the_same(world):
+    identity = world.login()
+    world.store.index.delete(world.key())
+    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, standing=[])
+
+
+def test_nobody_is_ended_without_a_word(world):
+    assert end(world) == Revocation()
+    assert world.server.requests == []
+
+
+def test_where_nothing_stands_a_failure_is_none(world):
+    world.server.extra = {"refresh_token": None}
+    world.login()
+    world.clock.now += HOUR
+    world.server.faults = [ServiceUnreachable("down")]
+    assert end(world).problem is None
+
+
+def test_interrupts_wait_from_the_first_request_until_it_is_deleted(world):
+    events = []
+
+    @contextmanager
+    def shield():
+        events.append("shielded")
+        yield
+        events.append("login_required" if is_gone(world) else "there")
+
+    world.login()
+    world.server.meanwhile = lambda: events.append("request")
+    world.another(world.store, shield=shield).delete_identity("example", user="me")
+    assert events == ["shielded", "request", "request", "login_required"]
+
+
+def test_a_store_that_cannot_delete_says_so_and_the_next_try_ends_it(tmp_path):
+    class Stubborn(MemoryVault):
+        stuck = True
+
+        def delete(self, name):
+            if self.stuck:
+                raise StoreUnavailable("read-only")
+            super().delete(name)
+
+    vault = Stubborn()
+    store = Store(url="", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks())
+    world = World(tmp_path, store=store)
+    world.entry("example", REVOCABLE)
+    identity = world.login()
+    with pytest.raises(StoreUnavailable, match="read-only; example has revoked"):
+        end(world)
+    assert world.auth.find() == [identity]
+    with pytest.raises(StoreUnavailable, match=r"^read-only$"):
+        end(world, local=True)
+    vault.stuck = False
+    assert end(world).revoked == BOTH
+    assert is_gone(world)
+
+
+def test_a_lock_that_does_not_come_sends_nothing(world):
+    class Busy:
+        def hold(self, name, *, timeout):
+            raise TimeoutError
+
+    world.login()
+    busy = Store(url="", index=world.store.index, open_vault=lambda: world.store.vault, locks=Busy())
+    with pytest.raises(StoreBusy):
+        world.another(busy).delete_identity("example", user="me")
+    assert sent(world) == []
+    assert world.token() == "access-2"
+
+
+def test_a_refresh_that_runs_is_waited_for_and_its_tokens_revoked(world):
+    world.login()
+    world.clock.now += HOUR
+    ending = []
+
+    def log_out():
+        world.server.meanwhile = lambda: None
+        ending.append(Background(end, world))
+
+    world.server.meanwhile = log_out
+    assert world.token() == "access-3"
+    ending[0].result()
+    assert world.server.revoked == ["grant-1.refresh-3", "access-3"]
+    assert is_gone(world)
+
+
+def test_a_refresh_that_waits_does_not_bring_it_back(world):
+    world.login()
+    world.clock.now += HOUR
+    asking = []
+
+    def ask():
+        world.server.meanwhile = lambda: None
+        asking.append(Background(world.token))
+
+    world.server.meanwhile = ask
+    end(world)
+    assert asking[0].result() is None
+    assert world.server.refreshes == 0
+    assert is_gone(world)
+
+
+def test_threads_that_end_one_identity_revoke_it_once(world):
+    world.login()
+    barrier = threading.Barrier(4)
+    ends = [Background(lambda: (barrier.wait(5), end(world))) for _ in range(4)]
+    assert sorted(len(one.result()[1].revoked) for one in ends) == [0, 0, 0, 2]
+    assert sent(world) == BOTH
+
+
+def test_a_grant_that_was_revoked_is_refreshed_by_no_copy(world):
+    world.login()
+    name = world.store.name(world.key())
+    copy = world.store.vault.read(name)
+    end(world)
+    world.store.vault.write(name, copy)
+    world.clock.now += HOUR
+    with pytest.raises(LoginRequired, match="is gone"):
+        world.token()
+
+
+@pytest.mark.parametrize("replace_account", [True, False])
+def test_a_new_login_in_the_place_of_an_old_one_revokes_nothing(world, replace_account):
+    world.entry("example", GRANT)
+    world.login("alice")
+    world.login("bob" if replace_account else "alice", replace_account=replace_account)
+    assert [str(request.fields["grant_type"]) for request in world.server.requests] == ["authorization_code"] * 2
+    assert world.server.revoked == []

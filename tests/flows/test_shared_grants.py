@@ -1,0 +1,131 @@
+"""Which identities would end with one whose token is revoked, because they share its grant."""
+
+import pytest
+from peers.token_server import ENTRY, HOUR, REVOCABLE, World
+
+from everyauth_cli.errors import LoginRequired, StoreUnavailable
+from everyauth_cli.store import Store
+from everyauth_cli.store.locks import ThreadLocks
+
+GRANT = REVOCABLE + 'revocation_ends = "grant"\n'
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+@pytest.fixture
+def family(world):
+    """Identities of alice's account in two profiles and at two names for one service, and of others."""
+    world.entry("example", GRANT)
+    world.entry("alias", GRANT)
+    other = world.another(world.store, profile="work")
+    for auth, name in ((world.auth, "alias"), (other, "example")):
+        auth.clients.set(auth.catalogue.get(name), client_id="id")
+    world.login("alice")
+    world.login("alice", user="bot", tenant="acme")
+    world.login("alice", service="alias")
+    world.login("bob", user="bob")
+    world.auth, default = other, world.auth
+    world.login("alice")
+    world.auth = default
+    return world
+
+
+def siblings(world):
+    identity = world.auth.find_one("me", service="example")
+    return [(profile, one.service, one.user) for profile, one in world.auth.siblings(identity)]
+
+
+FAMILY = [("default", "alias", "me"), ("default", "example", "bot"), ("work", "example", "me")]
+
+
+def test_siblings_share_client_endpoint_and_account_in_any_profile(family):
+    assert siblings(family) == FAMILY
+
+
+def test_an_account_that_is_not_known_may_be_the_same(family):
+    family.server.extra = {"id_token": None}
+    family.login(user="unknown")
+    assert siblings(family) == [*FAMILY[:2], ("default", "example", "unknown"), FAMILY[2]]
+    identity = family.auth.find_one("unknown")
+    assert len(family.auth.siblings(identity)) == 5
+
+
+def test_a_grant_that_is_gone_is_no_sibling(family):
+    family.server.revoke_all()
+    family.clock.now += HOUR
+    with pytest.raises(LoginRequired):
+        family.auth.get_identity("example", family.auth.find_one("bot").id)
+    assert siblings(family) == [FAMILY[0], FAMILY[2]]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [REVOCABLE, ENTRY + 'revocation_ends = "grant"\n', GRANT.replace("/token", "/token2"), "broken ["],
+    ids=["token", "no endpoint", "another token endpoint", "broken"],
+)
+def test_where_no_grant_would_end_there_are_no_siblings(family, entry):
+    identity = family.auth.find_one("me", service="example")
+    family.entry("example", entry)
+    assert family.auth.siblings(identity) == []
+
+
+@pytest.mark.parametrize("change", ["none", "another"])
+def test_what_another_client_was_granted_takes_nothing_along(family, change):
+    if change == "none":
+        family.auth.clients.delete("example")
+    else:
+        family.auth.clients.set(family.auth.catalogue.get("example"), client_id="other")
+    assert siblings(family) == []
+    family.login("alice", user="new") if change == "another" else None
+    assert siblings(family) == []
+
+
+def test_looking_for_siblings_touches_no_secret(family):
+    def refuse():
+        raise StoreUnavailable("locked")
+
+    locked = Store(url="", index=family.store.index, open_vault=refuse, locks=ThreadLocks())
+    identity = family.auth.find_one("me", service="example")
+    assert len(family.another(locked).siblings(identity)) == len(FAMILY)
+
+
+def tokens(family, service="example", who="me", profile="default"):
+    auth = family.another(family.store, profile=profile)
+    return auth.get_identity(service, who).access_token
+
+
+def test_siblings_that_ended_too_are_handed_out_no_more(family):
+    family.auth.delete_identity("example", user="me")
+    for service, who, profile in [("alias", "me", "default"), ("example", "me", "work")]:
+        with pytest.raises(LoginRequired, match="it ended with that of me, which was revoked"):
+            tokens(family, service, who, profile)
+    bot = family.auth.find_one("bot")
+    assert bot.login_required is not None
+    assert tokens(family, who="bob")
+    requests = len(family.server.requests)
+    with pytest.raises(LoginRequired):
+        family.auth.credential(bot)
+    assert len(family.server.requests) == requests
+    assert family.login("alice", user="bot", tenant="acme").login_required is None
+    assert family.auth.credential(family.auth.find_one("bot")).access_token
+
+
+def test_those_that_are_only_maybe_siblings_live_on(family):
+    family.server.extra = {"id_token": None}
+    family.login(user="unknown")
+    family.auth.delete_identity("example", user="me")
+    assert tokens(family, who="unknown")
+
+
+def test_a_local_end_ends_no_siblings(family):
+    family.auth.delete_identity("example", user="me", local=True)
+    assert tokens(family, "alias")
+
+
+def test_a_damaged_entry_of_somebody_is_no_obstacle(family):
+    family.store.index.write(family.key("broken"), {"id": 1})
+    assert siblings(family) == FAMILY
+    assert family.auth.delete_identity("example", user="me").problem is None

@@ -1,0 +1,303 @@
+"""The redirect server over real sockets: it takes the one answer that is ours and shrugs off all else."""
+
+import http.client
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from everyauth_cli.errors import LoginFailed, PortInUse
+from everyauth_cli.pages.result import Result
+from everyauth_cli.redirect.server import RedirectServer
+
+PATH = "/callback/example"
+STATE = "our-state"
+OURS = f"{PATH}?code=c0de&state={STATE}"
+QUERY = [("code", "c0de"), ("state", STATE)]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+
+
+def is_ours(query):
+    return [value for name, value in query if name == "state"] == [STATE]
+
+
+@contextmanager
+def listening(host="127.0.0.1", port=0):
+    """A listener that expects our state; `unverified` is what it was told without one."""
+    unverified = []
+    with RedirectServer(PATH, host=host, port=port, on_unverified=unverified.append) as loopback:
+        loopback.expect(is_ours)
+        loopback.unverified_errors = unverified
+        yield loopback
+
+
+@pytest.fixture
+def login():
+    with listening() as loopback:
+        yield loopback
+
+
+def port_of(login):
+    return int(login.redirect_uri.rpartition(":")[2].partition("/")[0])
+
+
+def ask(login, target, *, method="GET", headers=None, body=None, host="127.0.0.1"):
+    connection = http.client.HTTPConnection(host, port_of(login), timeout=5)
+    try:
+        connection.request(method, target, headers=headers or {}, body=body)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def finish(login):
+    """The genuine answer comes, and the result is shown: what every test ends with that let a stray in."""
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(ask, login, OURS)
+        assert login.wait(5) == QUERY
+        login.show(Result(good=True, title="Logged in", text="as ann"))
+        status, _, text = page.result(5)
+    assert status == 200
+    assert "Logged in" in text
+    assert "as ann" in text
+
+
+def test_our_answer_ends_the_wait_and_its_page_tells_the_result(login):
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback/example", login.redirect_uri)
+    finish(login)
+    assert login.unverified_errors == []
+
+
+def test_the_page_comes_only_after_the_result_is_known(login):
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(ask, login, OURS)
+        login.wait(5)
+        time.sleep(0.1)
+        assert not page.done()
+        login.show(Result(good=False, title="Not logged in", text="<b>denied</b>"))
+        _, headers, text = page.result(5)
+    assert "&lt;b&gt;denied&lt;/b&gt;" in text
+    assert "c0de" not in text
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "Python" not in headers["server"]
+
+
+def test_a_denial_with_our_state_is_an_answer_too(login):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask, login, f"{PATH}?error=access_denied&state={STATE}")
+        assert login.wait(5) == [("error", "access_denied"), ("state", STATE)]
+        login.show(Result(good=False, title="Not logged in", text="denied"))
+
+
+STRAYS = [
+    ("/favicon.ico", 404),
+    ("/", 404),
+    (PATH, 404),
+    (PATH + "/?code=c0de&state=" + STATE, 404),
+    ("/callback/other?code=c0de&state=" + STATE, 404),
+    ("/CALLBACK/example?code=c0de&state=" + STATE, 404),
+    ("//evil.example" + OURS, 404),
+    (PATH + "?code=c0de", 400),
+    (PATH + "?code=foreign&state=foreign", 400),
+    (PATH + "?code=c0de&state=", 400),
+    (PATH + "?code=c0de&state=our-state&state=our-state", 400),
+    (PATH + "?error=access_denied&state=foreign", 400),
+    (PATH + "?code=%ff%00&state=%0d%0a", 400),
+]
+
+
+@pytest.mark.parametrize(("target", "status"), STRAYS)
+def test_a_stray_is_answered_and_the_login_goes_on(login, target, status):
+    answered, _, text = ask(login, target)
+    assert answered == status
+    assert "c0de" not in text
+    with pytest.raises(LoginFailed):
+        login.wait(0)
+    finish(login)
+    assert login.unverified_errors == []
+
+
+def test_an_error_without_a_state_is_told_as_unverified_and_the_login_goes_on(login):
+    status, _, text = ask(login, f"{PATH}?error=access_denied&error_description=no%1b%5b31m%0athanks")
+    assert status == 400
+    assert "not verified" in text
+    assert "thanks" not in text
+    assert login.unverified_errors == ["access_denied: no [31m thanks"]
+    finish(login)
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "TRACE", "BREW"])
+def test_another_method_takes_no_answer(login, method):
+    status, _, _ = ask(login, OURS, method=method, body=b"code=c0de&state=our-state" if method == "POST" else None)
+    assert status >= 400
+    with pytest.raises(LoginFailed):
+        login.wait(0)
+    finish(login)
+
+
+def test_a_preflight_is_answered_and_takes_no_answer(login):
+    asked = {"Origin": "https://issuer.example", "Access-Control-Request-Method": "GET"}
+    status, headers, _ = ask(
+        login, OURS, method="OPTIONS", headers={**asked, "Access-Control-Request-Private-Network": "true"}
+    )
+    assert (status, headers["Access-Control-Allow-Private-Network"]) == (204, "true")
+    _, headers, _ = ask(login, OURS, method="OPTIONS", headers=asked)
+    assert headers["Access-Control-Allow-Private-Network"] is headers["Access-Control-Allow-Origin"] is None
+    with pytest.raises(LoginFailed):
+        login.wait(0)
+    finish(login)
+
+
+RAW = {
+    "nothing": b"",
+    "half a line": b"GET /callback",
+    "garbage": bytes(range(256)) * 8 + b"\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
+    "huge line": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    "huge query": b"GET " + OURS.encode() + b"&a=" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    "many headers": b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 500 + b"\r\n",
+    "old HTTP": b"GET /\r\n",
+    "bad address": b"GET http://[ HTTP/1.1\r\n\r\n",
+    "bad version": b"GET " + OURS.encode() + b" HTTP/x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", RAW.values(), ids=RAW)
+def test_bytes_that_are_no_request_do_no_harm(login, sent):
+    with socket.create_connection(("127.0.0.1", port_of(login)), timeout=5) as connection:
+        # What is too long is answered and hung up on before all of it was sent.
+        with suppress(OSError):
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+        with pytest.raises(LoginFailed):
+            login.wait(0.02)
+    finish(login)
+
+
+def test_connections_that_say_nothing_hold_nobody_up(login):
+    with ExitStack() as idle:
+        for _ in range(20):
+            idle.enter_context(socket.create_connection(("127.0.0.1", port_of(login))))
+        finish(login)
+
+
+def test_two_genuine_answers_get_the_same_page(login):
+    with ThreadPoolExecutor(2) as pool:
+        pages = [pool.submit(ask, login, target) for target in (OURS, OURS + "&again=1")]
+        query = login.wait(5)
+        time.sleep(0.1)
+        login.show(Result(good=True, title="Logged in", text="as ann"))
+        texts = {page.result(5)[2] for page in pages}
+    assert query[:2] == QUERY
+    assert len(texts) == 1
+    assert login.wait(0) is query
+
+
+def test_a_reload_after_the_result_shows_it_again(login):
+    finish(login)
+    assert "Logged in" in ask(login, OURS)[2]
+
+
+def test_many_strays_at_once_do_not_keep_the_answer_out(login):
+    stop = threading.Event()
+
+    def pester(number):
+        while not stop.is_set():
+            ask(login, STRAYS[number % len(STRAYS)][0])
+
+    with ThreadPoolExecutor(16) as pool:
+        pests = [pool.submit(pester, number) for number in range(16)]
+        try:
+            finish(login)
+        finally:
+            stop.set()
+        for pest in pests:
+            pest.result(5)
+
+
+def test_a_login_that_nobody_finishes_times_out(login):
+    started = time.monotonic()
+    with pytest.raises(LoginFailed, match="nobody finished") as caught:
+        login.wait(0.1)
+    assert 0.1 <= time.monotonic() - started < 1
+    assert caught.value.exit_code == 4
+
+
+def test_before_a_login_is_expected_every_answer_is_a_stray():
+    with RedirectServer(PATH, host="127.0.0.1", port=0, on_unverified=lambda _: None) as loopback:
+        assert ask(loopback, OURS)[0] == 400
+
+
+def listeners(port):
+    """The addresses at which somebody listens on a port, as the kernel says."""
+    found = set()
+    for family in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{family}").read_text().splitlines()[1:]:
+            address, _, number = line.split()[1].partition(":")
+            if line.split()[3] == "0A" and int(number, 16) == port:
+                found.add(address)
+    return found
+
+
+V4, V6 = "0100007F", "00000000000000000000000001000000"
+
+
+@linux
+def test_it_listens_on_loopback_only(login):
+    assert listeners(port_of(login)) == {V4}
+
+
+@linux
+def test_localhost_is_both_loopback_addresses():
+    with listening("localhost") as login:
+        assert re.fullmatch(r"http://localhost:\d+/callback/example", login.redirect_uri)
+        assert listeners(port_of(login)) == {V4, V6}
+        assert ask(login, "/", host="127.0.0.1")[0] == ask(login, "/", host="::1")[0] == 404
+        with ThreadPoolExecutor(1) as pool:
+            page = pool.submit(ask, login, OURS, host="::1")
+            assert login.wait(5) == QUERY
+            login.show(Result(good=True, title="Logged in", text="as ann"))
+            assert page.result(5)[0] == 200
+
+
+@linux
+def test_a_port_that_is_taken_is_told_with_who_has_it(login):
+    with pytest.raises(PortInUse) as caught, listening(port=port_of(login)):
+        pass
+    assert f"port {port_of(login)}" in caught.value.message
+    assert f"process {os.getpid()} (" in caught.value.message
+    assert "--port" in caught.value.hint
+    assert caught.value.exit_code == 2
+    finish(login)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_port_is_free_again_at_once(host):
+    with listening(host) as login:
+        port = port_of(login)
+        finish(login)
+    for _ in range(2):
+        with listening(host, port) as login:
+            assert port_of(login) == port
+            finish(login)
+
+
+@linux
+def test_nobody_listens_after_an_error():
+    def fail(login):
+        assert listeners(port_of(login))
+        raise KeyError(port_of(login))
+
+    with pytest.raises(KeyError) as caught, listening("localhost") as login:
+        fail(login)
+    assert listeners(caught.value.args[0]) == set()

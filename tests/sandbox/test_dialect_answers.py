@@ -1,0 +1,214 @@
+"""The whole journey at the sandbox of each service: the real core, over HTTP, against what the dialect files say."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from peers.sandbox import ACCOUNT, Clock
+
+from everyauth_cli import errors
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.clients import redirect_uri
+from everyauth_cli.flows.login import Grant
+from everyauth_cli.model import SANDBOX_PROFILE, Secret
+from everyauth_cli.sandbox.default_dialect import plain
+from everyauth_cli.sandbox.dialect import in_text, load, names
+from everyauth_cli.sandbox.faults import Fault
+from everyauth_cli.sandbox.responses import user_id
+from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import memory_store
+from everyauth_cli.store.identity_record import identity_key, read_identity
+from everyauth_cli.transport import send
+
+pytestmark = pytest.mark.slow
+
+URLS = """
+authorization_endpoint = "https://auth.example/authorize"
+token_endpoint = "https://auth.example/token"
+"""
+ME = 'account_endpoint = "https://auth.example/me?v=2"\n'
+REVOKE = 'revocation_endpoint = "https://auth.example/revoke"\n'
+PLAIN = {
+    "by-the-book": URLS + ME + REVOKE,
+    "in-the-header": URLS
+    + ME
+    + REVOKE
+    + 'token_endpoint_auth_method = "client_secret_basic"\nrevocation_ends = "grant"\n',
+    "without-secret": URLS + ME + REVOKE + 'token_endpoint_auth_method = "none"\n',
+    "in-json": URLS + ME + REVOKE + 'body = "json"\nrevocation_body = "json"\n',
+    "without-pkce": URLS + ME + "pkce = false\n",
+    "with-commas": URLS + ME + 'scope_separator = ","\nscopes = ["a", "b"]\n',
+    "in-graphql": URLS
+    + 'account_endpoint = "https://auth.example/graphql"\naccount_query = "{ viewer { id } }"\n'
+    + 'account_subject = ["{data.viewer.id}"]\naccount_label = ["{data.viewer.emails.0.address}"]\n',
+    "with-openid": URLS
+    + 'issuer = "https://auth.example"\nauthorization_response_iss_parameter_supported = true\nscopes = ["openid"]\n',
+    "with-openid-by-secret": URLS
+    + 'issuer = "https://auth.example"\nscopes = ["openid"]\n'
+    + 'id_token_signing_alg_values_supported = ["ES256", "HS256"]\n',
+    "in-the-answer": URLS + "account_in_response = true\n",
+    "with-tenant": 'authorization_endpoint = "https://{tenant}.example/authorize"\n'
+    'token_endpoint = "https://{tenant}.example/token"\n'
+    f"{ME}"
+    '[params.tenant]\nhelp = "The tenant."\n',
+    "by-bearer": URLS
+    + ME
+    + REVOKE
+    + 'revocation_endpoint_auth_method = "bearer"\nrevocable_tokens = ["access_token"]\n',
+    "refresh-tokens-only": URLS + ME + REVOKE + 'revocable_tokens = ["refresh_token"]\n',
+    "without-authentication": URLS + ME + REVOKE + 'revocation_endpoint_auth_method = "none"\n',
+}
+
+
+class Journey:
+    """One service at the sandbox, with one clock for both."""
+
+    def __init__(self, name: str, catalogue: Catalogue, sandbox: Sandbox, clock: Clock) -> None:
+        self.name, self.sandbox, self.clock = name, sandbox, clock
+        self.sent: list[str] = []
+        self.warnings: list[str] = []
+        self.auth = EveryAuth(
+            store=memory_store(),
+            catalogue=catalogue,
+            send=self._send,
+            clock=clock,
+            profile=SANDBOX_PROFILE,
+            warn=self.warnings.append,
+        )
+        self.auth.clients.set_sandbox(
+            catalogue.get(name),
+            sandbox_url=sandbox.base_url,
+            client_id=CLIENT_ID,
+            client_secret=Secret(CLIENT_SECRET),
+        )
+        self.server = sandbox.server(name)
+        service = catalogue.get(name)
+        self.dialect = load(name) if name in names() else plain(service)
+
+    def _send(self, request):
+        self.sent.append(request.url)
+        return send(request)
+
+    def log_in(self, *, allow: bool = True):
+        service = self.auth.clients.filled(self.name)
+        uri = redirect_uri(service, self.auth.clients.get(service))
+        self.pending = pending = self.auth.begin(self.name, redirect_uri=uri)
+        consent = self.server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
+        ends = self.server.allow(consent.transaction, user=ACCOUNT) if allow else self.server.deny(consent.transaction)
+        return self.auth.keep(self.auth.redeem(pending, parse_qsl(urlsplit(ends).query)))
+
+    def credential(self):
+        return self.auth.get_identity(self.name)
+
+    def held(self):
+        return read_identity(self.auth.store, identity_key(SANDBOX_PROFILE, self.name, user="me")).token
+
+
+@pytest.fixture
+def journey(name, tmp_path):
+    for own, entry in PLAIN.items():
+        (tmp_path / f"{own}.toml").write_text(entry)
+    clock, catalogue = Clock(), Catalogue(tmp_path)
+    with Sandbox(catalogue, clock=clock) as sandbox:
+        journey = Journey(name, catalogue, sandbox, clock)
+        yield journey
+        # Whatever a service was asked, it was the sandbox that was asked.
+        assert [url for url in journey.sent if not url.startswith(f"{sandbox.base_url}/{name}/")] == []
+
+
+everywhere = pytest.mark.parametrize("name", [*names(), *PLAIN])
+documented = pytest.mark.parametrize("name", names())
+
+
+@everywhere
+def test_a_login_brings_a_token_that_works_and_names_the_account(journey, name):
+    identity = journey.log_in()
+    assert journey.warnings == []
+    told = journey.dialect.account
+    about = {"user": ACCOUNT, "user_id": user_id(ACCOUNT)}
+    assert identity.account is not None
+    assert identity.account.subject == in_text(told.subject, about)
+    assert identity.account.label == in_text(told.label, about)
+    assert journey.server.user(journey.credential().access_token) == ACCOUNT
+    assert (identity.expires_at is None) == (journey.dialect.tokens.life is None)
+    assert identity.refreshable == (journey.dialect.tokens.refresh_kind != "none")
+
+
+@documented
+def test_native_fields_are_those_of_the_original(journey, name):
+    journey.log_in()
+    native = dict(journey.credential().native)
+    assert sorted(native) == sorted(journey.dialect.native)
+    assert "{" not in json.dumps([value for value in native.values() if isinstance(value, str)])
+
+
+@everywhere
+def test_a_token_that_has_expired_is_refreshed(journey, name):
+    journey.log_in()
+    before, held = journey.credential(), journey.held()
+    kind, life = journey.dialect.tokens.refresh_kind, journey.dialect.tokens.life
+    journey.clock.tick(life or 0)
+    if kind == "none" and life is not None:
+        with pytest.raises(errors.LoginRequired):
+            journey.credential()
+        return
+    after = journey.credential()
+    assert journey.server.user(after.access_token) == ACCOUNT
+    assert (after.access_token != before.access_token) == (life is not None)
+    if life is not None:
+        assert (journey.held().refresh_token != held.refresh_token) == (kind == "rotating")
+        if name in names():
+            assert sorted(after.native) == sorted(journey.dialect.native_after_refresh)
+
+
+@everywhere
+def test_what_is_revoked_works_no_more(journey, name):
+    journey.log_in()
+    held, offered = journey.held(), journey.auth.catalogue.get(name).revocation_endpoint is not None
+    revocation = journey.auth.delete_identity(name, user="me")
+    assert (revocation.offered, revocation.problem) == (offered, None)
+    assert bool(revocation.revoked) == offered
+    assert (journey.server.user(held.access_token.reveal()) is None) == ("access_token" in revocation.revoked)
+    if "refresh_token" in revocation.revoked:
+        journey.auth.keep(Grant(request=journey.pending.request, token=held))
+        with pytest.raises(errors.LoginRequired):
+            journey.auth.get_identity(name, rejected=held.access_token)
+
+
+@everywhere
+def test_a_denial_is_understood(journey, name):
+    with pytest.raises(errors.LoginDenied):
+        journey.log_in(allow=False)
+    assert journey.sent == []
+
+
+@pytest.mark.parametrize("name", [name for name in names() if load(name).refresh])
+def test_a_revoked_grant_is_refused_in_the_words_of_the_service(journey, name):
+    journey.log_in()
+    journey.sandbox.fault = Fault.REVOKED
+    told = [e.becomes for e in journey.dialect.errors if (e.at, e.error) == ("refresh", "invalid_grant")]
+    # A grant that is refused is one that has to be given anew.
+    becomes = "LoginRequired" if told[:1] in ([], ["InvalidGrant"]) else told[0]
+    with pytest.raises(getattr(errors, becomes)):
+        journey.auth.get_identity(name, rejected=Secret(journey.credential().access_token))
+
+
+@pytest.mark.parametrize("name", ["with-commas"])
+def test_scopes_are_asked_for_and_answered_as_the_entry_says(journey, name):
+    assert journey.log_in().scope == "a,b"
+
+
+@pytest.mark.parametrize("name", ["without-pkce"])
+def test_without_pkce_there_is_none(journey, name):
+    pending = journey.auth.begin(name, redirect_uri=f"http://127.0.0.1:28282/callback/{name}")
+    assert "code_challenge" not in journey.auth.authorization_url(pending)
+
+
+@pytest.mark.parametrize("name", ["in-the-header"])
+def test_a_grant_that_ends_as_a_whole_does(journey, name):
+    journey.log_in()
+    assert journey.auth.delete_identity(name, user="me").revoked == ["refresh_token", "access_token"]
+    assert len([url for url in journey.sent if url.endswith("/revoke")]) == 1

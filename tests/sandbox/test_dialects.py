@@ -1,0 +1,301 @@
+"""The contract with each core service: what is sent to the byte, and what comes out of its documented answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+
+import pytest
+from peers.recorder import Recorder, recording
+
+from everyauth_cli import errors
+from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.flows.clients import redirect_uri
+from everyauth_cli.model import Secret
+from everyauth_cli.oauth.authorization_code import challenge
+from everyauth_cli.sandbox.dialect import Call, Dialect, Failure, Shape, Variant, in_text, load, names
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import memory_store
+from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity
+
+CLIENT_ID, CLIENT_SECRET = "the client/id", "the s3cret&+"
+CLIENT_KEY = "the-key(("
+USER, USER_ID = "user@example.com", "U12345"
+ALL = {name: load(name) for name in names()}
+
+
+class Contract:
+    """A login at a service whose hosts are the recorder, answered as the dialect has it."""
+
+    def __init__(self, dialect: Dialect, recorder: Recorder) -> None:
+        self.dialect, self.recorder = dialect, recorder
+        self.ahead = 0
+        self.auth = EveryAuth(store=memory_store(), catalogue=Catalogue(), send=recorder.send, clock=self.now)
+        service = self.auth.catalogue.get(dialect.name)
+        params = {p.name: CLIENT_KEY for p in service.params if p.name == "client_key"}
+        client = self.auth.clients.set(service, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET), params=params)
+        self.service = self.auth.clients.filled(dialect.name)
+        self.pending = self.auth.begin(dialect.name, redirect_uri=redirect_uri(service, client))
+        now = now_ms()
+        self.values: dict[str, str | int] = {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "client_key": CLIENT_KEY,
+            "redirect_uri": self.pending.redirect_uri,
+            "state": self.pending.state.reveal(),
+            "code": "the/code",
+            "code_verifier": self.pending.verifier.reveal() if self.pending.verifier else "",
+            "code_challenge": challenge(self.pending.verifier) if self.pending.verifier else "",
+            "nonce": self.pending.nonce.reveal() if self.pending.nonce else "",
+            "scope": self.pending.request.scope,
+            "access_token": "access-1",
+            "refresh_token": "refresh-1",
+            "expires_in": 3600,
+            "user": USER,
+            "user_id": USER_ID,
+            "uuid": "d8e8fca2-dc0f-11ee-9c1a-0242ac120002",
+            "now": now // 1000,
+            "now_ms": now,
+            "expires_at": now // 1000 + 3600,
+            "at_hash": "x",
+            "grant_id": "grant-1",
+            "basic": base64.b64encode(f"{quote_plus(CLIENT_ID)}:{quote_plus(CLIENT_SECRET)}".encode()).decode(),
+            "plain_basic": base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode(),
+        }
+        if dialect.id_token:
+            self.values["id_token"] = self._id_token()
+
+    def now(self) -> int:
+        return now_ms() + self.ahead
+
+    def _id_token(self) -> str:
+        claims = Shape(body=self.dialect.id_token).filled(self.values)
+        header = json.dumps({"alg": "RS256"}).encode()
+        return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, claims, b"x"))
+
+    def reply(self, shape: Shape) -> None:
+        self.recorder.reply(shape.filled(self.values), status=shape.status, content_type=shape.content_type)
+
+    def log_in(self, shape: Shape | None = None) -> None:
+        self.reply(shape or self.dialect.token.answer)
+        if self.dialect.id_token:
+            self.recorder.reply(b"", status=503)  # the issuer's keys
+        if self.dialect.account.call is not None:
+            self.reply(self.dialect.account.call.answer)
+        query = [
+            ("code", str(self.values["code"])),
+            ("state", str(self.values["state"])),
+            *self.dialect.authorize.callback.items(),
+        ]
+        self.auth.keep(self.auth.redeem(self.pending, query))
+
+    def log_in_only(self) -> None:
+        """The same with whatever was replied before: the token endpoint's answer is not the documented one."""
+        query = [("code", str(self.values["code"])), ("state", str(self.values["state"]))]
+        self.auth.keep(self.auth.redeem(self.pending, query))
+
+    def held(self) -> StoredIdentity:
+        held = read_identity(self.auth.store, identity_key("default", self.dialect.name, user="me"))
+        assert held is not None
+        return held
+
+    def native(self) -> dict[str, object]:
+        credential = self.auth.get_identity(self.dialect.name)
+        assert credential is not None
+        return dict(credential.native)
+
+    def expire(self) -> None:
+        self.ahead += 400 * 24 * 3600 * 1000
+
+    def sent(self, call: Call, *, at: int) -> None:
+        """Hold a request that arrived against the documented one, to the byte."""
+        arrived, told = self.recorder.requests[at], call.request
+        quoted = {name: quote_plus(str(value)) for name, value in self.values.items()}
+        in_path = {name: quote(str(value), safe="") for name, value in self.values.items()}
+        values = self.values if told.headers.get("Content-Type") == "application/json" else quoted
+        assert (arrived.method, arrived.url) == (told.method, in_text(told.url, in_path))
+        assert arrived.body == in_text(told.body, values)
+        for name, value in told.headers.items():
+            assert arrived.headers[name.lower()] == in_text(value, self.values), name
+        if "Authorization" not in told.headers:
+            assert "authorization" not in arrived.headers
+
+
+@pytest.fixture
+def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
+    """The contract with the service that the test's `name` names."""
+    with recording() as recorder:
+        yield Contract(ALL[request.getfixturevalue("name")], recorder)
+
+
+each = pytest.mark.parametrize("name", ALL)
+
+
+def where(part):
+    """The services of which a part is documented."""
+    return pytest.mark.parametrize("name", [name for name, dialect in ALL.items() if part(dialect)])
+
+
+def every(listed):
+    """Each thing that the dialects list, with the service's name."""
+    pairs = [(name, item) for name, dialect in ALL.items() for item in listed(dialect)]
+    ids = [f"{name}: {getattr(item, 'name', None) or f'{item.at} {item.error}'}" for name, item in pairs]
+    return pytest.mark.parametrize(("name", "told"), pairs, ids=ids)
+
+
+@each
+def test_the_authorization_request_is_the_documented_one(contract, name):
+    url = contract.auth.authorization_url(contract.pending)
+    quoted = {word: quote_plus(str(value)) for word, value in contract.values.items()}
+    assert urlsplit(url).query == in_text(contract.dialect.authorize.query, quoted)
+    assert url.startswith(contract.service.authorization_endpoint + "?")
+
+
+@each
+def test_the_code_is_redeemed_as_documented(contract, name):
+    contract.log_in()
+    contract.sent(contract.dialect.token, at=0)
+
+
+@each
+def test_the_credential_is_that_of_the_original(contract, name):
+    contract.log_in()
+    native = contract.native()
+    assert sorted(native) == sorted(contract.dialect.native)
+    assert "refresh-1" not in json.dumps(native)
+    assert native["access_token"]
+
+
+@each
+def test_the_account_is_named(contract, name):
+    contract.log_in()
+    (identity,) = contract.auth.find()
+    told = contract.dialect.account
+    assert identity.account is not None
+    assert identity.account.subject == in_text(told.subject, contract.values)
+    assert identity.account.label == in_text(told.label, contract.values)
+    if told.call is not None:
+        contract.sent(told.call, at=1 + bool(contract.dialect.id_token))
+
+
+@each
+def test_the_life_of_a_token_is_the_documented_one(contract, name):
+    contract.log_in()
+    (identity,) = contract.auth.find()
+    assert (identity.expires_at is not None) == (contract.dialect.tokens.life is not None)
+    assert identity.refreshable == (contract.dialect.tokens.refresh_kind != "none")
+
+
+@where(lambda dialect: dialect.refresh)
+def test_a_refresh_is_sent_as_documented_and_keeps_what_there_was(contract, name):
+    dialect = contract.dialect
+    contract.log_in()
+    before = contract.native()
+    contract.expire()
+    contract.values |= {"access_token": "access-2"}
+    if dialect.tokens.refresh_kind == "rotating":
+        contract.values |= {"refresh_token": "refresh-2"}
+    contract.reply(dialect.refresh.answer)
+    after = contract.native()
+    contract.values |= {"refresh_token": "refresh-1"}
+    contract.sent(dialect.refresh, at=-1)
+    assert after["access_token"] != before["access_token"]
+    assert sorted(after) == sorted(dialect.native_after_refresh)
+    held = contract.held()
+    assert (held.token.expires_at is not None) == (dialect.tokens.life is not None)
+    rotated = dialect.tokens.refresh_kind == "rotating"
+    assert held.token.refresh_token == Secret("refresh-2" if rotated else "refresh-1")
+
+
+@where(lambda dialect: dialect.revoke)
+def test_tokens_are_revoked_as_documented(contract, name):
+    contract.log_in()
+    revoke = contract.dialect.revoke
+    held = contract.held()
+    tokens = {"refresh_token": held.token.refresh_token, "access_token": held.token.access_token}
+    told = {kind: token.reveal() for kind, token in tokens.items() if kind in revoke.tokens and token}
+    expected = list(told)[:1] if revoke.ends == "grant" else list(told)
+    for _ in expected:
+        contract.reply(revoke.call.answer)
+    begun = len(contract.recorder.requests)
+    revocation = contract.auth.delete_identity(name, user="me")
+    assert revocation.problem is None
+    assert list(revocation.revoked) == list(told)
+    assert len(contract.recorder.requests) == begun + len(expected)
+    for at, kind in enumerate(expected, begun):
+        contract.values |= {"token": told[kind], "token_type_hint": kind}
+        contract.sent(revoke.call, at=at)
+
+
+@where(lambda dialect: not dialect.revoke)
+def test_a_service_without_revocation_is_sent_nothing(contract, name):
+    contract.log_in()
+    begun = len(contract.recorder.requests)
+    revocation = contract.auth.delete_identity(name, user="me")
+    assert (revocation.offered, len(contract.recorder.requests)) == (False, begun)
+
+
+@every(lambda dialect: [told for told in dialect.errors if told.at in ("token", "account")])
+def test_a_documented_error_is_understood_at_a_login(contract, name, told: Failure):
+    contract.reply(told.shape)
+    with pytest.raises(getattr(errors, told.becomes)):
+        contract.log_in_only()
+    assert contract.auth.find() == []
+
+
+@every(lambda dialect: [told for told in dialect.errors if told.at == "refresh"])
+def test_a_documented_error_is_understood_at_a_refresh(contract, name, told: Failure):
+    contract.log_in()
+    contract.expire()
+    contract.reply(told.shape)
+    with pytest.raises(getattr(errors, told.becomes)):
+        contract.auth.get_identity(name)
+
+
+@every(lambda dialect: [told for told in dialect.errors if told.at == "authorize"])
+def test_a_documented_error_is_understood_in_the_redirect(contract, name, told: Failure):
+    query = [*parse_qsl(told.shape.body), ("state", str(contract.values["state"]))]
+    with pytest.raises(getattr(errors, told.becomes)):
+        contract.auth.redeem(contract.pending, query)
+    assert contract.recorder.requests == []
+
+
+@every(lambda dialect: [told for told in dialect.errors if told.at == "revoke"])
+def test_a_documented_error_of_a_revocation_is_said(contract, name, told: Failure):
+    contract.log_in()
+    for _ in contract.dialect.revoke.tokens:
+        contract.reply(told.shape)
+    revocation = contract.auth.delete_identity(name, user="me")
+    assert (bool(revocation.problem), revocation.revoked) == (bool(told.becomes), [])
+
+
+@every(lambda dialect: [told for told in dialect.variants if told.at == "token"])
+def test_a_variant_of_the_token_answer_is_read(contract, name, told: Variant):
+    contract.log_in(told.shape)
+    native = contract.native()
+    (identity,) = contract.auth.find()
+    assert native["access_token"] == in_text(told.access_token, contract.values)
+    assert sorted(native) == sorted(told.native)
+    assert (identity.refreshable, identity.expires_at is not None) == (told.refreshable, told.expires)
+    assert "refresh_token" not in json.dumps(native)
+
+
+@every(lambda dialect: [told for told in dialect.variants if told.at == "refresh"])
+def test_a_variant_of_the_refresh_answer_is_read(contract, name, told: Variant):
+    contract.log_in()
+    contract.expire()
+    contract.values |= {"access_token": "access-2", "refresh_token": "refresh-2"}
+    contract.reply(told.shape)
+    assert contract.native()["access_token"] == in_text(told.access_token, contract.values)
+
+
+@each
+def test_everything_is_linked_to_the_documentation(name):
+    dialect = ALL[name]
+    calls = [dialect.token, dialect.refresh, dialect.revoke and dialect.revoke.call, dialect.account.call]
+    listed = [dialect.tokens, dialect.authorize, *filter(None, calls), *dialect.errors, *dialect.variants]
+    for part in listed:
+        assert part.link, part
+        assert all(link.startswith("https://") for link in part.link)

@@ -1,0 +1,80 @@
+"""The fixture for the tests of apps, as an app uses it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from everyauth_cli import errors
+from everyauth_cli.sandbox.dialect import names
+from everyauth_cli.services.at_sandbox import PATHS
+from everyauth_cli.services.catalogue import Catalogue
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NAME = "pagerduty"
+
+
+def test_a_user_logs_in_without_a_browser(everyauth_sandbox):
+    auth = everyauth_sandbox.auth
+    assert auth.get_identity(NAME, "user-123") is None
+    identity = everyauth_sandbox.log_in(NAME, "user-123", account="ada@example.com", tags={"plan": "pro"})
+    credential = auth.get_identity(NAME, "user-123")
+    assert credential.identity_id == identity.id
+    assert credential.account.label == "ada@example.com (sandbox)"
+    assert credential.tags == {"userId": "user-123", "tenantId": "user-123", "plan": "pro"}
+
+
+def test_one_clock_runs_for_both(everyauth_sandbox):
+    everyauth_sandbox.log_in(NAME)
+    first = everyauth_sandbox.auth.get_identity(NAME).access_token
+    everyauth_sandbox.advance(11 * 86400)
+    second = everyauth_sandbox.auth.get_identity(NAME).access_token
+    server = everyauth_sandbox.sandbox.server(NAME)
+    assert first != second
+    assert [server.user(token) is not None for token in (first, second)] == [False, True]
+
+
+def test_a_user_logs_out(everyauth_sandbox):
+    everyauth_sandbox.log_in(NAME)
+    assert everyauth_sandbox.auth.delete_identity(NAME, user="me").problem is None
+    assert everyauth_sandbox.auth.get_identity(NAME) is None
+
+
+def test_another_account_is_told_as_it_would_be(everyauth_sandbox):
+    everyauth_sandbox.log_in(NAME)
+    with pytest.raises(errors.OtherAccount, match="ada@"):
+        everyauth_sandbox.log_in(NAME, account="ada@example.com")
+
+
+def test_every_service_is_the_sandbox_and_none_is_itself(everyauth_sandbox):
+    for name in Catalogue().names():
+        service = everyauth_sandbox.auth.catalogue.get(name)
+        urls = {value for key in dir(service) if key in PATHS and (value := getattr(service, key))}
+        assert urls
+        assert not [url for url in urls if not url.startswith(f"{everyauth_sandbox.sandbox.base_url}/{name}/")]
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_user_logs_in_at_any_service(everyauth_sandbox, name):
+    identity = everyauth_sandbox.log_in(name)
+    assert identity.account is not None
+    access_token = everyauth_sandbox.auth.get_identity(name).access_token
+    assert everyauth_sandbox.sandbox.server(name).user(access_token) == "user@example.com"
+
+
+def test_it_is_used_as_the_readme_says(tmp_path):
+    """The lines of the README, in a project of their own."""
+    shown = re.search(r"^    # conftest\.py: (.*)$\n((?:^    .*$\n)+)", README, re.MULTILINE)
+    (tmp_path / "conftest.py").write_text(shown[1] + "\n")
+    (tmp_path / "test_app.py").write_text(re.sub(r"^    ", "", shown[2], flags=re.MULTILINE))
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

@@ -1,0 +1,87 @@
+"""Refresh tokens and the API of the sandbox."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from peers.visitor import refused, visiting
+
+
+def test_refresh_rotates(visitor):
+    first = visitor.redeem(visitor.code()).json()
+    response = visitor.refresh(first["refresh_token"])
+    second = response.json()
+    assert list(second) == ["token_type", "access_token", "refresh_token", "scope", "expires_in"]
+    assert second["access_token"] != first["access_token"]
+    assert second["refresh_token"] != first["refresh_token"]
+    assert second["scope"] == first["scope"]
+    assert visitor.me(second["access_token"]).status_code == 200
+    assert visitor.refresh(second["refresh_token"]).status_code == 200
+    assert visitor.server.counts == {"authorization_code": 1, "refresh_token": 2}
+
+
+def test_reuse_revokes_the_whole_family(visitor):
+    first = visitor.redeem(visitor.code()).json()
+    second = visitor.refresh(first["refresh_token"]).json()
+    stranger = visitor.redeem(visitor.code()).json()
+    refused(visitor.refresh(first["refresh_token"]), 400, "invalid_grant")
+    assert visitor.server.counts["refresh_reuse"] == 1
+    for tokens in (first, second):
+        assert visitor.me(tokens["access_token"]).status_code == 401
+        refused(visitor.refresh(tokens["refresh_token"]), 400, "invalid_grant")
+    assert visitor.me(stranger["access_token"]).status_code == 200
+    assert visitor.refresh(stranger["refresh_token"]).status_code == 200
+
+
+def test_of_many_refreshes_at_once_one_wins():
+    with visiting() as visitor:
+        visitor.clock.seconds = 0.02
+        refresh_token = visitor.redeem(visitor.code()).json()["refresh_token"]
+        with ThreadPoolExecutor(8) as pool:
+            statuses = sorted(answer.status_code for answer in pool.map(visitor.refresh, [refresh_token] * 8))
+        assert statuses == [200] + [400] * 7
+        assert visitor.server.counts["refresh_token"] == 1
+
+
+@pytest.mark.parametrize(("waited", "status"), [(30 * 86400 - 1, 200), (30 * 86400, 400)])
+def test_refresh_token_lives_30_days(visitor, waited, status):
+    refresh_token = visitor.redeem(visitor.code()).json()["refresh_token"]
+    visitor.clock.tick(waited)
+    assert visitor.refresh(refresh_token).status_code == status
+
+
+def test_lives_are_settings():
+    with visiting(token_lifetime=5, code_lifetime=1, refresh_token_lifetime=7) as visitor:
+        code = visitor.code()
+        visitor.clock.tick(0.9)
+        tokens = visitor.redeem(code).json()
+        assert tokens["expires_in"] == 5
+        visitor.clock.tick(4.9)
+        assert visitor.me(tokens["access_token"]).status_code == 200
+        visitor.clock.tick(0.1)
+        assert visitor.me(tokens["access_token"]).status_code == 401
+        visitor.clock.tick(2)
+        refused(visitor.refresh(tokens["refresh_token"]), 400, "invalid_grant")
+
+
+def test_user(visitor):
+    access_token = visitor.redeem(visitor.code()).json()["access_token"]
+    user = visitor.me(access_token).json()
+    assert user["email"] == "user@example.com"
+    # As the id token names it.
+    assert user["user_id"] == user["id"]
+    assert visitor.me(access_token, "bEARER").json() == user
+
+
+@pytest.mark.parametrize("header", [None, "Bearer", "Bearer made-up", "Token token=abc"])
+def test_user_needs_a_token(visitor, header):
+    response = visitor.http.get("/pagerduty/account", headers={"authorization": header} if header else {})
+    assert response.status_code == 401
+    assert response.json()["error"] == "invalid_token"
+    assert response.headers["www-authenticate"].startswith("Bearer ")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/pagerduty", "/pagerduty/authorize/", "/pagerduty/account/", "/callback/pagerduty"]
+)
+def test_nothing_else_is_there(visitor, path):
+    assert visitor.http.get(path).status_code == 404

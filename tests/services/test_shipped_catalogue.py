@@ -1,0 +1,147 @@
+"""What is shipped can be believed: every entry is sound, and its endpoints are documented or known from two sides."""
+
+import re
+import tomllib
+from datetime import date
+from urllib.parse import urlsplit
+
+import pytest
+
+from everyauth_cli.model import Service
+from everyauth_cli.services.catalogue import SHIPPED, Catalogue
+from everyauth_cli.services.entry import READERS
+from everyauth_cli.services.placeholders import TABLES, URLS, fill
+from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
+from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
+from everyauth_cli.urls import PLACEHOLDER
+
+FEWEST = 170
+"""As many services as were shipped once; they do not get lost."""
+
+NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+TWO_DOMAINS = {
+    "google": ("google.com", "googleapis.com"),
+    "hubspot": ("hubspot.com", "hubapi.com"),
+    "dropbox": ("dropbox.com", "dropboxapi.com"),
+    "highlevel": ("gohighlevel.com", "leadconnectorhq.com"),
+    "intercom": ("intercom.com", "intercom.io"),
+    "sage": ("sageone.com", "sage.com"),
+}
+"""Services whose two endpoints lie in different domains, and truly so: the second is where the client secret goes."""
+
+
+@pytest.fixture(params=NAMES)
+def service(request):
+    return Catalogue().get(request.param)
+
+
+@pytest.fixture
+def services():
+    return [Catalogue().get(name) for name in NAMES]
+
+
+def domain(url):
+    """The registrable domain, near enough for those that are shipped: the last two labels, placeholders as they are."""
+    return ".".join(url.split("/")[2].split(".")[-2:])
+
+
+def test_there_are_many():
+    assert len(NAMES) >= FEWEST
+
+
+def test_an_entry_is_sound(service):
+    assert service.own is False
+    for name in (*URLS, "docs"):
+        if url := getattr(service, name):
+            parts = urlsplit(PLACEHOLDER.sub("x", url))
+            assert (parts.scheme, bool(parts.hostname), parts.port) == ("https", True, None)
+    assert service.title == service.title.strip()
+    assert not AUTHORIZE_RESERVED & service.authorization_params.keys()
+    assert not TOKEN_RESERVED & service.token_params.keys()
+    assert service.issuer or not service.authorization_response_iss_parameter_supported
+    assert all(scope and service.scope_separator not in scope for scope in service.scopes)
+
+
+def test_every_setting_is_explained_and_used(service):
+    texts = [getattr(service, field) or "" for field in URLS]
+    texts += [text for table in TABLES for text in getattr(service, table).values()]
+    used = {name for text in texts for name in PLACEHOLDER.findall(text)} - {"client_id"}
+    assert {parameter.name for parameter in service.params} == used
+    assert all(parameter.help for parameter in service.params)
+    filled = fill(service, dict.fromkeys(used, "acme"))
+    assert not PLACEHOLDER.search(filled.authorization_endpoint + filled.token_endpoint)
+
+
+def test_an_entry_says_where_it_is_from(service):
+    assert level(service) is not Level.UNCONFIRMED
+    assert len(service.sources) == len(set(service.sources))
+    links = [source for source in service.sources if is_link(source)]
+    assert list(service.sources) == [*links, *sorted(set(service.sources) - set(links))]
+    assert service.docs
+    assert date(2026, 1, 1) <= date.fromisoformat(service.checked) <= date.today()  # noqa: DTZ011
+
+
+def test_a_client_secret_goes_to_the_domain_that_the_browser_went_to(service):
+    domains = domain(service.authorization_endpoint), domain(service.token_endpoint)
+    assert domains[0] == domains[1] or TWO_DOMAINS.get(service.name) == domains
+    assert domain(service.refresh_endpoint or service.token_endpoint) == domains[1]
+
+
+def test_the_pairs_of_domains_are_all_needed(services):
+    assert {
+        s.name for s in services if domain(s.authorization_endpoint) != domain(s.token_endpoint)
+    } == TWO_DOMAINS.keys()
+
+
+def test_the_keys_are_in_one_order_and_none_repeats_a_default(service):
+    entry = tomllib.loads((SHIPPED / f"{service.name}.toml").read_text(encoding="utf-8"))
+    assert list(entry) == [key for key in READERS if key in entry]
+    bare = Service(name="x", title="x", authorization_endpoint="x", token_endpoint="x")
+    repeated = {key for key in entry.keys() - {"params"} if getattr(service, key) == getattr(bare, key)}
+    assert not repeated
+
+
+def test_names_and_aliases_are_unique(services):
+    taken = [word for service in services for word in (service.name, *service.aliases)]
+    assert len(taken) == len(set(taken))
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]*", word) for word in taken)
+
+
+def test_an_alias_leads_to_its_service(services):
+    aliases = {alias: service.name for service in services for alias in service.aliases}
+    assert aliases["sfdc"] == "salesforce"
+    assert all(Catalogue().get(alias).name == name for alias, name in aliases.items())
+
+
+def test_every_catalogue_that_is_listed_is_named_and_can_be_found(services):
+    named = {source for service in services for source in service.sources if not is_link(source)}
+    assert named == catalogues().keys()
+    assert list(catalogues()) == sorted(catalogues())
+    for source in catalogues().values():
+        assert urlsplit(source.url).hostname == "github.com"
+        assert source.title
+        assert re.search(r"\d", source.snapshot)
+        assert source.same_as is None or source.same_as in catalogues()
+    assert SOURCES.parent == SHIPPED.parent
+
+
+@pytest.mark.parametrize(
+    ("sources", "is_level"),
+    [
+        ([], Level.UNCONFIRMED),
+        (["nango"], Level.UNCONFIRMED),
+        (["nango", "nango"], Level.UNCONFIRMED),
+        (["grant", "oauthd", "fusebit"], Level.UNCONFIRMED),
+        (["laravel", "socialiteproviders"], Level.UNCONFIRMED),
+        (["gcm", "git-credential-oauth"], Level.UNCONFIRMED),
+        (["nango", "grant"], Level.AGREED),
+        (["allauth", "authjs"], Level.AGREED),
+        (["laravel", "socialiteproviders", "grant"], Level.AGREED),
+        (["https://example.com/docs"], Level.DOCUMENTATION),
+        (["grant", "https://example.com/docs"], Level.DOCUMENTATION),
+    ],
+)
+def test_the_level_is_computed_from_the_sources(sources, is_level):
+    service = Service(name="x", title="x", authorization_endpoint="x", token_endpoint="x", sources=tuple(sources))
+    assert level(service) is is_level

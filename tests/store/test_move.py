@@ -1,0 +1,208 @@
+"""`everyauth store move`: each record is in one place at a time, and nothing is lost when it is cut off."""
+
+import itertools
+import time
+
+import pytest
+from peers.sandbox import TOKEN_LIFETIME, sandbox_shell
+from peers.secret_service import secret_service
+
+from everyauth_cli.errors import RecordMoved, StoreError, StoreUnavailable, UsageProblem
+from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store import memory_store
+from everyauth_cli.store.move import check_apart, move, records
+
+IDENTITY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
+CLIENT = RecordKey(profile="work", kind="client", service="example")
+
+
+@pytest.fixture
+def source():
+    store = memory_store()
+    put(store, IDENTITY, "token")
+    put(store, CLIENT, "secret")
+    return store
+
+
+@pytest.fixture
+def target():
+    store = memory_store()
+    store.url = "postgresql://new/place"
+    return store
+
+
+def put(store, key, content, *, number="idn-1", updated_at=1):
+    store.write(key, public={"id": number, "updated_at": updated_at}, secret=Secret({"content": content}))
+
+
+def content(store, key=IDENTITY):
+    record = store.read(key)
+    return record and record.content.reveal()["content"]
+
+
+def test_both_halves_are_in_the_new_store_and_the_old_one_names_it(source, target):
+    assert records(source) == [CLIENT, IDENTITY]
+    for key in records(source):
+        move(source, target, key)
+        assert target.index.read(key) == {"id": "idn-1", "updated_at": 1}
+        with pytest.raises(RecordMoved, match="moved to postgresql://new/place") as caught:
+            source.read(key)
+        assert caught.value.hint == "everyauth store use postgresql://new/place"
+    assert (content(target), content(target, CLIENT)) == ("token", "secret")
+    assert records(source) == []
+    assert records(target) == [CLIENT, IDENTITY]
+
+
+def test_it_can_be_moved_back(source, target):
+    move(source, target, IDENTITY)
+    move(target, source, IDENTITY)
+    assert content(source) == "token"
+    assert records(source) == [CLIENT, IDENTITY]
+    with pytest.raises(RecordMoved):
+        target.read(IDENTITY)
+
+
+class Cut(Exception):
+    """Where the process ended."""
+
+
+class Ending:
+    """Stands before a part of a store and ends at one call that writes, after or before it is done."""
+
+    def __init__(self, part, calls, at, *, after):
+        self._part, self._calls, self._at, self._after = part, calls, at, after
+
+    def __getattr__(self, name):
+        method = getattr(self._part, name)
+        if name not in ("write", "delete"):
+            return method
+
+        def call(*arguments):
+            mine = next(self._calls) == self._at
+            if mine and not self._after:
+                raise Cut
+            method(*arguments)
+            if mine:
+                raise Cut
+
+        return call
+
+
+@pytest.mark.parametrize("key", [IDENTITY, CLIENT])
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("at", range(5))
+def test_cut_off_anywhere_it_is_finished_by_the_next_one(source, target, key, at, after):
+    calls = itertools.count()
+    parts = [(store, store.index, store.vault) for store in (source, target)]
+    for store, index, vault in parts:
+        store.index, store.vault = (Ending(part, calls, at, after=after) for part in (index, vault))
+    with pytest.raises(Cut):
+        move(source, target, key)
+    for store, index, vault in parts:
+        store.index, store.vault = index, vault
+    # At no time is it nowhere.
+    try:
+        assert content(source, key) is not None
+    except RecordMoved:
+        assert content(target, key) is not None
+    for left in records(source):
+        move(source, target, left)
+    assert content(target, key) == {IDENTITY: "token", CLIENT: "secret"}[key]
+    with pytest.raises(RecordMoved):
+        source.read(key)
+    assert records(source) == []
+
+
+@pytest.mark.parametrize(("updated_at", "kept"), [(2, "refreshed there"), (0, "token")])
+def test_of_two_copies_of_one_identity_the_newer_is_kept(source, target, updated_at, kept):
+    put(target, IDENTITY, "refreshed there", updated_at=updated_at)
+    move(source, target, IDENTITY)
+    assert content(target) == kept
+
+
+def test_another_login_in_the_new_store_is_not_overwritten(source, target):
+    put(target, IDENTITY, "another", number="idn-2", updated_at=9)
+    with pytest.raises(StoreError, match="another one is in the new store"):
+        move(source, target, IDENTITY)
+    assert (content(source), content(target)) == ("token", "another")
+
+
+def test_a_store_that_forgets_leaves_the_record_where_it_was(source, target):
+    target.vault.write = lambda name, secret: None
+    with pytest.raises(StoreError, match="does not give back"):
+        move(source, target, IDENTITY)
+    assert content(source) == "token"
+
+
+def test_a_new_store_that_cannot_be_written_leaves_the_record_where_it_was(source, target):
+    def refuse(name, secret):
+        raise StoreUnavailable("full")
+
+    target.vault.write = refuse
+    with pytest.raises(StoreUnavailable):
+        move(source, target, IDENTITY)
+    assert content(source) == "token"
+
+
+def test_one_store_under_two_names_is_refused(source, target):
+    check_apart(source, target)
+    target.index = source.index
+    with pytest.raises(UsageProblem, match="are one store"):
+        check_apart(source, target)
+    assert source.index.find(RecordKey(profile="", kind="move", service="")) == []
+
+
+@pytest.fixture
+def shell(everyauth, tmp_path):
+    """A shell whose credentials are in a real keyring."""
+    with secret_service(tmp_path / "service") as service, sandbox_shell(everyauth, registered=False) as shell:
+        del shell.env["EVERYAUTH_STORE"], shell.env["EVERYAUTH_KEY"]
+        shell.env["DBUS_SESSION_BUS_ADDRESS"] = service.bus_address
+        shell.register()
+        yield shell
+
+
+@pytest.mark.slow
+def test_from_the_keyring_to_postgresql(shell, postgres):
+    url = postgres.new_database()
+    for user in ("me", "ann"):
+        shell.log_in(user)
+    done = shell(f"everyauth store move keyring: {url}")
+    assert (done.code, done.out) == (0, "")
+    assert f"Clients and identities moved to {url}: 3.\n" in done.err
+    assert done.err.endswith(f"everyauth store use {url}\n")
+    shell.bad_both("everyauth token pagerduty", 6, "record_moved", url, f"everyauth store use {url}")
+    shell.bad_both("everyauth login pagerduty --no-browser", 6, "record_moved", url)
+    assert shell.identities() == []
+    shell.good(f"everyauth store use {url}")
+    shell.clock.tick(TOKEN_LIFETIME + 1)
+    for user in ("me", "ann"):
+        assert shell.works(shell.token(user))
+    assert shell.counts["refresh_reuse"] == 0
+    shell.bad(f"everyauth store move {url} {url}", 2, "are one store")
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_loses_nothing(shell, postgres):
+    url = postgres.new_database()
+    users = [f"user-{number}" for number in range(6)]
+    for user in users:
+        shell.log_in(user)
+    for delay in itertools.count(1):
+        process = shell.start(f"everyauth store move keyring: {url}")
+        time.sleep(0.6 * delay)
+        process.kill()
+        process.communicate()
+        if not shell.identities():
+            break
+    shell.good(f"everyauth store move keyring: {url}")
+    shell.good(f"everyauth store use {url}")
+    assert sorted(identity["tags"]["userId"] for identity in shell.identities()) == sorted(users)
+    assert all(shell.auth.get_identity("pagerduty", user).access_token for user in users)
+
+
+def test_a_store_that_is_not_there_is_not_made_to_be_moved(everyauth, tmp_path):
+    done = everyauth("store", "move", f"sqlite://{tmp_path}/mistyped.db", f"sqlite://{tmp_path}/other.db")
+    assert (done.code, done.out) == (3, "")
+    assert "there is no store" in done.err
+    assert not list(tmp_path.glob("*.db"))

@@ -1,0 +1,294 @@
+"""Logins in a web app that end without a credential, and what an app may and may not say about them."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from peers.web_apps import BASE_URL, CALLBACK, FRAMEWORKS, NAME, PREFIX, Browser, decide, redeemed, stored
+
+from everyauth_cli.errors import LoginFailed, ServiceUnreachable, UsageProblem
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.model import Secret
+from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET
+from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.transport import send
+
+pytestmark = pytest.mark.slow
+
+FINISHED = f"{BASE_URL}/done"
+
+
+def kept_secrets(world) -> set[str]:
+    """The names of all secrets in the store."""
+    return set(world.auth.store.vault._secrets)
+
+
+def test_a_denial_is_told_to_the_app(world, browser):
+    ended = browser.callback(decide(browser.start(), decision="deny"))
+    assert ended["location"].startswith(f"{FINISHED}?error=access_denied&errorDescription=access+was+denied")
+    assert (browser.cookies, redeemed(world)) == ({}, 0)
+
+
+def test_the_app_refuses_and_no_token_is_stored(world, app):
+    seen = []
+
+    def refuse(request, grant):
+        seen.append((request.headers["x-user"], grant.token.account.label, repr(grant.token.access_token)))
+        return False
+
+    browser = Browser(app(on_authorized=refuse))
+    before = kept_secrets(world)
+    ended = browser.callback(decide(browser.start()))
+    assert ended.fields == {
+        "error": "access_denied",
+        "errorDescription": "the app refused this login; nothing was kept",
+    }
+    assert seen == [("user-123", "user@example.com (sandbox)", "Secret(***)")]
+    assert redeemed(world) == 1
+    assert kept_secrets(world) - before == {"everyauth:default:web"}
+    assert world.auth.get_identity(NAME, "user-123") is None
+    assert "identity" not in stored(world)
+
+
+@pytest.mark.parametrize("says", [True, None])
+def test_the_app_is_asked_before_anything_is_stored(world, app, says):
+    held = []
+
+    def look(request, grant):
+        held.append(world.auth.get_identity(NAME, "user-123"))
+        return says
+
+    browser = Browser(app(on_authorized=look))
+    assert browser.callback(decide(browser.start())).fields["userId"] == "user-123"
+    assert held == [None]
+    assert world.auth.get_identity(NAME, "user-123") is not None
+
+
+def test_an_app_that_fails_stores_nothing(world, app):
+    def fail(request, grant):
+        raise ZeroDivisionError
+
+    browser = Browser(app(on_authorized=fail))
+    came_back = decide(browser.start())
+    with pytest.raises(ZeroDivisionError):
+        browser.callback(came_back)
+    assert world.auth.get_identity(NAME, "user-123") is None
+
+
+@pytest.mark.parametrize("framework", ["starlette", "fastapi", "django"])
+def test_the_functions_may_be_async(world, framework):
+    async def user(request):
+        return request.headers.get("x-user")
+
+    async def refuse(request, grant):
+        return request.headers.get("x-refuse") is None
+
+    options = {"map_to_user_id": user, "map_to_tenant_id": user, "on_authorized": refuse}
+    ask = FRAMEWORKS[framework](finished_url="/done", base_url=BASE_URL, prefix=PREFIX, auth=world.auth, **options)
+    browser = Browser(ask)
+    came_back = decide(browser.start()).removeprefix(BASE_URL)
+    assert browser.get(came_back, x_refuse="yes").fields["error"] == "access_denied"
+    assert browser.callback(decide(browser.start())).fields["userId"] == "user-123"
+    assert Browser(ask, user="").get(PREFIX).status == 401
+
+
+def test_what_is_no_answer_is_no_yes(world, app):
+    browser = Browser(app(on_authorized=lambda *_: "no"))
+    came_back = decide(browser.start())
+    with pytest.raises(TypeError, match="on_authorized gave a str"):
+        browser.callback(came_back)
+    assert "identity" not in stored(world)
+
+
+def test_another_account_is_not_taken(world, browser):
+    browser.callback(decide(browser.start()))
+    ended = browser.callback(decide(browser.start(), user="ada@example.com"))
+    assert ended.fields["error"] == "other_account"
+    assert "example.com" not in ended.fields["errorDescription"]
+    assert world.auth.get_identity(NAME, "user-123").account.label == "user@example.com (sandbox)"
+
+
+def test_the_services_own_error_is_told(world, browser):
+    url = browser.start()
+    state = decide(url, decision="deny").rpartition("state=")[2].partition("&")[0]
+    said = f"error=invalid_scope&error_description=no+such+thing&state={state}"
+    ended = browser.get(f"{CALLBACK}?{said}")
+    assert ended.fields["error"] == "invalid_scope"
+    assert "no such thing" in ended.fields["errorDescription"]
+
+
+def test_a_code_that_is_too_old(world, browser):
+    came_back = decide(browser.start())
+    world.advance(5 * 60)
+    assert browser.callback(came_back).fields["error"] == "invalid_grant"
+
+
+def test_a_service_that_does_not_answer(world, app):
+    def unreachable(request):
+        raise ServiceUnreachable("pagerduty does not answer")
+
+    auth = EveryAuth(
+        store=world.auth.store,
+        catalogue=world.auth.catalogue,
+        send=unreachable,
+        override=lambda _: (CLIENT_ID, Secret(CLIENT_SECRET)),
+    )
+    browser = Browser(app(auth=auth))
+    fields = browser.callback(decide(browser.start())).fields
+    assert fields == {"error": "temporarily_unavailable", "errorDescription": "pagerduty does not answer"}
+
+
+def test_what_the_operator_has_to_mend_is_for_the_log(world, app, caplog):
+    auth = EveryAuth(store=world.auth.store, catalogue=world.auth.catalogue, send=send)
+    fields = Browser(app(auth=auth)).get(PREFIX).fields
+    assert fields == {"error": "server_error", "errorDescription": "the app cannot do this just now; its log says why"}
+    assert "everyauth service set pagerduty" in caplog.text
+    assert f"with the redirect URI {BASE_URL}{CALLBACK};" in caplog.text
+
+
+def test_a_client_that_the_service_does_not_accept(world, app):
+    auth = EveryAuth(
+        store=world.auth.store,
+        catalogue=world.auth.catalogue,
+        send=send,
+        override=lambda _: (CLIENT_ID, Secret("another secret")),
+    )
+    browser = Browser(app(auth=auth))
+    assert browser.callback(decide(browser.start())).fields["error"] == "invalid_client"
+
+
+def test_no_request_says_where_to_redirect(world, browser):
+    evil = "finished_url=https://evil.example&next=//evil.example&redirect_uri=https://evil.example&base_url=//evil"
+    hosts = {"host": "evil.example", "x_forwarded_host": "evil.example", "x_forwarded_proto": "http"}
+    url = browser.get(f"{PREFIX}?{evil}", forwarded="host=evil.example", **hosts)["location"]
+    assert url.startswith(world.sandbox.base_url)
+    assert "evil" not in url
+    came_back = decide(url)
+    assert came_back.startswith(f"{BASE_URL}{CALLBACK}?")
+    ended = browser.get(f"{came_back.removeprefix(BASE_URL)}&{evil}", **hosts)
+    assert ended["location"] == f"{FINISHED}?serviceId=pagerduty&userId=user-123&tenantId=user-123"
+    lost = browser.get(CALLBACK, **hosts)
+    assert (lost.status, "evil" in lost.text) == (400, False)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"finished_url": url}
+        for url in (
+            "",
+            "done",
+            "//evil.example",
+            "/\\evil.example",
+            "javascript:alert(1)",
+            "http://evil.example/",
+            "/a b",
+        )
+    ]
+    + [{"finished_url": "https:evil.example"}, {"finished_url": "https://u:p@app.example/"}]
+    + [{"base_url": url} for url in ("", "app.example", "http://app.example", "https://app.example?a=b", "ftp://x")]
+    + [{"prefix": prefix} for prefix in ("", "/", "connect", "/connect/", "//evil.example", "/a?b", "/<x>", "/../a")],
+)
+def test_what_cannot_be_used_is_refused_at_construction(wrong):
+    ((name, value),) = wrong.items()
+    right = {"finished_url": "/done", "base_url": BASE_URL, "prefix": PREFIX, "map_to_user_id": lambda _: None}
+    for make in FRAMEWORKS.values():
+        make(**right)
+        with pytest.raises(UsageProblem) as caught:
+            make(**{**right, **wrong})
+        assert caught.value.message.startswith(f"{name}={value!r} cannot be used: ")
+
+
+def test_a_user_is_a_text(app):
+    with pytest.raises(TypeError, match="map_to_user_id gave a int"):
+        Browser(app(map_to_user_id=lambda _: 7)).get(PREFIX)
+
+
+def changed(value: str) -> list[str]:
+    """A cookie's value with something wrong: its time, its seal, its form."""
+    started, _, sealed = value.partition(".")
+    raw = bytearray(base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)))
+    raw[-1] ^= 1
+    other = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return [
+        f"{int(started) + 60_000}.{sealed}",
+        f"{started}.{other}",
+        f"{started}.",
+        sealed,
+        "",
+        ".",
+        "!!",
+        f"{started}.a",
+    ]
+
+
+def test_a_cookie_that_was_changed_is_none(world, browser):
+    came_back = decide(browser.start())
+    ((name, value),) = browser.cookies.items()
+    for wrong in changed(value):
+        other = Browser(browser.ask, cookies={name: wrong})
+        assert other.callback(came_back).status == 400
+        assert other.get(PREFIX).status == 303
+    assert redeemed(world) == 0
+
+
+def test_a_cookie_is_good_under_its_own_name_and_at_its_own_app_only(world, app, browser):
+    came_back, other = decide(browser.start()), decide(browser.start())
+    (one, two) = browser.cookies
+    swapped = Browser(browser.ask, cookies={one: browser.cookies[two], two: browser.cookies[one]})
+    assert [swapped.callback(url).status for url in (came_back, other)] == [400, 400]
+    elsewhere = Browser(app(prefix="/other"), cookies=dict(browser.cookies))
+    assert elsewhere.get(came_back.removeprefix(BASE_URL).replace(PREFIX, "/other")).status == 400
+    staging = EveryAuth(store=world.auth.store, catalogue=world.auth.catalogue, send=send, profile="staging")
+    assert Browser(app(auth=staging), cookies=dict(browser.cookies)).callback(came_back).status == 400
+    assert redeemed(world) == 0
+
+
+def worker(world, path) -> EveryAuth:
+    """One of several processes that share a store."""
+    key = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
+    return EveryAuth(
+        store=open_store(f"sqlite://{path}", data_dir=path.parent, keyring=Keyring(), sealing_key=key),
+        catalogue=world.auth.catalogue,
+        send=send,
+        override=lambda _: (CLIENT_ID, Secret(CLIENT_SECRET)),
+    )
+
+
+def test_any_worker_finishes_a_login_and_only_one_does(world, app, tmp_path):
+    workers = [worker(world, tmp_path / "e.db") for _ in range(2)]
+    one, two = (app(auth=auth) for auth in workers)
+    browser = Browser(one)
+    came_back = decide(browser.start())
+    kept = dict(browser.cookies)
+    browser.ask = two
+    assert browser.callback(came_back).fields["userId"] == "user-123"
+    assert Browser(one, cookies=kept).callback(came_back).status == 400
+    assert redeemed(world) == 1
+    assert workers[0].get_identity(NAME, "user-123").access_token
+
+
+@pytest.mark.parametrize(
+    ("part", "options"),
+    [
+        ("scope", {"scope": "read " * 1000}),
+        ("user", {"map_to_user_id": lambda _: "u" * 4096}),
+        ("tenant", {"map_to_tenant_id": lambda _: "t" * 4096}),
+    ],
+)
+def test_a_login_too_large_for_a_cookie_is_not_begun(app, caplog, part, options):
+    browser = Browser(app(**options))
+    assert browser.get(PREFIX).fields["error"] == "server_error"
+    assert "too large for a cookie" in caplog.text
+    assert f"make do with a shorter {part}" in caplog.text
+    assert browser.cookies == {}
+
+
+def test_a_refusal_in_words_of_the_apps_own(app):
+    def refuse(request, grant):
+        raise LoginFailed("only for the plan pro")
+
+    browser = Browser(app(on_authorized=refuse))
+    fields = browser.callback(decide(browser.start())).fields
+    assert fields == {"error": "login_failed", "errorDescription": "only for the plan pro"}

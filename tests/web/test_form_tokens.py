@@ -1,0 +1,153 @@
+"""Whose forms the connections page takes, in every framework: those of its own user from itself, for an hour."""
+
+from __future__ import annotations
+
+import pytest
+from peers.connections import CONNECT, DISCONNECT, form, told
+from peers.web_apps import BASE_URL, FORM_TYPE, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Browser, stored
+
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.transport import send
+
+pytestmark = pytest.mark.slow
+
+HOUR = 3600
+
+
+@pytest.mark.parametrize("action", [CONNECT, DISCONNECT])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "http://app.example"},
+        {"origin": "https://app.example.evil.example"},
+        {"origin": "null"},
+        {"origin": "", "sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "none"},
+    ],
+)
+def test_a_form_of_another_site_is_refused(world, page_browser, action, headers, caplog):
+    world.log_in(NAME, "user-123")
+    answer = page_browser.post(action, form(page_browser), **headers)
+    assert answer.status == 403
+    assert "Load the page again" in answer.text
+    assert f'<a href="{BASE_URL}{PAGE}">' in answer.text
+    assert stored(world) == ["identity"]
+    assert ("a form came from" in caplog.text) == (headers.get("origin", "") != "")
+
+
+def test_a_browser_that_sends_neither_header_has_the_token(world, page_browser):
+    world.log_in(NAME, "user-123")
+    assert page_browser.post(DISCONNECT, form(page_browser), origin="", sec_fetch_site="").status == 303
+    assert stored(world) == []
+
+
+def test_the_origin_is_as_browsers_write_it(world, app):
+    browser = Browser(app({"base_url": "https://App.Example:443/"}))
+    world.log_in(NAME, "user-123")
+    assert browser.post(DISCONNECT, form(browser)).status == 303
+
+
+@pytest.mark.parametrize(
+    "change", [lambda _: "", lambda token: token[:-8] + "A" * 8, lambda token: token[:-2], str.lower]
+)
+def test_a_form_without_its_token_is_refused(world, page_browser, change):
+    world.log_in(NAME, "user-123")
+    posted = form(page_browser)
+    posted["csrf_token"] = change(posted["csrf_token"])
+    assert page_browser.post(DISCONNECT, posted).status == 403
+    assert page_browser.post(DISCONNECT, {"service": NAME}).status == 403
+    assert stored(world) == ["identity"]
+
+
+def test_another_users_form_is_refused(world, page_browser):
+    for user in ("user-123", "user-456"):
+        world.log_in(NAME, user)
+    others = form(Browser(page_browser.ask, user="user-456"))
+    assert page_browser.post(DISCONNECT, others).status == 403
+    assert len(world.auth.find()) == 2
+
+
+def test_it_is_refused_in_a_tenant_that_both_are_in(app):
+    ask = app({"map_to_tenant_id": lambda _: "both"})
+    assert Browser(ask).post(CONNECT, form(Browser(ask, user="user-456"))).status == 403
+
+
+def test_a_form_is_refused_in_another_tenant_page_and_profile(world, app):
+    tenant = {"map_to_tenant_id": lambda request: request.headers.get("x-tenant")}
+    browser = Browser(app(tenant), tenant="one")
+    posted = form(browser)
+    assert browser.post(CONNECT, posted).status == 200
+    browser.tenant = "two"
+    assert browser.post(CONNECT, posted).status == 403
+    elsewhere = Browser(app({**tenant, "prefix": "/other"}), tenant="one")
+    assert elsewhere.post("/other/connect", posted).status == 403
+    auth = EveryAuth(store=world.auth.store, catalogue=world.auth.catalogue, send=send, profile="staging")
+    assert Browser(app({**tenant, "auth": auth}), tenant="one").post(CONNECT, posted).status == 403
+
+
+def test_a_form_is_refused_after_signing_out(world, page_browser):
+    world.log_in(NAME, "user-123")
+    posted = form(page_browser)
+    page_browser.user = ""
+    assert page_browser.post(DISCONNECT, posted).status == 401
+    assert stored(world) == ["identity"]
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(HOUR - 10, 200), (HOUR, 403)])
+def test_a_form_is_good_for_an_hour(world, page_browser, seconds, status):
+    posted = form(page_browser)
+    world.advance(seconds)
+    assert page_browser.post(CONNECT, posted).status == status
+
+
+def test_what_was_done_is_no_form_and_a_form_is_nothing_that_was_done(world, page_browser):
+    world.log_in(NAME, "user-123")
+    posted = form(page_browser)
+    outcome = page_browser.post(DISCONNECT, posted).fields["outcome"]
+    assert page_browser.post(CONNECT, {**posted, "csrf_token": outcome}).status == 403
+    assert told(page_browser.get(f"{PAGE}?outcome={posted['csrf_token']}").text) == []
+
+
+def test_what_was_done_is_told_to_its_user_alone_and_not_for_ever(world, page_browser):
+    world.log_in(NAME, "user-123")
+    where = page_browser.post(DISCONNECT, form(page_browser))["location"].removeprefix(BASE_URL)
+    assert told(page_browser.get(where).text)
+    assert told(Browser(page_browser.ask, user="user-456").get(where).text) == []
+    world.advance(HOUR)
+    assert told(page_browser.get(where).text) == []
+
+
+def test_a_form_that_is_too_large_is_not_read(world, page_browser):
+    posted = {**form(page_browser), "more": "x" * 5000}
+    assert page_browser.post(CONNECT, posted).status == 403
+    assert page_browser.post(CONNECT, {**posted, "more": "x" * 3000}).status == 200
+
+
+@pytest.mark.parametrize("length", ["", "nonsense"])
+@pytest.mark.parametrize("framework", ["flask", "django"])
+def test_what_does_not_say_how_large_it_is_is_not_read(world, framework, length):
+    usual = {"map_to_user_id": lambda _: "user-123", "base_url": BASE_URL, "auth": world.auth}
+    ask = FRAMEWORKS[framework](
+        {"services": OFFERED, "prefix": PAGE, **usual}, prefix=PREFIX, finished_url="/", **usual
+    )
+    headers = {"content-type": FORM_TYPE, "content-length": length}
+    assert ask("POST", CONNECT, headers, b"csrf_token=x").status == 403
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE"])
+def test_the_page_is_got(page_browser, method):
+    answer = page_browser.get(PAGE, method=method)
+    assert answer.status == 405
+    assert "GET" in answer["allow"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+def test_the_forms_are_posted(world, page_browser, method):
+    world.log_in(NAME, "user-123")
+    for action in (CONNECT, DISCONNECT):
+        answer = page_browser.get(action, method=method)
+        assert answer.status == 405
+        assert "POST" in answer["allow"]
+    assert stored(world) == ["identity"]

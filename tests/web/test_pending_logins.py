@@ -1,0 +1,182 @@
+"""Pending logins in cookies: nothing of them is lost on the way, and workers agree on one key."""
+
+from __future__ import annotations
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from peers.children import child
+
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.model import LoginRequest, RecordKey, Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import MemoryIndex
+from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.store.vault_sealed import new_key
+from everyauth_cli.web.pending_logins import FORGOTTEN, LIFETIME_SECONDS, USED_KIND, PendingLogins
+from everyauth_cli.web.sealed_values import KEY_KIND
+
+START = 1_700_000_000_000
+TEXT = st.text(max_size=40)
+SECRET = TEXT.map(Secret)
+REQUESTS = st.builds(
+    LoginRequest,
+    service=TEXT,
+    user=TEXT,
+    tenant=TEXT,
+    tags=st.dictionaries(TEXT, TEXT, max_size=2),
+    scope=TEXT,
+    client_id=TEXT,
+    token_endpoint=TEXT,
+    started_at=st.integers(0, 2 * START),
+)
+PENDINGS = st.builds(
+    PendingLogin,
+    request=REQUESTS,
+    redirect_uri=TEXT,
+    state=SECRET,
+    verifier=st.none() | SECRET,
+    nonce=st.none() | SECRET,
+)
+REQUEST = LoginRequest(
+    service="pagerduty",
+    user="user-123",
+    tenant="user-123",
+    tags={},
+    scope="read",
+    client_id="id",
+    token_endpoint="https://service.example/token",
+    started_at=START,
+)
+PENDING = PendingLogin(
+    request=REQUEST, redirect_uri="https://app.example/callback", state=Secret("state"), verifier=None, nonce=None
+)
+KEY = RecordKey(profile="default", kind=KEY_KIND, service="")
+MARKS = RecordKey(profile="default", kind=USED_KIND, service="")
+TAKE = """
+import sys
+sys.path[:0] = ["tests", "tests/web"]
+from test_pending_logins import logins, shared, several
+url, directory = sys.argv[1:]
+ours = logins(shared(url, directory))
+print(flush=True)
+sys.stdin.readline()
+print([n for n, pending in enumerate(several(40)) if ours.take(pending)])
+"""
+
+
+def shared(url, directory):
+    sealing_key = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
+    return open_store(url, data_dir=Path(directory), keyring=Keyring(), sealing_key=sealing_key)
+
+
+def several(count, *, started_at=START):
+    """Pending logins, each begun a millisecond after the one before."""
+    states = [Secret(f"{started_at}-{n}") for n in range(count)]
+    requests = [replace(REQUEST, started_at=started_at + n) for n in range(count)]
+    return [replace(PENDING, request=request, state=state) for request, state in zip(requests, states, strict=True)]
+
+
+def logins(store=None, *, clock=lambda: START) -> PendingLogins:
+    return PendingLogins(
+        store=store or memory_store(),
+        profile="default",
+        clock=clock,
+        service="pagerduty",
+        redirect_uri="https://app.example/callback",
+        secure=True,
+    )
+
+
+@given(PENDINGS)
+def test_what_is_put_is_found_as_it_was(pending):
+    ours = logins()
+    (cookie,) = ours.put(pending, {})
+    assert ours.find(pending.state, {cookie["key"]: cookie["value"]}) == pending
+    assert cookie["value"].isascii()
+    assert not set(cookie["value"]) & set(' ",;\\')
+
+
+@pytest.mark.parametrize("field", ["profile", "service", "redirect_uri"])
+def test_what_is_put_is_found_where_it_was_put_only(field):
+    ours = logins()
+    other = replace(ours, **{field: "another"})
+    content = Secret({"key": new_key().reveal()})
+    for profile in {ours.profile, other.profile}:
+        ours.store.write(KEY._replace(profile=profile), public={}, secret=content)
+    (cookie,) = ours.put(PENDING, {})
+    cookies = {cookie["key"]: cookie["value"]}
+    assert [found.find(PENDING.state, cookies) for found in (ours, other)] == [PENDING, None]
+
+
+def test_workers_that_begin_at_once_make_one_key():
+    store = memory_store()
+    with ThreadPoolExecutor(8) as threads:
+        keys = list(threads.map(lambda _: logins(store)._sealer.key_id, range(8)))
+    assert keys == keys[:1] * 8
+    assert "key" not in (store.index.read(KEY) or {})
+
+
+def test_a_key_that_is_none_is_told():
+    store = memory_store()
+    store.write(KEY, public={}, secret=Secret({"key": "short"}))
+    with pytest.raises(ConfigurationProblem, match="everyauth:default:web holds no sealing key"):
+        logins(store).put(PENDING, {})
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url(request):
+    return "sqlite://" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+
+
+@pytest.mark.slow
+def test_processes_take_a_login_once(url, tmp_path):
+    workers = [child(TAKE, url, tmp_path) for _ in range(3)]
+    for worker in workers:
+        worker.stdout.readline()
+    for worker in workers:
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    taken = [number for worker in workers for number in json.loads(worker.communicate()[0])]
+    assert sorted(taken) == list(range(40))
+    assert len(shared(url, tmp_path).index.find(MARKS)) == 40
+
+
+def test_marks_are_forgotten_when_their_logins_are_over():
+    now = [START]
+    ours = logins(clock=lambda: now[0])
+    pendings = several(4 * FORGOTTEN)
+    assert all(map(ours.take, pendings))
+    assert len(ours.store.index.find(MARKS)) == len(pendings)
+    assert not any(map(ours.take, pendings))
+
+    now[0] = START + len(pendings) // 2 + LIFETIME_SECONDS * 1000
+    later = several(FORGOTTEN, started_at=now[0])
+    assert all(map(ours.take, later))
+    left = [pending for pending in pendings if not ours.is_over(pending)]
+    assert len(ours.store.index.find(MARKS)) == len(left) + len(later)
+    assert not any(map(ours.take, [*left, *later]))
+
+
+def test_a_login_looks_at_few_marks_however_many_there_are():
+    ours = logins()
+    asked = []
+
+    class Watched(MemoryIndex):
+        def find(self, key, *, after=None, limit=None):
+            asked.append(limit)
+            return super().find(key, after=after, limit=limit)
+
+    ours.store.index = Watched()
+    for pending in several(80):
+        ours.put(pending, {})
+        ours.take(pending)
+    assert set(asked) == {FORGOTTEN}
+    assert len(asked) < 20

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
+
+from everyauth_cli.urls import origin
 
 HERE = Path(__file__).parent
 
 # The authorization code must not stay in the address bar and the history (RFC 9700 section 4.3.1).
 SCRIPT = 'history.replaceState(null, "", location.pathname)'
-
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def css(name: str) -> str:
@@ -28,12 +27,6 @@ def _hash(text: str) -> str:
     """Return the source expression that allows an inline script or style (CSP 3 section 2.3.1)."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
-
-
-def origin(url: str) -> str:
-    """Return the origin of a URL as browsers write it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(DEFAULT_PORTS.get(parts.scheme, ''))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

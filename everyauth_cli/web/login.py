@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.flows.login import Grant
-from everyauth_cli.model import Pending, Secret
+from everyauth_cli.model import Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.pages.result import Result
 from everyauth_cli.web.error_redirect import REFUSED_BY_APP, ErrorParameters, error_parameters
 from everyauth_cli.web.pending_logins import Cookie, PendingLogins
@@ -103,15 +104,15 @@ class LoginRoutes(Routes[R]):
             return self._failed(error)
         return self._stopped(*obstacle) if obstacle else self._finish(request.framework_request, pending, query)
 
-    def _obstacle(self, pending: Pending, current_user: tuple[str, str]) -> tuple[int, Result] | None:
+    def _obstacle(self, pending: PendingLogin, current_user: tuple[str, str]) -> tuple[int, Result] | None:
         """Return the reason why a login cannot be finished; without one, claim it before its code is redeemed."""
-        if (pending.user, pending.tenant) != current_user:
+        if (pending.request.user, pending.request.tenant) != current_user:
             return 403, OTHER_USER
         if self._logins.has_expired(pending):
             return 400, EXPIRED
         return None if self._logins.claim(pending) else (400, ALREADY_FINISHED)
 
-    def _finish(self, request: R, pending: Pending, query: Sequence[tuple[str, str]]) -> WebResponse:
+    def _finish(self, request: R, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> WebResponse:
         cookies = [self._logins.deletion(pending.state)]
         try:
             grant = self.auth.redeem(pending, query)

@@ -7,12 +7,13 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal, TypedDict
 
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.model import Pending, RecordKey, Secret
+from everyauth_cli.model import LoginRequest, RecordKey, Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.store import Store
 from everyauth_cli.store.sealing import Sealer
 from everyauth_cli.web.sealed_values import seal, unseal, web_sealer
@@ -25,7 +26,6 @@ MAX_COOKIE_BYTES = 4096
 REPLAY_MARKER_KIND = "web-replay-marker"
 CLEANUP_LIMIT = 50
 """One login in eight deletes up to this many expired replay markers, faster than they accrue."""
-SECRETS = ("state", "verifier", "nonce")
 
 
 class Cookie(TypedDict):
@@ -56,16 +56,16 @@ class PendingLogins:
     redirect_uri: str
     secure: bool
 
-    def add(self, pending: Pending, cookies: Mapping[str, str]) -> list[Cookie]:
+    def add(self, pending: PendingLogin, cookies: Mapping[str, str]) -> list[Cookie]:
         """Return the cookie of a new login, after those that delete the oldest ones if the browser has too many.
 
         Raises `UsageProblem` if the cookie is too large for a browser, and `StoreError`.
         """
-        name = self._name(pending.state)
-        sealed = seal(self._sealer, self._associated_data(name, str(pending.started_at)), _as_json(pending))
-        value = f"{pending.started_at}.{sealed}"
+        name, request = self._name(pending.state), pending.request
+        sealed = seal(self._sealer, self._associated_data(name, str(request.started_at)), _to_json(pending))
+        value = f"{request.started_at}.{sealed}"
         if len(name) + len(value) > MAX_COOKIE_BYTES:
-            parts = {"scope": pending.scope, "user": pending.user, "tenant": pending.tenant}
+            parts = {"scope": request.scope, "user": request.user, "tenant": request.tenant}
             longest = max(parts, key=lambda part: len(parts[part]))
             raise UsageProblem("the pending login is too large for a cookie", hint=f"use a shorter {longest}")
         is_ours = re.compile(self._prefix() + "[0-9a-f]{32}").fullmatch
@@ -73,20 +73,20 @@ class PendingLogins:
         oldest = ours[: max(0, len(ours) - (MAX_LOGINS - 1))]
         return [*(self._cookie(name, "", 0) for _, name in oldest), self._cookie(name, value, LIFETIME_SECONDS)]
 
-    def find(self, state: Secret[str], cookies: Mapping[str, str]) -> Pending | None:
+    def find(self, state: Secret[str], cookies: Mapping[str, str]) -> PendingLogin | None:
         """Return the login with that state, if this browser started it at this app."""
         name = self._name(state)
         started_at, _, sealed = cookies.get(name, "").partition(".")
         text = unseal(self._sealer, self._associated_data(name, started_at), sealed) if sealed else None
         try:
             return None if text is None else _from_json(text)
-        except TypeError:
+        except (LookupError, TypeError):
             return None  # another version of everyauth wrote it
 
-    def has_expired(self, pending: Pending) -> bool:
+    def has_expired(self, pending: PendingLogin) -> bool:
         return self.clock() >= _expires_at(pending)
 
-    def claim(self, pending: Pending) -> bool:
+    def claim(self, pending: PendingLogin) -> bool:
         """Store the login's replay marker; False if another request has stored it before."""
         key = self._markers._replace(tenant=_sortable(_expires_at(pending)), user=_digest(pending.state))
         # Digests are spread evenly: that of one state in eight begins like this.
@@ -129,23 +129,33 @@ class PendingLogins:
                 self.store.index.delete(key)
 
 
-def _as_json(pending: Pending) -> Secret[str]:
-    values = {field.name: getattr(pending, field.name) for field in fields(Pending)}
-    return Secret(
-        json.dumps(
-            {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()},
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
+def _to_json(pending: PendingLogin) -> Secret[str]:
+    return Secret(json.dumps(_revealed(pending), separators=(",", ":"), ensure_ascii=False))
+
+
+def _revealed(pending: PendingLogin) -> dict[str, Any]:
+    return {
+        "request": asdict(pending.request),
+        "redirect_uri": pending.redirect_uri,
+        "state": pending.state.reveal(),
+        "verifier": None if pending.verifier is None else pending.verifier.reveal(),
+        "nonce": None if pending.nonce is None else pending.nonce.reveal(),
+    }
+
+
+def _from_json(text: Secret[str]) -> PendingLogin:
+    values: Secret[dict[str, Any]] = Secret(json.loads(text.reveal()))
+    return PendingLogin(
+        request=LoginRequest(**values.reveal()["request"]),
+        redirect_uri=values.reveal()["redirect_uri"],
+        state=Secret(values.reveal()["state"]),
+        verifier=_secret(values, "verifier"),
+        nonce=_secret(values, "nonce"),
     )
 
 
-def _from_json(text: Secret[str]) -> Pending:
-    return Pending(**{name: _hidden(name, value) for name, value in json.loads(text.reveal()).items()})
-
-
-def _hidden(name: str, value: Any) -> Any:  # noqa: ANN401 - a field of Pending
-    return Secret(value) if name in SECRETS and value is not None else value
+def _secret(values: Secret[dict[str, Any]], name: str) -> Secret[str] | None:
+    return None if values.reveal()[name] is None else Secret(values.reveal()[name])
 
 
 def _started_at(value: str) -> int:
@@ -154,8 +164,8 @@ def _started_at(value: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _expires_at(pending: Pending) -> int:
-    return pending.started_at + LIFETIME_SECONDS * 1000
+def _expires_at(pending: PendingLogin) -> int:
+    return pending.request.started_at + LIFETIME_SECONDS * 1000
 
 
 def _sortable(milliseconds: int) -> str:

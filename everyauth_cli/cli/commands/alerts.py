@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -17,8 +16,8 @@ from everyauth_cli.errors import UsageProblem
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.alerts import TEST, event, pending, receiver
 from everyauth_cli.model import Account, EndedGrant, Identity, Secret
-from everyauth_cli.services.entry import check_url
 from everyauth_cli.settings import Settings, remember
+from everyauth_cli.urls import check_url, origin
 
 SET = "everyauth alerts set --command CMD, or --webhook URL"
 
@@ -57,7 +56,7 @@ def status(session: Session) -> None:
     settings = session.settings
     waiting = len(pending(session.auth.store, settings.profile))
     if session.terminal.as_json:
-        webhook = _origin(settings.alert_webhook) if settings.alert_webhook else None
+        webhook = origin(settings.alert_webhook.reveal()) if settings.alert_webhook else None
         said = {"command": list(settings.alert_command) or None, "webhook": webhook, "pending": waiting}
         session.terminal.json(said)
     else:
@@ -95,8 +94,7 @@ def _program(name: str) -> str:
 
 def _checked(url: Secret[str]) -> Secret[str]:
     try:
-        # Braces are an endpoint's placeholders; here nothing fills them in.
-        check_url(url.reveal().replace("{", " "))
+        check_url(url.reveal())
     except ValueError as error:
         raise UsageProblem(f"the webhook's URL cannot be used: {error}", hint=SET) from None
     return url
@@ -105,12 +103,7 @@ def _checked(url: Secret[str]) -> Secret[str]:
 def _target(settings: Settings) -> str:
     if settings.alert_command:
         return f"command {shlex.join(settings.alert_command)}"
-    return f"webhook at {_origin(settings.alert_webhook)}" if settings.alert_webhook else "go nowhere"
-
-
-def _origin(url: Secret[str]) -> str:
-    parts = urlsplit(url.reveal())
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"webhook at {origin(settings.alert_webhook.reveal())}" if settings.alert_webhook else "go nowhere"
 
 
 def _made_up(now: int) -> Identity:

@@ -17,7 +17,7 @@ from everyauth_cli.errors import NotFound, ServiceNotFound, UsageProblem
 from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services.catalogue import ServiceSummary
-from everyauth_cli.services.placeholders import check_param
+from everyauth_cli.services.parameters import check_param
 
 group = app.group("service", "Services and our registration (client) at each.")
 

@@ -1,69 +1,18 @@
-"""`everyauth logout` and `everyauth identity rm`: revoke what was granted at the service, and delete it here."""
+"""Revokes what was granted at the service and deletes it here, for `logout` and `identity rm`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
-import typer
-
-from everyauth_cli.cli import app
-from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.commands.identity import (
-    Names,
-    ServiceArgument,
-    ServiceOption,
-    UserOption,
-    WhoArgument,
-    ambiguous_as,
-    group,
-    nobody,
-    service_and_who,
-)
 from everyauth_cli.cli.durations import span
 from everyauth_cli.cli.interrupts import finished_first
-from everyauth_cli.errors import EveryAuthError, NotFound, RevocationFailed
+from everyauth_cli.cli.named_identity import ambiguous_as
+from everyauth_cli.cli.session import Session
+from everyauth_cli.errors import EveryAuthError, RevocationFailed
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.refresh import login_command, whose
 from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.model import ACCESS_TOKEN, DEFAULT_PROFILE, DEFAULT_USER, REFRESH_TOKEN, Identity
-
-LocalOption = Annotated[bool, typer.Option("--local", help="Only delete it here; revoke nothing at the service.")]
-YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
-
-
-@command(app.app, "logout")
-def logout(
-    session: Session,
-    service: ServiceArgument,
-    who: WhoArgument = DEFAULT_USER,
-    local: LocalOption = False,
-    yes: YesOption = False,
-) -> None:
-    """Revoke at a service what was granted there, and delete it here; asks only if others would end with it."""
-    name = session.auth.service_name(service)
-    wanted = _find(session, f"everyauth logout {name} {{}}", name, who, local=local, yes=yes)
-    if wanted is None:
-        raise NotFound(f"nobody is logged in at {name} as {who}", hint=f"everyauth identity ls --service {name}")
-    _end(session, wanted, local=local, asks=False, yes=yes)
-
-
-@command(group, "rm")
-def rm(
-    session: Session,
-    names: Names = None,
-    service: ServiceOption = None,
-    user: UserOption = None,
-    local: LocalOption = False,
-    yes: YesOption = False,
-) -> None:
-    """Revoke an identity's tokens at the service, and delete it here."""
-    service, who = service_and_who(names or [], service, user, command="everyauth identity rm")
-    name = session.auth.service_name(service) if service is not None else ""
-    wanted = _find(session, "everyauth identity rm {}", name, who, local=local, yes=yes)
-    if wanted is None:
-        raise nobody(session, who, command="everyauth identity rm")
-    _end(session, wanted, local=local, asks=True, yes=yes)
+from everyauth_cli.model import ACCESS_TOKEN, DEFAULT_PROFILE, REFRESH_TOKEN, Identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +29,7 @@ class LogoutTarget:
         return whose(self.identity) if self.identity else self.user
 
 
-def _find(session: Session, retyped: str, service: str, who: str, *, local: bool, yes: bool) -> LogoutTarget | None:
+def find(session: Session, retyped: str, service: str, who: str, *, local: bool, yes: bool) -> LogoutTarget | None:
     """The one identity that is meant; `retyped` is the command that names one of several by its id."""
     with ambiguous_as(retyped + " --local" * local + " --yes" * yes):
         found = session.auth.find_one(who, service=service)
@@ -91,7 +40,7 @@ def _find(session: Session, retyped: str, service: str, who: str, *, local: bool
     return None
 
 
-def _end(session: Session, wanted: LogoutTarget, *, local: bool, asks: bool, yes: bool) -> None:
+def end(session: Session, wanted: LogoutTarget, *, local: bool, asks: bool, yes: bool) -> None:
     """End an identity, after a yes: `asks` for one, or others would end with it.
 
     Raises `RevocationFailed` when it was deleted here and what was granted stands.

@@ -1,25 +1,23 @@
-"""`everyauth store`: where credentials are kept."""
+"""`everyauth store use`: the store to keep credentials in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from everyauth_cli.cli import app
-from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.app import command
+from everyauth_cli.cli.commands.store import group
+from everyauth_cli.cli.sealing_key import record_keys, with_sealing_key
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, StoreError, WrongKey
-from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.settings import Settings, remember, write_privately
-from everyauth_cli.store import Store, client_record, identity_record
-from everyauth_cli.store.from_settings import keyring_of, store_of
-from everyauth_cli.store.opening import IN_KEYRING, key_name, keyring_locks, open_os_keyring, without_password
-
-group = app.group("store", "Where credentials are kept.")
+from everyauth_cli.model import RecordKey
+from everyauth_cli.settings import Settings, remember
+from everyauth_cli.store import Store, identity_record
+from everyauth_cli.store.from_settings import store_of
+from everyauth_cli.store.opening import without_password
 
 
 @command(group, "use")
@@ -51,73 +49,9 @@ def use(
         session.terminal.note(f"{left} identities stay in {shown}; `everyauth store use` goes back to it.")
 
 
-@command(group, "status")
-def status(session: Session) -> None:
-    """Say which store is used, whether it answers, and where secrets lie."""
-    settings = session.settings
-    store = store_of(settings)
-    problem: EveryAuthError | None = None
-    try:
-        store.probe()
-    except StoreError as error:
-        problem = error
-    where = None if problem else store.vault.describe()
-    if session.terminal.as_json:
-        session.terminal.json(
-            {"store": store.url, "from": settings.store_from, "answers": problem is None, "secrets": where}
-        )
-    else:
-        session.terminal.data(f"store    {store.url} (from {settings.store_from})")
-        session.terminal.data(f"answers  {'no' if problem else 'yes'}")
-        session.terminal.data(f"secrets  {where or 'cannot be reached'}")
-    if problem:
-        raise problem
-
-
-def with_sealing_key(session: Session, settings: Settings) -> Settings:
-    """The settings with a sealing key, which is made where there is none: in the OS keyring, else in a file."""
-    if settings.key or settings.key_file or settings.sealing_key:
-        return settings
-    try:
-        keyring = keyring_of(settings)
-        vault = open_os_keyring(keyring, keyring_locks(settings.data_dir))
-        if vault.read(key_name(keyring)) is None:
-            vault.write(key_name(keyring), _first_key(settings))
-        session.terminal.note("The sealing key is kept in the OS keyring.")
-        return replace(settings, sealing_key=IN_KEYRING)
-    except WrongKey:
-        raise
-    except StoreError as error:
-        path = _key_file(settings)
-        session.terminal.note(f"No OS keyring can be used ({error.message}), so the sealing key is kept in a file:")
-        session.terminal.note(str(path))
-        session.terminal.note("Who can read that file can read your credentials; keep it out of backups of the data.")
-        return replace(settings, sealing_key=str(path))
-
-
-def _key_file(settings: Settings) -> Path:
-    path = settings.config_dir / "sealing.key"
-    if not path.exists():
-        write_privately(path, _first_key(settings).reveal() + "\n")
-    return path
-
-
-def _first_key(settings: Settings) -> Secret[str]:
-    """A new key for a store that holds nothing yet; raises `WrongKey` for one that holds what it would not open."""
-    from everyauth_cli.store.vault_sealed import new_key
-
-    store = store_of(settings)
-    if any(_records(store)):
-        raise WrongKey(
-            f"{store.url} holds credentials already, and the key that they were sealed with is not known here",
-            hint="bring that key here in a file and name it in EVERYAUTH_KEY_FILE, or choose an empty store",
-        )
-    return new_key()
-
-
 def _check_key(store: Store) -> None:
     """Raises `WrongKey` where the store holds what its key does not open."""
-    for key in islice(_records(store), 1):
+    for key in islice(record_keys(store), 1):
         try:
             store.read(key)
         except WrongKey:
@@ -125,11 +59,6 @@ def _check_key(store: Store) -> None:
         except StoreError:
             # Damaged, which whoever reads it will be told.
             return
-
-
-def _records(store: Store) -> Iterator[RecordKey]:
-    for kind in (client_record.KIND, identity_record.KIND):
-        yield from (key for key, _ in store.index.find(RecordKey(profile="", kind=kind, service="")))
 
 
 def _count(settings: Settings) -> int:

@@ -100,7 +100,7 @@ def test_the_worst_exit_code_wins(shell):
     shell.sandbox.fault = Fault.SERVER_ERROR
     done = shell(REFRESH)
     assert done.code == 5
-    assert done.err == "2 identities: 1 gone, 1 failed.\n"
+    assert done.err == "2 identities: 1 login_required, 1 failed.\n"
 
 
 def test_what_any_command_finds_gone_is_reported_at_once_and_once(shell, inbox):

@@ -212,18 +212,18 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """A login that was begun: everything that is needed to check and finish it."""
+class LoginRequest:
+    """A request for access to a user's account at a service, whatever the grant type that answers it.
+
+    `scope` is the scope to ask for, empty for none. `client_id` and `token_endpoint` are what the token will be bound
+    to (RFC 6749 section 6). `started_at` is milliseconds since the epoch.
+    """
 
     service: str
     user: str
     tenant: str
     tags: Mapping[str, str]
-    redirect_uri: str
     scope: str
-    state: Secret[str]
-    verifier: Secret[str] | None
-    nonce: Secret[str] | None
     client_id: str
     token_endpoint: str
     started_at: int

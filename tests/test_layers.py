@@ -6,17 +6,11 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatch
-from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
-from posixpath import normpath
 
 import pytest
+from source import PACKAGE, Module, read_package, read_tests
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = "everyauth_cli"
 MAX_LINES = 350
 
 # The class EveryAuth and what it hands out; they form one layer.
@@ -27,6 +21,7 @@ LOWER = FOUNDATION | {"oauth", "services", "settings", "transport", "store", "ev
 LAYERS = {
     "_version": set[str](),
     "errors": set[str](),
+    "loopback_server": set[str](),
     "async_methods": set[str](),
     "model": {"errors"},
     "urls": {"errors", "model"},
@@ -36,11 +31,11 @@ LAYERS = {
     "settings": {"errors", "model"},
     "transport": {"_version", "errors", "model", "urls"},
     "pages": {"errors", "model", "urls"},
-    "redirect": {"errors", "model", "urls", "sanitize", "pages"},
+    "redirect": {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
     "store": {"errors", "model", "sanitize", "settings"},
     "event_log": {"errors", "model", "sanitize", "store"},
     "flows": LOWER - {"transport", "async_methods"},
-    "sandbox": {"errors", "model", "urls", "sanitize", "pages", "services"},
+    "sandbox": {"errors", "loopback_server", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
     "everyauth": LOWER | {"flows"},  # EveryAuth.from_env assembles the parts
@@ -76,55 +71,10 @@ SERVICE_HOMES = ["services/*", "sandbox/dialects/*", "cli/commands/demo.py"]
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
 
 
-@dataclass(frozen=True)
-class Module:
-    """One source file of the package; `path` is relative to the package."""
-
-    path: str
-    source: str
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        return list(ast.walk(ast.parse(self.source)))
-
-    @property
-    def name(self) -> str:
-        dotted = f"{PACKAGE}/{self.path}".removesuffix(".py").replace("/", ".")
-        return dotted.removesuffix(".__init__")
-
-    @property
-    def layer(self) -> str:
-        if (whole := self.path.removesuffix(".py")) in LAYERS:
-            return whole
-        return _layer(self.path.split("/")[0].removesuffix(".py"))
-
-    def at(self, line: int, what: str) -> str:
-        return f"{normpath(f'{PACKAGE}/{self.path}')}:{line}: {what}"
-
-    def lives_in(self, homes: list[str]) -> bool:
-        return any(fnmatch(self.path, home) for home in homes)
-
-    def imports(self) -> Iterator[tuple[int, str]]:
-        """The line and dotted target of every import, those inside functions included."""
-        for node in self.nodes:
-            if isinstance(node, ast.Import):
-                yield from ((node.lineno, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                yield from ((node.lineno, f"{self._base(node)}.{alias.name}") for alias in node.names)
-            elif name := _imported_by_call(node):
-                yield name
-
-    def _base(self, node: ast.ImportFrom) -> str:
-        if not node.level:
-            return node.module or ""
-        package = f"{PACKAGE}/{self.path}".split("/")[: -node.level]
-        return ".".join([*package, *([node.module] if node.module else [])])
-
-    def documentation(self) -> set[int]:
-        """The ids of the nodes that are docstrings."""
-        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        bodies = [node.body for node in self.nodes if isinstance(node, documented) and node.body]
-        return {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+def _layer_of(module: Module) -> str:
+    if (whole := module.path.removesuffix(".py")) in LAYERS:
+        return whole
+    return _layer(module.path.split("/")[0].removesuffix(".py"))
 
 
 def _layer(part: str) -> str:
@@ -138,28 +88,19 @@ def _part(target: str) -> str:
     return whole if whole in LAYERS else _layer(first)
 
 
-def _imported_by_call(node: ast.AST) -> tuple[int, str] | None:
-    match node:
-        case ast.Call(
-            func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
-            args=[ast.Constant(value=str(name)), *_],
-        ):
-            return node.lineno, name
-    return None
-
-
 def layers(module: Module) -> Iterator[str]:
     """Imports of this package that point the wrong way."""
-    if module.layer not in LAYERS:
+    layer = _layer_of(module)
+    if layer not in LAYERS:
         yield module.at(1, "has no place in the table of layers, LAYERS or PUBLIC in tests/test_layers.py")
         return
     for line, target in module.imports():
         package, _, rest = target.partition(".")
         part = _part(rest)
-        if package != PACKAGE or part == module.layer:
+        if package != PACKAGE or part == layer:
             continue
-        if part not in LAYERS[module.layer]:
-            yield module.at(line, f"{module.layer} may not import {target}")
+        if part not in LAYERS[layer]:
+            yield module.at(line, f"{layer} may not import {target}")
 
 
 def homes(module: Module) -> Iterator[str]:
@@ -228,15 +169,8 @@ def _imported(module: Module, names: set[str]) -> Iterator[str]:
 
 
 CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, services, size]
-MODULES = [
-    Module(path.relative_to(ROOT / PACKAGE).as_posix(), path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / PACKAGE).rglob("*.py"))
-]
-TESTS = [
-    Module(f"../{path.relative_to(ROOT)}", path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "tests").rglob("*.py"))
-    if "node_modules" not in path.parts
-]
+MODULES = read_package()
+TESTS = read_tests()
 
 
 def test_there_is_something_to_read():

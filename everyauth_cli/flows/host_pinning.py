@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from everyauth_cli.errors import HostChanged
 from everyauth_cli.model import Client, Service
-from everyauth_cli.services.entry import PLACEHOLDER
+from everyauth_cli.urls import has_placeholder, host
 
 KEYS = ("token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint")
 """The URLs that are sent a secret: the client's, or a token."""
@@ -15,7 +13,7 @@ KEYS = ("token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_en
 def hosts_of(service: Service) -> dict[str, str]:
     """The hosts of a service that are sent secrets, as far as placeholders leave none open."""
     urls = {key: url for key in KEYS if (url := getattr(service, key))}
-    return {key: urlsplit(url).hostname or "" for key, url in urls.items() if not PLACEHOLDER.search(url)}
+    return {key: host(url) for key, url in urls.items() if not has_placeholder(url)}
 
 
 def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
@@ -25,9 +23,9 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
     catalogue is as good as those before it.
     """
     bound, known = client.hosts, set(client.hosts.values())
-    for key, host in hosts_of(service).items():
-        if host not in known and (key in bound or (bound and key in service.own_keys)):
-            return key, host, bound.get(key) or " and ".join(sorted(known))
+    for key, name in hosts_of(service).items():
+        if name not in known and (key in bound or (bound and key in service.own_keys)):
+            return key, name, bound.get(key) or " and ".join(sorted(known))
     return None
 
 

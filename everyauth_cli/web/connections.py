@@ -17,9 +17,11 @@ from everyauth_cli.errors import (
 from everyauth_cli.flows.clients import is_bound_to
 from everyauth_cli.flows.revoke import Revocation
 from everyauth_cli.model import ACCESS_TOKEN, Identity
-from everyauth_cli.pages.document import Look, Result, headers, origin
+from everyauth_cli.pages.connections import STYLE, Connection, Notice, connections_page, format_time, leaving_page
+from everyauth_cli.pages.document import Style, page_headers
+from everyauth_cli.pages.result import Result
 from everyauth_cli.sanitize import printable
-from everyauth_cli.web.connections_page import LOOK, Connection, Notice, connections_page, leaving_page, moment
+from everyauth_cli.urls import origin
 from everyauth_cli.web.form_tokens import Notes
 from everyauth_cli.web.routes import (
     R,
@@ -35,7 +37,7 @@ from everyauth_cli.web.routes import (
     tell,
 )
 
-FORM, OUTCOME = "form", "outcome"
+FORM, OUTCOME = "csrf_token", "outcome"
 """What the page's notes are for; and the names of the field and of the query's parameter that they come back in."""
 
 NOBODY = Result(good=False, title="Sign in first", text="This app does not know who you are. Sign in, then come back.")
@@ -122,8 +124,8 @@ class Connections(Routes[R]):
             connections,
             notice=_notice(dict(parse_qsl(visit.query)), connections, notes),
             url=self.url,
-            form=notes.write(FORM),
-            look=self._look,
+            csrf_token=notes.write(FORM),
+            style=self._style,
         )
         return self._html(html)
 
@@ -134,7 +136,7 @@ class Connections(Routes[R]):
         start = self.at_base(prefix)
         # After a redirect browsers would hold the service, and whomever it redirects to, against the page's
         # `form-action`; a refresh is a navigation of its own.
-        reply = self._html(leaving_page(self._title(visit.form["service"]), url=start, look=self._look))
+        reply = self._html(leaving_page(self._title(visit.form["service"]), url=start, style=self._style))
         return replace(reply, headers={**reply.headers, "refresh": f"0;url={start}"})
 
     def _disconnect(self, visit: Visit[R], notes: Notes) -> Reply:
@@ -156,12 +158,12 @@ class Connections(Routes[R]):
 
     def _html(self, html: str) -> Reply:
         # A form that is posted without any referrer has no Origin to be checked either (Fetch section 3.2).
-        sent = headers([self.base_url], look=self._look, referrer_policy="same-origin")
+        sent = page_headers([self.base_url], style=self._style, referrer_policy="same-origin")
         return Reply(status=200, headers=sent, body=html)
 
     @property
-    def _look(self) -> Look:
-        return LOOK if self.stylesheet is None else Look(stylesheet=self.at_host(self.stylesheet))
+    def _style(self) -> Style:
+        return STYLE if self.stylesheet is None else Style(url=self.at_host(self.stylesheet))
 
     def _connections(self, user: str, tenant: str) -> Iterator[Connection]:
         """What is offered, in the app's order, then what else the user has."""
@@ -234,7 +236,7 @@ def _ended(title: str, revocation: Revocation) -> str:
     why = "did not revoke all that you had granted" if revocation.offered else "has no way to revoke what you granted"
     identity = revocation.identity
     expires_at = identity.expires_at if identity and revocation.standing == [ACCESS_TOKEN] else None
-    until = f"It ends by itself at {moment(expires_at)}; " if expires_at else ""
+    until = f"It ends by itself at {format_time(expires_at)}; " if expires_at else ""
     return (
         f"{title} is disconnected here, but {title} {why}. {until}{'t' if until else 'T'}o be sure, remove this app "
         f"in your settings at {title}."

@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.flows.login import Grant
-from everyauth_cli.model import Pending, Secret
-from everyauth_cli.pages.document import Result
+from everyauth_cli.model import Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.pages.result import Result
 from everyauth_cli.web.error_redirect import REFUSED, words
 from everyauth_cli.web.pending_logins import Cookie, PendingLogins
 from everyauth_cli.web.routes import R, Reply, Routes, Visit, not_allowed, page, redirect, tell
@@ -100,15 +101,15 @@ class Flow(Routes[R]):
             return self._failed(error)
         return self._stopped(*obstacle) if obstacle else self._finish(visit.request, pending, query)
 
-    def _obstacle(self, pending: Pending, who: tuple[str, str]) -> tuple[int, Result] | None:
+    def _obstacle(self, pending: PendingLogin, who: tuple[str, str]) -> tuple[int, Result] | None:
         """Why a login cannot be finished; otherwise it is taken now, before its code is redeemed."""
-        if (pending.user, pending.tenant) != who:
+        if (pending.request.user, pending.request.tenant) != who:
             return 403, OTHER_USER
         if self._logins.is_over(pending):
             return 400, OVER
         return None if self._logins.take(pending) else (400, USED)
 
-    def _finish(self, request: R, pending: Pending, query: Sequence[tuple[str, str]]) -> Reply:
+    def _finish(self, request: R, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> Reply:
         cleared = [self._logins.cleared(pending.state)]
         try:
             grant = self.auth.redeem(pending, query)

@@ -7,12 +7,13 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.model import Pending, RecordKey, Secret
+from everyauth_cli.model import LoginRequest, RecordKey, Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.store import Store
 from everyauth_cli.store.sealing import Sealer
 from everyauth_cli.web.sealed_values import opened, sealed, web_sealer
@@ -25,7 +26,6 @@ LARGEST = 4096
 USED_KIND = "web-used"
 FORGOTTEN = 50
 """How many marks one login in eight forgets at most: more than eight logins leave."""
-SECRETS = ("state", "verifier", "nonce")
 
 
 class Cookie(TypedDict):
@@ -55,16 +55,16 @@ class PendingLogins:
     redirect_uri: str
     secure: bool
 
-    def put(self, pending: Pending, cookies: Mapping[str, str]) -> list[Cookie]:
+    def put(self, pending: PendingLogin, cookies: Mapping[str, str]) -> list[Cookie]:
         """The cookie of a login that was begun, and what makes room for it among those that the browser sent.
 
         Raises `UsageProblem` when the browser would not keep it, and `StoreError`.
         """
-        name = self._name(pending.state)
-        box = sealed(self._sealer, self._bound_to(name, str(pending.started_at)), _written(pending))
-        value = f"{pending.started_at}.{box}"
+        name, request = self._name(pending.state), pending.request
+        box = sealed(self._sealer, self._bound_to(name, str(request.started_at)), _to_json(pending))
+        value = f"{request.started_at}.{box}"
         if len(name) + len(value) > LARGEST:
-            parts = {"scope": pending.scope, "user": pending.user, "tenant": pending.tenant}
+            parts = {"scope": request.scope, "user": request.user, "tenant": request.tenant}
             longest = max(parts, key=lambda part: len(parts[part]))
             raise UsageProblem("the pending login is too large for a cookie", hint=f"make do with a shorter {longest}")
         is_ours = re.compile(self._prefix() + "[0-9a-f]{32}").fullmatch
@@ -72,21 +72,21 @@ class PendingLogins:
         oldest = ours[: max(0, len(ours) - (MOST - 1))]
         return [*(self._cookie(name, "", 0) for _, name in oldest), self._cookie(name, value, LIFETIME_SECONDS)]
 
-    def find(self, state: Secret[str], cookies: Mapping[str, str]) -> Pending | None:
+    def find(self, state: Secret[str], cookies: Mapping[str, str]) -> PendingLogin | None:
         """The login of that state, if this browser began it here."""
         name = self._name(state)
         started, _, box = cookies.get(name, "").partition(".")
         text = opened(self._sealer, self._bound_to(name, started), box) if box else None
         try:
-            return None if text is None else _read(text)
+            return None if text is None else _from_json(text)
         except (LookupError, TypeError):
             return None  # another version of everyauth wrote it
 
-    def is_over(self, pending: Pending) -> bool:
+    def is_over(self, pending: PendingLogin) -> bool:
         """Whether it was begun too long ago."""
         return self.clock() >= _until(pending)
 
-    def take(self, pending: Pending) -> bool:
+    def take(self, pending: PendingLogin) -> bool:
         """Take a login; whether nobody has before."""
         key = self._marks._replace(tenant=_sortable(_until(pending)), user=_digest(pending.state))
         # Digests are spread evenly: that of one state in eight begins like this.
@@ -129,16 +129,33 @@ class PendingLogins:
                 self.store.index.delete(key)
 
 
-def _written(pending: Pending) -> Secret[str]:
-    values = {field.name: getattr(pending, field.name) for field in fields(Pending)}
-    shown = {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
-    return Secret(json.dumps(shown, separators=(",", ":"), ensure_ascii=False))
+def _to_json(pending: PendingLogin) -> Secret[str]:
+    return Secret(json.dumps(_revealed(pending), separators=(",", ":"), ensure_ascii=False))
 
 
-def _read(text: Secret[str]) -> Pending:
-    values = json.loads(text.reveal())
-    hidden = {name: None if values[name] is None else Secret(values[name]) for name in SECRETS}
-    return Pending(**{**values, **hidden})
+def _revealed(pending: PendingLogin) -> dict[str, Any]:
+    return {
+        "request": asdict(pending.request),
+        "redirect_uri": pending.redirect_uri,
+        "state": pending.state.reveal(),
+        "verifier": None if pending.verifier is None else pending.verifier.reveal(),
+        "nonce": None if pending.nonce is None else pending.nonce.reveal(),
+    }
+
+
+def _from_json(text: Secret[str]) -> PendingLogin:
+    values: Secret[dict[str, Any]] = Secret(json.loads(text.reveal()))
+    return PendingLogin(
+        request=LoginRequest(**values.reveal()["request"]),
+        redirect_uri=values.reveal()["redirect_uri"],
+        state=Secret(values.reveal()["state"]),
+        verifier=_secret(values, "verifier"),
+        nonce=_secret(values, "nonce"),
+    )
+
+
+def _secret(values: Secret[dict[str, Any]], name: str) -> Secret[str] | None:
+    return None if values.reveal()[name] is None else Secret(values.reveal()[name])
 
 
 def _started(value: str) -> int:
@@ -147,8 +164,8 @@ def _started(value: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _until(pending: Pending) -> int:
-    return pending.started_at + LIFETIME_SECONDS * 1000
+def _until(pending: PendingLogin) -> int:
+    return pending.request.started_at + LIFETIME_SECONDS * 1000
 
 
 def _sortable(moment: int) -> str:

@@ -12,8 +12,9 @@ from urllib.parse import urljoin
 
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.pages.document import HEADERS, Result, result_page
-from everyauth_cli.services.entry import check_url
+from everyauth_cli.pages.document import HEADERS
+from everyauth_cli.pages.result import Result, result_page
+from everyauth_cli.urls import check_url
 from everyauth_cli.web.pending_logins import Cookie
 
 R = TypeVar("R")

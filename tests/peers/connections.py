@@ -11,8 +11,8 @@ CONNECT, DISCONNECT = f"{PAGE}/connect", f"{PAGE}/disconnect"
 
 def form(browser: Browser, service: str = NAME) -> dict[str, str]:
     """What the form on the page would post for a service."""
-    (value,) = re.findall(r'name="form" value="([^"]+)"', browser.get(PAGE).text)
-    return {"form": value, "service": service}
+    (value,) = re.findall(r'name="csrf_token" value="([^"]+)"', browser.get(PAGE).text)
+    return {"csrf_token": value, "service": service}
 
 
 def row(browser: Browser, title: str = "PagerDuty") -> str:

@@ -9,7 +9,7 @@ import pytest
 from peers.connections import CONNECT, DISCONNECT, buttons, form, row, told
 from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Browser, decide, stored
 
-from everyauth_cli.errors import StoreUnavailable, UsageProblem
+from everyauth_cli.errors import LoginRequired, StoreUnavailable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import EndedGrant
 from everyauth_cli.store import Store
@@ -79,7 +79,7 @@ def test_only_the_users_own_in_their_own_tenant(world, app):
 def test_whether_it_still_works(world, page_browser, changes, works):
     change(world, world.log_in(NAME, "user-123"), **changes)
     entry = row(page_browser)
-    assert ("Works" in entry, "Has to be connected again" in entry) == (works, not works)
+    assert ("Works" in entry, "Needs to be connected again" in entry) == (works, not works)
     assert buttons(entry) == [*["Connect again PagerDuty"] * (not works), "Disconnect PagerDuty"]
     assert "SERVICE SAID SO" not in entry
 
@@ -89,9 +89,9 @@ def test_a_grant_that_was_found_revoked_has_to_be_connected_again(world, page_br
     world.fault = "revoked"
     world.advance(100 * 24 * HOUR)
     assert "Works" in row(page_browser)
-    with pytest.raises(Exception, match="login_required"):
+    with pytest.raises(LoginRequired):
         world.auth.get_identity(NAME, "user-123")
-    assert "Has to be connected again" in row(page_browser)
+    assert "Needs to be connected again" in row(page_browser)
 
 
 def test_what_cannot_be_connected_here_is_not_to_be(world, app):
@@ -187,7 +187,7 @@ def test_others_that_end_with_it_are_told_of_and_not_named(world, page_browser):
             world.log_in(service, user, account="ann@example.com")
     assert "Disconnecting also ends" not in row(page_browser)
     entry = row(page_browser, "Google")
-    assert "Disconnecting also ends any other connection of this app to the same account." in entry
+    assert "Disconnecting also ends every other connection of this app to the same account." in entry
     assert "user-456" not in entry
 
 

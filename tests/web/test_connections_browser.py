@@ -8,6 +8,8 @@ from peers.chromium import click, fill
 from peers.web_apps import NAME, OFFERED, PAGE, PREFIX
 from peers.web_servers import SERVERS, another_site, serving
 
+from everyauth_cli.errors import LoginRequired
+
 pytestmark = pytest.mark.slow
 
 ANN = "ann@example.com"
@@ -55,19 +57,20 @@ def test_a_revoked_grant_is_connected_again(everyauth_sandbox, chromium, url):
     everyauth_sandbox.log_in(NAME, "user-123", account=ANN)
     everyauth_sandbox.fault = "revoked"
     everyauth_sandbox.advance(100 * 86400)
-    with pytest.raises(Exception, match="login_required"):
+    with pytest.raises(LoginRequired):
         everyauth_sandbox.auth.get_identity(NAME, "user-123")
-    assert "Has to be connected again" in chromium.visit(url).text
+    assert "Needs to be connected again" in chromium.visit(url).text
     page = chromium.visit(url, click("Connect again PagerDuty"), fill("Sign in as", ANN), click("Allow"))
     assert "PagerDuty is connected." in page.text
-    assert "Has to be connected again" not in page.text
+    assert "Needs to be connected again" not in page.text
 
 
 def test_another_sites_form_does_nothing_even_with_a_token(everyauth_sandbox, chromium, url):
     everyauth_sandbox.log_in(NAME, "user-123")
-    token = httpx.get(url, trust_env=False).text.split('name="form" value="')[1].split('"')[0]
+    token = httpx.get(url, trust_env=False).text.split('name="csrf_token" value="')[1].split('"')[0]
     html = f"""<!doctype html><form method="post" action="{url}/disconnect">
-        <input type="hidden" name="form" value="{token}"><button name="service" value="{NAME}">Win</button></form>"""
+        <input type="hidden" name="csrf_token" value="{token}">
+        <button name="service" value="{NAME}">Win</button></form>"""
     with another_site("/", "text/html", html) as evil:
         page = chromium.visit(evil, click("Win"))
     assert page.heading == "Load the page again"

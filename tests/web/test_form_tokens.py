@@ -55,7 +55,7 @@ def test_the_origin_is_as_browsers_write_it(world, app):
 def test_a_form_without_its_token_is_refused(world, page_browser, change):
     world.log_in(NAME, "user-123")
     posted = form(page_browser)
-    posted["form"] = change(posted["form"])
+    posted["csrf_token"] = change(posted["csrf_token"])
     assert page_browser.post(DISCONNECT, posted).status == 403
     assert page_browser.post(DISCONNECT, {"service": NAME}).status == 403
     assert stored(world) == ["identity"]
@@ -106,8 +106,8 @@ def test_what_was_done_is_no_form_and_a_form_is_nothing_that_was_done(world, pag
     world.log_in(NAME, "user-123")
     posted = form(page_browser)
     outcome = page_browser.post(DISCONNECT, posted).fields["outcome"]
-    assert page_browser.post(CONNECT, {**posted, "form": outcome}).status == 403
-    assert told(page_browser.get(f"{PAGE}?outcome={posted['form']}").text) == []
+    assert page_browser.post(CONNECT, {**posted, "csrf_token": outcome}).status == 403
+    assert told(page_browser.get(f"{PAGE}?outcome={posted['csrf_token']}").text) == []
 
 
 def test_what_was_done_is_told_to_its_user_alone_and_not_for_ever(world, page_browser):
@@ -133,7 +133,7 @@ def test_what_does_not_say_how_large_it_is_is_not_read(world, framework, length)
         {"services": OFFERED, "prefix": PAGE, **usual}, prefix=PREFIX, finished_url="/", **usual
     )
     headers = {"content-type": FORM_TYPE, "content-length": length}
-    assert ask("POST", CONNECT, headers, b"form=x").status == 403
+    assert ask("POST", CONNECT, headers, b"csrf_token=x").status == 403
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE"])

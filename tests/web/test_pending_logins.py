@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from peers.children import child
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import Pending, RecordKey, Secret
+from everyauth_cli.model import LoginRequest, RecordKey, Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.store import memory_store
 from everyauth_cli.store.memory import MemoryIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
@@ -25,41 +26,44 @@ from everyauth_cli.web.sealed_values import KEY_KIND
 START = 1_700_000_000_000
 TEXT = st.text(max_size=40)
 SECRET = TEXT.map(Secret)
-PENDINGS = st.builds(
-    Pending,
+REQUESTS = st.builds(
+    LoginRequest,
     service=TEXT,
     user=TEXT,
     tenant=TEXT,
     tags=st.dictionaries(TEXT, TEXT, max_size=2),
-    redirect_uri=TEXT,
     scope=TEXT,
-    state=SECRET,
-    verifier=st.none() | SECRET,
-    nonce=st.none() | SECRET,
     client_id=TEXT,
     token_endpoint=TEXT,
     started_at=st.integers(0, 2 * START),
 )
-PENDING = Pending(
+PENDINGS = st.builds(
+    PendingLogin,
+    request=REQUESTS,
+    redirect_uri=TEXT,
+    state=SECRET,
+    verifier=st.none() | SECRET,
+    nonce=st.none() | SECRET,
+)
+REQUEST = LoginRequest(
     service="pagerduty",
     user="user-123",
     tenant="user-123",
     tags={},
-    redirect_uri="https://app.example/callback",
     scope="read",
-    state=Secret("state"),
-    verifier=None,
-    nonce=None,
     client_id="id",
     token_endpoint="https://service.example/token",
     started_at=START,
+)
+PENDING = PendingLogin(
+    request=REQUEST, redirect_uri="https://app.example/callback", state=Secret("state"), verifier=None, nonce=None
 )
 KEY = RecordKey(profile="default", kind=KEY_KIND, service="")
 MARKS = RecordKey(profile="default", kind=USED_KIND, service="")
 TAKE = """
 import sys
-sys.path.insert(0, "tests")
-from test_web_pending import logins, shared, several
+sys.path[:0] = ["tests", "tests/web"]
+from test_pending_logins import logins, shared, several
 url, directory = sys.argv[1:]
 ours = logins(shared(url, directory))
 print(flush=True)
@@ -76,7 +80,8 @@ def shared(url, directory):
 def several(count, *, started_at=START):
     """Pending logins, each begun a millisecond after the one before."""
     states = [Secret(f"{started_at}-{n}") for n in range(count)]
-    return [replace(PENDING, state=state, started_at=started_at + n) for n, state in enumerate(states)]
+    requests = [replace(REQUEST, started_at=started_at + n) for n in range(count)]
+    return [replace(PENDING, request=request, state=state) for request, state in zip(requests, states, strict=True)]
 
 
 def logins(store=None, *, clock=lambda: START) -> PendingLogins:

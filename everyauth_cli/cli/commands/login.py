@@ -27,8 +27,8 @@ from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.flows.refresh import login_command
-from everyauth_cli.model import DEFAULT_USER, Client, Identity, Pending, Service
-from everyauth_cli.oauth.authorization_code import is_answer_to
+from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
+from everyauth_cli.oauth.authorization_code import PendingLogin, is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.settings import read_surroundings
@@ -185,7 +185,7 @@ def _log_in(session: Session, wanted: LoginOptions) -> None:
 
 
 def _redeem(
-    session: Session, listener: RedirectWaiter, pending: Pending, query: Query, wanted: LoginOptions
+    session: Session, listener: RedirectWaiter, pending: PendingLogin, query: Query, wanted: LoginOptions
 ) -> tuple[Grant, Identity]:
     """Redeem the code and store what it brings, with an interrupt waiting until that is done.
 

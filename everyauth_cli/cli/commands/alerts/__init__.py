@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from urllib.parse import urlsplit
 
 from everyauth_cli.cli import app
-from everyauth_cli.model import Secret
 from everyauth_cli.settings import Settings
+from everyauth_cli.urls import origin
 
 SET = "everyauth alerts set --command CMD, or --webhook URL"
 
@@ -17,9 +16,4 @@ group = app.group("alerts", "Who is told when an identity is gone: a command or 
 def target(settings: Settings) -> str:
     if settings.alert_command:
         return f"command {shlex.join(settings.alert_command)}"
-    return f"webhook at {origin(settings.alert_webhook)}" if settings.alert_webhook else "go nowhere"
-
-
-def origin(url: Secret[str]) -> str:
-    parts = urlsplit(url.reveal())
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"webhook at {origin(settings.alert_webhook.reveal())}" if settings.alert_webhook else "go nowhere"

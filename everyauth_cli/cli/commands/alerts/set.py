@@ -13,8 +13,8 @@ from everyauth_cli.cli.commands.alerts import SET, group
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import Secret
-from everyauth_cli.services.entry import check_url
 from everyauth_cli.settings import remember
+from everyauth_cli.urls import check_url
 
 
 @command(group, "set")
@@ -56,8 +56,7 @@ def _program(name: str) -> str:
 
 def _checked(url: Secret[str]) -> Secret[str]:
     try:
-        # Braces are an endpoint's placeholders; here nothing fills them in.
-        check_url(url.reveal().replace("{", " "))
+        check_url(url.reveal())
     except ValueError as error:
         raise UsageProblem(f"the webhook's URL cannot be used: {error}", hint=SET) from None
     return url

@@ -6,10 +6,9 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
-from graphlib import CycleError, TopologicalSorter
 
 import pytest
-from source import PACKAGE, Module, read_package, read_tests
+from source import PACKAGE, Module, cycle, read_package, read_tests
 
 MAX_LINES = 350
 
@@ -147,25 +146,6 @@ def size(module: Module) -> Iterator[str]:
     if len(lines) > MAX_LINES:
         yield module.at(len(lines), f"is longer than {MAX_LINES} lines")
     yield from (module.at(number, line) for number, line in enumerate(lines, 1) if UNFINISHED.search(line))
-
-
-def cycle(modules: list[Module]) -> list[str]:
-    """The modules of one import cycle, if there is one; an import inside a function makes a cycle too."""
-    names = {module.name for module in modules} - {PACKAGE}  # whose one job is to hand out names, late
-    graph = {module.name: set(_imported(module, names)) for module in modules if module.name in names}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return []
-
-
-def _imported(module: Module, names: set[str]) -> Iterator[str]:
-    for _, target in module.imports():
-        # The last part of a target is a module or a name in one.
-        found = next((name for name in (target, target.rpartition(".")[0]) if name in names), None)
-        if found and found != module.name:
-            yield found
 
 
 CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, services, size]

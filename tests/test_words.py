@@ -18,9 +18,6 @@ from everyauth_cli.cli.tree import tree
 TO_REWRITE = [
     "everyauth_cli/",
     "tests/",
-    "README.md",
-    "SECURITY.md",
-    "CHANGELOG.md",
 ]
 
 RELATIVE = re.compile(r"(What|Who|Whose|Whom|Which|How|That)\b")
@@ -65,6 +62,9 @@ PARTS = re.compile("exchange|wanted|gone|arrivals?|enders?|keepers?|keepalive|tw
 # Each exception: where, the text or the name, and the reason.
 ALLOWED: list[tuple[str, str, str]] = [
     ("tests/test_words.py", "*", "lists the words"),
+    ("CHANGELOG.md", '"gone" in "', "the old name of what has changed"),
+    ("CHANGELOG.md", '"standing" in "', "the old name of what has changed"),
+    ("CHANGELOG.md", '"exchange" in "', "the old name of what has changed"),
 ]
 # What the users of the package read, besides the messages in it.
 DOCUMENTS = ["README.md", "SECURITY.md", "CHANGELOG.md", "tests/bench/README.md"]

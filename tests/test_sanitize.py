@@ -2,7 +2,7 @@
 
 import pytest
 
-from everyauth_cli.cli.commands.completion import quoted, split
+from everyauth_cli.cli.completion import quoted, split
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Parameter, Secret, Service
 from everyauth_cli.oauth.userinfo import filled

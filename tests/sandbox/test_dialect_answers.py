@@ -47,7 +47,8 @@ PLAIN = {
     "with-openid": URLS
     + 'issuer = "https://auth.example"\nauthorization_response_iss_parameter_supported = true\nscopes = ["openid"]\n',
     "with-openid-by-secret": URLS
-    + 'issuer = "https://auth.example"\nscopes = ["openid"]\nid_token_signing_alg_values_supported = ["ES256", "HS256"]\n',
+    + 'issuer = "https://auth.example"\nscopes = ["openid"]\n'
+    + 'id_token_signing_alg_values_supported = ["ES256", "HS256"]\n',
     "in-the-answer": URLS + "account_in_response = true\n",
     "with-tenant": 'authorization_endpoint = "https://{tenant}.example/authorize"\n'
     'token_endpoint = "https://{tenant}.example/token"\n'
@@ -172,7 +173,7 @@ def test_what_is_revoked_works_no_more(journey, name):
     assert bool(revocation.revoked) == offered
     assert (journey.server.user(held.access_token.reveal()) is None) == ("access_token" in revocation.revoked)
     if "refresh_token" in revocation.revoked:
-        journey.auth.keep(Grant(pending=journey.pending, token=held))
+        journey.auth.keep(Grant(request=journey.pending.request, token=held))
         with pytest.raises(errors.LoginRequired):
             journey.auth.get_identity(name, rejected=held.access_token)
 

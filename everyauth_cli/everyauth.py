@@ -24,8 +24,8 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
-from everyauth_cli.store import Store
 from everyauth_cli.store.from_settings import store_of
+from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.login import Grant, LoginFlow
@@ -103,7 +103,7 @@ class EveryAuth(Identities):
         Raises `ConfigurationProblem`.
         """
         return cls(
-            store=store_of(settings),
+            store=store_of(settings, warn=warn),
             catalogue=Catalogue(settings.services_dir),
             send=functools.partial(around_send, _send) if around_send else _send,
             profile=settings.profile,

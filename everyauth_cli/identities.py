@@ -9,7 +9,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from everyauth_cli.async_methods import async_method
-from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
+from everyauth_cli.errors import (
+    Ambiguous,
+    ConfigurationProblem,
+    LoginRequired,
+    ServiceNotFound,
+    StoreError,
+    UsageProblem,
+)
 from everyauth_cli.flows.refresh import NOTHING_MORE, Demand, Refresher, login_command
 from everyauth_cli.flows.revoke import Revocation, Revoker
 from everyauth_cli.flows.selector import (
@@ -17,6 +24,7 @@ from everyauth_cli.flows.selector import (
     Selector,
     Who,
     check_named,
+    check_texts,
     cursor_behind,
     is_plain_user,
     read_cursor,
@@ -25,9 +33,9 @@ from everyauth_cli.flows.selector import (
 )
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, ID_PREFIX, Identity, RecordKey, Secret
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import Store
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import IdentitySummary, find_identities, identity_key, key_of, list_identities
+from everyauth_cli.store.identities import IdentitySummary, find_identities, identity_key, key_of, list_identities
+from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.httpx_auth import HttpxAuth
@@ -63,11 +71,11 @@ class Identities:
     ) -> Iterator[IdentitySummary]:
         """The same one by one, each with what a list shows of it: memory stays flat however many there are."""
         wanted = Selector(user=user, tenant=tenant, tags=tags or {})
-        found = list_identities(self.store, wanted.key(self.profile, service))
+        found = list_identities(self.store, wanted.query(self.profile, service))
         return filter(wanted.matches, found) if tags else found
 
     def _found(self, service: str, wanted: Selector, *, after: RecordKey | None = None) -> Iterator[Identity]:
-        return filter(wanted.matches, find_identities(self.store, wanted.key(self.profile, service), after=after))
+        return filter(wanted.matches, find_identities(self.store, wanted.query(self.profile, service), after=after))
 
     def find_one(self, who: Who, *, service: str = "", tenant: str = "") -> Identity | None:
         """The one identity of a user, with an `idn-` id, or with these tags.
@@ -131,8 +139,17 @@ class Identities:
         return None if name == service else self._current(name, wanted, demand)
 
     def credential(self, identity: Identity, *, demand: Demand = NOTHING_MORE) -> Credential | None:
-        """The credential of an identity that was found; None when it was deleted since."""
-        return self._refresher.current(key_of(self.profile, identity), demand)
+        """The credential of an identity that was found; None when it was deleted since.
+
+        Raises `StoreError` where the record has another id or other tags than the list that it was found in.
+        """
+        credential = self._refresher.current(key_of(self.profile, identity), demand)
+        if credential is not None and not _is_of(credential, identity):
+            raise StoreError(
+                f"the list of the store and its record of user {identity.user!r} at {identity.service} differ",
+                hint="try again; if it stays so, the store was changed outside of everyauth: log in again",
+            )
+        return credential
 
     def get_identities(
         self,
@@ -151,7 +168,7 @@ class Identities:
         if count < 1:
             raise UsageProblem(f"a page of {count} identities cannot be had; ask for one at least")
         wanted, name = read_tags(tags or {}), self.service_name(service) if service else ""
-        after = None if next is None else read_cursor(next, wanted.key(self.profile, name))
+        after = None if next is None else read_cursor(next, wanted.query(self.profile, name).key)
         items = list(islice(self._found(name, wanted, after=after), count + 1))
         page = items[:count]
         return Page(items=page, next=cursor_behind(page[-1]) if len(items) > count else None)
@@ -170,7 +187,7 @@ class Identities:
 
     def holds(self, service: str, *, user: str, tenant: str = "") -> bool:
         """Whether there is a secret for that user, in the index or not."""
-        return self.store.read(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
+        return self.store.get(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
 
     def siblings(self, identity: Identity) -> list[tuple[str, Identity]]:
         """The identities, each with its profile, that `delete_identity` would end along with this one.
@@ -199,7 +216,7 @@ class Identities:
         if not user.startswith(ID_PREFIX):
             return self._revoker.end(identity_key(self.profile, service, user=user, tenant=tenant), local=local)
         identity = self.find_one(user, service=service, tenant=tenant)
-        return self._revoker.end(key_of(self.profile, identity), local=local) if identity else Revocation()
+        return self._end(identity, local=local) if identity else Revocation()
 
     def delete_identities(self, service: str, tags: Mapping[str, str], *, local: bool = False) -> list[Revocation]:
         """End all identities at a service that have these tags, each as `delete_identity` does.
@@ -214,7 +231,10 @@ class Identities:
                 hint='name a tag, such as {"tenantId": TENANT}, or delete those of `get_identities` one by one',
             )
         found = self._found(self.service_name(service), read_tags(tags))
-        return [self._revoker.end(key_of(self.profile, identity), local=local) for identity in found]
+        return [self._end(identity, local=local) for identity in found]
+
+    def _end(self, identity: Identity, *, local: bool) -> Revocation:
+        return self._revoker.end(key_of(self.profile, identity), local=local, identity_id=identity.id)
 
     def httpx_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> HttpxAuth:
         """An `httpx.Auth`, sync and async: each request has a current token, and after a 401 a new one, once.
@@ -267,7 +287,12 @@ class Identities:
     aservice_name = async_method(service_name)
 
 
+def _is_of(credential: Credential, identity: Identity) -> bool:
+    return credential.identity_id == identity.id and identity.tags.items() <= credential.tags.items()
+
+
 def _check_service(service: str) -> None:
+    check_texts(service)
     if not service:
         raise ServiceNotFound("the service is empty; it would match any", hint="everyauth service ls")
 

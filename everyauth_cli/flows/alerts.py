@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import AlertFailed, EveryAuthError
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.model import Identity, RecordKey, Request, Response, Secret
+from everyauth_cli.model import Identity, Request, Response, Secret
 from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.settings import Settings, child_environment
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import KIND, find_readable, key_of, read_public, write_public
+from everyauth_cli.store.identities import find_unreported, key_of, read_identity, save_identity
+from everyauth_cli.store.records import Store
 
 LOGIN_REQUIRED = "identity.login_required"
 TEST = "test"
@@ -68,27 +68,17 @@ class Reporter:
     def _note(self, identity: Identity) -> None:
         key = key_of(self.profile, identity)
         with self.store.lock(key):
-            now = read_public(self.store, key)
+            stored = read_identity(self.store, key)
+            ended = stored.identity.login_required if stored else None
             # After a new login there is nothing to note it at.
-            if (
-                now
-                and now.login_required
-                and identity.login_required
-                and now.login_required.since == identity.login_required.since
-            ):
-                write_public(
-                    self.store, key, replace(now, login_required=replace(now.login_required, reported_at=self.clock()))
-                )
+            if stored and ended and identity.login_required and ended.since == identity.login_required.since:
+                reported = replace(stored.identity, login_required=replace(ended, reported_at=self.clock()))
+                save_identity(self.store, key, replace(stored, identity=reported))
 
 
 def pending(store: Store, profile: str, *, since: int = 0) -> list[Identity]:
     """The identities of a profile that have gone since that moment, and whose end was not reported."""
-    everybody = find_readable(store, RecordKey(profile=profile, kind=KIND, service=""))
-    return [
-        i
-        for _, i in everybody
-        if i.login_required and i.login_required.reported_at is None and i.login_required.since >= since
-    ]
+    return [identity for _, identity in find_unreported(store, profile, since=since)]
 
 
 def receiver(settings: Settings, send: Callable[[Request], Response]) -> Deliver | None:

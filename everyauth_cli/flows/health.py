@@ -30,7 +30,7 @@ from everyauth_cli.model import (
     Token,
 )
 from everyauth_cli.oauth.userinfo import account_request, read_account
-from everyauth_cli.store.identity_record import StoredIdentity, key_of, read_identity, read_public, write_identity
+from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
 
 UNAUTHORIZED = 401
 SHORTEST_REST = 1.0
@@ -69,14 +69,14 @@ class HealthCheck:
             return Outcome(identity=identity, state=State.DELETED)
         except EveryAuthError as error:
             return self._failed(key, identity, error)
-        now = read_public(self.auth.store, key) or identity
+        now = peek_identity(self.auth.store, key) or identity
         return Outcome(identity=now, state=state, error=self._other(now) if state is State.OTHER_ACCOUNT else None)
 
     def _failed(self, key: RecordKey, identity: Identity, error: EveryAuthError) -> Outcome:
         rest = None
         if isinstance(error, ServiceUnreachable) and error.retry_after is not None:
             rest = seconds_to_rest(error.retry_after, now=self.clock())
-        if isinstance(error, LoginRequired) and (now := read_public(self.auth.store, key)) and now.login_required:
+        if isinstance(error, LoginRequired) and (now := peek_identity(self.auth.store, key)) and now.login_required:
             return Outcome(identity=now, state=State.LOGIN_REQUIRED, error=error)
         return Outcome(identity=identity, state=State.FAILED, error=error, rest=rest)
 
@@ -165,7 +165,7 @@ class HealthCheck:
             if not still(held):
                 return
             over = replace(held.identity, login_required=EndedGrant(since=self.clock(), reason=reason))
-            write_identity(self.auth.store, key, replace(held, identity=over), expect=held.version)
+            save_identity(self.auth.store, key, replace(held, identity=over))
         raise gone(over, key)
 
     def _other(self, identity: Identity) -> LoginRequired:

@@ -1,15 +1,16 @@
-"""The public keys of a service's issuer (JWKS, RFC 7517), kept in the index until they are a day old."""
+"""The public keys of a service's issuer (JWKS, RFC 7517), kept in the store until they are a day old."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from everyauth_cli.errors import ServiceError
-from everyauth_cli.model import RecordKey, Request, Response, Service
-from everyauth_cli.store import Store
+from everyauth_cli.errors import SecretTooLarge, ServiceError
+from everyauth_cli.model import RecordKey, Request, Response, Secret, Service
+from everyauth_cli.store.records import Store, VersionConflict
 from everyauth_cli.urls import check_url, is_loopback
 
 LIFETIME_MS = 24 * 60 * 60 * 1000
@@ -20,7 +21,7 @@ Keys = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerKeys:
-    """Fetches keys, and remembers them: they are public, so the index is the place; `clock` gives milliseconds."""
+    """Fetches keys, and remembers them; `clock` gives milliseconds."""
 
     store: Store
     send: Callable[[Request], Response]
@@ -28,7 +29,8 @@ class IssuerKeys:
 
     def remembered(self, service: Service) -> Keys | None:
         """The keys that were fetched within the last day from where they are fetched now."""
-        kept = self.store.index.read(_key(service)) or {}
+        record = self.store.get(_key(service))
+        kept = record.metadata if record else {}
         keys, fetched_at = kept.get("keys"), kept.get("fetched_at")
         if kept.get("source") != _source(service) or not isinstance(keys, list) or not isinstance(fetched_at, int):
             return None
@@ -43,8 +45,14 @@ class IssuerKeys:
             return None
         if not keys:
             return None
-        self.store.index.write(_key(service), {"source": _source(service), "keys": keys, "fetched_at": self.clock()})
+        self._remember(service, {"source": _source(service), "keys": keys, "fetched_at": self.clock()})
         return keys
+
+    def _remember(self, service: Service, kept: Mapping[str, Any]) -> None:
+        record = self.store.get(_key(service))
+        # Another process may have fetched them too, and some keyrings take no more than a token.
+        with suppress(VersionConflict, SecretTooLarge):
+            self.store.save(_key(service), kept, Secret({}), version=record.version if record else None)
 
     def _discovered(self, service: Service) -> str | None:
         """Where the issuer says that its keys are (OpenID Connect Discovery section 4)."""

@@ -1,7 +1,7 @@
 """A current token for one identity: handed out when fresh, else refreshed once, whoever else asks for it.
 
 The order is what makes it safe. The lock comes before the read that decides; the record is rewritten with
-`refreshing_since` before the refresh token is spent, which proves that the vault can be written; and every
+`refreshing_since` before the refresh token is spent, which proves that the store can be written; and every
 write compares the record's version, so that neither a newer login nor a deletion is undone.
 """
 
@@ -40,18 +40,16 @@ from everyauth_cli.model import (
     Secret,
     Token,
 )
-from everyauth_cli.store import Store, VersionConflict
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import (
+from everyauth_cli.store.identities import (
     StoredIdentity,
-    content_of,
     damaged,
-    read_held,
     read_identity,
-    read_public,
-    write_identity,
-    write_public,
+    record_of,
+    save_identity,
+    stored_identity,
 )
+from everyauth_cli.store.records import Store, VersionConflict
 
 STORE_PAUSES = (0.2, 1.0, 3.0)
 """Seconds between tries to keep a token that the service has already rotated."""
@@ -101,21 +99,21 @@ class Refresher:
 
     def _read(self, key: RecordKey, demand: Demand) -> Credential | StoredIdentity | None:
         """The credential if it meets the demand, and what there is for another one if it does not."""
-        record = self.store.read(key)
+        record = self.store.get(key)
         if record is None:
             return None
-        content = record.content.reveal()
         try:
-            return Credential(key, content) if self._will_do(content, demand) else read_held(self.store, key, record)
+            if self._will_do(record.secret.reveal(), demand):
+                return Credential(key, record)
+            return stored_identity(self.store, key, record)
         except (LookupError, TypeError) as error:
             raise damaged(self.store, key, error) from None
 
-    def _will_do(self, content: Mapping[str, Any], demand: Demand) -> bool:
-        token = content["token"]
-        if demand.rejected is not None and demand.rejected == Secret(token["access_token"]):
+    def _will_do(self, secret: Mapping[str, Any], demand: Demand) -> bool:
+        if demand.rejected is not None and demand.rejected == Secret(secret["access_token"]):
             return False
-        fresh = is_fresh(token["issued_at"], content["expires_at"], now=self.clock(), min_ttl=demand.min_ttl)
-        return fresh and content["login_required"] is None
+        fresh = is_fresh(secret["issued_at"], secret["expires_at"], now=self.clock(), min_ttl=demand.min_ttl)
+        return fresh and not secret["login_required"]
 
     def _under_lock(self, key: RecordKey, demand: Demand) -> Credential | None:
         held = self._read(key, demand)
@@ -128,8 +126,7 @@ class Refresher:
         from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 
         refresh_token = self._check(key, held, demand)
-        service = self.clients.filled(key.service)
-        client = self.clients.get(service)
+        service, client = self.clients.registered(key.service)
         if not is_bound_to(held.identity, service, client):
             raise granted_elsewhere(held.identity, key)
         now = self.clock()
@@ -150,9 +147,8 @@ class Refresher:
 
     def _check(self, key: RecordKey, held: StoredIdentity, demand: Demand) -> Secret[str]:
         """The refresh token, if asking for a new token can help at all."""
-        identity = read_public(self.store, key) or held.identity
-        if identity.login_required is not None:
-            raise gone(identity, key)
+        if held.identity.login_required is not None:
+            raise gone(held.identity, key)
         if held.token.refresh_token is None:
             reason = "was rejected" if demand.rejected else "has expired or will too soon"
             raise LoginRequired(
@@ -177,8 +173,8 @@ class Refresher:
         return self._rewrite(key, replace(held, refreshing_since=since))
 
     def _rewrite(self, key: RecordKey, held: StoredIdentity) -> StoredIdentity:
-        # Both halves, so that a store that would not take the answer is known before it is asked for.
-        return replace(held, version=write_identity(self.store, key, held, expect=held.version))
+        # A store that would not take the response is so known before the request is sent.
+        return save_identity(self.store, key, held)
 
     def _keep(self, key: RecordKey, marked: StoredIdentity, token: Token) -> StoredIdentity:
         """Store a refreshed token; the old refresh token may be dead, so a store that stumbles is tried again."""
@@ -193,15 +189,13 @@ class Refresher:
         raise AssertionError("unreachable")
 
     def _settle(self, key: RecordKey, fresh: StoredIdentity) -> StoredIdentity:
-        """Write the token, unless somebody else has written since, or we ourselves, but the secret half only."""
+        """Save the token, unless another process has saved since, or we ourselves, without hearing of it."""
         try:
             return self._rewrite(key, fresh)
         except VersionConflict:
             newer = read_identity(self.store, key)
         if newer is None:
             raise _deleted(fresh.identity, key)
-        if newer.token.access_token == fresh.token.access_token:
-            write_public(self.store, key, newer.identity)
         return newer
 
     def _adopt_or_give_up(
@@ -216,8 +210,8 @@ class Refresher:
         reason = refused.message
         if before.refreshing_since is not None:
             reason += "; an answer to an earlier refresh was lost on the way"
-        over = replace(marked.identity, login_required=EndedGrant(since=self.clock(), reason=reason))
-        write_public(self.store, key, over)
+        over = replace(now.identity, login_required=EndedGrant(since=self.clock(), reason=reason))
+        save_identity(self.store, key, replace(now, identity=over, refreshing_since=None))
         raise gone(over, key) from None
 
     def _make_do(
@@ -250,11 +244,11 @@ class Refresher:
 
 
 def _credential(key: RecordKey, held: StoredIdentity) -> Credential:
-    return Credential(key, content_of(held).reveal())
+    return Credential(key, record_of(held))
 
 
 def refreshed(identity: Identity, token: Token) -> Identity:
-    """The public half after a token was got."""
+    """The identity with what a new token says."""
     return replace(
         identity,
         scope=token.scope,

@@ -42,8 +42,8 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import KIND, find_readable, read_identity, read_public, write_identity
+from everyauth_cli.store.identities import find_readable, identity_query, peek_identity, read_identity, save_identity
+from everyauth_cli.store.records import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,19 +76,32 @@ class Revoker:
     record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def end(self, key: RecordKey, *, local: bool = False) -> Revocation:
+    def end(self, key: RecordKey, *, local: bool = False, identity_id: str = "") -> Revocation:
         """Revoke an identity's tokens, unless it is to be `local`, and delete it, whatever the service answers.
 
+        With an `identity_id` it has to be the one that was listed under it.
         Where nothing can be sent to the service for a reason that lies here and can be mended, nothing is done:
         raises `StoreError`, `ConfigurationProblem`, `ClientNotSet`, `ServiceNotFound` or `LoginRequired`.
         """
         with self.shield():
             with self.store.lock(key):
+                self._check_id(key, identity_id)
                 revocation = self._revocation(key, local=local)
                 self._delete(key, revocation)
             if revocation.revoked and revocation.identity is not None:
                 self._end_siblings(key, revocation.identity)
         return revocation
+
+    def _check_id(self, key: RecordKey, identity_id: str) -> None:
+        """Raise `StoreError` where a readable record is another than the one that a list led to."""
+        stored = None
+        with contextlib.suppress(StoreError):
+            stored = read_identity(self.store, key) if identity_id else None
+        if stored is not None and stored.identity.id != identity_id:
+            raise StoreError(
+                f"the list of the store has another id for user {key.user!r} at {key.service} than its record has",
+                hint="everyauth identity ls",
+            )
 
     def _delete(self, key: RecordKey, revocation: Revocation) -> None:
         try:
@@ -111,7 +124,7 @@ class Revoker:
             return []
         return [
             (sibling, other)
-            for sibling, other in find_readable(self.store, RecordKey(profile="", kind=KIND, service=""))
+            for sibling, other in find_readable(self.store, identity_query(""))
             if sibling != key and other.login_required is None and _may_share_grant(identity, other)
         ]
 
@@ -126,7 +139,7 @@ class Revoker:
                 held = read_identity(self.store, sibling)
                 if held is not None:
                     marked = replace(held, identity=replace(held.identity, login_required=gone))
-                    write_identity(self.store, sibling, marked, expect=held.version)
+                    save_identity(self.store, sibling, marked)
 
     def ends_grant(self, identity: Identity) -> bool:
         """Whether revoking its token ends all that its account has granted, other identities' part included."""
@@ -183,7 +196,7 @@ class Revoker:
     def _listed(self, key: RecordKey) -> Identity | None:
         """What the index knows of an identity whose secret half is lost or cannot be read."""
         try:
-            return read_public(self.store, key)
+            return peek_identity(self.store, key)
         except StoreError:
             return None
 
@@ -220,8 +233,7 @@ class Revoker:
 
     def _bound(self, key: RecordKey, identity: Identity) -> tuple[Service, Client]:
         """The service and the client that an identity was granted to."""
-        service = self.clients.filled(identity.service)
-        client = self.clients.get(service)
+        service, client = self.clients.registered(identity.service)
         if not is_bound_to(identity, service, client):
             raise granted_elsewhere(identity, key)
         return service, client

@@ -7,18 +7,15 @@ from typing import Any, NamedTuple, Protocol
 
 from everyauth_cli.model import RecordKey
 from everyauth_cli.store.records import DueTexts, Query, Texts
+from everyauth_cli.store.statements import HERE, KEY, READ, STORED
 
-KEY = ("kind", "profile", "service", "tenant", "username")
 ORDER = ("profile", "service", "tenant", "username")
-STORED = ("metadata", "sealed", "version", "key_id", "identity_id", "tags", "due_at", "unreported_since")
 # More rows than there can be: one database has no NULL limit, the other no negative one.
 ALL = 2**62
 
-HERE = " AND ".join(f"{column} = ?" for column in KEY)
 # Of the sealing keys one is in use after a rotation; before the first rotation any is.
 KEY_IS_IN_USE = "NOT EXISTS (SELECT 1 FROM everyauth_sealing_key WHERE key_id <> ?)"
 
-READ = f"SELECT {', '.join(STORED)} FROM everyauth_records WHERE {HERE}"
 PEEK = f"SELECT metadata FROM everyauth_records WHERE {HERE}"
 DELETE = f"DELETE FROM everyauth_records WHERE {HERE}"
 COLUMNS = f"{', '.join(KEY)}, {', '.join(STORED)}"

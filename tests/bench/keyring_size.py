@@ -26,8 +26,8 @@ from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.identity_record import identity_key, read_identity, write_identity
-from everyauth_cli.store.vault_keyring import USERNAME
+from everyauth_cli.store.identities import identity_key, read_identity, write_identity
+from everyauth_cli.store.keyring.library import USERNAME
 
 REPEATS = 30
 IDENTITIES = 2000

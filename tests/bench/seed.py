@@ -6,7 +6,7 @@ import sys
 
 from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.model import DEFAULT_USER, Account, Identity, Secret, Service, Token
-from everyauth_cli.store.identity_record import StoredIdentity, identity_key, write_identity
+from everyauth_cli.store.identities import StoredIdentity, identity_key, write_identity
 
 YEAR = 365 * 24 * 3_600_000
 SCOPE = "openid read write"

@@ -10,7 +10,7 @@ from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.flows.batch import Pacing, State
 from everyauth_cli.flows.health import HealthCheck, seconds_to_rest
 from everyauth_cli.model import Secret
-from everyauth_cli.store.identity_record import read_identity
+from everyauth_cli.store.identities import read_identity
 
 ACCOUNT_URL = "https://issuer.example/me"
 ASKABLE = ENTRY + f'account_endpoint = "{ACCOUNT_URL}"\n'

@@ -17,8 +17,8 @@ from everyauth_cli.model import Secret
 from everyauth_cli.oauth.authorization_code import challenge
 from everyauth_cli.sandbox.dialect import Call, Dialect, Failure, Shape, Variant, in_text, load, names
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import memory_store
-from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity
+from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity
+from everyauth_cli.store.memory import memory_store
 
 CLIENT_ID, CLIENT_SECRET = "the client/id", "the s3cret&+"
 CLIENT_KEY = "the-key(("

@@ -16,7 +16,7 @@ from everyauth_cli.oauth.token_endpoint import kept_fields, read_token
 from everyauth_cli.oauth.userinfo import account_in, account_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 
 CATALOGUE = Catalogue()
 GUIDED = ["linear", "mattermost", "microsoft", "quickbooks", "reddit", "salesforce", "slack", "stackoverflow"]

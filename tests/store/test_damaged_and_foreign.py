@@ -28,11 +28,13 @@ from everyauth_cli.pages.result import Result
 from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import write_privately
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import read_public
-from everyauth_cli.store.locks import ThreadLocks
+from everyauth_cli.store.file_locks import ThreadLocks
+from everyauth_cli.store.identities import read_public
+from everyauth_cli.store.keyring.opening import Keyring
 from everyauth_cli.store.memory import MemoryIndex, MemoryVault
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.store.opening import open_store
+from everyauth_cli.store.records import Store
+from everyauth_cli.store.sealed.key_place import SealingKey
 from everyauth_cli.urls import check_url
 
 SERVICE = Service(

@@ -9,7 +9,7 @@ from peers.secret_service import secret_service
 
 from everyauth_cli.errors import RecordMoved, StoreError, StoreUnavailable, UsageProblem
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 from everyauth_cli.store.move import check_apart, move, records
 
 IDENTITY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")

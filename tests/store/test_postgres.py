@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from everyauth_cli.store.index_postgres import PostgresIndex
 from peers import postgres as peer
 from peers.token_server import HOUR, World
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store.index_postgres import PostgresIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store, without_password
-from everyauth_cli.store.postgres import KEPT_OPEN, Database
+from everyauth_cli.store.postgres.database import KEPT_OPEN, Database
 
 pytestmark = pytest.mark.slow
 
@@ -204,7 +204,7 @@ def test_connections_end_with_the_store(postgres, url):
 FORK = """
 import os, sys
 from everyauth_cli.model import Secret
-from everyauth_cli.store.postgres import KEPT_OPEN, Database
+from everyauth_cli.store.postgres.database import KEPT_OPEN, Database
 database = Database(Secret(sys.argv[1]), shown="")
 mine = database.run("SELECT pg_backend_pid()")
 children = []
@@ -287,7 +287,7 @@ def test_where_psycopg_is_missing_it_says_what_to_install(tmp_path):
     (tmp_path / "psycopg.py").write_text("raise ImportError('not installed')")
     code = (
         "from everyauth_cli.model import Secret\n"
-        "from everyauth_cli.store.postgres import KEPT_OPEN, Database\n"
+        "from everyauth_cli.store.postgres.database import KEPT_OPEN, Database\n"
         "Database(Secret('postgresql://h/d'), shown='').run('SELECT 1')"
     )
     environ = {**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
-from everyauth_cli.store.sqlite import KEPT_OPEN, SqliteFile
+from everyauth_cli.store.sqlite.file import KEPT_OPEN, SqliteFile
 
 WRITE = "INSERT OR REPLACE INTO sealed VALUES (?, ?)"
 READ = "SELECT cell FROM sealed WHERE name = ?"

@@ -16,7 +16,7 @@ from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store.keyring.opening import Keyring
 from everyauth_cli.store.memory import memory_store
 from everyauth_cli.store.opening import open_store
-from everyauth_cli.store.records import Lookup, Query, VersionConflict, tag_text
+from everyauth_cli.store.records import NOT_LOOKED_UP, Lookup, Query, VersionConflict, tag_text
 from everyauth_cli.store.sealed.key_place import SealingKey
 
 KEY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
@@ -55,7 +55,7 @@ def key(**parts):
     return RecordKey(**{"profile": "default", "kind": "identity", "service": "example", **parts})
 
 
-def put(store, where, content="secret", *, version=None, lookup=Lookup(), **metadata):
+def put(store, where, content="secret", *, version=None, lookup=NOT_LOOKED_UP, **metadata):
     return store.save(where, metadata, Secret({"content": content}), version=version, lookup=lookup)
 
 

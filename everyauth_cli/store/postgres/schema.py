@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
+from everyauth_cli.store.statements import SCHEMA_VERSION, WITHOUT_VERSION
 
-SCHEMA_VERSION = 2
-WITHOUT_VERSION = 1
 VERSION = "SELECT version FROM everyauth_schema"
 TABLES = ("everyauth_schema", "everyauth_records", "everyauth_tags", "everyauth_sealing_key", "everyauth_claims")
 # The owner of a table can have code of theirs run by whoever writes to it (a trigger). Superusers and the database's

@@ -6,10 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from everyauth_cli.errors import StoreError
-
-SCHEMA_VERSION = 2
-WITHOUT_VERSION = 1
-"""The schema of stores in which metadata was not bound to the secret: an upgrade would seal what nobody vouched for."""
+from everyauth_cli.store.statements import SCHEMA_VERSION, WITHOUT_VERSION
 
 _KEY = "kind, profile, service, tenant, username"
 _UNTAG = """DELETE FROM everyauth_tags WHERE tag IN (SELECT value FROM json_each(old.tags)) AND kind = old.kind

@@ -12,7 +12,7 @@ from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.settings import read_settings
 from everyauth_cli.store.from_settings import key_place_of, store_of
 from everyauth_cli.store.opening import key_name, open_os_keyring
-from everyauth_cli.store.vault_sealed import new_key
+from everyauth_cli.store.sealed.keys import new_key
 
 pytestmark = pytest.mark.slow
 

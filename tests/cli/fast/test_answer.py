@@ -15,7 +15,7 @@ from peers.sandbox import KEY, NAME, Shell, sandbox_shell
 
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import Secret
-from everyauth_cli.store.identity_record import identity_key
+from everyauth_cli.store.identities import identity_key
 
 OTHER_KEY = KEY.swapcase()
 HOME = "everyauth-home"

@@ -3,15 +3,15 @@
 import base64
 
 import pytest
+from everyauth_cli.store.index_sqlite import SqliteIndex
+from everyauth_cli.store.vault_sealed import SealedVault, new_key, read_keys
 from hypothesis import given
 from hypothesis import strategies as st
 
 from everyauth_cli.errors import ConfigurationProblem, StoreUnavailable, WrongKey
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store.index_sqlite import SqliteIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store, sqlite_path
-from everyauth_cli.store.sqlite import SqliteFile
-from everyauth_cli.store.vault_sealed import SealedVault, new_key, read_keys
+from everyauth_cli.store.sqlite.file import SqliteFile
 
 ONE, TWO = Secret(b"1" * 32), Secret(b"2" * 32)
 KEY = RecordKey(profile="default", kind="identity", service="example", tenant="me", user="me")

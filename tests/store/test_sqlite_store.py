@@ -11,12 +11,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from everyauth_cli.store.index_sqlite import SqliteIndex, listing
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store.index_sqlite import SqliteIndex, listing
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
-from everyauth_cli.store.sqlite import SqliteFile
+from everyauth_cli.store.keyring.opening import Keyring
+from everyauth_cli.store.opening import open_store
+from everyauth_cli.store.sealed.key_place import SealingKey
+from everyauth_cli.store.sqlite.file import SqliteFile
 
 KEY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
 SEALING_KEY = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
@@ -25,7 +27,7 @@ import sys
 from pathlib import Path
 from everyauth_cli.model import RecordKey
 from everyauth_cli.store.index_sqlite import SqliteIndex
-from everyauth_cli.store.sqlite import SqliteFile
+from everyauth_cli.store.sqlite.file import SqliteFile
 index, writer, turns = SqliteIndex(SqliteFile(Path(sys.argv[1]))), sys.argv[2], int(sys.argv[3])
 key = RecordKey(profile="default", kind="identity", service="example", user=writer)
 for turn in range(turns):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
-from collections.abc import Iterator, Mapping
-from struct import calcsize, unpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, Mapping
 
 LONGEST_LINE = 8192
 CREDENTIALS = "3i"
@@ -56,26 +58,28 @@ def connect(path: str | bytes, seconds: float) -> socket.socket:
 
     Raises `OSError`, of which `PermissionError` for the bus of another user.
     """
-    until = time.monotonic() + seconds
+    import socket
+
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.settimeout(seconds)
         connection.connect(path)
-        _authenticate(connection, until)
+        _authenticate(connection, seconds)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _authenticate(connection: socket.socket, until: float) -> None:
+def _authenticate(connection: socket.socket, seconds: float) -> None:
     """Show who we are (D-Bus Specification, "Authentication Protocol"), once it is known who answers."""
     if peer_of(connection) != os.geteuid():
         raise PermissionError(None, "it belongs to another user")
     connection.sendall(b"\0AUTH EXTERNAL %s\r\n" % str(os.geteuid()).encode().hex().encode())
-    if not _line(connection, until).startswith(b"OK "):
+    if not _line(connection, time.monotonic() + seconds).startswith(b"OK "):
         raise PermissionError(None, "it does not let this user in")
     connection.sendall(b"BEGIN\r\n")
+    connection.settimeout(seconds)
 
 
 def _line(connection: socket.socket, until: float) -> bytes:
@@ -91,8 +95,11 @@ def _line(connection: socket.socket, until: float) -> bytes:
 
 def peer_of(connection: socket.socket) -> int:
     """The user that the other end of a connection runs as."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, calcsize(CREDENTIALS))
-    return int(unpack(CREDENTIALS, credentials)[1])
+    import socket
+    import struct
+
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(CREDENTIALS))
+    return int(struct.unpack(CREDENTIALS, credentials)[1])
 
 
 def _option(word: str) -> tuple[str, str]:

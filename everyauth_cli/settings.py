@@ -22,7 +22,7 @@ CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
 SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 POWERSHELL = "mnt/c/Windows/System32/WindowsPowerShell/v1.0/powershell.exe"
-CONFIG_KEYS = ("store", "sealing_key", "left_store", "alert_command", "alert_webhook")
+CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook", "left_store")
 # The last two may hold a database's password.
 SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "PGPASSWORD")
 

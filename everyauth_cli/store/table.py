@@ -75,6 +75,9 @@ Values = Sequence[str | int | bytes | None]
 class Database(Protocol):
     """Runs statements with `?` for each value, each whole by itself. Raises `StoreError`."""
 
+    by_user: str
+    """What has the index by user be used; PostgreSQL finds that out, where SQLite takes the first that is in order."""
+
     @property
     def exists(self) -> bool: ...
 
@@ -145,7 +148,8 @@ class RecordTable:
         self.database.change(DELETE, self._values(key))
 
     def list(self, query: Query, *, after: RecordKey | None, limit: int | None) -> Texts:
-        statement, values = listing(query, after=after, limit=limit, encode=self._encode or _as_it_is)
+        encode, by_user = self._encode or _as_it_is, self.database.by_user
+        statement, values = listing(query, after=after, limit=limit, encode=encode, by_user=by_user)
         return [(self._key(row), row[5]) for row in self.database.run(statement, values)]
 
     def due(self, profile: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int) -> DueTexts:
@@ -190,13 +194,14 @@ def listing(
     after: RecordKey | None = None,
     limit: int | None = None,
     encode: Callable[[str], str] = _as_it_is,
+    by_user: str = "",
 ) -> tuple[str, list[str | int]]:
     """The statement that lists the records of a query, and its values."""
     given = {"kind": query.key.kind, **{column: part for column, part in _parts(query.key).items() if part}}
     tags = list(query.tags)
     # By the index that leaves the fewest: an id, else a user, else the longest tag, else the order of the keys.
     led_by_tag = bool(tags) and not (query.identity_id or query.key.user)
-    source, at = ("everyauth_tags", "t.") if led_by_tag else ("everyauth_records", "r.")
+    at = "t." if led_by_tag else "r."
     terms, values = [f"{at}{column} = ?" for column in given], [encode(part) for part in given.values()]
     if led_by_tag:
         leading = max(tags, key=len)
@@ -216,7 +221,9 @@ def listing(
         terms.append(f"({', '.join(at + column for column in columns)}) > ({', '.join('?' * len(columns))})")
         bound += [encode(_parts(after)[column]) for column in columns]
     # A cross join, which SQLite reads in the order that is written.
-    tables = f"{source} t CROSS JOIN everyauth_records r" if led_by_tag else f"{source} r"
+    tables = "everyauth_tags t CROSS JOIN everyauth_records r" if led_by_tag else "everyauth_records r"
+    if query.key.user and not query.identity_id:
+        tables += by_user
     names, order = (", ".join(prefix + column for column in columns) for prefix, columns in (("r.", KEY), (at, ORDER)))
     bound.append(ALL if limit is None else limit)
     return f"SELECT {names}, r.metadata FROM {tables} WHERE {' AND '.join(terms)} ORDER BY {order} LIMIT ?", bound

@@ -11,6 +11,7 @@ from peers.stores import sealed_store
 
 from everyauth_cli.errors import StoreUnavailable
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store.postgres.claims import Claims, has_ended, new_owner
 from everyauth_cli.store.postgres.database import PostgresDatabase
 from everyauth_cli.store.records import VersionConflict
 
@@ -22,7 +23,7 @@ SECONDS = 1.0
 HOLD = """
 import sys
 from everyauth_cli.model import Secret
-from everyauth_cli.store.postgres.claims import Claims, has_ended, new_owner
+from everyauth_cli.store.postgres.claims import Claims
 from everyauth_cli.store.postgres.database import PostgresDatabase
 with Claims(PostgresDatabase(Secret(sys.argv[1]), shown=""), seconds=1.0).hold("name", timeout=10):
     print("held", flush=True)

@@ -1,8 +1,7 @@
-"""The file of the SQLite index: private, and told apart when it is damaged, foreign or out of reach."""
+"""The SQLite store: private, whole records whatever happens, and told apart when it is damaged or out of reach."""
 
-import base64
-import json
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -11,58 +10,52 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from everyauth_cli.store.index_sqlite import SqliteIndex, listing
+from peers.stores import in_file, sealed_store
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store.keyring.opening import Keyring
-from everyauth_cli.store.opening import open_store
-from everyauth_cli.store.sealed.key_place import SealingKey
+from everyauth_cli.store.records import Query
 from everyauth_cli.store.sqlite.file import SqliteFile
+from everyauth_cli.store.table import RecordTable, due_listing, listing
 
 KEY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
-SEALING_KEY = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
+ALL = Query(RecordKey(profile="", kind="identity", service=""))
 WRITE = """
 import sys
+sys.path[:0] = ["tests"]
 from pathlib import Path
-from everyauth_cli.model import RecordKey
-from everyauth_cli.store.index_sqlite import SqliteIndex
-from everyauth_cli.store.sqlite.file import SqliteFile
-index, writer, turns = SqliteIndex(SqliteFile(Path(sys.argv[1]))), sys.argv[2], int(sys.argv[3])
-key = RecordKey(profile="default", kind="identity", service="example", user=writer)
-for turn in range(turns):
-    index.write_cell(writer, b"%d" % turn * 300)
-    index.write(key, {"turn": turn})
-    assert index.read(key) == {"turn": turn}
-    assert index.read_cell(writer) == b"%d" % turn * 300
+from peers.stores import sealed_store
+from everyauth_cli.model import RecordKey, Secret
+store, writer, count = sealed_store(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+key, version = RecordKey(profile="default", kind="identity", service="example", user=writer), None
+for number in range(count):
+    version = store.save(key, {"number": number}, Secret({"content": [number] * 300}), version=version)
+    record = store.get(key)
+    assert (record.metadata, record.secret) == ({"number": number}, Secret({"content": [number] * 300}))
 """
 
 
-def writer(path, name, turns):
+def writer(directory, name, count):
     """Another process that writes under a name of its own, and reads back what it wrote."""
     return subprocess.Popen(
-        [sys.executable, "-c", WRITE, path, name, str(turns)], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE
+        [sys.executable, "-c", WRITE, directory, name, str(count)],
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.PIPE,
     )
 
 
-def sealed(directory):
-    return open_store("sqlite://", data_dir=directory, keyring=Keyring(), sealing_key=SEALING_KEY)
+def put(store, *, version=None, **metadata):
+    return store.save(KEY, metadata, Secret({"content": "secret"}), version=version)
 
 
-def put(store, **public):
-    return store.write(KEY, public=public, secret=Secret({"content": "secret"}))
+def peek(directory):
+    return sealed_store(directory).peek(KEY)
 
 
-def in_file(directory, statement, *values):
-    """Run a statement behind the store's back."""
-    with closing(sqlite3.connect(directory / "everyauth.db")) as connection, connection:
-        return connection.execute(statement, values).fetchall()
-
-
-def test_an_index_is_private_even_where_files_are_public(tmp_path):
+def test_a_file_is_private_even_where_files_are_public(tmp_path):
     before = os.umask(0)
     try:
-        put(sealed(tmp_path / "new"), n=1)
+        put(sealed_store(tmp_path / "new"), n=1)
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "new", *(tmp_path / "new").iterdir())}
@@ -71,8 +64,8 @@ def test_an_index_is_private_even_where_files_are_public(tmp_path):
 
 def test_a_directory_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
-    store = sealed(tmp_path / "file")
-    for call in (lambda: put(store), lambda: store.index.find(KEY), store.lock(KEY).__enter__, store.probe):
+    store = sealed_store(tmp_path / "file")
+    for call in (lambda: put(store), lambda: store.list(ALL), store.lock(KEY).__enter__, store.probe):
         with pytest.raises(StoreUnavailable) as caught:
             call()
         assert str(tmp_path / "file") in caught.value.message
@@ -83,106 +76,146 @@ def test_a_directory_that_cannot_be_written_is_told(tmp_path):
 def test_a_damaged_file_is_told_and_left_alone(tmp_path, content):
     (tmp_path / "everyauth.db").write_bytes(content)
     with pytest.raises(StoreError, match="is damaged"):
-        put(sealed(tmp_path))
+        put(sealed_store(tmp_path))
     assert (tmp_path / "everyauth.db").read_bytes() == content
 
 
 def test_an_entry_that_was_edited_by_hand_may_have_blanks_around_it(tmp_path):
-    put(sealed(tmp_path), n=1)
-    in_file(tmp_path, "UPDATE records SET public = ?", ' {"n": 2}\n')
-    assert sealed(tmp_path).index.read(KEY) == {"n": 2}
+    put(sealed_store(tmp_path), n=1)
+    in_file(tmp_path / "everyauth.db", "UPDATE everyauth_records SET metadata = ?", ' {"n": 2}\n')
+    assert peek(tmp_path) == {"n": 2}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", '{"n": 1} {"n": 2}', b"\xff"])
 def test_an_entry_that_is_no_object_is_told_and_left_alone(tmp_path, text):
-    put(sealed(tmp_path), n=1)
-    in_file(tmp_path, "UPDATE records SET public = ?", text)
-    for call in (lambda: sealed(tmp_path).index.read(KEY), lambda: sealed(tmp_path).index.find(KEY)):
+    put(sealed_store(tmp_path), n=1)
+    in_file(tmp_path / "everyauth.db", "UPDATE everyauth_records SET metadata = ?", text)
+    for call in (lambda: peek(tmp_path), lambda: sealed_store(tmp_path).list(ALL)):
         with pytest.raises(StoreError, match="is damaged"):
             call()
-    assert in_file(tmp_path, "SELECT public FROM records") == [(text,)]
+    assert in_file(tmp_path / "everyauth.db", "SELECT metadata FROM everyauth_records") == [(text,)]
 
 
 def test_a_file_of_another_version_is_told_and_left_alone(tmp_path):
-    put(sealed(tmp_path), n=1)
-    in_file(tmp_path, "PRAGMA user_version = 99")
-    for call in (lambda: put(sealed(tmp_path), n=2), lambda: sealed(tmp_path).read(KEY)):
+    put(sealed_store(tmp_path), n=1)
+    in_file(tmp_path / "everyauth.db", "PRAGMA user_version = 99")
+    for call in (lambda: put(sealed_store(tmp_path), n=2), lambda: sealed_store(tmp_path).get(KEY)):
         with pytest.raises(StoreError, match="another version"):
             call()
-    assert [json.loads(public) for (public,) in in_file(tmp_path, "SELECT public FROM records")] == [{"n": 1}]
+    assert in_file(tmp_path / "everyauth.db", "SELECT metadata FROM everyauth_records") == [('{"n":1}',)]
+
+
+def test_a_file_of_the_first_schema_is_refused_with_the_way_on(tmp_path):
+    in_file(tmp_path / "everyauth.db", "PRAGMA user_version = 1")
+    for call in (lambda: put(sealed_store(tmp_path)), lambda: sealed_store(tmp_path).list(ALL)):
+        with pytest.raises(StoreError, match="earlier everyauth") as caught:
+            call()
+        assert "move that file away" in caught.value.hint
+        assert "everyauth service set" in caught.value.hint
 
 
 def test_a_file_that_another_program_keeps_locked_can_be_read(tmp_path):
-    put(sealed(tmp_path), n=1)
+    put(sealed_store(tmp_path), n=1)
     with closing(sqlite3.connect(tmp_path / "everyauth.db", isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        assert sealed(tmp_path).index.read(KEY) == {"n": 1}
+        assert peek(tmp_path) == {"n": 1}
 
 
 def test_a_write_that_is_broken_off_leaves_the_record_as_it_was(tmp_path):
-    put(sealed(tmp_path), n=1)
+    version = put(sealed_store(tmp_path), n=1)
     with pytest.raises(TypeError):
-        sealed(tmp_path).index.write(KEY, {"n": object()})
-    in_file(tmp_path, "CREATE TRIGGER full BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'refused'); END")
+        put(sealed_store(tmp_path), version=version, n=object())
+    trigger = "CREATE TRIGGER full BEFORE UPDATE ON everyauth_records BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    in_file(tmp_path / "everyauth.db", trigger)
     with pytest.raises(StoreError):
-        sealed(tmp_path).index.write(KEY, {"n": 2})
-    assert sealed(tmp_path).index.read(KEY) == {"n": 1}
+        put(sealed_store(tmp_path), version=version, n=2)
+    assert peek(tmp_path) == {"n": 1}
+
+
+def identities(**parts):
+    return RecordKey(**{"profile": "default", "kind": "identity", "service": "", **parts})
 
 
 @pytest.mark.parametrize(
-    ("wanted", "seek"),
+    ("query", "after", "plan"),
     [
-        (RecordKey(profile="default", kind="identity", service=""), "(service,tenant,user)>(?,?,?)"),
-        (RecordKey(profile="default", kind="identity", service="example"), "service=? AND (tenant,user)>(?,?)"),
+        (Query(identities()), KEY, "PRIMARY KEY (kind=? AND profile=? AND (service,tenant,username)>(?,?,?))"),
+        (
+            Query(identities(service="s")),
+            KEY,
+            "PRIMARY KEY (kind=? AND profile=? AND service=? AND (tenant,username)>(?,?))",
+        ),
+        (Query(identities(user="u")), None, "INDEX everyauth_by_user (kind=? AND username=? AND profile=?)"),
+        (Query(identities(user="u", profile="")), None, "INDEX everyauth_by_user (kind=? AND username=?)"),
+        (
+            Query(identities(user="u", service="s")),
+            None,
+            "everyauth_by_user (kind=? AND username=? AND profile=? AND service=?)",
+        ),
+        (Query(identities(), "idn-1"), None, "INDEX everyauth_by_id (identity_id=?"),
+        (Query(identities(), tags=("a", "bb")), None, "SEARCH t USING PRIMARY KEY (tag=? AND kind=? AND profile=?)"),
+        (
+            Query(identities(service="s"), tags=("a",)),
+            KEY,
+            "(tag=? AND kind=? AND profile=? AND service=? AND (tenant,username)>(?,?))",
+        ),
     ],
 )
-def test_a_page_is_sought_and_not_read_up_to(tmp_path, wanted, seek):
-    put(sealed(tmp_path), n=1)
-    statement, values = listing(wanted, after=KEY, limit=10)
-    ((*_, plan),) = in_file(tmp_path, f"EXPLAIN QUERY PLAN {statement}", *values)
-    assert seek in plan
+def test_a_list_is_found_by_an_index(tmp_path, query, after, plan):
+    put(sealed_store(tmp_path))
+    statement, values = listing(query, after=after, limit=10, by_user=SqliteFile.by_user)
+    plans = [row[-1] for row in in_file(tmp_path / "everyauth.db", f"EXPLAIN QUERY PLAN {statement}", *values)]
+    assert plan in plans[0]
+    assert not [line for line in plans if "SCAN" in line or "TEMP B-TREE" in line]
+
+
+@pytest.mark.parametrize("after", [None, (5, KEY)])
+def test_what_is_due_is_found_by_an_index(tmp_path, after):
+    put(sealed_store(tmp_path))
+    statement, values = due_listing("default", before=10, after=after, limit=10)
+    plans = [row[-1] for row in in_file(tmp_path / "everyauth.db", f"EXPLAIN QUERY PLAN {statement}", *values)]
+    assert len(plans) == 1
+    assert "USING INDEX everyauth_due (profile=? AND due_at>? AND due_at<?)" in plans[0]
 
 
 def test_a_directory_in_the_place_of_the_file_is_no_damage(tmp_path):
     (tmp_path / "everyauth.db").mkdir()
     with pytest.raises(StoreUnavailable) as caught:
-        sealed(tmp_path).index.read(KEY)
+        peek(tmp_path)
     assert "cannot use" in caught.value.message
     assert "permissions" in caught.value.hint
 
 
 def test_eight_processes_that_start_on_a_new_file_and_write_at_once_lose_nothing(tmp_path):
-    path = tmp_path / "everyauth.db"
-    writers = [writer(path, f"w{number}", 40) for number in range(8)]
+    writers = [writer(tmp_path, f"w{number}", 40) for number in range(8)]
     assert [(process.communicate(timeout=60)[1], process.returncode) for process in writers] == [(b"", 0)] * 8
-    found = SqliteIndex(SqliteFile(path)).find(RecordKey(profile="", kind="identity", service=""))
-    assert [(key.user, public["turn"]) for key, public in found] == [(f"w{number}", 39) for number in range(8)]
-    assert in_file(tmp_path, "PRAGMA integrity_check") == [("ok",)]
-    assert in_file(tmp_path, "PRAGMA journal_mode") == [("wal",)]
+    found = sealed_store(tmp_path).list(ALL)
+    assert [(key.user, metadata["number"]) for key, metadata in found] == [(f"w{number}", 39) for number in range(8)]
+    assert in_file(tmp_path / "everyauth.db", "PRAGMA integrity_check") == [("ok",)]
+    assert in_file(tmp_path / "everyauth.db", "PRAGMA journal_mode") == [("wal",)]
     assert [path.name for path in tmp_path.iterdir()] == ["everyauth.db"]
 
 
 def test_a_writer_that_is_killed_leaves_whole_records_and_nothing_locked(tmp_path):
-    path = tmp_path / "everyauth.db"
-    process = writer(path, "killed", 100_000)
-    while not path.exists() or SqliteIndex(SqliteFile(path)).read_cell("killed") is None:
+    key = KEY._replace(tenant="", user="killed")
+    process, store = writer(tmp_path, "killed", 100_000), sealed_store(tmp_path)
+    while store.get(key) is None:
         time.sleep(0.01)
+    time.sleep(random.uniform(0, 0.1))
     process.kill()
     process.communicate()
-    index = SqliteIndex(SqliteFile(path))
-    cell = index.read_cell("killed")
-    assert cell == cell[: len(cell) // 300] * 300
-    index.write_cell("killed", b"anew")
-    assert index.read_cell("killed") == b"anew"
-    assert in_file(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+    record = store.get(key)
+    assert record.secret == Secret({"content": [record.metadata["number"]] * 300})
+    store.save(key, {"n": 1}, Secret({}), version=record.version)
+    assert in_file(tmp_path / "everyauth.db", "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_readers_do_not_wait_for_a_writer(tmp_path):
-    put(sealed(tmp_path), n=1)
+    put(sealed_store(tmp_path), n=1)
     with closing(sqlite3.connect(tmp_path / "everyauth.db", isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        connection.execute("DELETE FROM records")
-        assert sealed(tmp_path).index.read(KEY) == {"n": 1}
+        connection.execute("DELETE FROM everyauth_records")
+        assert peek(tmp_path) == {"n": 1}
         assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("everyauth.db*")} == {0o600}
 
 
@@ -201,7 +234,6 @@ def test_a_write_ahead_log_is_for_disks_that_are_known_to_be_local(tmp_path, mou
     if mounts:
         (tmp_path / "mounts").write_text(mounts.format(str(tmp_path / "a b").replace(" ", "\\040")))
     (tmp_path / "a b").mkdir()
-    index = SqliteIndex(SqliteFile(tmp_path / "a b" / "everyauth.db", mounts=tmp_path / "mounts"))
-    index.write(KEY, {"n": 1})
-    assert index.read(KEY) == {"n": 1}
-    assert in_file(tmp_path / "a b", "PRAGMA journal_mode") == [(journal,)]
+    file = SqliteFile(tmp_path / "a b" / "everyauth.db", mounts=tmp_path / "mounts")
+    assert RecordTable(file).add(KEY, "{}")
+    assert in_file(tmp_path / "a b" / "everyauth.db", "PRAGMA journal_mode") == [(journal,)]

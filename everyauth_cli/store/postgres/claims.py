@@ -108,7 +108,7 @@ def has_ended(owner: str) -> bool:
     except OSError:
         # Another user's, which is there.
         return False
-    return _started(pid) not in ("-", *words[1:2])
+    return words[1:2] != ["-"] and _started(pid) not in ("-", *words[1:2])
 
 
 def _machine() -> str:

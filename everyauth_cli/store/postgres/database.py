@@ -49,6 +49,7 @@ class PostgresDatabase:
     refuses, `StoreError` when what is there is not ours.
     """
 
+    by_user = ""
     exists = True  # as far as it can be told without asking the server
 
     def __init__(
@@ -193,9 +194,14 @@ class PostgresDatabase:
             time.sleep(PAUSE)
 
     def _connected(self, until: float) -> Session:
+        from psycopg.errors import ProgrammingError
+
         from everyauth_cli.store.postgres.session import Session
 
-        session = Session.connect(**self._options, autocommit=True)
+        try:
+            session = Session.connect(**self._options, autocommit=True)
+        except ProgrammingError:
+            raise self._meaningless() from None
         if not self._prepares or self._is_behind_pooler(session, until):
             session.prepare_threshold = None
         return session
@@ -218,15 +224,18 @@ class PostgresDatabase:
         try:
             options = {**defaults, **conninfo_to_dict(self._url.reveal()), "client_encoding": "utf8"}
         except ProgrammingError:
-            raise ConfigurationProblem(
-                f"{self.shown} is not a PostgreSQL URL", hint="postgresql://USER@HOST/DATABASE?sslmode=verify-full"
-            ) from None
+            raise self._meaningless() from None
         if not _is_verified(options):
             self._warn(
                 f"{self.shown} is not verified: whoever is between could read and change what is sent; "
                 "add ?sslmode=verify-full"
             )
         return options
+
+    def _meaningless(self) -> ConfigurationProblem:
+        return ConfigurationProblem(
+            f"{self.shown} is not a PostgreSQL URL", hint="postgresql://USER@HOST/DATABASE?sslmode=verify-full"
+        )
 
     def _explained(self, error: Error) -> StoreError:
         from psycopg import errors

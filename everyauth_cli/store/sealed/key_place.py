@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from everyauth_cli.store.sealed.keys import read_keys
 IN_KEYRING = "keyring"
 """What the configuration remembers when the sealing key lies in the OS keyring; else it is a file's path."""
 
+# As `write_privately` names a file before it takes its place.
+LEFTOVER = re.compile(r"\.[0-9a-f]{16}")
 KEY_HINT = "set EVERYAUTH_KEY_FILE, or let `everyauth store use {url}` make a key"
 
 
@@ -81,6 +84,14 @@ class KeyPlace:
         before = items.read(name)
         items.write(name, Secret(f"{text.reveal()}\n{before.reveal()}") if before else text)
         return f"the OS keyring, under {name}"
+
+    def remove_leftovers(self) -> None:
+        """Remove the copies of the key that processes left that were killed while they wrote it; under a lock only."""
+        if self.key.file is None:
+            return
+        for path in self.key.file.parent.glob(f"{self.key.file.name}.*"):
+            if LEFTOVER.fullmatch(path.suffix):
+                path.unlink(missing_ok=True)
 
     def write(self, text: Secret[str], *, write_file: Callable[[Path, str], None]) -> None:
         """Put another text there, if it can be written; `write_file` writes a file that is its owner's alone."""

@@ -58,6 +58,8 @@ class SqliteFile:
     Raises `StoreUnavailable` when the file cannot be opened or written, `StoreError` when it is damaged.
     """
 
+    by_user = " INDEXED BY everyauth_by_user"
+
     def __init__(self, path: Path, *, mounts: Path = MOUNTS, warn: Callable[[str], None] = lambda _: None) -> None:
         self.path = path
         self._name = str(path)

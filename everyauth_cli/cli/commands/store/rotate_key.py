@@ -29,6 +29,7 @@ def rotate_key(session: Session) -> None:
     store, place = store_of(settings), key_place_of(settings)
     _sealed(store)
     with _alone(store):
+        place.remove_leftovers()
         keys = _words(place)
         if len(keys) > 1:
             say("There are several keys already, so the rotation to the first of them goes on.")

@@ -8,7 +8,7 @@ import threading
 from dataclasses import asdict, replace
 
 import pytest
-from peers.token_server import ENTRY, HOUR, NOW, REVOCABLE, World, answer
+from peers.token_server import ENTRY, HOUR, NOW, REVOCABLE, World, json_response
 
 from everyauth_cli.errors import (
     ClientRejected,
@@ -66,11 +66,11 @@ def test_a_fresh_token_records_nothing(world):
 @pytest.mark.parametrize(
     ("fault", "kind", "recorded"),
     [
-        (answer({"error": "invalid_grant"}, status=400), LoginRequired, ("invalid_grant", 400, "invalid_grant")),
-        (answer({"error": "odd", "error_description": "x"}), ServiceError, ("odd", 200, "odd: x")),
-        (answer({"error": "invalid_client"}), ClientRejected, ("client_rejected", None, "invalid_client")),
-        (answer({"errcode": 40029}), ServiceUnreadable, ("40029", 200, "errcode: 40029")),
-        (answer(b"", status=503), ServiceUnreachable, ("service_unreachable", 503, "HTTP 503")),
+        (json_response({"error": "invalid_grant"}, status=400), LoginRequired, ("invalid_grant", 400, "invalid_grant")),
+        (json_response({"error": "odd", "error_description": "x"}), ServiceError, ("odd", 200, "odd: x")),
+        (json_response({"error": "invalid_client"}), ClientRejected, ("client_rejected", None, "invalid_client")),
+        (json_response({"errcode": 40029}), ServiceUnreadable, ("40029", 200, "errcode: 40029")),
+        (json_response(b"", status=503), ServiceUnreachable, ("service_unreachable", 503, "HTTP 503")),
     ],
 )
 def test_a_failed_refresh_is_recorded_with_the_error_of_the_service(world, fault, kind, recorded):
@@ -86,7 +86,7 @@ def test_a_failed_refresh_is_recorded_with_the_error_of_the_service(world, fault
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [(answer({"error": "invalid_grant"}), LoginTimedOut), (answer({}), ServiceUnreadable)],
+    [(json_response({"error": "invalid_grant"}), LoginTimedOut), (json_response({}), ServiceUnreadable)],
 )
 def test_a_failed_login_is_recorded_once(world, fault, kind):
     world.server.faults = [fault]
@@ -104,7 +104,7 @@ def test_a_login_as_another_account_is_recorded_as_failed(world):
 
 def test_a_failed_revocation_is_recorded(world):
     world.login()
-    world.server.faults = [answer({"error": "try_tomorrow"}, status=400)]
+    world.server.faults = [json_response({"error": "try_tomorrow"}, status=400)]
     world.auth.delete_identity("example", user="me")
     assert told(world)[1:] == [("revocation", "failed", "try_tomorrow"), ("revocation", "done", None)]
     assert world.events[-1].said == "access_token"
@@ -112,7 +112,7 @@ def test_a_failed_revocation_is_recorded(world):
 
 def test_a_type_of_token_that_is_not_revoked_is_recorded_as_that(world):
     world.login()
-    world.server.faults = [answer({"error": "unsupported_token_type"}, status=400)]
+    world.server.faults = [json_response({"error": "unsupported_token_type"}, status=400)]
     world.auth.delete_identity("example", user="me")
     assert world.events[-2].said == "refresh_token is of a type that is not revoked there"
 
@@ -131,7 +131,7 @@ def test_no_secret_is_recorded_whatever_a_service_says(world):
     world.clock.now += HOUR
     opaque = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.c2lnbmF0dXJlMTIzNDU2Nzg5"
     description = f"{sent[0]} of {sent[1]}: {opaque} see https://x.example/errors?token=abc#part or \x1b[1mask"
-    world.server.faults = [answer({"error": "odd", "error_description": description})]
+    world.server.faults = [json_response({"error": "odd", "error_description": description})]
     with pytest.raises(ServiceError) as caught:
         world.token()
     assert (
@@ -143,7 +143,7 @@ def test_no_secret_is_recorded_whatever_a_service_says(world):
 
 
 def test_a_code_and_a_client_secret_that_come_back_are_taken_out_too(world):
-    world.server.faults = [answer({"error": "odd", "error_description": f"code-alice of {SECRET}"})]
+    world.server.faults = [json_response({"error": "odd", "error_description": f"code-alice of {SECRET}"})]
     with pytest.raises(ServiceError):
         world.login()
     assert world.events[-1].said == "example refused (odd: *** of ***)"
@@ -171,20 +171,20 @@ def test_what_looks_like_a_token_goes(text):
 
 
 def test_a_failure_that_nobody_foresaw_names_the_log(world):
-    world.server.faults = [answer({"code": 10003, "message": "no such app"})]
+    world.server.faults = [json_response({"code": 10003, "message": "no such app"})]
     with pytest.raises(
         ServiceUnreadable, match=r"without an access token \(code: 10003, message: no such app\)"
     ) as caught:
         world.login()
     assert caught.value.hint == "everyauth service log example"
-    world.server.faults = [answer({"data": {}, "ok": False}, status=422)]
+    world.server.faults = [json_response({"data": {}, "ok": False}, status=422)]
     with pytest.raises(ServiceError, match=r"HTTP 422 \(its fields are data, ok\)") as caught:
         world.login()
     assert caught.value.hint == "everyauth service log example"
 
 
 def test_a_failure_with_a_way_out_of_its_own_keeps_it(world):
-    world.server.faults = [answer({}, status=302)]
+    world.server.faults = [json_response({}, status=302)]
     with pytest.raises(ServiceUnreadable) as caught:
         world.login()
     assert caught.value.hint == "check token_endpoint: everyauth service get example"

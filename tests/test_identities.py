@@ -99,7 +99,7 @@ def test_a_credential_says_when_it_expires(world):
     assert credential.native["expires_at"] == NOW + HOUR
     assert "expires_at" not in credential.as_json()
     for life in (None, 10**15):
-        world.server.life = life
+        world.server.lifetime = life
         world.login()
         assert world.auth.get_identity("example").expires_at is None
 

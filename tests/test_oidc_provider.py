@@ -154,7 +154,7 @@ def test_a_redirect_uri_that_is_not_registered_shows_an_error_and_calls_nobody(o
 
 
 def test_the_life_of_an_access_token_can_be_chosen(callback):
-    with running(access_token_life=7) as provider:
+    with running(access_token_lifetime=7) as provider:
         provider.play(login_url(provider, callback))
         assert redeem(provider, callback).json()["expires_in"] == 7
 

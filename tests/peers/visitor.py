@@ -25,7 +25,7 @@ class Clock:
     def __init__(self) -> None:
         self.now = START
         self.seconds = 0.0
-        """How long it takes to be read."""
+        """The seconds that reading it takes."""
 
     def __call__(self) -> int:
         time.sleep(self.seconds)
@@ -109,7 +109,7 @@ def refused(response: httpx.Response, status: int, error: str) -> None:
     assert "access_token" not in response.json()
 
 
-def told_the_person(response: httpx.Response) -> None:
+def shown_to_the_person(response: httpx.Response) -> None:
     assert response.status_code == 400
     assert "location" not in response.headers
     assert response.headers["content-type"] == "text/html; charset=utf-8"

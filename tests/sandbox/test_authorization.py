@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 import pytest
-from peers.visitor import DENIAL, REDIRECT_URI, query, returned, told_the_person, visiting
+from peers.visitor import DENIAL, REDIRECT_URI, query, returned, shown_to_the_person, visiting
 
 
 def test_consent_page_shows_who_asks_for_what(visitor):
@@ -30,11 +30,11 @@ def test_consent_page_shows_who_asks_for_what(visitor):
     ],
 )
 def test_nobody_is_redirected_before_the_redirect_uri_is_verified(visitor, changes):
-    told_the_person(visitor.authorize(**changes))
+    shown_to_the_person(visitor.authorize(**changes))
 
 
 def test_parameter_given_twice_is_told_to_the_person(visitor):
-    told_the_person(visitor.http.get("/pagerduty/authorize?" + urlencode([*query().items(), ("state", "state-2")])))
+    shown_to_the_person(visitor.http.get("/pagerduty/authorize?" + urlencode([*query().items(), ("state", "state-2")])))
 
 
 @pytest.mark.parametrize(
@@ -75,24 +75,24 @@ def test_deny(visitor):
 def test_a_request_is_decided_once(visitor):
     page = visitor.authorize()
     visitor.decide(page)
-    told_the_person(visitor.decide(page))
+    shown_to_the_person(visitor.decide(page))
 
 
 @pytest.mark.parametrize("changes", [{"transaction": "made-up"}, {"transaction": ""}, {"decision": "perhaps"}])
 def test_a_decision_needs_the_page(visitor, changes):
-    told_the_person(visitor.decide(visitor.authorize(), **changes))
+    shown_to_the_person(visitor.decide(visitor.authorize(), **changes))
 
 
 def test_a_decision_needs_a_user(visitor):
     page = visitor.authorize()
-    told_the_person(visitor.decide(page, user=""))
+    shown_to_the_person(visitor.decide(page, user=""))
     assert "code" in returned(visitor.decide(page))
 
 
 def test_a_request_does_not_wait_for_ever(visitor):
     page = visitor.authorize()
     visitor.clock.tick(600)
-    told_the_person(visitor.decide(page))
+    shown_to_the_person(visitor.decide(page))
 
 
 def test_html_is_escaped():

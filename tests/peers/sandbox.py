@@ -47,6 +47,16 @@ time.time_ns = lambda: now() + ahead
 main()
 """
 
+# Runs the command with other default ports, since another program may use the real ones.
+OTHER_PORTS = """
+import sys
+from everyauth_cli import model
+from everyauth_cli.sandbox import detection
+model.DEFAULT_PORT, detection.DEFAULT_SANDBOX_PORT = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+from everyauth_cli.__main__ import main
+main()
+"""
+
 
 class Clock:
     """The clock of the sandbox and of the commands: it runs, and can be put forward."""
@@ -69,6 +79,7 @@ class Shell:
         self.sandbox = sandbox
         self.clock = clock
         self.prefix: tuple[str, ...] = ()
+        self.argv = command.argv
         self.env: dict[str, str] = {**SEALED, "BROWSER": browser()}
         self.entry()
 
@@ -186,7 +197,7 @@ class Shell:
     @contextmanager
     def _at_the_time(self) -> Iterator[None]:
         later = (sys.executable, "-c", LATER, str(self.clock.ahead))
-        self.command.argv = self.prefix + (later if self.clock.ahead else type(self.command).argv)
+        self.command.argv = self.prefix + (later if self.clock.ahead else self.argv)
         yield
 
 
@@ -217,6 +228,13 @@ def browser(*options: str) -> str:
 def witness(path: Path) -> str:
     """Return a value for `BROWSER` that only creates a file."""
     return f"{shlex.join(['touch', str(path)])} %s"
+
+
+def use_free_ports(command: Command) -> tuple[int, int]:
+    """Give the command free default ports, and return them: the redirect URI's and the sandbox's."""
+    ports = free_port(), free_port()
+    command.argv = (sys.executable, "-c", OTHER_PORTS, *map(str, ports))
+    return ports
 
 
 def free_port() -> int:

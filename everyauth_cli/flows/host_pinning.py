@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from everyauth_cli.errors import HostChanged
 from everyauth_cli.model import Client, Service
+from everyauth_cli.services.endpoints import SENT_SECRETS, urls_of
 from everyauth_cli.urls import has_placeholder, host
-
-KEYS = ("token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint")
-"""The URLs that are sent a secret: the client's, or a token."""
 
 
 def hosts_of(service: Service) -> dict[str, str]:
     """The hosts of a service that are sent secrets, as far as placeholders leave none open."""
-    urls = {key: url for key in KEYS if (url := getattr(service, key))}
-    return {key: host(url) for key, url in urls.items() if not has_placeholder(url)}
+    urls = urls_of(service)
+    return {key: host(urls[key]) for key in SENT_SECRETS if key in urls and not has_placeholder(urls[key])}
 
 
 def moved(service: Service, client: Client) -> tuple[str, str, str] | None:

@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN
+from everyauth_cli.oauth import base64url
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.grants import Code, Consent, Grant, Issue, Issued, Lifetimes, Refused, Registration
 from everyauth_cli.sandbox.requests import Basic
-from everyauth_cli.sandbox.responses import DENIAL, Speech, Told, base64url
+from everyauth_cli.sandbox.responses import DENIAL, Speech, Told
 from everyauth_cli.sandbox.signing_keys import SigningKeys
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, ClientAuthMethod, RevocationEnds
+
+BASIC = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY)
 
 Clock = Callable[[], int]
 
@@ -193,7 +196,7 @@ class AuthorizationServer:
 
     def _takes(self, basic: Basic | None, secret: str | None) -> bool:
         """Whether the client authenticates in the one way that the service documents."""
-        in_header = self.speech.service.token_endpoint_auth_method.startswith("client_secret_basic")
+        in_header = self.speech.service.token_endpoint_auth_method in BASIC
         return (basic is not None) == in_header or not (basic or secret)
 
     def _redeem(self, client: Registration, form: Mapping[str, str]) -> Told:
@@ -244,7 +247,7 @@ class AuthorizationServer:
             return
         if revoke and kind not in revoke.tokens:
             raise Refused("unsupported_token_type", f"A token of the type {kind} cannot be revoked.")
-        if revoke and revoke.ends == "grant":
+        if revoke and revoke.ends == RevocationEnds.GRANT:
             self._current.pop(issued.grant.id, None)
         elif kind == ACCESS_TOKEN:
             del self._access_tokens[value]
@@ -314,7 +317,7 @@ def _check(query: Mapping[str, str], *, pkce: bool) -> None:
 
 
 def _proves(verifier: str, challenge: str) -> bool:
-    digest = base64url(hashlib.sha256(verifier.encode()).digest())
+    digest = base64url.encode(hashlib.sha256(verifier.encode()).digest())
     return bool(_VERIFIER.fullmatch(verifier)) and hmac.compare_digest(digest, challenge)
 
 

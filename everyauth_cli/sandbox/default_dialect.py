@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from everyauth_cli.model import PLACE, Service
+from everyauth_cli.model import Service
 from everyauth_cli.sandbox import dialect
 from everyauth_cli.sandbox.dialect import Authorize, Call, Dialect, Named, Revoke, Scopes, Sent, Shape, Tokens
+from everyauth_cli.services.rules import TEMPLATE_FIELD
 
 LIFE = 3600
 OPENID = "openid"
@@ -45,17 +46,17 @@ def plain(service: Service) -> Dialect:
 
 def plain_revoke(service: Service) -> Revoke | None:
     """Revocation as RFC 7009 has it, where the entry knows an endpoint for it."""
-    if service.revocation_endpoint is None:
+    if service.revocation.endpoint is None:
         return None
-    call = Call(link=(), request=Sent(method="POST", url=service.revocation_endpoint, headers={}), answer=Shape())
-    return Revoke(call=call, ends=service.revocation_ends, tokens=service.revocable_tokens)
+    call = Call(link=(), request=Sent(method="POST", url=service.revocation.endpoint, headers={}), answer=Shape())
+    return Revoke(call=call, ends=service.revocation.ends, tokens=service.revocation.tokens)
 
 
 def account_fields(service: Service) -> dict[str, Any]:
     """An answer to "who am I" that has something in each place where the entry looks for the account."""
     fields: dict[str, Any] = {"id": SUBJECT, "email": LABEL}
-    for templates, word in ((service.account_label, LABEL), (service.account_subject, SUBJECT)):
-        for path in PLACE.findall(templates[0]):
+    for templates, word in ((service.account.label, LABEL), (service.account.subject, SUBJECT)):
+        for path in TEMPLATE_FIELD.findall(templates[0]):
             _put(fields, path.split("."), word)
     return {name: _with_lists(value) for name, value in fields.items()}
 
@@ -70,17 +71,17 @@ def _answer(service: Service) -> dict[str, Any]:
     }
     if OPENID in service.scopes:
         answer |= {"id_token": "{id_token}"}
-    return {**account_fields(service), **answer} if service.account_in_response else answer
+    return {**account_fields(service), **answer} if service.account.in_response else answer
 
 
 def _claims(service: Service) -> dict[str, Any]:
     # An issuer of many tenants has the tenant in its name, and in a claim.
-    issuer = next(filter(None, [service.issuer, *service.id_token_issuers]), service.authorization_endpoint)
+    issuer = next(filter(None, [service.issuer, *service.id_token.issuers]), service.authorization_endpoint)
     return {
         "sub": SUBJECT,
         **account_fields(service),
-        **dict.fromkeys(PLACE.findall(issuer), TENANT),
-        "iss": PLACE.sub(TENANT, issuer),
+        **dict.fromkeys(TEMPLATE_FIELD.findall(issuer), TENANT),
+        "iss": TEMPLATE_FIELD.sub(TENANT, issuer),
         "aud": "{client_id}",
         "iat": "{now}",
         "nbf": "{now}",
@@ -90,7 +91,7 @@ def _claims(service: Service) -> dict[str, Any]:
 
 
 def _account(service: Service) -> Call | None:
-    return _call(service.account_endpoint, account_fields(service)) if service.account_endpoint else None
+    return _call(service.account.endpoint, account_fields(service)) if service.account.endpoint else None
 
 
 def _call(url: str, answer: Mapping[str, Any]) -> Call:

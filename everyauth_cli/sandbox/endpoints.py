@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Request, Secret, Service
+from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.pages.document import HEADERS, page_headers
 from everyauth_cli.pages.form import form_page
 from everyauth_cli.pages.result import Result, result_page
@@ -28,6 +28,14 @@ from everyauth_cli.sandbox.requests import (
 )
 from everyauth_cli.sandbox.responses import Told
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import (
+    ACCESS_TOKEN,
+    BEARER,
+    REFRESH_TOKEN,
+    BodyFormat,
+    ClientAuthMethod,
+    RevocationStyle,
+)
 
 DEFAULT_USER = "user@example.com"
 GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
@@ -82,8 +90,8 @@ class Endpoints:
         }
         if refresh_endpoint := here.refresh_endpoint:
             self._routes[_path(refresh_endpoint)] = {"POST": self._token}
-        if here.revocation_endpoint:
-            expected = self._revocation or Request(url=here.revocation_endpoint)
+        if here.revocation.endpoint:
+            expected = self._revocation or Request(url=here.revocation.endpoint)
             self._routes[path_of(expected)] = {expected.method: self._revoke}
 
     def answer(self, request: ReceivedRequest) -> SentResponse:
@@ -114,7 +122,7 @@ class Endpoints:
 
     def _decide(self, request: ReceivedRequest) -> SentResponse:
         try:
-            form = fields(request, "form")
+            form = fields(request, BodyFormat.FORM)
             return _redirect(self._decision(form), note=form["decision"])
         except Refused as refused:
             return _told(refused)
@@ -174,8 +182,8 @@ class Endpoints:
     def _revoked(self, request: ReceivedRequest) -> Told:
         if self._revocation is not None:
             return self._server.revoke_unauthenticated({"token": sent_token(self._revocation, request) or ""})
-        form = _token_named(self._here, secret_fields(request, self._here.revocation_body))
-        if self._here.revocation_endpoint_auth_method == "none":
+        form = _token_named(self._here, secret_fields(request, self._here.revocation.body))
+        if self._here.revocation.auth_method == ClientAuthMethod.NONE:
             return self._server.revoke_unauthenticated(form)
         return self._server.revoke(form, basic=basic(request.headers))
 
@@ -216,26 +224,26 @@ def _account_request(here: Service, client: Client) -> Request:
     """The request for "who am I" as the service takes it."""
     if here.quirk.account is not None:
         return here.quirk.account(here, client, Secret(MARK))
-    url = here.account_endpoint or f"/{here.name}/account"
-    if here.account_query is not None:
-        return Request(url=url, fields={"query": here.account_query}, body="json", bearer=Secret(MARK))
+    url = here.account.endpoint or f"/{here.name}/account"
+    if here.account.query is not None:
+        return Request(url=url, fields={"query": here.account.query}, body=BodyFormat.JSON, bearer=Secret(MARK))
     return Request(url=url, method="GET", bearer=Secret(MARK))
 
 
 def _revocation_request(here: Service, client: Client) -> Request | None:
     """The request that revokes a token, where that is not in a field of its body that says so (RFC 7009)."""
-    if here.revocation_endpoint is None:
+    if here.revocation.endpoint is None:
         return None
     if here.quirk.revoke is not None:
         return here.quirk.revoke(here, client, Secret(MARK))
-    if here.revocation_endpoint_auth_method == "bearer":
-        return Request(url=here.revocation_endpoint, bearer=Secret(MARK))
+    if here.revocation.auth_method == BEARER:
+        return Request(url=here.revocation.endpoint, bearer=Secret(MARK))
     return None
 
 
 def _by_type(here: Service) -> bool:
     """Whether a token that is to be revoked is sent in a field that is named by its type."""
-    return here.revocation_style == "type"
+    return here.revocation.style == RevocationStyle.TYPE
 
 
 def _token_named(here: Service, form: Mapping[str, str]) -> Mapping[str, str]:

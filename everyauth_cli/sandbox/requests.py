@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from everyauth_cli.model import Request, Secret
 from everyauth_cli.sandbox.grants import Refused
+from everyauth_cli.services.rules import BodyFormat
 
 MOST_PARAMETERS = 50
 MARK = "SENT"
@@ -44,20 +45,20 @@ def parameters(encoded: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def fields(request: ReceivedRequest, body: str) -> dict[str, str]:
+def fields(request: ReceivedRequest, body: BodyFormat) -> dict[str, str]:
     """The fields of a request's body, which is to be a `form` or `json`; raises `Refused`."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    wanted = "application/json" if body == "json" else "application/x-www-form-urlencoded"
+    wanted = "application/json" if body == BodyFormat.JSON else "application/x-www-form-urlencoded"
     if content_type != wanted:
         raise Refused("invalid_request", f"The body has to be {wanted}.")
     try:
         text = request.body.decode()
-        return _members(text) if body == "json" else parameters(text)
+        return _members(text) if body == BodyFormat.JSON else parameters(text)
     except ValueError:
         raise Refused("invalid_request", f"The body is no {wanted}.") from None
 
 
-def secret_fields(request: ReceivedRequest, body: str, *, query: str = "") -> dict[str, str]:
+def secret_fields(request: ReceivedRequest, body: BodyFormat, *, query: str = "") -> dict[str, str]:
     """The same where nothing may be in the query but what the entry's URL has there."""
     # Credentials do not belong in a URL, where logs and histories keep them (RFC 6749 section 2.3.1).
     if request.query != query:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from everyauth_cli.model import Service
+from everyauth_cli.oauth import base64url
 from everyauth_cli.sandbox.default_dialect import LIFE, OPENID, account_fields, dialect_of, plain_revoke
 from everyauth_cli.sandbox.dialect import JSON, Call, Dialect, Failure, Shape, Values, in_text
 from everyauth_cli.sandbox.grants import Issue, Refused
@@ -50,7 +51,7 @@ class Speech:
     @property
     def signs_with_secret(self) -> bool:
         """Whether id tokens are signed with the client secret, where the entry does not take the usual way."""
-        taken = self.service.id_token_signing_alg_values_supported
+        taken = self.service.id_token.signing_algs
         return RSA not in taken and HMAC in taken
 
     def granted(self, requested: str) -> tuple[str, ...]:
@@ -156,14 +157,9 @@ class Speech:
         }
 
 
-def base64url(value: bytes) -> str:
-    """Base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
 def token_hash(access_token: str) -> str:
     """The claim `at_hash`: the left half of the token's hash (OpenID Connect Core section 3.1.3.6)."""
-    return base64url(hashlib.sha256(access_token.encode()).digest()[:16])
+    return base64url.encode(hashlib.sha256(access_token.encode()).digest()[:16])
 
 
 def user_id(user: str) -> str:

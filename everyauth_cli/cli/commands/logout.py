@@ -26,7 +26,8 @@ from everyauth_cli.errors import EveryAuthError, NotFound, RevocationFailed
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.refresh import login_command, whose
 from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.model import ACCESS_TOKEN, DEFAULT_PROFILE, DEFAULT_USER, REFRESH_TOKEN, Identity
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN
 
 LocalOption = Annotated[bool, typer.Option("--local", help="Only delete it here; revoke nothing at the service.")]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]

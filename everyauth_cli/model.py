@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.services.rules import (
     AccountRules,
     BodyFormat,
@@ -166,6 +167,8 @@ class Request:
     At most one of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) is given. `rest` is the secret end of the
     URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested JSON body in place
     of `fields`.
+
+    Raises `ConfigurationProblem` for a URL with a placeholder left in it: its host was compared with no other.
     """
 
     url: str
@@ -177,6 +180,11 @@ class Request:
     body: BodyFormat = BodyFormat.FORM
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # A brace cannot be in a URL otherwise (RFC 3986 section 2).
+        if "{" in self.url or "}" in self.url:
+            raise ConfigurationProblem(f"{self.url} has a placeholder that nothing fills; nothing was sent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from posixpath import normpath
 
@@ -42,11 +43,12 @@ class Module:
             if isinstance(node, ast.Import):
                 yield from ((node.lineno, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                yield from ((node.lineno, f"{self._base(node)}.{alias.name}") for alias in node.names)
+                yield from ((node.lineno, f"{self.base(node)}.{alias.name}") for alias in node.names)
             elif name := _imported_by_call(node):
                 yield name
 
-    def _base(self, node: ast.ImportFrom) -> str:
+    def base(self, node: ast.ImportFrom) -> str:
+        """The module, or the package, that a `from` names."""
         if not node.level:
             return node.module or ""
         package = f"{PACKAGE}/{self.path}".split("/")[: -node.level]
@@ -66,6 +68,25 @@ def _imported_by_call(node: ast.AST) -> tuple[int, str] | None:
         ):
             return node.lineno, name
     return None
+
+
+def cycle(modules: list[Module]) -> list[str]:
+    """The modules of one import cycle, if there is one; an import inside a function makes a cycle too."""
+    names = {module.name for module in modules} - {PACKAGE}  # whose one job is to hand out names, late
+    graph = {module.name: set(_imported(module, names)) for module in modules if module.name in names}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _imported(module: Module, names: set[str]) -> Iterator[str]:
+    for _, target in module.imports():
+        # The last part of a target is a module or a name in one.
+        found = next((name for name in (target, target.rpartition(".")[0]) if name in names), None)
+        if found and found != module.name:
+            yield found
 
 
 def read_package(root: Path = ROOT) -> list[Module]:

@@ -13,7 +13,7 @@ from peers.front import front, html, json_error
 from peers.sandbox import TOKEN_LIFETIME, Background, authorization_url, browser, sandbox_shell, witness
 from peers.visitor import DENIAL
 
-from everyauth_cli.sandbox.user_agent import play
+from everyauth_cli.sandbox.user_agent import log_in
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_a_provider_that_is_down_at_a_login_is_said_in_the_page_too(shell, endpo
     token = shell.token()
     endpoint.lie = html(503)
     process = shell.start("everyauth login pagerduty --no-browser")
-    page = Background(play, authorization_url(process))
+    page = Background(log_in, authorization_url(process))
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, page.result()) == (5, "", "PagerDuty is not available")
     assert "error: pagerduty answers HTTP 503" in err
@@ -165,7 +165,7 @@ def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
 @pytest.mark.parametrize("revoked", [False, True])
 def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint, revoked):
     if revoked:
-        shell.server._current.clear()
+        shell.server._valid_grants.clear()
     shell.clock.tick(TOKEN_LIFETIME + 1 if revoked else 31 * 24 * 3600)
     reason = "its grant is revoked" if revoked else "refresh token has expired"
     shell.bad("everyauth token pagerduty", 4, "me granted at pagerduty is gone", reason, "everyauth login pagerduty")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from everyauth_cli.cli.app import Session
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.flows.host_pinning import confirmation, moved

@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 
 from everyauth_cli.cli import app
-from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.commands.identity import ServiceArgument
+from everyauth_cli.cli.app import command
 from everyauth_cli.cli.completers import users
 from everyauth_cli.cli.durations import expiry, read_duration, read_pairs
 from everyauth_cli.cli.interrupts import finished_first
@@ -21,6 +20,8 @@ from everyauth_cli.cli.login.at_sandbox import led_to_sandbox, not_in_the_sandbo
 from everyauth_cli.cli.login.browser import Choice, choose
 from everyauth_cli.cli.login.redirect import answer, arrival_at
 from everyauth_cli.cli.login.result_page import failure, question, success
+from everyauth_cli.cli.options import ServiceArgument
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.identity_json import as_json

@@ -285,7 +285,9 @@ class EveryAuth:
         Raises `StoreError` when it cannot be deleted, and `ClientNotSet`, `ConfigurationProblem`, `ServiceNotFound` or
         `LoginRequired` when no revocation could be requested; nothing is deleted then.
         """
-        return self._flows.revoker.delete(self._flows.identities.key_to_delete(service, user, tenant=tenant), local=local)
+        return self._flows.revoker.delete(
+            self._flows.identities.key_to_delete(service, user, tenant=tenant), local=local
+        )
 
     def delete_identities(self, service: str, tags: Mapping[str, str], *, local: bool = False) -> list[Revocation]:
         """Delete all identities at a service that have these tags, each as `delete_identity` does.

@@ -14,7 +14,7 @@ MAX_LINES = 350
 
 # The class EveryAuth and what it hands out; they form one layer.
 PUBLIC = {"everyauth", "identities", "httpx_auth", "requests_auth"}
-FOUNDATION = {"_version", "errors", "model", "urls", "sanitize"}
+FOUNDATION = {"_version", "errors", "model", "private_files", "urls", "sanitize"}
 LOWER = FOUNDATION | {"oauth", "services", "settings", "transport", "store", "event_log", "async_methods"}
 # What each part of the package may import besides itself. A new part has to find its place here.
 LAYERS = {
@@ -22,17 +22,18 @@ LAYERS = {
     "errors": set[str](),
     "loopback_server": set[str](),
     "async_methods": set[str](),
+    "private_files": set[str](),
     "model": {"errors"},
     "urls": {"errors", "model"},
     "sanitize": {"model"},
     "oauth": {"errors", "model", "urls", "sanitize"},
-    "services": {"errors", "model", "urls"},
-    "settings": {"errors", "model"},
+    "services": {"errors", "model", "private_files", "urls"},
+    "settings": {"errors", "model", "private_files"},
     "transport": {"_version", "errors", "model", "urls"},
     "pages": {"errors", "model", "urls"},
     "redirect": {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
-    "store": {"errors", "model", "sanitize", "settings"},
-    "event_log": {"errors", "model", "sanitize", "store"},
+    "store": {"errors", "model", "private_files", "sanitize", "settings"},
+    "event_log": {"errors", "model", "private_files", "sanitize", "store"},
     "flows": LOWER - {"transport", "async_methods"},
     "sandbox": {"errors", "loopback_server", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
@@ -65,6 +66,8 @@ HOMES = {
 # The second answers before settings.py, which takes longer to import than all that it does.
 ENVIRONMENT_HOMES = ["settings.py", "cli/fast/records.py"]
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+# What creates a file or directory, whose mode then is for private_files.py to choose.
+CREATION = {"mkdir", "makedirs", "mkstemp", "mkdtemp", "NamedTemporaryFile", "write_text", "write_bytes", "touch"}
 SERVICES = re.compile("pagerduty", re.IGNORECASE)
 SERVICE_HOMES = ["services/*", "sandbox/dialects/*", "cli/commands/demo.py"]
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
@@ -124,6 +127,23 @@ def environment(module: Module) -> Iterator[str]:
                 yield module.at(node.lineno, "the environment is for settings.py")
 
 
+def files(module: Module) -> Iterator[str]:
+    """Files and directories created with a mode that is not chosen in private_files.py."""
+    if module.path == "private_files.py":
+        return
+    for node in module.nodes:
+        match node:
+            case ast.Attribute(attr=name) if name in CREATION:
+                yield module.at(node.lineno, f"{name} is for private_files.py")
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="os"), attr="open")) if "O_CREAT" in ast.unparse(node):
+                yield module.at(node.lineno, "os.open is for private_files.py")
+            case (
+                ast.Call(func=ast.Name(id="open"), args=[_, ast.Constant(value=str(mode)), *_], keywords=more)
+                | ast.Call(func=ast.Attribute(attr="open"), args=[ast.Constant(value=str(mode)), *_], keywords=more)
+            ) if set(mode) & set("wxa+") and "opener" not in {keyword.arg for keyword in more}:
+                yield module.at(node.lineno, f"opened with {mode!r}, and not by open_private")
+
+
 def _words(node: ast.AST) -> list[str]:
     """The names and texts that a node itself writes down."""
     fields = ("id", "attr", "arg", "name", "asname", "value")
@@ -148,7 +168,7 @@ def size(module: Module) -> Iterator[str]:
     yield from (module.at(number, line) for number, line in enumerate(lines, 1) if UNFINISHED.search(line))
 
 
-CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, services, size]
+CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, files, services, size]
 MODULES = read_package()
 TESTS = read_tests()
 
@@ -189,6 +209,11 @@ OFFENCES = [
     (homes, "transport.py", "import requests"),
     (environment, "cli/main.py", "import os\nprint(os.environ['HOME'])"),
     (environment, "store/open.py", "from os import path, getenv"),
+    (files, "store/open.py", "path.parent.mkdir(mode=0o700, parents=True)"),
+    (files, "store/open.py", "import os\nos.open(path, os.O_WRONLY | os.O_CREAT, 0o600)"),
+    (files, "cli/commands/store.py", "path.open('x')"),
+    (files, "cli/commands/store.py", "open(path, 'ab')"),
+    (files, "cli/commands/store.py", "path.write_text('key')"),
     (services, "everyauth.py", "SLOW = ['PagerDuty']"),
     (services, "cli/commands/login.py", "def pagerduty(): ..."),
     (services, "cli/commands/login.py", "url = f'https://pagerduty.com/{x}'"),
@@ -217,6 +242,11 @@ def test_an_offence_is_found(check, path, source):
         (layers, "__main__.py", "from everyauth_cli.cli import main"),
         (homes, "services/own.py", "import json, tomli_w"),
         (environment, "settings.py", "import os\nos.environ"),
+        (
+            files,
+            "cli/commands/store.py",
+            "path.open('rb')\nopen(path, 'x', opener=open_private)\nopen('a')\nself.open('')",
+        ),
         (services, "model.py", "'''As in `everyauth login pagerduty`.'''\n# pagerduty"),
         (services, "services/quirks.py", "def pagerduty(): ..."),
     ],

@@ -65,20 +65,21 @@ def split(line: str) -> tuple[list[str], str]:
 
     The last word is empty when the line ends in a blank.
     """
-    words, quote = [""], ""
+    words: list[list[str]] = [[]]
+    quote = ""
     for part in WORD_PART.finditer(line):
         found = part.groupdict()
         if found["blank"]:
-            words.append("")
+            words.append([])
         elif found["double"] is not None:
-            words[-1] += re.sub(r'\\([$`"\\])', r"\1", found["double"])
+            words[-1].append(re.sub(r'\\([$`"\\])', r"\1", found["double"]))
             quote = "" if found["double_end"] else '"'
         elif found["single"] is not None:
-            words[-1] += found["single"]
+            words[-1].append(found["single"])
             quote = "" if found["single_end"] else "'"
         else:
-            words[-1] += found["plain"] or found["escaped"]
-    return words, quote
+            words[-1].append(found["plain"] or found["escaped"])
+    return ["".join(word) for word in words], quote
 
 
 def quoted(text: str, quote: str) -> str:

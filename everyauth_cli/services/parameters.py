@@ -11,6 +11,8 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.placeholders import URLS, placeholders_in_urls
 from everyauth_cli.urls import HOST_LABELS, PLACEHOLDER
 
+LONGEST_URL = 300
+"""A host has at most 253 characters (RFC 1035 section 2.3.4)."""
 SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 """A segment of a path that leads nowhere else (RFC 3986 section 3.3)."""
 
@@ -64,13 +66,17 @@ def _fits(service: Service, name: str, value: str) -> bool:
 
 def _placed(service: Service, name: str, value: str) -> str | None:
     """What stands in the placeholder's place when a whole host name or URL was given for it."""
-    host = re.sub(r"^[a-z]+://", "", value).partition("/")[0]
+    host = re.sub(r"^[a-z]+://", "", value[:LONGEST_URL]).partition("/")[0]
     for url in filter(None, (getattr(service, key) for key in URLS)):
         # Every second part is the name of a placeholder.
         parts = PLACEHOLDER.split(urlsplit(url).netloc)
         if name not in parts[1::2]:
             continue
-        pattern = [("(.+)" if part == name else ".+") if at % 2 else re.escape(part) for at, part in enumerate(parts)]
+        # At most one of them may be of several labels, so that the time does not grow with the power of their number.
+        wanted = 1 + 2 * parts[1::2].index(name)
+        pattern = [
+            ("(.+)" if at == wanted else "[^.]++") if at % 2 else re.escape(part) for at, part in enumerate(parts)
+        ]
         match = re.fullmatch("".join(pattern), host)
         if match and HOST_LABELS.fullmatch(match[1]) and match[1] != value:
             return match[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,9 @@ URLS = (
 )
 TABLES = ("authorization_params", "token_params", "native_from_client")
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
+
+FROM_CLIENT = {"native_from_client": {"client_id"}}
+"""The placeholders that the client fills, by the one table in which it does."""
 
 
 def placeholders_in_urls(service: Service) -> set[str]:
@@ -62,13 +65,24 @@ def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
     Raises `ConfigurationProblem`.
     """
     declared = {param.name for param in service.params}
-    used = placeholders_in_urls(service) | {name for table in TABLES for name in _in_table(getattr(service, table))}
-    used -= {"client_id"} - declared
-    if used - declared:
-        raise ConfigurationProblem(
-            f"{where('params')}: the placeholder {{{min(used - declared)}}} is not declared under params"
-        )
+    for key, text in _filled_texts(service):
+        allowed = declared | FROM_CLIENT.get(key.partition(".")[0], set())
+        _refuse(where, key, text, set(PLACEHOLDER.findall(text)) - allowed, "is not declared under params")
+    for key, text in _other_texts(service):
+        _refuse(where, key, text, set(PLACEHOLDER.findall(text)), "is not filled here")
 
 
-def _in_table(table: Mapping[str, str]) -> list[str]:
-    return [name for text in table.values() for name in PLACEHOLDER.findall(text)]
+def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:
+    yield from ((key, getattr(service, key) or "") for key in URLS)
+    yield from ((f"{table}.{name}", text) for table in TABLES for name, text in getattr(service, table).items())
+
+
+def _other_texts(service: Service) -> Iterator[tuple[str, str]]:
+    """Yield the texts in which a placeholder is a mistake, with their keys."""
+    yield from (("scopes", scope) for scope in service.scopes)
+    yield from ((f"params.{param.name}.default", param.default or "") for param in service.params)
+
+
+def _refuse(where: Callable[[str], str], key: str, text: str, names: set[str], why: str) -> None:
+    if names:
+        raise ConfigurationProblem(f"{where(key)}: {key} = {text!r}: the placeholder {{{min(names)}}} {why}")

@@ -202,6 +202,34 @@ def test_a_placeholder_must_be_declared(own):
     assert "{sub} is not declared" in problem(Catalogue(own(text))).message
 
 
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('refresh_endpoint = "https://x.example/{client_id}/t"', "refresh_endpoint"),
+        ('revocation_endpoint = "https://{client_id}.x.example/t"', "revocation_endpoint"),
+        ('account_endpoint = "https://x.example/?id={client_id}"', "account_endpoint"),
+        ('issuer = "https://x.example/{client_id}"', "issuer"),
+        ('jwks_uri = "https://x.example/{client_id}"', "jwks_uri"),
+        ('scopes = ["read", "api://{client_id}"]', "scopes"),
+        ('authorization_params = {app = "{client_id}"}', "authorization_params.app"),
+        ('token_params = {app = "{client_id}"}', "token_params.app"),
+        ('native_from_client = {secret = "{client_secret}"}', "native_from_client.secret"),
+        ('params.host = {help = "a host", default = "{client_id}"}', "params.host.default"),
+    ],
+)
+def test_a_placeholder_that_nothing_fills_is_told_with_its_place(own, line, key):
+    found = problem(Catalogue(own(f"{LINES}{line}\n")))
+    assert f"example.toml:3: {key} = " in found.message
+    assert "the placeholder {client_" in found.message
+
+
+def test_the_client_id_fills_a_field_of_the_credential_and_whatever_declares_it(own):
+    text = f'{LINES}native_from_client = {{app = "{{client_id}}"}}\n'
+    assert Catalogue(own(text)).get("example").native_from_client == {"app": "{client_id}"}
+    text = f'{LINES}refresh_endpoint = "https://x.example/{{client_id}}"\nparams.client_id = {{help = "once more"}}\n'
+    assert fill(Catalogue(own(text)).get("example"), {"client_id": "a"}).refresh_endpoint == "https://x.example/a"
+
+
 def test_an_entry_without_revocation_has_none_when_it_is_filled(own):
     text = PLACEHOLDERS.replace('revocation_endpoint = "https://{sub}.{region}.example/revoke"\n', "")
     assert fill(Catalogue(own(text)).get("example"), {"sub": "acme"}).revocation_endpoint is None

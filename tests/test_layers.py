@@ -13,7 +13,7 @@ from source import PACKAGE, Module, cycle, read_package, read_tests
 MAX_LINES = 350
 
 # The class EveryAuth and what it hands out; they form one layer.
-PUBLIC = {"everyauth", "identities", "httpx_auth", "requests_auth"}
+PUBLIC = {"everyauth", "httpx_auth", "requests_auth"}
 FOUNDATION = {"_version", "errors", "model", "private_files", "urls", "sanitize"}
 LOWER = FOUNDATION | {"oauth", "services", "settings", "transport", "store", "event_log", "async_methods"}
 # What each part of the package may import besides itself. A new part has to find its place here.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from everyauth_cli.cli.durations import read_duration
 from everyauth_cli.cli.session import Session
-from everyauth_cli.errors import LoginRequired, NotFound
-from everyauth_cli.flows.hints import login_command
+from everyauth_cli.errors import NotFound
+from everyauth_cli.flows.hints import not_logged_in
 from everyauth_cli.flows.refresh import Requirement
 from everyauth_cli.model import ID_PREFIX
 from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.identity_record import identity_key
 
 
 def requirement_of(session: Session, min_ttl: str | None, rejected: bool) -> Requirement:
@@ -24,7 +25,4 @@ def credential_of(session: Session, service: str, who: str, requirement: Require
         return credential
     if who.startswith(ID_PREFIX):
         raise NotFound(f"there is no identity {who} at {service}", hint="everyauth identity ls")
-    raise LoginRequired(
-        f"nobody has logged in at {service} as {who}",
-        hint=login_command(service, user=who, profile=session.profile_to_name),
-    )
+    raise not_logged_in(identity_key(session.settings.profile, service, user=who))

@@ -110,8 +110,10 @@ class _Batch:
         for service, line in self._waiting.items():
             if not line or self._free_at(service) <= self._deadline:
                 continue
-            why = "accepts no requests before" if service in self._retry_at else "was sent no request by"
-            error = ServiceUnreachable(f"{service} {why} the end of this run")
+            if service in self._retry_at:
+                error = ServiceUnreachable(f"{service} demands a pause beyond the end of this run")
+            else:
+                error = ServiceUnreachable(f"this run ended before a request was sent to {service}")
             while line:
                 yield Outcome(identity=line.popleft(), state=HealthState.FAILED, error=error)
 

@@ -34,6 +34,11 @@ def login_again(key: RecordKey) -> str:
     return login_command(key.service, user=key.user, tenant=key.tenant, profile=profile)
 
 
+def not_logged_in(key: RecordKey) -> LoginRequired:
+    """Make the error for a user who has no identity at a service."""
+    return _login_required(key, f"{_user(key)} has not logged in at {key.service}")
+
+
 def must_log_in(key: RecordKey, ended: EndedGrant) -> LoginRequired:
     """Make the error for an identity whose grant is marked as ended."""
     return _login_required(key, f"{_user(key)} must log in at {key.service} again: {ended.reason}")

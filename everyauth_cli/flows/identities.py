@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
-from everyauth_cli.flows.hints import login_again, user_of_tenant
+from everyauth_cli.flows.hints import login_again, not_logged_in
 from everyauth_cli.flows.refresh import CURRENT, Refresher, Requirement
 from everyauth_cli.flows.selector import (
     Page,
@@ -115,8 +115,9 @@ class Identities:
         if not selector.user:
             return LoginRequired(f"no identity at {service} matches {selector}", hint="everyauth identity ls")
         key = identity_key(self.profile, service, user=selector.user, tenant=selector.tenant)
-        user = user_of_tenant(key.user, key.tenant)
-        return LoginRequired(f"user {user} has not logged in at {service}", hint=login_again(key))
+        if selector.tags:
+            return LoginRequired(f"no identity at {service} matches {selector}", hint=login_again(key))
+        return not_logged_in(key)
 
     def service_name(self, service: str) -> str:
         try:

@@ -115,7 +115,7 @@ class LoginFlow:
     def _redeem(self, service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Grant:
         request = pending.request
         if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
-            raise LoginFailed(f"the client or the token endpoint of {service.name} was changed during the login")
+            raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
         token = self._token(service, client, pending, callback)
         token = self.accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
         missing = missing_scopes(service, request.scope, token.scope)
@@ -164,10 +164,10 @@ def _check_account(before: Identity, token: Token) -> None:
     """Raise `OtherAccount` unless a login is for the stored account, as far as that is known."""
     if before.account is None or (token.account and token.account.subject == before.account.subject):
         return
-    other = token.account.label if token.account else "one that the service did not name"
+    other = token.account.label if token.account else "an account that the service did not name"
     user = user_of_tenant(before.user, before.tenant)
     raise OtherAccount(
-        f"user {user} at {before.service} is the account {before.account.label}, and this login is of {other}",
+        f"the stored account of user {user} at {before.service} is {before.account.label}, but this login is for {other}",
         hint="log in as another user to keep both, or with replace_account",
     )
 

@@ -165,9 +165,9 @@ def _check_account(before: Identity, token: Token) -> None:
     if before.account is None or (token.account and token.account.subject == before.account.subject):
         return
     other = token.account.label if token.account else "an account that the service did not name"
-    user = user_of_tenant(before.user, before.tenant)
+    user, stored = user_of_tenant(before.user, before.tenant), before.account.label
     raise OtherAccount(
-        f"the stored account of user {user} at {before.service} is {before.account.label}, but this login is for {other}",
+        f"the stored account of user {user} at {before.service} is {stored}, but this login is for {other}",
         hint="log in as another user to keep both, or with replace_account",
     )
 

@@ -90,7 +90,7 @@ def test_a_service_that_does_not_say_is_no_obstacle_to_a_first_login(victim, tro
 def test_an_account_that_is_not_told_does_not_replace_one_that_is_known(victim):
     first = victim.login()
     victim.liar.me_status = 500
-    with pytest.raises(OtherAccount, match="one that the service did not name"):
+    with pytest.raises(OtherAccount, match="an account that the service did not name"):
         victim.login()
     assert victim.auth.find() == [first]
 

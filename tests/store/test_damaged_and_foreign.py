@@ -79,7 +79,7 @@ def test_a_lost_answer_is_remembered_over_a_refused_connection(world):
     world.server.faults = [ServiceUnreachable("cannot connect")]
     with pytest.raises(ServiceUnreachable):
         world.token()
-    with pytest.raises(LoginRequired, match="lost on the way"):
+    with pytest.raises(LoginRequired, match="earlier refresh was lost"):
         world.token()
 
 

@@ -205,7 +205,7 @@ def test_who_cannot_be_asked_is_no_failure(shell):
     shell.log_in()
     done = shell(CHECK)
     assert (done.code, done.out.split("\t")[2]) == (0, "cannot be checked")
-    assert "no request is known that tells whether its token works" in done.err
+    assert "no request that tests a token of this service is known" in done.err
 
 
 def test_at_a_terminal_there_is_a_bar_and_a_table(shell):

@@ -118,7 +118,7 @@ class HealthCheck:
         if not identity.refreshable:
             self._without_refresh_token(key, identity)
         service = self.clients.filled(identity.service)
-        if service.account_endpoint is None:
+        if service.account.endpoint is None:
             return HealthState.NOT_CHECKABLE
         client = self.clients.get(service)
         if not is_bound_to(identity, service, client):

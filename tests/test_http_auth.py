@@ -108,7 +108,7 @@ def test_without_an_identity_it_raises_and_sends_nothing(world, api, ask):
     with pytest.raises(LoginRequired) as caught:
         ask(world.auth, "GET", api.url)
     assert (caught.value.message, caught.value.hint) == (
-        "no identity at example matches me",
+        'user "me" has not logged in at example',
         "everyauth login example",
     )
     assert api.calls == []
@@ -215,7 +215,7 @@ def test_an_error_names_the_user_and_the_profile(world):
     auth = world.another(memory_store(), profile="work")
     with pytest.raises(LoginRequired) as caught:
         httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", "bob", tenant="acme"))
-    assert caught.value.message == "no identity at example matches userId=bob, tenantId=acme"
+    assert caught.value.message == 'user "bob" of tenant "acme" has not logged in at example'
     assert caught.value.hint == "everyauth login example --user bob --tenant acme --profile work"
     with pytest.raises(LoginRequired) as caught:
         httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", {"plan": "gold"}))

@@ -66,7 +66,7 @@ def test_an_obstacle_in_the_way_is_an_error(tmp_path):
 
 def test_every_writer_writes_privately(tmp_path, umask):
     log = EventLog(tmp_path / "data" / "log")
-    log.record(Event(when=1, profile="p", service="acme", user="me", tenant="me", what="login", outcome="done"))
+    log.record(Event(time=1, profile="p", service="acme", user="me", tenant="me", action="login", outcome="done"))
     write_privately(tmp_path / "config" / "everyauth" / "config.toml", "")
     Catalogue(tmp_path / "own" / "services").add("acme", ENTRY)
     with FileLocks(tmp_path / "run" / "locks").hold("acme", timeout=0):

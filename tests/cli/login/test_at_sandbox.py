@@ -70,7 +70,7 @@ def test_a_login_with_nothing_registered(run, port):
     assert (done.code, done.out) == (0, "")
     for says in (
         f"This is the sandbox at http://127.0.0.1:{port}, not PagerDuty: nothing leaves this machine.",
-        "Logged in to pagerduty: user@example.com (sandbox), kept as me.",
+        'Logged in to pagerduty: user@example.com (sandbox), kept as "me".',
         "everyauth token pagerduty --profile sandbox",
         "keep one running (everyauth sandbox)",
     ):

@@ -93,7 +93,7 @@ LIES_IN_THE_ID_TOKEN = {
     "id token no text": ({"token": {"id_token": "x"}}, "cannot be read"),
     "id token encrypted": ({"token": {"id_token": "a.b.c.d.e"}}, "cannot be read"),
     "id token of a list": ({"token": {"id_token": "W10.W10.x"}}, "cannot be read"),
-    "id token missing": ({"token": {"id_token": None}}, "sent none"),
+    "id token missing": ({"token": {"id_token": None}}, "sent no id token"),
 }
 
 
@@ -254,7 +254,7 @@ def test_the_client_secret_signs_where_the_catalogue_allows_it(victim):
     lie(victim, {"sign_with": PUBLISHED_AS_SECRET})
     with pytest.raises(ServiceUnreadable, match="signature is wrong"):
         victim.login()
-    assert victim.liar.asked.get("/jwks") is None
+    assert victim.liar.requests.get("/jwks") is None
 
 
 def test_no_client_secret_no_signature_with_it(victim):

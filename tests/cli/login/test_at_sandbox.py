@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import socket
-import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from peers.recorder import recording
-from peers.sandbox import ACCOUNT, KEY, browser
+from peers.sandbox import ACCOUNT, KEY, browser, use_free_ports
 
 from everyauth_cli.errors import ClientNotSet, LoginRequired, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
-from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, Found, look
+from everyauth_cli.sandbox.detection import Listener, detect
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.memory import memory_store
@@ -30,14 +27,19 @@ ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY, "BROWSER": browser(
 
 
 @pytest.fixture
-def run(everyauth):
-    """The command, while no other test uses the sandbox's port; any port will do for the redirect URI."""
-    with (Path(tempfile.gettempdir()) / "everyauth-sandbox-port.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        services = everyauth.home / "services"
-        services.mkdir(parents=True)
-        (services / f"{NAME}.toml").write_text("any_port = true\n")
-        yield lambda line, env=None, **more: everyauth(*line.split()[1:], env={**ENV, **(env or {})}, **more)
+def port(everyauth):
+    """The port of the command's sandbox."""
+    _, port = use_free_ports(everyauth)
+    return port
+
+
+@pytest.fixture
+def run(everyauth, port):
+    """Run the command; the redirect URI may have any port."""
+    services = everyauth.home / "services"
+    services.mkdir(parents=True)
+    (services / f"{NAME}.toml").write_text("any_port = true\n")
+    return lambda line, env=None, **more: everyauth(*line.split()[1:], env={**ENV, **(env or {})}, **more)
 
 
 @pytest.fixture
@@ -63,12 +65,12 @@ def bad(done, code: int, *says: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_login_with_nothing_registered(run):
+def test_a_login_with_nothing_registered(run, port):
     done = run(f"everyauth login {NAME} --sandbox")
     assert (done.code, done.out) == (0, "")
     for says in (
-        "This is the sandbox at http://127.0.0.1:28283, not PagerDuty: nothing leaves this machine.",
-        "Logged in to pagerduty: user@example.com (sandbox), kept as me.",
+        f"This is the sandbox at http://127.0.0.1:{port}, not PagerDuty: nothing leaves this machine.",
+        'Logged in to pagerduty: user@example.com (sandbox), kept as "me".',
         "everyauth token pagerduty --profile sandbox",
         "keep one running (everyauth sandbox)",
     ):
@@ -113,11 +115,11 @@ def test_the_profile_is_the_sandboxs_alone(run):
 
 
 @pytest.mark.slow
-def test_a_port_that_somebody_else_has_is_said(run):
-    with HTTPServer(("127.0.0.1", DEFAULT_SANDBOX_PORT), Stranger) as server:
+def test_a_port_that_another_program_uses_is_an_error(run, port):
+    with HTTPServer(("127.0.0.1", port), Stranger) as server:
         threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
-        bad(run(f"everyauth login {NAME} --sandbox"), 2, "port 28283 is taken by something that is not the sandbox")
-        bad(run("everyauth sandbox"), 2, "port 28283 cannot be used for the sandbox", "--port, or 0 for a free one")
+        bad(run(f"everyauth login {NAME} --sandbox"), 2, f"port {port} is taken by something that is not the sandbox")
+        bad(run("everyauth sandbox"), 2, f"port {port} cannot be used for the sandbox", "--port, or 0 for a free one")
         server.shutdown()
 
 
@@ -134,10 +136,10 @@ class Stranger(BaseHTTPRequestHandler):
 
 def test_who_is_at_a_port_is_found_out():
     with Sandbox() as sandbox:
-        assert look(sandbox.port) is Found.SANDBOX
-    assert look(sandbox.port) is Found.NOBODY
+        assert detect(sandbox.port) is Listener.SANDBOX
+    assert detect(sandbox.port) is Listener.NONE
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert look(silent.getsockname()[1]) is Found.STRANGER
+        assert detect(silent.getsockname()[1]) is Listener.OTHER
 
 
 def in_profile(profile: str, send_=send, **more) -> EveryAuth:

@@ -214,7 +214,7 @@ OFFENCES: list[tuple[Callable[[Module], Iterator[str]], str]] = [
     (names, "def _exchange(): ..."),
     (names, "f(wanted=1)"),
     (names, "from a import b as twins"),
-    (names, "def test_what_is_deleted(): ..."),
+    (names, "def test_what_is_gone(): ..."),
     (names, "answer = 1"),
     (names, "class NothingToldYet: ..."),
 ]

@@ -27,7 +27,7 @@ HTML = b"<!doctype html><title>Sign in</title>"
 
 
 def read(given, *, service=SERVICE, previous=None):
-    return read_token(service, given, asked="read", now=0, previous=previous)
+    return read_token(service, given, requested_scope="read", now=0, previous=previous)
 
 
 def refusal(fields=b"", *, status=200, content_type="application/json", retry_after=None):

@@ -12,6 +12,7 @@ from typing import Any
 
 from everyauth_cli.errors import EveryAuthError, ServiceError, ServiceUnreadable, StoreError
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.sanitize import printable, redact, without_secrets
 from everyauth_cli.store.locks import FileLocks
 
@@ -130,8 +131,8 @@ class EventLog:
         return (older + newer)[-limit:]
 
     def _append(self, path: Path, line: bytes) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        make_directory(path.parent)
+        descriptor = open_private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             # One write under O_APPEND, so that lines of several processes do not mix.
             os.write(descriptor, line)

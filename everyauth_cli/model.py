@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from everyauth_cli.errors import ConfigurationProblem
+
 T = TypeVar("T")
 
 DEFAULT_PROFILE = "default"
@@ -188,6 +190,8 @@ class Request:
     Of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) at most one is given. `rest` is what follows the URL and
     must not be shown: a token in a path or a query, where a service takes it nowhere else. `document` is a JSON body
     that nests, in the place of `fields`.
+
+    Raises `ConfigurationProblem` for a URL with a placeholder left in it: its host was compared with no other.
     """
 
     url: str
@@ -199,6 +203,11 @@ class Request:
     body: str = "form"
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # A brace cannot be in a URL otherwise (RFC 3986 section 2).
+        if "{" in self.url or "}" in self.url:
+            raise ConfigurationProblem(f"{self.url} has a placeholder that nothing fills; nothing was sent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,18 +221,18 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """A login that was begun: everything that is needed to check and finish it."""
+class LoginRequest:
+    """A request for access to a user's account at a service, whatever the grant type that answers it.
+
+    `scope` is the scope to ask for, empty for none. `client_id` and `token_endpoint` are what the token will be bound
+    to (RFC 6749 section 6). `started_at` is milliseconds since the epoch.
+    """
 
     service: str
     user: str
     tenant: str
     tags: Mapping[str, str]
-    redirect_uri: str
     scope: str
-    state: Secret[str]
-    verifier: Secret[str] | None
-    nonce: Secret[str] | None
     client_id: str
     token_endpoint: str
     started_at: int

@@ -3,29 +3,73 @@
 from __future__ import annotations
 
 import re
+import string
+from collections.abc import Sequence
 
 from everyauth_cli.model import Secret
 
-QUERY = re.compile(r"(https?://[^\s?#'\"<>()]+)[?#][^\s'\"<>()]*")
-OPAQUE = re.compile(r"\b(?:(?=[\w~+=%-]*\d)[\w~+=%-]{20,}|[A-Za-z]{32,})")
-"""What looks like a token or a part of one: no word of any language is that long and has digits in it."""
+URL = re.compile(r"https?://[^\s'\"<>()]+")
+RUN = re.compile(r"[\w~+=%-]{20,}")
+LETTERS = re.compile(r"[A-Za-z]{32,}")
+"""What looks like a token or a part of one: a long run with a digit in it, or more letters than any word has."""
+RUN_END = string.ascii_letters + string.digits + "_~+=%-"
+LONGEST = 4096
+"""How much of a text is looked at: every message that it goes into is cut to far less."""
+CUT = "…"
 SHORTEST_SECRET = 6
 
 
 def printable(text: str, limit: int = 300) -> str:
     """Text from outside, fit to be shown: no control characters nor halves of any, one line, at most `limit` long."""
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+", " ", text).strip()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    return line if len(line) <= limit else line[: limit - 1] + CUT
 
 
 def without_secrets(text: str, *secrets: Secret[str] | None) -> str:
-    """A text in which these secrets are not to be read, however it came to hold them."""
-    for secret in secrets:
-        if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET:
-            text = text.replace(secret.reveal(), "***")
-    return text
+    """Replace these secrets in a text, and what a cut has left of one."""
+    hidden = _long_enough(secrets)
+    return _without_beginnings(_without_whole(text, hidden), hidden)
 
 
 def redact(text: str, *secrets: Secret[str] | None) -> str:
-    """A service's own words without these secrets, without what looks like a token, and without URLs' queries."""
-    return OPAQUE.sub("***", QUERY.sub(r"\1", without_secrets(text, *secrets)))
+    """Replace these secrets and what looks like a token in a service's own words, and leave out URLs' queries.
+
+    Only the beginning of a long text is kept. The time that it takes grows no faster than the text.
+    """
+    hidden = _long_enough(secrets)
+    # Before the cut, which may leave the half of one that nobody would know again.
+    text = _cut(_without_whole(text, hidden))
+    return RUN.sub(_masked, URL.sub(_without_query, _without_beginnings(text, hidden)))
+
+
+def _long_enough(secrets: Sequence[Secret[str] | None]) -> list[Secret[str]]:
+    return [secret for secret in secrets if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET]
+
+
+def _without_whole(text: str, secrets: Sequence[Secret[str]]) -> str:
+    for secret in secrets:
+        text = text.replace(secret.reveal(), "***")
+    return text
+
+
+def _without_beginnings(text: str, secrets: Sequence[Secret[str]]) -> str:
+    if CUT not in text:
+        return text
+    for secret in secrets:
+        for length in range(len(secret.reveal()) - 1, SHORTEST_SECRET - 1, -1):
+            text = text.replace(secret.reveal()[:length] + CUT, "***" + CUT)
+    return text
+
+
+def _cut(text: str) -> str:
+    """Cut a text to `LONGEST`, before a run that may be the half of a token."""
+    return text if len(text) <= LONGEST else text[:LONGEST].rstrip(RUN_END) + CUT
+
+
+def _without_query(match: re.Match[str]) -> str:
+    return match[0].partition("?")[0].partition("#")[0]
+
+
+def _masked(match: re.Match[str]) -> str:
+    run = match[0]
+    return "***" if any(map(str.isdigit, run)) else LETTERS.sub("***", run)

@@ -13,6 +13,7 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import DEFAULT_PROFILE, Secret
+from everyauth_cli.private_files import make_directory, open_private
 
 DEFAULT_STORE = "keyring:"
 CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
@@ -181,13 +182,10 @@ def write_privately(path: Path, text: str) -> None:
     Raises `ConfigurationProblem`.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        import tempfile
-
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        temporary = Path(name)
+        make_directory(path.parent)
+        temporary = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with open(temporary, "x", encoding="utf-8", opener=open_private) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpx
@@ -15,10 +14,10 @@ import httpx
 from everyauth_cli._version import __version__
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Request, Response, Secret
+from everyauth_cli.urls import host, is_loopback
 
 DEADLINE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 USER_AGENT = f"everyauth/{__version__}"
 """Who asks (RFC 9110 section 10.1.5): some services turn away what calls itself by a library's name."""
 
@@ -34,11 +33,11 @@ def send(request: Request) -> Response:
     worker = threading.Thread(target=lambda: outcome.append(_attempt(request)), daemon=True)
     worker.start()
     worker.join(DEADLINE_SECONDS)
-    host = _host(request)
+    name = host(request.url)
     if not outcome:
-        raise ServiceUnreachable(f"{host} did not answer within {DEADLINE_SECONDS:.0f} s", lost=True)
+        raise ServiceUnreachable(f"{name} did not answer within {DEADLINE_SECONDS:.0f} s", lost=True)
     if isinstance(outcome[0], Exception):
-        raise _explained(outcome[0], host)
+        raise _explained(outcome[0], name)
     return outcome[0]
 
 
@@ -93,7 +92,7 @@ def _made_client(_process: int, _proxies: frozenset[tuple[str, str]], *, trust_e
 def _send(request: Request) -> Response:
     _ours.sending.now = True
     # No proxy for what is on this machine.
-    trust_env = _host(request) not in LOOPBACK
+    trust_env = not is_loopback(request.url)
     fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in request.fields.items()}
     with _client(trust_env=trust_env).stream(
         request.method,
@@ -124,18 +123,14 @@ def _read(response: httpx.Response) -> bytes:
     return body
 
 
-def _explained(error: Exception, host: str) -> Exception:
+def _explained(error: Exception, name: str) -> Exception:
     """The error in the user's words; `lost` unless it is certain that the request did not arrive."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError | httpx.UnsupportedProtocol):
-        return ServiceUnreachable(f"cannot connect to {host}: {error}")
+        return ServiceUnreachable(f"cannot connect to {name}: {error}")
     if isinstance(error, httpx.TimeoutException):
-        return ServiceUnreachable(f"{host} did not answer in time", lost=True)
+        return ServiceUnreachable(f"{name} did not answer in time", lost=True)
     if isinstance(error, httpx.HTTPError):
-        return ServiceUnreachable(f"the connection to {host} broke: {error}", lost=True)
+        return ServiceUnreachable(f"the connection to {name} broke: {error}", lost=True)
     if isinstance(error, EveryAuthError):
         return error
-    return ServiceUnreachable(f"nothing can be sent to {host}, which may be for the proxy settings: {error}")
-
-
-def _host(request: Request) -> str:
-    return urlsplit(request.url).hostname or ""
+    return ServiceUnreachable(f"nothing can be sent to {name}, which may be for the proxy settings: {error}")

@@ -6,41 +6,36 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatch
-from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
-from posixpath import normpath
 
 import pytest
+from source import PACKAGE, Module, cycle, read_package, read_tests
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = "everyauth_cli"
 MAX_LINES = 350
 
 # The class EveryAuth and what it hands out; they form one layer.
 PUBLIC = {"everyauth", "identities", "httpx_auth", "requests_auth"}
-FOUNDATION = {"_version", "errors", "model", "urls", "sanitize"}
+FOUNDATION = {"_version", "errors", "model", "private_files", "urls", "sanitize"}
 LOWER = FOUNDATION | {"oauth", "services", "settings", "transport", "store", "event_log", "async_methods"}
 # What each part of the package may import besides itself. A new part has to find its place here.
 LAYERS = {
     "_version": set[str](),
     "errors": set[str](),
+    "loopback_server": set[str](),
     "async_methods": set[str](),
+    "private_files": set[str](),
     "model": {"errors"},
     "urls": {"errors", "model"},
     "sanitize": {"model"},
     "oauth": {"errors", "model", "urls", "sanitize"},
-    "services": {"errors", "model", "urls"},
-    "settings": {"errors", "model"},
+    "services": {"errors", "model", "private_files", "urls"},
+    "settings": {"errors", "model", "private_files"},
     "transport": {"_version", "errors", "model", "urls"},
     "pages": {"errors", "model", "urls"},
-    "redirect": {"errors", "model", "urls", "sanitize", "pages"},
-    "store": {"errors", "model", "sanitize", "settings"},
-    "event_log": {"errors", "model", "sanitize", "store"},
+    "redirect": {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
+    "store": {"errors", "model", "private_files", "sanitize", "settings"},
+    "event_log": {"errors", "model", "private_files", "sanitize", "store"},
     "flows": LOWER - {"transport", "async_methods"},
-    "sandbox": {"errors", "model", "urls", "sanitize", "pages", "services"},
+    "sandbox": {"errors", "loopback_server", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
     "everyauth": LOWER | {"flows"},  # EveryAuth.from_env assembles the parts
@@ -71,60 +66,17 @@ HOMES = {
 # The second answers before settings.py, which takes longer to import than all that it does.
 ENVIRONMENT_HOMES = ["settings.py", "cli/fast/records.py"]
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+# What creates a file or directory, whose mode then is for private_files.py to choose.
+CREATION = {"mkdir", "makedirs", "mkstemp", "mkdtemp", "NamedTemporaryFile", "write_text", "write_bytes", "touch"}
 SERVICES = re.compile("pagerduty", re.IGNORECASE)
 SERVICE_HOMES = ["services/*", "sandbox/dialects/*", "cli/commands/demo.py"]
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
 
 
-@dataclass(frozen=True)
-class Module:
-    """One source file of the package; `path` is relative to the package."""
-
-    path: str
-    source: str
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        return list(ast.walk(ast.parse(self.source)))
-
-    @property
-    def name(self) -> str:
-        dotted = f"{PACKAGE}/{self.path}".removesuffix(".py").replace("/", ".")
-        return dotted.removesuffix(".__init__")
-
-    @property
-    def layer(self) -> str:
-        if (whole := self.path.removesuffix(".py")) in LAYERS:
-            return whole
-        return _layer(self.path.split("/")[0].removesuffix(".py"))
-
-    def at(self, line: int, what: str) -> str:
-        return f"{normpath(f'{PACKAGE}/{self.path}')}:{line}: {what}"
-
-    def lives_in(self, homes: list[str]) -> bool:
-        return any(fnmatch(self.path, home) for home in homes)
-
-    def imports(self) -> Iterator[tuple[int, str]]:
-        """The line and dotted target of every import, those inside functions included."""
-        for node in self.nodes:
-            if isinstance(node, ast.Import):
-                yield from ((node.lineno, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                yield from ((node.lineno, f"{self._base(node)}.{alias.name}") for alias in node.names)
-            elif name := _imported_by_call(node):
-                yield name
-
-    def _base(self, node: ast.ImportFrom) -> str:
-        if not node.level:
-            return node.module or ""
-        package = f"{PACKAGE}/{self.path}".split("/")[: -node.level]
-        return ".".join([*package, *([node.module] if node.module else [])])
-
-    def documentation(self) -> set[int]:
-        """The ids of the nodes that are docstrings."""
-        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        bodies = [node.body for node in self.nodes if isinstance(node, documented) and node.body]
-        return {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+def _layer_of(module: Module) -> str:
+    if (whole := module.path.removesuffix(".py")) in LAYERS:
+        return whole
+    return _layer(module.path.split("/")[0].removesuffix(".py"))
 
 
 def _layer(part: str) -> str:
@@ -138,28 +90,19 @@ def _part(target: str) -> str:
     return whole if whole in LAYERS else _layer(first)
 
 
-def _imported_by_call(node: ast.AST) -> tuple[int, str] | None:
-    match node:
-        case ast.Call(
-            func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
-            args=[ast.Constant(value=str(name)), *_],
-        ):
-            return node.lineno, name
-    return None
-
-
 def layers(module: Module) -> Iterator[str]:
     """Imports of this package that point the wrong way."""
-    if module.layer not in LAYERS:
+    layer = _layer_of(module)
+    if layer not in LAYERS:
         yield module.at(1, "has no place in the table of layers, LAYERS or PUBLIC in tests/test_layers.py")
         return
     for line, target in module.imports():
         package, _, rest = target.partition(".")
         part = _part(rest)
-        if package != PACKAGE or part == module.layer:
+        if package != PACKAGE or part == layer:
             continue
-        if part not in LAYERS[module.layer]:
-            yield module.at(line, f"{module.layer} may not import {target}")
+        if part not in LAYERS[layer]:
+            yield module.at(line, f"{layer} may not import {target}")
 
 
 def homes(module: Module) -> Iterator[str]:
@@ -182,6 +125,23 @@ def environment(module: Module) -> Iterator[str]:
                 yield module.at(node.lineno, f"os.{name} is for settings.py")
             case ast.ImportFrom(module="os", names=names) if ENVIRONMENT & {alias.name for alias in names}:
                 yield module.at(node.lineno, "the environment is for settings.py")
+
+
+def files(module: Module) -> Iterator[str]:
+    """Files and directories created with a mode that is not chosen in private_files.py."""
+    if module.path == "private_files.py":
+        return
+    for node in module.nodes:
+        match node:
+            case ast.Attribute(attr=name) if name in CREATION:
+                yield module.at(node.lineno, f"{name} is for private_files.py")
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="os"), attr="open")) if "O_CREAT" in ast.unparse(node):
+                yield module.at(node.lineno, "os.open is for private_files.py")
+            case (
+                ast.Call(func=ast.Name(id="open"), args=[_, ast.Constant(value=str(mode)), *_], keywords=more)
+                | ast.Call(func=ast.Attribute(attr="open"), args=[ast.Constant(value=str(mode)), *_], keywords=more)
+            ) if set(mode) & set("wxa+") and "opener" not in {keyword.arg for keyword in more}:
+                yield module.at(node.lineno, f"opened with {mode!r}, and not by open_private")
 
 
 def _words(node: ast.AST) -> list[str]:
@@ -208,35 +168,9 @@ def size(module: Module) -> Iterator[str]:
     yield from (module.at(number, line) for number, line in enumerate(lines, 1) if UNFINISHED.search(line))
 
 
-def cycle(modules: list[Module]) -> list[str]:
-    """The modules of one import cycle, if there is one; an import inside a function makes a cycle too."""
-    names = {module.name for module in modules} - {PACKAGE}  # whose one job is to hand out names, late
-    graph = {module.name: set(_imported(module, names)) for module in modules if module.name in names}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return []
-
-
-def _imported(module: Module, names: set[str]) -> Iterator[str]:
-    for _, target in module.imports():
-        # The last part of a target is a module or a name in one.
-        found = next((name for name in (target, target.rpartition(".")[0]) if name in names), None)
-        if found and found != module.name:
-            yield found
-
-
-CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, services, size]
-MODULES = [
-    Module(path.relative_to(ROOT / PACKAGE).as_posix(), path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / PACKAGE).rglob("*.py"))
-]
-TESTS = [
-    Module(f"../{path.relative_to(ROOT)}", path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "tests").rglob("*.py"))
-    if "node_modules" not in path.parts
-]
+CHECKS: list[Callable[[Module], Iterator[str]]] = [layers, homes, environment, files, services, size]
+MODULES = read_package()
+TESTS = read_tests()
 
 
 def test_there_is_something_to_read():
@@ -275,6 +209,11 @@ OFFENCES = [
     (homes, "transport.py", "import requests"),
     (environment, "cli/main.py", "import os\nprint(os.environ['HOME'])"),
     (environment, "store/open.py", "from os import path, getenv"),
+    (files, "store/open.py", "path.parent.mkdir(mode=0o700, parents=True)"),
+    (files, "store/open.py", "import os\nos.open(path, os.O_WRONLY | os.O_CREAT, 0o600)"),
+    (files, "cli/commands/store.py", "path.open('x')"),
+    (files, "cli/commands/store.py", "open(path, 'ab')"),
+    (files, "cli/commands/store.py", "path.write_text('key')"),
     (services, "everyauth.py", "SLOW = ['PagerDuty']"),
     (services, "cli/commands/login.py", "def pagerduty(): ..."),
     (services, "cli/commands/login.py", "url = f'https://pagerduty.com/{x}'"),
@@ -303,6 +242,11 @@ def test_an_offence_is_found(check, path, source):
         (layers, "__main__.py", "from everyauth_cli.cli import main"),
         (homes, "services/own.py", "import json, tomli_w"),
         (environment, "settings.py", "import os\nos.environ"),
+        (
+            files,
+            "cli/commands/store.py",
+            "path.open('rb')\nopen(path, 'x', opener=open_private)\nopen('a')\nself.open('')",
+        ),
         (services, "model.py", "'''As in `everyauth login pagerduty`.'''\n# pagerduty"),
         (services, "services/quirks.py", "def pagerduty(): ..."),
     ],

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everyauth_cli.model import Pending, Request, Secret
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.model import LoginRequest, Request, Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.sanitize import printable
 
 HIDDEN = "hunter2-hunter2"
@@ -82,19 +84,22 @@ def test_a_secret_is_no_key():
 
 
 def test_a_pending_login_and_a_request_do_not_show_their_secrets():
-    pending = Pending(
+    login = LoginRequest(
         service="x",
         user="me",
         tenant="me",
         tags={},
-        redirect_uri="http://127.0.0.1:1/callback/x",
         scope="a",
-        state=Secret(HIDDEN),
-        verifier=Secret(HIDDEN),
-        nonce=Secret(HIDDEN),
         client_id="id",
         token_endpoint="https://x.example/token",
         started_at=0,
+    )
+    pending = PendingLogin(
+        request=login,
+        redirect_uri="http://127.0.0.1:1/callback/x",
+        state=Secret(HIDDEN),
+        verifier=Secret(HIDDEN),
+        nonce=Secret(HIDDEN),
     )
     request = Request(
         url="https://x.example/",
@@ -103,6 +108,14 @@ def test_a_pending_login_and_a_request_do_not_show_their_secrets():
         bearer=Secret(HIDDEN),
     )
     assert HIDDEN not in repr(pending) + repr(request)
+
+
+@pytest.mark.parametrize("url", ["https://x.example/{client_id}", "https://{Host}/t", "https://x.example/}"])
+def test_no_request_is_made_for_a_url_with_a_placeholder_left(url):
+    with pytest.raises(ConfigurationProblem, match="has a placeholder that nothing fills; nothing was sent"):
+        Request(url=url, bearer=Secret(HIDDEN))
+    # What follows the URL is no template.
+    assert Request(url="https://x.example/", rest=Secret("{a}")).rest.reveal() == "{a}"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def run(args: Sequence[str]) -> int:
 
 def _call(args: Sequence[str]) -> int:
     if args[:1] == [COMPLETION]:
-        from everyauth_cli.cli.commands import completion
+        from everyauth_cli.cli import completion
 
         completion.answer(*args[1:])
         return 0

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from everyauth_cli.cli.app import Session
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Parameter, Service
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
+from everyauth_cli.urls import is_loopback
 
 WIDTH = 98
 LABEL = 15
@@ -196,7 +196,7 @@ def wanted_upstream(service: Service) -> list[str]:
         service.revocation_endpoint,
         service.account_endpoint,
     ]
-    here = [url for url in urls if url and urlsplit(url).scheme == "http"]
+    here = [url for url in urls if url and is_loopback(url)]
     return [told for told in lacking.values() if told] + [f"{url} is on this machine" for url in here]
 
 

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from typing import Any
 
 import typer
 
 from everyauth_cli.cli.app import app
 
-# What a command line may begin with, in the order of the help, and the modules that know what follows it.
-MODULES = {
-    "demo": ["demo"],
-    "token": ["identity"],
-    "login": ["login"],
-    "logout": ["logout"],
-    "sandbox": ["sandbox"],
-    "completion": ["completion"],
-    "service": ["service", "service_log"],
-    "identity": ["identity", "logout", "health"],
-    "identity ls": ["identity"],
-    "identity get": ["identity"],
-    "store": ["store", "store_move", "store_rotate_key"],
-    "alerts": ["alerts"],
+COMMANDS: dict[str, list[str]] = {
+    "demo": [],
+    "token": [],
+    "login": [],
+    "logout": [],
+    "sandbox": [],
+    "completion": [],
+    "service": ["ls", "get", "export", "set", "add", "rm", "log"],
+    "identity": ["ls", "get", "rm", "refresh", "check"],
+    "store": ["use", "status", "move", "rotate-key"],
+    "alerts": ["set", "status", "off", "test"],
 }
+"""The commands and the groups, with the commands of each, in the order of the help."""
 
 
 def tree(words: Sequence[str] = ()) -> typer.Typer:
-    """The tree's root, with what stands under a command line's first words, or with everything if they are none."""
-    known = [begun for begun in (" ".join(words[:2]), *words[:1]) if begun in MODULES]
-    for begun in known[:1] or MODULES:
-        for module in MODULES[begun]:
-            import_module(f"everyauth_cli.cli.commands.{module}")
-    order = list(MODULES)
-    app.registered_commands.sort(key=lambda command: order.index(command.name or ""))
-    app.registered_groups.sort(key=lambda group: order.index(group.name or ""))
+    """Return the tree's root with the commands that a command line's first words name, or with all of them."""
+    for name in _named(words):
+        import_module(f"everyauth_cli.cli.commands.{name.replace('-', '_')}")
+    _sort(app.registered_commands, list(COMMANDS))
+    _sort(app.registered_groups, list(COMMANDS))
+    for group in app.registered_groups:
+        if group.typer_instance:
+            _sort(group.typer_instance.registered_commands, COMMANDS[group.name or ""])
     return app
+
+
+def _named(words: Sequence[str]) -> Iterator[str]:
+    """The modules of the commands that a command line may mean."""
+    first, second = (*words, "", "")[:2]
+    for name in [first] if first in COMMANDS else COMMANDS:
+        below = COMMANDS[name]
+        yield from (f"{name}.{one}" for one in ([second] if second in below else below))
+        if not below:
+            yield name
+
+
+def _sort(registered: list[Any], order: list[str]) -> None:
+    """Put commands in the order of the help: they were registered as they were imported."""
+    registered.sort(key=lambda one: order.index(one.name or ""))

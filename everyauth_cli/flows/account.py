@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
 from everyauth_cli.event_log import ACCOUNT, Record, ignore, recorded
 from everyauth_cli.flows.jwks import IssuerKeys, Keys
-from everyauth_cli.model import Account, Client, Pending, RecordKey, Request, Response, Secret, Service, Token
+from everyauth_cli.model import Account, Client, LoginRequest, RecordKey, Request, Response, Secret, Service, Token
+from everyauth_cli.oauth.authorization_code import OPENID
 from everyauth_cli.oauth.id_token import (
     IdToken,
     KeyUnknown,
@@ -32,17 +33,27 @@ class Accounts:
     warn: Callable[[str], None]
     record: Record = ignore
 
-    def named(self, service: Service, client: Client, pending: Pending, token: Token, *, key: RecordKey) -> Token:
-        """A login's token with the account that granted it to the identity of that key; with none where nobody says it.
+    def named(
+        self,
+        service: Service,
+        client: Client,
+        request: LoginRequest,
+        token: Token,
+        *,
+        nonce: Secret[str] | None = None,
+        key: RecordKey,
+    ) -> Token:
+        """Return a login's token with the account that granted it, or with none where the service names none.
 
+        `nonce` is the one that the id token must have; `key` names the identity.
         Raises `ServiceUnreadable` for an id token that does not hold, or is missing where one was asked for.
         """
         account = None
         if token.id_token is not None:
-            id_token = self._verified(service, client, pending, token.id_token)
+            id_token = self._verified(service, client, token.id_token, nonce=nonce)
             token = replace(token, subject=subject_of(id_token))
             account = account_in(service, id_token.claims)
-        elif pending.nonce is not None and service.issuer is not None and _granted_openid(service, token):
+        elif service.issuer is not None and _has_openid(service, request.scope) and _has_openid(service, token.scope):
             raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
         if account is None and service.account_in_response:
             account = account_in(service, token.native.reveal())
@@ -50,10 +61,10 @@ class Accounts:
             account = self._asked(service, client, token, key)
         return replace(token, account=account)
 
-    def _verified(self, service: Service, client: Client, pending: Pending, text: Secret[str]) -> IdToken:
+    def _verified(self, service: Service, client: Client, text: Secret[str], *, nonce: Secret[str] | None) -> IdToken:
         """The id token, checked."""
         id_token = read_id_token(service, text)
-        check_claims(service, client, pending, id_token, now=self.clock())
+        check_claims(service, client, id_token, nonce=nonce, now=self.clock())
         if is_symmetric(id_token):
             check_signature(service, id_token, keys_of_client(client))
         elif service.jwks_uri or service.issuer:
@@ -94,5 +105,5 @@ def _problem(service: Service, id_token: IdToken, keys: Keys) -> ServiceUnreadab
     return None
 
 
-def _granted_openid(service: Service, token: Token) -> bool:
-    return "openid" in (token.scope or "").replace(service.scope_separator, " ").split()
+def _has_openid(service: Service, scope: str | None) -> bool:
+    return OPENID in (scope or "").replace(service.scope_separator, " ").split()

@@ -11,8 +11,8 @@ from everyauth_cli.flows.host_pinning import check_hosts, hosts_of, moved
 from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Identity, Parameter, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.entry import check_url, fill
-from everyauth_cli.services.placeholders import check_param
+from everyauth_cli.services.parameters import check_param
+from everyauth_cli.services.placeholders import fill
 from everyauth_cli.store import Store
 from everyauth_cli.store.client_record import (
     bind,
@@ -22,8 +22,7 @@ from everyauth_cli.store.client_record import (
     read_public_client,
     write_client,
 )
-
-LISTENING_HOSTS = ("127.0.0.1", "localhost")
+from everyauth_cli.urls import REDIRECT_HOSTS, check_url
 
 Override = Callable[[str], tuple[str | None, Secret[str] | None]]
 """What the environment says of the client of a service, by its name."""
@@ -256,8 +255,7 @@ def _never_in_the_sandbox(service: Service) -> ClientNotSet:
 def _check_redirect_uri(service: Service, uri: str) -> None:
     """Check a redirect URI of the user's own: https anywhere, or http on loopback, where a login listens for it."""
     try:
-        # Braces are an endpoint's placeholders; here nothing fills them in.
-        check_url(uri.replace("{", " "))
+        check_url(uri)
         if on_loopback(uri):
             _check_listening(service, urlsplit(uri))
     except ValueError as error:
@@ -268,8 +266,8 @@ def _check_redirect_uri(service: Service, uri: str) -> None:
 
 
 def _check_listening(service: Service, parts: SplitResult) -> None:
-    if parts.hostname not in LISTENING_HOSTS:
-        raise ValueError(f"a login listens on {' or '.join(LISTENING_HOSTS)} only")
+    if parts.hostname not in REDIRECT_HOSTS:
+        raise ValueError(f"a login listens on {' or '.join(REDIRECT_HOSTS)} only")
     if parts.port is None and not service.any_port:
         raise ValueError("it names no port to listen on")
     if parts.query:

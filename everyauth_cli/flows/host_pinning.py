@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from everyauth_cli.errors import HostChanged
+from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.model import Client, Service
-from everyauth_cli.services.entry import PLACEHOLDER
+from everyauth_cli.urls import PLACEHOLDER, host
 
 KEYS = ("token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint")
 """The URLs that are sent a secret: the client's, or a token."""
 
 
 def hosts_of(service: Service) -> dict[str, str]:
-    """The hosts of a service that are sent secrets, as far as placeholders leave none open."""
-    urls = {key: url for key in KEYS if (url := getattr(service, key))}
-    return {key: urlsplit(url).hostname or "" for key, url in urls.items() if not PLACEHOLDER.search(url)}
+    """Return the hosts of a service that are sent secrets; a placeholder that has no value yet is part of its host."""
+    return {key: host(url) for key in KEYS if (url := getattr(service, key))}
 
 
 def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
@@ -25,14 +22,18 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
     catalogue is as good as those before it.
     """
     bound, known = client.hosts, set(client.hosts.values())
-    for key, host in hosts_of(service).items():
-        if host not in known and (key in bound or (bound and key in service.own_keys)):
-            return key, host, bound.get(key) or " and ".join(sorted(known))
+    for key, name in hosts_of(service).items():
+        if name not in known and (key in bound or (bound and key in service.own_keys)):
+            return key, name, bound.get(key) or " and ".join(sorted(known))
     return None
 
 
 def check_hosts(service: Service, client: Client, *, has_secret: bool) -> None:
-    """Raise `HostChanged` when secrets would go to another host than the client was set for."""
+    """Raise `HostChanged` when secrets would go to another host than the client was set for.
+
+    Raises `ConfigurationProblem` for a URL with a placeholder left in it, whose host cannot be compared.
+    """
+    _check_filled(service)
     if (change := moved(service, client)) is None:
         return
     key, there, before = change
@@ -40,6 +41,15 @@ def check_hosts(service: Service, client: Client, *, has_secret: bool) -> None:
         f"the {key} of {service.name} leads to {there} now, and its client was set for {before}; nothing was sent",
         hint=f"if {there} is to have the secrets, say so: {confirmation(service, has_secret=has_secret)}",
     )
+
+
+def _check_filled(service: Service) -> None:
+    for key in KEYS:
+        if left := PLACEHOLDER.search(getattr(service, key) or ""):
+            raise ConfigurationProblem(
+                f"nothing fills {left[0]} in the {key} of {service.name}; nothing was sent",
+                hint=f"correct {key}: everyauth service get {service.name}",
+            )
 
 
 def confirmation(service: Service, *, has_secret: bool) -> str:

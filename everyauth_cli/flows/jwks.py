@@ -9,8 +9,8 @@ from typing import Any
 
 from everyauth_cli.errors import ServiceError
 from everyauth_cli.model import RecordKey, Request, Response, Service
-from everyauth_cli.services.entry import check_url, is_loopback
 from everyauth_cli.store import Store
+from everyauth_cli.urls import check_url, is_loopback
 
 LIFETIME_MS = 24 * 60 * 60 * 1000
 DISCOVERY = "/.well-known/openid-configuration"
@@ -51,7 +51,7 @@ class IssuerKeys:
         if service.issuer is None:
             return None
         found = self._get(service.issuer.rstrip("/") + DISCOVERY)
-        url = check_url(found["jwks_uri"])
+        url = check_url(str(found["jwks_uri"]))
         # What is on this machine is asked only if the issuer is on it too.
         local = is_loopback(url) and not is_loopback(service.issuer)
         return url if found["issuer"] == service.issuer and not local else None

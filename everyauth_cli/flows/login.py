@@ -1,27 +1,161 @@
-"""What a login brought, and whether it may take the place of what is held."""
+"""Logging in: begin a login, redeem its authorization code, and keep what was granted."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from everyauth_cli.errors import OtherAccount
-from everyauth_cli.model import ID_PREFIX, Identity, Pending, Token
-from everyauth_cli.store.identity_record import StoredIdentity
+from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, UsageProblem
+from everyauth_cli.event_log import LOGIN, Record, ignore, recorded
+from everyauth_cli.flows.account import Accounts
+from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.refresh import refreshed
+from everyauth_cli.flows.selector import check_texts
+from everyauth_cli.model import (
+    ID_PREFIX,
+    Client,
+    Identity,
+    LoginRequest,
+    RecordKey,
+    Request,
+    Response,
+    Secret,
+    Service,
+    Token,
+)
+from everyauth_cli.oauth import authorization_code
+from everyauth_cli.oauth.authorization_code import PendingLogin, read_callback
+from everyauth_cli.oauth.token_endpoint import code_request, kept_fields, missing_scopes, read_token
+from everyauth_cli.store import Store
+from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity, write_identity
+
+Query = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A login that was redeemed and is not kept yet."""
+    """A token that answers a login request, not stored yet, however it was obtained.
 
-    pending: Pending
+    `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
+    for other grant types. `missing_scopes` were requested and not granted.
+    """
+
+    request: LoginRequest
     token: Token
+    redirect_uri: str = ""
     missing_scopes: Sequence[str] = ()
 
 
-def check_account(before: Identity, token: Token) -> None:
-    """Raise `OtherAccount` unless a login is for the account that is held, as far as that is known."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFlow:
+    """Begins logins in one profile and keeps what they grant.
+
+    `clock` gives milliseconds since the epoch; `warn` receives what a user should know about a login that succeeded.
+    """
+
+    profile: str
+    store: Store
+    clients: Clients
+    accounts: Accounts
+    send: Callable[[Request], Response]
+    clock: Callable[[], int]
+    warn: Callable[[str], None]
+    record: Record = ignore
+
+    def begin(
+        self, name: str, *, redirect_uri: str, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
+    ) -> PendingLogin:
+        """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
+        _check_user(user, tenant)
+        service = self.clients.filled(name)
+        client = self.clients.without_secret(service, redirect_uri=redirect_uri)
+        request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        return authorization_code.begin(service, request, redirect_uri=redirect_uri)
+
+    def _request(
+        self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
+    ) -> LoginRequest:
+        default_scope = client.scope or service.scope_separator.join(service.scopes)
+        return LoginRequest(
+            service=service.name,
+            user=user,
+            tenant=tenant or user,
+            tags=dict(tags),
+            scope=default_scope if scope is None else scope,
+            client_id=client.client_id,
+            token_endpoint=service.token_endpoint,
+            started_at=self.clock(),
+        )
+
+    def authorization_url(self, pending: PendingLogin) -> str:
+        """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
+        return authorization_code.authorization_url(self.clients.filled(pending.request.service), pending)
+
+    @contextmanager
+    def lock(self, service: str, *, user: str, tenant: str, timeout: float) -> Iterator[None]:
+        """Keep other logins for the same identity out, while it can still be read and refreshed."""
+        key = RecordKey(profile=self.profile, kind="login", service=service, tenant=tenant or user, user=user)
+        with self.store.lock(key, timeout=timeout):
+            yield
+
+    def redeem(self, pending: PendingLogin, query: Query) -> Grant:
+        """Check an authorization response and redeem its code; see `EveryAuth.redeem`."""
+        hide = [pending.verifier, *(Secret(value) for name, value in query if name in ("code", "state"))]
+        with recorded(self.record, self.clock, LOGIN, self._key(pending.request), hide=hide, done=False):
+            return self._redeem(pending, query, hide)
+
+    def _redeem(self, pending: PendingLogin, query: Query, hide: list[Secret[str] | None]) -> Grant:
+        request = pending.request
+        service = self.clients.filled(request.service)
+        callback = read_callback(service, pending, query)
+        client = self.clients.get(service)
+        hide.append(client.client_secret)
+        if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
+            raise LoginFailed(f"{service.name} was set anew during the login; log in again")
+        now = self.clock()
+        try:
+            response = self.send(code_request(service, client, pending, callback))
+            kept = kept_fields(service, client, callback)
+            token = read_token(service, response, asked=request.scope, now=now, kept=kept)
+        except InvalidGrant as refused:
+            lifetime = f"; its codes live {service.code_lifetime} s" if service.code_lifetime else ""
+            raise LoginTimedOut(f"{refused.message}: the code was too old or used before{lifetime}") from None
+        token = self.accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
+        missing = missing_scopes(service, request.scope, token.scope)
+        return Grant(request=request, token=token, redirect_uri=pending.redirect_uri, missing_scopes=missing)
+
+    def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
+        """Store what was granted; see `EveryAuth.keep`."""
+        key = self._key(grant.request)
+        with recorded(self.record, self.clock, LOGIN, key), self.store.lock(key):
+            stored = read_identity(self.store, key)
+            if stored and not replace_account:
+                _check_account(stored.identity, grant.token)
+                self._warn_of_first_account(stored.identity, grant.token)
+            identity = _identity(grant, stored)
+            identity = refreshed(replace(identity, account=None) if replace_account else identity, grant.token)
+            write_identity(self.store, key, StoredIdentity(identity=identity, token=grant.token))
+        return identity
+
+    def _warn_of_first_account(self, before: Identity, token: Token) -> None:
+        if before.account is None and token.account is not None:
+            who = token.account.label
+            self.warn(f"whose account {before.user} at {before.service} was is not known; now it is {who}")
+
+    def _key(self, request: LoginRequest) -> RecordKey:
+        return identity_key(self.profile, request.service, user=request.user, tenant=request.tenant)
+
+
+def _check_user(user: str, tenant: str) -> None:
+    check_texts(user, tenant)
+    if not user or user.startswith(ID_PREFIX):
+        raise UsageProblem(f"{user!r} cannot be a user: it is empty or begins with {ID_PREFIX}")
+
+
+def _check_account(before: Identity, token: Token) -> None:
+    """Raise `OtherAccount` unless a login is for the stored account, as far as that is known."""
     if before.account is None or (token.account and token.account.subject == before.account.subject):
         return
     other = token.account.label if token.account else "one that the service did not name"
@@ -31,23 +165,24 @@ def check_account(before: Identity, token: Token) -> None:
     )
 
 
-def identity_of(pending: Pending, before: StoredIdentity | None, *, now: int) -> Identity:
-    """The identity that a login makes; what the token says is filled in by `refreshed`."""
+def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
+    """Make the identity of a grant; `refreshed` fills in what the token says."""
+    request, now = grant.request, grant.token.issued_at
     if before is not None:
         return replace(
             before.identity,
-            tags={**before.identity.tags, **pending.tags},
+            tags={**before.identity.tags, **request.tags},
             granted_at=now,
-            client_id=pending.client_id,
-            token_endpoint=pending.token_endpoint,
-            redirect_uri=pending.redirect_uri,
+            client_id=request.client_id,
+            token_endpoint=request.token_endpoint,
+            redirect_uri=grant.redirect_uri,
         )
     return Identity(
         id=ID_PREFIX + secrets.token_hex(8),
-        service=pending.service,
-        user=pending.user,
-        tenant=pending.tenant,
-        tags=dict(pending.tags),
+        service=request.service,
+        user=request.user,
+        tenant=request.tenant,
+        tags=dict(request.tags),
         scope=None,
         account=None,
         created_at=now,
@@ -55,7 +190,7 @@ def identity_of(pending: Pending, before: StoredIdentity | None, *, now: int) ->
         updated_at=now,
         expires_at=None,
         refreshable=False,
-        client_id=pending.client_id,
-        token_endpoint=pending.token_endpoint,
-        redirect_uri=pending.redirect_uri,
+        client_id=request.client_id,
+        token_endpoint=request.token_endpoint,
+        redirect_uri=grant.redirect_uri,
     )

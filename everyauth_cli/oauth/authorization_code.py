@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError
-from everyauth_cli.model import Client, Pending, Secret, Service
+from everyauth_cli.model import LoginRequest, Secret, Service
 from everyauth_cli.sanitize import printable, redact
 
 SINGLE = ("code", "state", "error", "iss")
@@ -27,6 +27,20 @@ ERROR_HINTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLogin:
+    """A login at the authorization endpoint: its request, and what the authorization response is checked against.
+
+    `verifier` is PKCE's (RFC 7636), `nonce` that of the id token; each is None where it is not used.
+    """
+
+    request: LoginRequest
+    redirect_uri: str
+    state: Secret[str]
+    verifier: Secret[str] | None
+    nonce: Secret[str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
     """A successful authorization response: the code, and what the catalogue says to keep of the rest."""
 
@@ -34,49 +48,31 @@ class Callback:
     kept: Mapping[str, str]
 
 
-def begin(
-    service: Service,
-    client: Client,
-    *,
-    user: str,
-    tenant: str,
-    tags: Mapping[str, str],
-    scope: str,
-    redirect_uri: str,
-    now: int,
-) -> Pending:
-    """A new pending login with its own state and code verifier; `now` is milliseconds since the epoch.
+def begin(service: Service, request: LoginRequest, *, redirect_uri: str) -> PendingLogin:
+    """Begin the authorization code flow with a new state, code verifier and nonce.
 
-    One that asks for an id token has a nonce too (OpenID Connect Core section 3.1.2.1).
+    Only a request for an id token has a nonce (OpenID Connect Core section 3.1.2.1).
     """
-    return Pending(
-        service=service.name,
-        user=user,
-        tenant=tenant,
-        tags=dict(tags),
+    openid = OPENID in request.scope.replace(service.scope_separator, " ").split()
+    return PendingLogin(
+        request=request,
         redirect_uri=redirect_uri,
-        scope=scope,
         state=Secret(secrets.token_urlsafe(32)),
         verifier=Secret(secrets.token_urlsafe(48)) if service.pkce else None,
-        nonce=Secret(secrets.token_urlsafe(32))
-        if OPENID in scope.replace(service.scope_separator, " ").split()
-        else None,
-        client_id=client.client_id,
-        token_endpoint=service.token_endpoint,
-        started_at=now,
+        nonce=Secret(secrets.token_urlsafe(32)) if openid else None,
     )
 
 
-def authorization_url(service: Service, pending: Pending) -> str:
+def authorization_url(service: Service, pending: PendingLogin) -> str:
     """The URL to send the browser to (RFC 6749 section 4.1.1)."""
     fields = {
         "response_type": "code",
-        "client_id": pending.client_id,
+        "client_id": pending.request.client_id,
         "redirect_uri": pending.redirect_uri,
         "state": pending.state.reveal(),
     }
-    if pending.scope:
-        fields["scope"] = pending.scope
+    if pending.request.scope:
+        fields["scope"] = pending.request.scope
     if pending.nonce is not None:
         fields["nonce"] = pending.nonce.reveal()
     if pending.verifier is not None:
@@ -93,13 +89,13 @@ def challenge(verifier: Secret[str]) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def is_answer_to(pending: Pending, query: Sequence[tuple[str, str]]) -> bool:
+def is_answer_to(pending: PendingLogin, query: Sequence[tuple[str, str]]) -> bool:
     """Whether a callback carries this login's state, once; anything else is a stray or a forgery."""
     states = [value for name, value in query if name == "state"]
     return len(states) == 1 and hmac.compare_digest(states[0].encode(), pending.state.reveal().encode())
 
 
-def read_callback(service: Service, pending: Pending, query: Sequence[tuple[str, str]]) -> Callback:
+def read_callback(service: Service, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> Callback:
     """Check an authorization response and take the code out of it (RFC 6749 section 4.1.2, RFC 9207).
 
     Raises `LoginFailed` for a denial and for an answer that must not be trusted, `ServiceError` for an error of

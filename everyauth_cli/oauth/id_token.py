@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Pending, Secret, Service, Subject
+from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Secret, Service, Subject
 from everyauth_cli.oauth.userinfo import filled
 from everyauth_cli.sanitize import printable
 
@@ -54,10 +54,11 @@ def read_id_token(service: Service, text: Secret[str]) -> IdToken:
         raise ServiceUnreadable(f"{service.name} sent an id token that cannot be read") from None
 
 
-def check_claims(service: Service, client: Client, pending: Pending, id_token: IdToken, *, now: int) -> None:
+def check_claims(service: Service, client: Client, id_token: IdToken, *, nonce: Secret[str] | None, now: int) -> None:
     """Check what an id token says of itself: who issued it, to whom, for how long and for which login.
 
-    `now` is milliseconds since the epoch. Raises `ServiceUnreadable`.
+    `nonce` is the one of the login, None where it sent none; `now` is milliseconds since the epoch.
+    Raises `ServiceUnreadable`.
     """
     claims = id_token.claims
     if _subject(claims) is None:
@@ -65,7 +66,7 @@ def check_claims(service: Service, client: Client, pending: Pending, id_token: I
     _check_issuer(service, claims)
     _check_audience(service, client, claims)
     _check_times(service, claims, now=now // 1000)
-    if pending.nonce is not None and not _same(claims.get("nonce"), pending.nonce):
+    if nonce is not None and not _same(claims.get("nonce"), nonce):
         raise _refused(service, "its nonce is not the one of this login")
     if id_token.algorithm not in service.id_token_signing_alg_values_supported:
         why = f"it is signed with {printable(id_token.algorithm, 20)}, which is not allowed here"

@@ -21,7 +21,6 @@ from everyauth_cli.model import (
     PLACE,
     REFRESH_TOKEN,
     Client,
-    Pending,
     Request,
     Response,
     Secret,
@@ -32,7 +31,7 @@ from everyauth_cli.oauth.client_authentication import Fields, authenticated_requ
 from everyauth_cli.sanitize import printable, redact
 
 if TYPE_CHECKING:
-    from everyauth_cli.oauth.authorization_code import Callback
+    from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
 
 UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
@@ -54,7 +53,7 @@ MESSAGES = (
 """Where answers that do not follow RFC 6749 say what is wrong."""
 
 
-def code_request(service: Service, client: Client, pending: Pending, callback: Callback) -> Request:
+def code_request(service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Request:
     """The request that redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
     fields: Fields = {
         "grant_type": "authorization_code",

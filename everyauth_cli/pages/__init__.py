@@ -1,1 +1,1 @@
-"""The pages that a browser is shown."""
+"""The HTML pages that a browser is shown."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from everyauth_cli.redirect.waiter import Query
+from everyauth_cli.urls import DEFAULT_PORTS, LOOPBACK_HOSTS
 
 AROUND = " \t\r\n\"'<>"
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-PORTS = {"http": 80, "https": 443}
 
 NO_ADDRESS = (
     "That is no address, and a code alone is not enough: paste the whole address, from http on; "
@@ -45,7 +44,7 @@ def read_redirect_url(text: str, *, redirect_uri: str, authorization_url: str) -
 def _split(text: str) -> SplitResult:
     try:
         url = urlsplit(text)
-        if url.scheme in PORTS and url.hostname and url.port != 0:
+        if url.scheme in DEFAULT_PORTS and url.hostname and url.port != 0:
             return url
     except ValueError:
         pass
@@ -54,5 +53,5 @@ def _split(text: str) -> SplitResult:
 
 def _place(url: SplitResult) -> tuple[str, str, int, str]:
     """Where a URL leads, whatever it carries; a browser may show either name of the loopback interface."""
-    host = "localhost" if url.hostname in LOOPBACK else url.hostname or ""
-    return url.scheme, host, url.port or PORTS[url.scheme], url.path or "/"
+    host = "localhost" if url.hostname in LOOPBACK_HOSTS else url.hostname or ""
+    return url.scheme, host, url.port or DEFAULT_PORTS[url.scheme], url.path or "/"

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import errno
 import socket
-import socketserver
-import sys
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from everyauth_cli.errors import PortInUse
-from everyauth_cli.pages.document import HEADERS, Result, result_page
+from everyauth_cli.loopback_server import LoopbackHandler, LoopbackServer
+from everyauth_cli.pages.document import HEADERS
+from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.sanitize import printable
-
-IDLE_SECONDS = 10.0
-"""How long a connection may be silent before it is closed: browsers open some that they never use."""
 
 NEWEST = "The login in the terminal goes on: use the newest tab, or open the URL that the terminal shows."
 
@@ -81,14 +77,10 @@ class RedirectServer(RedirectWaiter):
         self._on_unverified(said)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     """Answers one request; what it is about is decided by path and state alone."""
 
-    timeout = IDLE_SECONDS
-    disable_nagle_algorithm = True
     server: _Server
-    server_version = "everyauth"
-    sys_version = ""
 
     def do_GET(self) -> None:
         """Response the callback, or say that nothing is here."""
@@ -133,28 +125,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - the base class's names
-        """Say nothing: a request line holds the code."""
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    # Browsers open several connections at once; more than the queue holds would wait for a second try.
-    request_queue_size = 128
-    # On Windows this option lets another process take the same port.
-    allow_reuse_address: ClassVar[bool] = sys.platform != "win32"  # type: ignore[misc]
-
+class _Server(LoopbackServer):
     def __init__(self, address: tuple[str, int], login: RedirectServer) -> None:
         self.login = login
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
 
-    def server_bind(self) -> None:
-        # HTTPServer's own asks the resolver for the host's name, which may take seconds.
-        socketserver.TCPServer.server_bind(self)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base class's types
-        """Say nothing: a browser that goes away in the middle is no error of ours."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
+        """Print nothing: an error's text may quote the request, which any program here may have sent."""
 
 
 def _bind(login: RedirectServer, host: str, port: int, *, another_port: str) -> list[_Server]:

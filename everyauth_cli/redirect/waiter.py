@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from everyauth_cli.errors import EveryAuthError, LoginTimedOut
-from everyauth_cli.pages.document import Result, result_page
+from everyauth_cli.pages.result import Result, result_page
 
 Query = Sequence[tuple[str, str]]
 

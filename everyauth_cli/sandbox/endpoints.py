@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Request, Secret, Service
-from everyauth_cli.pages import document
+from everyauth_cli.pages.document import HEADERS, page_headers
+from everyauth_cli.pages.form import form_page
+from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 from everyauth_cli.sandbox.faults import RETRY_AFTER_SECONDS, Fault
 from everyauth_cli.sandbox.grants import Refused
@@ -99,7 +101,7 @@ class Endpoints:
             consent = self._server.authorize(parameters(request.query))
         except Refused as refused:
             return _told(refused)
-        html = document.form_page(
+        html = form_page(
             title=f"Allow access to your {self._here.title} account?",
             text=f"The client {consent.client_id} asks for what is listed here. "
             "This is a sandbox: nothing leaves this machine.",
@@ -108,7 +110,7 @@ class Endpoints:
             inputs=[("user", "Sign in as", DEFAULT_USER)],
             buttons=[("decision", "allow", "Allow"), ("decision", "deny", "Deny")],
         )
-        return SentResponse(status=200, headers=document.headers([consent.redirect_uri]), body=html.encode())
+        return SentResponse(status=200, headers=page_headers([consent.redirect_uri]), body=html.encode())
 
     def _decide(self, request: ReceivedRequest) -> SentResponse:
         try:
@@ -265,8 +267,8 @@ def _told(refused: Refused) -> SentResponse:
 
 
 def _page(status: int, title: str, text: str, *, note: str = "") -> SentResponse:
-    html = document.result_page(document.Result(good=False, title=title, text=text))
-    return SentResponse(status=status, headers=document.HEADERS, body=html.encode(), note=note)
+    html = result_page(Result(good=False, title=title, text=text))
+    return SentResponse(status=status, headers=HEADERS, body=html.encode(), note=note)
 
 
 def _redirect(url: str, *, note: str) -> SentResponse:

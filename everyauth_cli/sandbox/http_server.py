@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import socketserver
-import sys
 from collections.abc import Callable, Mapping
 from email.message import Message
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import PortInUse
+from everyauth_cli.loopback_server import LoopbackHandler, LoopbackServer
 from everyauth_cli.sandbox.detection import HOST
 from everyauth_cli.sandbox.endpoints import Route, SentResponse
 from everyauth_cli.sandbox.requests import ReceivedRequest
@@ -26,37 +24,20 @@ NO_CONTENT = 204
 Log = Callable[[str], None]
 
 
-def listen(port: int, *, answer: Route, log: Log) -> ThreadingHTTPServer:
+def listen(port: int, *, answer: Route, log: Log) -> LoopbackServer:
     """Bind a port, 0 being a free one; raises `PortInUse`."""
     try:
-        return _Listener((HOST, port), partial(_Handler, answer=answer, log=log))
+        return LoopbackServer((HOST, port), partial(_Handler, answer=answer, log=log))
     except OSError as error:
         message = f"port {port} cannot be used for the sandbox: {error.strerror}"
         raise PortInUse(message, hint="choose another port with --port, or 0 for a free one") from error
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    # On Windows it would let two processes share the port.
-    allow_reuse_address = sys.platform != "win32"
-
-    def server_bind(self) -> None:
-        # HTTPServer's own asks the resolver for the host's name, which may take seconds.
-        socketserver.TCPServer.server_bind(self)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     protocol_version = "HTTP/1.1"
     server_version = "sandbox"
-    sys_version = ""
+    # Clients keep a connection for their further requests.
     timeout = IDLE_SECONDS
-    # Headers and body are two writes; the second would wait for the client's delayed acknowledgement.
-    disable_nagle_algorithm = True
 
     def __init__(self, *connection: Any, answer: Route, log: Log) -> None:  # noqa: ANN401 - as in the base class
         self._answer = answer
@@ -124,9 +105,6 @@ class _Handler(BaseHTTPRequestHandler):
         response = self._response
         asked, note = (response.asked, response.note) if response else ("", "")
         self._log(" ".join(filter(None, [self.command, path, asked, "->", f"{code}", note])))
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
-        """Write nothing to stderr: request lines hold secrets."""
 
 
 def _length(headers: Message) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from everyauth_cli.model import Service
-from everyauth_cli.services.entry import fill
+from everyauth_cli.services.placeholders import fill
 
 PATHS = {
     "authorization_endpoint": "authorize",

@@ -16,6 +16,7 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
+from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.services.entry import NAME, READERS, make_service
 
 SHIPPED = Path(__file__).with_name("catalogue")
@@ -24,7 +25,8 @@ EXAMPLE = "pagerduty"
 """The service that examples speak of."""
 HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
 """The keys of an entry that a list shows."""
-
+DEEPEST = 4
+"""How many words of a key are looked for: each is a search of the whole file."""
 
 Stamp = tuple[int, int, int, int]
 """What is another when a file was changed or replaced: its inode, its size, and when its content and itself changed."""
@@ -125,8 +127,8 @@ class Catalogue:
         import tomli_w
 
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
+            make_directory(path.parent)
+            with open(path, "x", encoding="utf-8", opener=open_private) as file:
                 file.write(tomli_w.dumps(dict(entry)))
         except OSError as error:
             raise ConfigurationProblem(f"cannot write {path}: {error.strerror}") from None
@@ -241,7 +243,7 @@ def _place(path: Path | None, key: str) -> str:
     if path is None or not path.exists():
         return "the catalogue"
     lines, at = path.read_text(encoding="utf-8").splitlines(), 0
-    for word in re.findall(r"[^.]+", key):
+    for word in re.findall(r"[^.]+", key)[:DEEPEST]:
         pattern = rf"(\s*\[?(\w+\.)*|.*[{{,]\s*)[\"']?{re.escape(word)}\b"
         later = range(max(at, 1), len(lines) + 1)
         at = next((number for number in later if re.match(pattern, lines[number - 1])), at)

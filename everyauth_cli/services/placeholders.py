@@ -1,76 +1,88 @@
-"""The values that fill a service's placeholders: host labels in a host, a segment in a path, any text elsewhere."""
+"""The placeholders of an entry: where they may be, the check that something fills each, and filling them in."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.entry import LABELS, PLACEHOLDER, URLS, placeholders_in_urls
+from everyauth_cli.urls import PLACEHOLDER
 
-SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
-"""A segment of a path that leads nowhere else (RFC 3986 section 3.3)."""
+URLS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "refresh_endpoint",
+    "revocation_endpoint",
+    "issuer",
+    "jwks_uri",
+    "account_endpoint",
+)
+TABLES = ("authorization_params", "token_params", "native_from_client")
+"""The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
+
+FROM_CLIENT = {"native_from_client": {"client_id"}}
+"""The placeholders that the client fills, by the one table in which it does."""
 
 
-def check_param(service: Service, name: str, value: str) -> None:
-    """Check a value that fills a placeholder: it must be fit for the place where it goes.
+def placeholders_in_urls(service: Service) -> set[str]:
+    """Return the placeholders in the URLs of a service."""
+    return {name for key in URLS for name in PLACEHOLDER.findall(getattr(service, key) or "")}
+
+
+def fill(service: Service, params: Mapping[str, str]) -> Service:
+    """Return the service with its placeholders filled in from `params` and their defaults.
+
+    Raises `ConfigurationProblem` when one has no value yet.
+    """
+    if not service.params:
+        return service
+    values = {p.name: params.get(p.name, p.default) for p in service.params}
+    missing = [name for name, value in values.items() if value is None]
+    if missing:
+        raise ConfigurationProblem(
+            f"{service.name} needs a value for {missing[0]}",
+            hint=f"everyauth service set {service.name} --param {missing[0]}=...",
+        )
+
+    def filled(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), text)
+
+    urls = {name: filled(url) for name in URLS if (url := getattr(service, name))}
+    tables = {
+        # A parameter that is left empty is not sent at all.
+        name: {key: text for key, value in getattr(service, name).items() if (text := filled(value))}
+        for name in TABLES
+    }
+    changes: dict[str, Any] = {**urls, **tables}
+    return replace(service, **changes)
+
+
+def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
+    """Check that something fills every placeholder of an entry; `where` returns the place of a key.
 
     Raises `ConfigurationProblem`.
     """
-    known = [p.name for p in service.params]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        offer = f"it has {', '.join(known)}" if known else "it has none"
-        raise ConfigurationProblem(
-            f"{service.name} has no further setting {name!r}; {offer}",
-            hint=f"did you mean {near[0]}? everyauth service set {service.name} --param {near[0]}=..."
-            if near
-            else None,
-        )
-    if name not in placeholders_in_urls(service):
-        if not value.isprintable():
-            raise ConfigurationProblem(f"{name} holds characters that cannot be shown")
-        return
-    meant = _placed(service, name, value)
-    if meant is None and _fits(service, name, value):
-        return
-    raise ConfigurationProblem(
-        f"{name}={value!r} cannot be part of a {'host name' if _hosts(service, name) else 'path'}"
-        if meant is None
-        else f"{name}={value!r} is more than the part of the host name that is wanted",
-        hint=f"did you mean {meant}? everyauth service set {service.name} --param {name}={meant}"
-        if meant
-        else "letters, digits, - and .",
-    )
+    declared = {param.name for param in service.params}
+    for key, text in _filled_texts(service):
+        allowed = declared | FROM_CLIENT.get(key.partition(".")[0], set())
+        _refuse(where, key, text, set(PLACEHOLDER.findall(text)) - allowed, "is not declared under params")
+    for key, text in _other_texts(service):
+        _refuse(where, key, text, set(PLACEHOLDER.findall(text)), "is not filled here")
 
 
-def _hosts(service: Service, name: str) -> list[str]:
-    """The hosts that a placeholder is part of, as they are written."""
-    hosts = [urlsplit(url).netloc for url in filter(None, (getattr(service, key) for key in URLS))]
-    return [host for host in hosts if name in PLACEHOLDER.findall(host)]
+def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:
+    yield from ((key, getattr(service, key) or "") for key in URLS)
+    yield from ((f"{table}.{name}", text) for table in TABLES for name, text in getattr(service, table).items())
 
 
-def _fits(service: Service, name: str, value: str) -> bool:
-    """Whether a value may stand where its placeholder does: in a host, with a port only at its end, or in a path."""
-    hosts = _hosts(service, name)
-    if not hosts:
-        return SEGMENT.fullmatch(value) is not None
-    ends = all(host.endswith(f"{{{name}}}") for host in hosts)
-    return LABELS.fullmatch(value) is not None and (ends or ":" not in value)
+def _other_texts(service: Service) -> Iterator[tuple[str, str]]:
+    """Yield the texts in which a placeholder is a mistake, with their keys."""
+    yield from (("scopes", scope) for scope in service.scopes)
+    yield from ((f"params.{param.name}.default", param.default or "") for param in service.params)
 
 
-def _placed(service: Service, name: str, value: str) -> str | None:
-    """What stands in the placeholder's place when a whole host name or URL was given for it."""
-    host = re.sub(r"^[a-z]+://", "", value).partition("/")[0]
-    for url in filter(None, (getattr(service, key) for key in URLS)):
-        # Every second part is the name of a placeholder.
-        parts = PLACEHOLDER.split(urlsplit(url).netloc)
-        if name not in parts[1::2]:
-            continue
-        pattern = [("(.+)" if part == name else ".+") if at % 2 else re.escape(part) for at, part in enumerate(parts)]
-        match = re.fullmatch("".join(pattern), host)
-        if match and LABELS.fullmatch(match[1]) and match[1] != value:
-            return match[1]
-    return None
+def _refuse(where: Callable[[str], str], key: str, text: str, names: set[str], why: str) -> None:
+    if names:
+        raise ConfigurationProblem(f"{where(key)}: {key} = {text!r}: the placeholder {{{min(names)}}} {why}")

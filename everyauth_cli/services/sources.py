@@ -52,7 +52,7 @@ def check_source(text: str) -> str:
     if not is_link(text) and text not in catalogues():
         near = difflib.get_close_matches(text, catalogues(), 1)
         offer = f"did you mean {near[0]}?" if near else "the words are " + ", ".join(catalogues())
-        raise ValueError(f"{text!r} is no https URL and no catalogue that is known; {offer}")
+        raise ValueError(f"{text!r} is neither an https URL nor a known catalogue; {offer}")
     return text
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from everyauth_cli.errors import StoreUnavailable
+from everyauth_cli.private_files import make_directory, open_private
 
 FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.05
@@ -79,8 +80,8 @@ class FileLocks:
 
     def _open(self, path: Path) -> int:
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            make_directory(self.directory)
+            return open_private(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise StoreUnavailable(
                 f"cannot make a lock file in {self.directory}: {error.strerror}",

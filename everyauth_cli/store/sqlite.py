@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
+from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.store.group_commit import Change, GroupCommit, Values
 
 SCHEMA_VERSION = 1
@@ -154,10 +155,10 @@ class SqliteFile:
     def _create_privately(self) -> None:
         if self.path.exists():
             return
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self.path.parent)
         # Exclusively: to close a file that another thread has made and opened would end that thread's locks on it.
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            os.close(open_private(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
 
     def _explained(self, error: OSError | sqlite3.Error) -> StoreError:
         if isinstance(error, OSError):

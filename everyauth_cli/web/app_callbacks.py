@@ -1,4 +1,4 @@
-"""The app's own functions, which may be async, as a login calls them from its thread."""
+"""The functions that an app passes in, which may be async while the login calls them from a thread."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-Mapped = str | None | Awaitable[str | None]
+MappedId = str | None | Awaitable[str | None]
+"""The result of `map_to_user_id` and `map_to_tenant_id`."""
 Authorized = bool | None | Awaitable[bool | None]
-Run = Callable[[Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]], Awaitable[Any]], Any]
-"""Runs an async function with its argument in the app's event loop, and waits for it."""
+"""The result of `on_authorized`."""
+RunAsync = Callable[[Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]], Awaitable[Any]], Any]
+"""Runs an async function with its argument in the app's event loop, and waits for its result."""
 
 
-def waited_for(function: Callable[..., T | Awaitable[T]], run: Run) -> Callable[..., T]:
-    """The function with what it returns waited for, if that is awaitable."""
+def as_sync(function: Callable[..., T | Awaitable[T]], run: RunAsync) -> Callable[..., T]:
+    """Return the function as one that waits for its result if that is awaitable."""
 
-    def called(*arguments: object) -> T:
+    def call(*arguments: object) -> T:
         result = function(*arguments)
-        waited: T = run(_result, result) if isawaitable(result) else result
-        return waited
+        value: T = run(_await, result) if isawaitable(result) else result
+        return value
 
-    return called
+    return call
 
 
-async def _result(awaitable: Awaitable[T]) -> T:
+async def _await(awaitable: Awaitable[T]) -> T:
     return await awaitable

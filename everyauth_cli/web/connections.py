@@ -1,4 +1,4 @@
-"""The connections page of a web app, whatever its framework: how a visit to it and its two forms are answered."""
+"""The routes of the connections page, for every framework: the page itself and its two forms."""
 
 from __future__ import annotations
 
@@ -17,54 +17,56 @@ from everyauth_cli.errors import (
 from everyauth_cli.flows.clients import is_bound_to
 from everyauth_cli.flows.revoke import Revocation
 from everyauth_cli.model import ACCESS_TOKEN, Identity
-from everyauth_cli.pages.document import Look, Result, headers, origin
+from everyauth_cli.pages.connections import STYLE, Connection, Notice, connections_page, format_time, leaving_page
+from everyauth_cli.pages.document import Style, page_headers
+from everyauth_cli.pages.result import Result
 from everyauth_cli.sanitize import printable
-from everyauth_cli.web.connections_page import LOOK, Connection, Notice, connections_page, leaving_page, moment
-from everyauth_cli.web.form_tokens import Notes
+from everyauth_cli.urls import origin
+from everyauth_cli.web.form_tokens import FormTokens, Purpose
 from everyauth_cli.web.routes import (
     R,
-    Reply,
     Routes,
-    Visit,
+    WebRequest,
+    WebResponse,
     check,
     check_prefix,
     log,
+    log_error,
     not_allowed,
     page,
     redirect,
-    tell,
 )
 
-FORM, OUTCOME = "form", "outcome"
-"""What the page's notes are for; and the names of the field and of the query's parameter that they come back in."""
-
-NOBODY = Result(good=False, title="Sign in first", text="This app does not know who you are. Sign in, then come back.")
-STALE = Result(
+NOT_SIGNED_IN = Result(
+    good=False, title="Sign in first", text="This app does not know who you are. Sign in, then come back."
+)
+INVALID_FORM = Result(
     good=False,
     title="Load the page again",
-    text="This page was too old, or was not made for you. Nothing was changed.",
+    text="This form is too old, or it was made for another user. Nothing was changed.",
 )
-CANNOT = Result(
+UNAVAILABLE = Result(
     good=False,
-    title="This is not possible just now",
-    text="The app cannot get at its connections; its log says why. Try again later.",
+    title="This is not possible now",
+    text="The app cannot read its connections; its log has the reason. Try again later.",
 )
 NOT_CONNECTED = Notice(good=False, text="The service was not connected. You can try again.")
-NOT_CONNECTED_AS = {
+NOT_CONNECTED_BY_ERROR = {
     OtherAccount.code: Notice(
         good=False,
-        text="You signed in there as another account than the one that is connected, which was kept. "
-        "Disconnect it first to connect another.",
+        text="You signed in there with another account than the connected one, which was kept. "
+        "To connect another account, disconnect this one first.",
     ),
 }
-"""What the errors of a login are called here: nothing of the query is shown, which any link may hold."""
+"""The notice for an error of the login; the query itself is never shown, since any link may hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Connections(Routes[R]):
-    """The page for an app's users, with the services that it offers, each with the prefix of its `authorize`.
+class ConnectionRoutes(Routes[R]):
+    """The connections page of an app's users; `services` maps each service to the prefix of its `authorize`.
 
-    `stylesheet` is a path on the host of `base_url`, or a URL. It looks at public halves alone and asks no service.
+    `stylesheet` is a path on the host of `base_url`, or a URL. The page reads only the metadata of identities, and
+    sends nothing to a service unless the user disconnects one.
     """
 
     services: Mapping[str, str]
@@ -75,99 +77,104 @@ class Connections(Routes[R]):
         for service, prefix in self.services.items():
             check(f"services[{service!r}]", prefix, check_prefix)
         if self.stylesheet is not None:
-            self.check_own("stylesheet", self.stylesheet)
+            self.check_app_url("stylesheet", self.stylesheet)
 
-    def page(self, visit: Visit[R]) -> Reply:
-        """What the user has connected, and what has just become of it."""
-        return self._answer("GET", visit, self._page)
+    def page(self, request: WebRequest[R]) -> WebResponse:
+        """Show the user's connections, with a notice about the last one that changed."""
+        return self._respond("GET", request, self._page)
 
-    def connect(self, visit: Visit[R]) -> Reply:
-        """Send the browser to where a login at the service begins."""
-        return self._answer("POST", visit, self._connect)
+    def connect(self, request: WebRequest[R]) -> WebResponse:
+        """Send the browser to the URL that starts a login at the service."""
+        return self._respond("POST", request, self._connect)
 
-    def disconnect(self, visit: Visit[R]) -> Reply:
-        """End what the user has at the service; the page then says how that went."""
-        return self._answer("POST", visit, self._disconnect)
+    def disconnect(self, request: WebRequest[R]) -> WebResponse:
+        """Revoke and delete the user's identity at the service; the page then shows the result."""
+        return self._respond("POST", request, self._disconnect)
 
-    def _answer(self, method: str, visit: Visit[R], answer: Callable[[Visit[R], Notes], Reply]) -> Reply:
-        if visit.method != method:
+    def _respond(
+        self, method: str, request: WebRequest[R], respond: Callable[[WebRequest[R], FormTokens], WebResponse]
+    ) -> WebResponse:
+        if request.method != method:
             return not_allowed(method)
-        who = self.who(visit.request)
-        if who is None:
-            return page(401, NOBODY)
+        current_user = self.current_user(request.framework_request)
+        if current_user is None:
+            return page(401, NOT_SIGNED_IN)
         try:
-            notes = self._notes(*who)
-            if method == "POST" and not self._is_own(visit, notes):
-                return page(403, replace(STALE, link=(self.url, "Load it again")))
-            return answer(visit, notes)
+            tokens = self._tokens(*current_user)
+            if method == "POST" and not self._is_own_form(request, tokens):
+                return page(403, replace(INVALID_FORM, link=(self.url, "Load it again")))
+            return respond(request, tokens)
         except EveryAuthError as error:
-            tell("connections", error)
-            return page(503, CANNOT)
+            log_error("connections", error)
+            return page(503, UNAVAILABLE)
 
-    def _notes(self, user: str, tenant: str) -> Notes:
+    def _tokens(self, user: str, tenant: str) -> FormTokens:
         auth = self.auth
-        return Notes(store=auth.store, profile=auth.profile, clock=auth.clock, url=self.url, user=user, tenant=tenant)
+        return FormTokens(
+            store=auth.store, profile=auth.profile, clock=auth.clock, url=self.url, user=user, tenant=tenant
+        )
 
-    def _is_own(self, visit: Visit[R], notes: Notes) -> bool:
-        """Whether a form was posted from this page of this user."""
-        if visit.origin is not None and visit.origin != origin(self.base_url):
-            log.warning("connections: a form came from %s, not from %s", printable(visit.origin, 80), self.base_url)
+    def _is_own_form(self, request: WebRequest[R], tokens: FormTokens) -> bool:
+        """Whether the form was posted from this page by this user."""
+        if request.origin is not None and request.origin != origin(self.base_url):
+            log.warning("connections: a form came from %s, not from %s", printable(request.origin, 80), self.base_url)
             return False
-        same_site = visit.site in (None, "same-origin")
-        return same_site and notes.read(FORM, visit.form.get(FORM, "")) is not None
+        same_origin = request.fetch_site in (None, "same-origin")
+        csrf_token = request.form.get(Purpose.CSRF_TOKEN, "")
+        return same_origin and tokens.read(Purpose.CSRF_TOKEN, csrf_token) is not None
 
-    def _page(self, visit: Visit[R], notes: Notes) -> Reply:
-        connections = list(self._connections(notes.user, notes.tenant))
+    def _page(self, request: WebRequest[R], tokens: FormTokens) -> WebResponse:
+        connections = list(self._connections(tokens.user, tokens.tenant))
         html = connections_page(
             connections,
-            notice=_notice(dict(parse_qsl(visit.query)), connections, notes),
+            notice=_notice(dict(parse_qsl(request.query)), connections, tokens),
             url=self.url,
-            form=notes.write(FORM),
-            look=self._look,
+            csrf_token=tokens.issue(Purpose.CSRF_TOKEN),
+            style=self._style,
         )
         return self._html(html)
 
-    def _connect(self, visit: Visit[R], _: Notes) -> Reply:
-        prefix = self._offered.get(visit.form.get("service", ""))
+    def _connect(self, request: WebRequest[R], _: FormTokens) -> WebResponse:
+        prefix = self._offered.get(request.form.get("service", ""))
         if prefix is None:
             return redirect(self.url)
-        start = self.at_base(prefix)
-        # After a redirect browsers would hold the service, and whomever it redirects to, against the page's
-        # `form-action`; a refresh is a navigation of its own.
-        reply = self._html(leaving_page(self._title(visit.form["service"]), url=start, look=self._look))
-        return replace(reply, headers={**reply.headers, "refresh": f"0;url={start}"})
+        start_url = self.at_base(prefix)
+        # Browsers hold the redirects after a form's POST against the page's `form-action`, which cannot name the
+        # service and the hosts that it redirects to; a refresh is a navigation of its own.
+        response = self._html(leaving_page(self._title(request.form["service"]), url=start_url, style=self._style))
+        return replace(response, headers={**response.headers, "refresh": f"0;url={start_url}"})
 
-    def _disconnect(self, visit: Visit[R], notes: Notes) -> Reply:
-        identity = self._identities(notes.user, notes.tenant).get(visit.form.get("service", ""))
+    def _disconnect(self, request: WebRequest[R], tokens: FormTokens) -> WebResponse:
+        identity = self._identities(tokens.user, tokens.tenant).get(request.form.get("service", ""))
         if identity is None:
             return redirect(self.url)
         title = self._title(identity.service)
         try:
             revocation = self.auth.delete_identity(identity.service, identity.user, tenant=identity.tenant)
         except EveryAuthError as error:
-            tell(f"disconnecting {identity.service}", error)
-            good, text = False, f"{title} was not disconnected: the app cannot do this just now, and its log says why."
+            log_error(f"disconnecting {identity.service}", error)
+            good, text = False, f"{title} was not disconnected: the app cannot do this now, and its log has the reason."
         else:
             if revocation.problem:
                 log.warning("disconnecting %s: %s", identity.service, revocation.problem)
-            good, text = not revocation.standing, _ended(title, revocation)
-        outcome = notes.write(OUTCOME, "good" if good else "bad", text)
-        return redirect(f"{self.url}?{OUTCOME}={outcome}")
+            good, text = not revocation.standing, _disconnected(title, revocation)
+        flash = tokens.issue(Purpose.FLASH, "good" if good else "bad", text)
+        return redirect(f"{self.url}?{Purpose.FLASH}={flash}")
 
-    def _html(self, html: str) -> Reply:
+    def _html(self, html: str) -> WebResponse:
         # A form that is posted without any referrer has no Origin to be checked either (Fetch section 3.2).
-        sent = headers([self.base_url], look=self._look, referrer_policy="same-origin")
-        return Reply(status=200, headers=sent, body=html)
+        headers = page_headers([self.base_url], style=self._style, referrer_policy="same-origin")
+        return WebResponse(status=200, headers=headers, body=html)
 
     @property
-    def _look(self) -> Look:
-        return LOOK if self.stylesheet is None else Look(stylesheet=self.at_host(self.stylesheet))
+    def _style(self) -> Style:
+        return STYLE if self.stylesheet is None else Style(url=self.at_host(self.stylesheet))
 
     def _connections(self, user: str, tenant: str) -> Iterator[Connection]:
-        """What is offered, in the app's order, then what else the user has."""
-        held = self._identities(user, tenant)
-        for service in dict.fromkeys([*self._offered, *held]):
-            title, offered, identity = self._title(service), service in self._offered, held.get(service)
+        """Yield the offered services in the app's order, then the user's other ones."""
+        identities = self._identities(user, tenant)
+        for service in dict.fromkeys([*self._offered, *identities]):
+            title, offered, identity = self._title(service), service in self._offered, identities.get(service)
             if identity is None:
                 yield Connection(service=service, title=title, offered=offered)
                 continue
@@ -185,26 +192,26 @@ class Connections(Routes[R]):
 
     @cached_property
     def _offered(self) -> Mapping[str, str]:
-        """The services offered, by the name that identities have it under."""
-        return {self._known(service, "name"): prefix for service, prefix in self.services.items()}
+        """The prefixes of the offered services, by each service's canonical name."""
+        return {self._from_catalogue(service, "name"): prefix for service, prefix in self.services.items()}
 
     def _title(self, service: str) -> str:
-        return self._known(service, "title")
+        return self._from_catalogue(service, "title")
 
-    def _known(self, service: str, key: str) -> str:
-        """What the catalogue says of a service; its name, where that is all that is known any more."""
+    def _from_catalogue(self, service: str, key: str) -> str:
+        """Return a value of the service's catalogue entry, or the service's name if it has none (any more)."""
         try:
             return str(getattr(self.auth.catalogue.get(service), key))
         except (ServiceNotFound, ConfigurationProblem):
             return service
 
     def _works(self, identity: Identity) -> bool:
-        """Whether a token can be had, as far as that is known here."""
-        lives = identity.expires_at is None or identity.expires_at > self.auth.clock()
-        return identity.login_required is None and (lives or (identity.refreshable and self._is_bound(identity)))
+        """Whether a token can be had, as far as the identity's metadata says."""
+        is_fresh = identity.expires_at is None or identity.expires_at > self.auth.clock()
+        return identity.login_required is None and (is_fresh or (identity.refreshable and self._is_bound(identity)))
 
     def _is_bound(self, identity: Identity) -> bool:
-        """Whether it was granted to the client that would refresh it."""
+        """Whether the identity was granted to the client that would refresh it."""
         try:
             service = self.auth.clients.filled(identity.service)
         except (ServiceNotFound, ConfigurationProblem, ClientNotSet):
@@ -213,29 +220,29 @@ class Connections(Routes[R]):
         return known is not None and is_bound_to(identity, service, known[0])
 
 
-def _notice(query: Mapping[str, str], connections: list[Connection], notes: Notes) -> Notice | None:
-    """What to say of a login that ended here, or of a disconnection."""
-    outcome = notes.read(OUTCOME, query.get(OUTCOME, ""))
-    if outcome is not None:
-        good, text = outcome
-        return Notice(good=good == "good", text=text)
+def _notice(query: Mapping[str, str], connections: list[Connection], tokens: FormTokens) -> Notice | None:
+    """Return the notice about a disconnection, or about a login whose `finished_url` is this page."""
+    flash = tokens.read(Purpose.FLASH, query.get(Purpose.FLASH, ""))
+    if flash is not None:
+        kind, text = flash
+        return Notice(good=kind == "good", text=text)
     if "error" in query:
-        return NOT_CONNECTED_AS.get(query["error"], NOT_CONNECTED)
+        return NOT_CONNECTED_BY_ERROR.get(query["error"], NOT_CONNECTED)
     works = (connection for connection in connections if connection.works)
     title = next((connection.title for connection in works if connection.service == query.get("serviceId")), None)
     return None if title is None else Notice(good=True, text=f"{title} is connected.")
 
 
-def _ended(title: str, revocation: Revocation) -> str:
-    """How a disconnection went, and what stands."""
+def _disconnected(title: str, revocation: Revocation) -> str:
+    """Return the text about a disconnection, with the tokens that the service did not revoke."""
     if not revocation.standing:
-        ended = "what you had granted was revoked there" if revocation.revoked else "nothing of it was left there"
-        return f"{title} is disconnected: {ended}."
-    why = "did not revoke all that you had granted" if revocation.offered else "has no way to revoke what you granted"
+        result = "it revoked the access that you had granted" if revocation.revoked else "no access was left to revoke"
+        return f"{title} is disconnected: {result}."
+    reason = "did not revoke all that you had granted" if revocation.offered else "cannot revoke what you had granted"
     identity = revocation.identity
     expires_at = identity.expires_at if identity and revocation.standing == [ACCESS_TOKEN] else None
-    until = f"It ends by itself at {moment(expires_at)}; " if expires_at else ""
+    until = f"The access ends at {format_time(expires_at)}; to" if expires_at else "To"
     return (
-        f"{title} is disconnected here, but {title} {why}. {until}{'t' if until else 'T'}o be sure, remove this app "
-        f"in your settings at {title}."
+        f"{title} is disconnected here, but {title} {reason}. {until} be sure, remove this app in your settings "
+        f"at {title}."
     )

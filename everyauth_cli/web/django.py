@@ -1,4 +1,4 @@
-"""`authorize` for Django."""
+"""`authorize` and `connections` for Django."""
 
 from __future__ import annotations
 
@@ -12,97 +12,97 @@ from django.views.decorators.csrf import csrf_exempt
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.login import Grant
-from everyauth_cli.web.app_callbacks import Authorized, Mapped, waited_for
-from everyauth_cli.web.connections import Connections
-from everyauth_cli.web.login import Flow
-from everyauth_cli.web.routes import Reply, Visit, is_small
+from everyauth_cli.web.app_callbacks import Authorized, MappedId, as_sync
+from everyauth_cli.web.connections import ConnectionRoutes
+from everyauth_cli.web.login import LoginRoutes
+from everyauth_cli.web.routes import WebRequest, WebResponse, is_form_readable
 
 
 def authorize(
     service: str,
     *,
     finished_url: str,
-    map_to_user_id: Callable[[HttpRequest], Mapped],
+    map_to_user_id: Callable[[HttpRequest], MappedId],
     base_url: str,
     prefix: str,
-    map_to_tenant_id: Callable[[HttpRequest], Mapped] | None = None,
+    map_to_tenant_id: Callable[[HttpRequest], MappedId] | None = None,
     on_authorized: Callable[[HttpRequest, Grant], Authorized] | None = None,
     scope: str | None = None,
     auth: EveryAuth | None = None,
 ) -> list[URLPattern]:
-    """URL patterns that log the app's users in at a service: `urlpatterns = [*authorize(...), ...]`, in the root.
+    """Return URL patterns that log the app's users in at a service: `urlpatterns = [*authorize(...), ...]`.
 
-    What is said in `everyauth_cli.web` holds; the functions may be async, and Django has a thread for what is not.
+    They belong in the root URLconf. `everyauth_cli.web` documents the arguments. The functions may be async; Django
+    runs the others in a thread.
     """
-    flow = Flow(
+    routes = LoginRoutes(
         service=service,
         finished_url=finished_url,
-        map_to_user_id=waited_for(map_to_user_id, _run),
+        map_to_user_id=as_sync(map_to_user_id, _run),
         base_url=base_url,
         prefix=prefix,
-        map_to_tenant_id=waited_for(map_to_tenant_id, _run) if map_to_tenant_id else None,
-        on_authorized=waited_for(on_authorized, _run) if on_authorized else None,
+        map_to_tenant_id=as_sync(map_to_tenant_id, _run) if map_to_tenant_id else None,
+        on_authorized=as_sync(on_authorized, _run) if on_authorized else None,
         scope=scope,
-        given=auth,
+        given_auth=auth,
     )
-    return [_path(prefix, flow.start), _path(f"{prefix}/callback", flow.callback)]
+    return [_path(prefix, routes.start), _path(f"{prefix}/callback", routes.callback)]
 
 
 def connections(
     services: Mapping[str, str],
     *,
-    map_to_user_id: Callable[[HttpRequest], Mapped],
+    map_to_user_id: Callable[[HttpRequest], MappedId],
     base_url: str,
     prefix: str,
-    map_to_tenant_id: Callable[[HttpRequest], Mapped] | None = None,
+    map_to_tenant_id: Callable[[HttpRequest], MappedId] | None = None,
     stylesheet: str | None = None,
     auth: EveryAuth | None = None,
 ) -> list[URLPattern]:
-    """URL patterns of the connections page: `urlpatterns = [*connections({SERVICE: PREFIX}, ...), ...]`, in the root.
+    """Return URL patterns of the connections page: `urlpatterns = [*connections({SERVICE: PREFIX}, ...), ...]`.
 
-    What is said in `everyauth_cli.web` holds.
+    They belong in the root URLconf. `everyauth_cli.web` documents the arguments.
     """
-    page = Connections(
+    routes = ConnectionRoutes(
         services=services,
-        map_to_user_id=waited_for(map_to_user_id, _run),
+        map_to_user_id=as_sync(map_to_user_id, _run),
         base_url=base_url,
         prefix=prefix,
-        map_to_tenant_id=waited_for(map_to_tenant_id, _run) if map_to_tenant_id else None,
+        map_to_tenant_id=as_sync(map_to_tenant_id, _run) if map_to_tenant_id else None,
         stylesheet=stylesheet,
-        given=auth,
+        given_auth=auth,
     )
     return [
-        _path(prefix, page.page),
-        _path(f"{prefix}/connect", page.connect),
-        _path(f"{prefix}/disconnect", page.disconnect),
+        _path(prefix, routes.page),
+        _path(f"{prefix}/connect", routes.connect),
+        _path(f"{prefix}/disconnect", routes.disconnect),
     ]
 
 
-def _path(route: str, answer: Callable[[Visit[HttpRequest]], Reply]) -> URLPattern:
-    # Of these only the forms of the connections page are posted; they carry a token of their own, and Django's check
-    # wants its own.
-    return path(route.removeprefix("/"), csrf_exempt(lambda request: _response(answer(_visit(request)))))
+def _path(route: str, respond: Callable[[WebRequest[HttpRequest]], WebResponse]) -> URLPattern:
+    # Only the forms of the connections page are posted, and they have CSRF tokens of their own.
+    return path(route.removeprefix("/"), csrf_exempt(lambda request: _django_response(respond(_web_request(request)))))
 
 
 def _run(function: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]], awaitable: Awaitable[Any]) -> object:
     return async_to_sync(function)(awaitable)
 
 
-def _visit(request: HttpRequest) -> Visit[HttpRequest]:
+def _web_request(request: HttpRequest) -> WebRequest[HttpRequest]:
     length = request.META.get("CONTENT_LENGTH", "")
-    return Visit(
-        request=request,
+    return WebRequest(
+        framework_request=request,
         method=request.method,
         query=request.META.get("QUERY_STRING", ""),
         cookies=request.COOKIES,
         origin=request.headers.get("origin"),
-        site=request.headers.get("sec-fetch-site"),
-        form=request.POST.dict() if is_small(int(length) if length.isdecimal() else None) else {},
+        fetch_site=request.headers.get("sec-fetch-site"),
+        form=request.POST.dict() if is_form_readable(int(length) if length.isdecimal() else None) else {},
     )
 
 
-def _response(reply: Reply) -> HttpResponse:
-    response = HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
-    for cookie in reply.cookies:
-        response.set_cookie(**cookie)
-    return response
+def _django_response(response: WebResponse) -> HttpResponse:
+    converted = HttpResponse(response.body, status=response.status, headers=dict(response.headers))
+    for cookie in response.cookies:
+        converted.set_cookie(**cookie)
+    return converted

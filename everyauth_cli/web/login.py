@@ -1,4 +1,4 @@
-"""A login in a web app, whatever its framework: how a visit to PREFIX and to PREFIX/callback is answered."""
+"""The routes of a login in a web app, for every framework: `prefix` starts it, `prefix`/callback finishes it."""
 
 from __future__ import annotations
 
@@ -9,46 +9,50 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.flows.login import Grant
-from everyauth_cli.model import Pending, Secret
-from everyauth_cli.pages.document import Result
-from everyauth_cli.web.error_redirect import REFUSED, words
+from everyauth_cli.model import Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.pages.result import Result
+from everyauth_cli.web.error_redirect import REFUSED_BY_APP, ErrorParameters, error_parameters
 from everyauth_cli.web.pending_logins import Cookie, PendingLogins
-from everyauth_cli.web.routes import R, Reply, Routes, Visit, not_allowed, page, redirect, tell
+from everyauth_cli.web.routes import R, Routes, WebRequest, WebResponse, log_error, not_allowed, page, redirect
 
-NOBODY = Result(good=False, title="Sign in first", text="This app does not know who you are, so nothing was begun.")
+NOT_SIGNED_IN = Result(
+    good=False, title="Sign in first", text="This app does not know who you are, so the login was not started."
+)
 SIGNED_OUT = Result(
     good=False,
     title="Sign in first",
-    text="This app does not know any more who you are, so the login cannot be finished. Nothing was taken.",
+    text="You are no longer signed in to this app, so the login cannot be finished. Nothing was stored.",
 )
-LOST = Result(
+NOT_FOUND = Result(
     good=False,
-    title="This login was not begun here",
-    text="This browser began no such login, or it has ended already, or ten minutes have passed. Nothing was taken.",
+    title="This login was not started here",
+    text="This browser did not start this login, or it is finished already, or it is more than ten minutes old. "
+    "Nothing was stored.",
 )
-OVER = Result(
+EXPIRED = Result(
     good=False,
     title="The login took too long",
-    text="It was begun more than ten minutes ago. Nothing was taken.",
+    text="It was started more than ten minutes ago. Nothing was stored.",
 )
-USED = Result(
+ALREADY_FINISHED = Result(
     good=False,
-    title="This login has ended already",
-    text="Its answer was taken before, and is good for one time only.",
+    title="This login is finished already",
+    text="Its code was used before, and it can be used only once.",
 )
 OTHER_USER = Result(
     good=False,
-    title="Somebody else began this login",
-    text="You are signed in to this app as another user than the one who began it. Nothing was taken.",
+    title="Another user started this login",
+    text="You are signed in to this app as another user than the one who started it. Nothing was stored.",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flow(Routes[R]):
-    """The logins of an app's users at one service.
+class LoginRoutes(Routes[R]):
+    """The login of an app's users at one service.
 
-    Nothing of a request says where to redirect: `base_url` and `prefix` make the redirect URI, and `finished_url` is
-    a path on the host of `base_url`, or a URL of the app's own. Raises `UsageProblem` for those that cannot be used.
+    `base_url` and `prefix` make the redirect URI, and `finished_url` is a path on the host of `base_url` or a URL; no
+    request can change them. Raises `UsageProblem` for an argument that cannot be used.
     """
 
     service: str
@@ -58,74 +62,74 @@ class Flow(Routes[R]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_own("finished_url", self.finished_url)
+        self.check_app_url("finished_url", self.finished_url)
 
     @property
     def redirect_uri(self) -> str:
-        """The one to register at the service."""
+        """The redirect URI to register at the service."""
         return f"{self.url}/callback"
 
-    def start(self, visit: Visit[R]) -> Reply:
-        """Begin a login: the browser keeps it, and goes to the service."""
-        if visit.method != "GET":
+    def start(self, request: WebRequest[R]) -> WebResponse:
+        """Start a login: set its cookie and redirect to the service."""
+        if request.method != "GET":
             return not_allowed("GET")
-        who = self.who(visit.request)
-        if who is None:
-            return page(401, NOBODY)
-        user, tenant = who
+        current_user = self.current_user(request.framework_request)
+        if current_user is None:
+            return page(401, NOT_SIGNED_IN)
+        user, tenant = current_user
         try:
             pending = self.auth.begin(
                 self.service, redirect_uri=self.redirect_uri, user=user, tenant=tenant, scope=self.scope
             )
-            cookies = self._logins.put(pending, visit.cookies)
+            cookies = self._logins.add(pending, request.cookies)
             return redirect(self.auth.authorization_url(pending), cookies)
         except EveryAuthError as error:
             return self._failed(error)
 
-    def callback(self, visit: Visit[R]) -> Reply:
-        """Finish the login that the answer of the service belongs to, if this browser and its user began it."""
-        if visit.method != "GET":
+    def callback(self, request: WebRequest[R]) -> WebResponse:
+        """Finish the login that the authorization response belongs to, if this browser and its user started it."""
+        if request.method != "GET":
             return not_allowed("GET")
-        who = self.who(visit.request)
-        if who is None:
+        current_user = self.current_user(request.framework_request)
+        if current_user is None:
             return self._stopped(401, SIGNED_OUT)
-        query = parse_qsl(visit.query, keep_blank_values=True)
+        query = parse_qsl(request.query, keep_blank_values=True)
         state = Secret(next((value for name, value in query if name == "state"), ""))
         try:
-            pending = self._logins.find(state, visit.cookies)
+            pending = self._logins.find(state, request.cookies)
             if pending is None:
-                return self._stopped(400, LOST)
-            obstacle = self._obstacle(pending, who)
+                return self._stopped(400, NOT_FOUND)
+            obstacle = self._obstacle(pending, current_user)
         except EveryAuthError as error:
             return self._failed(error)
-        return self._stopped(*obstacle) if obstacle else self._finish(visit.request, pending, query)
+        return self._stopped(*obstacle) if obstacle else self._finish(request.framework_request, pending, query)
 
-    def _obstacle(self, pending: Pending, who: tuple[str, str]) -> tuple[int, Result] | None:
-        """Why a login cannot be finished; otherwise it is taken now, before its code is redeemed."""
-        if (pending.user, pending.tenant) != who:
+    def _obstacle(self, pending: PendingLogin, current_user: tuple[str, str]) -> tuple[int, Result] | None:
+        """Return the reason why a login cannot be finished; without one, claim it before its code is redeemed."""
+        if (pending.request.user, pending.request.tenant) != current_user:
             return 403, OTHER_USER
-        if self._logins.is_over(pending):
-            return 400, OVER
-        return None if self._logins.take(pending) else (400, USED)
+        if self._logins.has_expired(pending):
+            return 400, EXPIRED
+        return None if self._logins.claim(pending) else (400, ALREADY_FINISHED)
 
-    def _finish(self, request: R, pending: Pending, query: Sequence[tuple[str, str]]) -> Reply:
-        cleared = [self._logins.cleared(pending.state)]
+    def _finish(self, request: R, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> WebResponse:
+        cookies = [self._logins.deletion(pending.state)]
         try:
             grant = self.auth.redeem(pending, query)
-            if not self._allowed(request, grant):
-                return self._to_app(_error(*REFUSED), cleared)
+            if not self._is_accepted(request, grant):
+                return self._to_app(_query(REFUSED_BY_APP), cookies)
             identity = self.auth.keep(grant)
         except EveryAuthError as error:
-            return self._failed(error, cleared)
-        whose = {"serviceId": identity.service, "userId": identity.user, "tenantId": identity.tenant}
-        return self._to_app(whose, cleared)
+            return self._failed(error, cookies)
+        fields = {"serviceId": identity.service, "userId": identity.user, "tenantId": identity.tenant}
+        return self._to_app(fields, cookies)
 
-    def _allowed(self, request: R, grant: Grant) -> bool:
-        answer = None if self.on_authorized is None else self.on_authorized(request, grant)
-        # What is neither, such as a coroutine that nobody awaited, must not pass for a yes.
-        if answer is not None and not isinstance(answer, bool):
-            raise TypeError(f"on_authorized gave a {type(answer).__name__}; it is to give False to refuse, or True")
-        return answer is not False
+    def _is_accepted(self, request: R, grant: Grant) -> bool:
+        accepted = None if self.on_authorized is None else self.on_authorized(request, grant)
+        # Any other value, such as a coroutine that was not awaited, must not count as a yes.
+        if accepted is not None and not isinstance(accepted, bool):
+            raise TypeError(f"on_authorized returned a {type(accepted).__name__}; return False to refuse, or True")
+        return accepted is not False
 
     @cached_property
     def _logins(self) -> PendingLogins:
@@ -138,19 +142,19 @@ class Flow(Routes[R]):
             secure=urlsplit(self.base_url).scheme == "https",
         )
 
-    def _to_app(self, fields: Mapping[str, str], cookies: Sequence[Cookie]) -> Reply:
+    def _to_app(self, fields: Mapping[str, str], cookies: Sequence[Cookie]) -> WebResponse:
         parts = urlsplit(self.at_host(self.finished_url))
         query = "&".join(filter(None, [parts.query, urlencode(fields)]))
         return redirect(urlunsplit(parts._replace(query=query)), cookies)
 
-    def _failed(self, error: EveryAuthError, cookies: Sequence[Cookie] = ()) -> Reply:
-        tell(f"login at {self.service}", error)
-        return self._to_app(_error(*words(error)), cookies)
+    def _failed(self, error: EveryAuthError, cookies: Sequence[Cookie] = ()) -> WebResponse:
+        log_error(f"login at {self.service}", error)
+        return self._to_app(_query(error_parameters(error)), cookies)
 
-    def _stopped(self, status: int, result: Result) -> Reply:
-        """A page in the place of a redirect: the app is told nothing of an answer that nobody here asked for."""
+    def _stopped(self, status: int, result: Result) -> WebResponse:
+        """Return a page, not a redirect: an authorization response that nothing here waits for is kept from the app."""
         return page(status, replace(result, link=(self.url, "Start again")))
 
 
-def _error(error: str, description: str) -> dict[str, str]:
-    return {"error": error, "errorDescription": description}
+def _query(parameters: ErrorParameters) -> dict[str, str]:
+    return {"error": parameters.error, "errorDescription": parameters.description}

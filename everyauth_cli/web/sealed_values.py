@@ -1,4 +1,4 @@
-"""The key that the workers of a web app share, and texts that are sealed with it for a browser to bring back."""
+"""Values that are encrypted for a browser to bring back, with a key that all workers of a web app share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY_KIND = "web"
 
 
 def web_sealer(store: Store, profile: str) -> Sealer:
-    """What seals with the key of a profile, which is made when there is none and never changed.
+    """Return the sealer of a profile's web apps; its key is made at the first use and never changed.
 
     Raises `StoreError`, `ConfigurationProblem`.
     """
@@ -29,15 +29,15 @@ def web_sealer(store: Store, profile: str) -> Sealer:
     return Sealer(read_keys(Secret(text), where=f"the store's record {store.name(key)}")[0])
 
 
-def sealed(sealer: Sealer, name: str, text: Secret[str]) -> str:
-    """A text as a cookie or a form may hold it, to be opened under the same name only."""
+def seal(sealer: Sealer, name: str, text: Secret[str]) -> str:
+    """Encrypt a text under a name, in characters that a cookie, a form or a URL can hold."""
     return base64.urlsafe_b64encode(sealer.seal(name, text)).rstrip(b"=").decode()
 
 
-def opened(sealer: Sealer, name: str, box: str) -> Secret[str] | None:
-    """What was sealed under that name; None for anything else."""
+def unseal(sealer: Sealer, name: str, sealed: str) -> Secret[str] | None:
+    """Decrypt a text that was sealed under the same name; None for anything else."""
     try:
-        cell = base64.b64decode(box + "=" * (-len(box) % 4), altchars=b"-_", validate=True)
+        cell = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
     except ValueError:
         return None
     return sealer.unseal(name, cell)

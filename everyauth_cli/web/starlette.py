@@ -1,4 +1,4 @@
-"""`authorize` for Starlette and FastAPI."""
+"""`authorize` and `connections` for Starlette and FastAPI."""
 
 from __future__ import annotations
 
@@ -13,105 +13,105 @@ from starlette.routing import BaseRoute, Route
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.login import Grant
-from everyauth_cli.web.app_callbacks import Authorized, Mapped, waited_for
-from everyauth_cli.web.connections import Connections
-from everyauth_cli.web.login import Flow
-from everyauth_cli.web.routes import LARGEST_FORM, Reply, Visit
+from everyauth_cli.web.app_callbacks import Authorized, MappedId, as_sync
+from everyauth_cli.web.connections import ConnectionRoutes
+from everyauth_cli.web.login import LoginRoutes
+from everyauth_cli.web.routes import MAX_FORM_BYTES, WebRequest, WebResponse
 
 
 def authorize(
     service: str,
     *,
     finished_url: str,
-    map_to_user_id: Callable[[Request], Mapped],
+    map_to_user_id: Callable[[Request], MappedId],
     base_url: str,
     prefix: str,
-    map_to_tenant_id: Callable[[Request], Mapped] | None = None,
+    map_to_tenant_id: Callable[[Request], MappedId] | None = None,
     on_authorized: Callable[[Request, Grant], Authorized] | None = None,
     scope: str | None = None,
     auth: EveryAuth | None = None,
 ) -> list[BaseRoute]:
-    """Routes that log the app's users in at a service: `Starlette(routes=[*authorize(...), ...])`.
+    """Return routes that log the app's users in at a service: `Starlette(routes=[*authorize(...), ...])`.
 
-    In FastAPI: `app.include_router(APIRouter(routes=authorize(...)))`. What is said in `everyauth_cli.web` holds; the
-    functions may be async, and those that are not run in a thread.
+    In FastAPI: `app.include_router(APIRouter(routes=authorize(...)))`. `everyauth_cli.web` documents the arguments. The
+    functions may be async; the others run in a thread.
     """
-    flow = Flow(
+    routes = LoginRoutes(
         service=service,
         finished_url=finished_url,
-        map_to_user_id=waited_for(map_to_user_id, from_thread.run),
+        map_to_user_id=as_sync(map_to_user_id, from_thread.run),
         base_url=base_url,
         prefix=prefix,
-        map_to_tenant_id=waited_for(map_to_tenant_id, from_thread.run) if map_to_tenant_id else None,
-        on_authorized=waited_for(on_authorized, from_thread.run) if on_authorized else None,
+        map_to_tenant_id=as_sync(map_to_tenant_id, from_thread.run) if map_to_tenant_id else None,
+        on_authorized=as_sync(on_authorized, from_thread.run) if on_authorized else None,
         scope=scope,
-        given=auth,
+        given_auth=auth,
     )
 
-    return [Route(prefix, _endpoint(flow.start)), Route(f"{prefix}/callback", _endpoint(flow.callback))]
+    return [Route(prefix, _endpoint(routes.start)), Route(f"{prefix}/callback", _endpoint(routes.callback))]
 
 
 def connections(
     services: Mapping[str, str],
     *,
-    map_to_user_id: Callable[[Request], Mapped],
+    map_to_user_id: Callable[[Request], MappedId],
     base_url: str,
     prefix: str,
-    map_to_tenant_id: Callable[[Request], Mapped] | None = None,
+    map_to_tenant_id: Callable[[Request], MappedId] | None = None,
     stylesheet: str | None = None,
     auth: EveryAuth | None = None,
 ) -> list[BaseRoute]:
-    """Routes of the connections page: `Starlette(routes=[*connections({SERVICE: PREFIX}, ...), ...])`.
+    """Return routes of the connections page: `Starlette(routes=[*connections({SERVICE: PREFIX}, ...), ...])`.
 
-    In FastAPI they are included as those of `authorize` are. What is said in `everyauth_cli.web` holds.
+    In FastAPI they are included like those of `authorize`. `everyauth_cli.web` documents the arguments.
     """
-    page = Connections(
+    routes = ConnectionRoutes(
         services=services,
-        map_to_user_id=waited_for(map_to_user_id, from_thread.run),
+        map_to_user_id=as_sync(map_to_user_id, from_thread.run),
         base_url=base_url,
         prefix=prefix,
-        map_to_tenant_id=waited_for(map_to_tenant_id, from_thread.run) if map_to_tenant_id else None,
+        map_to_tenant_id=as_sync(map_to_tenant_id, from_thread.run) if map_to_tenant_id else None,
         stylesheet=stylesheet,
-        given=auth,
+        given_auth=auth,
     )
     return [
-        Route(prefix, _endpoint(page.page)),
-        Route(f"{prefix}/connect", _endpoint(page.connect), methods=["POST"]),
-        Route(f"{prefix}/disconnect", _endpoint(page.disconnect), methods=["POST"]),
+        Route(prefix, _endpoint(routes.page)),
+        Route(f"{prefix}/connect", _endpoint(routes.connect), methods=["POST"]),
+        Route(f"{prefix}/disconnect", _endpoint(routes.disconnect), methods=["POST"]),
     ]
 
 
-def _endpoint(answer: Callable[[Visit[Request]], Reply]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(respond: Callable[[WebRequest[Request]], WebResponse]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        return _response(await run_in_threadpool(answer, await _visit(request)))
+        return _starlette_response(await run_in_threadpool(respond, await _web_request(request)))
 
     return endpoint
 
 
-async def _visit(request: Request) -> Visit[Request]:
-    return Visit(
-        request=request,
+async def _web_request(request: Request) -> WebRequest[Request]:
+    return WebRequest(
+        framework_request=request,
         method=request.method,
         query=request.scope["query_string"].decode("latin-1"),
         cookies=request.cookies,
         origin=request.headers.get("origin"),
-        site=request.headers.get("sec-fetch-site"),
+        fetch_site=request.headers.get("sec-fetch-site"),
         form=await _form(request) if request.method == "POST" else {},
     )
 
 
 async def _form(request: Request) -> Mapping[str, str]:
-    """What was posted. Starlette's own would want one more package, and has no limit."""
+    """Return the posted form. Starlette's own parser needs one more package, and has no size limit."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_FORM:
+        if len(body) > MAX_FORM_BYTES:
             return {}
     return dict(parse_qsl(body.decode("latin-1")))
 
 
-def _response(reply: Reply) -> Response:
-    response = Response(reply.body, reply.status, dict(reply.headers))
-    for cookie in reply.cookies:
-        response.set_cookie(**cookie)
-    return response
+def _starlette_response(response: WebResponse) -> Response:
+    converted = Response(response.body, response.status, dict(response.headers))
+    for cookie in response.cookies:
+        converted.set_cookie(**cookie)
+    return converted

@@ -1,4 +1,4 @@
-"""What looking up one service costs, beside parsing its one file and parsing all: `python tests/bench/catalogue.py`."""
+"""Times looking up one service, parsing its one file, and parsing all files: `python tests/bench/catalogue.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 
-ROUNDS = 30
+REPEATS = 30
 NAME, ALIAS = "pagerduty", "sfdc"
 
 
@@ -45,12 +45,12 @@ def timed(job: Callable[[], None]) -> float:
 
 
 def main() -> None:
-    """Print the median of each job, and its ratio to the first; the jobs take turns, after a round of warm-up."""
+    """Print the median of each job, and its ratio to the first; the jobs are interleaved, after one warm-up run."""
     taken: dict[str, list[float]] = {name: [] for name in JOBS}
-    for turn in range(ROUNDS + 1):
+    for repeat in range(REPEATS + 1):
         for name, job in JOBS.items():
             seconds = timed(job)
-            if turn:
+            if repeat:
                 taken[name].append(seconds)
     medians = {name: statistics.median(seconds) for name, seconds in taken.items()}
     base = next(iter(medians.values()))

@@ -1,4 +1,4 @@
-"""A token endpoint that costs next to nothing, in a process of its own: it checks PKCE and answers with new tokens."""
+"""A token endpoint that takes next to no time, in its own process: it checks PKCE and returns new tokens."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ OK, BAD = b"HTTP/1.1 200 OK", b"HTTP/1.1 400 Bad Request"
 
 
 def authorized(authorization_url: str) -> str:
-    """The query that the service sends the browser back with; the code is the challenge, so nothing is kept of it."""
-    asked = dict(parse_qsl(urlsplit(authorization_url).query))
-    assert asked["code_challenge_method"] == "S256"
-    return f"code={secrets.token_hex(4)}.{asked['code_challenge']}&state={asked['state']}"
+    """Return the authorization response's query; the code holds the challenge, so the endpoint stores nothing."""
+    query = dict(parse_qsl(urlsplit(authorization_url).query))
+    assert query["code_challenge_method"] == "S256"
+    return f"code={secrets.token_hex(4)}.{query['code_challenge']}&state={query['state']}"
 
 
-def answer(form: dict[str, list[str]]) -> bytes:
-    """The answer to a token request (RFC 6749 section 5)."""
+def token_response(form: dict[str, list[str]]) -> bytes:
+    """Return the response to a token request (RFC 6749 section 5)."""
     digest = hashlib.sha256(form["code_verifier"][0].encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     good = form["grant_type"] == ["authorization_code"] and form["code"][0].endswith("." + challenge)
@@ -41,7 +41,7 @@ def answer(form: dict[str, list[str]]) -> bytes:
 
 
 class Endpoint(asyncio.Protocol):
-    """As much of HTTP/1.1 as two clients of one library need; connections stay open for who keeps them."""
+    """As much of HTTP/1.1 as two clients of one library need; connections stay open if the client keeps them."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport, self.received = transport, b""
@@ -52,7 +52,7 @@ class Endpoint(asyncio.Protocol):
         length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0)
         if end and len(body) >= length:
             self.received = b""
-            self.transport.write(answer(parse_qs(body.decode())))
+            self.transport.write(token_response(parse_qs(body.decode())))
 
 
 async def serve(port: Connection) -> None:
@@ -67,7 +67,7 @@ def run(port: Connection) -> None:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """The URL of the service while it runs."""
+    """Run the service, and give its URL."""
     ours, its = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=run, args=[its], daemon=True)
     process.start()

@@ -1,7 +1,7 @@
-"""What our commands cost beside bare Python: `python tests/bench/commands.py [ROUNDS]`.
+"""Times our commands beside bare Python: `python tests/bench/commands.py [REPEATS]`.
 
-It installs the checkout that it lies in from a wheel into a temporary virtual environment, as users have it, and runs
-the console script there as whole processes, over a Secret Service of its own and over sealed stores.
+It builds a wheel of its own checkout, installs it into a temporary virtual environment, as users have it, and runs the
+console script there as whole processes, over a Secret Service of its own and over sealed stores.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.others import NotInstalled, Place, gh, keyring_get
 from bench.processes import Job, measure
 from bench.table import Limit, table
 
-ROUNDS = 30
+REPEATS = 30
 MANY = 10_000
 PYTHON = "bare Python"
 KEYRING_GET = "keyring get"
@@ -50,14 +50,14 @@ LIMITS = {
 
 
 def everyday(home: Home, where: str) -> Iterator[Job]:
-    """What scripts ask for, over one kind of store."""
+    """Commands that scripts run, over one kind of store."""
     yield home.job(f"token SERVICE, {where}", TOKEN, says=A_TOKEN)
     yield home.job(f"identity get SERVICE WHO, {where}", GET, says=A_TOKEN)
     yield home.job(f"identity get WHO, {where}", GET_ANY, says=A_TOKEN)
 
 
 def whole_path(home: Home) -> Iterator[Job]:
-    """Commands that go the whole way through the command line's parser."""
+    """Commands that run through the whole command line's parser."""
     yield home.job("token SERVICE --min-ttl 1m, keyring", f"{TOKEN} --min-ttl 1m", says=A_TOKEN)
     yield home.job("identity get SERVICE WHO --min-ttl 1m, keyring", f"{GET} --min-ttl 1m", says=A_TOKEN)
     yield home.job("--help", "everyauth --help", says="identity")
@@ -67,7 +67,7 @@ def whole_path(home: Home) -> Iterator[Job]:
 
 
 def jobs(programs: Path, directory: Path, running: ExitStack) -> Iterator[Job]:
-    """All that is measured, bare Python first, in the order of the table."""
+    """Every job, bare Python first, in the order of the table."""
     keyring, service = running.enter_context(keyring_home(directory / "keyring", programs))
     yield keyring.job(PYTHON, "python -I -c pass")
     yield from everyday(keyring, "keyring")
@@ -85,15 +85,15 @@ def jobs(programs: Path, directory: Path, running: ExitStack) -> Iterator[Job]:
     try:
         yield from gh(place)
     except NotInstalled as missing:
-        print(f"{missing} is not installed, and left out.", file=sys.stderr)
+        print(f"{missing} is not installed, so it is left out.", file=sys.stderr)
 
 
 def main() -> None:
-    """Print the table; the argument is how many rounds, each of which runs every job once."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    """Print the table; the argument is how often every job is run."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else REPEATS
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         directory = Path(name)
-        took = measure(list(jobs(install(directory), directory, running)), rounds=rounds)
+        took = measure(list(jobs(install(directory), directory, running)), repeats=repeats)
     print(table(took, LIMITS, base=PYTHON))
 
 

@@ -1,4 +1,4 @@
-"""How many credentials a second `get_identity` hands out, beside a bare SELECT: `python tests/bench/get_identity.py`.
+"""Measures credentials per second from `get_identity` and from a bare SELECT: `python tests/bench/get_identity.py`.
 
 The yardstick is what an app would write by hand: one SELECT by primary key over a connection that is kept open,
 AES-GCM with one key, and `json.loads`, of the same text. Both read users at random, in one process and in eight, at
@@ -139,8 +139,8 @@ def user(number: int) -> str:
     return f"user-{number:07}"
 
 
-def held(name: str) -> StoredIdentity:
-    """An identity with a token that lives for a day, of the length that the service's have."""
+def identity_of(name: str) -> StoredIdentity:
+    """Make an identity with a token that is valid for a day, and as long as the service's tokens are."""
     now = now_ms()
     identity = Identity(
         id=f"idn-{os.urandom(16).hex()}",
@@ -170,9 +170,9 @@ def held(name: str) -> StoredIdentity:
 
 
 def rows(store: Store, users: Iterable[str]) -> Iterator[tuple[RecordKey, str, str, bytes, bytes]]:
-    """What the library would have written for these users, sealed for both tables."""
+    """Make the rows that the library would have written for these users, sealed for both tables."""
     template, bare, sealer = memory_store(), AESGCM(BARE_KEY), Sealer(Secret(SEALING_KEY))
-    first = held(user(0))
+    first = identity_of(user(0))
     key = key_of("default", first.identity)
     write_identity(template, key, first)
     public, text = json.dumps(template.index.read(key)), template.vault.read(template.name(key))
@@ -192,20 +192,20 @@ def fill(database: Database, start: int, stop: int) -> None:
 
 
 def rate(reader: Callable[[], Read], *, size: int, processes: int, seconds: float) -> float:
-    """Reads a second, of all processes together."""
+    """Return the reads per second of all processes together."""
     start, counts = FORK.Barrier(processes), FORK.Queue()
 
     def work(seed: int) -> None:
         choose = random.Random(seed)
         users = [user(number) for number in choose.choices(range(size), k=20_000)]
-        read, done, turn = reader(), 0, len(users)
+        read, done = reader(), 0
         for name in users[:500]:
             read(name)
         start.wait()
         until = time.perf_counter() + seconds
         while time.perf_counter() < until:
             for _ in range(50):
-                read(users[done % turn])
+                read(users[done % len(users)])
                 done += 1
         counts.put(done / (time.perf_counter() - until + seconds))
 
@@ -218,9 +218,9 @@ def rate(reader: Callable[[], Read], *, size: int, processes: int, seconds: floa
     return total
 
 
-def measure(database: Database, *, size: int, processes: int, rounds: int, seconds: float) -> str:
+def measure(database: Database, *, size: int, processes: int, repeats: int, seconds: float) -> str:
     pairs = []
-    for _ in range(rounds):
+    for _ in range(repeats):
         us = rate(lambda: ours(database), size=size, processes=processes, seconds=seconds)
         them = rate(database.bare, size=size, processes=processes, seconds=seconds)
         pairs.append((us, them, us / them))
@@ -243,21 +243,22 @@ def databases() -> Iterator[list[Database]]:
 
 
 def main() -> None:
-    """Print the table, a row when it is known."""
+    """Print the table, each row as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     print("| store | identities | processes | get_identity/s | bare SELECT/s | ratio |\n|---|---:|---:|---:|---:|---:|")
     with databases() as found:
         for database in found:
             before = 0
-            for size in asked.sizes:
+            for size in options.sizes:
                 fill(database, before, size)
                 before = size
                 for processes in PROCESSES:
-                    row = measure(database, size=size, processes=processes, rounds=asked.rounds, seconds=asked.seconds)
+                    repeats, seconds = options.repeats, options.seconds
+                    row = measure(database, size=size, processes=processes, repeats=repeats, seconds=seconds)
                     print(row, flush=True)
 
 

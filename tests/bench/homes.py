@@ -1,4 +1,4 @@
-"""Homes for the installed command to run in, each with a store and identities in it."""
+"""Home directories for the installed command, each with a store and identities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEW = 10
 
 @dataclass(frozen=True)
 class Home:
-    """The directory of a user, and the programs that are installed for them."""
+    """A user's home directory, and the directory of the installed programs."""
 
     directory: Path
     programs: Path
@@ -27,7 +27,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a login shell would give, and the session bus where the home has one."""
+        """The variables of a login shell, and the session bus if the home has one."""
         path = f"{self.programs}:/usr/local/bin:/usr/bin:/bin"
         return {"PATH": path, "HOME": str(self.directory), "LANG": "C.UTF-8", **self.session}
 
@@ -42,7 +42,7 @@ class Home:
 
 
 def sealed_home(directory: Path, programs: Path) -> Home:
-    """An empty home whose store is sealed, as `store use` makes it: the URL and the key's file are remembered."""
+    """Make an empty home with a sealed store, as `store use` makes it: URL and key file are in the configuration."""
     home = Home(directory, programs, {})
     directory.mkdir()
     command = [programs / "everyauth", "store", "use", "sqlite://"]
@@ -52,7 +52,7 @@ def sealed_home(directory: Path, programs: Path) -> Home:
 
 @contextmanager
 def keyring_home(directory: Path, programs: Path) -> Iterator[tuple[Home, SecretService]]:
-    """A home with a few identities, whose secrets lie in a Secret Service of its own, which runs meanwhile."""
+    """Make a home with a few identities, whose secrets are in a Secret Service that runs as long as the context."""
     with secret_service(directory) as service:
         home = Home(directory, programs, {"DBUS_SESSION_BUS_ADDRESS": service.bus_address})
         home.seed(FEW)

@@ -1,4 +1,4 @@
-"""`everyauth` as users have it: a wheel of this checkout, in a virtual environment made for the benchmark."""
+"""Installs everyauth as users have it: a wheel of this checkout, in a virtual environment for the benchmark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PINS = ROOT / "tests" / "requirements.txt"
 
 
 def install(directory: Path) -> Path:
-    """Install into `directory`, with the versions that the tests have pinned; gives its directory of programs.
+    """Install into `directory`, with the versions that the tests pin, and return its directory of programs.
 
     The wheel is built with the hatchling of the tests' environment, which runs this.
     """
@@ -25,7 +25,7 @@ def install(directory: Path) -> Path:
 
 
 def _pip(python: str | Path, *arguments: str | Path) -> None:
-    """Run the pip of the Python that the tests' environment was made from for another one, as `tests/run` does."""
+    """Run the pip of the Python that made the tests' environment on another environment, as `tests/run` does."""
     base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
     command = [base, "-m", "pip", f"--python={python}", "--disable-pip-version-check", "--quiet"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
-"""A full keyring, ours beside the keyring library's own calls: `python tests/bench/keyring_size.py [ROUNDS]`.
+"""Times a full keyring, beside the keyring library's own calls: `python tests/bench/keyring_size.py [REPEATS]`.
 
-2,000 identities lie in a gnome-keyring of its own, which takes a minute or two to fill. Both sides read and write the
-same item, in turns, each time over a connection of its own, as two processes would.
+2,000 identities are written to a gnome-keyring of its own, which takes a minute or two. Both sides read and write the
+same item alternately, each time over a new connection, as two processes would.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import keyring.backends.SecretService
 from bench.homes import SERVICE
-from bench.seed import held
+from bench.seed import identity_of
 from peers.secret_service import secret_service
 
 from everyauth_cli.everyauth import now_ms
@@ -29,20 +29,22 @@ from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identity_record import identity_key, read_identity, write_identity
 from everyauth_cli.store.vault_keyring import USERNAME
 
-ROUNDS = 30
+REPEATS = 30
 IDENTITIES = 2000
 KEY = identity_key(DEFAULT_PROFILE, SERVICE, user=DEFAULT_USER)
 
 
 def fill(settings: Settings) -> None:
-    """Write the identities; that of the default user comes last."""
+    """Write the identities, the default user's last."""
     store, service = store_of(settings), Catalogue(settings.services_dir).get(SERVICE)
     for user in [*(f"user-{number}" for number in range(1, IDENTITIES)), DEFAULT_USER]:
-        write_identity(store, identity_key(DEFAULT_PROFILE, SERVICE, user=user), held(service, user, now=now_ms()))
+        write_identity(
+            store, identity_key(DEFAULT_PROFILE, SERVICE, user=user), identity_of(service, user, now=now_ms())
+        )
 
 
 def jobs(settings: Settings) -> dict[str, Callable[[], object]]:
-    """Reading and writing one, ours and theirs; what is written is what was read before."""
+    """The jobs: reading and writing one item, with everyauth and with the library; each writes what it has read."""
     backend = keyring.backends.SecretService.Keyring
     name = store_of(settings).name(KEY)
     text, identity = backend().get_password(name, USERNAME), read_identity(store_of(settings), KEY)
@@ -63,8 +65,8 @@ def timed(job: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Print the medians; the argument is how many rounds, each of which runs every job once."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    """Print the medians; the argument is how often every job is run."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else REPEATS
     with tempfile.TemporaryDirectory() as name, secret_service(Path(name)) as service:
         # The keyring library finds the bus nowhere else.
         os.environ.update(service.environment)
@@ -72,12 +74,12 @@ def main() -> None:
         print(f"Writing {IDENTITIES} identities ...", file=sys.stderr)
         fill(settings)
         work = jobs(settings)
-        turns = [{what: timed(job) for what, job in work.items()} for _ in range(rounds + 1)][1:]
+        runs = [{what: timed(job) for what, job in work.items()} for _ in range(repeats + 1)][1:]
     print("| job | ms | of the keyring library's |\n| --- | ---: | --- |")
     for what in work:
         theirs = f"{what.partition(',')[0]}, keyring library"
-        ratio = statistics.median(turn[what] / turn[theirs] for turn in turns)
-        print(f"| {what} | {statistics.median(turn[what] for turn in turns) * 1000:.1f} | {ratio:.2f}x |")
+        ratio = statistics.median(run[what] / run[theirs] for run in runs)
+        print(f"| {what} | {statistics.median(run[what] for run in runs) * 1000:.1f} | {ratio:.2f}x |")
 
 
 if __name__ == "__main__":

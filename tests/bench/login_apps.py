@@ -1,4 +1,4 @@
-"""The same logins in two apps: ours, and one written by hand with Authlib's Starlette client."""
+"""Two apps with the same logins: one with everyauth, one written by hand with Authlib's Starlette client."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def user_of(request: Request) -> str:
 
 
 def ours(service_url: str, home: Path, store_url: str) -> Starlette:
-    """The adapter, set up as an operator does it."""
+    """Make the app with everyauth, configured as an operator does it."""
     environ = {
         "EVERYAUTH_HOME": str(home),
         "EVERYAUTH_STORE": store_url,
@@ -59,9 +59,9 @@ def ours(service_url: str, home: Path, store_url: str) -> Starlette:
 
 
 def by_hand(service_url: str, save: Save | None, tls: ssl.SSLContext | None = None) -> Starlette:
-    """What Authlib's documentation shows, and the token sealed before it is saved, if it is.
+    """Make the app that Authlib's documentation shows; with `save`, the token is sealed and saved.
 
-    Authlib makes an HTTP client at each visit, and each reads the certificates of all authorities anew, unless it is
+    Authlib makes an HTTP client at each request, which reads the certificates of all authorities again, unless it is
     given a TLS context that has them.
     """
     oauth = OAuth()
@@ -69,7 +69,7 @@ def by_hand(service_url: str, save: Save | None, tls: ssl.SSLContext | None = No
         NAME,
         client_id=CLIENT_ID,
         client_secret=CLIENT_SECRET,
-        authorization_endpoint=f"{service_url}/authorize",
+        authorize_url=f"{service_url}/authorize",
         access_token_url=f"{service_url}/token",
         client_kwargs={"scope": SCOPE, "code_challenge_method": "S256", **({"verify": tls} if tls else {})},
     )
@@ -94,7 +94,7 @@ def by_hand(service_url: str, save: Save | None, tls: ssl.SSLContext | None = No
 
 
 def in_sqlite(path: Path) -> Save:
-    """Saves with one connection a thread, kept open, and SQLite's write-ahead log."""
+    """Save over one connection per thread, kept open, with SQLite's write-ahead log."""
     kept = threading.local()
 
     def connection() -> sqlite3.Connection:
@@ -108,7 +108,7 @@ def in_sqlite(path: Path) -> Save:
 
 
 def in_postgres(url: str) -> Save:
-    """Saves with one connection a thread, kept open."""
+    """Save over one connection per thread, kept open."""
     kept = threading.local()
     statement = "INSERT INTO tokens VALUES (%s, %s) ON CONFLICT (username) DO UPDATE SET cell = EXCLUDED.cell"
 

@@ -1,9 +1,9 @@
-"""The peers that hold a secret too, each asked for one that it has on this machine; what is not installed is said.
+"""Similar tools, each asked for a secret that it stores on this machine; a missing one is reported.
 
-Looked for on PATH: `gh`, `pass` with `gpg`, `git-credential-manager` with `git`, `oidc-agent` with `oidc-gen` and
-`oidc-token`, `secret-tool`, `mcp-remote`. `keyring` comes with us. Each has a home of its own, and what it holds is put
-there as its documentation says; oidc-agent gets a token from the `oidc-provider` of the tests' peers. None goes to the
-network.
+They are looked up on PATH: `gh`, `pass` with `gpg`, `git-credential-manager` with `git`, `oidc-agent` with `oidc-gen`
+and `oidc-token`, `secret-tool`, `mcp-remote`. `keyring` is a dependency of ours. Each has its own home, and its secret
+is put there as its documentation says; oidc-agent gets a token from the `oidc-provider` of the tests' peers. None uses
+the network.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 
 class NotInstalled(Exception):
-    """A program that a peer is made of is missing."""
+    """A program that a peer needs is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where the peers keep what they hold; what has to run for them ends with `running`."""
+    """The peers' home and Secret Service; programs started for them end with `running`."""
 
     home: Home
     service: SecretService
     running: ExitStack
 
     def environment(self, name: str, **more: str) -> dict[str, str]:
-        """An environment with a home of its own for one peer."""
+        """Return an environment with a separate home for one peer."""
         directory = self.home.directory / name
         directory.mkdir(exist_ok=True)
         return {**self.home.environment, "PATH": os.environ["PATH"], "HOME": str(directory), **more}
 
     def run(self, *argv: str, environment: Mapping[str, str], says: str = "") -> str:
-        """Run what sets a peer up."""
+        """Run a command that sets a peer up."""
         done = subprocess.run(
             argv, env=environment, input=says, capture_output=True, text=True, check=False, timeout=60
         )
@@ -67,7 +67,7 @@ def _need(*programs: str) -> None:
 
 
 def keyring_get(place: Place) -> Iterator[Job]:
-    """The keyring library's own command, by the same Python as ours."""
+    """The keyring library's own command, run by the same Python as ours."""
     place.service.create({"service": "bench", "username": WHO}, SECRET.encode())
     yield place.home.job("keyring get", f"keyring get bench {WHO}", says=SECRET)
 
@@ -81,7 +81,7 @@ def secret_tool(place: Place) -> Iterator[Job]:
 
 
 def gh(place: Place) -> Iterator[Job]:
-    """GitHub's own, with its token in its file, and in the keyring, where `gh auth login` puts it."""
+    """GitHub's own tool, with its token in its file, and in the keyring, as `gh auth login` stores it."""
     _need("gh")
     argv = ["gh", "auth", "token"]
     in_file = place.environment("gh-file")
@@ -123,9 +123,9 @@ def git_credential_manager(place: Place) -> Iterator[Job]:
         GCM_CREDENTIAL_STORE="secretservice",
         # It uses the Secret Service only where there is a display, though it opens nothing on it.
         DISPLAY=":0",
-        # It asks the host over the network what it is, unless it is told.
+        # Without this it sends a request to the host to find out what it is.
         GCM_PROVIDER="generic",
-        # It wants a library of languages that a server often lacks.
+        # It needs a library of languages that a server often lacks.
         DOTNET_SYSTEM_GLOBALIZATION_INVARIANT="1",
     )
     argv = ["git-credential-manager", "store"]
@@ -137,13 +137,13 @@ def git_credential_manager(place: Place) -> Iterator[Job]:
 
 
 def oidc_token(place: Place) -> Iterator[Job]:
-    """oidc-agent, which holds the token in the memory of its daemon."""
+    """oidc-agent, which has the token in the memory of its daemon."""
     _need("oidc-agent", "oidc-gen", "oidc-token")
     environment = place.environment("oidc", OIDC_ENCRYPTION_PW="password")
     provider = place.running.enter_context(running())
-    said = place.run("oidc-agent", environment=environment)
+    printed = place.run("oidc-agent", environment=environment)
     environment |= dict(
-        part.split("=", 1) for line in said.splitlines() for part in line.split("; ")[:1] if "=" in part
+        part.split("=", 1) for line in printed.splitlines() for part in line.split("; ")[:1] if "=" in part
     )
     place.running.callback(place.run, "oidc-agent", "--kill", environment=environment)
     client = [f"--issuer={provider.issuer}", "--client-id=web", f"--client-secret={provider.client_secret}"]
@@ -155,12 +155,12 @@ def oidc_token(place: Place) -> Iterator[Job]:
 
 
 def _refresh_token(provider: OidcProvider) -> str:
-    """Log in at the provider; nothing listens where it leads back to, so the code is read from the address."""
+    """Log in at the provider; nothing listens at the redirect URI, so the code is read from the failed request."""
     query = {
         "client_id": "web",
         "response_type": "code",
         "redirect_uri": REDIRECT_URI,
-        # oidc-agent asks for both again with each token, and the second wants a consent.
+        # oidc-agent requests both again with each token, and the second needs a consent.
         "scope": "openid offline_access",
         "prompt": "consent",
         "code_challenge": CHALLENGE,
@@ -176,7 +176,7 @@ def _refresh_token(provider: OidcProvider) -> str:
 
 
 def mcp_remote(place: Place) -> Iterator[Job]:
-    """mcp-remote, which keeps its tokens to itself: what its start alone costs."""
+    """mcp-remote, which prints no token: its bare start."""
     _need("mcp-remote")
     yield Job(name="mcp-remote --version", argv=["mcp-remote", "--version"], environment=place.environment("mcp"))
 

@@ -1,7 +1,7 @@
-"""What a token costs from us and from the peers: `python tests/bench/peers.py [ROUNDS]`.
+"""Times getting a token from everyauth and from similar tools: `python tests/bench/peers.py [REPEATS]`.
 
-It prints the table, names the peers that are not installed, and draws `peers.svg` beside itself. It installs nothing
-but our own wheel, into a temporary directory; `others.py` says which programs it looks for.
+It prints the table, names the tools that are not installed, and draws `peers.svg` beside itself. It installs only our
+own wheel, into a temporary directory; `others.py` lists the programs it looks for.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from bench.picture import picture
 from bench.processes import Job, measure
 from bench.table import table
 
-ROUNDS = 30
+REPEATS = 30
 PYTHON = "bare Python"
 OURS = "everyauth"
 DRAWN = Path(__file__).with_name("peers.svg")
 
 
 def jobs(place: Place, missing: list[str]) -> Iterator[Job]:
-    """Ours and theirs; what is not installed is added to `missing`."""
+    """Our jobs and theirs; a program that is not installed is added to `missing`."""
     yield place.home.job(PYTHON, "python -I -c pass")
     yield place.home.job(f"{OURS} token", f"everyauth token {SERVICE}", says=A_TOKEN)
     yield place.home.job(f"{OURS} identity get", f"everyauth identity get {SERVICE} me", says=A_TOKEN)
@@ -40,18 +40,18 @@ def jobs(place: Place, missing: list[str]) -> Iterator[Job]:
 
 
 def main() -> None:
-    """Print the table, the fastest first, and draw it; the argument is how many rounds run every job once."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    """Print the table, the fastest first, and draw it; the argument is how often every job is run."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else REPEATS
     missing: list[str] = []
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         home, service = running.enter_context(keyring_home(Path(name, "home"), install(Path(name))))
         place = Place(home=home, service=service, running=running)
-        measured = measure(list(jobs(place, missing)), rounds=rounds)
+        measured = measure(list(jobs(place, missing)), repeats=repeats)
     took = dict(sorted(measured.items(), key=lambda item: item[1].median))
     print(table(took, {}, base=PYTHON))
     print(f"\nNot installed, so left out: {', '.join(missing) or 'none'}.")
     figures = {name: one.median * 1000 for name, one in took.items()}
-    DRAWN.write_text(picture("A token that is held, as a whole process", figures, ours=OURS), encoding="utf-8")
+    DRAWN.write_text(picture("Printing a stored token, as a whole process", figures, ours=OURS), encoding="utf-8")
 
 
 if __name__ == "__main__":

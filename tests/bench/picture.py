@@ -1,4 +1,4 @@
-"""A bar for each figure, as an SVG that can be read on light and on dark."""
+"""Draws a bar for each figure, as an SVG that is readable on light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ rect { fill: #8c959f } .ours { fill: #0969da }
 
 
 def picture(title: str, figures: Mapping[str, float], *, ours: str) -> str:
-    """Bars in the order of the figures, which are milliseconds; those whose name begins with `ours` stand out."""
+    """Draw the figures, in milliseconds, in their order; names that begin with `ours` are highlighted."""
     size = f'width="{LEFT + WIDTH + RIGHT}" height="{ROW * (len(figures) + 1) + 10}"'
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">']
     lines += [f"<style>{STYLE}</style>", f'<text x="10" y="18">{escape(title)}</text>', *_bars(figures, ours), "</svg>"]

@@ -1,4 +1,4 @@
-"""Whole processes side by side: each job is a command line, and what it took is told as a ratio to another's."""
+"""Measures whole processes: each job is a command line, and its time is compared with another's as a ratio."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WARM_UP = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A command line; `says` has to be in what it prints, or it is not the job that it is taken for."""
+    """A command line; its output must contain `says`, which shows that the command did its work."""
 
     name: str
     argv: Sequence[str]
@@ -28,7 +28,7 @@ class Job:
 
     @property
     def program(self) -> str:
-        """Where the program lies, so that no run looks for it."""
+        """The program's path, so that no run searches for it."""
         found = shutil.which(self.argv[0], path=self.environment.get("PATH", os.environ["PATH"]))
         assert found, f"{self.argv[0]} is not installed"
         return found
@@ -36,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Took:
-    """What one job took: the seconds of each round, and peaks of resident memory in KiB."""
+    """A job's measurements: the seconds of each run, and peaks of resident memory in KiB."""
 
     seconds: Sequence[float]
     peaks: Sequence[int]
@@ -50,12 +50,12 @@ class Took:
         return statistics.median(self.peaks)
 
     def ratio(self, base: Took) -> float:
-        """The median of the ratios within a round, which a machine that slows down meanwhile leaves as they are."""
+        """The median of the ratios within one repeat, which a machine that slows down does not change."""
         return statistics.median(ours / theirs for ours, theirs in zip(self.seconds, base.seconds, strict=True))
 
 
 def checked(job: Job) -> str:
-    """Run a job once and return what it printed; raises where it fails or says something else."""
+    """Run a job once and return its output; raises if it fails or prints something else."""
     with job.stdin.open("rb") as stdin:
         done = subprocess.run(
             [job.program, *job.argv[1:]],
@@ -71,16 +71,16 @@ def checked(job: Job) -> str:
     return done.stdout
 
 
-def measure(jobs: Sequence[Job], *, rounds: int) -> dict[str, Took]:
-    """Run each job once a round, in turns, after a check and rounds of warm-up, which tell of its memory."""
+def measure(jobs: Sequence[Job], *, repeats: int) -> dict[str, Took]:
+    """Run all jobs once per repeat, after a check and warm-up runs, in which the memory is measured."""
     for job in jobs:
         checked(job)
     lines = [(str(job.stdin), [job.program, *job.argv[1:]], dict(job.environment)) for job in jobs]
     done = subprocess.run(
         [sys.executable, "-I", "-S", SPAWNER],
-        input=marshal.dumps((WARM_UP, rounds, lines)),
+        input=marshal.dumps((WARM_UP, repeats, lines)),
         stdout=subprocess.PIPE,
         check=True,
     )
-    times, peaks = (zip(*rounds, strict=True) for rounds in marshal.loads(done.stdout))
+    times, peaks = (zip(*runs, strict=True) for runs in marshal.loads(done.stdout))
     return {job.name: Took(*took) for job, *took in zip(jobs, times, peaks, strict=True)}

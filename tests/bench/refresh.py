@@ -1,7 +1,7 @@
-"""What refreshing costs beyond what the server takes: `python tests/bench/refresh.py [ROUNDS]`.
+"""Times refreshing, beyond the server's own time: `python tests/bench/refresh.py [REPEATS]`.
 
-The server is a process of its own that keeps each request waiting for 50 ms. It stands for as many services as it
-takes to have 32 requests under way, since one service is asked four times at once and no more.
+The server is a process of its own that delays each response by 50 ms. It acts as eight services, so that 32 requests
+run at once: one service gets at most four at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bench.processes import measure
 
 from everyauth_cli.flows.batch import MOST_JOBS, PER_SERVICE
 
-ROUNDS = 30
+REPEATS = 30
 IDENTITIES = 1000
 LATENCY = 0.05
 IDEAL = IDENTITIES * LATENCY / MOST_JOBS
@@ -34,7 +34,7 @@ MANY = [f"many-{number}" for number in range(MOST_JOBS // PER_SERVICE)]
 
 @contextmanager
 def token_endpoint() -> Iterator[str]:
-    """The server, which runs meanwhile; gives its URL."""
+    """Run the server, and give its URL."""
     command = [sys.executable, Path(__file__).with_name("token_endpoint.py"), str(LATENCY), A_TOKEN]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -52,21 +52,21 @@ def add(home: Home, name: str, token_endpoint: str, *, identities: int) -> None:
     home.seed(identities, name)
 
 
-def beyond_the_server(home: Home, *, rounds: int) -> tuple[float, float]:
-    """The seconds that a refresh of one identity takes without the server's own, and their ratio to bare Python."""
+def beyond_the_server(home: Home, *, repeats: int) -> tuple[float, float]:
+    """Return the seconds of one refresh without the server's own, and their ratio to bare Python."""
     rejected = home.directory / "rejected"
     rejected.write_text(A_TOKEN)
     line = f"everyauth token {ONE} --rejected"
     jobs = [home.job("python", "python -I -c pass"), home.job(line, line, says=A_TOKEN, stdin=rejected)]
-    took = measure(jobs, rounds=rounds)
+    took = measure(jobs, repeats=repeats)
     ours = replace(took[line], seconds=[seconds - LATENCY for seconds in took[line].seconds])
     return ours.median, ours.ratio(took["python"])
 
 
-def all_of_them(home: Home, *, rounds: int) -> float:
-    """The seconds that a refresh of all identities takes."""
+def all_of_them(home: Home, *, repeats: int) -> float:
+    """Return the seconds that a refresh of all identities takes."""
     line = f"everyauth identity refresh --all --jobs {MOST_JOBS}"
-    return measure([home.job(line, line, says="refreshed")], rounds=rounds)[line].median
+    return measure([home.job(line, line, says="refreshed")], repeats=repeats)[line].median
 
 
 def verdict(ratio: float, at_most: float) -> str:
@@ -74,17 +74,17 @@ def verdict(ratio: float, at_most: float) -> str:
 
 
 def main() -> None:
-    """Print both; the argument is how many rounds the refresh of one has, of which the other has a tenth."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    """Print both; the argument is how often one identity is refreshed; all are refreshed a tenth as often."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else REPEATS
     with tempfile.TemporaryDirectory() as name, token_endpoint() as url:
         programs = install(Path(name))
         single = sealed_home(Path(name, "single"), programs)
         add(single, ONE, url, identities=1)
-        seconds, ratio = beyond_the_server(single, rounds=rounds)
+        seconds, ratio = beyond_the_server(single, repeats=repeats)
         many = sealed_home(Path(name, "many"), programs)
         for service in MANY:
             add(many, service, url, identities=IDENTITIES // len(MANY))
-        whole = all_of_them(many, rounds=max(rounds // 10, 1))
+        whole = all_of_them(many, repeats=max(repeats // 10, 1))
     print("| job | seconds | ratio |\n| --- | ---: | --- |")
     print(
         f"| one identity, beyond the server's own time | {seconds:.3f} | {verdict(ratio, AT_MOST_ONE)} of bare Python |"

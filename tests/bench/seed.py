@@ -1,4 +1,4 @@
-"""Puts identities of one service into the store that the environment names: `python seed.py SERVICE COUNT`."""
+"""Writes identities of one service to the store that the environment names: `python seed.py SERVICE COUNT`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ YEAR = 365 * 24 * 3_600_000
 SCOPE = "openid read write"
 
 
-def held(service: Service, user: str, *, now: int) -> StoredIdentity:
-    """An identity whose token is fresh for a year, and of the size that tokens have with an id token beside them."""
+def identity_of(service: Service, user: str, *, now: int) -> StoredIdentity:
+    """Make an identity whose token is fresh for a year, and as large as one with an id token."""
     native = {"scope": SCOPE, "token_type": "bearer", "id_token": "e" * 900}
     token = Token(
         access_token=Secret(f"access-token-of-{user}"),
@@ -43,13 +43,15 @@ def held(service: Service, user: str, *, now: int) -> StoredIdentity:
 
 
 def main() -> None:
-    """Set a client and write the identities: that of the default user first, the others by number."""
+    """Set a client and write the identities: the default user's first, the others by number."""
     name, count = sys.argv[1], int(sys.argv[2])
     auth = EveryAuth.from_env()
     service = auth.catalogue.get(name)
     auth.clients.set(service, client_id="id", client_secret=Secret("client-secret"))
     for user in [DEFAULT_USER, *(f"user-{number}" for number in range(1, count))]:
-        write_identity(auth.store, identity_key(auth.profile, name, user=user), held(service, user, now=now_ms()))
+        write_identity(
+            auth.store, identity_key(auth.profile, name, user=user), identity_of(service, user, now=now_ms())
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts commands in turns, times them, and reads their memory: a small process, which `processes.py` runs."""
+"""Starts commands one after another, times them, and reads their memory: a small process for `processes.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 
 
 def seconds(stdin: str, argv: list[str], environment: dict[str, str]) -> float:
-    """What a command takes from its start to its end. Nothing is copied for it, which costs the least."""
+    """Time a command from start to exit; posix_spawn copies no memory, so it adds the least."""
     streams = [
         (os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -23,10 +23,10 @@ def seconds(stdin: str, argv: list[str], environment: dict[str, str]) -> float:
 
 
 def peak(stdin: str, argv: list[str], environment: dict[str, str]) -> int:
-    """A command's peak of resident memory in KiB.
+    """Return a command's peak of resident memory in KiB.
 
-    A peak begins with that of the memory that was there at its start. Spawned, that would be all of this process's,
-    which is more than bare Python has; forked, it is the pages alone that this process wrote.
+    A peak starts at the memory that the child has before exec. Spawned, that is all of this process's, which is more
+    than bare Python has; forked, it is only the pages that this process wrote.
     """
     child = os.fork()
     if not child:
@@ -44,10 +44,10 @@ def check(argv: list[str], status: int) -> None:
 
 
 def main() -> None:
-    """Read the rounds of warm-up, the rounds and the jobs; write each job's seconds and, from the warm-up, peaks."""
-    warm_up, rounds, jobs = marshal.load(sys.stdin.buffer)
+    """Read the numbers of warm-up runs and repeats, and the jobs; write the seconds and the warm-up's peaks."""
+    warm_up, repeats, jobs = marshal.load(sys.stdin.buffer)
     peaks = [[peak(*job) for job in jobs] for _ in range(warm_up)]
-    times = [[seconds(*job) for job in jobs] for _ in range(rounds)]
+    times = [[seconds(*job) for job in jobs] for _ in range(repeats)]
     marshal.dump((times, peaks), sys.stdout.buffer)
 
 

@@ -1,4 +1,4 @@
-"""The table that a benchmark prints: the time and memory of each job beside bare Python's, and its limits."""
+"""The table that a benchmark prints: each job's time and memory, their ratio to bare Python's, and the limits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ HEADS = ("job", "ms", "of bare Python", "MB", "of bare Python", "at most")
 
 @dataclass(frozen=True)
 class Limit:
-    """A job takes at most so much of another's time, or of its memory."""
+    """The most of another job's time, or of its memory, that a job may take."""
 
     times: float
     of: str
     memory: bool = False
 
     def shown(self, took: Took, others: Mapping[str, Took], *, base: str) -> str:
-        """The limit and whether it is met; bare Python is what is meant where nothing is named."""
+        """Describe the limit and whether it is met; bare Python is not named."""
         if self.of not in others:
             return f"({self.of} is not installed)"
         other = others[self.of]
@@ -29,7 +29,7 @@ class Limit:
 
 
 def table(took: Mapping[str, Took], limits: Mapping[str, Sequence[Limit]], *, base: str) -> str:
-    """The jobs in their order, as a table of Markdown."""
+    """Return the jobs, in their order, as a Markdown table."""
     rows = [HEADS, ("---", *["---:"] * 4, "---"), *_rows(took, limits, base)]
     shown = len(HEADS) if limits else len(HEADS) - 1
     return "\n".join(f"| {' | '.join(row[:shown])} |" for row in rows)

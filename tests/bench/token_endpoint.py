@@ -1,7 +1,7 @@
-"""A token endpoint that takes its time: `python token_endpoint.py SECONDS TOKEN`, in a process of its own.
+"""A slow token endpoint: `python token_endpoint.py SECONDS TOKEN`, in a process of its own.
 
-Any number of requests wait side by side, and each is answered with the same token. The first line on standard output
-is the URL; it ends when its standard input does.
+Any number of requests wait at the same time, and each gets the same token. The first line on standard output is the
+URL; the process ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 YEAR = 365 * 24 * 3600
 
 
-def answer(token: str) -> bytes:
+def response(token: str) -> bytes:
     body = json.dumps({"access_token": token, "refresh_token": "next", "token_type": "bearer", "expires_in": YEAR})
     return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 async def serve(seconds: float, token: str) -> None:
-    given = answer(token)
+    whole = response(token)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -30,7 +30,7 @@ async def serve(seconds: float, token: str) -> None:
                 length = LENGTH.search(head)
                 await reader.readexactly(int(length[1]) if length else 0)
                 await asyncio.sleep(seconds)
-                writer.write(given)
+                writer.write(whole)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 

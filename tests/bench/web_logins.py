@@ -1,10 +1,10 @@
-"""Logins a second of a web app, ours and one with Authlib: `python tests/bench/web_logins.py`.
+"""Measures logins per second of a web app, with everyauth and with Authlib: `python tests/bench/web_logins.py`.
 
-Besides what the tests need it needs `tests/bench/requirements.txt`.
+It needs `tests/bench/requirements.txt` besides what the tests need.
 
-A login is a GET of the prefix, the redirect answered without a browser, and a GET of the callback with its code and
-cookies, which redeems the code at a token endpoint in another process and stores the token. Both apps are asked in
-this process, as ASGI, so that what a web server costs is not measured.
+A login is a GET of the prefix, an authorization response made without a browser, and a GET of the callback with its
+code and cookies, which redeems the code at a token endpoint in another process and stores the token. Both apps are
+called in this process, as ASGI, so that no web server is measured.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bench.code_endpoint import authorized, running
 from bench.login_apps import PREFIX, by_hand, in_postgres, in_sqlite, ours
 from peers import postgres
 
-ROUNDS = 7
+REPEATS = 7
 LOGINS = 48
 AT_ONCE = (1, 16)
 OURS, TUNED, SHOWN, BARE = (
@@ -43,7 +43,7 @@ USERS = count()
 
 
 async def get(app: App, path: str, query: str, headers: dict[str, str]) -> tuple[int, str, str]:
-    """The status of an answer, where it redirects to, and its cookies as the browser sends them back."""
+    """Return a response's status, its location, and its cookies as the browser sends them back."""
     sent: list[MutableMapping[str, Any]] = []
     scope = {
         "type": "http",
@@ -73,7 +73,7 @@ async def get(app: App, path: str, query: str, headers: dict[str, str]) -> tuple
 
 
 async def log_in(app: App) -> None:
-    """Log a new user in, from a browser of its own."""
+    """Log a new user in, in a new browser."""
     who = {"x-user": f"user-{next(USERS)}"}
     _, url, cookie = await get(app, PREFIX, "", who)
     status, where, _ = await get(app, f"{PREFIX}/callback", authorized(url), {**who, "cookie": cookie})
@@ -82,7 +82,7 @@ async def log_in(app: App) -> None:
 
 
 async def rate(app: App, at_once: int) -> float:
-    """Logins a second."""
+    """Return the logins per second."""
 
     async def some() -> None:
         for _ in range(LOGINS // at_once):
@@ -94,18 +94,18 @@ async def rate(app: App, at_once: int) -> float:
 
 
 async def measured(apps: dict[str, App], at_once: int) -> dict[str, list[float]]:
-    """The rates of each round; the apps take turns, after a round of warm-up."""
+    """Return the rates of each repeat; the apps are interleaved, after one warm-up run."""
     rates: dict[str, list[float]] = {name: [] for name in apps}
-    for turn in range(ROUNDS + 1):
+    for repeat in range(REPEATS + 1):
         for name, app in apps.items():
             found = await rate(app, at_once)
-            if turn:
+            if repeat:
                 rates[name].append(found)
     return rates
 
 
 def apps_with(service_url: str, directory: Path, database_urls: list[str] | None) -> dict[str, App]:
-    """One app of each kind, each with a database of its own: SQLite, or those PostgreSQL has."""
+    """Make one app of each kind, each with its own database in SQLite, or of those given in PostgreSQL."""
     urls = database_urls or [f"sqlite:///{directory / 'everyauth.db'}"]
     saves = [in_postgres(url) for url in urls[1:]] or [in_sqlite(directory / f"{name}.db") for name in "ab"]
     apps: dict[str, App] = {
@@ -117,23 +117,23 @@ def apps_with(service_url: str, directory: Path, database_urls: list[str] | None
 
 
 def main() -> None:
-    """Print the median of each app's rates, and of its ratios to ours, round by round."""
+    """Print the median of each app's rates, and of its ratios to ours in each repeat."""
     print("| store | app | " + " | ".join(f"{number} at a time | everyauth / it" for number in AT_ONCE) + " |")
     print("|---|---|" + "--:|--:|" * len(AT_ONCE))
-    with ExitStack() as held:
-        service_url = held.enter_context(running())
+    with ExitStack() as running_servers:
+        service_url = running_servers.enter_context(running())
         stores: dict[str, list[str] | None] = {"SQLite": None}
         try:
-            server = held.enter_context(postgres.running())
+            server = running_servers.enter_context(postgres.running())
             stores["PostgreSQL"] = [server.new_database() for _ in range(3)]
         except pytest.skip.Exception:
             pass
         for store, urls in stores.items():
-            directory = Path(held.enter_context(tempfile.TemporaryDirectory()))
+            directory = Path(running_servers.enter_context(tempfile.TemporaryDirectory()))
             apps = apps_with(service_url, directory, urls)
-            rounds = [asyncio.run(measured(apps, at_once)) for at_once in AT_ONCE]
+            measurements = [asyncio.run(measured(apps, at_once)) for at_once in AT_ONCE]
             for name in apps:
-                print(f"| {store} | {name} | " + " | ".join(cells(rates, name) for rates in rounds) + " |")
+                print(f"| {store} | {name} | " + " | ".join(cells(rates, name) for rates in measurements) + " |")
 
 
 def cells(rates: dict[str, list[float]], name: str) -> str:

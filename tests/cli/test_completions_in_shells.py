@@ -7,7 +7,7 @@ import pytest
 from peers.completions import HOSTILE, ROOT
 from peers.terminal import terminal
 
-from everyauth_cli.cli.commands.completion import quoted, split
+from everyauth_cli.cli.completion import quoted, split
 
 pytestmark = pytest.mark.slow
 

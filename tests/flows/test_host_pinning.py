@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, REVOCABLE, World
 
-from everyauth_cli.errors import HostChanged
-from everyauth_cli.flows.host_pinning import hosts_of, moved
+from everyauth_cli.errors import ConfigurationProblem, HostChanged
+from everyauth_cli.flows.host_pinning import check_hosts, hosts_of, moved
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.store.client_record import client_key
 
@@ -192,3 +192,40 @@ def test_a_parameter_does_not_confirm_a_host_that_a_file_has_changed(world):
     clients.set(service(world, "placed"), params={"sub": "other"})
     with pytest.raises(HostChanged, match=r"leads to other\.evil\.example now"):
         clients.get(clients.filled("placed"))
+
+
+@pytest.mark.parametrize("key", ["token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint"])
+def test_a_placeholder_that_nothing_fills_leads_secrets_nowhere(world, key):
+    world.login()
+    sent = len(world.server.requests)
+    kept = "".join(line for line in ENTRY.splitlines(keepends=True) if not line.startswith(f"{key} "))
+    world.entry("example", f'{key} = "https://evil.example/{{client_id}}/steal"\n{kept}')
+    world.clock.now += HOUR
+    for call in (world.token, world.login):
+        with pytest.raises(ConfigurationProblem, match=rf"example\.toml:1: {key} = .*\{{client_id\}} is not declared"):
+            call()
+    assert len(world.server.requests) == sent
+
+
+@pytest.mark.parametrize("key", ["token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint"])
+def test_no_client_is_handed_out_for_a_url_with_a_placeholder_left(key):
+    service = Service(
+        name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
+    )
+    client = Client(service="x", client_id="id", hosts=hosts_of(service))
+    left = replace(service, **{key: "https://x.example/{client_id}/t"})
+    with pytest.raises(ConfigurationProblem, match=rf"nothing fills {{client_id}} in the {key} of x; nothing was sent"):
+        check_hosts(left, client, has_secret=True)
+
+
+def test_a_parameter_does_not_confirm_a_host_that_a_file_brought_with_it(world):
+    world.login()
+    copied = (
+        f'{ENTRY}refresh_endpoint = "https://{{region}}.evil.example/x"\nparams.region = {{help = "your region"}}\n'
+    )
+    world.entry("example", copied)
+    world.auth.clients.set(service(world), params={"region": "eu"})
+    world.clock.now += HOUR
+    with pytest.raises(HostChanged, match=r"leads to eu\.evil\.example now"):
+        world.token()
+    assert hosts_seen(world) == {"issuer.example"}

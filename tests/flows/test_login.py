@@ -16,6 +16,7 @@ from everyauth_cli.errors import (
     StoreUnavailable,
     UsageProblem,
 )
+from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Account
 from everyauth_cli.store import Store
 from everyauth_cli.store.locks import ThreadLocks
@@ -52,11 +53,11 @@ def test_scopes_that_were_not_granted_are_named(world):
 
 def test_the_scope_is_the_one_asked_for_else_the_clients_else_the_catalogues(world):
     world.entry("example", ENTRY + 'scopes = ["a", "b"]\nscope_separator = ","\n')
-    assert begun(world)[0].scope == "a,b"
+    assert begun(world)[0].request.scope == "a,b"
     world.auth.clients.set(world.auth.catalogue.get("example"), scope="c")
-    assert begun(world)[0].scope == "c"
-    assert begun(world, scope="d")[0].scope == "d"
-    assert begun(world, scope="")[0].scope == ""
+    assert begun(world)[0].request.scope == "c"
+    assert begun(world, scope="d")[0].request.scope == "d"
+    assert begun(world, scope="")[0].request.scope == ""
 
 
 def test_nothing_is_stored_before_it_is_kept(world):
@@ -64,6 +65,15 @@ def test_nothing_is_stored_before_it_is_kept(world):
     assert world.auth.find() == []
     world.auth.keep(grant)
     assert len(world.auth.find()) == 1
+
+
+def test_a_token_of_any_grant_type_is_kept_for_its_request(world):
+    request = begun(world, user="ann", tags={"plan": "gold"})[0].request
+    token = world.auth.redeem(*begun(world)).token
+    identity = world.auth.keep(Grant(request=request, token=token))
+    assert (identity.user, identity.tags, identity.redirect_uri) == ("ann", {"plan": "gold"}, "")
+    world.clock.now += HOUR
+    assert world.auth.get_identity("example", "ann").access_token == "access-3"
 
 
 def test_a_new_login_keeps_the_id_and_adds_tags(world):
@@ -265,6 +275,6 @@ def test_a_login_is_begun_without_a_look_at_any_secret(tmp_path):
     world = World(tmp_path, store=Store(url="", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks()))
     vault.shut = True
     pending, answered = begun(world)
-    assert pending.client_id == "id"
+    assert pending.request.client_id == "id"
     with pytest.raises(StoreUnavailable):
         world.auth.redeem(pending, answered)

@@ -55,17 +55,17 @@ def test_a_redirect_uri_of_ones_own_takes_the_place_of_ours(everyauth):
 @pytest.mark.parametrize(
     ("uri", "says"),
     [
-        ("you.example/callback", "no https URL"),
-        ("myapp://callback", "no https URL"),
+        ("you.example/callback", "not an https URL"),
+        ("myapp://callback", "not an https URL"),
         ("http://you.example/callback", "plain http"),
         ("http://127.0.0.1/callback", "no port"),
         ("http://[::1]:8080/callback", "127.0.0.1 or localhost"),
         ("http://127.0.0.1:8080/callback?a=b", "query"),
         ("https://you.example/callback#there", "fragment"),
         ("https://me@you.example/callback", "user name"),
-        ("https://you.example/{tenant}", "no URL"),
-        ("https://you.example:0/", "no URL"),
-        ("https://you.example/a b", "no URL"),
+        ("https://you.example/{tenant}", "braces"),
+        ("https://you.example:0/", "not a URL"),
+        ("https://you.example/a b", "not a URL"),
     ],
 )
 def test_a_redirect_uri_that_no_login_could_come_back_to_is_refused(everyauth, uri, says):

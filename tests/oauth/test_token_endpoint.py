@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from peers.token_server import HOUR, TOKEN_URL, World, answer, id_token
 
-from everyauth_cli.model import Account, Client, Pending, Secret, Service, Token
-from everyauth_cli.oauth.authorization_code import Callback
+from everyauth_cli.model import Account, Client, LoginRequest, Secret, Service, Token
+from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
 from everyauth_cli.oauth.token_endpoint import code_request, missing_scopes, read_token, refresh_request
 
 SERVICE = Service(
@@ -14,19 +14,22 @@ SERVICE = Service(
 )
 CLIENT = Client(service="example", client_id="the id", client_secret=Secret("s3c/ret+ü"))
 PUBLIC = replace(CLIENT, client_secret=None)
-PENDING = Pending(
+REQUEST = LoginRequest(
     service="example",
     user="me",
     tenant="me",
     tags={},
-    redirect_uri="http://127.0.0.1:28282/callback/example",
     scope="read write",
-    state=Secret("state"),
-    verifier=Secret("verifier"),
-    nonce=None,
     client_id="the id",
     token_endpoint=TOKEN_URL,
     started_at=0,
+)
+PENDING = PendingLogin(
+    request=REQUEST,
+    redirect_uri="http://127.0.0.1:28282/callback/example",
+    state=Secret("state"),
+    verifier=Secret("verifier"),
+    nonce=None,
 )
 CALLBACK = Callback(code=Secret("c0de"), kept={})
 NOW = 1_800_000_000_000

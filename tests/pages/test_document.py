@@ -6,15 +6,15 @@ from html.parser import HTMLParser
 import pytest
 
 from everyauth_cli.pages import document
+from everyauth_cli.pages.form import form_page
+from everyauth_cli.pages.result import Result, result_page
 
 NASTY = "<script>alert(1)</script>\"'&"
-RESULT = document.result_page(
-    document.Result(
-        good=True, title=NASTY, text=NASTY, detail=NASTY, next_step=NASTY, command=NASTY, link=(NASTY, NASTY)
-    )
+RESULT = result_page(
+    Result(good=True, title=NASTY, text=NASTY, detail=NASTY, next_step=NASTY, command=NASTY, link=(NASTY, NASTY))
 )
-FAILURE = document.result_page(document.Result(good=False, title="Denied", text="No."))
-FORM = document.form_page(
+FAILURE = result_page(Result(good=False, title="Denied", text="No."))
+FORM = form_page(
     title=NASTY,
     text=NASTY,
     items=[NASTY],
@@ -120,7 +120,7 @@ def test_what_is_not_said_takes_no_place():
 
 def test_each_command_is_a_block_that_can_be_copied_as_it_is():
     commands = ["everyauth store status", "everyauth login op --user 'ann  lee'"]
-    page = document.result_page(document.Result(good=False, title="x", text="y", command="\n".join(commands)))
+    page = result_page(Result(good=False, title="x", text="y", command="\n".join(commands)))
     shown = re.findall(r"<pre>(.*)</pre>", page)
     assert [Reader(block).text for block in shown] == commands
 
@@ -136,7 +136,7 @@ def test_headers():
 
 
 def test_form_may_be_redirected_to_its_targets_only():
-    directives = policy(document.headers(["http://127.0.0.1:28282/callback/some?a=b"]))
+    directives = policy(document.page_headers(["http://127.0.0.1:28282/callback/some?a=b"]))
     assert directives["form-action"] == ["'self'", "http://127.0.0.1:28282"]
 
 
@@ -161,6 +161,6 @@ def _luminance(colour: str) -> float:
     ],
 )
 def test_contrast_is_enough_to_read(front, back, mode):
-    colours = {name: re.findall(rf"--{name}: #([0-9a-f]+);", document.STYLE)[mode] for name in (front, back)}
+    colours = {name: re.findall(rf"--{name}: #([0-9a-f]+);", document.STYLE.css)[mode] for name in (front, back)}
     light, dark = sorted((_luminance(colour) for colour in colours.values()), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5  # WCAG 2 section 1.4.3

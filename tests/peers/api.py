@@ -83,7 +83,7 @@ def serving(*, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET  # noqa: N815 - the name that the handler is called by
+        do_POST = do_GET
 
         def _body(self) -> bytes:
             if self.headers.get("transfer-encoding") != "chunked":

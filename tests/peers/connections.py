@@ -1,4 +1,4 @@
-"""Reads the connections page as it comes over HTTP."""
+"""Reads the connections page over HTTP."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ CONNECT, DISCONNECT = f"{PAGE}/connect", f"{PAGE}/disconnect"
 
 
 def form(browser: Browser, service: str = NAME) -> dict[str, str]:
-    """What the form on the page would post for a service."""
-    (value,) = re.findall(r'name="form" value="([^"]+)"', browser.get(PAGE).text)
-    return {"form": value, "service": service}
+    """Return the fields that the form on the page posts for a service."""
+    (value,) = re.findall(r'name="csrf_token" value="([^"]+)"', browser.get(PAGE).text)
+    return {"csrf_token": value, "service": service}
 
 
 def row(browser: Browser, title: str = "PagerDuty") -> str:
-    """A service's entry on the page."""
+    """Return a service's entry on the page."""
     (entry,) = [entry for entry in browser.get(PAGE).text.split("<li ")[1:] if f">{title}</h2>" in entry]
     return entry.partition("</li>")[0]
 
@@ -25,6 +25,6 @@ def buttons(entry: str) -> list[str]:
     return re.findall(r'aria-label="([^"]+)"', entry)
 
 
-def told(text: str) -> list[tuple[str, str]]:
-    """The notice on a page: its kind and its words."""
+def notices(text: str) -> list[tuple[str, str]]:
+    """Return the kind and the text of each notice on a page."""
     return re.findall(r'<p class="notice (\w+)" role="status">([^<]+)</p>', text)

@@ -63,7 +63,7 @@ def recording() -> Iterator[Recorder]:
             self.end_headers()
             self.wfile.write(reply.body)
 
-        do_POST = do_DELETE = do_GET  # noqa: N815 - the names that the base class calls
+        do_POST = do_DELETE = do_GET
 
         def log_message(self, *arguments: object) -> None:
             """Say nothing."""

@@ -42,6 +42,11 @@ class Terminal:
         """What the terminal does with what is typed: `termios.tcgetattr`."""
         return termios.tcgetattr(self._descriptor)
 
+    @property
+    def foreground(self) -> int:
+        """The process group that the terminal belongs to at the moment."""
+        return os.tcgetpgrp(self._descriptor)
+
     def end(self) -> int:
         """Wait until the command has ended and all of it was read; gives the exit code."""
         end = time.monotonic() + SECONDS
@@ -62,10 +67,12 @@ class Terminal:
 
 @contextmanager
 def terminal(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[Terminal]:
-    """Start a command on a terminal of its own; it is killed at the end if it still runs."""
+    """Start a command in its home, on a terminal of its own; it is killed at the end if it still runs."""
     ours, theirs = pty.openpty()
     name = os.ttyname(theirs)
-    with subprocess.Popen(["/bin/sh", "-c", SCRIPT, "sh", name, *argv], env=env, start_new_session=True) as process:
+    command = ["/bin/sh", "-c", SCRIPT, "sh", name, *argv]
+    # In the checkout, `python -m` would run the package there and not the installed one.
+    with subprocess.Popen(command, cwd=env["HOME"], env=env, start_new_session=True) as process:
         try:
             # Ours alone would end with a hang-up before the command has opened its end.
             shown = Terminal(process, ours)

@@ -1,4 +1,4 @@
-"""Web apps with `authorize` and `connections`, each asked through its framework's test client, and their browsers."""
+"""Web apps with `authorize` and `connections`, called through their frameworks' test clients, and a browser."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Response:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The query of where it redirects to."""
+        """The query of the URL that it redirects to."""
         assert self.status == 303, self.text
         return dict(parse_qsl(urlsplit(self["location"]).query))
 
@@ -115,7 +115,7 @@ def of_flask(page: Page = None, **options: Any) -> Ask:
 
 
 def django_urls(page: Page = None, **options: Any) -> types.ModuleType:
-    """The module that a project's `ROOT_URLCONF` is, with Django's own check of forms at work."""
+    """Return a root URLconf module, with Django's own CSRF check active."""
     if not django.conf.settings.configured:
         middleware = ["django.middleware.csrf.CsrfViewMiddleware"]
         django.conf.settings.configure(ALLOWED_HOSTS=["*"], MIDDLEWARE=middleware)
@@ -151,7 +151,7 @@ FRAMEWORKS: dict[str, Callable[..., Ask]] = {
 
 @dataclass
 class Browser:
-    """Keeps an app's cookies as a browser does; `user` and `tenant` are whom the app's session is of."""
+    """Keeps an app's cookies as a browser does; `user` and `tenant` are those of the app's session."""
 
     ask: Ask
     user: str = "user-123"
@@ -167,16 +167,16 @@ class Browser:
         return answer
 
     def post(self, url: str, form: Mapping[str, str], **headers: str) -> Response:
-        """Post a form as a browser does from the app's own page, unless other headers are given."""
+        """Post a form as a browser does from the app's own page, unless `headers` override that."""
         own = {"origin": BASE_URL, "sec_fetch_site": "same-origin", "content_type": FORM_TYPE}
         return self.get(url, method="POST", body=urlencode(form).encode(), **{**own, **headers})
 
     def start(self) -> str:
-        """Begin a login; gives the authorization URL."""
+        """Start a login; return the authorization URL."""
         return self.get(PREFIX)["location"]
 
     def callback(self, url: str) -> Response:
-        """Go where the service sends the browser."""
+        """Follow the redirect back from the service."""
         assert url.startswith(BASE_URL + CALLBACK + "?"), url
         return self.get(url.removeprefix(BASE_URL))
 
@@ -189,7 +189,7 @@ class Browser:
 
 
 def decide(authorization_url: str, *, decision: str = "allow", user: str = "user@example.com") -> str:
-    """Decide at the sandbox's own page, over HTTP; gives where it sends the browser."""
+    """Allow or deny on the sandbox's consent page, over HTTP; return the URL that it redirects to."""
     with httpx.Client(trust_env=False) as http:
         page = http.get(authorization_url)
         transaction = page.text.split('name="transaction" value="')[1].split('"')[0]
@@ -198,11 +198,11 @@ def decide(authorization_url: str, *, decision: str = "allow", user: str = "user
 
 
 def redeemed(world: EveryAuthSandbox) -> int:
-    """How many codes were."""
+    """Return the number of codes that were redeemed."""
     return world.sandbox.server(NAME).counts["authorization_code"]
 
 
 def stored(world: EveryAuthSandbox) -> list[str]:
-    """The kinds of what the store has of users and logins."""
-    kinds = ["identity", "web-used"]
+    """Return the kinds of the records of users and logins in the store."""
+    kinds = ["identity", "web-replay-marker"]
     return [kind for kind in kinds if world.auth.store.index.find(RecordKey(profile="", kind=kind, service=""))]

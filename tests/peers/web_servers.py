@@ -20,7 +20,7 @@ from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
 
 @contextmanager
 def serving(framework: str, world: EveryAuthSandbox, **page: Any) -> Iterator[str]:
-    """An app with `authorize` and `connections`, whose user is always the same; gives its URL."""
+    """Serve an app with `authorize` and `connections`, whose user is always the same; yields its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         world.sandbox.redirect_uri = url + CALLBACK
@@ -71,7 +71,7 @@ def _starlette(listener: socket.socket, page: dict[str, Any], options: dict[str,
 
 @contextmanager
 def another_site(path: str, kind: str, content: str) -> Iterator[str]:
-    """A server of somebody else's, with one thing on it; gives its URL."""
+    """Serve one resource of another site; yields its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener, _of_wsgi(listener, Response(content, content_type=kind)):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
 

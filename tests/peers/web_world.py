@@ -23,7 +23,7 @@ def world(everyauth_sandbox: EveryAuthSandbox) -> EveryAuthSandbox:
 
 @pytest.fixture(params=["starlette", "fastapi", "flask", "django"])
 def app(request: pytest.FixtureRequest, world: EveryAuthSandbox) -> Callable[..., Ask]:
-    """Makes the app; what is given goes before what it has by itself."""
+    """Return a function that makes the app; its arguments override the defaults."""
     from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, PAGE, PREFIX
 
     def make(page: Mapping[str, object] | None = None, **options: object) -> Ask:
@@ -52,7 +52,7 @@ def browser(app: Callable[..., Ask]) -> Browser:
 
 @pytest.fixture
 def page_browser(app: Callable[..., Ask]) -> Browser:
-    """That of a user of an app with a connections page, which offers two services."""
+    """The browser of a user of an app whose connections page offers two services."""
     from peers.web_apps import OFFERED, Browser
 
     return Browser(app({"services": OFFERED}))

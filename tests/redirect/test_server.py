@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli.errors import LoginFailed, PortInUse
-from everyauth_cli.pages.document import Result
+from everyauth_cli.pages.result import Result
 from everyauth_cli.redirect.server import RedirectServer
 
 PATH = "/callback/example"

@@ -173,7 +173,7 @@ def test_what_is_revoked_works_no_more(journey, name):
     assert bool(revocation.revoked) == offered
     assert (journey.server.user(held.access_token.reveal()) is None) == ("access_token" in revocation.revoked)
     if "refresh_token" in revocation.revoked:
-        journey.auth.keep(Grant(pending=journey.pending, token=held))
+        journey.auth.keep(Grant(request=journey.pending.request, token=held))
         with pytest.raises(errors.LoginRequired):
             journey.auth.get_identity(name, rejected=held.access_token)
 

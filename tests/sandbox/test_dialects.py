@@ -49,7 +49,7 @@ class Contract:
             "code_verifier": self.pending.verifier.reveal() if self.pending.verifier else "",
             "code_challenge": challenge(self.pending.verifier) if self.pending.verifier else "",
             "nonce": self.pending.nonce.reveal() if self.pending.nonce else "",
-            "scope": self.pending.scope,
+            "scope": self.pending.request.scope,
             "access_token": "access-1",
             "refresh_token": "refresh-1",
             "expires_in": 3600,

@@ -16,7 +16,7 @@ from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.oauth.token_endpoint import missing_scopes, read_token
 from everyauth_cli.oauth.userinfo import account_request
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.entry import fill
+from everyauth_cli.services.placeholders import fill
 from everyauth_cli.store import memory_store
 
 SERVICES = ["asana", "atlassian", "discord", "github", "github-enterprise", "gitlab", "google", "hubspot"]

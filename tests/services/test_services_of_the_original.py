@@ -15,7 +15,7 @@ from everyauth_cli.oauth.revocation import revocation_request
 from everyauth_cli.oauth.token_endpoint import kept_fields, read_token
 from everyauth_cli.oauth.userinfo import account_in, account_request
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.entry import fill
+from everyauth_cli.services.placeholders import fill
 from everyauth_cli.store import memory_store
 
 CATALOGUE = Catalogue()

@@ -9,8 +9,11 @@ import pytest
 
 from everyauth_cli.model import Service
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
-from everyauth_cli.services.entry import AUTHORIZE_RESERVED, PLACEHOLDER, READERS, TABLES, TOKEN_RESERVED, URLS, fill
+from everyauth_cli.services.entry import READERS
+from everyauth_cli.services.placeholders import TABLES, URLS, fill
 from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
+from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
+from everyauth_cli.urls import PLACEHOLDER
 
 FEWEST = 170
 """As many services as were shipped once; they do not get lost."""

@@ -24,16 +24,16 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth.token_endpoint import read_token
-from everyauth_cli.pages.document import Result
+from everyauth_cli.pages.result import Result
 from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.entry import check_url
 from everyauth_cli.settings import write_privately
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import read_public
 from everyauth_cli.store.locks import ThreadLocks
 from everyauth_cli.store.memory import MemoryIndex, MemoryVault
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.urls import check_url
 
 SERVICE = Service(
     name="example", title="Example", authorization_endpoint="https://x.example/a", token_endpoint=TOKEN_URL
@@ -186,7 +186,7 @@ def test_a_request_line_that_is_no_url_is_answered(listener):
     ],
 )
 def test_an_endpoint_that_is_no_url_is_refused(url):
-    with pytest.raises(ValueError, match=r"it is no URL|[Pp]ort"):
+    with pytest.raises(ValueError, match=r"it is not a URL|braces|[Pp]ort"):
         check_url(url)
 
 

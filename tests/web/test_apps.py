@@ -1,4 +1,4 @@
-"""The apps that newcomers are shown, each run for real, and what a person in front of Chromium sees of them."""
+"""The example apps, run as real servers and visited with Chromium."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def app(request, tmp_path_factory):
 
 
 def begun(app, chromium, user):
-    """The browser of a user who has begun a login, and where it is sent when that is allowed."""
+    """Return the browser of a user who started a login, and the URL that the consent redirects to."""
     browser = Profile(chromium)
     consent = browser.visit(app.url, fill("Your name", user), click("Sign in"), click("Connect PagerDuty"))
     return browser, decide(consent.address)
@@ -35,12 +35,12 @@ def finished(app, page, user):
 
 
 def unexpected(page):
-    """What Chromium complains of, but for answers with a status of failure: ours are meant, and it wants an icon."""
+    """Return Chromium's console messages but those about status codes: some are expected, and the icon is missing."""
     return [line for line in page.complaints if "responded with a status of" not in line]
 
 
 def refused(app, page, heading):
-    """Whether it is the page of a login that cannot be finished, which does not leave the code in the address."""
+    """Whether the page says that a login cannot be finished, with no code left in the address."""
     assert (page.width <= page.room, unexpected(page), page.outside) == (True, [], [])
     return (page.heading, page.address, "Start again" in page.text) == (heading, app.callback, True)
 
@@ -59,14 +59,14 @@ def test_a_user_connects_and_sees_what_the_token_fetched(app, chromium):
     assert (page.width <= page.room, unexpected(page), page.outside) == (True, [], [])
 
 
-def test_a_user_says_no(app, chromium):
+def test_a_user_denies_access(app, chromium):
     steps = fill("Your name", "bob"), click("Sign in"), click("Connect PagerDuty"), click("Deny")
     page = chromium.visit(app.url, *steps)
     assert page.address.startswith(f"{app.url}/finished?error=access_denied&errorDescription=")
     assert "PagerDuty is not connected: access was denied" in page.text
 
 
-def test_the_finished_page_believes_the_session_and_not_its_address(app, chromium):
+def test_the_finished_page_trusts_the_session_and_not_its_query(app, chromium):
     browser = Profile(chromium)
     of_ada = f"{app.url}/finished?serviceId=pagerduty&userId=ada&tenantId=ada"
     browser.visit(of_ada, fill("Your name", "mallory"), click("Sign in"))
@@ -76,27 +76,27 @@ def test_the_finished_page_believes_the_session_and_not_its_address(app, chromiu
     assert "<img src=x> (x)" in browser.visit(f"{app.url}/finished?error=x&errorDescription=<img src=x>").text
 
 
-def test_two_browsers_in_one_login_finish_each_its_own(app, chromium):
+def test_two_browsers_of_one_user_finish_their_own_logins(app, chromium):
     (one, of_one), (two, of_two) = (begun(app, chromium, "cleo") for _ in range(2))
     before = app.redeemed
-    assert refused(app, two.visit(of_one, width=360), "This login was not begun here")
+    assert refused(app, two.visit(of_one, width=360), "This login was not started here")
     assert app.redeemed == before
     assert finished(app, one.visit(of_one), "cleo")
     assert finished(app, two.visit(of_two), "cleo")
     assert app.redeemed == before + 2
 
 
-def test_an_answer_is_taken_once(app, chromium):
+def test_a_code_is_redeemed_once(app, chromium):
     browser, came_back = begun(app, chromium, "dana")
     copy = Profile(chromium, browser.cookies)
     assert finished(app, browser.visit(came_back), "dana")
     before = app.redeemed
-    assert refused(app, browser.visit(came_back, width=360), "This login was not begun here")
-    assert refused(app, copy.visit(came_back, width=360), "This login has ended already")
+    assert refused(app, browser.visit(came_back, width=360), "This login was not started here")
+    assert refused(app, copy.visit(came_back, width=360), "This login is finished already")
     assert app.redeemed == before
 
 
-def test_a_login_is_over_after_ten_minutes(app, chromium):
+def test_a_login_expires_after_ten_minutes(app, chromium):
     browser, came_back = begun(app, chromium, "eve")
     before = app.redeemed
     with app.later(10 * MINUTE):

@@ -1,4 +1,4 @@
-"""Logins of a web app's users at the sandbox, over HTTP: the same in every framework."""
+"""Logins of a web app's users at the sandbox, over HTTP, in every framework."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_finished_url_keeps_its_own_query(app, finished_url, before):
     assert ended["location"].endswith("#top") == ("#" in finished_url)
 
 
-def test_what_is_below_the_prefix_stays_the_apps(browser):
+def test_other_paths_below_the_prefix_stay_with_the_app(browser):
     assert OWN in browser.get(f"{PREFIX}/finished").text
     assert browser.get(f"{PREFIX}/elsewhere").status == 404
 
@@ -62,14 +62,14 @@ def test_each_login_has_a_cookie_of_its_own(browser):
     assert other.key != cookie.key
 
 
-def test_the_cookie_is_taken_back_as_it_was_given(browser):
+def test_the_cookie_is_deleted_with_the_same_attributes(browser):
     url = browser.start()
     (cookie,) = browser.callback(decide(url)).cookies
     assert cookie.key.startswith("__Host-everyauth-")
     assert (cookie.value, int(cookie["max-age"]), cookie["path"], cookie["secure"]) == ("", 0, "/", True)
 
 
-def test_on_http_loopback_it_has_another_name(world, app):
+def test_on_http_loopback_the_cookie_has_another_name(world, app):
     world.sandbox.redirect_uri = f"http://localhost:8000{CALLBACK}"
     (cookie,) = Browser(app(base_url="http://localhost:8000/")).get(PREFIX).cookies
     assert cookie.key.startswith("everyauth-")
@@ -90,7 +90,7 @@ def test_two_tabs_at_once(world, browser):
     assert redeemed(world) == 2
 
 
-def test_a_sixth_tab_ends_the_first(world, browser):
+def test_a_sixth_tab_replaces_the_first(world, browser):
     browser.cookies["__Host-everyauth-session"] = "own"
     urls = []
     for _ in range(6):
@@ -101,11 +101,11 @@ def test_a_sixth_tab_ends_the_first(world, browser):
     assert browser.callback(decide(urls[1])).status == 303
 
 
-def test_another_browser_gets_nothing(world, browser):
+def test_another_browser_cannot_finish_a_login(world, browser):
     came_back = decide(browser.start())
     answer = Browser(browser.ask).callback(came_back)
     assert answer.status == 400
-    assert "This login was not begun here" in answer.text
+    assert "This login was not started here" in answer.text
     assert f'<a href="{BASE_URL}{PREFIX}">Start again</a>' in answer.text
     assert answer["content-security-policy"].startswith("default-src 'none'")
     assert answer["cache-control"] == "no-store"
@@ -114,24 +114,24 @@ def test_another_browser_gets_nothing(world, browser):
 
 
 @pytest.mark.parametrize("query", ["", "?code=x", "?state=", "?state=x&code=y", "?error=access_denied", "?state=%ff"])
-def test_an_answer_to_nothing_ends_nothing(browser, query):
+def test_a_response_to_no_login_ends_none(browser, query):
     browser.start()
     assert browser.get(CALLBACK + query).status == 400
     assert len(browser.cookies) == 1
 
 
-def test_an_answer_is_taken_once(world, browser):
+def test_a_code_is_redeemed_once(world, browser):
     came_back = decide(browser.start())
     kept = dict(browser.cookies)
     assert browser.callback(came_back).status == 303
     assert browser.callback(came_back).status == 400
     browser.start()
     again = Browser(browser.ask, cookies=kept).callback(came_back)
-    assert (again.status, "ended already" in again.text) == (400, True)
+    assert (again.status, "finished already" in again.text) == (400, True)
     assert (redeemed(world), world.sandbox.server(NAME).counts["code_replay"]) == (1, 0)
 
 
-def test_an_answer_that_comes_twice_at_once_is_taken_once(world, browser):
+def test_a_code_that_comes_twice_at_once_is_redeemed_once(world, browser):
     came_back = decide(browser.start())
     browsers = [Browser(browser.ask, cookies=dict(browser.cookies)) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
@@ -141,7 +141,7 @@ def test_an_answer_that_comes_twice_at_once_is_taken_once(world, browser):
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(10 * MINUTE - 10, 303), (10 * MINUTE, 400)])
-def test_a_login_is_over_after_ten_minutes(world, browser, seconds, status):
+def test_a_login_expires_after_ten_minutes(world, browser, seconds, status):
     url = browser.start()
     world.advance(seconds)
     answer = browser.callback(decide(url))
@@ -149,20 +149,20 @@ def test_a_login_is_over_after_ten_minutes(world, browser, seconds, status):
     assert redeemed(world) == (1 if status == 303 else 0)
 
 
-def test_another_user_cannot_finish_it(world, browser):
+def test_another_user_cannot_finish_a_login(world, browser):
     came_back = decide(browser.start())
     browser.user = "user-456"
     answer = browser.callback(came_back)
-    assert (answer.status, "Somebody else began this login" in answer.text) == (403, True)
+    assert (answer.status, "Another user started this login" in answer.text) == (403, True)
     browser.user = ""
     answer = browser.callback(came_back)
-    assert (answer.status, "does not know any more who you are" in answer.text) == (401, True)
+    assert (answer.status, "You are no longer signed in" in answer.text) == (401, True)
     assert (redeemed(world), stored(world)) == (0, [])
     browser.user = "user-123"
     assert browser.callback(came_back).status == 303
 
 
-def test_another_tenant_cannot_finish_it(world, app):
+def test_another_tenant_cannot_finish_a_login(world, app):
     browser = Browser(app(map_to_tenant_id=lambda request: request.headers.get("x-tenant")), tenant="one")
     came_back = decide(browser.start())
     browser.tenant = "two"
@@ -172,23 +172,23 @@ def test_another_tenant_cannot_finish_it(world, app):
     assert redeemed(world) == 0
 
 
-def test_nobody_begins_nothing(world, browser):
+def test_a_signed_out_user_cannot_start_a_login(world, browser):
     browser.user = ""
     answer = browser.get(PREFIX)
     assert (answer.status, answer.cookies) == (401, [])
     assert "Sign in first" in answer.text
 
 
-def test_logins_that_are_only_begun_fill_nothing(world, browser):
+def test_logins_that_are_only_started_store_nothing(world, browser):
     for _ in range(3):
         Browser(browser.ask).start()
     assert stored(world) == []
     browser.callback(decide(browser.start()))
-    assert stored(world) == ["identity", "web-used"]
+    assert stored(world) == ["identity", "web-replay-marker"]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST"])
-def test_only_a_get_does_anything(world, browser, method):
+def test_other_methods_are_refused(world, browser, method):
     assert browser.get(PREFIX, method=method).status == 405
     came_back = decide(browser.start())
     assert browser.get(came_back.removeprefix(BASE_URL), method=method).status == 405

@@ -1,4 +1,4 @@
-"""The connections page over HTTP, the same in every framework: what it shows and does."""
+"""The connections page over HTTP, in every framework."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from peers.connections import CONNECT, DISCONNECT, buttons, form, row, told
+from peers.connections import CONNECT, DISCONNECT, buttons, form, notices, row
 from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Browser, decide, stored
 
-from everyauth_cli.errors import StoreUnavailable, UsageProblem
+from everyauth_cli.errors import LoginRequired, StoreUnavailable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import EndedGrant
 from everyauth_cli.store import Store
@@ -22,7 +22,7 @@ HOUR = 3600
 
 
 def change(world, identity, **changes) -> None:
-    """Change what the store has of an identity."""
+    """Change an identity's metadata in the store."""
     key = key_of(world.auth.profile, identity)
     held = read_identity(world.auth.store, key)
     write_identity(world.auth.store, key, replace(held, identity=replace(held.identity, **changes)))
@@ -36,7 +36,7 @@ def test_a_service_that_is_offered_and_not_connected(page_browser):
     assert "<time" not in entry
 
 
-def test_as_whom_and_since_when(world, page_browser):
+def test_the_account_and_the_time_of_the_login_are_shown(world, page_browser):
     identity = world.log_in(NAME, "user-123", account="ann@example.com")
     change(world, identity, granted_at=1_700_000_000_999)
     entry = row(page_browser)
@@ -46,7 +46,7 @@ def test_as_whom_and_since_when(world, page_browser):
     assert buttons(entry) == ["Disconnect PagerDuty"]
 
 
-def test_what_is_offered_comes_first_and_then_what_else_there_is(world, page_browser):
+def test_offered_services_come_first(world, page_browser):
     for service in ("linear", "slack"):
         world.log_in(service, "user-123")
     titles = re.findall(r'<h2 class="service">([^<]+)</h2>', page_browser.get(PAGE).text)
@@ -54,7 +54,7 @@ def test_what_is_offered_comes_first_and_then_what_else_there_is(world, page_bro
     assert buttons(row(page_browser, "Linear")) == ["Disconnect Linear"]
 
 
-def test_only_the_users_own_in_their_own_tenant(world, app):
+def test_only_the_connections_of_the_user_in_the_tenant_are_shown(world, app):
     page = {"services": {}, "map_to_tenant_id": lambda request: request.headers.get("x-tenant")}
     world.log_in(NAME, "user-456", tenant="one", account="bob@example.com")
     world.log_in(NAME, "user-123", tenant="two", account="cid@example.com")
@@ -79,22 +79,22 @@ def test_only_the_users_own_in_their_own_tenant(world, app):
 def test_whether_it_still_works(world, page_browser, changes, works):
     change(world, world.log_in(NAME, "user-123"), **changes)
     entry = row(page_browser)
-    assert ("Works" in entry, "Has to be connected again" in entry) == (works, not works)
+    assert ("Works" in entry, "Needs to be connected again" in entry) == (works, not works)
     assert buttons(entry) == [*["Connect again PagerDuty"] * (not works), "Disconnect PagerDuty"]
     assert "SERVICE SAID SO" not in entry
 
 
-def test_a_grant_that_was_found_revoked_has_to_be_connected_again(world, page_browser):
+def test_a_revoked_grant_needs_to_be_connected_again(world, page_browser):
     world.log_in(NAME, "user-123")
     world.fault = "revoked"
     world.advance(100 * 24 * HOUR)
     assert "Works" in row(page_browser)
-    with pytest.raises(Exception, match="login_required"):
+    with pytest.raises(LoginRequired):
         world.auth.get_identity(NAME, "user-123")
-    assert "Has to be connected again" in row(page_browser)
+    assert "Needs to be connected again" in row(page_browser)
 
 
-def test_what_cannot_be_connected_here_is_not_to_be(world, app):
+def test_a_service_that_is_not_offered_has_no_connect_button(world, app):
     browser = Browser(app({"services": {}}))
     change(world, world.log_in(NAME, "user-123"), login_required=EndedGrant(since=1, reason="x"))
     entry = row(browser)
@@ -102,96 +102,96 @@ def test_what_cannot_be_connected_here_is_not_to_be(world, app):
     assert buttons(entry) == ["Disconnect PagerDuty"]
 
 
-def test_a_service_goes_by_any_of_its_names_and_needs_no_entry(world, app):
+def test_a_service_may_have_an_alias_or_no_entry(world, app):
     browser = Browser(app({"services": {"githuboauth": "/connect/github", "no-such-service": "/connect/none"}}))
     world.log_in("github", "user-123")
     assert buttons(row(browser, "GitHub")) == ["Disconnect GitHub"]
     assert buttons(row(browser, "no-such-service")) == ["Connect no-such-service"]
 
 
-def test_connect_goes_to_where_the_login_begins(world, page_browser):
+def test_connect_starts_the_login(world, page_browser):
     answer = page_browser.post(CONNECT, form(page_browser))
     assert (answer.status, answer["refresh"]) == (200, f"0;url={BASE_URL}{PREFIX}")
     assert f'<a href="{BASE_URL}{PREFIX}">' in answer.text
     ended = page_browser.callback(decide(page_browser.start()))
-    assert told(page_browser.get(f"{PAGE}?{ended['location'].partition('?')[2]}").text) == [
+    assert notices(page_browser.get(f"{PAGE}?{ended['location'].partition('?')[2]}").text) == [
         ("good", "PagerDuty is connected.")
     ]
 
 
 @pytest.mark.parametrize("service", ["", "linear", "no-such-service", "https://evil.example"])
-def test_what_is_not_offered_is_not_connected(page_browser, service):
+def test_a_service_that_is_not_offered_cannot_be_connected(page_browser, service):
     answer = page_browser.post(CONNECT, form(page_browser, service))
     assert (answer.status, answer["location"]) == (303, BASE_URL + PAGE)
 
 
-def test_disconnect_revokes_there_and_deletes_here(world, page_browser):
+def test_disconnect_revokes_and_deletes(world, page_browser):
     world.log_in("linear", "user-123")
     token = world.auth.get_identity("linear", "user-123").access_token
     answer = page_browser.post(DISCONNECT, form(page_browser, "linear"))
-    assert answer["location"].startswith(f"{BASE_URL}{PAGE}?outcome=")
+    assert answer["location"].startswith(f"{BASE_URL}{PAGE}?flash=")
     assert world.auth.find(user="user-123") == []
     assert world.sandbox.server("linear").user(token) is None
     page = page_browser.get(answer["location"].removeprefix(BASE_URL))
-    assert told(page.text) == [("good", "Linear is disconnected: what you had granted was revoked there.")]
+    assert notices(page.text) == [("good", "Linear is disconnected: it revoked the access that you had granted.")]
 
 
-def test_disconnect_says_what_stands_at_a_service_that_does_not_revoke(world, page_browser):
+def test_disconnect_warns_if_the_service_cannot_revoke(world, page_browser):
     world.log_in(NAME, "user-123")
     answer = page_browser.post(DISCONNECT, form(page_browser))
     assert stored(world) == []
-    ((kind, text),) = told(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
+    ((kind, text),) = notices(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
     assert kind == "bad"
     assert text == (
-        "PagerDuty is disconnected here, but PagerDuty has no way to revoke what you granted. "
+        "PagerDuty is disconnected here, but PagerDuty cannot revoke what you had granted. "
         "To be sure, remove this app in your settings at PagerDuty."
     )
 
 
-def test_disconnect_says_until_when_an_access_token_stands(world, page_browser):
+def test_disconnect_shows_the_expiry_of_an_access_token_that_is_not_revoked(world, page_browser):
     identity = world.log_in(NAME, "user-123")
     change(world, identity, refreshable=False, expires_at=4_102_444_800_000)
     answer = page_browser.post(DISCONNECT, form(page_browser))
-    ((_, text),) = told(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
-    assert "It ends by itself at 2100-01-01 00:00 UTC; to be sure, remove this app" in text
+    ((_, text),) = notices(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
+    assert "The access ends at 2100-01-01 00:00 UTC; to be sure, remove this app" in text
 
 
-def test_what_has_ended_already_leaves_nothing(world, page_browser):
+def test_disconnecting_an_expired_grant_leaves_nothing_to_revoke(world, page_browser):
     change(world, world.log_in(NAME, "user-123"), refreshable=False, expires_at=1)
     answer = page_browser.post(DISCONNECT, form(page_browser))
     page = page_browser.get(answer["location"].removeprefix(BASE_URL))
-    assert told(page.text) == [("good", "PagerDuty is disconnected: nothing of it was left there.")]
+    assert notices(page.text) == [("good", "PagerDuty is disconnected: no access was left to revoke.")]
 
 
-def test_a_disconnection_that_cannot_be_keeps_everything(world, page_browser, caplog):
+def test_a_failed_disconnection_keeps_the_identity(world, page_browser, caplog):
     identity = world.log_in("linear", "user-123")
     change(world, identity, client_id="an older client")
     answer = page_browser.post(DISCONNECT, form(page_browser, "linear"))
-    ((kind, text),) = told(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
+    ((kind, text),) = notices(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
     assert (kind, text.partition(":")[0]) == ("bad", "Linear was not disconnected")
     assert len(world.auth.find(user="user-123")) == 1
     assert "--local" in caplog.text
     assert "older client" not in text
 
 
-def test_disconnecting_twice_is_as_once(world, page_browser):
+def test_disconnecting_twice_changes_nothing_more(world, page_browser):
     world.log_in(NAME, "user-123")
     posted = form(page_browser)
-    assert "outcome=" in page_browser.post(DISCONNECT, posted)["location"]
+    assert "flash=" in page_browser.post(DISCONNECT, posted)["location"]
     assert page_browser.post(DISCONNECT, posted)["location"] == BASE_URL + PAGE
 
 
-def test_others_that_end_with_it_are_told_of_and_not_named(world, page_browser):
+def test_other_connections_of_the_account_are_mentioned_and_not_named(world, page_browser):
     for service in (NAME, "google"):
         for user in ("user-123", "user-456"):
             world.log_in(service, user, account="ann@example.com")
     assert "Disconnecting also ends" not in row(page_browser)
     entry = row(page_browser, "Google")
-    assert "Disconnecting also ends any other connection of this app to the same account." in entry
+    assert "Disconnecting also ends every other connection of this app to the same account." in entry
     assert "user-456" not in entry
 
 
-def test_nobody_sees_nothing(world, page_browser):
+def test_a_signed_out_user_sees_no_connections(world, page_browser):
     page_browser.user = ""
     answer = page_browser.get(PAGE)
     assert (answer.status, "Sign in first" in answer.text) == (401, True)
@@ -222,35 +222,35 @@ def test_the_functions_may_be_async(world, framework):
             [("bad", "The service was not connected. You can try again.")],
         ),
         ("error=", []),
-        ("outcome=CALL+555", []),
-        ("outcome=%FF%00", []),
+        ("flash=CALL+555", []),
+        ("flash=%FF%00", []),
         ("", []),
     ],
 )
-def test_a_link_can_only_say_what_is_so(world, page_browser, query, notice):
+def test_a_link_cannot_put_text_on_the_page(world, page_browser, query, notice):
     world.log_in("slack", "user-123")
     page = page_browser.get(f"{PAGE}?{query}")
-    assert told(page.text) == notice
+    assert notices(page.text) == notice
     assert "CALL" not in page.text
 
 
-def test_another_account_is_a_reason_of_its_own(page_browser):
-    ((kind, text),) = told(page_browser.get(f"{PAGE}?error=other_account").text)
-    assert (kind, "Disconnect it first" in text) == ("bad", True)
+def test_another_account_has_its_own_notice(page_browser):
+    ((kind, text),) = notices(page_browser.get(f"{PAGE}?error=other_account").text)
+    assert (kind, "disconnect this one first" in text) == ("bad", True)
 
 
-def test_what_comes_from_outside_is_text(world, app):
+def test_foreign_text_is_escaped(world, app):
     nasty = '"><script>alert(1)</script>&'
     browser = Browser(app({"services": {nasty: "/connect/nasty"}, "map_to_user_id": lambda _: nasty}))
     world.log_in(NAME, nasty, account=nasty)
-    for query in ("", f"?error={nasty}", f"?serviceId={nasty}", f"?outcome={nasty}"):
+    for query in ("", f"?error={nasty}", f"?serviceId={nasty}", f"?flash={nasty}"):
         text = browser.get(PAGE + query.replace("&", "%26")).text
         assert "<script>alert" not in text
         assert text.count("&lt;script&gt;alert") > 1
     assert browser.post(CONNECT, form(browser, nasty))["refresh"] == f"0;url={BASE_URL}/connect/nasty"
 
 
-def test_the_page_holds_no_cookie_and_no_secret(world, page_browser):
+def test_the_page_sets_no_cookie_and_shows_no_secret(world, page_browser):
     world.log_in(NAME, "user-123")
     credential = world.auth.get_identity(NAME, "user-123")
     answer = page_browser.get(PAGE)
@@ -261,8 +261,8 @@ def test_the_page_holds_no_cookie_and_no_secret(world, page_browser):
     assert answer["cache-control"] == "no-store"
 
 
-def test_the_index_alone_is_read(world, app):
-    """Looking at the page works though no identity's secret can be had, and asks no service."""
+def test_only_metadata_is_read(world, app):
+    """The page needs no secret of an identity, and sends nothing to a service."""
     world.log_in(NAME, "user-123")
     browser = Browser(app({}))
     vault = world.auth.store.vault
@@ -273,7 +273,7 @@ def test_the_index_alone_is_read(world, app):
     assert not world.sandbox.server(NAME).counts
 
 
-def test_a_store_that_fails_is_told_to_the_operator(world, app, caplog):
+def test_a_store_failure_is_logged_for_the_operator(world, app, caplog):
     def down():
         raise StoreUnavailable("the database is down", hint="start it")
 
@@ -291,7 +291,7 @@ def policy(answer) -> dict[str, list[str]]:
     return {name: sources for name, *sources in parts}
 
 
-def test_the_policy(page_browser):
+def test_the_content_security_policy(page_browser):
     answer = page_browser.get(PAGE)
     directives = policy(answer)
     assert directives["default-src"] == directives["frame-ancestors"] == directives["base-uri"] == ["'none'"]
@@ -307,7 +307,7 @@ def test_the_policy(page_browser):
         ("https://cdn.example/a.css", "https://cdn.example/a.css", "https://cdn.example"),
     ],
 )
-def test_the_apps_own_style_sheet_takes_the_place_of_ours(app, stylesheet, url, host):
+def test_a_style_sheet_of_the_app_replaces_ours(app, stylesheet, url, host):
     answer = Browser(app({"stylesheet": stylesheet})).get(PAGE)
     assert f'<link rel="stylesheet" href="{url}">' in answer.text
     assert "<style" not in answer.text
@@ -329,7 +329,7 @@ def test_the_apps_own_style_sheet_takes_the_place_of_ours(app, stylesheet, url, 
         {"base_url": "http://app.example"},
     ],
 )
-def test_what_cannot_be_used_is_refused_at_construction(app, wrong):
+def test_unusable_arguments_are_refused_at_construction(app, wrong):
     app({})
     with pytest.raises(UsageProblem, match="cannot be used: "):
         app(wrong)

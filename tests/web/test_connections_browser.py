@@ -8,6 +8,8 @@ from peers.chromium import click, fill
 from peers.web_apps import NAME, OFFERED, PAGE, PREFIX
 from peers.web_servers import SERVERS, another_site, serving
 
+from everyauth_cli.errors import LoginRequired
+
 pytestmark = pytest.mark.slow
 
 ANN = "ann@example.com"
@@ -16,13 +18,13 @@ NASTY = '"><script>document.title = "taken"</script><img src=x onerror="document
 
 
 def unexpected(page):
-    """What Chromium complains of, but for answers with a status of failure: ours are meant, and it wants an icon."""
+    """Return Chromium's console messages but those about status codes: some are expected, and the icon is missing."""
     return [line for line in page.complaints if "responded with a status of" not in line]
 
 
 @pytest.fixture(params=SERVERS)
 def url(request, everyauth_sandbox):
-    """That of the page of an app on a real server."""
+    """The URL of the connections page of an app on a real server."""
     with serving(request.param, everyauth_sandbox, services=OFFERED) as base_url:
         yield base_url + PAGE
 
@@ -45,7 +47,7 @@ def test_connect_and_disconnect(everyauth_sandbox, chromium, url, javascript):
     assert everyauth_sandbox.auth.find() == []
 
 
-def test_a_user_says_no(chromium, url):
+def test_a_user_denies_access(chromium, url):
     page = chromium.visit(url, click("Connect PagerDuty"), fill("Sign in as", ANN), click("Deny"))
     assert (page.address, page.title) == (url, "Connections")
     assert "The service was not connected. You can try again." in page.text
@@ -55,36 +57,37 @@ def test_a_revoked_grant_is_connected_again(everyauth_sandbox, chromium, url):
     everyauth_sandbox.log_in(NAME, "user-123", account=ANN)
     everyauth_sandbox.fault = "revoked"
     everyauth_sandbox.advance(100 * 86400)
-    with pytest.raises(Exception, match="login_required"):
+    with pytest.raises(LoginRequired):
         everyauth_sandbox.auth.get_identity(NAME, "user-123")
-    assert "Has to be connected again" in chromium.visit(url).text
+    assert "Needs to be connected again" in chromium.visit(url).text
     page = chromium.visit(url, click("Connect again PagerDuty"), fill("Sign in as", ANN), click("Allow"))
     assert "PagerDuty is connected." in page.text
-    assert "Has to be connected again" not in page.text
+    assert "Needs to be connected again" not in page.text
 
 
 def test_another_sites_form_does_nothing_even_with_a_token(everyauth_sandbox, chromium, url):
     everyauth_sandbox.log_in(NAME, "user-123")
-    token = httpx.get(url, trust_env=False).text.split('name="form" value="')[1].split('"')[0]
+    token = httpx.get(url, trust_env=False).text.split('name="csrf_token" value="')[1].split('"')[0]
     html = f"""<!doctype html><form method="post" action="{url}/disconnect">
-        <input type="hidden" name="form" value="{token}"><button name="service" value="{NAME}">Win</button></form>"""
+        <input type="hidden" name="csrf_token" value="{token}">
+        <button name="service" value="{NAME}">Win</button></form>"""
     with another_site("/", "text/html", html) as evil:
         page = chromium.visit(evil, click("Win"))
     assert page.heading == "Load the page again"
     assert len(everyauth_sandbox.auth.find()) == 1
 
 
-def test_the_page_is_shown_in_no_frame(chromium, url):
+def test_no_other_site_can_frame_the_page(chromium, url):
     with another_site("/", "text/html", f'<!doctype html><iframe src="{url}"></iframe>') as evil:
         page = chromium.visit(evil)
     assert any("frame-ancestors" in line for line in page.complaints)
 
 
-def test_what_comes_from_outside_is_text(everyauth_sandbox, chromium):
+def test_foreign_text_is_escaped(everyauth_sandbox, chromium):
     everyauth_sandbox.log_in(NAME, NASTY, account=NASTY)
     page = {"services": {NASTY: PREFIX}, "map_to_user_id": lambda _: NASTY}
     with serving("flask", everyauth_sandbox, **page) as base_url:
-        shown = chromium.visit(f"{base_url}{PAGE}?serviceId={NASTY}&error={NASTY}&outcome={NASTY}")
+        shown = chromium.visit(f"{base_url}{PAGE}?serviceId={NASTY}&error={NASTY}&flash={NASTY}")
     assert (shown.title, unexpected(shown)) == ("Connections", [])
     assert shown.text.count("<script>document.title") > 1
 
@@ -98,7 +101,7 @@ def test_it_fits(everyauth_sandbox, chromium, scheme, width):
     assert page.width <= page.room
 
 
-def test_an_app_restyles_it(everyauth_sandbox, chromium):
+def test_an_app_replaces_the_style_sheet(everyauth_sandbox, chromium):
     css = "body { background: rgb(1, 2, 3); } .connection.unconnected .state { display: none; }"
     with (
         another_site("/app.css", "text/css", css) as stylesheet,

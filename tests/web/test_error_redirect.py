@@ -1,4 +1,4 @@
-"""Logins in a web app that end without a credential, and what an app may and may not say about them."""
+"""Logins in a web app that end without a credential, and the errors that the app is given."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.slow
 FINISHED = f"{BASE_URL}/done"
 
 
-def kept_secrets(world) -> set[str]:
+def stored_secrets(world) -> set[str]:
     """The names of all secrets in the store."""
     return set(world.auth.store.vault._secrets)
 
 
-def test_a_denial_is_told_to_the_app(world, browser):
+def test_a_denial_is_passed_to_the_app(world, browser):
     ended = browser.callback(decide(browser.start(), decision="deny"))
     assert ended["location"].startswith(f"{FINISHED}?error=access_denied&errorDescription=access+was+denied")
     assert (browser.cookies, redeemed(world)) == ({}, 0)
@@ -38,21 +38,21 @@ def test_the_app_refuses_and_no_token_is_stored(world, app):
         return False
 
     browser = Browser(app(on_authorized=refuse))
-    before = kept_secrets(world)
+    before = stored_secrets(world)
     ended = browser.callback(decide(browser.start()))
     assert ended.fields == {
         "error": "access_denied",
-        "errorDescription": "the app refused this login; nothing was kept",
+        "errorDescription": "the app refused this login; nothing was stored",
     }
     assert seen == [("user-123", "user@example.com (sandbox)", "Secret(***)")]
     assert redeemed(world) == 1
-    assert kept_secrets(world) - before == {"everyauth:default:web"}
+    assert stored_secrets(world) - before == {"everyauth:default:web"}
     assert world.auth.get_identity(NAME, "user-123") is None
     assert "identity" not in stored(world)
 
 
 @pytest.mark.parametrize("says", [True, None])
-def test_the_app_is_asked_before_anything_is_stored(world, app, says):
+def test_on_authorized_is_called_before_anything_is_stored(world, app, says):
     held = []
 
     def look(request, grant):
@@ -93,15 +93,15 @@ def test_the_functions_may_be_async(world, framework):
     assert Browser(ask, user="").get(PREFIX).status == 401
 
 
-def test_what_is_no_answer_is_no_yes(world, app):
+def test_any_other_result_than_a_bool_is_an_error(world, app):
     browser = Browser(app(on_authorized=lambda *_: "no"))
     came_back = decide(browser.start())
-    with pytest.raises(TypeError, match="on_authorized gave a str"):
+    with pytest.raises(TypeError, match="on_authorized returned a str"):
         browser.callback(came_back)
     assert "identity" not in stored(world)
 
 
-def test_another_account_is_not_taken(world, browser):
+def test_another_account_is_refused(world, browser):
     browser.callback(decide(browser.start()))
     ended = browser.callback(decide(browser.start(), user="ada@example.com"))
     assert ended.fields["error"] == "other_account"
@@ -109,7 +109,7 @@ def test_another_account_is_not_taken(world, browser):
     assert world.auth.get_identity(NAME, "user-123").account.label == "user@example.com (sandbox)"
 
 
-def test_the_services_own_error_is_told(world, browser):
+def test_the_services_own_error_is_passed_to_the_app(world, browser):
     url = browser.start()
     state = decide(url, decision="deny").rpartition("state=")[2].partition("&")[0]
     said = f"error=invalid_scope&error_description=no+such+thing&state={state}"
@@ -139,10 +139,10 @@ def test_a_service_that_does_not_answer(world, app):
     assert fields == {"error": "temporarily_unavailable", "errorDescription": "pagerduty does not answer"}
 
 
-def test_what_the_operator_has_to_mend_is_for_the_log(world, app, caplog):
+def test_errors_for_the_operator_are_logged(world, app, caplog):
     auth = EveryAuth(store=world.auth.store, catalogue=world.auth.catalogue, send=send)
     fields = Browser(app(auth=auth)).get(PREFIX).fields
-    assert fields == {"error": "server_error", "errorDescription": "the app cannot do this just now; its log says why"}
+    assert fields == {"error": "server_error", "errorDescription": "the app cannot do this now; its log has the reason"}
     assert "everyauth service set pagerduty" in caplog.text
     assert f"with the redirect URI {BASE_URL}{CALLBACK};" in caplog.text
 
@@ -158,7 +158,7 @@ def test_a_client_that_the_service_does_not_accept(world, app):
     assert browser.callback(decide(browser.start())).fields["error"] == "invalid_client"
 
 
-def test_no_request_says_where_to_redirect(world, browser):
+def test_no_request_changes_the_redirects(world, browser):
     evil = "finished_url=https://evil.example&next=//evil.example&redirect_uri=https://evil.example&base_url=//evil"
     hosts = {"host": "evil.example", "x_forwarded_host": "evil.example", "x_forwarded_proto": "http"}
     url = browser.get(f"{PREFIX}?{evil}", forwarded="host=evil.example", **hosts)["location"]
@@ -190,7 +190,7 @@ def test_no_request_says_where_to_redirect(world, browser):
     + [{"base_url": url} for url in ("", "app.example", "http://app.example", "https://app.example?a=b", "ftp://x")]
     + [{"prefix": prefix} for prefix in ("", "/", "connect", "/connect/", "//evil.example", "/a?b", "/<x>", "/../a")],
 )
-def test_what_cannot_be_used_is_refused_at_construction(wrong):
+def test_unusable_arguments_are_refused_at_construction(wrong):
     ((name, value),) = wrong.items()
     right = {"finished_url": "/done", "base_url": BASE_URL, "prefix": PREFIX, "map_to_user_id": lambda _: None}
     for make in FRAMEWORKS.values():
@@ -200,13 +200,13 @@ def test_what_cannot_be_used_is_refused_at_construction(wrong):
         assert caught.value.message.startswith(f"{name}={value!r} cannot be used: ")
 
 
-def test_a_user_is_a_text(app):
-    with pytest.raises(TypeError, match="map_to_user_id gave a int"):
+def test_a_user_id_is_a_str(app):
+    with pytest.raises(TypeError, match="map_to_user_id returned a int"):
         Browser(app(map_to_user_id=lambda _: 7)).get(PREFIX)
 
 
 def changed(value: str) -> list[str]:
-    """A cookie's value with something wrong: its time, its seal, its form."""
+    """Return a cookie's value with a wrong time, seal or format."""
     started, _, sealed = value.partition(".")
     raw = bytearray(base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)))
     raw[-1] ^= 1
@@ -223,7 +223,7 @@ def changed(value: str) -> list[str]:
     ]
 
 
-def test_a_cookie_that_was_changed_is_none(world, browser):
+def test_a_changed_cookie_is_ignored(world, browser):
     came_back = decide(browser.start())
     ((name, value),) = browser.cookies.items()
     for wrong in changed(value):
@@ -233,7 +233,7 @@ def test_a_cookie_that_was_changed_is_none(world, browser):
     assert redeemed(world) == 0
 
 
-def test_a_cookie_is_good_under_its_own_name_and_at_its_own_app_only(world, app, browser):
+def test_a_cookie_is_valid_only_under_its_name_and_at_its_app(world, app, browser):
     came_back, other = decide(browser.start()), decide(browser.start())
     (one, two) = browser.cookies
     swapped = Browser(browser.ask, cookies={one: browser.cookies[two], two: browser.cookies[one]})
@@ -277,15 +277,15 @@ def test_any_worker_finishes_a_login_and_only_one_does(world, app, tmp_path):
         ("tenant", {"map_to_tenant_id": lambda _: "t" * 4096}),
     ],
 )
-def test_a_login_too_large_for_a_cookie_is_not_begun(app, caplog, part, options):
+def test_a_login_too_large_for_a_cookie_is_not_started(app, caplog, part, options):
     browser = Browser(app(**options))
     assert browser.get(PREFIX).fields["error"] == "server_error"
     assert "too large for a cookie" in caplog.text
-    assert f"make do with a shorter {part}" in caplog.text
+    assert f"use a shorter {part}" in caplog.text
     assert browser.cookies == {}
 
 
-def test_a_refusal_in_words_of_the_apps_own(app):
+def test_the_app_refuses_with_its_own_message(app):
     def refuse(request, grant):
         raise LoginFailed("only for the plan pro")
 

@@ -1,9 +1,9 @@
-"""Whose forms the connections page takes, in every framework: those of its own user from itself, for an hour."""
+"""The CSRF tokens and flash messages of the connections page, in every framework."""
 
 from __future__ import annotations
 
 import pytest
-from peers.connections import CONNECT, DISCONNECT, form, told
+from peers.connections import CONNECT, DISCONNECT, form, notices
 from peers.web_apps import BASE_URL, FORM_TYPE, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Browser, stored
 
 from everyauth_cli.everyauth import EveryAuth
@@ -37,7 +37,7 @@ def test_a_form_of_another_site_is_refused(world, page_browser, action, headers,
     assert ("a form came from" in caplog.text) == (headers.get("origin", "") != "")
 
 
-def test_a_browser_that_sends_neither_header_has_the_token(world, page_browser):
+def test_a_browser_that_sends_neither_header_needs_only_the_token(world, page_browser):
     world.log_in(NAME, "user-123")
     assert page_browser.post(DISCONNECT, form(page_browser), origin="", sec_fetch_site="").status == 303
     assert stored(world) == []
@@ -55,7 +55,7 @@ def test_the_origin_is_as_browsers_write_it(world, app):
 def test_a_form_without_its_token_is_refused(world, page_browser, change):
     world.log_in(NAME, "user-123")
     posted = form(page_browser)
-    posted["form"] = change(posted["form"])
+    posted["csrf_token"] = change(posted["csrf_token"])
     assert page_browser.post(DISCONNECT, posted).status == 403
     assert page_browser.post(DISCONNECT, {"service": NAME}).status == 403
     assert stored(world) == ["identity"]
@@ -69,12 +69,12 @@ def test_another_users_form_is_refused(world, page_browser):
     assert len(world.auth.find()) == 2
 
 
-def test_it_is_refused_in_a_tenant_that_both_are_in(app):
+def test_another_users_form_is_refused_in_a_shared_tenant(app):
     ask = app({"map_to_tenant_id": lambda _: "both"})
     assert Browser(ask).post(CONNECT, form(Browser(ask, user="user-456"))).status == 403
 
 
-def test_a_form_is_refused_in_another_tenant_page_and_profile(world, app):
+def test_a_form_is_refused_in_another_tenant_page_or_profile(world, app):
     tenant = {"map_to_tenant_id": lambda request: request.headers.get("x-tenant")}
     browser = Browser(app(tenant), tenant="one")
     posted = form(browser)
@@ -96,30 +96,30 @@ def test_a_form_is_refused_after_signing_out(world, page_browser):
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(HOUR - 10, 200), (HOUR, 403)])
-def test_a_form_is_good_for_an_hour(world, page_browser, seconds, status):
+def test_a_form_is_valid_for_an_hour(world, page_browser, seconds, status):
     posted = form(page_browser)
     world.advance(seconds)
     assert page_browser.post(CONNECT, posted).status == status
 
 
-def test_what_was_done_is_no_form_and_a_form_is_nothing_that_was_done(world, page_browser):
+def test_a_flash_message_is_no_csrf_token_and_the_reverse(world, page_browser):
     world.log_in(NAME, "user-123")
     posted = form(page_browser)
-    outcome = page_browser.post(DISCONNECT, posted).fields["outcome"]
-    assert page_browser.post(CONNECT, {**posted, "form": outcome}).status == 403
-    assert told(page_browser.get(f"{PAGE}?outcome={posted['form']}").text) == []
+    flash = page_browser.post(DISCONNECT, posted).fields["flash"]
+    assert page_browser.post(CONNECT, {**posted, "csrf_token": flash}).status == 403
+    assert notices(page_browser.get(f"{PAGE}?flash={posted['csrf_token']}").text) == []
 
 
-def test_what_was_done_is_told_to_its_user_alone_and_not_for_ever(world, page_browser):
+def test_a_flash_message_is_shown_to_its_user_for_an_hour(world, page_browser):
     world.log_in(NAME, "user-123")
     where = page_browser.post(DISCONNECT, form(page_browser))["location"].removeprefix(BASE_URL)
-    assert told(page_browser.get(where).text)
-    assert told(Browser(page_browser.ask, user="user-456").get(where).text) == []
+    assert notices(page_browser.get(where).text)
+    assert notices(Browser(page_browser.ask, user="user-456").get(where).text) == []
     world.advance(HOUR)
-    assert told(page_browser.get(where).text) == []
+    assert notices(page_browser.get(where).text) == []
 
 
-def test_a_form_that_is_too_large_is_not_read(world, page_browser):
+def test_a_form_that_is_too_large_is_refused(world, page_browser):
     posted = {**form(page_browser), "more": "x" * 5000}
     assert page_browser.post(CONNECT, posted).status == 403
     assert page_browser.post(CONNECT, {**posted, "more": "x" * 3000}).status == 200
@@ -127,24 +127,24 @@ def test_a_form_that_is_too_large_is_not_read(world, page_browser):
 
 @pytest.mark.parametrize("length", ["", "nonsense"])
 @pytest.mark.parametrize("framework", ["flask", "django"])
-def test_what_does_not_say_how_large_it_is_is_not_read(world, framework, length):
+def test_a_form_without_a_length_is_refused(world, framework, length):
     usual = {"map_to_user_id": lambda _: "user-123", "base_url": BASE_URL, "auth": world.auth}
     ask = FRAMEWORKS[framework](
         {"services": OFFERED, "prefix": PAGE, **usual}, prefix=PREFIX, finished_url="/", **usual
     )
     headers = {"content-type": FORM_TYPE, "content-length": length}
-    assert ask("POST", CONNECT, headers, b"form=x").status == 403
+    assert ask("POST", CONNECT, headers, b"csrf_token=x").status == 403
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE"])
-def test_the_page_is_got(page_browser, method):
+def test_the_page_takes_only_get(page_browser, method):
     answer = page_browser.get(PAGE, method=method)
     assert answer.status == 405
     assert "GET" in answer["allow"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
-def test_the_forms_are_posted(world, page_browser, method):
+def test_the_forms_take_only_post(world, page_browser, method):
     world.log_in(NAME, "user-123")
     for action in (CONNECT, DISCONNECT):
         answer = page_browser.get(action, method=method)

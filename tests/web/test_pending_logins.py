@@ -1,4 +1,4 @@
-"""Pending logins in cookies: nothing of them is lost on the way, and workers agree on one key."""
+"""Pending logins in cookies, and the replay markers in the store."""
 
 from __future__ import annotations
 
@@ -14,57 +14,61 @@ from hypothesis import strategies as st
 from peers.children import child
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import Pending, RecordKey, Secret
+from everyauth_cli.model import LoginRequest, RecordKey, Secret
+from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.store import memory_store
 from everyauth_cli.store.memory import MemoryIndex
 from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.store.vault_sealed import new_key
-from everyauth_cli.web.pending_logins import FORGOTTEN, LIFETIME_SECONDS, USED_KIND, PendingLogins
+from everyauth_cli.web.pending_logins import CLEANUP_LIMIT, LIFETIME_SECONDS, REPLAY_MARKER_KIND, PendingLogins
 from everyauth_cli.web.sealed_values import KEY_KIND
 
 START = 1_700_000_000_000
 TEXT = st.text(max_size=40)
 SECRET = TEXT.map(Secret)
-PENDINGS = st.builds(
-    Pending,
+REQUESTS = st.builds(
+    LoginRequest,
     service=TEXT,
     user=TEXT,
     tenant=TEXT,
     tags=st.dictionaries(TEXT, TEXT, max_size=2),
-    redirect_uri=TEXT,
     scope=TEXT,
-    state=SECRET,
-    verifier=st.none() | SECRET,
-    nonce=st.none() | SECRET,
     client_id=TEXT,
     token_endpoint=TEXT,
     started_at=st.integers(0, 2 * START),
 )
-PENDING = Pending(
+PENDINGS = st.builds(
+    PendingLogin,
+    request=REQUESTS,
+    redirect_uri=TEXT,
+    state=SECRET,
+    verifier=st.none() | SECRET,
+    nonce=st.none() | SECRET,
+)
+REQUEST = LoginRequest(
     service="pagerduty",
     user="user-123",
     tenant="user-123",
     tags={},
-    redirect_uri="https://app.example/callback",
     scope="read",
-    state=Secret("state"),
-    verifier=None,
-    nonce=None,
     client_id="id",
     token_endpoint="https://service.example/token",
     started_at=START,
 )
+PENDING = PendingLogin(
+    request=REQUEST, redirect_uri="https://app.example/callback", state=Secret("state"), verifier=None, nonce=None
+)
 KEY = RecordKey(profile="default", kind=KEY_KIND, service="")
-MARKS = RecordKey(profile="default", kind=USED_KIND, service="")
-TAKE = """
+MARKERS = RecordKey(profile="default", kind=REPLAY_MARKER_KIND, service="")
+CLAIM = """
 import sys
-sys.path.insert(0, "tests")
-from test_web_pending import logins, shared, several
+sys.path[:0] = ["tests", "tests/web"]
+from test_pending_logins import logins, shared, several
 url, directory = sys.argv[1:]
 ours = logins(shared(url, directory))
 print(flush=True)
 sys.stdin.readline()
-print([n for n, pending in enumerate(several(40)) if ours.take(pending)])
+print([n for n, pending in enumerate(several(40)) if ours.claim(pending)])
 """
 
 
@@ -74,9 +78,10 @@ def shared(url, directory):
 
 
 def several(count, *, started_at=START):
-    """Pending logins, each begun a millisecond after the one before."""
+    """Return pending logins, each started a millisecond after the one before."""
     states = [Secret(f"{started_at}-{n}") for n in range(count)]
-    return [replace(PENDING, state=state, started_at=started_at + n) for n, state in enumerate(states)]
+    requests = [replace(REQUEST, started_at=started_at + n) for n in range(count)]
+    return [replace(PENDING, request=request, state=state) for request, state in zip(requests, states, strict=True)]
 
 
 def logins(store=None, *, clock=lambda: START) -> PendingLogins:
@@ -91,27 +96,27 @@ def logins(store=None, *, clock=lambda: START) -> PendingLogins:
 
 
 @given(PENDINGS)
-def test_what_is_put_is_found_as_it_was(pending):
+def test_a_login_is_found_unchanged(pending):
     ours = logins()
-    (cookie,) = ours.put(pending, {})
+    (cookie,) = ours.add(pending, {})
     assert ours.find(pending.state, {cookie["key"]: cookie["value"]}) == pending
     assert cookie["value"].isascii()
     assert not set(cookie["value"]) & set(' ",;\\')
 
 
 @pytest.mark.parametrize("field", ["profile", "service", "redirect_uri"])
-def test_what_is_put_is_found_where_it_was_put_only(field):
+def test_a_login_is_found_only_at_its_app(field):
     ours = logins()
     other = replace(ours, **{field: "another"})
     content = Secret({"key": new_key().reveal()})
     for profile in {ours.profile, other.profile}:
         ours.store.write(KEY._replace(profile=profile), public={}, secret=content)
-    (cookie,) = ours.put(PENDING, {})
+    (cookie,) = ours.add(PENDING, {})
     cookies = {cookie["key"]: cookie["value"]}
     assert [found.find(PENDING.state, cookies) for found in (ours, other)] == [PENDING, None]
 
 
-def test_workers_that_begin_at_once_make_one_key():
+def test_workers_that_start_at_once_share_one_key():
     store = memory_store()
     with ThreadPoolExecutor(8) as threads:
         keys = list(threads.map(lambda _: logins(store)._sealer.key_id, range(8)))
@@ -119,11 +124,11 @@ def test_workers_that_begin_at_once_make_one_key():
     assert "key" not in (store.index.read(KEY) or {})
 
 
-def test_a_key_that_is_none_is_told():
+def test_an_invalid_key_is_an_error():
     store = memory_store()
     store.write(KEY, public={}, secret=Secret({"key": "short"}))
     with pytest.raises(ConfigurationProblem, match="everyauth:default:web holds no sealing key"):
-        logins(store).put(PENDING, {})
+        logins(store).add(PENDING, {})
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -132,8 +137,8 @@ def url(request):
 
 
 @pytest.mark.slow
-def test_processes_take_a_login_once(url, tmp_path):
-    workers = [child(TAKE, url, tmp_path) for _ in range(3)]
+def test_processes_claim_a_login_once(url, tmp_path):
+    workers = [child(CLAIM, url, tmp_path) for _ in range(3)]
     for worker in workers:
         worker.stdout.readline()
     for worker in workers:
@@ -141,26 +146,26 @@ def test_processes_take_a_login_once(url, tmp_path):
         worker.stdin.flush()
     taken = [number for worker in workers for number in json.loads(worker.communicate()[0])]
     assert sorted(taken) == list(range(40))
-    assert len(shared(url, tmp_path).index.find(MARKS)) == 40
+    assert len(shared(url, tmp_path).index.find(MARKERS)) == 40
 
 
-def test_marks_are_forgotten_when_their_logins_are_over():
+def test_replay_markers_of_expired_logins_are_deleted():
     now = [START]
     ours = logins(clock=lambda: now[0])
-    pendings = several(4 * FORGOTTEN)
-    assert all(map(ours.take, pendings))
-    assert len(ours.store.index.find(MARKS)) == len(pendings)
-    assert not any(map(ours.take, pendings))
+    pendings = several(4 * CLEANUP_LIMIT)
+    assert all(map(ours.claim, pendings))
+    assert len(ours.store.index.find(MARKERS)) == len(pendings)
+    assert not any(map(ours.claim, pendings))
 
     now[0] = START + len(pendings) // 2 + LIFETIME_SECONDS * 1000
-    later = several(FORGOTTEN, started_at=now[0])
-    assert all(map(ours.take, later))
-    left = [pending for pending in pendings if not ours.is_over(pending)]
-    assert len(ours.store.index.find(MARKS)) == len(left) + len(later)
-    assert not any(map(ours.take, [*left, *later]))
+    later = several(CLEANUP_LIMIT, started_at=now[0])
+    assert all(map(ours.claim, later))
+    left = [pending for pending in pendings if not ours.has_expired(pending)]
+    assert len(ours.store.index.find(MARKERS)) == len(left) + len(later)
+    assert not any(map(ours.claim, [*left, *later]))
 
 
-def test_a_login_looks_at_few_marks_however_many_there_are():
+def test_a_login_reads_few_replay_markers():
     ours = logins()
     asked = []
 
@@ -171,7 +176,7 @@ def test_a_login_looks_at_few_marks_however_many_there_are():
 
     ours.store.index = Watched()
     for pending in several(80):
-        ours.put(pending, {})
-        ours.take(pending)
-    assert set(asked) == {FORGOTTEN}
+        ours.add(pending, {})
+        ours.claim(pending)
+    assert set(asked) == {CLEANUP_LIMIT}
     assert len(asked) < 20

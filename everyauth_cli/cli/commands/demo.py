@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from everyauth_cli.cli import app
-from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.app import command
 from everyauth_cli.cli.login.browser import choose
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.settings import demo_environment, read_surroundings
 

@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 
 from everyauth_cli.cli import app
-from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.commands.identity import ServiceArgument
+from everyauth_cli.cli.app import command
 from everyauth_cli.cli.completers import users
 from everyauth_cli.cli.durations import expiry, read_duration, read_pairs
 from everyauth_cli.cli.interrupts import finished_first
@@ -21,13 +20,15 @@ from everyauth_cli.cli.login.at_sandbox import led_to_sandbox, not_in_the_sandbo
 from everyauth_cli.cli.login.browser import Choice, choose
 from everyauth_cli.cli.login.redirect import answer, arrival_at
 from everyauth_cli.cli.login.result_page import failure, question, success
+from everyauth_cli.cli.options import ServiceArgument
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.flows.refresh import login_command
-from everyauth_cli.model import DEFAULT_USER, Client, Identity, Pending, Service
-from everyauth_cli.oauth.authorization_code import is_answer_to
+from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
+from everyauth_cli.oauth.authorization_code import PendingLogin, is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.settings import read_surroundings
@@ -184,7 +185,7 @@ def _log_in(session: Session, wanted: LoginOptions) -> None:
 
 
 def _redeem(
-    session: Session, listener: RedirectWaiter, pending: Pending, query: Query, wanted: LoginOptions
+    session: Session, listener: RedirectWaiter, pending: PendingLogin, query: Query, wanted: LoginOptions
 ) -> tuple[Grant, Identity]:
     """Redeem the code and store what it brings, with an interrupt waiting until that is done.
 

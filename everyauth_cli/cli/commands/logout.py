@@ -1,35 +1,14 @@
-"""`everyauth logout` and `everyauth identity rm`: revoke what was granted at the service, and delete it here."""
+"""`everyauth logout`: what was granted at a service, revoked there and deleted here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
-
-import typer
-
 from everyauth_cli.cli import app
-from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.commands.identity import (
-    Names,
-    ServiceArgument,
-    ServiceOption,
-    UserOption,
-    WhoArgument,
-    ambiguous_as,
-    group,
-    nobody,
-    service_and_who,
-)
-from everyauth_cli.cli.durations import span
-from everyauth_cli.cli.interrupts import finished_first
-from everyauth_cli.errors import EveryAuthError, NotFound, RevocationFailed
-from everyauth_cli.everyauth import now_ms
-from everyauth_cli.flows.refresh import login_command, whose
-from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.model import ACCESS_TOKEN, DEFAULT_PROFILE, DEFAULT_USER, REFRESH_TOKEN, Identity
-
-LocalOption = Annotated[bool, typer.Option("--local", help="Only delete it here; revoke nothing at the service.")]
-YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
+from everyauth_cli.cli.app import command
+from everyauth_cli.cli.logout import end, find
+from everyauth_cli.cli.options import LocalOption, ServiceArgument, WhoArgument, YesOption
+from everyauth_cli.cli.session import Session
+from everyauth_cli.errors import NotFound
+from everyauth_cli.model import DEFAULT_USER
 
 
 @command(app.app, "logout")
@@ -42,146 +21,7 @@ def logout(
 ) -> None:
     """Revoke at a service what was granted there, and delete it here; asks only if others would end with it."""
     name = session.auth.service_name(service)
-    wanted = _find(session, f"everyauth logout {name} {{}}", name, who, local=local, yes=yes)
+    wanted = find(session, f"everyauth logout {name} {{}}", name, who, local=local, yes=yes)
     if wanted is None:
         raise NotFound(f"nobody is logged in at {name} as {who}", hint=f"everyauth identity ls --service {name}")
-    _end(session, wanted, local=local, asks=False, yes=yes)
-
-
-@command(group, "rm")
-def rm(
-    session: Session,
-    names: Names = None,
-    service: ServiceOption = None,
-    user: UserOption = None,
-    local: LocalOption = False,
-    yes: YesOption = False,
-) -> None:
-    """Revoke an identity's tokens at the service, and delete it here."""
-    service, who = service_and_who(names or [], service, user, command="everyauth identity rm")
-    name = session.auth.service_name(service) if service is not None else ""
-    wanted = _find(session, "everyauth identity rm {}", name, who, local=local, yes=yes)
-    if wanted is None:
-        raise nobody(session, who, command="everyauth identity rm")
-    _end(session, wanted, local=local, asks=True, yes=yes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogoutTarget:
-    """Whose identity is to end; `identity` is None when the index has lost it, while its secret is there."""
-
-    service: str
-    user: str
-    tenant: str
-    identity: Identity | None
-
-    @property
-    def who(self) -> str:
-        return whose(self.identity) if self.identity else self.user
-
-
-def _find(session: Session, retyped: str, service: str, who: str, *, local: bool, yes: bool) -> LogoutTarget | None:
-    """The one identity that is meant; `retyped` is the command that names one of several by its id."""
-    with ambiguous_as(retyped + " --local" * local + " --yes" * yes):
-        found = session.auth.find_one(who, service=service)
-    if found is not None:
-        return LogoutTarget(service=found.service, user=found.user, tenant=found.tenant, identity=found)
-    if service and session.auth.holds(service, user=who):
-        return LogoutTarget(service=service, user=who, tenant=who, identity=None)
-    return None
-
-
-def _end(session: Session, wanted: LogoutTarget, *, local: bool, asks: bool, yes: bool) -> None:
-    """End an identity, after a yes: `asks` for one, or others would end with it.
-
-    Raises `RevocationFailed` when it was deleted here and what was granted stands.
-    """
-    siblings = session.auth.siblings(wanted.identity) if wanted.identity and not local else []
-    _name(session, wanted.service, siblings)
-    question = f"End the login of {wanted.who} at {wanted.service}{', and these with it' if siblings else ''}?"
-    if (asks or siblings) and not yes and not session.terminal.confirm(question):
-        session.terminal.note("Nothing was deleted.")
-        return
-    # Whoever interrupts it is still told what stands at the service.
-    with finished_first():
-        revocation = session.auth.delete_identity(wanted.service, user=wanted.user, tenant=wanted.tenant, local=local)
-        if revocation.problem:
-            raise _failed(session, wanted, revocation)
-        session.terminal.note(_report(wanted, revocation, local=local))
-        if revocation.revoked:
-            _name_logins(session, siblings)
-            session.report()
-        if session.terminal.as_json:
-            session.terminal.json(_as_json(wanted, revocation))
-
-
-def _name(session: Session, service: str, siblings: list[tuple[str, Identity]]) -> None:
-    if not siblings:
-        return
-    session.terminal.note(f"{service} ends the whole grant when a token is revoked, and these with it:")
-    for profile, identity in siblings:
-        label = f", {identity.account.label}" if identity.account else ""
-        about = f"user {identity.user}, tenant {identity.tenant}, profile {profile}{label}"
-        session.terminal.note(f"  {identity.service}, {about}")
-
-
-def _name_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None:
-    if not siblings:
-        return
-    session.terminal.note("What ended with it needs a new login:")
-    for profile, identity in siblings:
-        named = "" if {profile, session.auth.profile} == {DEFAULT_PROFILE} else profile
-        login = login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=named)
-        session.terminal.note(f"  {login}")
-
-
-def _report(wanted: LogoutTarget, revocation: Revocation, *, local: bool) -> str:
-    service = wanted.service
-    if not revocation.standing:
-        done = "revoked there and deleted here" if revocation.revoked else "deleted here; nothing stands there any more"
-        return f"Logged {wanted.who} out of {service}: {done}."
-    if local:
-        why = "Nothing was revoked there"
-    elif revocation.offered:
-        why = f"{service} does not revoke all of its tokens"
-    else:
-        why = f"{service} offers no revocation"
-    return f"Deleted {wanted.who} at {service}. {why}: {_standing(service, revocation)}."
-
-
-def _failed(session: Session, wanted: LogoutTarget, revocation: Revocation) -> RevocationFailed:
-    service = wanted.service
-    try:
-        known = session.auth.catalogue.get(service)
-    except EveryAuthError:
-        by_hand = f"revoke it in {service}'s settings"
-    else:
-        by_hand = f"revoke it in {known.title}'s settings" + (f"; {known.docs}" if known.docs else "")
-    return RevocationFailed(
-        f"{revocation.problem}. {wanted.who} was deleted here, and at {service} {_standing(service, revocation)}",
-        hint=by_hand,
-    )
-
-
-def _standing(service: str, revocation: Revocation) -> str:
-    """What stands at the service, and for how long."""
-    expires_at = revocation.identity.expires_at if revocation.identity else None
-    life = "until it is revoked there" if expires_at is None else f"for {span(expires_at - now_ms())}"
-    words = {
-        ACCESS_TOKEN: f"its access token stands {life}",
-        REFRESH_TOKEN: f"its refresh token as long as {service} keeps it",
-    }
-    if ACCESS_TOKEN not in revocation.standing:
-        words[REFRESH_TOKEN] = f"its refresh token stands as long as {service} keeps it"
-    return ", ".join(text for name, text in words.items() if name in revocation.standing)
-
-
-def _as_json(wanted: LogoutTarget, revocation: Revocation) -> dict[str, object]:
-    identity = revocation.identity
-    return {
-        "identityId": identity.id if identity else None,
-        "serviceId": wanted.service,
-        "tags": {"userId": wanted.user, "tenantId": wanted.tenant, **(identity.tags if identity else {})},
-        "revoked": list(revocation.revoked),
-        "standing": list(revocation.standing),
-    }
+    end(session, wanted, local=local, asks=False, yes=yes)

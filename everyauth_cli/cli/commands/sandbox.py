@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from everyauth_cli.cli import app
-from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.app import command
 from everyauth_cli.cli.completers import service_names
 from everyauth_cli.cli.durations import read_duration
+from everyauth_cli.cli.session import Session
 from everyauth_cli.model import Service
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT
 from everyauth_cli.sandbox.faults import ABOUT, Fault

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from everyauth_cli.cli.app import Session
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import PortInUse, UsageProblem
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, HOST, Found, look

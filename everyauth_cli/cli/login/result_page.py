@@ -18,7 +18,7 @@ from everyauth_cli.errors import (
     StoreError,
 )
 from everyauth_cli.model import Identity
-from everyauth_cli.pages.document import Result
+from everyauth_cli.pages.result import Result
 
 
 @dataclass(frozen=True, slots=True)

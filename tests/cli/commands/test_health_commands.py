@@ -100,7 +100,7 @@ def test_the_worst_exit_code_wins(shell):
     shell.sandbox.fault = Fault.SERVER_ERROR
     done = shell(REFRESH)
     assert done.code == 5
-    assert done.err == "2 identities: 1 gone, 1 failed.\n"
+    assert done.err == "2 identities: 1 login_required, 1 failed.\n"
 
 
 def test_what_any_command_finds_gone_is_reported_at_once_and_once(shell, inbox):
@@ -174,7 +174,7 @@ def test_an_alert_that_cannot_be_delivered_fails_its_test(shell):
         ("everyauth alerts set", "either a command"),
         ("everyauth alerts set --command sh --webhook https://x.example/", "either a command"),
         ("everyauth alerts set --webhook https://x.example/ more", "either a command"),
-        ("everyauth alerts set --webhook http://x.example/", "only https will do"),
+        ("everyauth alerts set --webhook http://x.example/", "use https"),
         ("everyauth alerts set --command 'mail -s x'", "there is no program 'mail -s x'"),
         (f"{REFRESH} --jobs 33", "--jobs"),
         (f"{REFRESH} --expiring-within soon", "'soon' is no duration"),

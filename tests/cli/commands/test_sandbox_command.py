@@ -51,7 +51,7 @@ class Sandbox:
 
     def use(self) -> None:
         """Do what it says: put its lines in the entry, and set its client."""
-        lines = [line for line in ACME.splitlines() if "_url" not in line]
+        lines = [line for line in ACME.splitlines() if "_endpoint" not in line]
         (self.command.home / "services" / "acme.toml").write_text("\n".join([self.entry, *lines]))
         self.good(self.said.splitlines()[-1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -9,6 +10,7 @@ import termios
 import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from peers.sandbox import SECRET, authorization_url, browser, free_port, sandbox_shell, witness
@@ -59,6 +61,12 @@ def until(condition):
         time.sleep(0.01)
 
 
+def comes_back(redirect_url):
+    """Play the browser that ends at a redirect URL, and wait for its page."""
+    with build_opener(ProxyHandler({})).open(redirect_url, timeout=20) as page:
+        assert page.status == 200
+
+
 def secret_parts(url):
     """What of a redirect URL must not be seen: the code and the state."""
     return [value.partition("=")[2] for value in urlsplit(url).query.split("&") if value.startswith("code")]
@@ -104,6 +112,7 @@ def test_wrong_pastes_are_explained_and_the_right_one_is_still_taken(shell):
         assert shown.end() == 0
     assert code not in shown.shown
     assert "mistyped" not in shown.shown
+    assert "x" * 20 not in shown.shown
     assert shown.shown.count("Got it.") == 1
     assert sum(shell.counts.values()) == 1
 
@@ -155,10 +164,15 @@ def sh(request, shell, tmp_path):
         yield shown
 
 
-def test_a_login_can_be_stopped_and_continued(shell, sh):
+@pytest.mark.parametrize(
+    "stop",
+    [lambda sh: sh.type("\x1a"), lambda sh: os.killpg(sh.foreground, signal.SIGTSTP)],
+    ids=["by key", "by kill"],
+)
+def test_a_login_can_be_stopped_and_continued(shell, sh, stop):
     sh.type("login\n")
     url = asked(sh)
-    sh.type("\x1a")
+    stop(sh)
     sh.wait_for("Stopped")
     sh.type("stty -a; echo s'e'en\n")
     sh.wait_for("seen")
@@ -172,6 +186,55 @@ def test_a_login_can_be_stopped_and_continued(shell, sh):
     sh.type("exit\n")
     assert sh.end() == 0
     assert secret_parts(pasted)[0] not in sh.shown
+
+
+def test_stopped_and_sent_to_the_background_it_still_takes_the_answer_of_the_browser(shell, sh):
+    sh.type("login\n")
+    url = asked(sh)
+    sh.type("\x1a")
+    sh.wait_for("Stopped")
+    sh.type("bg\n")
+    before = len(sh.shown)
+    sh.type("sleep 0.5; jobs; echo is'' mine\n")
+    sh.wait_for("is mine")
+    assert "Running" in sh.shown[before:]
+    assert "Stopped" not in sh.shown[before:]
+    comes_back(shell.allow(url))
+    sh.wait_for("Logged in to pagerduty")
+    sh.type("exit\n")
+    assert sh.end() == 0
+
+
+def test_the_answer_of_the_browser_ends_a_paste_that_was_begun(shell, sh):
+    sh.type("login\n")
+    url = asked(sh)
+    sh.type("half-typed")
+    time.sleep(0.5)
+    started = time.monotonic()
+    comes_back(shell.allow(url))
+    sh.wait_for("Logged in to pagerduty")
+    assert time.monotonic() - started < 5
+    # What was typed is not left to the shell either.
+    sh.type("stty -a; echo is'' mine\n")
+    sh.wait_for("is mine")
+    assert re.search(r"(?<!-)icanon\b", sh.shown)
+    assert "half-typed" not in sh.shown
+
+
+def test_nothing_of_several_lines_is_shown_and_an_interrupt_gives_the_terminal_back(sh):
+    says = "a code alone is not enough"
+    sh.type("login\n")
+    asked(sh)
+    sh.type("secret-1\nsecret-2\nsecret-3")
+    sh.wait_for(says)
+    sh.wait_for(says, since=sh.shown.index(says) + len(says))
+    sh.type("\x03")
+    sh.wait_for("ready> ", since=sh.shown.rindex(says))
+    sh.type("echo code $?; stty -a; echo is'' mine\n")
+    sh.wait_for("is mine")
+    assert "code 130" in sh.shown
+    assert re.search(r"(?<!-)icanon\b", sh.shown)
+    assert "secret-" not in sh.shown
 
 
 def test_in_the_background_it_neither_stops_nor_reads(shell, sh):

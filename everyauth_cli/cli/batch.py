@@ -1,4 +1,4 @@
-"""`everyauth identity refresh` and `check`: keep what was granted alive, and say what is not."""
+"""A batch over identities for `identity refresh` and `check`: run, shown, reported."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.commands.identity import ServiceOption, group
 from everyauth_cli.cli.durations import expiry, read_duration
 from everyauth_cli.cli.interrupts import finished_first
+from everyauth_cli.cli.session import Session
 from everyauth_cli.event_log import EventLog
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.flows.batch import JOBS, MOST_JOBS, Outcome, Pacing, State
+from everyauth_cli.flows.batch import MOST_JOBS, Outcome, Pacing, State
 from everyauth_cli.flows.health import HealthCheck
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.refresh import whose
@@ -30,40 +29,12 @@ TimeoutOption = Annotated[
 ]
 
 
-@command(group, "refresh")
-def refresh(
-    session: Session,
-    all_: Annotated[bool, typer.Option("--all", help="Refresh all, whenever they expire.")] = False,
-    service: ServiceOption = None,
-    expiring_within: Annotated[
-        str, typer.Option("--expiring-within", metavar="DURATION", help="Refresh what expires that soon.")
-    ] = "1h",
-    jobs: JobsOption = JOBS,
-    timeout: TimeoutOption = "5m",
-) -> None:
-    """Refresh what expires soon, for a timer; exit code 4 when any needs a login, 5 when a service failed."""
-    within = None if all_ else int(read_duration(expiring_within) * 1000)
-    keeper = _keeper(session)
-    _go_round(session, service, lambda identity: keeper.refresh(identity, within=within), jobs=jobs, timeout=timeout)
-
-
-@command(group, "check")
-def check(
-    session: Session,
-    service: ServiceOption = None,
-    jobs: JobsOption = JOBS,
-    timeout: TimeoutOption = "5m",
-) -> None:
-    """Ask each service whether it takes the token; exit code 4 when any needs a login, 5 when a service failed."""
-    _go_round(session, service, _keeper(session).check, jobs=jobs, timeout=timeout)
-
-
-def _keeper(session: Session) -> HealthCheck:
+def keeper_of(session: Session) -> HealthCheck:
     record = EventLog(session.settings.log_dir).record
     return HealthCheck(auth=session.auth, send=session.send, clock=now_ms, record=record)
 
 
-def _go_round(
+def go_round(
     session: Session, service: str | None, call: Callable[[Identity], Outcome], *, jobs: int, timeout: str
 ) -> None:
     """Look at each identity, show what came of it, report what is gone, and exit with the worst of the exit codes."""

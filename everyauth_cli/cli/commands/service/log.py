@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.commands.service import Name, group
+from everyauth_cli.cli.app import command
+from everyauth_cli.cli.commands.service import group
+from everyauth_cli.cli.options import ServiceArgument
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.model import DEFAULT_PROFILE
@@ -21,7 +23,7 @@ COLUMNS = ["when", "what", "outcome", "user", "status", "ms", "said"]
 @command(group, "log")
 def log(
     session: Session,
-    name: Name,
+    name: ServiceArgument,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many events to show.")] = 20,
 ) -> None:
     """Show the last logins, refreshes, revocations and failures at a service, the newest last."""

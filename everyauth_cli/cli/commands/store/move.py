@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from everyauth_cli.cli.app import Session, command
-from everyauth_cli.cli.commands.store import group, with_sealing_key
+from everyauth_cli.cli.app import command
+from everyauth_cli.cli.commands.store import group
 from everyauth_cli.cli.interrupts import finished_first
+from everyauth_cli.cli.sealing_key import with_sealing_key
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound, StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey
 from everyauth_cli.settings import Settings, remember

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from everyauth_cli.cli.app import Session, command
+from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
+from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ConfigurationProblem, StoreBusy, UsageProblem, WrongKey
 from everyauth_cli.model import Secret
 from everyauth_cli.settings import write_privately

@@ -1,0 +1,43 @@
+"""`everyauth alerts test`: an alert about a made-up identity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from everyauth_cli.cli.app import command
+from everyauth_cli.cli.commands.alerts import SET, group, target
+from everyauth_cli.cli.session import Session
+from everyauth_cli.errors import UsageProblem
+from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.alerts import TEST, event, receiver
+from everyauth_cli.model import Account, EndedGrant, Identity
+
+
+@command(group, "test")
+def test(session: Session) -> None:
+    """Send an alert about a made-up identity, to see that it arrives."""
+    deliver = receiver(session.settings, session.send)
+    if deliver is None:
+        raise UsageProblem("alerts go nowhere yet", hint=SET)
+    deliver(event(TEST, _made_up(now_ms())))
+    session.terminal.note(f"Delivered to the {target(session.settings)}.")
+
+
+def _made_up(now: int) -> Identity:
+    identity = Identity(
+        id="idn-0000000000000000",
+        service="example",
+        user="user-123",
+        tenant="user-123",
+        tags={},
+        scope="read",
+        account=Account(subject="1", label="someone@example.org"),
+        created_at=now,
+        granted_at=now,
+        updated_at=now,
+        expires_at=now,
+        refreshable=True,
+        client_id="",
+        token_endpoint="",
+    )
+    return replace(identity, login_required=EndedGrant(since=now, reason="this is a test"))

@@ -1,0 +1,58 @@
+"""`everyauth service ls`: the services of the catalogue."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any
+
+import typer
+
+from everyauth_cli.cli.app import command
+from everyauth_cli.cli.commands.service import group
+from everyauth_cli.cli.session import Session
+from everyauth_cli.errors import ServiceNotFound
+from everyauth_cli.services.catalogue import ServiceSummary
+
+
+@command(group, "ls")
+def ls(
+    session: Session,
+    search: Annotated[
+        str | None, typer.Option("--search", metavar="TEXT", help="Only those with this in a name, title or alias.")
+    ] = None,
+) -> None:
+    """List the services of the catalogue, those that are set first."""
+    listed = session.auth.catalogue.listed()
+    ids = session.auth.clients.ids([service.name for service in listed])
+    if search is not None:
+        listed = _matching(listed, search)
+    listed.sort(key=lambda service: service.name not in ids)
+    rows = [[service.name, service.title, ids.get(service.name, "")] for service in listed]
+    session.terminal.list(["service", "title", "client id"], rows, [_summary(s, ids.get(s.name)) for s in listed])
+
+
+def _matching(listed: list[ServiceSummary], search: str) -> list[ServiceSummary]:
+    """The services that a search finds; raises `ServiceNotFound` with near names when there is none."""
+    wanted = search.casefold()
+    words = {word.casefold(): s for s in listed for word in (s.name, s.title, *s.aliases)}
+    found = {s.name for word, s in words.items() if wanted in word}
+    if not found:
+        near = dict.fromkeys(words[word].name for word in difflib.get_close_matches(wanted, words, 5, 0.6))
+        raise ServiceNotFound(
+            f"no service has {search!r} in its name, title or aliases"
+            + (f"; did you mean {' or '.join(near)}?" if near else ""),
+            hint=f"everyauth service get {next(iter(near))}"
+            if len(near) == 1
+            else "`everyauth service ls` lists all; `everyauth service add` adds one",
+        )
+    return [s for s in listed if s.name in found]
+
+
+def _summary(service: ServiceSummary, client_id: str | None) -> dict[str, Any]:
+    return {
+        "id": service.name,
+        "title": service.title,
+        "aliases": list(service.aliases),
+        "clientId": client_id,
+        "added": service.own,
+    }

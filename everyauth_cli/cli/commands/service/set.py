@@ -1,0 +1,134 @@
+"""`everyauth service set`: our registration (client) at a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from everyauth_cli.cli.app import command
+from everyauth_cli.cli.commands.service import group
+from everyauth_cli.cli.durations import read_pairs
+from everyauth_cli.cli.options import ServiceArgument
+from everyauth_cli.cli.service_guide import PASTED, guide_to
+from everyauth_cli.cli.session import Session
+from everyauth_cli.errors import UsageProblem
+from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
+from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.services.parameters import check_param
+
+HISTORY = "the secret is in your shell's history now; `--client-secret -` asks for it or reads standard input"
+
+
+@command(group, "set")
+def set_(
+    session: Session,
+    name: ServiceArgument,
+    scope: Annotated[str | None, typer.Option("--scope", help="The scopes to ask for at a login.")] = None,
+    client_id: Annotated[str | None, typer.Option("--client-id", "--clientId", help="The client id.")] = None,
+    client_secret: Annotated[
+        str | None,
+        typer.Option("--client-secret", "--clientSecret", help="The client secret; - asks for it, or reads stdin."),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="The port of the redirect URI, when not 28282.")
+    ] = None,
+    own_uri: Annotated[
+        str | None,
+        typer.Option("--redirect-uri", metavar="URI", help="The redirect URI that is registered, when not ours."),
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="KEY=VALUE", help="A further setting of the service.")
+    ] = None,
+) -> None:
+    """Set the client of a service; only what is named changes. With nothing named, list what can be set."""
+    service = session.auth.catalogue.get(name)
+    named = {
+        "scope": scope,
+        "client id": client_id,
+        "client secret": client_secret,
+        "port": port,
+        "redirect URI": own_uri,
+        "parameters": param,
+    }
+    saved = [label for label, value in named.items() if value not in (None, [])]
+    if not saved:
+        _list_settings(session, service)
+        return
+    if client_id == "":
+        raise UsageProblem("the client id is empty", hint=f"everyauth service rm {service.name} takes the client out")
+    if port and own_uri:
+        raise UsageProblem(
+            "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
+        )
+    params = _complete(session, service, read_pairs(param or [], "--param"))
+    before = session.auth.clients.peek(service)
+    client = session.auth.clients.set(
+        service,
+        client_id=client_id,
+        client_secret=_read_secret(session, client_secret),
+        scope=scope,
+        port=port,
+        redirect_uri=own_uri,
+        params=params,
+    )
+    session.terminal.note(f"Saved for {service.name}: {', '.join(saved)}.")
+    _show_set(session, service, client, hosts_before=before[0].hosts if before else {})
+
+
+def _show_set(session: Session, service: Service, client: Client, *, hosts_before: Mapping[str, str]) -> None:
+    """Say where a client's secrets go from now on, and what is to be done with it next."""
+    if hosts_before:
+        for host in sorted({*client.hosts.values()} - {*hosts_before.values()}):
+            session.terminal.note(f"Its secrets go to {host} from now on.")
+    if not client.client_id:
+        session.terminal.note(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
+    uri = redirect_uri(service, client)
+    if not on_loopback(uri):
+        session.terminal.note(PASTED)
+    if session.terminal.as_json:
+        session.terminal.json(guide_to(session, service).as_json())
+        return
+    session.terminal.note(f"Register this redirect URI at {service.title}:")
+    session.terminal.data(uri)
+
+
+def _read_secret(session: Session, given: str | None) -> Secret[str] | None:
+    if given == "-":
+        return session.terminal.ask_secret("client secret")
+    if given and session.terminal.can_ask:
+        session.terminal.note(HISTORY)
+    return None if given is None else Secret(given)
+
+
+def _list_settings(session: Session, service: Service) -> None:
+    rows = [
+        ["--scope", "the scopes to ask for at a login"],
+        ["--client-id", "the client id of your registration"],
+        ["--client-secret", "its client secret; - asks for it, or reads standard input"],
+        ["--port", "the port of the redirect URI, when not 28282"],
+        ["--redirect-uri", "the redirect URI that is registered, when not ours; https is answered by pasting"],
+        *([f"--param {p.name}=", p.help + (f" (default {p.default})" if p.default else "")] for p in service.params),
+    ]
+    session.terminal.list(["setting", "what it is"], rows, [{"setting": s, "help": h} for s, h in rows])
+
+
+def _complete(session: Session, service: Service, params: dict[str, str]) -> dict[str, str]:
+    """The parameters with those that must have a value and have none, asked for where somebody is.
+
+    Raises `UsageProblem` with the command that names them.
+    """
+    for name, value in params.items():
+        check_param(service, name, value)
+    known = session.auth.clients.peek(service)
+    missing = missing_params(service, {**(known[0].params if known else {}), **params})
+    if missing and not session.terminal.can_ask:
+        raise UsageProblem(
+            f"{service.name} needs {' and '.join(f'{p.name} ({p.help})' for p in missing)}; nothing was saved",
+            hint=f"everyauth service set {service.name} {' '.join(f'--param {p.name}=...' for p in missing)}",
+        )
+    for parameter in missing:
+        params[parameter.name] = session.terminal.ask(f"{parameter.name}, {parameter.help}")
+        check_param(service, parameter.name, params[parameter.name])
+    return params

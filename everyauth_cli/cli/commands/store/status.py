@@ -1,0 +1,32 @@
+"""`everyauth store status`: which store is used, and whether it answers."""
+
+from __future__ import annotations
+
+from everyauth_cli.cli.app import command
+from everyauth_cli.cli.commands.store import group
+from everyauth_cli.cli.session import Session
+from everyauth_cli.errors import EveryAuthError, StoreError
+from everyauth_cli.store.from_settings import store_of
+
+
+@command(group, "status")
+def status(session: Session) -> None:
+    """Say which store is used, whether it answers, and where secrets lie."""
+    settings = session.settings
+    store = store_of(settings)
+    problem: EveryAuthError | None = None
+    try:
+        store.probe()
+    except StoreError as error:
+        problem = error
+    where = None if problem else store.vault.describe()
+    if session.terminal.as_json:
+        session.terminal.json(
+            {"store": store.url, "from": settings.store_from, "answers": problem is None, "secrets": where}
+        )
+    else:
+        session.terminal.data(f"store    {store.url} (from {settings.store_from})")
+        session.terminal.data(f"answers  {'no' if problem else 'yes'}")
+        session.terminal.data(f"secrets  {where or 'cannot be reached'}")
+    if problem:
+        raise problem

@@ -1,0 +1,46 @@
+"""Creates files and directories that their owner alone can use, under any umask."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def make_directory(path: Path) -> None:
+    """Create a directory and those on the way to it, each with mode 0700; one that exists keeps its mode.
+
+    Raises `OSError`.
+    """
+    try:
+        path.mkdir(mode=DIRECTORY_MODE)
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_directory(path.parent)
+        make_directory(path)
+    except OSError:
+        # What is there already may be refused with another error than that it exists.
+        if not path.is_dir():
+            raise
+    else:
+        _give_back(path, path.stat().st_mode, DIRECTORY_MODE)
+
+
+def open_private(path: str | Path, flags: int) -> int:
+    """Open a file and return its descriptor; one that the flags create has mode 0600. Fits `open`'s `opener`.
+
+    Raises `OSError`.
+    """
+    descriptor = os.open(path, flags, FILE_MODE)
+    if flags & os.O_CREAT:
+        _give_back(descriptor, os.fstat(descriptor).st_mode, FILE_MODE)
+    return descriptor
+
+
+def _give_back(target: int | Path, found: int, mode: int) -> None:
+    """Give an owner the access that a umask has taken."""
+    if found & mode != mode:
+        os.chmod(target, mode)  # noqa: PTH101 - a descriptor too

@@ -1,0 +1,71 @@
+"""Rules for URLs: https or loopback, the origin, and placeholders that are filled in later."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+REDIRECT_HOSTS = ("127.0.0.1", "localhost")
+"""The loopback hosts that a redirect URI may have (RFC 8252 section 7.3)."""
+LOOPBACK_HOSTS = (*REDIRECT_HOSTS, "::1")
+"""Every name of the loopback interface; plain http is allowed to these hosts only."""
+DEFAULT_PORTS = {"http": 80, "https": 443}
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+HOST_LABELS = re.compile(
+    r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?"
+)
+PRINTABLE_ASCII = re.compile(r"[!-~]+")
+
+
+def check_url(url: str) -> str:
+    """Return an endpoint's URL after checking it: https, or http on a loopback host; no user, no fragment.
+
+    RFC 6749 section 3.1 forbids the fragment. Raises `ValueError` with the reason.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("it is not an https URL")
+    if has_placeholder(url):
+        raise ValueError("it has braces, which nothing fills in here")
+    if not PRINTABLE_ASCII.fullmatch(url) or not _is_host(parts.hostname) or parts.port == 0:
+        raise ValueError("it is not a URL")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ValueError("plain http would show secrets to the network; use https (http is for loopback hosts)")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("it has a user name, a password or a fragment")
+    return url
+
+
+def check_template(url: str) -> str:
+    """Return a URL with placeholders after checking it as it will be once they are filled in.
+
+    Raises `ValueError` with the reason.
+    """
+    check_url(PLACEHOLDER.sub("x", url))
+    return url
+
+
+def has_placeholder(url: str) -> bool:
+    """Whether a placeholder is left in a URL, which must not be sent anything then."""
+    # No URL holds a brace that is not percent-encoded (RFC 3986 section 2).
+    return "{" in url or "}" in url
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    return host(url) in LOOPBACK_HOSTS
+
+
+def host(url: str) -> str:
+    """Return the host of a URL in lower case, without its port; empty when it has none."""
+    return urlsplit(url).hostname or ""
+
+
+def origin(url: str) -> str:
+    """Return the origin of a URL as browsers write it (RFC 6454 section 6.2)."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(f':{DEFAULT_PORTS.get(parts.scheme)}')}"
+
+
+def _is_host(name: str) -> bool:
+    return name == "::1" or HOST_LABELS.fullmatch(name) is not None

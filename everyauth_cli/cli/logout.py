@@ -12,7 +12,8 @@ from everyauth_cli.errors import EveryAuthError, RevocationFailed
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.refresh import login_command, whose
 from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.model import ACCESS_TOKEN, DEFAULT_PROFILE, REFRESH_TOKEN, Identity
+from everyauth_cli.model import DEFAULT_PROFILE, Identity
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

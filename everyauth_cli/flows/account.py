@@ -55,9 +55,9 @@ class Accounts:
             account = account_in(service, id_token.claims)
         elif service.issuer is not None and _has_openid(service, request.scope) and _has_openid(service, token.scope):
             raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
-        if account is None and service.account_in_response:
+        if account is None and service.account.in_response:
             account = account_in(service, token.native.reveal())
-        if account is None and service.account_endpoint:
+        if account is None and service.account.endpoint:
             account = self._asked(service, client, token, key)
         return replace(token, account=account)
 
@@ -106,4 +106,4 @@ def _problem(service: Service, id_token: IdToken, keys: Keys) -> ServiceUnreadab
 
 
 def _has_openid(service: Service, scope: str | None) -> bool:
-    return OPENID in (scope or "").replace(service.scope_separator, " ").split()
+    return OPENID in service.split_scope(scope)

@@ -113,7 +113,7 @@ class HealthCheck:
         if not identity.refreshable:
             self._unrefreshable(identity)
         service = self.auth.clients.filled(identity.service)
-        if service.account_endpoint is None:
+        if service.account.endpoint is None:
             return State.NOT_ASKED
         client = self.auth.clients.get(service)
         if not is_bound_to(identity, service, client):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from everyauth_cli.errors import ServiceError
-from everyauth_cli.model import RecordKey, Request, Response, Service
+from everyauth_cli.model import ACCEPT_JSON, RecordKey, Request, Response, Service
 from everyauth_cli.store import Store
 from everyauth_cli.urls import check_url, is_loopback
 
@@ -57,7 +57,7 @@ class IssuerKeys:
         return url if found["issuer"] == service.issuer and not local else None
 
     def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
-        answer = self.send(Request(url=url, method="GET", headers={"Accept": "application/json"}))
+        answer = self.send(Request(url=url, method="GET", headers=ACCEPT_JSON))
         if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
             raise ValueError(answer.status)
         return json.loads(answer.body.reveal())

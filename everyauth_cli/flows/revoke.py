@@ -28,8 +28,6 @@ from everyauth_cli.event_log import REVOCATION, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
 from everyauth_cli.flows.refresh import granted_elsewhere, whose
 from everyauth_cli.model import (
-    ACCESS_TOKEN,
-    REFRESH_TOKEN,
     Client,
     EndedGrant,
     Identity,
@@ -42,6 +40,7 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, RevocationEnds
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import KIND, find_readable, read_identity, read_public, write_identity
 
@@ -134,13 +133,12 @@ class Revoker:
             service = self.clients.filled(identity.service)
         except (ServiceNotFound, ConfigurationProblem, ClientNotSet):
             return False
-        known = (
-            self.clients.peek(service) if service.revocation_endpoint and service.revocation_ends == "grant" else None
-        )
+        ends = service.revocation.endpoint and service.revocation.ends == RevocationEnds.GRANT
+        known = self.clients.peek(service) if ends else None
         return known is not None and is_bound_to(identity, service, known[0])
 
     def _revocation(self, key: RecordKey, *, local: bool) -> Revocation:
-        offered = not local and self._mendable(self.catalogue.get, key.service).revocation_endpoint is not None
+        offered = not local and self._mendable(self.catalogue.get, key.service).revocation.endpoint is not None
         held = self._mendable(read_identity, self.store, key) if offered else None
         identity = held.identity if held else self._listed(key)
         if identity is None and (offered or not self._is_kept(key)):
@@ -210,7 +208,7 @@ class Revoker:
             except ServiceError as error:
                 refused = error
                 continue
-            if done and service.revocation_ends == "grant":
+            if done and service.revocation.ends == RevocationEnds.GRANT:
                 yield from tokens
                 return
             if done:
@@ -230,7 +228,7 @@ class Revoker:
 def _tokens(service: Service, token: Token) -> dict[str, Secret[str]]:
     """The tokens that a service can revoke; the refresh token first, because new access tokens come from it."""
     tokens = {REFRESH_TOKEN: token.refresh_token, ACCESS_TOKEN: token.access_token}
-    return {name: value for name, value in tokens.items() if value and name in service.revocable_tokens}
+    return {name: value for name, value in tokens.items() if value and name in service.revocation.tokens}
 
 
 def _may_share_grant(one: Identity, other: Identity) -> bool:

@@ -16,11 +16,12 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.flows.clients import is_bound_to
 from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.model import ACCESS_TOKEN, Identity
+from everyauth_cli.model import Identity
 from everyauth_cli.pages.connections import STYLE, Connection, Notice, connections_page, format_time, leaving_page
 from everyauth_cli.pages.document import Style, page_headers
 from everyauth_cli.pages.result import Result
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import ACCESS_TOKEN
 from everyauth_cli.urls import origin
 from everyauth_cli.web.form_tokens import FormTokens, Purpose
 from everyauth_cli.web.routes import (

@@ -13,7 +13,7 @@ from peers.front import front, html, json_error
 from peers.sandbox import TOKEN_LIFETIME, Background, authorization_url, browser, sandbox_shell, witness
 from peers.visitor import DENIAL
 
-from everyauth_cli.sandbox.user_agent import play
+from everyauth_cli.sandbox.user_agent import log_in
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_a_provider_that_is_down_at_a_login_is_said_in_the_page_too(shell, endpo
     token = shell.token()
     endpoint.lie = html(503)
     process = shell.start("everyauth login pagerduty --no-browser")
-    page = Background(play, authorization_url(process))
+    page = Background(log_in, authorization_url(process))
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, page.result()) == (5, "", "PagerDuty is not available")
     assert "error: pagerduty answers HTTP 503" in err

@@ -10,6 +10,7 @@ from peers.liar import lying
 from everyauth_cli.errors import OtherAccount
 from everyauth_cli.model import Account, Service
 from everyauth_cli.oauth.userinfo import account_in
+from everyauth_cli.services.rules import AccountRules
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ SERVICE = Service(
     title="Op",
     authorization_endpoint="https://x.example/a",
     token_endpoint="https://x.example/t",
-    account_subject=("{sub}", "{id.0.id}"),
+    account=AccountRules(subject=("{sub}", "{id.0.id}")),
 )
 
 

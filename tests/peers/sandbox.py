@@ -22,7 +22,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
-from everyauth_cli.sandbox.endpoints import DEFAULT_USER as ACCOUNT
+from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT as ACCOUNT
 from everyauth_cli.sandbox.server import Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
@@ -170,8 +170,8 @@ class Shell:
 
     def allow(self, url: str, *, account: str = ACCOUNT) -> str:
         """Allow what an authorization URL asks for, and return the address that a browser would end at."""
-        consent = self.server.authorize(dict(parse_qsl(urlsplit(url).query)))
-        return self.server.allow(consent.transaction, user=account)
+        request = self.server.authorize(dict(parse_qsl(urlsplit(url).query)))
+        return self.server.allow(request.transaction, user=account)
 
     def token(self, user: str = "me") -> str:
         return self.good(f"everyauth token pagerduty {user}").strip()

@@ -24,7 +24,7 @@ from peers.sandbox import (
 )
 from peers.terminal import terminal
 
-from everyauth_cli.sandbox.user_agent import play
+from everyauth_cli.sandbox.user_agent import log_in
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def test_without_a_browser_the_url_stands_alone_on_a_line(shell, tmp_path):
     opened = tmp_path / "opened"
     process = shell.start("everyauth login pagerduty --no-browser", env={"BROWSER": witness(opened)})
     url = authorization_url(process)
-    assert play(url) == "Logged in to PagerDuty"
+    assert log_in(url) == "Logged in to PagerDuty"
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "")
     assert "Logged in to pagerduty" in err
@@ -146,7 +146,7 @@ def test_strays_are_answered_and_the_login_goes_on(shell):
     }
     with socket.create_connection(("127.0.0.1", int(base.rpartition(":")[2]))):
         assert {stray: fetch(stray)[0] for stray in strays} == strays
-        assert play(url) == "Logged in to PagerDuty"
+        assert log_in(url) == "Logged in to PagerDuty"
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "")
     assert "not verified" in err
@@ -168,7 +168,7 @@ def test_the_page_shows_the_result_only_after_it_is_stored(shell):
 
         endpoint.after = break_the_store
         process = shell.start("everyauth login pagerduty --no-browser")
-        page = Background(play, authorization_url(process))
+        page = Background(log_in, authorization_url(process))
         out, err = process.communicate(timeout=30)
         assert page.result() == "Granted, but not kept"
         assert (process.returncode, out) == (6, "")
@@ -196,8 +196,8 @@ def test_the_browser_is_given_no_secret_of_ours(shell, tmp_path):
     script.write_text(
         "import os, pathlib, sys\n"
         f"pathlib.Path({str(tmp_path / 'environment')!r}).write_text(repr(dict(os.environ)))\n"
-        "from everyauth_cli.sandbox.user_agent import play\n"
-        "play(sys.argv[1])\n"
+        "from everyauth_cli.sandbox.user_agent import log_in\n"
+        "log_in(sys.argv[1])\n"
     )
     secrets = {"EVERYAUTH_PAGERDUTY_CLIENT_SECRET": "sandbox-secret", "EVERYAUTH_PAGERDUTY_CLIENT_ID": "sandbox-client"}
     shell.good("everyauth login pagerduty", env={"BROWSER": f"{sys.executable} {script} %s", **secrets})
@@ -229,7 +229,7 @@ def test_an_interrupt_waits_until_a_redeemed_code_is_stored(shell):
         shell.entry(token_endpoint=endpoint.url)
         endpoint.before = gate
         process = shell.start("everyauth login pagerduty --no-browser")
-        page = Background(play, authorization_url(process))
+        page = Background(log_in, authorization_url(process))
         assert gate.reached.wait(20)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
@@ -250,7 +250,7 @@ def test_a_refresh_or_a_grant_that_ends_is_not_taken_for_the_login_waited_for(sh
     assert shell.good("everyauth token pagerduty --rejected", input=token).strip() != token
     first.communicate(timeout=20)
     url = authorization_url(second)
-    assert play(url) == "Logged in to PagerDuty"
+    assert log_in(url) == "Logged in to PagerDuty"
     second.communicate(timeout=20)
     assert (first.returncode, second.returncode) == (4, 0)
 

@@ -18,7 +18,7 @@ from peers.sandbox import ACCOUNT, KEY, browser
 from everyauth_cli.errors import ClientNotSet, LoginRequired, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
-from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, Found, look
+from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, Listener, detect
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import memory_store
@@ -134,10 +134,10 @@ class Stranger(BaseHTTPRequestHandler):
 
 def test_who_is_at_a_port_is_found_out():
     with Sandbox() as sandbox:
-        assert look(sandbox.port) is Found.SANDBOX
-    assert look(sandbox.port) is Found.NOBODY
+        assert detect(sandbox.port) is Listener.SANDBOX
+    assert detect(sandbox.port) is Listener.NONE
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert look(silent.getsockname()[1]) is Found.STRANGER
+        assert detect(silent.getsockname()[1]) is Listener.OTHER
 
 
 def in_profile(profile: str, send_=send, **more) -> EveryAuth:

@@ -165,7 +165,7 @@ def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
 @pytest.mark.parametrize("revoked", [False, True])
 def test_a_refresh_token_that_is_expired_or_revoked_is_sent_once(shell, endpoint, revoked):
     if revoked:
-        shell.server._current.clear()
+        shell.server._valid_grants.clear()
     shell.clock.tick(TOKEN_LIFETIME + 1 if revoked else 31 * 24 * 3600)
     reason = "its grant is revoked" if revoked else "refresh token has expired"
     shell.bad("everyauth token pagerduty", 4, "me granted at pagerduty is gone", reason, "everyauth login pagerduty")

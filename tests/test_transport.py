@@ -3,8 +3,13 @@
 import base64
 import gzip
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +22,7 @@ from everyauth_cli import __version__
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Request, Secret
 from everyauth_cli.store.records import LOCK_SECONDS
-from everyauth_cli.transport import DEADLINE_SECONDS, MAX_ANSWER_BYTES, _made_client, send
+from everyauth_cli.transport import DEADLINE_SECONDS, MAX_BODY_BYTES, _made_client, _sent, send
 
 OK = b'{"access_token": "a"}'
 
@@ -103,12 +108,12 @@ def rude(*sent, reset=False):
         thread.join()
 
 
-def exchange(url, **how):
+def token_request(url, **how):
     return Request(url=url, **{"fields": {"grant_type": "refresh_token", "refresh_token": Secret("r/ü&=")}, **how})
 
 
 def test_a_form_arrives_as_it_was_meant(peer):
-    send(exchange(peer.url + "?tenant=a", headers={"Accept": "application/json"}))
+    send(token_request(peer.url + "?tenant=a", headers={"Accept": "application/json"}))
     (request,) = peer.requests
     assert request.path == "/token?tenant=a"
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -128,14 +133,14 @@ def test_a_get_with_a_bearer_token_arrives_as_it_was_meant(peer):
 
 
 def test_json_arrives_as_it_was_meant(peer):
-    send(exchange(peer.url, body="json"))
+    send(token_request(peer.url, body="json"))
     (request,) = peer.requests
     assert request.headers["Content-Type"] == "application/json"
     assert json.loads(request.body) == {"grant_type": "refresh_token", "refresh_token": "r/ü&="}
 
 
 def test_basic_authentication_arrives_as_it_was_meant(peer):
-    send(exchange(peer.url, basic=("the+id", Secret("s%2Fcret"))))
+    send(token_request(peer.url, basic=("the+id", Secret("s%2Fcret"))))
     (request,) = peer.requests
     assert request.headers["Authorization"] == "Basic " + base64.b64encode(b"the+id:s%2Fcret").decode()
     assert b"cret" not in request.body
@@ -143,7 +148,7 @@ def test_basic_authentication_arrives_as_it_was_meant(peer):
 
 def test_an_answer_is_given_as_it_came(peer):
     peer.status, peer.headers = 429, {"Content-Type": "text/html; charset=utf-8", "Retry-After": "120"}
-    answer = send(exchange(peer.url))
+    answer = send(token_request(peer.url))
     assert (answer.status, answer.content_type, answer.retry_after) == (429, "text/html; charset=utf-8", "120")
     assert answer.body == Secret(OK)
     assert "access_token" not in repr(answer)
@@ -151,7 +156,7 @@ def test_an_answer_is_given_as_it_came(peer):
 
 def test_an_answer_without_headers_is_given_too(peer):
     peer.headers, peer.body = {}, b""
-    answer = send(exchange(peer.url))
+    answer = send(token_request(peer.url))
     assert (answer.content_type, answer.retry_after, answer.body) == ("", None, Secret(b""))
 
 
@@ -159,7 +164,7 @@ def test_an_answer_without_headers_is_given_too(peer):
 def test_a_redirect_is_not_followed(peer, status):
     with Peer() as other:
         peer.status, peer.headers = status, {"Location": other.url}
-        assert send(exchange(peer.url)).status == status
+        assert send(token_request(peer.url)).status == status
         assert other.requests == []
     assert len(peer.requests) == 1
 
@@ -167,14 +172,14 @@ def test_a_redirect_is_not_followed(peer, status):
 def test_nothing_that_a_server_sets_is_sent_back_to_it(peer):
     peer.headers = {"Set-Cookie": "session=1"}
     for _ in range(2):
-        send(exchange(peer.url))
+        send(token_request(peer.url))
     assert [request.headers.get("Cookie") for request in peer.requests] == [None, None]
 
 
 def test_a_connection_is_closed_after_its_answer_though_the_server_would_keep_it():
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         for _ in range(2):
-            sending = pool.submit(send, exchange(f"http://127.0.0.1:{server.getsockname()[1]}/"))
+            sending = pool.submit(send, token_request(f"http://127.0.0.1:{server.getsockname()[1]}/"))
             connection, _ = server.accept()
             with connection:
                 connection.settimeout(10)
@@ -190,7 +195,7 @@ def test_a_connection_is_closed_after_its_answer_though_the_server_would_keep_it
 def test_threads_that_send_at_once_make_one_client(peer):
     _made_client.cache_clear()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(send, [exchange(peer.url)] * 8))
+        answers = list(pool.map(send, [token_request(peer.url)] * 8))
     assert [answer.status for answer in answers] == [200] * 8
     assert _made_client.cache_info().misses == 1
 
@@ -198,23 +203,23 @@ def test_threads_that_send_at_once_make_one_client(peer):
 @pytest.mark.parametrize("status", [408, 500, 502, 503])
 def test_a_request_is_sent_once(peer, status):
     peer.status = status
-    assert send(exchange(peer.url)).status == status
+    assert send(token_request(peer.url)).status == status
     assert len(peer.requests) == 1
 
 
 def test_one_mebibyte_is_read_and_not_a_byte_more(peer):
-    peer.body = b"x" * MAX_ANSWER_BYTES
-    assert send(exchange(peer.url)).body == Secret(peer.body)
+    peer.body = b"x" * MAX_BODY_BYTES
+    assert send(token_request(peer.url)).body == Secret(peer.body)
     peer.body += b"x"
     with pytest.raises(ServiceUnreadable, match="more than 1 MiB"):
-        send(exchange(peer.url))
+        send(token_request(peer.url))
 
 
 def test_what_grows_over_one_mebibyte_when_it_is_unpacked_is_refused(peer):
-    peer.headers, peer.body = {"Content-Encoding": "gzip"}, gzip.compress(bytes(32 * MAX_ANSWER_BYTES))
-    assert len(peer.body) < MAX_ANSWER_BYTES
+    peer.headers, peer.body = {"Content-Encoding": "gzip"}, gzip.compress(bytes(32 * MAX_BODY_BYTES))
+    assert len(peer.body) < MAX_BODY_BYTES
     with pytest.raises(ServiceUnreadable, match="more than 1 MiB"):
-        send(exchange(peer.url))
+        send(token_request(peer.url))
 
 
 def test_an_endless_answer_is_broken_off():
@@ -231,7 +236,7 @@ def test_an_endless_answer_is_broken_off():
         thread = threading.Thread(target=serve)
         thread.start()
         with pytest.raises(ServiceUnreadable, match="more than 1 MiB"):
-            send(exchange(f"http://127.0.0.1:{server.getsockname()[1]}/"))
+            send(token_request(f"http://127.0.0.1:{server.getsockname()[1]}/"))
         thread.join(5)
         assert not thread.is_alive()
 
@@ -243,7 +248,7 @@ def free_port():
 
 def unreachable(url):
     with pytest.raises(ServiceUnreachable) as caught:
-        send(exchange(url, basic=("id", Secret("s3cret"))))
+        send(token_request(url, basic=("id", Secret("s3cret"))))
     assert caught.value.exit_code == 5
     assert "s3cret" not in caught.value.message
     return caught.value
@@ -270,17 +275,152 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         (),
         (b"HTTP/1.1 200 O",),
         (HEAD,),
-        (HEAD + b"Content-Length: 100\r\n\r\n" + OK,),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + OK,),
         (b"SSH-2.0-OpenSSH_9.2\r\n",),
         (b"\x00\xff" * 50,),
-        (HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",),
     ],
 )
 @pytest.mark.parametrize("reset", [False, True])
 def test_an_answer_that_breaks_off_may_have_been_meant(sent, reset):
     with rude(*sent, reset=reset) as url:
         assert unreachable(url).lost is True
+
+
+@pytest.mark.parametrize(
+    ("sent", "body"),
+    [
+        (b"Content-Length: 100\r\n\r\n" + OK, OK),
+        (b"Content-Length: 100\r\n\r\n", b""),
+        (b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + OK, OK),
+        (b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + OK + b"\r\n", OK),
+        (b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + OK[:9], OK[:9]),
+        (b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + OK + b"\r\nno number\r\n", OK),
+    ],
+)
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_body_that_breaks_off_is_returned_as_far_as_it_came(sent, body, reset):
+    with rude(HEAD + sent, reset=reset) as url:
+        response = send(token_request(url))
+    # A reset may overtake what was sent before it.
+    assert response.body.reveal() in ((body, b"") if reset else (body,))
+    assert (response.status, response.is_complete) == (200, False)
+
+
+def test_a_whole_body_is_said_to_be_whole(peer):
+    assert send(token_request(peer.url)).is_complete is True
+    with rude(HEAD + b"\r\n" + OK) as url:
+        assert send(token_request(url)).is_complete is True
+
+
+def raw_deflate(body):
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(body) + compressor.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "read", "is_complete"),
+    [
+        ("gzip", gzip.compress(OK), OK, True),
+        ("X-GZip", gzip.compress(OK), OK, True),
+        ("deflate", zlib.compress(OK), OK, True),
+        ("deflate", raw_deflate(OK), OK, True),
+        ("gzip", OK, OK, True),
+        ("deflate", OK, OK, True),
+        ("gzip", b"nope", b"nope", True),
+        ("gzip", b"", b"", True),
+        ("gzip", gzip.compress(OK)[:-8], OK, False),
+        ("gzip", gzip.compress(OK)[:9], gzip.compress(OK)[:9], True),
+        ("identity", OK, OK, True),
+        ("br", OK, OK, True),
+        ("gzip, gzip", gzip.compress(OK), gzip.compress(OK), True),
+    ],
+)
+def test_a_body_that_is_packed_all_the_same_is_unpacked(peer, coding, body, read, is_complete):
+    peer.headers, peer.body = {"Content-Encoding": coding}, body
+    response = send(token_request(peer.url))
+    assert (response.body, response.is_complete) == (Secret(read), is_complete)
+    assert peer.requests[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("here", [False, True])
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n"),
+        (HEAD + b"\r\n" + OK, b" "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + OK + b"\r\n", b"1\r\n \r\n"),
+    ],
+)
+def test_a_response_that_trickles_in_leaves_no_thread_behind(begin, drop, here):
+    def serve():
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(begin)
+            while True:
+                time.sleep(0.05)
+                connection.sendall(drop)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        before = set(threading.enumerate())
+        thread = threading.Thread(target=serve)
+        thread.start()
+        began = time.monotonic()
+        request = token_request(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        if OK in begin:
+            response = _sent(request, 0.5, here=here)
+            assert (response.body.reveal().strip(), response.is_complete) == (OK, False)
+        else:
+            with pytest.raises(ServiceUnreachable, match="did not answer within") as caught:
+                _sent(request, 0.5, here=here)
+            assert caught.value.lost is True
+        assert time.monotonic() - began < 2
+        thread.join(5)
+        time.sleep(0.1)
+        assert set(threading.enumerate()) <= before
+
+
+STOPPED = """
+import sys, threading
+from everyauth_cli.model import Request
+from everyauth_cli.transport import _sent
+print(_sent(Request(url=sys.argv[1]), 2.0, here=sys.argv[2] == "here").body.reveal().decode())
+"""
+
+
+@pytest.mark.parametrize("here", ["here", "elsewhere"])
+def test_what_arrived_while_the_process_was_stopped_is_read(here):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with subprocess.Popen([sys.executable, "-c", STOPPED, url, here], stdout=subprocess.PIPE) as process:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                process.send_signal(signal.SIGSTOP)
+                connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(OK) + OK)
+                time.sleep(3)
+                process.send_signal(signal.SIGCONT)
+                assert process.communicate(timeout=30)[0].strip() == OK
+
+
+def test_after_the_deadline_nothing_is_sent():
+    late = threading.Event()
+
+    class Slow:
+        """The headers of a request, which can be read after the deadline only."""
+
+        def keys(self):
+            late.wait(10)
+            return ["A"]
+
+        def __getitem__(self, name):
+            return "b"
+
+    with Peer() as peer:
+        with pytest.raises(ServiceUnreachable) as caught:
+            _sent(token_request(peer.url, headers=Slow()), 0.1, here=False)
+        late.set()
+        time.sleep(0.5)
+        assert (caught.value.lost, peer.requests) == (False, [])
 
 
 PROXIES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"]
@@ -300,14 +440,14 @@ def test_loopback_never_goes_through_a_proxy(setenv, variable, host):
     with Peer() as proxy, Peer("127.0.0.1" if host == "localhost" else host) as peer:
         setenv(variable, f"http://{proxy.host}")
         url = peer.url.replace("127.0.0.1", "localhost") if host == "localhost" else peer.url
-        assert send(exchange(url)).body == Secret(OK)
+        assert send(token_request(url)).body == Secret(OK)
         assert (len(peer.requests), proxy.requests) == (1, [])
 
 
 @pytest.mark.parametrize("variable", PROXIES[:4])
 def test_all_else_goes_through_the_proxy_that_is_set(setenv, peer, variable):
     setenv(variable, f"http://{peer.host}")
-    assert send(exchange("http://service.example/token")).body == Secret(OK)
+    assert send(token_request("http://service.example/token")).body == Secret(OK)
     assert [request.path for request in peer.requests] == ["http://service.example/token"]
 
 

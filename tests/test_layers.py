@@ -13,7 +13,7 @@ from source import PACKAGE, Module, cycle, read_package, read_tests
 MAX_LINES = 350
 
 # The class EveryAuth and what it hands out; they form one layer.
-PUBLIC = {"everyauth", "identities", "httpx_auth", "requests_auth"}
+PUBLIC = {"everyauth", "httpx_auth", "requests_auth"}
 # Values and encodings that everything may use; they import nothing of ours.
 BASE = {"services/rules", "oauth/base64url"}
 FOUNDATION = {"_version", "errors", "model", "private_files", "urls", "sanitize"} | BASE

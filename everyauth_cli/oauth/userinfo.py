@@ -34,19 +34,22 @@ def read_account(service: Service, answer: Response) -> Account:
 
     Raises `ServiceUnreadable` when it names none, `ServiceUnreachable` for a "not now" (429, 5xx).
     """
+    endpoint = f"the account endpoint of {service.name}"
     if answer.is_temporary:
         raise ServiceUnreachable(
-            f"it answers HTTP {answer.status}", status=answer.status, retry_after=answer.retry_after
+            f"{endpoint} answered HTTP {answer.status}", status=answer.status, retry_after=answer.retry_after
         )
     if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
-        raise ServiceUnreadable(f"it answers HTTP {answer.status}", status=answer.status)
+        raise ServiceUnreadable(f"{endpoint} answered HTTP {answer.status}", status=answer.status)
     try:
         fields = json.loads(answer.body.reveal())
     except (ValueError, RecursionError):
-        raise ServiceUnreadable("it answers with something that is no JSON", status=answer.status) from None
+        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=answer.status) from None
     account = account_in(service, fields)
     if account is None:
-        raise ServiceUnreadable("its answer has no account in the place that is known", status=answer.status)
+        raise ServiceUnreadable(
+            f"{endpoint} answered without an account where the catalogue expects it", status=answer.status
+        )
     return account
 
 

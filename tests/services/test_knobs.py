@@ -74,7 +74,7 @@ def test_each_combination_of_keys_makes_the_whole_journey(sandboxed, name):
     revocation = auth.delete_identity(name, user="me")
     assert revocation.problem is None
     assert revocation.offered == (service.revocation.endpoint is not None)
-    assert bool(server.user(before)) == ("access_token" in revocation.standing)
+    assert bool(server.user(before)) == ("access_token" in revocation.not_revoked)
     assert auth.find() == []
 
 

@@ -24,9 +24,9 @@ from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
 from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.login import Grant
-from everyauth_cli.flows.refresh import login_command
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
@@ -164,13 +164,10 @@ def _log_in(session: Session, wanted: LoginOptions) -> None:
             )
             grant, identity = _redeem(session, listener, pending, query, wanted)
         except EveryAuthError as error:
-            if isinstance(error, OtherAccount):
-                again += " --replace"
-                error.hint = f"{KEEP_BOTH}: {again}"
-            if isinstance(error, LoginFailed) and error.hint is None:
-                error.hint = again
+            again += " --replace" * isinstance(error, OtherAccount)
+            error = _with_command(error, again)
             listener.show(failure(error, service_title=service.title, login_command=again))
-            raise
+            raise error from None
         except BaseException:
             # An interrupt, or a fault of ours: whoever looks at the browser is not to be left with nothing.
             listener.show(failure(LoginFailed("it was cut off"), service_title=service.title, login_command=again))
@@ -182,6 +179,13 @@ def _log_in(session: Session, wanted: LoginOptions) -> None:
             f"{service.name} granted less than was asked for: {' '.join(grant.missing_scopes)} is missing; "
             f"granted is {identity.scope or 'nothing'}"
         )
+
+
+def _with_command(error: EveryAuthError, again: str) -> EveryAuthError:
+    """Return an error of a login with the command that repeats the login."""
+    if isinstance(error, OtherAccount):
+        return error.copy(hint=f"{KEEP_BOTH}: {again}")
+    return error.copy(hint=again) if isinstance(error, LoginFailed) and error.hint is None else error
 
 
 def _redeem(
@@ -219,7 +223,7 @@ def _typed_again(session: Session, wanted: LoginOptions) -> str:
 
 def _who(identity: Identity) -> str:
     account = f"{identity.account.label}, " if identity.account else ""
-    return f"{account}kept as {identity.user}" + (f" of {identity.tenant}" if identity.tenant != identity.user else "")
+    return f"{account}kept as {user_of_tenant(identity.user, identity.tenant)}"
 
 
 def _report(session: Session, identity: Identity) -> None:

@@ -17,6 +17,7 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
     StoreError,
 )
+from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import Identity
 from everyauth_cli.pages.result import Result
 
@@ -77,12 +78,12 @@ ENDS: dict[type[EveryAuthError], End] = {
 def success(identity: Identity, *, service_title: str, missing_scopes: Sequence[str] = ()) -> Result:
     """The credential is kept; `missing_scopes` were asked for and not granted."""
     account = f"You are {identity.account.label} there. " if identity.account else ""
-    tenant = f" of “{identity.tenant}”" if identity.tenant != identity.user else ""
+    user = user_of_tenant(identity.user, identity.tenant, quotes=("“", "”"))
     less = f" Asked for and not granted: {' '.join(missing_scopes)}." if missing_scopes else ""
     return Result(
         good=True,
         title=f"Logged in to {service_title}",
-        text=f"{account}The credential is kept here as “{identity.user}”{tenant}.{less}",
+        text=f"{account}The credential is kept here as {user}.{less}",
         next_step="You can close this window and go back to the terminal.",
     )
 

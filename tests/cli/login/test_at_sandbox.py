@@ -68,7 +68,7 @@ def test_a_login_with_nothing_registered(run):
     assert (done.code, done.out) == (0, "")
     for says in (
         "This is the sandbox at http://127.0.0.1:28283, not PagerDuty: nothing leaves this machine.",
-        "Logged in to pagerduty: user@example.com (sandbox), kept as me.",
+        'Logged in to pagerduty: user@example.com (sandbox), kept as "me".',
         "everyauth token pagerduty --profile sandbox",
         "keep one running (everyauth sandbox)",
     ):

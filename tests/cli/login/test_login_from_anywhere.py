@@ -82,7 +82,7 @@ def test_the_pasted_redirect_url_ends_the_login(shell):
         assert shown.end() == 0
         assert edits_and_echoes(shown)
     assert "Got it." in shown.shown
-    assert "Logged in to pagerduty: user@example.com (sandbox), kept as me." in shown.shown
+    assert 'Logged in to pagerduty: user@example.com (sandbox), kept as "me".' in shown.shown
     assert "padding" not in shown.shown
     assert not [part for part in secret_parts(pasted) if part in shown.shown]
     assert not SECRET.search(shown.shown)

@@ -44,7 +44,7 @@ def test_success_says_who_and_where():
 
 def test_success_says_what_is_known_of_account_tenant_and_scopes():
     result = success(identity(tenant="acme", account=""), service_title="OP", missing_scopes=["a", "b"])
-    assert result.text == "The credential is kept here as “ann” of “acme”. Asked for and not granted: a b."
+    assert result.text == "The credential is kept here as “ann” of tenant “acme”. Asked for and not granted: a b."
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ERRORS if kind is not errors.Ambiguous])

@@ -31,7 +31,7 @@ def test_the_five_commands_as_typed(everyauth):
 
         done = shell("everyauth login pagerduty --user user-123")
         assert (done.code, done.out) == (0, "")
-        assert "Logged in to pagerduty: user@example.com (sandbox), kept as user-123." in done.err
+        assert 'Logged in to pagerduty as user@example.com (sandbox), stored for user "user-123".' in done.err
         assert "warning" not in done.err
 
         got = shell("everyauth identity get user-123")

@@ -14,6 +14,7 @@ import httpx
 from everyauth_cli._version import __version__
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Request, Response, Secret
+from everyauth_cli.services.rules import BodyFormat
 from everyauth_cli.urls import host, is_loopback
 
 DEADLINE_SECONDS = 30.0
@@ -97,8 +98,8 @@ def _send(request: Request) -> Response:
     with _client(trust_env=trust_env).stream(
         request.method,
         request.url + request.rest.reveal(),
-        data=fields if fields and request.body == "form" else None,
-        json=request.document or (fields if fields and request.body == "json" else None),
+        data=fields if fields and request.body == BodyFormat.FORM else None,
+        json=request.document or (fields if fields and request.body == BodyFormat.JSON else None),
         auth=(request.basic[0], request.basic[1].reveal()) if request.basic else None,
         headers={"User-Agent": USER_AGENT, **request.headers, **_bearer(request)},
     ) as response:

@@ -25,7 +25,7 @@ from everyauth_cli.sanitize import redact
 from everyauth_cli.store.identity_record import read_identity
 
 EVENT = Event(
-    when=NOW, profile="default", service="example", user="me", tenant="me", what="login", outcome="done", duration=5
+    time=NOW, profile="default", service="example", user="me", tenant="me", action="login", outcome="done", duration=5
 )
 SECRET = "s3cr3t-of-the-client"
 
@@ -41,7 +41,7 @@ def world(tmp_path):
 
 
 def told(world):
-    return [(event.what, event.outcome, event.error) for event in world.events]
+    return [(event.action, event.outcome, event.error) for event in world.events]
 
 
 def test_a_login_a_refresh_and_a_revocation_are_recorded(world):
@@ -51,9 +51,9 @@ def test_a_login_a_refresh_and_a_revocation_are_recorded(world):
     world.auth.delete_identity("example", user="u1", tenant="t1")
     kinds = ["login", "refresh", "revocation", "revocation"]
     assert told(world) == [(kind, "done", None) for kind in kinds]
-    assert [event.said for event in world.events] == [None, None, "refresh_token", "access_token"]
+    assert [event.message for event in world.events] == [None, None, "refresh_token", "access_token"]
     assert {(e.profile, e.service, e.user, e.tenant) for e in world.events} == {("default", "example", "u1", "t1")}
-    assert [event.when - NOW for event in world.events] == [0, HOUR, HOUR, HOUR]
+    assert [event.time - NOW for event in world.events] == [0, HOUR, HOUR, HOUR]
 
 
 def test_a_fresh_token_records_nothing(world):
@@ -80,8 +80,8 @@ def test_a_failed_refresh_is_recorded_with_the_error_of_the_service(world, fault
     with pytest.raises(kind):
         world.token()
     event, (error, status, says) = world.events[-1], recorded
-    assert (event.what, event.outcome, event.error, event.status) == ("refresh", "failed", error, status)
-    assert says in event.said
+    assert (event.action, event.outcome, event.error, event.status) == ("refresh", "failed", error, status)
+    assert says in event.message
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_failed_login_is_recorded_once(world, fault, kind):
     world.server.faults = [fault]
     with pytest.raises(kind):
         world.login()
-    assert [(event.what, event.outcome) for event in world.events] == [("login", "failed")]
+    assert [(event.action, event.outcome) for event in world.events] == [("login", "failed")]
 
 
 def test_a_login_as_another_account_is_recorded_as_failed(world):
@@ -107,14 +107,14 @@ def test_a_failed_revocation_is_recorded(world):
     world.server.faults = [answer({"error": "try_tomorrow"}, status=400)]
     world.auth.delete_identity("example", user="me")
     assert told(world)[1:] == [("revocation", "failed", "try_tomorrow"), ("revocation", "done", None)]
-    assert world.events[-1].said == "access_token"
+    assert world.events[-1].message == "access_token"
 
 
 def test_a_type_of_token_that_is_not_revoked_is_recorded_as_that(world):
     world.login()
     world.server.faults = [answer({"error": "unsupported_token_type"}, status=400)]
     world.auth.delete_identity("example", user="me")
-    assert world.events[-2].said == "refresh_token is of a type that is not revoked there"
+    assert world.events[-2].message == "example does not revoke tokens of the type refresh_token"
 
 
 def test_an_account_that_stays_unknown_is_recorded(world):
@@ -135,7 +135,7 @@ def test_no_secret_is_recorded_whatever_a_service_says(world):
     with pytest.raises(ServiceError) as caught:
         world.token()
     assert (
-        world.events[-1].said
+        world.events[-1].message
         == "example refused (odd: *** of ***: ***.***.*** see https://x.example/errors or  [1mask)"
     )
     assert opaque not in caught.value.message
@@ -146,7 +146,7 @@ def test_a_code_and_a_client_secret_that_come_back_are_taken_out_too(world):
     world.server.faults = [answer({"error": "odd", "error_description": f"code-alice of {SECRET}"})]
     with pytest.raises(ServiceError):
         world.login()
-    assert world.events[-1].said == "example refused (odd: *** of ***)"
+    assert world.events[-1].message == "example refused (odd: *** of ***)"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_failure_with_a_way_out_of_its_own_keeps_it(world):
 def test_what_is_written_is_read_back_with_the_newest_last(tmp_path):
     log = EventLog(tmp_path / "log")
     assert log.last("example", 5) == []
-    events = [replace(EVENT, when=NOW + n) for n in range(10)]
+    events = [replace(EVENT, time=NOW + n) for n in range(10)]
     for event in events:
         log.record(event)
     assert log.last("example", 3) == events[-3:]
@@ -239,7 +239,7 @@ def test_lines_that_are_no_events_are_passed_over(tmp_path):
     log = EventLog(tmp_path)
     log.record(EVENT)
     with log.path("example").open("ab") as file:
-        file.write(b'{"when": 1, "prof\n[]\n"x"\n{}\n\xff\n')
+        file.write(b'{"time": 1, "prof\n[]\n"x"\n{}\n\xff\n')
     log.record(EVENT)
     assert log.last("example", 10) == [EVENT, EVENT]
 

@@ -108,7 +108,7 @@ def test_nobody_is_asked_to_log_in(world, api, ask):
     with pytest.raises(LoginRequired) as caught:
         ask(world.auth, "GET", api.url)
     assert (caught.value.message, caught.value.hint) == (
-        "no identity at example matches me",
+        'user "me" has not logged in at example',
         "everyauth login example",
     )
     assert api.calls == []
@@ -215,7 +215,7 @@ def test_who_has_no_login_is_named_with_the_profile(world):
     auth = world.another(memory_store(), profile="work")
     with pytest.raises(LoginRequired) as caught:
         httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", "bob", tenant="acme"))
-    assert caught.value.message == "no identity at example matches userId=bob, tenantId=acme"
+    assert caught.value.message == 'user "bob" of tenant "acme" has not logged in at example'
     assert caught.value.hint == "everyauth login example --user bob --tenant acme --profile work"
     with pytest.raises(LoginRequired) as caught:
         httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", {"plan": "gold"}))

@@ -243,7 +243,9 @@ def test_settings_fill_placeholders_and_are_checked(world):
         clients.filled("placed")
     clients.set(service, params={"sub": "acme"})
     assert clients.filled("placed").token_endpoint == "https://acme.x.example/token"
-    assert world.auth.begin("placed", redirect_uri=REDIRECT_URI).token_endpoint == "https://acme.x.example/token"
+    assert (
+        world.auth.begin("placed", redirect_uri=REDIRECT_URI).request.token_endpoint == "https://acme.x.example/token"
+    )
 
 
 def test_an_empty_profile_is_none_and_not_all(world):

@@ -4,10 +4,11 @@ import pytest
 
 from everyauth_cli.cli.completion import quoted, split
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import Parameter, Secret, Service
+from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth.userinfo import filled
 from everyauth_cli.sanitize import CUT, LONGEST, printable, redact, without_secrets
 from everyauth_cli.services.parameters import check_param
+from everyauth_cli.services.rules import Parameter
 from everyauth_cli.urls import check_url
 
 MILLION = 1_000_000

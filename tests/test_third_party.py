@@ -101,9 +101,9 @@ def test_every_refresh_rotates_and_reuse_would_be_detected(everyauth, provider):
     latest = expired(everyauth, tokens[-1])
     database.write_bytes(older)
     done = everyauth("token", "op", "--rejected", input=tokens[-1])
-    refused(done, 4, "me granted at op is gone", "invalid_grant", "everyauth login op")
+    refused(done, 4, 'user "me" must log in at op again', "invalid_grant", "everyauth login op")
     assert who(provider, latest) == ""
-    assert json.loads(ok(everyauth("identity", "ls", "-o", "json")))["items"][0]["login_required"]
+    assert json.loads(ok(everyauth("identity", "ls", "-o", "json")))["items"][0]["loginRequired"]
 
 
 def test_a_narrower_grant_is_said_aloud_and_stays_narrow(everyauth, provider):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import json
 import math
@@ -12,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Secret, Service, Subject
+from everyauth_cli.model import Client, Secret, Service, Subject
+from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.userinfo import filled
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import ASYMMETRIC, SYMMETRIC
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
@@ -48,7 +49,7 @@ class IdToken:
 def read_id_token(service: Service, text: Secret[str]) -> IdToken:
     """Take an id token apart (RFC 7519 section 7.2); raises `ServiceUnreadable` when it is none."""
     try:
-        header, claims, _ = (_decoded(part) for part in text.reveal().split("."))
+        header, claims, _ = (base64url.decode(part) for part in text.reveal().split("."))
         return IdToken(header=_object(header), claims=_object(claims), text=text)
     except (ValueError, RecursionError):
         raise ServiceUnreadable(f"{service.name} sent an id token that cannot be read") from None
@@ -68,7 +69,7 @@ def check_claims(service: Service, client: Client, id_token: IdToken, *, nonce: 
     _check_times(service, claims, now=now // 1000)
     if nonce is not None and not _same(claims.get("nonce"), nonce):
         raise _refused(service, "its nonce is not the one of this login")
-    if id_token.algorithm not in service.id_token_signing_alg_values_supported:
+    if id_token.algorithm not in service.id_token.signing_algs:
         why = f"it is signed with {printable(id_token.algorithm, 20)}, which is not allowed here"
         hint = (
             _allowing(service, "id_token_signing_alg_values_supported")
@@ -97,8 +98,7 @@ def keys_of_client(client: Client) -> list[dict[str, Any]]:
     """The client secret as the key of the algorithms that use it (OpenID Connect Core section 10.1)."""
     if not client.client_secret:
         return []
-    octets = client.client_secret.reveal().encode()
-    return [{"kty": "oct", "k": base64.urlsafe_b64encode(octets).rstrip(b"=").decode()}]
+    return [{"kty": "oct", "k": base64url.encode(client.client_secret.reveal().encode())}]
 
 
 def is_symmetric(id_token: IdToken) -> bool:
@@ -132,7 +132,7 @@ def _subject(claims: Mapping[str, Any]) -> str | None:
 
 
 def _check_issuer(service: Service, claims: Mapping[str, Any]) -> None:
-    iss, allowed = claims.get("iss"), (*filter(None, [service.issuer]), *service.id_token_issuers)
+    iss, allowed = claims.get("iss"), (*filter(None, [service.issuer]), *service.id_token.issuers)
     # An issuer of many tenants has the tenant in its name, and in a claim.
     if not isinstance(iss, str) or (allowed and iss not in [filled(issuer, claims) for issuer in allowed]):
         said = printable(iss, 120) if isinstance(iss, str) else "nobody"
@@ -145,7 +145,7 @@ def _check_audience(service: Service, client: Client, claims: Mapping[str, Any])
     audiences = aud if isinstance(aud, list) else [aud]
     if client.client_id not in audiences:
         raise _refused(service, "it was issued to another client (aud)")
-    foreign = [who for who in audiences if who != client.client_id and who not in service.id_token_audiences]
+    foreign = [who for who in audiences if who != client.client_id and who not in service.id_token.audiences]
     if foreign:
         why = f"it is for {printable(str(foreign[0]), 120)} too, which is not allowed here (aud)"
         raise _refused(service, why, hint=_allowing(service, "id_token_audiences"))
@@ -218,10 +218,6 @@ def _is_signed(id_token: IdToken, key: Mapping[str, Any]) -> bool:
     except (errors.JoseError, errors.SecurityWarning, ValueError, TypeError, LookupError):
         return False
     return True
-
-
-def _decoded(part: str) -> bytes:
-    return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
 def _object(part: bytes) -> dict[str, Any]:

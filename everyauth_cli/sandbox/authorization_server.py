@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN
 from everyauth_cli.sandbox.dialect import Endpoint
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.grants import (
@@ -26,6 +25,9 @@ from everyauth_cli.sandbox.grants import (
 from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request
 from everyauth_cli.sandbox.responses import DENIAL, EndpointResponse, Responses
 from everyauth_cli.sandbox.signing_keys import SigningKeys, sign_with_secret
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, ClientAuthMethod, RevocationEnds
+
+BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY)
 
 Clock = Callable[[], int]
 
@@ -201,7 +203,7 @@ class AuthorizationServer:
 
     def _is_documented_method(self, basic: BasicCredentials | None, secret: str | None) -> bool:
         """Whether the client authenticates in the way that the service documents, or without a secret."""
-        in_header = self.responses.service.token_endpoint_auth_method.startswith("client_secret_basic")
+        in_header = self.responses.service.token_endpoint_auth_method in BASIC_METHODS
         return (basic is not None) == in_header or not (basic or secret)
 
     def _redeem(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:
@@ -254,7 +256,7 @@ class AuthorizationServer:
             return
         if revocation and token_type not in revocation.tokens:
             raise OAuthError("unsupported_token_type", f"A token of the type {token_type} cannot be revoked.")
-        if revocation and revocation.ends == "grant":
+        if revocation and revocation.ends == RevocationEnds.GRANT:
             self._valid_grants.pop(issued.grant.id, None)
         elif token_type == ACCESS_TOKEN:
             del self._access_tokens[value]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from everyauth_cli.model import PLACE, Service
+from everyauth_cli.model import Service
 from everyauth_cli.sandbox import dialect
 from everyauth_cli.sandbox.dialect import (
     Authorization,
@@ -20,6 +20,7 @@ from everyauth_cli.sandbox.dialect import (
     Scopes,
     Tokens,
 )
+from everyauth_cli.services.rules import TEMPLATE_FIELD
 
 LIFETIME = 3600
 OPENID = "openid"
@@ -59,18 +60,18 @@ def default_dialect(service: Service) -> Dialect:
 
 def default_revocation(service: Service) -> Revocation | None:
     """Return revocation as in RFC 7009; None if the entry has no endpoint for it."""
-    if service.revocation_endpoint is None:
+    if service.revocation.endpoint is None:
         return None
-    request = DocumentedRequest(method="POST", url=service.revocation_endpoint, headers={})
+    request = DocumentedRequest(method="POST", url=service.revocation.endpoint, headers={})
     call = Call(link=(), request=request, response=DocumentedResponse())
-    return Revocation(call=call, ends=service.revocation_ends, tokens=service.revocable_tokens)
+    return Revocation(call=call, ends=service.revocation.ends, tokens=service.revocation.tokens)
 
 
 def account_fields(service: Service) -> dict[str, Any]:
     """Return an account response that has a value in each place where the entry looks for the account."""
     fields: dict[str, Any] = {"id": SUBJECT, "email": LABEL}
-    for templates, value in ((service.account_label, LABEL), (service.account_subject, SUBJECT)):
-        for path in PLACE.findall(templates[0]):
+    for templates, value in ((service.account.label, LABEL), (service.account.subject, SUBJECT)):
+        for path in TEMPLATE_FIELD.findall(templates[0]):
             _put(fields, path.split("."), value)
     return {name: _with_lists(value) for name, value in fields.items()}
 
@@ -85,17 +86,17 @@ def _token_fields(service: Service) -> dict[str, Any]:
     }
     if OPENID in service.scopes:
         fields |= {"id_token": "{id_token}"}
-    return {**account_fields(service), **fields} if service.account_in_response else fields
+    return {**account_fields(service), **fields} if service.account.in_response else fields
 
 
 def _claims(service: Service) -> dict[str, Any]:
     # A multi-tenant issuer has the tenant in its URL and in a claim.
-    issuer = next(filter(None, [service.issuer, *service.id_token_issuers]), service.authorization_endpoint)
+    issuer = next(filter(None, [service.issuer, *service.id_token.issuers]), service.authorization_endpoint)
     return {
         "sub": SUBJECT,
         **account_fields(service),
-        **dict.fromkeys(PLACE.findall(issuer), TENANT),
-        "iss": PLACE.sub(TENANT, issuer),
+        **dict.fromkeys(TEMPLATE_FIELD.findall(issuer), TENANT),
+        "iss": TEMPLATE_FIELD.sub(TENANT, issuer),
         "aud": "{client_id}",
         "iat": "{now}",
         "nbf": "{now}",
@@ -105,7 +106,7 @@ def _claims(service: Service) -> dict[str, Any]:
 
 
 def _account(service: Service) -> Call | None:
-    return _call(service.account_endpoint, account_fields(service)) if service.account_endpoint else None
+    return _call(service.account.endpoint, account_fields(service)) if service.account.endpoint else None
 
 
 def _call(url: str, fields: Mapping[str, Any]) -> Call:

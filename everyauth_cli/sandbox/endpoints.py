@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Request, Secret, Service
+from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.pages.document import HEADERS, page_headers
 from everyauth_cli.pages.form import form_page
 from everyauth_cli.pages.result import Result, result_page
@@ -29,6 +29,14 @@ from everyauth_cli.sandbox.requests import (
 )
 from everyauth_cli.sandbox.responses import EndpointResponse
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import (
+    ACCESS_TOKEN,
+    BEARER,
+    REFRESH_TOKEN,
+    BodyFormat,
+    ClientAuthMethod,
+    RevocationStyle,
+)
 
 DEFAULT_ACCOUNT = "user@example.com"
 GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
@@ -88,8 +96,8 @@ class Endpoints:
         }
         if refresh_endpoint := service.refresh_endpoint:
             self._routes[_path(refresh_endpoint)] = {"POST": self._token}
-        if service.revocation_endpoint:
-            expected = self._revocation_request or Request(url=service.revocation_endpoint)
+        if service.revocation.endpoint:
+            expected = self._revocation_request or Request(url=service.revocation.endpoint)
             self._routes[path_pattern(expected)] = {expected.method: self._revoke}
 
     def respond(self, request: ReceivedRequest) -> SentResponse:
@@ -120,7 +128,7 @@ class Endpoints:
 
     def _decide(self, request: ReceivedRequest) -> SentResponse:
         try:
-            form = read_body(request, "form")
+            form = read_body(request, BodyFormat.FORM)
             return _redirect(self._redirect_url(form), note=form["decision"])
         except OAuthError as error:
             return _authorization_error(error)
@@ -183,8 +191,8 @@ class Endpoints:
         if self._revocation_request is not None:
             token = received_token(self._revocation_request, request)
             return self._server.revoke_unauthenticated({"token": token or ""})
-        form = _with_token(self._service, read_secret_body(request, self._service.revocation_body))
-        if self._service.revocation_endpoint_auth_method == "none":
+        form = _with_token(self._service, read_secret_body(request, self._service.revocation.body))
+        if self._service.revocation.auth_method == ClientAuthMethod.NONE:
             return self._server.revoke_unauthenticated(form)
         return self._server.revoke(form, basic=basic_credentials(request.headers))
 
@@ -227,26 +235,28 @@ def _account_request(service: Service, client: Client) -> Request:
     """Return the account request as the service takes it."""
     if service.quirk.account is not None:
         return service.quirk.account(service, client, Secret(TOKEN_MARK))
-    url = service.account_endpoint or f"/{service.name}/account"
-    if service.account_query is not None:
-        return Request(url=url, fields={"query": service.account_query}, body="json", bearer=Secret(TOKEN_MARK))
+    url = service.account.endpoint or f"/{service.name}/account"
+    if service.account.query is not None:
+        return Request(
+            url=url, fields={"query": service.account.query}, body=BodyFormat.JSON, bearer=Secret(TOKEN_MARK)
+        )
     return Request(url=url, method="GET", bearer=Secret(TOKEN_MARK))
 
 
 def _revocation_request(service: Service, client: Client) -> Request | None:
     """Return the revocation request of a service that does not take the token in a field as in RFC 7009."""
-    if service.revocation_endpoint is None:
+    if service.revocation.endpoint is None:
         return None
     if service.quirk.revoke is not None:
         return service.quirk.revoke(service, client, Secret(TOKEN_MARK))
-    if service.revocation_endpoint_auth_method == "bearer":
-        return Request(url=service.revocation_endpoint, bearer=Secret(TOKEN_MARK))
+    if service.revocation.auth_method == BEARER:
+        return Request(url=service.revocation.endpoint, bearer=Secret(TOKEN_MARK))
     return None
 
 
 def _with_token(service: Service, form: Mapping[str, str]) -> Mapping[str, str]:
     """Return the fields of a revocation request, with the token in the field `token` (RFC 7009 section 2.1)."""
-    if service.revocation_style != "type":
+    if service.revocation.style != RevocationStyle.TYPE:
         return form
     token = form.get(REFRESH_TOKEN) or form.get(ACCESS_TOKEN)
     return {**form, "token": token} if token else form

@@ -7,7 +7,7 @@ import hmac
 import re
 from dataclasses import dataclass, field
 
-from everyauth_cli.sandbox.signing_keys import base64url
+from everyauth_cli.oauth import base64url
 
 PORT = re.compile(r"(?<=[^:/]):[0-9]{1,5}(?=/)")
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -99,7 +99,7 @@ class AuthorizationCode:
         """Whether the verifier matches the code challenge, if there is one."""
         if self.code_challenge is None:
             return True
-        digest = base64url(hashlib.sha256(verifier.encode()).digest())
+        digest = base64url.encode(hashlib.sha256(verifier.encode()).digest())
         return bool(VERIFIER.fullmatch(verifier)) and hmac.compare_digest(digest, self.code_challenge)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 from everyauth_cli.model import Request, Secret
 from everyauth_cli.sandbox.grants import OAuthError
+from everyauth_cli.services.rules import BodyFormat
 
 MAX_PARAMETERS = 50
 TOKEN_MARK = "SENT"
@@ -46,20 +47,20 @@ def read_parameters(encoded: str) -> dict[str, str]:
     return {name: value for name, value in parameters.items() if value}
 
 
-def read_body(request: ReceivedRequest, body: str) -> dict[str, str]:
+def read_body(request: ReceivedRequest, body: BodyFormat) -> dict[str, str]:
     """Decode the fields of a request's body, which has to be a `form` or `json`; raises `OAuthError`."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    expected = "application/json" if body == "json" else "application/x-www-form-urlencoded"
+    expected = "application/json" if body == BodyFormat.JSON else "application/x-www-form-urlencoded"
     if content_type != expected:
         raise OAuthError("invalid_request", f"The body has to be {expected}.")
     try:
         text = request.body.decode()
-        return _read_json(text) if body == "json" else read_parameters(text)
+        return _read_json(text) if body == BodyFormat.JSON else read_parameters(text)
     except ValueError:
         raise OAuthError("invalid_request", f"The body is not valid {expected}.") from None
 
 
-def read_secret_body(request: ReceivedRequest, body: str, *, query: str = "") -> dict[str, str]:
+def read_secret_body(request: ReceivedRequest, body: BodyFormat, *, query: str = "") -> dict[str, str]:
     """Decode a body with credentials; raises `OAuthError` if the query is not the one of the entry's URL."""
     # Credentials do not belong in a URL, where logs and histories keep them (RFC 6749 section 2.3.1).
     if request.query != query:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from everyauth_cli.model import Service
+from everyauth_cli.oauth import base64url
 from everyauth_cli.sandbox.default_dialect import LIFETIME, OPENID, account_fields, default_revocation, dialect_of
 from everyauth_cli.sandbox.dialect import (
     JSON,
@@ -26,7 +27,7 @@ from everyauth_cli.sandbox.dialect import (
     fill_text,
 )
 from everyauth_cli.sandbox.grants import OAuthError, TokenSet
-from everyauth_cli.sandbox.signing_keys import HMAC, RSA, base64url
+from everyauth_cli.sandbox.signing_keys import HMAC, RSA
 
 DENIAL = "The resource owner or authorization server denied the request."
 
@@ -61,7 +62,7 @@ class Responses:
     @property
     def signs_with_secret(self) -> bool:
         """Whether id tokens are signed with the client secret: the entry accepts HS256 and not RS256."""
-        algorithms = self.service.id_token_signing_alg_values_supported
+        algorithms = self.service.id_token.signing_algs
         return RSA not in algorithms and HMAC in algorithms
 
     def granted_scopes(self, requested: str) -> tuple[str, ...]:
@@ -169,7 +170,7 @@ class Responses:
 
 def at_hash(access_token: str) -> str:
     """Return the claim `at_hash`: the left half of the token's hash (OpenID Connect Core section 3.1.3.6)."""
-    return base64url(hashlib.sha256(access_token.encode()).digest()[:16])
+    return base64url.encode(hashlib.sha256(access_token.encode()).digest()[:16])
 
 
 def user_id(user: str) -> str:

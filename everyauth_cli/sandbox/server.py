@@ -22,6 +22,7 @@ from everyauth_cli.sandbox.requests import ReceivedRequest
 from everyauth_cli.sandbox.responses import Responses
 from everyauth_cli.services.at_sandbox import at_sandbox, endpoints, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.rules import ClientAuthMethod
 
 POLL_SECONDS = 0.05
 CLIENT_ID = "sandbox-client"
@@ -135,7 +136,7 @@ class Sandbox:
         responses = Responses(at_this_sandbox)
         registration = Registration(
             client_id=self.client_id,
-            client_secret=None if service.token_endpoint_auth_method == "none" else self.client_secret,
+            client_secret=None if service.token_endpoint_auth_method == ClientAuthMethod.NONE else self.client_secret,
             redirect_uris=self._redirect_uris(service),
             any_port=service.any_port,
         )

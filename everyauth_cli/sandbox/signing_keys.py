@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import json
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from everyauth_cli.oauth import base64url
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
@@ -52,13 +53,8 @@ class SigningKeys:
 def sign_with_secret(secret: str, claims: Mapping[str, Any]) -> str:
     """Return the claims as a compact JWS that is signed with the client secret (OpenID Connect Core section 10.1)."""
     # By hand: joserfc warns of a secret as short as the sandbox's, which is public anyway.
-    signed = f"{base64url(_json({'alg': HMAC}))}.{base64url(_json(claims))}"
-    return f"{signed}.{base64url(hmac.digest(secret.encode(), signed.encode(), 'sha256'))}"
-
-
-def base64url(value: bytes) -> str:
-    """Encode in base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+    signed = f"{base64url.encode(_json({'alg': HMAC}))}.{base64url.encode(_json(claims))}"
+    return f"{signed}.{base64url.encode(hmac.digest(secret.encode(), signed.encode(), 'sha256'))}"
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

@@ -150,7 +150,7 @@ def test_after_a_refresh_was_killed_the_next_one_recovers_or_says_what_was_lost(
     setattr(endpoint, hook, lambda: None)
     if hook == "after":
         gate.open.set()
-        says = ["an answer to an earlier refresh was lost on the way", "everyauth login pagerduty"]
+        says = ["the response to an earlier refresh was lost", "everyauth login pagerduty"]
         shell.bad("everyauth token pagerduty", 4, *says)
         shell.bad_both("everyauth token pagerduty", 4, "login_required", *says)
         assert len(endpoint.requests) == 2

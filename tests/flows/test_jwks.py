@@ -67,7 +67,7 @@ def test_when_they_cannot_be_had_tls_vouches_and_it_is_said(victim, trouble):
         setattr(victim.liar, name, value)
     victim.liar.sign_with = KEYS["two"]
     assert victim.login().account.subject == "user-1"
-    assert victim.warnings == ["the keys of op cannot be had, so its id token's signature was not checked"]
+    assert victim.warnings == ["the keys of op cannot be fetched, so the id token's signature was not checked"]
     victim.liar.claims = {"aud": "another"}
     with pytest.raises(ServiceUnreadable, match="another client"):
         victim.login()

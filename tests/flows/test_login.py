@@ -174,7 +174,7 @@ def test_a_service_that_was_set_anew_during_the_login_gets_no_code(world, change
         world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
     else:
         world.entry("example", ENTRY.replace("/token", "/token2"))
-    with pytest.raises(LoginFailed, match="set anew"):
+    with pytest.raises(LoginFailed, match="changed during the login"):
         world.auth.redeem(pending, query)
     assert world.server.requests == []
 

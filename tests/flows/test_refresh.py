@@ -289,6 +289,6 @@ def test_without_a_refresh_token_the_login_command_is_told(world):
     with pytest.raises(LoginRequired, match="has expired") as caught:
         world.token("ann")
     assert caught.value.hint == "everyauth login example --user ann --tenant 'acme corp'"
-    with pytest.raises(LoginRequired, match="was rejected"):
+    with pytest.raises(LoginRequired, match="rejected the access token"):
         world.token("ann", rejected=Secret("access-2"))
     assert world.server.refreshes == 0

@@ -93,7 +93,7 @@ LIES_IN_THE_ID_TOKEN = {
     "id token no text": ({"token": {"id_token": "x"}}, "cannot be read"),
     "id token encrypted": ({"token": {"id_token": "a.b.c.d.e"}}, "cannot be read"),
     "id token of a list": ({"token": {"id_token": "W10.W10.x"}}, "cannot be read"),
-    "id token missing": ({"token": {"id_token": None}}, "sent none"),
+    "id token missing": ({"token": {"id_token": None}}, "sent no id token"),
 }
 
 

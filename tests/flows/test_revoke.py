@@ -31,7 +31,7 @@ def world(tmp_path):
 
 def test_the_refresh_token_is_revoked_first_then_the_access_token(world):
     identity = world.login()
-    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, standing=[])
+    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, not_revoked=[])
     assert world.server.revoked == ["grant-1.refresh-2", "access-2"]
     assert is_gone(world)
 
@@ -54,13 +54,13 @@ def test_an_access_token_alone_is_revoked_alone(world):
 def test_local_sends_nothing_and_says_what_stands(world):
     world.login()
     revocation = end(world, local=True)
-    assert (revocation.revoked, revocation.standing, revocation.problem) == ([], BOTH, None)
+    assert (revocation.revoked, revocation.not_revoked, revocation.problem) == ([], BOTH, None)
     assert sent(world) == []
     assert is_gone(world)
 
 
 @pytest.mark.parametrize(
-    ("extra", "age", "standing"),
+    ("extra", "age", "not_revoked"),
     [
         ({}, 0, BOTH),
         ({}, HOUR, ["refresh_token"]),
@@ -69,13 +69,13 @@ def test_local_sends_nothing_and_says_what_stands(world):
         ({"refresh_token": None, "expires_in": None}, 1000 * HOUR, ["access_token"]),
     ],
 )
-def test_a_service_without_revocation_is_no_failure(world, extra, age, standing):
+def test_a_service_without_revocation_is_no_failure(world, extra, age, not_revoked):
     world.entry("example", ENTRY)
     world.server.extra = extra
     world.login()
     world.clock.now += age
     revocation = end(world)
-    assert (revocation.offered, revocation.standing, revocation.problem) == (False, standing, None)
+    assert (revocation.offered, revocation.not_revoked, revocation.problem) == (False, not_revoked, None)
     assert len(world.server.requests) == 1
     assert is_gone(world)
 
@@ -105,7 +105,7 @@ def test_a_failure_is_told_keeps_no_copy_and_is_not_tried_twice(world, fault, sa
     world.login()
     world.server.faults = [fault]
     revocation = end(world)
-    assert (revocation.revoked, revocation.standing) == ([], BOTH)
+    assert (revocation.revoked, revocation.not_revoked) == ([], BOTH)
     assert says in revocation.problem
     assert sent(world) == ["refresh_token"]
     assert is_gone(world)
@@ -115,7 +115,7 @@ def test_what_was_revoked_before_a_failure_counts(world):
     world.login()
     world.server.meanwhile = lambda: world.server.faults.append(answer(b"", status=503))
     revocation = end(world)
-    assert (revocation.revoked, revocation.standing) == (["refresh_token"], ["access_token"])
+    assert (revocation.revoked, revocation.not_revoked) == (["refresh_token"], ["access_token"])
     assert "HTTP 503" in revocation.problem
 
 
@@ -123,7 +123,7 @@ def test_a_token_that_is_refused_does_not_save_the_other(world):
     world.login()
     world.server.faults = [answer({"error": "invalid_request"}, status=400)]
     revocation = end(world)
-    assert (revocation.revoked, revocation.standing) == (["access_token"], ["refresh_token"])
+    assert (revocation.revoked, revocation.not_revoked) == (["access_token"], ["refresh_token"])
     assert "invalid_request" in revocation.problem
     assert is_gone(world)
 
@@ -137,7 +137,7 @@ def test_a_type_that_the_service_does_not_revoke_is_no_failure(world, unsupporte
     else:
         world.server.meanwhile = lambda: world.server.faults.append(refusal)
     revocation = end(world)
-    assert (revocation.standing, revocation.problem) == ([unsupported], None)
+    assert (revocation.not_revoked, revocation.problem) == ([unsupported], None)
     assert sent(world) == BOTH
 
 
@@ -159,7 +159,7 @@ def test_where_a_token_ends_the_grant_the_second_may_do_it(world):
 def test_an_index_that_was_lost_revokes_all_the_same(world):
     identity = world.login()
     world.store.index.delete(world.key())
-    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, standing=[])
+    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, not_revoked=[])
 
 
 def test_nobody_is_ended_without_a_word(world):
@@ -274,7 +274,7 @@ def test_a_grant_that_was_revoked_is_refreshed_by_no_copy(world):
     end(world)
     world.store.vault.write(name, copy)
     world.clock.now += HOUR
-    with pytest.raises(LoginRequired, match="is gone"):
+    with pytest.raises(LoginRequired, match="must log in at example again"):
         world.token()
 
 

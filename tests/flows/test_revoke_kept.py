@@ -22,7 +22,7 @@ def impossible(world, kind, *says):
     assert all(text in f"{caught.value.message}\n{caught.value.hint}" for text in (*says, "--local")), caught.value.hint
     assert sent(world) == []
     assert not is_gone(world)
-    assert end(world, local=True).standing == BOTH
+    assert end(world, local=True).not_revoked == BOTH
     assert is_gone(world)
 
 
@@ -63,7 +63,7 @@ def test_tokens_that_cannot_be_read_are_kept_until_it_is_said_that_they_may_go(w
     assert "--local" in caught.value.hint
     assert not is_gone(world)
     revocation = end(world, local=True)
-    assert (revocation.problem, revocation.standing) == (None, BOTH)
+    assert (revocation.problem, revocation.not_revoked) == (None, BOTH)
     assert sent(world) == []
     assert is_gone(world)
 
@@ -73,7 +73,7 @@ def test_tokens_that_cannot_be_read_need_not_be_where_nothing_is_revoked(world):
     world.entry("example", ENTRY)
     world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
     revocation = end(world)
-    assert (revocation.offered, revocation.problem, revocation.standing) == (False, None, BOTH)
+    assert (revocation.offered, revocation.problem, revocation.not_revoked) == (False, None, BOTH)
     assert is_gone(world)
 
 
@@ -81,8 +81,8 @@ def test_tokens_that_are_lost_are_told(world):
     world.login()
     world.store.vault.delete(world.store.name(world.key()))
     revocation = end(world)
-    assert "no longer in the store" in revocation.problem
-    assert revocation.standing == BOTH
+    assert "missing from the store" in revocation.problem
+    assert revocation.not_revoked == BOTH
     assert is_gone(world)
 
 
@@ -91,5 +91,5 @@ def test_tokens_that_neither_half_tells_of(world, local):
     world.entry("example", ENTRY)
     world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
     revocation = end(world, local=local)
-    assert (revocation.identity, revocation.standing) == (None, BOTH)
+    assert (revocation.identity, revocation.not_revoked) == (None, BOTH)
     assert is_gone(world)

@@ -18,6 +18,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import Response, Secret, Service, Token
 from everyauth_cli.oauth.token_endpoint import FORM, read_token
+from everyauth_cli.services.rules import AccountRules
 
 SERVICE = Service(
     name="example", title="Example", authorization_endpoint="https://issuer.example/authorize", token_endpoint=TOKEN_URL
@@ -166,7 +167,7 @@ ANSWERS = st.builds(
     body=BODIES.map(Secret),
     retry_after=st.none() | st.text(max_size=10),
 )
-PAGERDUTY_LIKE = replace(SERVICE, native=("scope", "id_token"), account_label=("{sub} ({subdomain})",))
+PAGERDUTY_LIKE = replace(SERVICE, native=("scope", "id_token"), account=AccountRules(label=("{sub} ({subdomain})",)))
 
 
 @settings(max_examples=300, deadline=None)

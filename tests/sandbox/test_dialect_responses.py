@@ -167,7 +167,7 @@ def test_a_token_that_has_expired_is_refreshed(journey, name):
 @everywhere
 def test_a_revoked_token_is_not_valid(journey, name):
     journey.log_in()
-    token, offered = journey.token(), journey.auth.catalogue.get(name).revocation_endpoint is not None
+    token, offered = journey.token(), journey.auth.catalogue.get(name).revocation.endpoint is not None
     revocation = journey.auth.delete_identity(name, user="me")
     assert (revocation.offered, revocation.problem) == (offered, None)
     assert bool(revocation.revoked) == offered

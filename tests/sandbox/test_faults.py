@@ -93,7 +93,7 @@ def test_a_rotation_whose_response_was_lost_ends_the_grant(expired):
     assert caught.value.lost
     assert expired.sandbox.server(NAME).counts["refresh_token"] == 1
     expired.fault = None
-    with pytest.raises(errors.LoginRequired, match="an answer to an earlier refresh was lost on the way") as ended:
+    with pytest.raises(errors.LoginRequired, match="the response to an earlier refresh was lost") as ended:
         token(expired)
     assert ended.value.exit_code == 4
     assert expired.sandbox.server(NAME).counts["refresh_reuse"] == 1

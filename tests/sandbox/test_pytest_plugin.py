@@ -14,6 +14,7 @@ from everyauth_cli import errors
 from everyauth_cli.sandbox.dialect import names
 from everyauth_cli.services.at_sandbox import PATHS
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.endpoints import urls_of
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,7 +56,7 @@ def test_another_account_is_an_error(everyauth_sandbox):
 def test_every_service_is_at_the_sandbox(everyauth_sandbox):
     for name in Catalogue().names():
         service = everyauth_sandbox.auth.catalogue.get(name)
-        urls = {value for key in dir(service) if key in PATHS and (value := getattr(service, key))}
+        urls = {url for key, url in urls_of(service).items() if key in PATHS}
         assert urls
         assert not [url for url in urls if not url.startswith(f"{everyauth_sandbox.sandbox.base_url}/{name}/")]
 

@@ -81,7 +81,7 @@ def test_a_gitlab_of_ones_own_is_a_setting():
     assert authorization("gitlab")[0] == "gitlab.com"
     assert authorization("gitlab", host="git.example.org:8443")[0] == "git.example.org"
     own = entry("gitlab", host="git.example.org:8443")
-    urls = (own.token_endpoint, own.revocation_endpoint, own.account_endpoint, own.issuer)
+    urls = (own.token_endpoint, own.revocation.endpoint, own.account.endpoint, own.issuer)
     assert {url.removeprefix("https://git.example.org:8443") for url in urls} == {
         *("/oauth/token", "/oauth/revoke", "/api/v4/user", "")
     }

@@ -50,10 +50,10 @@ def test_the_names_of_the_original_are_known(alias, name):
 def test_a_service_has_its_hosts_and_tenants(name, params, token_endpoint):
     service = fill(CATALOGUE.get(name), params)
     assert service.token_endpoint == token_endpoint
-    urls = [service.authorization_endpoint, service.account_endpoint, service.revocation_endpoint, service.jwks_uri]
+    urls = [service.authorization_endpoint, service.account.endpoint, service.revocation.endpoint, service.jwks_uri]
     assert all("{" not in url for url in urls if url)
     # The tenant of an issuer is the token's to say, whatever was set.
-    assert all("{tid}" in issuer for issuer in service.id_token_issuers)
+    assert all("{tid}" in issuer for issuer in service.id_token.issuers)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_a_lost_answer_is_remembered_over_a_refused_connection(world):
     world.server.faults = [ServiceUnreachable("cannot connect")]
     with pytest.raises(ServiceUnreachable):
         world.token()
-    with pytest.raises(LoginRequired, match="lost on the way"):
+    with pytest.raises(LoginRequired, match="earlier refresh was lost"):
         world.token()
 
 
@@ -141,7 +141,7 @@ def test_what_is_handed_out_is_json_whatever_the_service_said(world):
 def test_an_account_once_known_is_not_forgotten_by_a_login_that_names_none(world):
     world.login("alice")
     world.server.extra = {"id_token": None}
-    with pytest.raises(OtherAccount, match="one that the service did not name"):
+    with pytest.raises(OtherAccount, match="an account that the service did not name"):
         world.login("alice")
     world.server.extra = {}
     with pytest.raises(OtherAccount):

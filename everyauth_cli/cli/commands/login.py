@@ -24,9 +24,9 @@ from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
 from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.login import Grant
-from everyauth_cli.flows.refresh import login_command
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, is_answer_to
 from everyauth_cli.oauth.token_endpoint import missing_scopes
@@ -110,20 +110,20 @@ def _run(session: Session, options: LoginOptions) -> None:
 
 def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitStack) -> Identity | None:
     """Take the login lock; return the identity if another login has stored it while this one waited."""
-    auth, name = session.auth, options.service.name
+    auth, name, user = session.auth, options.service.name, user_of_tenant(options.user, options.tenant)
     lock = functools.partial(auth.login_lock, name, user=options.user, tenant=options.tenant)
     before = auth.find(service=name, user=options.user, tenant=options.tenant)
     try:
         locks.enter_context(lock(timeout=0))
     except StoreBusy:
-        session.terminal.note(f'Waiting for another login of user "{options.user}" at {name} to finish ...')
+        session.terminal.note(f"Waiting for another login of user {user} at {name} to finish ...")
     else:
         return None
     try:
         locks.enter_context(lock(timeout=options.seconds))
     except StoreBusy:
         raise LoginTimedOut(
-            f'another login of user "{options.user}" at {name} did not finish within {options.seconds:g} s',
+            f"another login of user {user} at {name} did not finish within {options.seconds:g} s",
             hint="finish it in its browser, or stop it with Ctrl-C",
         ) from None
     after = auth.find(service=name, user=options.user, tenant=options.tenant, tags=options.tags)
@@ -183,11 +183,9 @@ def _log_in(session: Session, options: LoginOptions) -> None:
 def _with_hint(error: EveryAuthError, command_line: str) -> EveryAuthError:
     """Return an error of the login with the command to type next, unless it has a hint already."""
     if isinstance(error, OtherAccount):
-        hint = f"use --user NAME to keep both accounts, or replace the stored one: {command_line} --replace"
-        return OtherAccount(error.difference, hint=hint)
-    if isinstance(error, LoginFailed) and error.hint is None:
-        return type(error)(error.message, hint=command_line)
-    return error
+        advice = "use --user NAME to keep both accounts, or replace the stored one"
+        return error.copy(hint=f"{advice}: {command_line} --replace")
+    return error.copy(hint=command_line) if isinstance(error, LoginFailed) and error.hint is None else error
 
 
 def _redeem(
@@ -225,10 +223,8 @@ def _command_line(session: Session, options: LoginOptions) -> str:
 
 def _report(session: Session, identity: Identity) -> None:
     account = f" as {identity.account.label}" if identity.account else ""
-    tenant = f' in tenant "{identity.tenant}"' if identity.tenant != identity.user else ""
-    session.terminal.note(
-        f'Logged in to {identity.service}{account}, stored for user "{identity.user}"{tenant}. {_expiry(identity)}'
-    )
+    user = user_of_tenant(identity.user, identity.tenant)
+    session.terminal.note(f"Logged in to {identity.service}{account}, stored for user {user}. {_expiry(identity)}")
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))
 

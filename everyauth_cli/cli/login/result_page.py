@@ -17,6 +17,7 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
     StoreError,
 )
+from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import Identity
 from everyauth_cli.pages.result import Result
 
@@ -77,12 +78,12 @@ FAILURE_TEXTS: dict[type[EveryAuthError], FailureText] = {
 def success(identity: Identity, *, service_title: str, missing_scopes: Sequence[str] = ()) -> Result:
     """Return the page of a stored login; `missing_scopes` were requested and not granted."""
     account = f"You are signed in there as {identity.account.label}. " if identity.account else ""
-    tenant = f" in tenant “{identity.tenant}”" if identity.tenant != identity.user else ""
+    user = user_of_tenant(identity.user, identity.tenant, quotes=("“", "”"))
     missing = f" Requested but not granted: {' '.join(missing_scopes)}." if missing_scopes else ""
     return Result(
         good=True,
         title=f"Logged in to {service_title}",
-        text=f"{account}The credential is stored here for user “{identity.user}”{tenant}.{missing}",
+        text=f"{account}The credential is stored here for user {user}.{missing}",
         next_step="You can close this window and go back to the terminal.",
     )
 

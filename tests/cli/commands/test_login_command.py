@@ -45,7 +45,7 @@ def test_a_login_prints_the_metadata_as_json(shell):
     assert identity["serviceId"] == "pagerduty"
     assert identity["tags"] == {"userId": "user-123", "tenantId": "user-123"}
     assert identity["account"]["label"] == "user@example.com (sandbox)"
-    assert (identity["scope"], identity["refreshable"], identity["login_required"]) == ("openid read write", True, None)
+    assert (identity["scope"], identity["refreshable"], identity["loginRequired"]) == ("openid read write", True, None)
     assert identity["expiresAt"] - identity["updatedAt"] == TOKEN_LIFETIME * 1000
     assert "pdus+_" not in done.out + done.err
 
@@ -106,7 +106,7 @@ def test_at_a_terminal_the_user_is_asked_about_another_account(shell, says, code
     env = {**shell.env, "BROWSER": browser("--user", "bob@example.com"), "TERM": "dumb"}
     with terminal([*shell.command.argv, "login", "pagerduty"], shell.command.environment(env)) as shown:
         shown.wait_for("Replace the stored account? [y/N]")
-        assert "is the account ann@example.com (sandbox), and this login came back as bob@example.com" in shown.shown
+        assert "is ann@example.com (sandbox), but this login is for bob@example.com" in shown.shown
         shown.type(f"{says}\n")
         assert shown.end() == code
     (after,) = shell.identities()

@@ -173,7 +173,7 @@ def test_a_failing_revocation_as_json_has_a_code_and_where_to_go(home, endpoint)
 def test_what_was_done_is_json_on_standard_output(home, endpoint, line):
     (identity,) = json.loads(home.good("everyauth identity ls -o json"))["items"]
     about = {"identityId": identity["identityId"], "serviceId": "op", "tags": {"userId": "me", "tenantId": "me"}}
-    assert json.loads(home.good(f"{line} -o json")) == {**about, "revoked": BOTH, "standing": []}
+    assert json.loads(home.good(f"{line} -o json")) == {**about, "revoked": BOTH, "notRevoked": []}
     assert [request["token_type_hint"] for request in endpoint.requests] == BOTH
 
 
@@ -182,7 +182,7 @@ def test_a_service_without_revocation_is_told_with_what_stands(home):
     home.log_in()
     done = home("everyauth logout op -o json")
     assert done.err.startswith("Deleted me at op. op offers no revocation: its access token stands for 59 minutes, ")
-    assert (done.code, json.loads(done.out)["standing"]) == (0, BOTH)
+    assert (done.code, json.loads(done.out)["notRevoked"]) == (0, BOTH)
     home.server.extra = {"expires_in": None, "refresh_token": None}
     home.log_in()
     assert "its access token stands until it is revoked there." in home("everyauth logout op").err
@@ -214,7 +214,7 @@ def test_one_of_several_is_named_by_a_command_that_works(home, endpoint):
     assert all(line.startswith("everyauth logout op idn-") and line.endswith(" --local") for line in commands)
     home.good(commands[0])
     assert endpoint.requests == []
-    assert "Logged bob of umbrella out of op" in home("everyauth logout op bob").err
+    assert "Logged bob of tenant umbrella out of op" in home("everyauth logout op bob").err
     assert home.held() == ["me"]
 
 

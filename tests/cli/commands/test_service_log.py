@@ -40,7 +40,7 @@ def test_what_happened_is_listed_with_the_newest_last(shell):
     assert rows(shell)[:2] == kinds
     assert rows(shell, "--limit 1") == rows(shell)[-1:]
     items = json.loads(shell.good("everyauth service log pagerduty -o json"))["items"]
-    assert [(item["what"], item["outcome"]) for item in items][:2] == kinds
+    assert [(item["action"], item["outcome"]) for item in items][:2] == kinds
     assert (items[0]["serviceId"], items[0]["userId"], items[0]["profile"]) == ("pagerduty", "me", "default")
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert not SECRET.search(log.read_text())
@@ -51,8 +51,8 @@ def test_a_failure_is_listed_with_what_the_service_said(shell):
     shell.good("everyauth service set pagerduty --client-secret wrong")
     shell.bad("everyauth login pagerduty", 2, "does not accept the client")
     items = json.loads(shell.good("everyauth service log pagerduty -o json"))["items"]
-    assert (items[-1]["what"], items[-1]["outcome"]) == ("login", "failed")
-    assert "invalid_client" in items[-1]["said"]
+    assert (items[-1]["action"], items[-1]["outcome"]) == ("login", "failed")
+    assert "invalid_client" in items[-1]["message"]
 
 
 def test_an_answer_that_nobody_foresaw_names_the_log_which_has_it(shell):
@@ -69,7 +69,7 @@ def test_an_answer_that_nobody_foresaw_names_the_log_which_has_it(shell):
         )
     item = json.loads(shell.good("everyauth service log pagerduty -o json"))["items"][-1]
     assert (item["error"], item["status"]) == ("10003", 422)
-    assert item["said"] == "pagerduty answers HTTP 422 (code: 10003, message: no app for ***)"
+    assert item["message"] == "pagerduty answers HTTP 422 (code: 10003, message: no app for ***)"
 
 
 def test_no_secret_goes_to_a_token_host_that_a_file_has_changed(shell):

@@ -45,7 +45,7 @@ def test_success_shows_account_and_user():
 def test_success_shows_tenant_and_missing_scopes():
     result = success(identity(tenant="acme", account=""), service_title="OP", missing_scopes=["a", "b"])
     assert (
-        result.text == "The credential is stored here for user “ann” in tenant “acme”. Requested but not granted: a b."
+        result.text == "The credential is stored here for user “ann” of tenant “acme”. Requested but not granted: a b."
     )
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import socket
-import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from peers.recorder import recording
-from peers.sandbox import ACCOUNT, KEY, browser
+from peers.sandbox import ACCOUNT, KEY, browser, use_free_ports
 
 from everyauth_cli.errors import ClientNotSet, LoginRequired, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
-from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, Listener, detect
+from everyauth_cli.sandbox.detection import Listener, detect
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import memory_store
@@ -30,14 +27,19 @@ ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY, "BROWSER": browser(
 
 
 @pytest.fixture
-def run(everyauth):
-    """Run the command while no other test uses the sandbox's port; the redirect URI may have any port."""
-    with (Path(tempfile.gettempdir()) / "everyauth-sandbox-port.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        services = everyauth.home / "services"
-        services.mkdir(parents=True)
-        (services / f"{NAME}.toml").write_text("any_port = true\n")
-        yield lambda line, env=None, **more: everyauth(*line.split()[1:], env={**ENV, **(env or {})}, **more)
+def port(everyauth):
+    """The port of the command's sandbox."""
+    _, port = use_free_ports(everyauth)
+    return port
+
+
+@pytest.fixture
+def run(everyauth, port):
+    """Run the command; the redirect URI may have any port."""
+    services = everyauth.home / "services"
+    services.mkdir(parents=True)
+    (services / f"{NAME}.toml").write_text("any_port = true\n")
+    return lambda line, env=None, **more: everyauth(*line.split()[1:], env={**ENV, **(env or {})}, **more)
 
 
 @pytest.fixture
@@ -63,11 +65,11 @@ def bad(done, code: int, *says: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_login_with_nothing_registered(run):
+def test_a_login_with_nothing_registered(run, port):
     done = run(f"everyauth login {NAME} --sandbox")
     assert (done.code, done.out) == (0, "")
     for says in (
-        "This is the sandbox at http://127.0.0.1:28283, not PagerDuty: nothing leaves this machine.",
+        f"This is the sandbox at http://127.0.0.1:{port}, not PagerDuty: nothing leaves this machine.",
         'Logged in to pagerduty as user@example.com (sandbox), stored for user "me".',
         "everyauth token pagerduty --profile sandbox",
         "keep a sandbox running (everyauth sandbox)",
@@ -113,11 +115,11 @@ def test_the_profile_is_for_the_sandbox_only(run):
 
 
 @pytest.mark.slow
-def test_a_port_that_another_program_uses_is_an_error(run):
-    with HTTPServer(("127.0.0.1", DEFAULT_SANDBOX_PORT), Stranger) as server:
+def test_a_port_that_another_program_uses_is_an_error(run, port):
+    with HTTPServer(("127.0.0.1", port), Stranger) as server:
         threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
-        bad(run(f"everyauth login {NAME} --sandbox"), 2, "port 28283 is used by a program that is not the sandbox")
-        bad(run("everyauth sandbox"), 2, "port 28283 cannot be used for the sandbox", "--port, or 0 for a free one")
+        bad(run(f"everyauth login {NAME} --sandbox"), 2, f"port {port} is used by a program that is not the sandbox")
+        bad(run("everyauth sandbox"), 2, f"port {port} cannot be used for the sandbox", "--port, or 0 for a free one")
         server.shutdown()
 
 

@@ -254,7 +254,7 @@ def test_the_client_secret_signs_where_the_catalogue_allows_it(victim):
     lie(victim, {"sign_with": PUBLISHED_AS_SECRET})
     with pytest.raises(ServiceUnreadable, match="signature is wrong"):
         victim.login()
-    assert victim.liar.asked.get("/jwks") is None
+    assert victim.liar.requests.get("/jwks") is None
 
 
 def test_no_client_secret_no_signature_with_it(victim):

@@ -24,7 +24,7 @@ def test_the_five_commands_as_typed(everyauth):
     with sandbox_shell(everyauth, port=28282, registered=False) as shell:
         saved = shell(
             'everyauth service set pagerduty --scope "read write" --clientId sandbox-client'
-            " --clientSecret sandbox-secret"
+            " --clientSecret sandbox-secret-not-a-real-secret"
         )
         assert (saved.code, saved.out) == (0, "http://127.0.0.1:28282/callback/pagerduty\n")
         assert saved.err.splitlines()[0] == "Saved for pagerduty: scope, client id, client secret."

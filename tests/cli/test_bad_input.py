@@ -88,7 +88,7 @@ def test_a_login_that_nobody_finishes_ends_at_its_time(shell):
     shell.log_in()
     token = shell.token()
     line = "everyauth login pagerduty --no-browser --timeout 200ms -o json"
-    said = shell.bad(line, 4, "nobody finished the login within")
+    said = shell.bad(line, 4, "the login was not finished within")
     assert json.loads(said.splitlines()[-1])["error"]["code"] == "login_timed_out"
     assert shell.token() == token
 

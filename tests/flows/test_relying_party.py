@@ -254,7 +254,7 @@ def test_the_client_secret_signs_where_the_catalogue_allows_it(victim):
     lie(victim, {"sign_with": PUBLISHED_AS_SECRET})
     with pytest.raises(ServiceUnreadable, match="signature is wrong"):
         victim.login()
-    assert victim.liar.asked.get("/jwks") is None
+    assert victim.liar.requests.get("/jwks") is None
 
 
 @pytest.mark.parametrize(("algorithm", "octets"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])

@@ -35,7 +35,7 @@ def test_the_service_is_asked_with_the_new_token(victim):
 def test_an_id_token_makes_the_question_needless(victim):
     victim.liar.token = {}
     assert victim.login().account.subject == "user-1"
-    assert "/me" not in victim.liar.asked
+    assert "/me" not in victim.liar.requests
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
-from peers.token_server import ENTRY, HOUR, MINUTE, NOW, World, answer
+from peers.token_server import ENTRY, HOUR, MINUTE, NOW, World, json_response
 
 from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.flows.batch import HealthState, Pacing
@@ -14,8 +14,8 @@ from everyauth_cli.store.identity_record import read_identity
 
 ACCOUNT_URL = "https://issuer.example/me"
 ASKABLE = ENTRY + f'account_endpoint = "{ACCOUNT_URL}"\n'
-UNAUTHORIZED = answer({"error": "invalid_token"}, status=401)
-ALICE = answer({"sub": "alice"})
+UNAUTHORIZED = json_response({"error": "invalid_token"}, status=401)
+ALICE = json_response({"sub": "alice"})
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_token_is_refreshed_that_expires_so_soon(world, within, state):
 
 
 def test_a_token_that_never_expires_is_refreshed_only_when_all_are(world):
-    world.server.life = None
+    world.server.lifetime = None
     world.login()
     assert refresh(world).state is HealthState.FRESH
     assert refresh(world, None).state is HealthState.REFRESHED
@@ -112,14 +112,14 @@ def test_one_that_was_deleted_meanwhile_is_no_failure(world):
 
 def test_a_service_that_is_busy_says_for_how_long(world):
     world.login()
-    world.server.faults = [replace(answer({}, status=429), retry_after="7")]
+    world.server.faults = [replace(json_response({}, status=429), retry_after="7")]
     assert refresh(world).retry_after == 7
 
 
 def test_after_a_rest_all_are_refreshed_once(world):
     for user in ("ann", "bob", "cem"):
         world.login(user=user)
-    world.server.faults = [replace(answer({}, status=503), retry_after="20")] * 2
+    world.server.faults = [replace(json_response({}, status=503), retry_after="20")] * 2
     world.server.rotates = False
     now = [0.0]
     pacing = Pacing(seconds=60, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
@@ -167,7 +167,7 @@ def test_a_stale_token_is_refreshed_before_it_is_asked_about(world):
 def test_another_account_is_told(world):
     world.entry("example", ASKABLE)
     world.login()
-    world.server.pages[ACCOUNT_URL] = answer({"sub": "bob"})
+    world.server.pages[ACCOUNT_URL] = json_response({"sub": "bob"})
     outcome = check(world)
     assert (outcome.state, outcome.exit_code) == (HealthState.OTHER_ACCOUNT, 4)
     assert "belongs to another account than alice" in outcome.error.message
@@ -214,7 +214,7 @@ def test_where_the_account_was_never_known_a_refusal_proves_nothing(world):
 def test_a_service_that_does_not_say_is_a_failure_of_its_own(world, status, retry_after, rest):
     world.entry("example", ASKABLE)
     world.login()
-    world.server.pages[ACCOUNT_URL] = replace(answer({}, status=status), retry_after=retry_after)
+    world.server.pages[ACCOUNT_URL] = replace(json_response({}, status=status), retry_after=retry_after)
     outcome = check(world)
     assert (outcome.state, outcome.exit_code, outcome.retry_after) == (HealthState.FAILED, 5, rest)
     assert outcome.error.message == f"the account endpoint of example answered HTTP {status}"

@@ -1,7 +1,7 @@
 """Failed refreshes: a token that has not expired is used, an ended grant is remembered, and no token is lost."""
 
 import pytest
-from peers.token_server import HOUR, MINUTE, World, answer
+from peers.token_server import HOUR, MINUTE, World, json_response
 
 from everyauth_cli.errors import (
     ClientRejected,
@@ -21,15 +21,15 @@ from everyauth_cli.store.memory import MemoryIndex, MemoryVault
 TRANSIENT = {
     "refused": ServiceUnreachable("cannot connect"),
     "lost": ServiceUnreachable("no answer", lost=True),
-    "429": answer({"error": "slow_down"}, status=429),
-    "503": answer(b"<html>", status=503, content_type="text/html"),
+    "429": json_response({"error": "slow_down"}, status=429),
+    "503": json_response(b"<html>", status=503, content_type="text/html"),
 }
 TOLD = {
-    "html": (answer(b"<html>", content_type="text/html"), ServiceUnreadable),
-    "redirect": (answer(b"", status=302), ServiceUnreadable),
-    "no token": (answer({}), ServiceUnreadable),
-    "invalid_request": (answer({"error": "invalid_request"}, status=400), ServiceError),
-    "invalid_client": (answer({"error": "invalid_client"}, status=401), ClientRejected),
+    "html": (json_response(b"<html>", content_type="text/html"), ServiceUnreadable),
+    "redirect": (json_response(b"", status=302), ServiceUnreadable),
+    "no token": (json_response({}), ServiceUnreadable),
+    "invalid_request": (json_response({"error": "invalid_request"}, status=400), ServiceError),
+    "invalid_client": (json_response({"error": "invalid_client"}, status=401), ClientRejected),
 }
 LOST = {"lost", "503", "html", "redirect", "no token"}
 """After these the service may have rotated the refresh token all the same."""

@@ -152,7 +152,7 @@ REFUSED = [
     ("error twice", [("error", "a"), ("error", "b"), S], "error twice"),
     ("iss of another", [("code", "c"), S, ("iss", "https://evil.example")], "https://evil.example"),
     ("iss with a slash more", [("code", "c"), S, ("iss", ISSUER + "/")], "another authorization server"),
-    ("iss empty", [("code", "c"), S, ("iss", "")], "nobody"),
+    ("iss empty", [("code", "c"), S, ("iss", "")], "names no issuer"),
     (
         "iss of another with an error",
         [("error", "access_denied"), S, ("iss", "https://evil.example")],
@@ -177,9 +177,9 @@ def test_an_answer_is_refused(query, says):
 
 def test_an_issuer_that_always_names_itself_must():
     service = replace(SERVICE, authorization_response_iss_parameter_supported=True)
-    with pytest.raises(LoginFailed, match="nobody"):
+    with pytest.raises(LoginFailed, match="names no issuer"):
         read_response(service, PENDING, [("code", "c"), S])
-    with pytest.raises(LoginFailed, match="nobody"):
+    with pytest.raises(LoginFailed, match="names no issuer"):
         read_response(service, PENDING, [("error", "access_denied"), S])
     assert read_response(service, PENDING, [("code", "c"), S, ("iss", ISSUER)]).code == Secret("c")
 

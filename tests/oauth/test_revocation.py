@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from peers.token_server import REVOKE_URL, TOKEN_URL, answer
+from peers.token_server import REVOCATION_ENDPOINT, TOKEN_ENDPOINT, json_response
 
 from everyauth_cli.errors import ClientRejected, InvalidGrant, ServiceError, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Client, Secret, Service
@@ -14,8 +14,8 @@ SERVICE = Service(
     name="example",
     title="Example",
     authorization_endpoint="https://issuer.example/authorize",
-    token_endpoint=TOKEN_URL,
-    revocation=RevocationRules(endpoint=REVOKE_URL),
+    token_endpoint=TOKEN_ENDPOINT,
+    revocation=RevocationRules(endpoint=REVOCATION_ENDPOINT),
     token_params={"audience": "api"},
 )
 CLIENT = Client(service="example", client_id="the id", client_secret=Secret("s3c/ret"))
@@ -45,7 +45,7 @@ def revocation(service, client=CLIENT):
 )
 def test_the_client_authenticates_as_at_the_token_endpoint(token_endpoint_auth_method, client, authentication, basic):
     sent, fields = revocation(replace(SERVICE, token_endpoint_auth_method=token_endpoint_auth_method), client)
-    assert (sent.method, sent.url, sent.body) == ("POST", REVOKE_URL, "form")
+    assert (sent.method, sent.url, sent.body) == ("POST", REVOCATION_ENDPOINT, "form")
     assert fields == {"token": "t0ken", "token_type_hint": "refresh_token", **authentication}
     assert (sent.basic and (sent.basic[0], sent.basic[1].reveal())) == basic
     assert "t0ken" not in repr(sent)
@@ -95,14 +95,14 @@ def test_the_fields_that_name_the_token_are_those_of_the_service(auth_method, st
 @pytest.mark.parametrize(
     "given",
     [
-        answer(b"", content_type=""),
-        answer(b"", content_type="text/html; charset=utf-8"),
-        answer(b"\n", content_type="text/html"),
-        answer(b"OK", content_type="text/plain"),
-        answer({}),
-        answer({"revoked": True}),
-        answer(b"", status=204, content_type=""),
-        answer({"error": "invalid_token"}, status=400),
+        json_response(b"", content_type=""),
+        json_response(b"", content_type="text/html; charset=utf-8"),
+        json_response(b"\n", content_type="text/html"),
+        json_response(b"OK", content_type="text/plain"),
+        json_response({}),
+        json_response({"revoked": True}),
+        json_response(b"", status=204, content_type=""),
+        json_response({"error": "invalid_token"}, status=400),
     ],
     ids=str,
 )
@@ -113,33 +113,33 @@ def test_a_token_that_is_no_longer_good_is_revoked(given):
 def test_a_token_that_cannot_authenticate_its_own_revocation_is_revoked():
     words = {"token_revoked": "invalid_grant"}
     service = replace(revoking(auth_method=BEARER), error_words=words)
-    assert read_revocation(service, answer({"ok": False, "error": "token_revoked"})) is True
+    assert read_revocation(service, json_response({"ok": False, "error": "token_revoked"})) is True
     with pytest.raises(InvalidGrant, match="token_revoked"):
-        read_revocation(replace(SERVICE, error_words=words), answer({"ok": False, "error": "token_revoked"}))
+        read_revocation(replace(SERVICE, error_words=words), json_response({"ok": False, "error": "token_revoked"}))
     with pytest.raises(ServiceError, match="invalid_auth"):
-        read_revocation(service, answer({"ok": False, "error": "invalid_auth"}))
+        read_revocation(service, json_response({"ok": False, "error": "invalid_auth"}))
 
 
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_a_type_of_token_that_is_not_revoked_is_told_apart(status):
-    assert read_revocation(SERVICE, answer({"error": "unsupported_token_type"}, status=status)) is False
+    assert read_revocation(SERVICE, json_response({"error": "unsupported_token_type"}, status=status)) is False
 
 
 @pytest.mark.parametrize(
     ("given", "kind", "says"),
     [
-        (answer({"error": "invalid_client"}, status=401), ClientRejected, "invalid_client"),
-        (answer({"error": "invalid_request"}, status=400), ServiceError, "invalid_request"),
-        (answer({"error": "invalid_grant"}, status=400), InvalidGrant, "invalid_grant"),
-        (answer({"ok": False, "error": "token_revoked\x1b[1m"}), ServiceError, "token_revoked"),
-        (answer({"message": "no"}, status=403), ServiceError, "HTTP 403"),
-        (answer(b"", status=503), ServiceUnreachable, "HTTP 503"),
-        (answer(b"", status=429), ServiceUnreachable, "HTTP 429"),
-        (answer({"error": "unsupported_token_type"}, status=503), ServiceUnreachable, "HTTP 503"),
-        (answer({}, status=307), ServiceUnreadable, "redirects"),
-        (answer(b"", status=404, content_type=""), ServiceUnreadable, "HTTP 404"),
-        (answer(PAGE, content_type="text/html"), ServiceUnreadable, "text/html"),
-        (answer(PAGE, status=404, content_type="text/html"), ServiceUnreadable, "HTTP 404"),
+        (json_response({"error": "invalid_client"}, status=401), ClientRejected, "invalid_client"),
+        (json_response({"error": "invalid_request"}, status=400), ServiceError, "invalid_request"),
+        (json_response({"error": "invalid_grant"}, status=400), InvalidGrant, "invalid_grant"),
+        (json_response({"ok": False, "error": "token_revoked\x1b[1m"}), ServiceError, "token_revoked"),
+        (json_response({"message": "no"}, status=403), ServiceError, "HTTP 403"),
+        (json_response(b"", status=503), ServiceUnreachable, "HTTP 503"),
+        (json_response(b"", status=429), ServiceUnreachable, "HTTP 429"),
+        (json_response({"error": "unsupported_token_type"}, status=503), ServiceUnreachable, "HTTP 503"),
+        (json_response({}, status=307), ServiceUnreadable, "redirects"),
+        (json_response(b"", status=404, content_type=""), ServiceUnreadable, "HTTP 404"),
+        (json_response(PAGE, content_type="text/html"), ServiceUnreadable, "text/html"),
+        (json_response(PAGE, status=404, content_type="text/html"), ServiceUnreadable, "HTTP 404"),
     ],
     ids=str,
 )
@@ -151,7 +151,9 @@ def test_anything_else_leaves_the_token_standing(given, kind, says):
     assert "\x1b" not in caught.value.message
 
 
-@pytest.mark.parametrize("given", [answer(PAGE, content_type="text/html"), answer({}, status=302)], ids=str)
+@pytest.mark.parametrize(
+    "given", [json_response(PAGE, content_type="text/html"), json_response({}, status=302)], ids=str
+)
 def test_a_wrong_endpoint_is_told_by_its_key(given):
     with pytest.raises(ServiceUnreadable) as caught:
         read_revocation(SERVICE, given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from peers.token_server import NOW, answer
+from peers.token_server import NOW, json_response
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
@@ -28,7 +28,7 @@ def client(service, **params):
 
 
 def read(name, fields, *, previous=None) -> Token:
-    return read_token(CATALOGUE.get(name), answer(fields), requested_scope="", now=NOW, previous=previous)
+    return read_token(CATALOGUE.get(name), json_response(fields), requested_scope="", now=NOW, previous=previous)
 
 
 @pytest.mark.parametrize(("alias", "name"), [("sfdc", "salesforce"), ("quickbooks-online", "quickbooks")])

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from peers.token_server import ENTRY, HOUR, TOKEN_URL, World, answer
+from peers.token_server import ENTRY, HOUR, TOKEN_ENDPOINT, World, json_response
 
 from everyauth_cli.errors import (
     ConfigurationProblem,
@@ -36,7 +36,7 @@ from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.urls import check_url
 
 SERVICE = Service(
-    name="example", title="Example", authorization_endpoint="https://x.example/a", token_endpoint=TOKEN_URL
+    name="example", title="Example", authorization_endpoint="https://x.example/a", token_endpoint=TOKEN_ENDPOINT
 )
 
 
@@ -61,7 +61,7 @@ def connected(listener):
 def test_an_answer_nested_too_deep_is_no_fault_of_ours(field, depth):
     body = b'{"access_token": "a", "%s": ' % field.encode() + b"[" * depth + b"]" * depth + b"}"
     try:
-        read_token(SERVICE, answer(body), requested_scope="", now=0)
+        read_token(SERVICE, json_response(body), requested_scope="", now=0)
     except EveryAuthError as error:
         assert error.exit_code == 5  # noqa: PT017 - either way is right
 
@@ -212,6 +212,6 @@ def test_an_issuer_that_is_always_sent_has_to_be_known(tmp_path):
 
 
 def test_a_wait_until_a_date_is_told_as_one():
-    later = replace(answer({}, status=503), retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
+    later = replace(json_response({}, status=503), retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
     with pytest.raises(ServiceUnreachable, match="wait until Wed, 21 Oct"):
         read_token(SERVICE, later, requested_scope="", now=0)

@@ -191,7 +191,7 @@ def test_a_client_that_is_no_longer_accepted_costs_nothing(shell, endpoint):
     way_out = "everyauth service set pagerduty --client-id ID --client-secret -"
     shell.bad_both("everyauth token pagerduty", 2, "client_rejected", "does not accept the client id", way_out)
     shell.bad("everyauth token pagerduty", 2, input="")
-    shell.good("everyauth service set pagerduty --client-secret -", input="sandbox-secret")
+    shell.good("everyauth service set pagerduty --client-secret -", input="sandbox-secret-not-a-real-secret")
     assert shell.works(shell.token())
 
 

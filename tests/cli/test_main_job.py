@@ -22,7 +22,7 @@ def test_the_five_commands_as_typed(everyauth):
     with sandbox_shell(everyauth, port=port, registered=False) as shell:
         saved = shell(
             'everyauth service set pagerduty --scope "read write" --clientId sandbox-client'
-            " --clientSecret sandbox-secret"
+            " --clientSecret sandbox-secret-not-a-real-secret"
         )
         assert (saved.code, saved.out) == (0, f"http://127.0.0.1:{port}/callback/pagerduty\n")
         assert saved.err.splitlines()[0] == "Saved for pagerduty: scope, client id, client secret."

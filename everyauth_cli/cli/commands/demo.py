@@ -91,7 +91,8 @@ def _environment(session: Session, home: str) -> dict[str, str]:
 def _journey(stage: Stage, url: str) -> None:
     stage.run(f'cat "$EVERYAUTH_HOME/{OVERRIDE}"', "With this file, PagerDuty's endpoints are the sandbox's")
     stage.run(
-        'everyauth service set pagerduty --scope "read write" --clientId sandbox-client --clientSecret sandbox-secret',
+        'everyauth service set pagerduty --scope "read write" --clientId sandbox-client '
+        "--clientSecret sandbox-secret-not-a-real-secret",
         "Say who we are at the service",
     )
     stage.run("everyauth login pagerduty --user user-123", "Log in: a person allows it in the browser")

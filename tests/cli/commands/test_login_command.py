@@ -188,7 +188,7 @@ def test_verbose_shows_requests_and_no_secret(shell):
     again = shell("everyauth token pagerduty --verbose")
     assert "(refresh_token): 200" in again.err
     assert "pdus+_" not in done.err + again.err
-    assert "sandbox-secret" not in done.err + again.err
+    assert "sandbox-secret-not-a-real-secret" not in done.err + again.err
 
 
 def test_the_browser_is_given_no_secret_of_ours(shell, tmp_path):
@@ -199,12 +199,15 @@ def test_the_browser_is_given_no_secret_of_ours(shell, tmp_path):
         "from everyauth_cli.sandbox.user_agent import log_in\n"
         "log_in(sys.argv[1])\n"
     )
-    secrets = {"EVERYAUTH_PAGERDUTY_CLIENT_SECRET": "sandbox-secret", "EVERYAUTH_PAGERDUTY_CLIENT_ID": "sandbox-client"}
+    secrets = {
+        "EVERYAUTH_PAGERDUTY_CLIENT_SECRET": "sandbox-secret-not-a-real-secret",
+        "EVERYAUTH_PAGERDUTY_CLIENT_ID": "sandbox-client",
+    }
     shell.good("everyauth login pagerduty", env={"BROWSER": f"{sys.executable} {script} %s", **secrets})
     environment = (tmp_path / "environment").read_text()
     assert "EVERYAUTH_HOME" in environment
     assert SEALED["EVERYAUTH_KEY"] not in environment
-    assert "sandbox-secret" not in environment
+    assert "sandbox-secret-not-a-real-secret" not in environment
 
 
 def test_a_port_of_its_own_is_used_once_it_is_set(shell):

@@ -36,7 +36,7 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class EveryAuthError(Exception):
@@ -52,6 +52,14 @@ class EveryAuthError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def copy(self, *, message: str | None = None, hint: str | None = None) -> Self:
+        """Return the same error with another message or hint, to be raised in its place."""
+        same = type(self).__new__(type(self))
+        same.__dict__.update(self.__dict__)
+        same.message, same.hint = message or self.message, hint or self.hint
+        same.args = (same.message,)
+        return same.with_traceback(self.__traceback__)
 
 
 class UsageProblem(EveryAuthError):

@@ -1,14 +1,15 @@
-"""What happened at each service on this machine: small rotating files of events, without a secret in them."""
+"""Records what was done at each service on this machine in small rotating files, which hold no secret."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from everyauth_cli.errors import EveryAuthError, ServiceError, ServiceUnreadable, StoreError
 from everyauth_cli.model import RecordKey, Secret
@@ -19,28 +20,35 @@ from everyauth_cli.store.locks import FileLocks
 LARGEST = 256 * 1024
 """Bytes of a log file, after which a new one is begun; the one before it is kept."""
 LATEST = 253_402_300_800_000
-"""The year 10000 in milliseconds, which no calendar here goes beyond."""
-DONE, FAILED = "done", "failed"
-LOGIN, REFRESH, REVOCATION, ACCOUNT = "login", "refresh", "revocation", "account"
+"""The year 10000 in milliseconds, the last that calendars here know."""
+
+
+class Action(StrEnum):
+    """An action at a service that is recorded."""
+
+    LOGIN = "login"
+    REFRESH = "refresh"
+    REVOCATION = "revocation"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What was done at a service for whom, and how it ended.
+    """An action at a service for one user, and its outcome.
 
-    `when` is milliseconds since the epoch, `duration` milliseconds. `error` is the service's own error code where it
-    gave one, else ours; `said` is the message, which has the service's description in it.
+    `time` is milliseconds since the epoch, `duration` milliseconds. `error` is the service's own error code where it
+    gave one, else ours; `message` holds the service's description; `status` is HTTP's.
     """
 
-    when: int
+    time: int
     profile: str
     service: str
     user: str
     tenant: str
-    what: str
-    outcome: str
+    action: str
+    outcome: Literal["done", "failed"]
     error: str | None = None
-    said: str | None = None
+    message: str | None = None
     status: int | None = None
     duration: int | None = None
 
@@ -56,76 +64,103 @@ def ignore(_: Event) -> None:
 def recorded(
     record: Record,
     clock: Callable[[], int],
-    what: str,
+    action: Action,
     key: RecordKey,
-    *,
-    hide: Sequence[Secret[str] | None] = (),
-    done: bool = True,
-) -> Iterator[list[str]]:
-    """Record how the block ends, for whom `key` says; the secrets in `hide` are taken out of what is said.
+    *secrets: Secret[str] | None,
+    success: bool = True,
+) -> Iterator[Callable[[str], None]]:
+    """Record how the block ends, as `logged` does, with `secrets` redacted and the log named in a bare error's hint."""
+    with log_named(key.service), logged(record, clock, action, key, success=success) as remark, redacted(*secrets):
+        yield remark
 
-    What the block puts into the list is said of a good end; without `done` a good end is not one yet. An error that
-    nobody foresaw has the command that shows the log for its hint.
+
+@contextmanager
+def logged(
+    record: Record, clock: Callable[[], int], action: Action, key: RecordKey, *, success: bool = True
+) -> Iterator[Callable[[str], None]]:
+    """Record the outcome of the block for the identity of `key`; the block may add a remark to a success.
+
+    Without `success` only a failure is recorded: the block is one part of an action that may still fail.
     """
-    started = clock()
     event = Event(
-        when=started,
+        time=clock(),
         profile=key.profile,
         service=key.service,
         user=printable(key.user),
         tenant=printable(key.tenant),
-        what=what,
-        outcome=DONE,
+        action=action,
+        outcome="done",
     )
     remarks: list[str] = []
     try:
-        yield remarks
+        yield remarks.append
     except EveryAuthError as error:
-        # What a service echoes must not be shown, stored or sent anywhere else either.
-        error.message = without_secrets(error.message, *hide)
-        error.args = (error.message,)
-        failed = replace(
-            event,
-            outcome=FAILED,
-            error=redact(getattr(error, "error", None) or error.code, *hide),
-            said=printable(redact(error.message, *hide)),
-            status=getattr(error, "status", None),
-            duration=clock() - started,
-        )
-        record(failed)
-        if type(error) in (ServiceError, ServiceUnreadable) and error.hint is None:
-            error.hint = f"everyauth service log {key.service}"
+        record(_failed(event, error, duration=clock() - event.time))
         raise
-    if done:
-        record(replace(event, said="; ".join(remarks) or None, duration=clock() - started))
+    if success:
+        record(replace(event, message="; ".join(remarks) or None, duration=clock() - event.time))
+
+
+def _failed(event: Event, error: EveryAuthError, *, duration: int) -> Event:
+    return replace(
+        event,
+        outcome="failed",
+        error=redact(getattr(error, "error", None) or error.code),
+        message=printable(redact(error.message)),
+        status=getattr(error, "status", None),
+        duration=duration,
+    )
+
+
+@contextmanager
+def redacted(*secrets: Secret[str] | None) -> Iterator[None]:
+    """Raise an error of the block without these secrets: a service may echo what it was sent."""
+    try:
+        yield
+    except EveryAuthError as error:
+        clean = error.copy(message=without_secrets(error.message, *secrets))
+        if isinstance(clean, ServiceError) and clean.error is not None:
+            clean.error = without_secrets(clean.error, *secrets)
+        raise clean from None
+
+
+@contextmanager
+def log_named(service: str) -> Iterator[None]:
+    """Raise an error of the block that suggests nothing, and that no class describes, with the command for the log."""
+    try:
+        yield
+    except ServiceError as error:
+        if type(error) not in (ServiceError, ServiceUnreadable) or error.hint is not None:
+            raise
+        raise error.copy(hint=f"everyauth service log {service}") from None
 
 
 class EventLog:
-    """A file of JSON lines a service, and the one before it; many processes may write at once.
+    """Appends events to one file of JSON lines for each service; many processes may write at once.
 
-    To write never fails: what a command does is worth more than the note of it.
+    Writing never fails: a login or refresh is worth more than its record.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def path(self, service: str) -> Path:
-        """Where the events of a service are."""
+        """Return the path of a service's file."""
         return self._directory / f"{service}.jsonl"
 
     def record(self, event: Event) -> None:
-        """Append an event, if that can be done."""
-        told = {name: value for name, value in asdict(event).items() if value is not None}
+        """Append an event, if it can be written."""
+        line = {name: value for name, value in asdict(event).items() if value is not None}
         with suppress(OSError, ValueError, StoreError, TimeoutError):
-            self._append(self.path(event.service), json.dumps(told, separators=(",", ":")).encode() + b"\n")
+            self._append(self.path(event.service), json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
     def last(self, service: str, limit: int) -> list[Event]:
-        """The last events of a service, the newest at the end.
+        """Return the last events of a service, the newest at the end.
 
-        Raises `OSError` when a file is there and cannot be read.
+        Raises `OSError` when a file exists and cannot be read.
         """
         path = self.path(service)
-        # Read the newer file first: what moves to the older one meanwhile is then read twice, and not missed.
+        # The newer file first: events that a rotation moves meanwhile are then read twice, not missed.
         newer = _read(path)
         older = _read(_older(path)) if len(newer) < limit else []
         return (older + newer)[-limit:]
@@ -134,7 +169,7 @@ class EventLog:
         make_directory(path.parent)
         descriptor = open_private(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            # One write under O_APPEND, so that lines of several processes do not mix.
+            # One write under O_APPEND, so that the lines of several processes do not mix.
             os.write(descriptor, line)
             full = os.fstat(descriptor).st_size >= LARGEST
         finally:
@@ -162,17 +197,17 @@ def _read(path: Path) -> list[Event]:
 
 
 def _event(line: bytes) -> Event | None:
-    """The event of a line; None for one that a full disk cut off, or that somebody else wrote."""
+    """Read the event of a line; None for a line that a full disk cut off or another program wrote."""
     try:
-        told: dict[str, Any] = json.loads(line)
-        known = {field.name: told[field.name] for field in fields(Event) if field.name in told}
+        values: dict[str, Any] = json.loads(line)
+        known = {field.name: values[field.name] for field in fields(Event) if field.name in values}
         return Event(**known) if all(map(_fits, known, known.values())) else None
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _fits(name: str, value: object) -> bool:
-    """Whether a value is of the kind that an event has under that name."""
-    if name in ("when", "status", "duration"):
+    """Return whether a value has the type of that field of an event."""
+    if name in ("time", "status", "duration"):
         return isinstance(value, int) and 0 <= value < LATEST
     return isinstance(value, str)

@@ -1,50 +1,52 @@
-"""Class `EveryAuth`: all parts put together, and logging in (`begin`, `redeem`, `keep`)."""
+"""Class `EveryAuth`: log users in, and get, check, refresh and delete the credentials that they granted."""
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.event_log import EventLog, Record, ignore
-from everyauth_cli.flows.clients import Clients, Override
-from everyauth_cli.flows.refresh import Refresher
-from everyauth_cli.flows.revoke import Revoker
-from everyauth_cli.identities import Identities
-from everyauth_cli.model import (
-    DEFAULT_PROFILE,
-    DEFAULT_USER,
-    Identity,
-    Request,
-    Response,
-)
+from everyauth_cli.flows.clients import Override
+from everyauth_cli.flows.composition import Flows
+from everyauth_cli.flows.refresh import requirement
+from everyauth_cli.flows.selector import Page, Selector, Who, read_who
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store import Store
+from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.from_settings import store_of
+from everyauth_cli.store.identity_record import IdentitySummary, key_of
 
 if TYPE_CHECKING:
-    from everyauth_cli.flows.login import Grant, LoginFlow
+    from everyauth_cli.flows.batch import Outcome, Pacing
+    from everyauth_cli.flows.login import Grant
+    from everyauth_cli.flows.revoke import Revocation
+    from everyauth_cli.httpx_auth import HttpxAuth
     from everyauth_cli.oauth.authorization_code import PendingLogin
+    from everyauth_cli.requests_auth import RequestsAuth
 
 Send = Callable[[Request], Response]
 
 
 def now_ms() -> int:
-    """Milliseconds since the epoch."""
+    """Return the time in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
-class EveryAuth(Identities):
-    """All that everyauth does, over a store, a catalogue, a way to send requests and a clock.
+class EveryAuth:
+    """OAuth 2.0 credentials of users at services, over a store, a catalogue, a way to send requests and a clock.
 
-    `clock` gives milliseconds since the epoch; `override` is what the environment says of a client; `warn` is told
-    what a caller should know although it got what it asked for; `record` is given each event at a service; `shield`
-    keeps interrupts out of a refresh and of the end of an identity.
+    `clock` returns milliseconds since the epoch; `override` returns the client id and secret that the environment
+    gives for a service; `warn` receives what a caller should know although the call succeeded; `record` receives each
+    event at a service; `shield` returns a context in which interrupts wait, for a refresh or a revocation.
+
+    A method that may wait has an async method: `await auth.aget_identity(...)` is `auth.get_identity(...)` in a thread.
     """
 
     def __init__(
@@ -62,31 +64,23 @@ class EveryAuth(Identities):
     ) -> None:
         if not profile:
             raise UsageProblem("the profile is empty; it would match any")
-        self.clients = Clients(store, catalogue, profile=profile, override=override)
-        self._send = send
-        self.clock = clock
-        self._warn = warn
-        self._record = record
-        refresher = Refresher(
-            store=store, clients=self.clients, send=send, clock=clock, warn=warn, record=record, shield=shield
-        )
-        revoker = Revoker(
+        self.store, self.catalogue, self.profile, self.clock = store, catalogue, profile, clock
+        self._flows = Flows(
             store=store,
             catalogue=catalogue,
-            clients=self.clients,
+            profile=profile,
             send=send,
             clock=clock,
+            override=override,
+            warn=warn,
             record=record,
             shield=shield,
         )
-        super().__init__(store=store, catalogue=catalogue, profile=profile, refresher=refresher, revoker=revoker)
+        self.clients = self._flows.clients
 
     @classmethod
     def from_env(cls) -> Self:
-        """Put together from the environment and the files that `everyauth store use` and others wrote.
-
-        Raises `ConfigurationProblem`.
-        """
+        """Assemble it from the environment and the configuration file. Raises `ConfigurationProblem`."""
         return cls.from_settings(read_settings())
 
     @classmethod
@@ -98,10 +92,7 @@ class EveryAuth(Identities):
         around_send: Callable[[Send, Request], Response] | None = None,
         shield: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Self:
-        """Put together from settings that were read before; `around_send` may watch each request.
-
-        Raises `ConfigurationProblem`.
-        """
+        """Assemble it from settings; `around_send` may watch each request. Raises `ConfigurationProblem`."""
         return cls(
             store=store_of(settings),
             catalogue=Catalogue(settings.services_dir),
@@ -123,68 +114,229 @@ class EveryAuth(Identities):
         tags: Mapping[str, str] | None = None,
         scope: str | None = None,
     ) -> PendingLogin:
-        """Begin a login at a service; `authorization_url` says where to send the browser.
+        """Begin a login with the authorization code flow (RFC 6749 section 4.1, PKCE: RFC 7636).
 
-        The scope is the one asked for here (an empty one asks for none), else the client's, else the catalogue's.
+        The scope is the one given (an empty one requests none), else the client's, else the catalogue's.
         Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for a user
-        that could not be told from nobody or from an identity's id.
+        that is empty or looks like an identity's id.
         """
-        return self._login.begin(
+        return self._flows.login.begin(
             name, redirect_uri=redirect_uri, user=user, tenant=tenant, tags=tags or {}, scope=scope
         )
 
     def login_lock(self, service: str, *, user: str, tenant: str = "", timeout: float) -> AbstractContextManager[None]:
-        """Keep other logins for the same identity out; the identity itself stays free to be read and refreshed.
+        """Keep other logins for the same identity out, while it can still be read and refreshed.
 
         Raises `StoreBusy` after `timeout` seconds.
         """
-        return self._login.lock(service, user=user, tenant=tenant, timeout=timeout)
+        return self._flows.login.lock(service, user=user, tenant=tenant, timeout=timeout)
 
     def authorization_url(self, pending: PendingLogin) -> str:
-        """The URL that a person grants access at."""
-        return self._login.authorization_url(pending)
+        """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
+        return self._flows.login.authorization_url(pending)
 
     def redeem(self, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> Grant:
-        """Check the answer to a login, redeem its code at once, and learn whose account it is; no token is stored.
+        """Check an authorization response, redeem its code and find out the account; stores nothing.
 
-        Raises `LoginFailed`, `ServiceError`, `ClientRejected`.
+        `query` is what came back to the redirect URI (RFC 6749 sections 4.1.2 and 4.1.3, RFC 9207).
+        Raises `LoginFailed`, `ServiceError`, `ClientRejected`, `StoreError`.
         """
-        return self._login.redeem(pending, query)
+        return self._flows.login.redeem(pending, query)
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
-        """Store what a login granted; an identity that is there already keeps its id.
+        """Store what was granted; an identity that exists already keeps its id.
 
-        Raises `OtherAccount` when the identity belongs to another account and `replace_account` is not set, and
-        `StoreError`.
+        Raises `OtherAccount` when the stored identity belongs to another account, unless `replace_account` is set,
+        and `StoreError`.
         """
-        return self._login.keep(grant, replace_account=replace_account)
+        return self._flows.login.keep(grant, replace_account=replace_account)
 
-    @functools.cached_property
-    def _login(self) -> LoginFlow:
-        # Only a login needs these modules, and start-up is paid at every call.
-        from everyauth_cli.flows.account import Accounts
-        from everyauth_cli.flows.jwks import IssuerKeys
-        from everyauth_cli.flows.login import LoginFlow
+    def get_identity(
+        self,
+        service: str,
+        who: Who = DEFAULT_USER,
+        *,
+        tenant: str = "",
+        min_ttl: int = 0,
+        rejected: str | Secret[str] | None = None,
+    ) -> Credential | None:
+        """Return a credential with a current access token; None when no identity matches.
 
-        keys = IssuerKeys(store=self.store, send=self._send, clock=self.clock)
-        accounts = Accounts(keys=keys, send=self._send, clock=self.clock, warn=self._warn, record=self._record)
-        return LoginFlow(
-            profile=self.profile,
-            store=self.store,
-            clients=self.clients,
-            accounts=accounts,
-            send=self._send,
-            clock=self.clock,
-            warn=self._warn,
-            record=self._record,
+        `who` is a user, an `idn-` id, or tags that all have to match: `{"userId": "user-123", "plan": "gold"}`.
+        With a `tenant` (`tenantId` in the tags) it is the user's identity there and no other; without, the one whose
+        tenant is the user, else the only one of that user. The token lives at least `min_ttl` milliseconds more, and
+        is not the `rejected` one, which a service answered with 401.
+        Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`, `UsageProblem`.
+        """
+        return self._flows.identities.credential_of(service, who, tenant, requirement(min_ttl, rejected))
+
+    def credential(
+        self, identity: Identity, *, min_ttl: int = 0, rejected: str | Secret[str] | None = None
+    ) -> Credential | None:
+        """Return the current credential of an identity, as `get_identity` does; None when it was deleted since."""
+        return self._flows.identities.credential(identity, requirement(min_ttl, rejected))
+
+    def get_identities(
+        self,
+        service: str = "",
+        tags: Mapping[str, str] | None = None,
+        *,
+        count: int = 100,
+        next: str | None = None,  # noqa: A002 - as in the page that it comes from
+    ) -> Page:
+        """Return up to `count` identities that have all these tags, sorted by service, tenant and user.
+
+        `next` of one page gets the page that follows: logins and deletions between them make none come twice or be
+        left out. Without a service they are those of all. Reads metadata only.
+        Raises `ServiceNotFound`, `StoreError`, and `UsageProblem` for a cursor of another listing.
+        """
+        return self._flows.identities.page(service, tags or {}, count=count, cursor=next)
+
+    def find(
+        self,
+        *,
+        service: str = "",
+        user: str = "",
+        tenant: str = "",
+        tags: Mapping[str, str] | None = None,
+        identity_id: str = "",
+    ) -> list[Identity]:
+        """Return the identities that match all that is given, sorted as `get_identities` does; reads metadata only.
+
+        Raises `StoreError`, `UsageProblem`.
+        """
+        selector = Selector(user=user, tenant=tenant, tags=tags or {}, identity_id=identity_id)
+        return list(self._flows.identities.find(service, selector))
+
+    def listed(
+        self, *, service: str = "", user: str = "", tenant: str = "", tags: Mapping[str, str] | None = None
+    ) -> Iterator[IdentitySummary]:
+        """Yield the same as summaries, one by one: memory stays flat however many there are."""
+        return self._flows.identities.summaries(service, Selector(user=user, tenant=tenant, tags=tags or {}))
+
+    def find_one(self, who: Who, *, service: str = "", tenant: str = "") -> Identity | None:
+        """Return the one identity that `who` names, as in `get_identity`, at a service or at any; None if none does.
+
+        Raises `Ambiguous`, which lists the candidates, `StoreError`, `UsageProblem`.
+        """
+        return self._flows.identities.one(service, read_who(who, tenant=tenant))
+
+    def service_name(self, service: str) -> str:
+        """Return a service's canonical name, also of one removed from the catalogue while it has identities.
+
+        Raises `ServiceNotFound`.
+        """
+        return self._flows.identities.service_name(service)
+
+    def holds(self, service: str, *, user: str, tenant: str = "") -> bool:
+        """Return whether the store has a secret for that user, even where its metadata is lost. Raises `StoreError`."""
+        return self._flows.identities.has_secret(service, user=user, tenant=tenant)
+
+    def check(self, identity: Identity) -> Outcome:
+        """Ask the service whether it accepts the identity's access token, after a refresh if it is stale or rejected.
+
+        Errors of the identity, its service or the store are in the outcome.
+        """
+        return self._flows.health.check(identity)
+
+    def check_all(
+        self,
+        identities: Sequence[Identity] | None = None,
+        *,
+        pacing: Pacing | None = None,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
+    ) -> list[Outcome]:
+        """Check many identities, as `refresh_all` refreshes them."""
+        identities = self.find() if identities is None else identities
+        return self._flows.health.check_all(identities, pacing, on_outcome)
+
+    def refresh_all(
+        self,
+        identities: Sequence[Identity] | None = None,
+        *,
+        expiring_within: int | None = None,
+        pacing: Pacing | None = None,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
+    ) -> list[Outcome]:
+        """Refresh the access tokens of many identities, all of the profile unless given, several at once.
+
+        With `expiring_within` (milliseconds) only those that expire so soon are refreshed. Errors are in the outcomes.
+        `on_outcome` is called as each ends. Raises `StoreError` when the identities cannot be listed.
+        """
+        identities = self.find() if identities is None else identities
+        return self._flows.health.refresh_all(identities, pacing, on_outcome, expiring_within=expiring_within)
+
+    def siblings(self, identity: Identity) -> list[tuple[str, Identity]]:
+        """Return the identities, each with its profile, that `delete_identity` would end along with this one.
+
+        There are some only where revoking a token ends the whole grant, which several identities may share.
+        """
+        return self._flows.revoker.siblings(key_of(self.profile, identity), identity)
+
+    def ends_grant(self, identity: Identity) -> bool:
+        """Return whether `delete_identity` would end all that the same account has granted; reads no other identity."""
+        return self._flows.revoker.ends_grant(identity)
+
+    def delete_identity(self, service: str, user: str, *, tenant: str = "", local: bool = False) -> Revocation:
+        """Revoke an identity's tokens at the service (RFC 7009) and delete it from the store, if it exists.
+
+        `user` is a user, whose tenant is the user unless given, or an `idn-` id. The identity is deleted whatever the
+        service answers; the result says what was revoked and what was not. With `local` nothing is revoked.
+        Raises `StoreError` when it cannot be deleted, and `ClientNotSet`, `ConfigurationProblem`, `ServiceNotFound` or
+        `LoginRequired` when no revocation could be requested; nothing is deleted then.
+        """
+        return self._flows.revoker.delete(
+            self._flows.identities.key_to_delete(service, user, tenant=tenant), local=local
         )
 
-    abegin, aauthorization_url, aredeem, akeep = (
-        async_method(begin),
-        async_method(authorization_url),
-        async_method(redeem),
-        async_method(keep),
-    )
+    def delete_identities(self, service: str, tags: Mapping[str, str], *, local: bool = False) -> list[Revocation]:
+        """Delete all identities at a service that have these tags, each as `delete_identity` does.
+
+        The first that cannot be deleted raises what `delete_identity` would; those before it are deleted, and the same
+        call goes on with the others. Raises `UsageProblem` where no tag is given: all would match.
+        """
+        return [
+            self._flows.revoker.delete(key, local=local) for key in self._flows.identities.keys_to_delete(service, tags)
+        ]
+
+    def httpx_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> HttpxAuth:
+        """Return an `httpx.Auth`, sync and async: each request has a current token, and after a 401 a new one, once.
+
+        It is for a client that talks to this service alone: the token goes wherever a request is sent. A request
+        raises what `get_identity` does, and `LoginRequired` where that returns None.
+        """
+        from everyauth_cli.httpx_auth import HttpxAuth
+
+        return HttpxAuth(self._flows.identities.access_tokens(service, who, tenant))
+
+    def requests_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> RequestsAuth:
+        """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
+        try:
+            from everyauth_cli.requests_auth import RequestsAuth
+        except ModuleNotFoundError as error:
+            raise UsageProblem(f"{error.name} is not installed", hint="pip install 'everyauth-cli[requests]'") from None
+
+        return RequestsAuth(self._flows.identities.access_tokens(service, who, tenant))
+
+    # Each is the method of the same name without the `a`, run in a thread.
+    abegin = async_method(begin)
+    aauthorization_url = async_method(authorization_url)
+    aredeem = async_method(redeem)
+    akeep = async_method(keep)
+    aget_identity = async_method(get_identity)
+    acredential = async_method(credential)
+    aget_identities = async_method(get_identities)
+    afind = async_method(find)
+    afind_one = async_method(find_one)
+    aservice_name = async_method(service_name)
+    aholds = async_method(holds)
+    acheck = async_method(check)
+    acheck_all = async_method(check_all)
+    arefresh_all = async_method(refresh_all)
+    asiblings = async_method(siblings)
+    aends_grant = async_method(ends_grant)
+    adelete_identity = async_method(delete_identity)
+    adelete_identities = async_method(delete_identities)
 
 
 def _send(request: Request) -> Response:

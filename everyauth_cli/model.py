@@ -1,35 +1,36 @@
-"""The words of the domain as frozen values: no I/O, no clock."""
+"""Frozen values that the parts of the package hand to each other; no I/O, no clock."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.services.rules import (
+    AccountRules,
+    BodyFormat,
+    ClientAuthMethod,
+    IdTokenRules,
+    Parameter,
+    RevocationRules,
+)
 
 T = TypeVar("T")
+Method = Literal["GET", "POST", "DELETE"]
 
 DEFAULT_PROFILE = "default"
 SANDBOX_PROFILE = "sandbox"
-"""Where everything from the sandbox is kept, and nothing else."""
+"""The profile of every record from the sandbox, and of no other."""
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
-REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
-"""The types of token, as RFC 7009 section 2.1 names them."""
-ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""The signature algorithms of id tokens that need nothing but an issuer's public key (RFC 7518, RFC 8037)."""
-SYMMETRIC = ("HS256", "HS384", "HS512")
-"""Those whose key is the client secret (OpenID Connect Core section 10.1)."""
-
-PLACE = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
-"""A place in claims or in an answer, as `account_label` names it: fields, and numbers of items, with points between."""
+TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
 
 
 class Secret(Generic[T]):
-    """A value that must not be shown; `reveal()` is the one way to get it out.
+    """A value that must not be shown; `reveal()` is the only way to get it out.
 
     It is no `str`, so an f-string, `json.dumps` or a traceback cannot leak it.
     """
@@ -51,7 +52,7 @@ class Secret(Generic[T]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        import hmac  # here and elsewhere by who needs it: OpenSSL behind it costs a third of a bare Python
+        import hmac  # not at start-up: OpenSSL behind it costs a third of a bare Python
 
         return hmac.compare_digest(repr(self._value).encode(), repr(other._value).encode())
 
@@ -60,7 +61,7 @@ class Secret(Generic[T]):
 
 
 class RecordKey(NamedTuple):
-    """The name of one record in a store: whose it is and what it is for. One is made for each that is read."""
+    """The key of one record in a store; a tuple, since one is made for every record that is read."""
 
     profile: str
     kind: str
@@ -70,43 +71,24 @@ class RecordKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """A further setting of a service: a placeholder `{name}` in its URLs and parameters.
-
-    One whose default is empty may be left out, and what it stands in with it.
-    """
-
-    name: str
-    help: str
-    default: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Quirk:
-    """What a service does in a way that no key of an entry can say: pure functions, each for one request or answer.
+    """Pure functions for what no key of an entry can say; None is the usual way.
 
-    `answer` makes a token answer's fields what RFC 6749 section 5.1 has; `account` is the request for "who am I" with
-    an access token; `revoke` the request that revokes a token. None is the usual way.
+    `token_response` changes the fields of a token response into RFC 6749 section 5.1's, `account` makes the request
+    for the account, `revoke` the one that revokes a token.
     """
 
-    answer: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     account: Callable[[Service, Client, Secret[str]], Request] | None = None
     revoke: Callable[[Service, Client, Secret[str]], Request] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A remote API with an OAuth 2.0 authorization server, as the catalogue describes it.
+    """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
-    The fields are the keys of a catalogue entry; `services/entry.py` says what each takes. `name`, `own` (the entry is
-    the user's alone) and `own_keys` (the keys that the user's file gives) come from where the entry was found.
-    `code_lifetime` is in seconds. `revocation_ends` says what ends with a token that is revoked: the `token`, or the
-    whole `grant`; `revocable_tokens` which types of token the service revokes; `revocation_style` whether it is sent as
-    `token` with a `token_type_hint` (RFC 7009 section 2.1), as `token` alone, or in a field named by its type.
-    `default_lifetime` (seconds) is for tokens that have a refresh token and come without a lifetime. `error_words` says
-    which error of a standard the service means by a word of its own.
-    `scope_covers` names the scopes that a granted one stands for; with `refresh_redirect_uri` a refresh repeats the
-    redirect URI of the login.
+    The fields are the keys of the entry; `services/keys.py` explains each. `name`, `own` (the whole entry is the
+    user's) and `own_keys` (the keys in the user's file) come from where the entry was found.
     """
 
     name: str
@@ -116,26 +98,19 @@ class Service:
     refresh_endpoint: str | None = None
     docs: str = ""
     aliases: tuple[str, ...] = ()
-    revocation_endpoint: str | None = None
-    revocation_ends: str = "token"
-    revocation_endpoint_auth_method: str = "client"
-    revocation_body: str = "form"
-    revocable_tokens: tuple[str, ...] = (REFRESH_TOKEN, ACCESS_TOKEN)
-    revocation_style: str = "token_and_hint"
+    revocation: RevocationRules = field(default_factory=RevocationRules)
     issuer: str | None = None
     authorization_response_iss_parameter_supported: bool = False
     jwks_uri: str | None = None
-    id_token_issuers: tuple[str, ...] = ()
-    id_token_audiences: tuple[str, ...] = ()
-    id_token_signing_alg_values_supported: tuple[str, ...] = ASYMMETRIC
+    id_token: IdTokenRules = field(default_factory=IdTokenRules)
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     scope_field: str = "scope"
     scope_covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     authorization_params: Mapping[str, str] = field(default_factory=dict)
     token_params: Mapping[str, str] = field(default_factory=dict)
-    token_endpoint_auth_method: str = "client_secret_post"
-    body: str = "form"
+    token_endpoint_auth_method: ClientAuthMethod = ClientAuthMethod.CLIENT_SECRET_POST
+    body: BodyFormat = BodyFormat.FORM
     pkce: bool = True
     refresh_redirect_uri: bool = False
     loopback_host: str = "127.0.0.1"
@@ -148,11 +123,7 @@ class Service:
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
     native_from_client: Mapping[str, str] = field(default_factory=dict)
-    account_in_response: bool = False
-    account_query: str | None = None
-    account_endpoint: str | None = None
-    account_subject: tuple[str, ...] = ("{sub}", "{id}")
-    account_label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{login}", "{sub}")
+    account: AccountRules = field(default_factory=AccountRules)
     params: tuple[Parameter, ...] = ()
     quirk: Quirk = Quirk()
     setup: tuple[str, ...] = ()
@@ -162,14 +133,17 @@ class Service:
     own: bool = False
     own_keys: frozenset[str] = frozenset()
 
+    def split_scope(self, scope: str | None) -> list[str]:
+        """Return the single scopes of a scope as the service writes it; some separate them with spaces all the same."""
+        return (scope or "").replace(self.scope_separator, " ").split()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Our registration at a service: one record in the store a profile and service.
+    """Our registration at a service: one record for each profile and service.
 
-    `redirect_uri` is the one that is registered, where it is not ours on loopback. `hosts` are those that its secret
-    and its tokens were set for, by the catalogue's key of the URL; one that is not there is learnt at its first use.
-    With a `sandbox_url` it is no registration: it is known to that sandbox, which stands in for the service.
+    `redirect_uri` is the registered one, where it is not ours on loopback. `hosts` are the hosts that its secret and
+    tokens may go to, by the key of the URL. With a `sandbox_url` it is known to that sandbox only.
     """
 
     service: str
@@ -183,24 +157,27 @@ class Client:
     hosts: Mapping[str, str] = field(default_factory=dict)
 
 
+ACCEPT_JSON: Mapping[str, str] = MappingProxyType({"Accept": "application/json"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request to a service, ready to be sent (`transport.send`).
+    """One HTTP request to a service, ready for `transport.send`.
 
-    Of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) at most one is given. `rest` is what follows the URL and
-    must not be shown: a token in a path or a query, where a service takes it nowhere else. `document` is a JSON body
-    that nests, in the place of `fields`.
+    At most one of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) is given. `rest` is the secret end of the
+    URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested JSON body in place
+    of `fields`.
 
     Raises `ConfigurationProblem` for a URL with a placeholder left in it: its host was compared with no other.
     """
 
     url: str
     rest: Secret[str] = field(default_factory=lambda: Secret(""))
-    method: str = "POST"
+    method: Method = "POST"
     fields: Mapping[str, str | Secret[str]] = field(default_factory=dict)
     basic: tuple[str, Secret[str]] | None = None
     bearer: Secret[str] | None = None
-    body: str = "form"
+    body: BodyFormat = BodyFormat.FORM
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -212,12 +189,21 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What came back for an `Request`; `body` may hold tokens."""
+    """The response to a `Request`; its body may hold tokens.
+
+    A body that broke off is not `is_complete`: it was shorter than announced, or did not end in time.
+    """
 
     status: int
     content_type: str
     body: Secret[bytes]
     retry_after: str | None = None
+    is_complete: bool = True
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same request may work later (RFC 6585 section 4, RFC 9110 section 15.6)."""
+        return self.status == TOO_MANY_REQUESTS or self.status >= SERVER_ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +226,7 @@ class LoginRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who granted it, in the service's own words: a stable subject and a label for people."""
+    """The account that granted access, as the service names it: a stable subject, and a label for people."""
 
     subject: str
     label: str
@@ -248,7 +234,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whom an id token is about: a name that only its issuer gives (OpenID Connect Core section 2)."""
+    """The subject of an id token, unique at its issuer only (OpenID Connect Core section 2)."""
 
     iss: str
     sub: str
@@ -256,10 +242,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What a token endpoint gave. Times are milliseconds since the epoch.
+    """The content of a token response; times are milliseconds since the epoch.
 
-    `native` holds the further fields of the answer that apps are given, no refresh token among them; `id_token` is
-    the one that came with this answer, which a stored token does not have, and `subject` whom the login's was about.
+    `native` holds the other fields that apps get, without any refresh token. `id_token` came with this response and is
+    not stored; `subject` is that of the login's id token.
     """
 
     access_token: Secret[str]
@@ -275,7 +261,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedGrant:
-    """That a grant is over: when it was noticed, why, and when that was reported (milliseconds since the epoch)."""
+    """Marks a grant as revoked or expired: since when, why, and when it was reported (milliseconds since the epoch)."""
 
     since: int
     reason: str
@@ -284,11 +270,10 @@ class EndedGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The public half of an identity: what one user of ours granted at one service.
+    """The metadata of an identity: the access that one user granted at one service.
 
-    Times are milliseconds since the epoch; `granted_at` is that of the last login, `updated_at` of the last token.
-    `client_id` and `token_endpoint` say what the grant is bound to (RFC 6749 section 6);
-    `redirect_uri` is that of the login.
+    Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token. The grant
+    is bound to `client_id` and `token_endpoint` (RFC 6749 section 6); `redirect_uri` is the login's.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What the tests share: a home of its own, the command as a child process, and no silent skips in CI."""
+"""Shared by all tests: an empty home, the command as a child process, and no silent skips in CI."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IN_CI = os.environ.get("CI") == "true"
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run of the command left behind."""
+    """The result of a run of the command."""
 
     code: int
     out: str
@@ -34,9 +34,9 @@ class Finished:
 
 
 class Command:
-    """The installed `everyauth`, run as a child process in an environment where nothing is inherited."""
+    """The installed `everyauth`, run as a child process that inherits no environment."""
 
-    argv = (sys.executable, "-m", "everyauth_cli")
+    argv: tuple[str, ...] = (sys.executable, "-m", "everyauth_cli")
 
     def __init__(self, directory: Path, home: Path) -> None:
         self.directory = directory
@@ -55,7 +55,7 @@ class Command:
         return Finished(process.returncode, out, err)
 
     def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start it with pipes at all three streams; the fixture ends whatever still runs after the test."""
+        """Start it with pipes for all three streams; the fixture ends it after the test if it still runs."""
         process = subprocess.Popen(
             [*self.argv, *map(str, arguments)],
             cwd=self.directory,
@@ -69,7 +69,7 @@ class Command:
         return process
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """All that the command is given: no display, no bus, no browser, no proxy, unless in `extra`."""
+        """The whole environment of the command: no display, bus, browser or proxy, unless in `extra`."""
         base = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.directory),
@@ -77,7 +77,7 @@ class Command:
             "EVERYAUTH_HOME": str(self.home),
         }
         if path := os.environ.get("PYTHONPATH"):
-            # The command runs in another directory, where a relative path would lead elsewhere.
+            # The command runs in another directory, where a relative path would be another one.
             base["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, path.split(os.pathsep)))
         return base | dict(extra or {})
 
@@ -102,7 +102,7 @@ def everyauth(tmp_path: Path, home: Path) -> Iterator[Command]:
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    # An expected failure is reported as skipped too, but it did run.
+    # An expected failure is reported as skipped too, but the test did run.
     if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"

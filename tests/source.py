@@ -72,7 +72,7 @@ def _imported_by_call(node: ast.AST) -> tuple[int, str] | None:
 
 def cycle(modules: list[Module]) -> list[str]:
     """The modules of one import cycle, if there is one; an import inside a function makes a cycle too."""
-    names = {module.name for module in modules} - {PACKAGE}  # whose one job is to hand out names, late
+    names = {module.name for module in modules} - {PACKAGE}  # which imports its names late, on access
     graph = {module.name: set(_imported(module, names)) for module in modules if module.name in names}
     try:
         TopologicalSorter(graph).prepare()
@@ -83,7 +83,7 @@ def cycle(modules: list[Module]) -> list[str]:
 
 def _imported(module: Module, names: set[str]) -> Iterator[str]:
     for _, target in module.imports():
-        # The last part of a target is a module or a name in one.
+        # The last part of a target is a module, or a name in one.
         found = next((name for name in (target, target.rpartition(".")[0]) if name in names), None)
         if found and found != module.name:
             yield found

@@ -1,4 +1,4 @@
-"""Async twins: one for each method that takes time, with the same parameters, run beside the event loop."""
+"""The async methods: one for each method that takes time, with the same parameters, in a thread beside the loop."""
 
 import asyncio
 import inspect
@@ -10,11 +10,11 @@ from peers.token_server import HOUR, REDIRECT_URI, World
 from everyauth_cli import EveryAuth, LoginRequired, UsageProblem
 from everyauth_cli.errors import ServiceUnreachable
 
-# They put things together and take no time, are a lock, which a thread would hold and another release, or read only
-# what is asked of their iterator.
+# These take no time, or are a lock, which has to be released by the thread that took it, or an iterator that reads
+# only as far as its caller goes.
 WITHOUT = {"from_env", "from_settings", "httpx_auth", "requests_auth", "login_lock", "listed"}
 METHODS = {name for name, _ in inspect.getmembers(EveryAuth, callable) if not name.startswith("_")} - WITHOUT
-TWINS = {name for name in METHODS if inspect.iscoroutinefunction(getattr(EveryAuth, name))}
+ASYNC = {name for name in METHODS if inspect.iscoroutinefunction(getattr(EveryAuth, name))}
 
 
 @pytest.fixture
@@ -24,20 +24,20 @@ def world(tmp_path):
     return world
 
 
-def test_each_method_has_a_twin_by_one_rule():
-    assert {"aget_identity", "aget_identities", "adelete_identity", "adelete_identities"} <= TWINS
-    assert {f"a{name}" for name in METHODS - TWINS} == TWINS
+def test_each_method_has_an_async_one_named_by_one_rule():
+    assert {"aget_identity", "aget_identities", "adelete_identity", "adelete_identities"} <= ASYNC
+    assert {f"a{name}" for name in METHODS - ASYNC} == ASYNC
 
 
-@pytest.mark.parametrize("name", sorted(TWINS))
-def test_a_twin_takes_and_says_the_same(name):
+@pytest.mark.parametrize("name", sorted(ASYNC))
+def test_an_async_method_has_the_same_signature_and_docstring(name):
     async_method, method = getattr(EveryAuth, name), getattr(EveryAuth, name[1:])
     assert inspect.signature(async_method) == inspect.signature(method)
     assert async_method.__doc__ == method.__doc__
     assert (async_method.__name__, async_method.__qualname__.split(".")[1]) == (name, name)
 
 
-def test_a_whole_life_without_blocking(world):
+def test_login_use_and_deletion_without_blocking_the_loop(world):
     auth = world.auth
 
     async def run():
@@ -62,13 +62,13 @@ def test_it_runs_in_another_thread_and_the_loop_goes_on(world):
     async def run():
         loop, threads = asyncio.get_running_loop(), []
 
-        async def turn():
+        async def add_thread():
             threads.append(threading.get_ident())
 
         def meanwhile():
             threads.append(threading.get_ident())
-            # The loop has to take a turn, or this waits in vain.
-            asyncio.run_coroutine_threadsafe(turn(), loop).result(10)
+            # This returns only if the loop goes on meanwhile.
+            asyncio.run_coroutine_threadsafe(add_thread(), loop).result(10)
 
         world.server.meanwhile = meanwhile
         credential = await world.auth.aget_identity("example")
@@ -84,7 +84,7 @@ def test_errors_come_through(world):
     with pytest.raises(UsageProblem):
         asyncio.run(world.auth.aget_identity("example", ""))
     world.clock.now += HOUR
-    world.server.faults = [ServiceUnreachable("the network is gone")]
+    world.server.faults = [ServiceUnreachable("the network is down")]
     with pytest.raises(ServiceUnreachable):
         asyncio.run(world.auth.aget_identity("example"))
     world.server.revoke_all()
@@ -113,6 +113,6 @@ def test_a_refresh_whose_task_is_cancelled_still_keeps_its_token(world):
         go_on.set()
 
     world.clock.now += HOUR
-    asyncio.run(run())  # whose end waits for the thread
+    asyncio.run(run())  # which waits for the thread at its end
     assert world.token() == "access-3"
     assert world.server.refreshes == 1

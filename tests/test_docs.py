@@ -1,4 +1,4 @@
-"""README, SECURITY and CHANGELOG say what the program does."""
+"""README, SECURITY and CHANGELOG agree with the program."""
 
 import re
 import textwrap
@@ -41,7 +41,7 @@ def test_every_command_is_in_the_readme_and_has_help_for_each_option(names):
     assert not [param.name for param in command.params if not getattr(param, "help", None)]
 
 
-def test_every_command_and_option_that_the_readme_names_is_there():
+def test_every_command_and_option_in_the_readme_exists():
     shown = re.findall(r"^ +everyauth ([a-z]+)(?: ([a-z]+))?", README, re.MULTILINE)
     assert shown
     groups = {names[0] for names in COMMANDS if len(names) > 1}
@@ -60,25 +60,25 @@ def test_the_error_tree_in_the_docstring_is_the_one_in_the_code():
     assert sorted(drawn) == sorted((kind.__name__, str(kind.exit_code), kind.code) for kind in ERRORS)
 
 
-def test_every_variable_that_is_read_is_in_the_readme():
+def test_every_environment_variable_is_in_the_readme():
     read = set(re.findall(r'environ(?:\.get\(|\[)"(EVERYAUTH_\w+)"', CODE))
     assert read
     assert not [name for name in read if name not in README]
 
 
-def test_the_tests_that_security_names_as_evidence_are_there():
+def test_the_tests_that_security_names_as_evidence_exist():
     security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[^`]+)`", security)
     assert named
     assert not [path for path in named if not (ROOT / path).exists()]
 
 
-def test_the_changelog_has_a_place_for_what_is_coming():
+def test_the_changelog_has_a_section_for_this_version():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert "## [Unreleased]" in changelog or f"## [{__version__}]" in changelog
 
 
-def test_the_web_app_of_the_readme_has_the_redirect_uri_and_the_page_that_it_says():
+def test_the_web_app_in_the_readme_has_the_stated_redirect_uri_and_page():
     blocks = re.findall(r"^((?:    .*\n)+)", README.partition("## In a web app")[2].partition("\n## ")[0], re.MULTILINE)
     made: dict[str, Any] = {}
     for lines in blocks:

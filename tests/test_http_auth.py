@@ -1,4 +1,4 @@
-"""What signs the requests of httpx and requests: a current token, a new one after a 401, once, and nowhere else."""
+"""Signing the requests of httpx and requests: with a current token, refreshed once after a 401, for one origin only."""
 
 import asyncio
 import io
@@ -78,23 +78,23 @@ def test_after_a_401_the_same_request_goes_out_with_a_new_token(world, api, ask)
     assert world.token() == "access-3"
 
 
-def test_a_401_that_a_new_token_does_not_help_is_handed_on(world, api, ask):
+def test_a_401_in_spite_of_a_new_token_is_returned(world, api, ask):
     api.accepted = set()
     assert ask(world.auth, "GET", api.url)[0] == 401
     assert api.tokens == ["access-2", "access-3"]
     assert world.server.refreshes == 1
 
 
-def test_another_refusal_is_none_of_its_business(world, api, ask):
-    api.answer = lambda call: (403, {}, {})
+def test_another_error_status_is_left_to_the_caller(world, api, ask):
+    api.respond = lambda call: (403, {}, {})
     assert ask(world.auth, "GET", api.url)[0] == 403
     assert world.server.refreshes == 0
 
 
-def test_a_new_token_that_cannot_be_had_is_told(world, api, ask):
+def test_a_refresh_that_fails_raises_its_error(world, api, ask):
     api.accepted = set()
-    world.server.faults = [ServiceUnreachable("the network is gone")]
-    with pytest.raises(ServiceUnreachable, match="the network is gone"):
+    world.server.faults = [ServiceUnreachable("the network is down")]
+    with pytest.raises(ServiceUnreachable, match="the network is down"):
         ask(world.auth, "GET", api.url)
     world.server.revoke_all()
     with pytest.raises(LoginRequired) as caught:
@@ -103,18 +103,18 @@ def test_a_new_token_that_cannot_be_had_is_told(world, api, ask):
     assert api.tokens == ["access-2", "access-2"]
 
 
-def test_nobody_is_asked_to_log_in(world, api, ask):
+def test_without_an_identity_it_raises_and_sends_nothing(world, api, ask):
     world.auth.delete_identity("example", "me")
     with pytest.raises(LoginRequired) as caught:
         ask(world.auth, "GET", api.url)
     assert (caught.value.message, caught.value.hint) == (
-        "no identity at example matches me",
+        'user "me" has not logged in at example',
         "everyauth login example",
     )
     assert api.calls == []
 
 
-def test_a_redirect_within_the_origin_takes_the_token_along(world, api, ask):
+def test_a_redirect_within_the_origin_keeps_the_token(world, api, ask):
     api.redirects = {"/old": "/new"}
     assert ask(world.auth, "GET", f"{api.url}/old") == (200, {"path": "/new", "body": ""}, 1)
     assert api.tokens == ["access-2", "access-2"]
@@ -124,7 +124,7 @@ def test_a_redirect_within_the_origin_takes_the_token_along(world, api, ask):
     assert world.server.refreshes == 1
 
 
-def test_a_redirect_to_another_origin_leaves_the_token_behind(world, api, ask):
+def test_a_redirect_to_another_origin_drops_the_token(world, api, ask):
     with serving() as elsewhere:
         api.redirects = {"/old": f"{elsewhere.url}/new"}
         assert ask(world.auth, "GET", f"{api.url}/old")[0] == 401
@@ -136,10 +136,10 @@ def test_a_redirect_to_another_origin_leaves_the_token_behind(world, api, ask):
 @pytest.mark.parametrize("kind", ["httpx_auth", "requests_auth"])
 def test_of_many_threads_one_refreshes(world, api, kind):
     api.accepted = {"access-3"}
-    # No 401 is given before all have asked with the old token.
+    # The API sends no 401 before all have used the old token.
     together = threading.Barrier(THREADS)
-    answer = api.answer
-    api.answer = lambda call: (call.token == "access-2" and together.wait(30), answer(call))[1]
+    respond = api.respond
+    api.respond = lambda call: (call.token == "access-2" and together.wait(30), respond(call))[1]
     auth = getattr(world.auth, kind)("example")
     get = httpx.get if kind == "httpx_auth" else requests.get
     with ThreadPoolExecutor(THREADS) as pool:
@@ -162,12 +162,12 @@ def test_of_many_tasks_one_refreshes(world, api):
 def test_the_event_loop_goes_on_during_a_refresh(world, api):
     async def run():
         loop, going_on = asyncio.get_running_loop(), asyncio.Event()
-        # Waits in its thread for the loop, which would wait for it in turn if the loop called it.
-        world.server.meanwhile = lambda: asyncio.run_coroutine_threadsafe(turn(going_on), loop).result(10)
+        # Its thread waits for the loop; if the loop ran this itself, neither would go on.
+        world.server.meanwhile = lambda: asyncio.run_coroutine_threadsafe(set_it(going_on), loop).result(10)
         async with httpx.AsyncClient(auth=world.auth.httpx_auth("example")) as client:
             return await client.get(api.url), going_on.is_set()
 
-    async def turn(event):
+    async def set_it(event):
         event.set()
 
     api.accepted = {"access-3"}
@@ -197,11 +197,11 @@ def test_requests_sends_a_file_again_from_where_it_began_and_a_stream_only_once(
     assert by_requests(world.auth, "POST", api.url, iter([b"one", b"two"]))[1]["body"] == "onetwo"
 
 
-def test_whom_it_is_for_is_named_as_to_get_identity(world, api):
+def test_the_identity_is_selected_as_in_get_identity(world, api):
     world.login(user="bob", tenant="acme", tags={"plan": "gold"})
     api.accepted = {"access-4"}
-    asked = [("bob", {}), ("bob", {"tenant": "acme"}), ({"plan": "gold"}, {}), ({"userId": "bob"}, {})]
-    for who, tenant in asked:
+    selectors = [("bob", {}), ("bob", {"tenant": "acme"}), ({"plan": "gold"}, {}), ({"userId": "bob"}, {})]
+    for who, tenant in selectors:
         assert httpx.get(api.url, auth=world.auth.httpx_auth("example", who, **tenant)).status_code == 200
         assert requests.get(api.url, auth=world.auth.requests_auth("example", who, **tenant), timeout=10).ok
     for kind in (world.auth.httpx_auth, world.auth.requests_auth):
@@ -211,11 +211,11 @@ def test_whom_it_is_for_is_named_as_to_get_identity(world, api):
             kind("", "bob")
 
 
-def test_who_has_no_login_is_named_with_the_profile(world):
+def test_an_error_names_the_user_and_the_profile(world):
     auth = world.another(memory_store(), profile="work")
     with pytest.raises(LoginRequired) as caught:
         httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", "bob", tenant="acme"))
-    assert caught.value.message == "no identity at example matches userId=bob, tenantId=acme"
+    assert caught.value.message == 'user "bob" of tenant "acme" has not logged in at example'
     assert caught.value.hint == "everyauth login example --user bob --tenant acme --profile work"
     with pytest.raises(LoginRequired) as caught:
         httpx.get("http://127.0.0.1:1", auth=auth.httpx_auth("example", {"plan": "gold"}))
@@ -235,7 +235,7 @@ def test_no_token_is_logged_or_shown(world, api, ask, caplog):
 
 
 @pytest.mark.slow
-def test_without_requests_it_says_what_to_install():
+def test_without_requests_the_error_says_what_to_install():
     program = (
         "import sys; sys.modules['requests'] = None\n"
         "from everyauth_cli import EveryAuth, UsageProblem\n"

@@ -1,4 +1,4 @@
-"""How identities are found, and our clients at the services that they hang on."""
+"""Finding identities, and the clients that they were granted to."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ def world(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "users"),
+    ("selector", "users"),
     [
         ({}, ["ann", "bob", "bob"]),
         ({"user": "bob"}, ["bob", "bob"]),
@@ -25,14 +25,14 @@ def world(tmp_path):
         ({"tags": {"plan": "lead"}}, []),
         ({"service": "example", "user": "ann"}, ["ann"]),
         ({"service": "other"}, []),
-        ({"user": "nobody"}, []),
+        ({"user": "unknown"}, []),
     ],
 )
-def test_identities_are_found_by_all_that_is_given(world, wanted, users):
+def test_identities_match_every_given_selector(world, selector, users):
     world.login(user="ann", tags={"plan": "gold"})
     world.login(user="bob", tags={"plan": "gold", "team": "x"})
     world.login(user="bob", tenant="acme")
-    assert sorted(identity.user for identity in world.auth.find(**wanted)) == users
+    assert sorted(identity.user for identity in world.auth.find(**selector)) == users
 
 
 def test_an_identity_is_found_by_its_id(world):
@@ -42,7 +42,7 @@ def test_an_identity_is_found_by_its_id(world):
     assert world.token("idn-unknown") is None
 
 
-def test_of_a_users_tenants_the_user_is_meant_else_all_are_listed(world):
+def test_the_tenant_is_the_user_by_default_and_else_all_are_listed(world):
     one, two = (world.login(user="bob", tenant=tenant) for tenant in ("acme", "corp"))
     for ask in (world.auth.find_one, world.token):
         with pytest.raises(Ambiguous) as caught:
@@ -56,7 +56,7 @@ def test_of_a_users_tenants_the_user_is_meant_else_all_are_listed(world):
     assert world.token("bob") == "access-6"
 
 
-def test_a_tenant_that_is_named_is_meant_and_no_other(world):
+def test_a_given_tenant_selects_that_tenant_alone(world):
     own, acme = world.login(user="bob"), world.login(user="bob", tenant="acme")
     lone = world.login(user="eve", tenant="acme")
     get = world.auth.get_identity
@@ -81,8 +81,8 @@ def test_an_identity_is_found_by_its_tags(world):
         bob.id: [{"tenantId": "acme"}, {"plan": "gold", "userId": "bob"}, {"plan": "gold", "tenantId": "acme"}],
         None: [{"plan": "lead"}, {"userId": "ann", "team": "y"}, {"userId": "ann", "tenantId": "acme"}],
     }
-    for identity_id, wanted in found.items():
-        for tags in wanted:
+    for identity_id, selectors in found.items():
+        for tags in selectors:
             credential = world.auth.get_identity("example", tags)
             assert (credential and credential.identity_id) == identity_id
     with pytest.raises(Ambiguous) as caught:
@@ -91,20 +91,20 @@ def test_an_identity_is_found_by_its_tags(world):
     assert set(caught.value.candidates) == {ann.id, bob.id}
 
 
-def test_a_credential_says_when_it_expires(world):
+def test_a_credential_has_its_expiry(world):
     world.login()
     credential = world.auth.get_identity("example")
     assert credential.expires_at == datetime.fromtimestamp((NOW + HOUR) // 1000, UTC)
     assert credential.expires_at.utcoffset() == timedelta(0)
     assert credential.native["expires_at"] == NOW + HOUR
     assert "expires_at" not in credential.as_json()
-    for life in (None, 10**15):
-        world.server.life = life
+    for lifetime in (None, 10**15):
+        world.server.lifetime = lifetime
         world.login()
         assert world.auth.get_identity("example").expires_at is None
 
 
-def test_a_token_that_was_rejected_is_named_as_it_is(world):
+def test_a_rejected_token_is_given_as_a_string(world):
     world.login()
     assert world.token(rejected="access-2") == "access-3"
     assert world.token(rejected="access-2") == "access-3"
@@ -141,7 +141,7 @@ def test_a_service_is_known_by_its_alias(world):
     assert world.auth.get_identity("ex", "nobody") is None
 
 
-def test_an_identity_that_was_deleted_is_nobodys(world):
+def test_a_deleted_identity_is_found_no_more(world):
     identity = world.login()
     assert world.auth.holds("example", user="me")
     world.auth.delete_identity("example", user="me")
@@ -194,20 +194,20 @@ def test_only_what_is_named_changes(world, example):
     ("override", "client_id", "secret"),
     [
         ((None, None), "id", Secret("s")),
-        (("env", None), "env", None),  # a stored secret is not sent under another id
+        (("env", None), "env", None),  # a stored secret is not sent with another id
         (("id", None), "id", Secret("s")),
         ((None, Secret("env")), "id", Secret("env")),
         (("env", Secret("env")), "env", Secret("env")),
     ],
 )
-def test_the_environment_goes_before_the_stored_client(world, example, override, client_id, secret):
+def test_the_environment_overrides_the_stored_client(world, example, override, client_id, secret):
     clients = world.another(world.store, override=lambda _: override).clients
     assert (clients.get(example).client_id, clients.get(example).client_secret) == (client_id, secret)
     peeked, has_secret = clients.peek(example)
     assert (peeked.client_id, peeked.client_secret, has_secret) == (client_id, None, secret is not None)
 
 
-def test_the_environment_alone_is_a_client_and_half_of_it_is_none(world, example):
+def test_an_id_in_the_environment_is_a_client_and_a_secret_alone_is_none(world, example):
     world.auth.clients.delete("example")
     assert world.auth.clients.peek(example) is None
     whole = world.another(world.store, override=lambda _: ("env", Secret("env"))).clients
@@ -243,33 +243,35 @@ def test_settings_fill_placeholders_and_are_checked(world):
         clients.filled("placed")
     clients.set(service, params={"sub": "acme"})
     assert clients.filled("placed").token_endpoint == "https://acme.x.example/token"
-    assert world.auth.begin("placed", redirect_uri=REDIRECT_URI).token_endpoint == "https://acme.x.example/token"
+    assert (
+        world.auth.begin("placed", redirect_uri=REDIRECT_URI).request.token_endpoint == "https://acme.x.example/token"
+    )
 
 
-def test_an_empty_profile_is_none_and_not_all(world):
+def test_an_empty_profile_is_refused(world):
     with pytest.raises(UsageProblem):
         world.another(world.store, profile="")
 
 
 @pytest.mark.parametrize("wrong", [5, "a\ud800", {"plan": 5}, {"tenantId": "\ud800"}])
-def test_what_no_store_can_hold_is_told(world, wrong):
+def test_text_that_no_store_can_hold_is_refused(world, wrong):
     world.login("alice", user="alice")
     tags = wrong if isinstance(wrong, dict) else {"userId": wrong}
-    asked = [lambda: world.auth.get_identity("example", wrong), lambda: world.auth.get_identities("example", tags)]
+    calls = [lambda: world.auth.get_identity("example", wrong), lambda: world.auth.get_identities("example", tags)]
     if not isinstance(wrong, dict):
-        asked += [
+        calls += [
             lambda: world.auth.delete_identity("example", wrong),
             lambda: world.auth.begin("example", redirect_uri="http://127.0.0.1/", user=wrong),
         ]
-    for ask in asked:
+    for call in calls:
         with pytest.raises(UsageProblem, match=r"is no str|is no Unicode"):
-            ask()
+            call()
     assert len(world.auth.find()) == 1
 
 
-def test_an_empty_user_is_nobody_and_not_anybody(world):
+def test_an_empty_user_is_refused(world):
     world.login("alice", user="alice")
-    asked = [
+    calls = [
         lambda: world.auth.get_identity("example", ""),
         lambda: world.auth.find_one(""),
         lambda: world.auth.find_one("", service="example"),
@@ -284,7 +286,7 @@ def test_an_empty_user_is_nobody_and_not_anybody(world):
         lambda: world.auth.delete_identities("example", {"userId": ""}),
         lambda: world.auth.delete_identities("", {"userId": "alice"}),
     ]
-    for ask in asked:
+    for call in calls:
         with pytest.raises((UsageProblem, ServiceNotFound)):
-            ask()
+            call()
     assert [identity.user for identity in world.auth.find()] == ["alice"]

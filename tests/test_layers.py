@@ -1,4 +1,4 @@
-"""Reads the source and holds its order: imports point one way, and each thing that comes from outside has one home."""
+"""Reads the source and holds its order: imports point one way, and each dependency has one home."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ from source import PACKAGE, Module, cycle, read_package, read_tests
 
 MAX_LINES = 350
 
-# The class EveryAuth and what it hands out; they form one layer.
-PUBLIC = {"everyauth", "identities", "httpx_auth", "requests_auth"}
-FOUNDATION = {"_version", "errors", "model", "private_files", "urls", "sanitize"}
+# The class EveryAuth and the classes it returns; they form one layer.
+PUBLIC = {"everyauth", "httpx_auth", "requests_auth"}
+# Values and encodings that everything may use; they import nothing of ours.
+BASE = {"services/rules", "oauth/base64url"}
+FOUNDATION = {"_version", "errors", "model", "private_files", "urls", "sanitize"} | BASE
 LOWER = FOUNDATION | {"oauth", "services", "settings", "transport", "store", "event_log", "async_methods"}
-# What each part of the package may import besides itself. A new part has to find its place here.
+# The layers that each part of the package may import, besides itself. A new part needs an entry here.
 LAYERS = {
     "_version": set[str](),
     "errors": set[str](),
+    "services/rules": set[str](),  # the parts of a Service, on which model builds
+    "oauth/base64url": set[str](),
     "loopback_server": set[str](),
     "async_methods": set[str](),
     "private_files": set[str](),
-    "model": {"errors"},
+    "model": {"errors"} | BASE,
     "urls": {"errors", "model"},
     "sanitize": {"model"},
-    "oauth": {"errors", "model", "urls", "sanitize"},
-    "services": {"errors", "model", "private_files", "urls"},
-    "settings": {"errors", "model", "private_files"},
-    "transport": {"_version", "errors", "model", "urls"},
-    "pages": {"errors", "model", "urls"},
-    "redirect": {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
-    "store": {"errors", "model", "private_files", "sanitize", "settings"},
-    "event_log": {"errors", "model", "private_files", "sanitize", "store"},
+    "oauth": BASE | {"errors", "model", "urls", "sanitize"},
+    "services": BASE | {"errors", "model", "private_files", "urls"},
+    "settings": BASE | {"errors", "model", "private_files"},
+    "transport": BASE | {"_version", "errors", "model", "urls"},
+    "pages": BASE | {"errors", "model", "urls"},
+    "redirect": BASE | {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
+    "store": BASE | {"errors", "model", "private_files", "sanitize", "settings"},
+    "event_log": BASE | {"errors", "model", "private_files", "sanitize", "store"},
     "flows": LOWER - {"transport", "async_methods"},
-    "sandbox": {"errors", "loopback_server", "model", "urls", "sanitize", "pages", "services"},
+    "sandbox": BASE | {"errors", "loopback_server", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
     "everyauth": LOWER | {"flows"},  # EveryAuth.from_env assembles the parts
@@ -47,11 +51,11 @@ LAYERS = {
 HOMES = {
     "typer": ["cli/*"],
     "rich": ["cli/*"],
-    "httpx": ["transport.py", "httpx_auth.py"],  # the second speaks to no service: it signs what an app sends
+    "httpx": ["transport.py", "httpx_auth.py"],  # the second sends nothing itself: it signs an app's requests
     "keyring": ["store/vault_keyring.py"],
     "jeepney": ["store/secret_service.py"],
-    "cryptography": ["store/sealing.py", "cli/fast/records.py"],  # the second reads without what the first imports
-    "joserfc": ["oauth/id_token.py", "sandbox/signing_keys.py"],
+    "cryptography": ["store/sealing.py", "cli/fast/records.py"],  # the second decrypts without the imports of the first
+    "joserfc": ["oauth/signatures.py", "sandbox/signing_keys.py"],
     "starlette": ["web/starlette.py"],
     "anyio": ["web/starlette.py"],
     "flask": ["web/flask.py"],
@@ -63,7 +67,7 @@ HOMES = {
     "requests": ["requests_auth.py"],
     "tomli_w": ["settings.py", "services/*"],
 }
-# The second answers before settings.py, which takes longer to import than all that it does.
+# The second runs before settings.py, whose import alone takes longer than its whole work.
 ENVIRONMENT_HOMES = ["settings.py", "cli/fast/records.py"]
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 # What creates a file or directory, whose mode then is for private_files.py to choose.
@@ -84,14 +88,14 @@ def _layer(part: str) -> str:
 
 
 def _part(target: str) -> str:
-    """The layer of what is imported, by its dotted name inside the package."""
+    """The layer of an import target, given by its dotted name inside the package."""
     first, *more = target.split(".")
     whole = "/".join([first, *more[:1]])
     return whole if whole in LAYERS else _layer(first)
 
 
 def layers(module: Module) -> Iterator[str]:
-    """Imports of this package that point the wrong way."""
+    """Find imports within the package that point the wrong way."""
     layer = _layer_of(module)
     if layer not in LAYERS:
         yield module.at(1, "has no place in the table of layers, LAYERS or PUBLIC in tests/test_layers.py")
@@ -106,7 +110,7 @@ def layers(module: Module) -> Iterator[str]:
 
 
 def homes(module: Module) -> Iterator[str]:
-    """Imports from outside the standard library, away from their home."""
+    """Find third-party imports outside their home."""
     for line, target in module.imports():
         name = target.split(".")[0]
         if name == PACKAGE or name in sys.stdlib_module_names:
@@ -116,7 +120,7 @@ def homes(module: Module) -> Iterator[str]:
 
 
 def environment(module: Module) -> Iterator[str]:
-    """Uses of the process environment outside its homes."""
+    """Find uses of the process environment outside its homes."""
     if module.lives_in(ENVIRONMENT_HOMES):
         return
     for node in module.nodes:
@@ -145,13 +149,13 @@ def files(module: Module) -> Iterator[str]:
 
 
 def _words(node: ast.AST) -> list[str]:
-    """The names and texts that a node itself writes down."""
+    """The names and strings of one node."""
     fields = ("id", "attr", "arg", "name", "asname", "value")
     return [text for field in fields if isinstance(text := getattr(node, field, None), str)]
 
 
 def services(module: Module) -> Iterator[str]:
-    """Services named in code; docstrings and comments may name them as examples."""
+    """Find services named in code; docstrings and comments may name them as examples."""
     if module.lives_in(SERVICE_HOMES):
         return
     documentation = module.documentation()
@@ -161,7 +165,7 @@ def services(module: Module) -> Iterator[str]:
 
 
 def size(module: Module) -> Iterator[str]:
-    """Files that want splitting, and work left lying."""
+    """Find files that are too long, and unfinished work."""
     lines = module.source.splitlines()
     if len(lines) > MAX_LINES:
         yield module.at(len(lines), f"is longer than {MAX_LINES} lines")
@@ -173,7 +177,7 @@ MODULES = read_package()
 TESTS = read_tests()
 
 
-def test_there_is_something_to_read():
+def test_the_package_is_found():
     assert {"errors.py", "model.py"} <= {module.path for module in MODULES}
 
 
@@ -183,7 +187,7 @@ def test_the_package_keeps_its_order(check):
     assert not offences, "\n".join(offences)
 
 
-def test_tests_are_small_and_finished_too():
+def test_test_files_are_small_and_finished_too():
     offences = [offence for module in TESTS for offence in size(module)]
     assert not offences, "\n".join(offences)
 

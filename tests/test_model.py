@@ -1,4 +1,4 @@
-"""The words of the domain: a secret never shows, a credential has the original's shape, foreign text is tamed."""
+"""The values of the domain: a secret never shows, a credential has the original's shape, text is sanitized."""
 
 import copy
 import json
@@ -140,7 +140,7 @@ def test_text_from_outside_is_one_line_without_control_characters(text, cleaned)
 
 
 @given(st.text(), st.integers(1, 50))
-def test_cleaned_text_is_short_and_clean(text, limit):
+def test_sanitized_text_is_short_and_printable(text, limit):
     cleaned = printable(text, limit)
     assert len(cleaned) <= limit
     assert printable(cleaned, limit) == cleaned

@@ -1,4 +1,4 @@
-"""That the real authorization server is as strict as the tests that use it need it to be."""
+"""The real authorization server is as strict as the tests that use it need it to be."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_a_login_gives_a_token_that_the_resource_server_takes(oidc_provider, cal
 
 def test_a_code_is_worth_nothing_without_its_verifier(oidc_provider, callback):
     oidc_provider.play(login_url(oidc_provider, callback))
-    answer = redeem(oidc_provider, callback, code_verifier=VERIFIER[::-1])
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    response = redeem(oidc_provider, callback, code_verifier=VERIFIER[::-1])
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
 
 
 def test_a_login_without_pkce_is_refused(oidc_provider, callback):
@@ -106,7 +106,7 @@ def test_a_login_without_pkce_is_refused(oidc_provider, callback):
     assert callback.query["error"] == "invalid_request"
 
 
-def test_a_refresh_token_serves_once_and_its_reuse_ends_the_grant(oidc_provider, callback):
+def test_a_refresh_token_is_valid_once_and_its_reuse_ends_the_grant(oidc_provider, callback):
     oidc_provider.play(login_url(oidc_provider, callback))
     first = redeem(oidc_provider, callback).json()
     second = refresh(oidc_provider, first["refresh_token"]).json()
@@ -143,27 +143,27 @@ def test_a_confidential_client_has_to_show_its_secret_in_the_body(oidc_provider,
     oidc_provider.play(login_url(oidc_provider, callback, client="web-post"))
     refused = redeem(oidc_provider, callback, client_id="web-post", client_secret="wrong")
     assert refused.json()["error"] == "invalid_client"
-    answer = redeem(oidc_provider, callback, client_id="web-post", client_secret=oidc_provider.client_secret)
-    assert answer.status_code == 200
+    response = redeem(oidc_provider, callback, client_id="web-post", client_secret=oidc_provider.client_secret)
+    assert response.status_code == 200
 
 
-def test_a_redirect_uri_that_is_not_registered_shows_an_error_and_calls_nobody(oidc_provider, callback):
+def test_an_unregistered_redirect_uri_shows_an_error_and_is_not_called(oidc_provider, callback):
     page = oidc_provider.play(login_url(oidc_provider, callback, redirect_uri=callback.uri + "-else"))
     assert "invalid_redirect_uri" in page
     assert callback.query == {}
 
 
-def test_the_life_of_an_access_token_can_be_chosen(callback):
-    with running(access_token_life=7) as provider:
+def test_the_lifetime_of_an_access_token_can_be_chosen(callback):
+    with running(access_token_lifetime=7) as provider:
         provider.play(login_url(provider, callback))
         assert redeem(provider, callback).json()["expires_in"] == 7
 
 
-@pytest.mark.parametrize(("options", "answer"), [((), "code"), (("--deny",), "error")])
-def test_the_browser_command_plays_the_person_and_says_nothing(oidc_provider, callback, tmp_path, options, answer):
+@pytest.mark.parametrize(("options", "parameter"), [((), "code"), (("--deny",), "error")])
+def test_the_browser_command_plays_the_person_and_says_nothing(oidc_provider, callback, tmp_path, options, parameter):
     page = tmp_path / "page.html"
     command = [sys.executable, HERE / "op_browser.py", *options, "--page", page, login_url(oidc_provider, callback)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert (done.stdout, done.stderr) == (b"", b"")
-    assert answer in callback.query
+    assert parameter in callback.query
     assert page.read_text() == LAST_PAGE

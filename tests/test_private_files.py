@@ -1,4 +1,4 @@
-"""What is created is its owner's alone, under any umask, on the whole way to it; what exists keeps its mode."""
+"""Created files and directories are private under any umask, each on the way too; existing ones keep their mode."""
 
 import os
 import stat
@@ -42,7 +42,7 @@ def test_every_directory_on_the_way_is_private(tmp_path, umask):
     assert modes(tmp_path) == PRIVATE
 
 
-def test_what_exists_keeps_its_mode(tmp_path, umask):
+def test_an_existing_directory_keeps_its_mode(tmp_path, umask):
     kept, file = tmp_path / "kept", tmp_path / "kept" / "file"
     kept.mkdir()
     kept.chmod(0o755)
@@ -54,7 +54,7 @@ def test_what_exists_keeps_its_mode(tmp_path, umask):
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, file, kept / "new")] == [0o755, 0o644, 0o700]
 
 
-def test_what_is_in_the_way_is_told(tmp_path):
+def test_an_obstacle_in_the_way_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
     for wrong, error in [("file", FileExistsError), ("file/a", NotADirectoryError), ("lost/a", FileExistsError)]:
@@ -64,9 +64,9 @@ def test_what_is_in_the_way_is_told(tmp_path):
     assert (tmp_path / "b").is_dir()
 
 
-def test_each_that_writes_does_so_privately(tmp_path, umask):
+def test_every_writer_writes_privately(tmp_path, umask):
     log = EventLog(tmp_path / "data" / "log")
-    log.record(Event(when=1, profile="p", service="acme", user="me", tenant="me", what="login", outcome="done"))
+    log.record(Event(time=1, profile="p", service="acme", user="me", tenant="me", action="login", outcome="done"))
     write_privately(tmp_path / "config" / "everyauth" / "config.toml", "")
     Catalogue(tmp_path / "own" / "services").add("acme", ENTRY)
     with FileLocks(tmp_path / "run" / "locks").hold("acme", timeout=0):
@@ -91,7 +91,7 @@ COMMANDS = {
     [({}, ("add", "use", "set", "log", "alerts", "key")), ({"EVERYAUTH_HOME": ""}, ("alerts", "use", "add", "set"))],
     ids=["home", "platform"],
 )
-def test_all_that_commands_leave_is_private(everyauth, tmp_path, umask, variables, order):
+def test_all_files_of_the_commands_are_private(everyauth, tmp_path, umask, variables, order):
     for name in order:
         done = everyauth(*COMMANDS[name].format(port=free_port()).split(), env=variables, input="s3cret77")
         assert done.code == (4 if name == "log" else 0), done.err

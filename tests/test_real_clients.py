@@ -1,4 +1,4 @@
-"""Services' own Python clients take the token of a credential, here at a stand-in for the API's host."""
+"""Services' own Python clients work with the token of a credential, at a stand-in for the API's host."""
 
 import re
 import textwrap
@@ -23,7 +23,7 @@ def api():
 
 
 def logged_in(sandbox, api, service):
-    """A user's credential, whose token and no other the API takes."""
+    """A user's credential, whose token is the only one that the API accepts."""
     sandbox.log_in(service, USER)
     credential = sandbox.auth.get_identity(service, USER)
     api.accepted = {credential.access_token}
@@ -82,7 +82,7 @@ def test_google_auth(everyauth_sandbox, api):
     assert called(api) == [("GET", "/drive/v3/about")]
 
 
-def test_google_auth_asks_for_the_next_token_by_itself(everyauth_sandbox, api):
+def test_google_auth_fetches_the_next_token_by_itself(everyauth_sandbox, api):
     auth = everyauth_sandbox.auth
 
     def current(request, scopes):

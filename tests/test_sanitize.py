@@ -4,10 +4,11 @@ import pytest
 
 from everyauth_cli.cli.completion import quoted, split
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import Parameter, Secret, Service
+from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth.userinfo import filled
 from everyauth_cli.sanitize import CUT, LONGEST, printable, redact, without_secrets
 from everyauth_cli.services.parameters import check_param
+from everyauth_cli.services.rules import Parameter
 from everyauth_cli.urls import check_url
 
 MILLION = 1_000_000
@@ -22,7 +23,7 @@ SECRET = Secret(PASSWORD)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_of_a_long_text_only_the_beginning_is_looked_at(shape):
     short, long = (shape * (size // len(shape)) for size in (2 * LONGEST, MILLION))
-    # What twice the bound says is said by a hundred times as much: nothing behind the bound was looked at.
+    # Twice the bound and a hundred times the bound give the same text: nothing behind the bound is read.
     assert redact(long) == redact(short)
     assert len(redact(long)) <= LONGEST + len(CUT)
     assert len(printable(long)) <= 300
@@ -30,22 +31,22 @@ def test_of_a_long_text_only_the_beginning_is_looked_at(shape):
 
 @pytest.mark.parametrize("before", [0, 1, 10, LONGEST - 30, *range(LONGEST - len(PASSWORD) - 2, LONGEST + 3), MILLION])
 @pytest.mark.parametrize("filler", ["x ", "a-", "."])
-def test_a_secret_is_hidden_wherever_it_stands(before, filler):
+def test_a_secret_is_hidden_at_any_position(before, filler):
     text = (filler * before)[:before] + PASSWORD + " was sent"
-    said = redact(text, SECRET)
-    assert not any(PASSWORD[:length] in said for length in range(6, len(PASSWORD) + 1))
-    assert PASSWORD[6:] not in said
+    hidden = redact(text, SECRET)
+    assert not any(PASSWORD[:length] in hidden for length in range(6, len(PASSWORD) + 1))
+    assert PASSWORD[6:] not in hidden
 
 
 @pytest.mark.parametrize("token", ["0d3f8a1c-22e1-4f6e-9d0b-8a1c22e14f6e", "A1" * 30, "a" * 64])
 @pytest.mark.parametrize("shown", [1, 10, 19, 25])
-def test_no_half_of_a_token_is_left_before_the_cut(token, shown):
-    said = redact("." * (LONGEST - shown) + token + " was sent")
-    assert said == "." * (LONGEST - shown) + CUT
+def test_no_part_of_a_token_is_left_before_the_cut(token, shown):
+    hidden = redact("." * (LONGEST - shown) + token + " was sent")
+    assert hidden == "." * (LONGEST - shown) + CUT
 
 
 @pytest.mark.parametrize("length", range(6, len(PASSWORD)))
-def test_what_an_earlier_cut_has_left_of_a_secret_is_hidden(length):
+def test_the_rest_of_a_secret_before_an_earlier_cut_is_hidden(length):
     text = f"refused ({PASSWORD[:length]}{CUT})"
     assert without_secrets(text, SECRET) == redact(text, SECRET) == f"refused (***{CUT})"
 

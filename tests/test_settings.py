@@ -1,4 +1,4 @@
-"""Where files lie, what the environment overrides, and what is remembered."""
+"""The settings: where files are, what the environment overrides, and what is remembered."""
 
 import os
 import stat
@@ -18,12 +18,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def read(tmp_path):
-    """Reads the settings of a home of its own, with these further variables."""
+    """Read the settings of an empty home, with these additional variables."""
     return lambda **environ: read_settings({"EVERYAUTH_HOME": str(tmp_path), **environ})
 
 
 def in_child(code, **environ):
-    """What a Python program prints in an environment of its own."""
+    """Run a Python program in a given environment, and return its output."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"], **environ},
@@ -75,7 +75,7 @@ def test_the_home_goes_before_xdg_directories(tmp_path):
     assert config == data == f"{tmp_path}/e"
 
 
-def test_each_data_directory_has_a_namespace_of_its_own():
+def test_each_data_directory_has_its_own_namespace():
     namespaces = {read_settings({"EVERYAUTH_HOME": home}).namespace for home in ("/a", "/b", "/a/b")}
     assert len(namespaces) == 3
     assert "" not in namespaces
@@ -161,7 +161,7 @@ def test_the_demos_environment_leads_to_its_own_home_only():
     ],
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display and no session bus")
-def test_what_the_session_offers(read, environ, bus, local):
+def test_the_session_is_detected(read, environ, bus, local):
     settings = read(**environ)
     assert (settings.bus_address, settings.local_display) == (bus, local)
 
@@ -183,7 +183,7 @@ def test_the_usual_bus_is_found_without_a_variable(read, tmp_path):
         (b'sealing_key = ["x"]', "sealing_key must be a text", ""),
     ],
 )
-def test_a_wrong_configuration_is_told(read, tmp_path, content, says, hint):
+def test_a_wrong_configuration_is_an_error(read, tmp_path, content, says, hint):
     (tmp_path / "config.toml").write_bytes(content)
     with pytest.raises(ConfigurationProblem) as caught:
         read()
@@ -195,7 +195,7 @@ def test_a_wrong_configuration_is_told(read, tmp_path, content, says, hint):
     assert (tmp_path / "config.toml").read_bytes() == content
 
 
-def test_a_home_that_cannot_be_read_or_written_is_told(tmp_path):
+def test_a_home_that_cannot_be_read_or_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationProblem, match="cannot read"):
         read_settings({"EVERYAUTH_HOME": str(tmp_path / "file")})
@@ -204,7 +204,7 @@ def test_a_home_that_cannot_be_read_or_written_is_told(tmp_path):
     assert "EVERYAUTH_HOME" in caught.value.hint
 
 
-def test_choices_are_remembered_and_taken_out_one_by_one(read, tmp_path):
+def test_settings_are_saved_and_removed_one_by_one(read, tmp_path):
     remember(read(), store="sqlite:///a", sealing_key="/key")
     remember(read(), store="keyring:")
     assert tomllib.loads((tmp_path / "config.toml").read_text()) == {"store": "keyring:", "sealing_key": "/key"}
@@ -219,7 +219,7 @@ def test_a_file_is_written_privately_and_whole(tmp_path):
     before = path.open("rb")
     write_privately(path, "second ü")
     with before:
-        # The old file was replaced, not written over: who reads it meanwhile sees all of it.
+        # The old file was replaced, not overwritten, so a reader that has it open still sees all of it.
         assert before.read() == b"first"
     assert path.read_text(encoding="utf-8") == "second ü"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,4 +1,4 @@
-"""The command at npm's oidc-provider, an authorization server that others wrote."""
+"""The command with npm's oidc-provider, an independent authorization server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def provider():
 
 @pytest.fixture
 def everyauth(everyauth, provider):
-    """The command with the service `op` added and set."""
+    """The command, with the service `op` added and its client set."""
     plain = everyauth.environment
     base = {**SEALED, "BROWSER": provider.browser()}
     everyauth.environment = lambda extra=None: plain({**base, **(extra or {})})
@@ -60,14 +60,14 @@ def refused(done, code: int, *says: str) -> None:
 
 
 def who(provider, token: str) -> str:
-    """Whose token it is, as the provider's own userinfo endpoint says."""
+    """Return the token's subject, as the provider's own userinfo endpoint names it."""
     with httpx.Client(trust_env=False) as client:
-        answer = client.get(provider.userinfo_url, headers={"Authorization": f"Bearer {token}"})
-    return answer.json()["sub"] if answer.status_code == 200 else ""
+        response = client.get(provider.userinfo_url, headers={"Authorization": f"Bearer {token}"})
+    return response.json()["sub"] if response.status_code == 200 else ""
 
 
 def expired(everyauth, token: str) -> str:
-    """The next token, now that this one will not do."""
+    """Report the token as rejected, and return the next one."""
     return ok(everyauth("token", "op", "--rejected", input=token)).strip()
 
 
@@ -79,7 +79,7 @@ def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth
     add(everyauth, provider, auth=auth, client=client)
     done = everyauth("login", "op", "--user", "ann", env={"BROWSER": provider.browser("--user", "ann")})
     assert ok(done) == ""
-    assert "Logged in to op: ann, kept as ann." in done.err
+    assert 'Logged in to op as ann, stored for user "ann".' in done.err
     assert "warning" not in done.err
     credential = json.loads(ok(everyauth("identity", "get", "ann")))
     assert who(provider, credential["accessToken"]) == "ann"
@@ -95,23 +95,23 @@ def test_every_refresh_rotates_and_reuse_would_be_detected(everyauth, provider):
     assert len(set(tokens)) == 4
     assert who(provider, tokens[-1]) == "alice"
 
-    # An older state of the store, as a restored copy has it: its refresh token was used.
+    # An older state of the store, as in a restored backup: its refresh token was used already.
     database = everyauth.home / "everyauth.db"
     older = database.read_bytes()
     latest = expired(everyauth, tokens[-1])
     database.write_bytes(older)
     done = everyauth("token", "op", "--rejected", input=tokens[-1])
-    refused(done, 4, "me granted at op is gone", "invalid_grant", "everyauth login op")
+    refused(done, 4, 'user "me" must log in at op again', "invalid_grant", "everyauth login op")
     assert who(provider, latest) == ""
-    assert json.loads(ok(everyauth("identity", "ls", "-o", "json")))["items"][0]["login_required"]
+    assert json.loads(ok(everyauth("identity", "ls", "-o", "json")))["items"][0]["loginRequired"]
 
 
-def test_a_narrower_grant_is_said_aloud_and_stays_narrow(everyauth, provider):
+def test_a_narrower_grant_is_a_warning_and_stays_narrow(everyauth, provider):
     # `BROWSER` is a list with colons between, so no scope with one can be dropped here.
     browser = provider.browser("--drop", "email")
     done = everyauth("login", "op", env={"BROWSER": browser})
     assert ok(done) == ""
-    assert "warning: op granted less than was asked for: email is missing; granted is openid api:read" in done.err
+    assert "warning: op granted fewer scopes than requested: email is missing; it granted openid api:read" in done.err
     token = ok(everyauth("token", "op")).strip()
     assert expired(everyauth, token) != token
     assert json.loads(ok(everyauth("identity", "get", "me")))["native"]["scope"] == "openid api:read"
@@ -122,14 +122,14 @@ def test_a_denial_ends_the_login(everyauth, provider):
     refused(everyauth("token", "op"), 4, "everyauth login op")
 
 
-def test_an_answer_of_another_issuer_is_not_redeemed(everyauth, provider):
+def test_a_code_from_another_issuer_is_not_redeemed(everyauth, provider):
     ok(everyauth("service", "rm", "op", "--yes"))
     add(everyauth, provider, issuer="https://auth.example")
     refused(everyauth("login", "op"), 4, "https://auth.example", "RFC 9207", "not redeemed")
     refused(everyauth("token", "op"), 4)
 
 
-def test_a_provider_that_takes_any_port_is_given_a_free_one(everyauth, provider):
+def test_a_provider_that_allows_any_port_gets_a_free_one(everyauth, provider):
     ok(everyauth("service", "rm", "op", "--yes"))
     (everyauth.home / "services" / "op.toml").write_text(
         f'authorization_endpoint = "{provider.authorization_endpoint}"\ntoken_endpoint = "{provider.token_endpoint}"\n'
@@ -144,10 +144,10 @@ def test_a_provider_that_takes_any_port_is_given_a_free_one(everyauth, provider)
     assert who(provider, ok(everyauth("token", "op")).strip()) == "alice"
 
 
-@pytest.mark.parametrize(("answer", "code", "heading"), [("Allow", 0, "Logged in to op"), ("Deny", 4, "Access denied")])
-def test_a_real_browser_goes_through_its_pages_to_ours(everyauth, chromium, answer, code, heading):
+@pytest.mark.parametrize(("button", "code", "heading"), [("Allow", 0, "Logged in to op"), ("Deny", 4, "Access denied")])
+def test_a_real_browser_goes_through_its_pages_to_ours(everyauth, chromium, button, code, heading):
     process = everyauth.start("login", "op", "--user", "ann", "--no-browser")
-    page = chromium.visit(authorization_url(process), fill("Login", "ann"), click("Log in"), click(answer))
+    page = chromium.visit(authorization_url(process), fill("Login", "ann"), click("Log in"), click(button))
     out, _ = process.communicate(timeout=20)
     assert (process.returncode, out, page.heading) == (code, "", heading)
     assert page.address.endswith("/callback/op")

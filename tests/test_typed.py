@@ -1,4 +1,4 @@
-"""Apps see the types of the package, those of the async twins among them."""
+"""Type checkers see the types of the package, those of the async methods too."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a URL may be: https or loopback, with placeholders only where something fills them in."""
+"""Checks of URLs: https or loopback, with placeholders only where something fills them in."""
 
 import ast
 from pathlib import Path

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from everyauth_cli._version import __version__
+from everyauth_cli.cli.help import help_text
 from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, VerboseOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.typer_internals import Command, Group
@@ -17,12 +18,18 @@ from everyauth_cli.errors import LoginRequired
 EPILOG = "Exit codes: 0 done, 2 usage, 3 nothing or too much matches, 4 log in, 5 the service, 6 the store."
 
 
-def group(name: str, about: str) -> typer.Typer:
-    """A group of commands, in the tree."""
+def group(name: str, about: str, *, examples: Sequence[str] = ()) -> typer.Typer:
+    """Add a group of commands to the tree."""
     made = typer.Typer(
-        name=name, cls=Group, help=about, no_args_is_help=True, rich_markup_mode=None, add_completion=False
+        name=name,
+        cls=Group,
+        help=about,
+        epilog=help_text("", examples),
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        add_completion=False,
+        context_settings=HELP_OPTIONS,
     )
-    made.info.context_settings = HELP_OPTIONS
     app.add_typer(made, name=name)
     return made
 
@@ -61,7 +68,7 @@ def root(
     context.obj = {"output": output, "profile": profile, "verbose": verbose}
 
 
-def command(parent: typer.Typer, name: str, **typer_options: Any) -> Callable[..., Any]:  # noqa: ANN401 - Typer's
+def command(parent: typer.Typer, name: str, *, examples: Sequence[str] = ()) -> Callable[..., Any]:
     """Make a function a command: it is given a `Session` first, and gets the common options besides its own."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -79,7 +86,7 @@ def command(parent: typer.Typer, name: str, **typer_options: Any) -> Callable[..
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = _signature(function)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
-        parent.command(name, cls=Command, **typer_options)(run)
+        parent.command(name, cls=Command, epilog=help_text("", examples))(run)
         return function
 
     return register

@@ -11,13 +11,10 @@ import typer
 from everyauth_cli.cli.durations import expiry, read_duration
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.session import Session
-from everyauth_cli.event_log import EventLog
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.flows.batch import MOST_JOBS, Outcome, Pacing, State
-from everyauth_cli.flows.health import HealthCheck
+from everyauth_cli.flows.batch import MOST_JOBS, HealthState, Outcome, Pacing
+from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.flows.refresh import whose
-from everyauth_cli.model import Identity
 
 COLUMNS = ["service", "who", "state", "expires", "id", "problem"]
 
@@ -29,25 +26,20 @@ TimeoutOption = Annotated[
 ]
 
 
-def keeper_of(session: Session) -> HealthCheck:
-    record = EventLog(session.settings.log_dir).record
-    return HealthCheck(auth=session.auth, send=session.send, clock=now_ms, record=record)
-
-
-def go_round(
-    session: Session, service: str | None, call: Callable[[Identity], Outcome], *, jobs: int, timeout: str
+def run_batch(
+    session: Session, service: str | None, call: Callable[..., list[Outcome]], *, jobs: int, timeout: str
 ) -> None:
-    """Look at each identity, show what came of it, report what is gone, and exit with the worst of the exit codes."""
+    """Call `check_all` or `refresh_all` with each identity, show the outcomes, and exit with the worst exit code.
+
+    Ended grants are reported to where alerts go.
+    """
     seconds = read_duration(timeout)
     identities = session.auth.find(service=session.auth.service_name(service) if service else "")
     interrupts: list[None] = []
     with finished_first(told=lambda: interrupts.append(None)):
-        pace = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
-        outcomes = list[Outcome]()
+        pacing = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
         with session.terminal.progress("identities", len(identities)) as advance:
-            for outcome in pace.outcomes(identities, call):
-                outcomes.append(outcome)
-                advance()
+            outcomes = call(identities, pacing=pacing, on_outcome=lambda _: advance())
         _show(session, sorted(outcomes, key=_place), left=len(identities) - len(outcomes))
     session.report(all_pending=True)
     raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
@@ -61,19 +53,20 @@ def _show(session: Session, outcomes: Sequence[Outcome], *, left: int) -> None:
     now = now_ms()
     session.terminal.list(COLUMNS, [_row(outcome, now) for outcome in outcomes], [_as_json(one) for one in outcomes])
     counts = Counter(outcome.state for outcome in outcomes)
-    words = [f"{counts[state]} {state}" for state in State if counts[state]]
+    words = [f"{counts[state]} {state}" for state in HealthState if counts[state]]
     words += [f"{left} not looked at"] if left else []
     total = len(outcomes) + left
     who = "identity" if total == 1 else "identities"
     session.terminal.note(f"{total} {who}: {', '.join(words)}." if words else "No identities.")
-    if counts[State.NOT_ASKED]:
-        session.terminal.note("Who cannot be asked about: no request is known that tells whether its token works.")
+    if counts[HealthState.NOT_CHECKABLE]:
+        session.terminal.note("cannot be checked: no request that tests a token of this service is known")
 
 
 def _row(outcome: Outcome, now: int) -> list[str]:
     identity, error = outcome.identity, outcome.error
     said = f"{error.message}; try: {error.hint}" if error and error.hint else (error.message if error else "")
-    return [identity.service, whose(identity), outcome.state, expiry(identity.expires_at, now=now), identity.id, said]
+    user = user_of_tenant(identity.user, identity.tenant, quotes=("", ""))
+    return [identity.service, user, outcome.state, expiry(identity.expires_at, now=now), identity.id, said]
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:

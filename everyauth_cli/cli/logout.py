@@ -10,9 +10,10 @@ from everyauth_cli.cli.named_identity import ambiguous_as
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, RevocationFailed
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.flows.refresh import login_command, whose
+from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.model import ACCESS_TOKEN, DEFAULT_PROFILE, REFRESH_TOKEN, Identity
+from everyauth_cli.model import DEFAULT_PROFILE, Identity
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class LogoutTarget:
 
     @property
     def who(self) -> str:
-        return whose(self.identity) if self.identity else self.user
+        return user_of_tenant(self.user, self.tenant, quotes=("", ""))
 
 
 def find(session: Session, retyped: str, service: str, who: str, *, local: bool, yes: bool) -> LogoutTarget | None:
@@ -86,7 +87,7 @@ def _name_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None
 
 def _report(wanted: LogoutTarget, revocation: Revocation, *, local: bool) -> str:
     service = wanted.service
-    if not revocation.standing:
+    if not revocation.not_revoked:
         done = "revoked there and deleted here" if revocation.revoked else "deleted here; nothing stands there any more"
         return f"Logged {wanted.who} out of {service}: {done}."
     if local:
@@ -120,9 +121,9 @@ def _standing(service: str, revocation: Revocation) -> str:
         ACCESS_TOKEN: f"its access token stands {life}",
         REFRESH_TOKEN: f"its refresh token as long as {service} keeps it",
     }
-    if ACCESS_TOKEN not in revocation.standing:
+    if ACCESS_TOKEN not in revocation.not_revoked:
         words[REFRESH_TOKEN] = f"its refresh token stands as long as {service} keeps it"
-    return ", ".join(text for name, text in words.items() if name in revocation.standing)
+    return ", ".join(text for name, text in words.items() if name in revocation.not_revoked)
 
 
 def _as_json(wanted: LogoutTarget, revocation: Revocation) -> dict[str, object]:
@@ -132,5 +133,5 @@ def _as_json(wanted: LogoutTarget, revocation: Revocation) -> dict[str, object]:
         "serviceId": wanted.service,
         "tags": {"userId": wanted.user, "tenantId": wanted.tenant, **(identity.tags if identity else {})},
         "revoked": list(revocation.revoked),
-        "standing": list(revocation.standing),
+        "notRevoked": list(revocation.not_revoked),
     }

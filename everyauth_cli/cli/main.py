@@ -11,10 +11,10 @@ import typer
 
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.cli.tree import tree
+from everyauth_cli.cli.typer_internals import failed_command, is_help, parser_error, usage_message
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
-# Typer exports only some of the exceptions of the click inside it; this is the one they all descend from.
-ParserError: type[Exception] = typer.BadParameter.__mro__[2]
+ParserError = parser_error()
 INTERRUPTED = 130
 COMPLETION = "__complete"
 """What the completion scripts' command line begins with: no command of the tree, since the help would list it."""
@@ -74,12 +74,10 @@ def _wants_json(args: Sequence[str]) -> bool:
 
 
 def _usage(terminal: Terminal, error: Exception) -> int:
-    context = getattr(error, "ctx", None)
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    if type(error).__name__ == "NoArgsIsHelpError":
-        terminal.data(message)
+    if is_help(error):
+        terminal.data(usage_message(error))
         return 0
-    terminal.error(UsageProblem(message, hint=f"{context.command_path if context else 'everyauth'} --help"))
+    terminal.error(UsageProblem(usage_message(error), hint=f"{failed_command(error)} --help"))
     return UsageProblem.exit_code
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from everyauth_cli.cli.completers import service_names, services_and_users, users
+from everyauth_cli.cli.help import COMMON as COMMON_OPTIONS
 
 
 class Output(StrEnum):
@@ -19,14 +20,34 @@ class Output(StrEnum):
 
 OutputOption = Annotated[
     Output | None,
-    typer.Option("-o", "--output", metavar="pretty|json", help="How to show data and errors.", show_default="pretty"),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="pretty|json",
+        help="How to show data and errors.",
+        show_default="pretty",
+        rich_help_panel=COMMON_OPTIONS,
+    ),
 ]
 ProfileOption = Annotated[
-    str | None, typer.Option("-p", "--profile", help="The namespace of clients and identities.", show_default="default")
+    str | None,
+    typer.Option(
+        "-p",
+        "--profile",
+        help="The namespace of clients and identities.",
+        show_default="default",
+        rich_help_panel=COMMON_OPTIONS,
+    ),
 ]
 VerboseOption = Annotated[
     bool | None,
-    typer.Option("-v", "--verbose", help="Tell of each request, and of errors in full.", show_default=False),
+    typer.Option(
+        "-v",
+        "--verbose",
+        help="Tell of each request, and of errors in full.",
+        show_default=False,
+        rich_help_panel=COMMON_OPTIONS,
+    ),
 ]
 COMMON = {"output": OutputOption, "profile": ProfileOption, "verbose": VerboseOption}
 
@@ -43,7 +64,7 @@ Names = Annotated[
 ServiceArgument = Annotated[
     str, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="As `service ls` has it.")
 ]
-WhoArgument = Annotated[str, typer.Argument(metavar="[WHO]", autocompletion=users, help="A user or an idn- id.")]
+WhoArgument = Annotated[str, typer.Argument(metavar="WHO", autocompletion=users, help="A user or an idn- id.")]
 ServiceOption = Annotated[
     str | None, typer.Option("--service", autocompletion=service_names, help="Only of this service.")
 ]

@@ -12,7 +12,8 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.flows.host_pinning import confirmation, moved
-from everyauth_cli.model import Client, Parameter, Service
+from everyauth_cli.model import Client, Service
+from everyauth_cli.services.rules import ClientAuthMethod, Parameter, RevocationEnds
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback
 
@@ -86,7 +87,7 @@ class Guide:
         ]
         needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
         params = "".join(f" --param {p.name}=..." for p in needed)
-        secret = "" if service.token_endpoint_auth_method == "none" else " --client-secret -"
+        secret = "" if service.token_endpoint_auth_method == ClientAuthMethod.NONE else " --client-secret -"
         if not self.client.client_id:
             told.append(f"everyauth service set {service.name} --client-id ID{secret}{params}")
         elif params:
@@ -102,7 +103,7 @@ class Guide:
     def _facts(self) -> dict[str, str]:
         service = self.service
         known = {f"known from {n}" if n > 1 else "known from": told for n, told in enumerate(_sources(service), 1)}
-        endpoints = {"refresh": self.filled.refresh_endpoint, "who am I": self.filled.account_endpoint}
+        endpoints = {"refresh": self.filled.refresh_endpoint, "who am I": self.filled.account.endpoint}
         own = {"your file": f"{self.own_file}: {self._own()}"} if self.own_keys else {}
         return {
             "authorize": self.filled.authorization_endpoint,
@@ -136,9 +137,9 @@ class Guide:
             "authorizeUrl": self.filled.authorization_endpoint,
             "tokenUrl": self.filled.token_endpoint,
             "refreshUrl": self.filled.refresh_endpoint,
-            "accountUrl": self.filled.account_endpoint,
-            "revokeUrl": self.filled.revocation_endpoint,
-            "revocation_ends": service.revocation_ends if service.revocation_endpoint else None,
+            "accountUrl": self.filled.account.endpoint,
+            "revokeUrl": self.filled.revocation.endpoint,
+            "revocation_ends": service.revocation.ends if service.revocation.endpoint else None,
             "docs": service.docs or None,
             "redirectUri": self.uri,
             "setup": self._steps(),
@@ -193,17 +194,19 @@ def wanted_upstream(service: Service) -> list[str]:
     urls = [
         service.authorization_endpoint,
         service.token_endpoint,
-        service.revocation_endpoint,
-        service.account_endpoint,
+        service.revocation.endpoint,
+        service.account.endpoint,
     ]
     here = [url for url in urls if url and is_loopback(url)]
     return [told for told in lacking.values() if told] + [f"{url} is on this machine" for url in here]
 
 
 def _revocation(service: Service) -> str:
-    if service.revocation_endpoint is None:
+    if service.revocation.endpoint is None:
         return f"none: tokens stand until they expire or are revoked at {service.title}"
-    return service.revocation_endpoint + (" (ends the whole grant)" if service.revocation_ends == "grant" else "")
+    return service.revocation.endpoint + (
+        " (ends the whole grant)" if service.revocation.ends == RevocationEnds.GRANT else ""
+    )
 
 
 def _parameter(parameter: Parameter, values: Mapping[str, str]) -> dict[str, Any]:

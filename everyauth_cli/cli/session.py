@@ -85,7 +85,7 @@ class Session:
             return self._told(send, request) if self.verbose else send(request)
         except ServiceUnreachable as error:
             if self.in_sandbox and not error.lost:
-                error.hint = "everyauth sandbox, in another terminal"
+                raise error.copy(hint="everyauth sandbox, in another terminal") from None
             raise
 
     def _told(self, send: Callable[[Request], Response], request: Request) -> Response:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import Any
 
 import typer
 
 from everyauth_cli.cli.app import app
+from everyauth_cli.cli.typer_internals import in_order
 
 COMMANDS: dict[str, list[str]] = {
     "demo": [],
@@ -29,11 +29,10 @@ def tree(words: Sequence[str] = ()) -> typer.Typer:
     """Return the tree's root with the commands that a command line's first words name, or with all of them."""
     for name in _named(words):
         import_module(f"everyauth_cli.cli.commands.{name.replace('-', '_')}")
-    _sort(app.registered_commands, list(COMMANDS))
-    _sort(app.registered_groups, list(COMMANDS))
+    in_order(app, list(COMMANDS))
     for group in app.registered_groups:
         if group.typer_instance:
-            _sort(group.typer_instance.registered_commands, COMMANDS[group.name or ""])
+            in_order(group.typer_instance, COMMANDS[group.name or ""])
     return app
 
 
@@ -45,8 +44,3 @@ def _named(words: Sequence[str]) -> Iterator[str]:
         yield from (f"{name}.{one}" for one in ([second] if second in below else below))
         if not below:
             yield name
-
-
-def _sort(registered: list[Any], order: list[str]) -> None:
-    """Put commands in the order of the help: they were registered as they were imported."""
-    registered.sort(key=lambda one: order.index(one.name or ""))

@@ -1,4 +1,4 @@
-"""Whose account a login brought: by the id token, which is verified, else by the service's own "who am I"."""
+"""The account that a login granted: named by the verified id token, else by the service's account endpoint."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
-from everyauth_cli.event_log import ACCOUNT, Record, ignore, recorded
+from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.jwks import IssuerKeys, Keys
 from everyauth_cli.model import Account, Client, LoginRequest, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import OPENID
@@ -24,14 +24,28 @@ from everyauth_cli.oauth.userinfo import account_in, account_request, read_accou
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accounts:
-    """Everything that is needed to learn the account; `warn` is told when it stays unknown or unproven."""
+class AccountEndpoint:
+    """Asks a service for the account of an access token; `clock` gives milliseconds since the epoch."""
 
-    keys: IssuerKeys
     send: Callable[[Request], Response]
     clock: Callable[[], int]
-    warn: Callable[[str], None]
     record: Record = ignore
+
+    def ask(self, service: Service, client: Client, access_token: Secret[str], *, key: RecordKey) -> Account:
+        """Return the account; `key` is the identity's, for the log. Raises `ServiceError`."""
+        secrets = (access_token, client.client_secret)
+        with recorded(self.record, self.clock, Action.ACCOUNT, key, *secrets, success=False):
+            return read_account(service, self.send(account_request(service, client, access_token)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Finds the account of a login; `warn` receives a message when it stays unknown or unproven."""
+
+    keys: IssuerKeys
+    endpoint: AccountEndpoint
+    clock: Callable[[], int]
+    warn: Callable[[str], None]
 
     def named(
         self,
@@ -45,8 +59,8 @@ class Accounts:
     ) -> Token:
         """Return a login's token with the account that granted it, or with none where the service names none.
 
-        `nonce` is the one that the id token must have; `key` names the identity.
-        Raises `ServiceUnreadable` for an id token that does not hold, or is missing where one was asked for.
+        `nonce` is the one that the id token must have; `key` is the identity's, for the log.
+        Raises `ServiceUnreadable` for an id token that is not valid, or is missing where one was requested.
         """
         account = None
         if token.id_token is not None:
@@ -54,15 +68,14 @@ class Accounts:
             token = replace(token, subject=subject_of(id_token))
             account = account_in(service, id_token.claims)
         elif service.issuer is not None and _has_openid(service, request.scope) and _has_openid(service, token.scope):
-            raise ServiceUnreadable(f"{service.name} was asked for an id token (openid) and sent none")
-        if account is None and service.account_in_response:
+            raise ServiceUnreadable(f"{service.name} sent no id token, although the scope openid was granted")
+        if account is None and service.account.in_response:
             account = account_in(service, token.native.reveal())
-        if account is None and service.account_endpoint:
-            account = self._asked(service, client, token, key)
+        if account is None and service.account.endpoint:
+            account = self._from_endpoint(service, client, token, key)
         return replace(token, account=account)
 
     def _verified(self, service: Service, client: Client, text: Secret[str], *, nonce: Secret[str] | None) -> IdToken:
-        """The id token, checked."""
         id_token = read_id_token(service, text)
         check_claims(service, client, id_token, nonce=nonce, now=self.clock())
         if is_symmetric(id_token):
@@ -72,32 +85,30 @@ class Accounts:
         return id_token
 
     def _check_signature(self, service: Service, id_token: IdToken) -> None:
-        """Try the keys at hand, then those of this moment: an issuer may change its keys at any time.
+        """Check the signature with the cached keys, then with those published now: an issuer may rotate them any time.
 
-        When these cannot be had, TLS vouches for what came straight from the token endpoint (OpenID Connect Core
+        When these cannot be fetched, TLS vouches for what came straight from the token endpoint (OpenID Connect Core
         section 3.1.3.7, rule 6).
         """
-        problem = _problem(service, id_token, self.keys.remembered(service) or ())
-        if problem is not None and (fresh := self.keys.fetch(service)) is not None:
-            problem = _problem(service, id_token, fresh)
+        problem = _problem(service, id_token, self.keys.cached(service) or ())
+        if problem is not None and (published := self.keys.fetch(service)) is not None:
+            problem = _problem(service, id_token, published)
         elif isinstance(problem, KeyUnknown):
-            self.warn(f"the keys of {service.name} cannot be had, so its id token's signature was not checked")
+            self.warn(f"the keys of {service.name} cannot be fetched, so the id token's signature was not checked")
             return
         if problem is not None:
             raise problem
 
-    def _asked(self, service: Service, client: Client, token: Token, key: RecordKey) -> Account | None:
-        hide = (token.access_token, client.client_secret)
+    def _from_endpoint(self, service: Service, client: Client, token: Token, key: RecordKey) -> Account | None:
         try:
-            with recorded(self.record, self.clock, ACCOUNT, key, hide=hide, done=False):
-                return read_account(service, self.send(account_request(service, client, token.access_token)))
+            return self.endpoint.ask(service, client, token.access_token, key=key)
         except ServiceError as error:
-            self.warn(f"{service.name} does not say whose account this is: {error.message}")
+            self.warn(f"the account of this login at {service.name} is not known: {error.message}")
             return None
 
 
 def _problem(service: Service, id_token: IdToken, keys: Keys) -> ServiceUnreadable | None:
-    """What is wrong with the signature, as far as these keys tell."""
+    """Return the problem of a signature, as far as these keys tell."""
     try:
         check_signature(service, id_token, keys)
     except ServiceUnreadable as problem:
@@ -106,4 +117,4 @@ def _problem(service: Service, id_token: IdToken, keys: Keys) -> ServiceUnreadab
 
 
 def _has_openid(service: Service, scope: str | None) -> bool:
-    return OPENID in (scope or "").replace(service.scope_separator, " ").split()
+    return OPENID in service.split_scope(scope)

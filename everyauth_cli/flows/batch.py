@@ -1,4 +1,4 @@
-"""Does one thing for each of many identities: several at once, no more than a service bears, none while it rests."""
+"""Call one function for each of many identities: several at once, within the limits of each service."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from everyauth_cli.model import Identity
 JOBS = 8
 MOST_JOBS = 32
 PER_SERVICE = 4
-"""So many requests at once are within what services allow, and a slow one leaves threads to the others."""
+"""Requests at once that services allow, while threads remain for the others when one is slow."""
+SECONDS = 300.0
 STEP = 0.25
-"""Seconds after which a wait looks up, so that an interrupt is heard."""
+"""Seconds between two looks for an interrupt while waiting."""
 
 
-class State(StrEnum):
-    """How it stands with an identity after it was looked at."""
+class HealthState(StrEnum):
+    """The state of an identity after its token was refreshed or checked."""
 
     REFRESHED = "refreshed"
     FRESH = "fresh"
     NO_REFRESH_TOKEN = "no refresh token"
     WORKS = "works"
-    NOT_ASKED = "cannot be asked"
+    NOT_CHECKABLE = "cannot be checked"
     OTHER_ACCOUNT = "another account"
     LOGIN_REQUIRED = "login_required"
     DELETED = "deleted"
@@ -37,29 +38,31 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of an identity; with an `error` where not all is well.
+    """The outcome for one identity of a batch, with an `error` unless all is well.
 
-    `rest` is for how many seconds its service wants to be left alone, after which it may be tried again.
+    `retry_after` is the number of seconds after which the service may be sent another request, where it named one
+    (RFC 9110 section 10.2.3).
     """
 
     identity: Identity
-    state: State
+    state: HealthState
     error: EveryAuthError | None = None
-    rest: float | None = None
+    retry_after: float | None = None
 
     @property
     def exit_code(self) -> int:
+        """The exit code of the command line for this outcome alone."""
         return self.error.exit_code if self.error else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pacing:
-    """How fast: `jobs` at once, `per_service` of one service, and nothing is begun after so many `seconds`.
+    """The pace of a batch: `jobs` calls at once, `per_service` of one service, none begun after `seconds`.
 
-    What was begun is always waited for. `clock` counts seconds; once `stopped` says so, nothing more is begun.
+    Calls that were begun are waited for. `clock` counts seconds; once `stopped` returns True no more are begun.
     """
 
-    seconds: float
+    seconds: float = SECONDS
     jobs: int = JOBS
     per_service: int = PER_SERVICE
     clock: Callable[[], float] = time.monotonic
@@ -67,95 +70,97 @@ class Pacing:
     stopped: Callable[[], bool] = lambda: False
 
     def outcomes(self, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> Iterator[Outcome]:
-        """The outcomes of the call as they come, of one that raises too; of those that were not begun there is none."""
+        """Yield the outcome of each call as it ends, also of one that raises, and none for a call not begun."""
         return _Batch(self, identities, call).run()
 
 
 class _Batch:
-    """One run: who waits for which service, what is under way, and which services rest until when."""
+    """One batch: the identities waiting at each service, the calls that run, and the services to leave alone."""
 
-    def __init__(self, pace: Pacing, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> None:
-        self._pace = pace
+    def __init__(self, pacing: Pacing, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> None:
+        self._pacing = pacing
         self._call = call
-        self._deadline = pace.clock() + pace.seconds
+        self._deadline = pacing.clock() + pacing.seconds
         self._waiting: dict[str, deque[Identity]] = {}
         for identity in identities:
             self._waiting.setdefault(identity.service, deque()).append(identity)
-        self._under_way: Counter[str] = Counter()
-        self._resting: dict[str, float] = {}
+        self._running: Counter[str] = Counter()
+        self._retry_at: dict[str, float] = {}
         self._done: SimpleQueue[Outcome] = SimpleQueue()
 
     def run(self) -> Iterator[Outcome]:
         while True:
-            if self._pace.stopped():
+            if self._pacing.stopped():
                 self._waiting.clear()
-            yield from self._too_late()
+            yield from self._out_of_time()
             self._begin()
-            if self._under_way.total():
-                yield from self._ended()
+            if self._running.total():
+                yield from self._next_done()
             elif any(self._waiting.values()):
-                self._pace.sleep(min(self._until_free() or 0.0, STEP))
+                self._pacing.sleep(min(self._until_retry() or 0.0, STEP))
             else:
                 return
 
     def _free_at(self, service: str) -> float:
-        """The moment from which on a service may be asked."""
-        return max(self._pace.clock(), self._resting.get(service, 0.0))
+        """Return the moment from which a service may be sent requests."""
+        return max(self._pacing.clock(), self._retry_at.get(service, 0.0))
 
-    def _too_late(self) -> Iterator[Outcome]:
-        """Those for whom no time is left in this run."""
+    def _out_of_time(self) -> Iterator[Outcome]:
+        """Yield the identities that this batch has no time left for."""
         for service, line in self._waiting.items():
             if not line or self._free_at(service) <= self._deadline:
                 continue
-            why = "wants to be left alone for longer" if service in self._resting else "was not asked"
-            error = ServiceUnreachable(f"{service} {why}: the time of this run is over")
+            if service in self._retry_at:
+                error = ServiceUnreachable(f"{service} demands a pause beyond the end of this run")
+            else:
+                error = ServiceUnreachable(f"this run ended before a request was sent to {service}")
             while line:
-                yield Outcome(identity=line.popleft(), state=State.FAILED, error=error)
+                yield Outcome(identity=line.popleft(), state=HealthState.FAILED, error=error)
 
     def _begin(self) -> None:
         for service, line in self._waiting.items():
             while line and self._may_begin(service):
-                self._under_way[service] += 1
+                self._running[service] += 1
                 # A daemon, so that a second interrupt is obeyed at once.
                 threading.Thread(target=self._work, args=(line.popleft(),), daemon=True).start()
 
     def _may_begin(self, service: str) -> bool:
-        full = self._under_way.total() >= self._pace.jobs or self._under_way[service] >= self._pace.per_service
-        return not full and self._free_at(service) <= self._pace.clock()
+        full = self._running.total() >= self._pacing.jobs or self._running[service] >= self._pacing.per_service
+        return not full and self._free_at(service) <= self._pacing.clock()
 
     def _work(self, identity: Identity) -> None:
         try:
             outcome = self._call(identity)
         except EveryAuthError as error:
-            outcome = Outcome(identity=identity, state=State.FAILED, error=error)
+            outcome = Outcome(identity=identity, state=HealthState.FAILED, error=error)
         except Exception as error:  # noqa: BLE001 - one identity must not stop the others
-            fault = EveryAuthError(f"a fault of everyauth: {type(error).__name__}")
-            outcome = Outcome(identity=identity, state=State.FAILED, error=fault)
+            internal = EveryAuthError(f"internal error: {type(error).__name__}")
+            outcome = Outcome(identity=identity, state=HealthState.FAILED, error=internal)
         self._done.put(outcome)
 
-    def _ended(self) -> Iterator[Outcome]:
-        """What ends next, unless a service may be asked again before that."""
+    def _next_done(self) -> Iterator[Outcome]:
+        """Wait for the next call to end, or until a service may be sent requests again."""
         try:
-            outcome = self._done.get(timeout=self._until_free())
+            outcome = self._done.get(timeout=self._until_retry())
         except Empty:
             return
-        self._under_way[outcome.identity.service] -= 1
-        if not self._again(outcome):
+        self._running[outcome.identity.service] -= 1
+        if not self._is_retried(outcome):
             yield outcome
 
-    def _until_free(self) -> float | None:
-        """Seconds until the first service that rests may be asked again."""
-        now = self._pace.clock()
-        rests = [self._resting.get(service, 0.0) - now for service, line in self._waiting.items() if line]
-        return min((rest for rest in rests if rest > 0), default=None)
+    def _until_retry(self) -> float | None:
+        """Return the seconds until the first of the services left alone may be sent requests again."""
+        now = self._pacing.clock()
+        pauses = [self._retry_at.get(service, 0.0) - now for service, line in self._waiting.items() if line]
+        return min((pause for pause in pauses if pause > 0), default=None)
 
-    def _again(self, outcome: Outcome) -> bool:
-        """Let a service rest that asks for it; whether there is time to try once more after that."""
-        if outcome.rest is None:
+    def _is_retried(self, outcome: Outcome) -> bool:
+        """Leave a service alone as long as it demands, and put the identity back if there is time after that."""
+        if outcome.retry_after is None:
             return False
         service = outcome.identity.service
-        self._resting[service] = max(self._pace.clock() + outcome.rest, self._resting.get(service, 0.0))
-        if self._resting[service] > self._deadline or self._pace.stopped():
+        self._retry_at[service] = max(self._pacing.clock() + outcome.retry_after, self._retry_at.get(service, 0.0))
+        if self._retry_at[service] > self._deadline or self._pacing.stopped():
             return False
         self._waiting[service].appendleft(outcome.identity)
         return True

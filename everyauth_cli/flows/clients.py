@@ -8,11 +8,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
 from everyauth_cli.flows.host_pinning import check_hosts, hosts_of, moved
-from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Identity, Parameter, Secret, Service
+from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Identity, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
+from everyauth_cli.services.rules import Parameter
 from everyauth_cli.store import Store
 from everyauth_cli.store.client_record import (
     bind,

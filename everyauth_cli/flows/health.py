@@ -1,189 +1,215 @@
-"""Keeps tokens alive: refreshes those that expire soon, and asks each service whether it still takes them."""
+"""Health checks: refresh tokens that expire soon, and ask each service whether it still accepts a token."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from everyauth_cli.errors import (
-    EveryAuthError,
-    LoginRequired,
-    ServiceError,
-    ServiceUnreachable,
-)
-from everyauth_cli.event_log import ACCOUNT, Record, ignore, recorded
-from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.batch import Outcome, State
-from everyauth_cli.flows.clients import is_bound_to
+from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, ServiceUnreachable
+from everyauth_cli.flows.account import AccountEndpoint
+from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
+from everyauth_cli.flows.clients import Clients, is_bound_to
 from everyauth_cli.flows.freshness import is_alive
-from everyauth_cli.flows.refresh import NOTHING_MORE, Demand, gone, granted_elsewhere, login_again, whose
-from everyauth_cli.model import (
-    Account,
-    Client,
-    EndedGrant,
-    Identity,
-    RecordKey,
-    Request,
-    Response,
-    Secret,
-    Service,
-    Token,
-)
-from everyauth_cli.oauth.userinfo import account_request, read_account
+from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
+from everyauth_cli.flows.refresh import CURRENT, Refresher, Requirement
+from everyauth_cli.model import Account, Client, EndedGrant, Identity, RecordKey, Secret, Service, Token
+from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import StoredIdentity, key_of, read_identity, read_public, write_identity
 
 UNAUTHORIZED = 401
-SHORTEST_REST = 1.0
-"""Seconds that a service is left alone at least when it asks for that."""
+SHORTEST_PAUSE = 1.0
+"""Seconds that a service is left alone at least when it demands a pause."""
 
 
 class _Deleted(Exception):
-    """The identity was deleted since it was listed."""
+    """The identity was deleted after it was listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """Looks at one identity at a time; many threads may share it. `clock` gives milliseconds since the epoch."""
+    """Refreshes or checks one identity of a profile at a time; many threads may share it.
 
-    auth: EveryAuth
-    send: Callable[[Request], Response]
+    `clock` gives milliseconds since the epoch.
+    """
+
+    profile: str
+    store: Store
+    clients: Clients
+    refresher: Refresher
+    account_endpoint: AccountEndpoint
     clock: Callable[[], int]
-    record: Record = ignore
 
-    def refresh(self, identity: Identity, *, within: int | None) -> Outcome:
-        """Refresh a token that expires within so many milliseconds; with None, whenever it expires."""
-        return self._outcome(identity, lambda: self._refresh(identity, within))
+    def refresh_all(
+        self,
+        identities: Sequence[Identity],
+        pacing: Pacing | None,
+        on_outcome: Callable[[Outcome], None],
+        *,
+        expiring_within: int | None,
+    ) -> list[Outcome]:
+        call = functools.partial(self.refresh, expiring_within=expiring_within)
+        return _outcomes(pacing, identities, call, on_outcome)
+
+    def check_all(
+        self, identities: Sequence[Identity], pacing: Pacing | None, on_outcome: Callable[[Outcome], None]
+    ) -> list[Outcome]:
+        return _outcomes(pacing, identities, self.check, on_outcome)
+
+    def refresh(self, identity: Identity, *, expiring_within: int | None) -> Outcome:
+        """Refresh an access token that expires within so many milliseconds; with None, whenever it expires."""
+        return self._outcome(identity, lambda key: self._refresh(key, identity, expiring_within))
 
     def check(self, identity: Identity) -> Outcome:
-        """Ask the service whose token it is, refreshing one that is stale or refused."""
-        return self._outcome(identity, lambda: self._check(identity))
+        """Ask the service for the account of the token, after a refresh of one that is stale or rejected."""
+        return self._outcome(identity, lambda key: self._check(key, identity))
 
-    def _outcome(self, identity: Identity, look: Callable[[], State]) -> Outcome:
-        """What looking at an identity that is not known to be gone came to."""
-        key = key_of(self.auth.profile, identity)
+    def _outcome(self, identity: Identity, act: Callable[[RecordKey], HealthState]) -> Outcome:
+        key = key_of(self.profile, identity)
         if identity.login_required is not None:
-            return Outcome(identity=identity, state=State.LOGIN_REQUIRED, error=gone(identity, key))
+            required = must_log_in(key, identity.login_required)
+            return Outcome(identity=identity, state=HealthState.LOGIN_REQUIRED, error=required)
         try:
-            state = look()
+            state = act(key)
         except _Deleted:
-            return Outcome(identity=identity, state=State.DELETED)
+            return Outcome(identity=identity, state=HealthState.DELETED)
         except EveryAuthError as error:
-            return self._failed(key, identity, error)
-        now = read_public(self.auth.store, key) or identity
-        return Outcome(identity=now, state=state, error=self._other(now) if state is State.OTHER_ACCOUNT else None)
+            return self._failure(key, identity, error)
+        now = read_public(self.store, key) or identity
+        other = _other_account(key, now) if state is HealthState.OTHER_ACCOUNT else None
+        return Outcome(identity=now, state=state, error=other)
 
-    def _failed(self, key: RecordKey, identity: Identity, error: EveryAuthError) -> Outcome:
-        rest = None
+    def _failure(self, key: RecordKey, identity: Identity, error: EveryAuthError) -> Outcome:
+        pause = None
         if isinstance(error, ServiceUnreachable) and error.retry_after is not None:
-            rest = seconds_to_rest(error.retry_after, now=self.clock())
-        if isinstance(error, LoginRequired) and (now := read_public(self.auth.store, key)) and now.login_required:
-            return Outcome(identity=now, state=State.LOGIN_REQUIRED, error=error)
-        return Outcome(identity=identity, state=State.FAILED, error=error, rest=rest)
+            pause = seconds_until(error.retry_after, now=self.clock())
+        if isinstance(error, LoginRequired) and (now := read_public(self.store, key)) and now.login_required:
+            return Outcome(identity=now, state=HealthState.LOGIN_REQUIRED, error=error)
+        return Outcome(identity=identity, state=HealthState.FAILED, error=error, retry_after=pause)
 
-    def _refresh(self, identity: Identity, within: int | None) -> State:
+    def _refresh(self, key: RecordKey, identity: Identity, expiring_within: int | None) -> HealthState:
         if not identity.refreshable:
-            return self._unrefreshable(identity)
-        if not self._is_due(identity, within):
-            return State.FRESH
-        held = read_identity(self.auth.store, key_of(self.auth.profile, identity))
-        if held is None:
-            raise _Deleted
-        if not self._is_due(held.identity, within):
-            return State.FRESH
-        # Who has this token rejected gets a newer one, or an error: the old one will not do, however long it lives.
-        self._current(identity, Demand(rejected=held.token.access_token))
-        return State.REFRESHED
+            return self._without_refresh_token(key, identity)
+        if not self._is_due(identity, expiring_within):
+            return HealthState.FRESH
+        stored = self._stored(key)
+        if not self._is_due(stored.identity, expiring_within):
+            return HealthState.FRESH
+        # As the rejected one, so that the old token does not pass for a refreshed one, however long it lives.
+        self._token(key, Requirement(rejected=stored.token.access_token))
+        return HealthState.REFRESHED
 
-    def _is_due(self, identity: Identity, within: int | None) -> bool:
-        if within is None:
+    def _is_due(self, identity: Identity, expiring_within: int | None) -> bool:
+        if expiring_within is None:
             return True
-        return identity.expires_at is not None and identity.expires_at - self.clock() <= within
+        return identity.expires_at is not None and identity.expires_at - self.clock() <= expiring_within
 
-    def _unrefreshable(self, identity: Identity) -> State:
+    def _without_refresh_token(self, key: RecordKey, identity: Identity) -> HealthState:
         if identity.expires_at is None or identity.expires_at > self.clock():
-            return State.NO_REFRESH_TOKEN
+            return HealthState.NO_REFRESH_TOKEN
         reason = "its access token has expired, and there is no refresh token"
-        self._end(identity, reason, still=lambda held: not (held.token.refresh_token or self._lives(held.token)))
-        return State.FRESH
+        self._end(key, reason, still=lambda stored: not (stored.token.refresh_token or self._is_alive(stored.token)))
+        return HealthState.FRESH
 
-    def _lives(self, token: Token) -> bool:
+    def _is_alive(self, token: Token) -> bool:
         return is_alive(token, now=self.clock())
 
-    def _check(self, identity: Identity) -> State:
+    def _check(self, key: RecordKey, identity: Identity) -> HealthState:
         if not identity.refreshable:
-            self._unrefreshable(identity)
-        service = self.auth.clients.filled(identity.service)
-        if service.account_endpoint is None:
-            return State.NOT_ASKED
-        client = self.auth.clients.get(service)
+            self._without_refresh_token(key, identity)
+        service = self.clients.filled(identity.service)
+        if service.account.endpoint is None:
+            return HealthState.NOT_CHECKABLE
+        client = self.clients.get(service)
         if not is_bound_to(identity, service, client):
-            raise granted_elsewhere(identity, key_of(self.auth.profile, identity))
-        token = self._current(identity, NOTHING_MORE)
-        account = self._ask(identity, service, client, token)
+            raise bound_elsewhere(key)
+        token = self._token(key, CURRENT)
+        account = self._account(key, service, client, token)
         if account is None and identity.refreshable:
-            token = self._current(identity, Demand(rejected=token))
-            account = self._ask(identity, service, client, token)
+            token = self._token(key, Requirement(rejected=token))
+            account = self._account(key, service, client, token)
         if account is None:
-            return self._refused(identity, token)
+            return self._rejected(key, identity, token)
         known = identity.account
-        return State.WORKS if known is None or known.subject == account.subject else State.OTHER_ACCOUNT
+        same = known is None or known.subject == account.subject
+        return HealthState.WORKS if same else HealthState.OTHER_ACCOUNT
 
-    def _current(self, identity: Identity, demand: Demand) -> Secret[str]:
-        credential = self.auth.credential(identity, demand=demand)
+    def _token(self, key: RecordKey, requirement: Requirement) -> Secret[str]:
+        credential = self.refresher.current(key, requirement)
         if credential is None:
             raise _Deleted
         return Secret(credential.access_token)
 
-    def _ask(self, identity: Identity, service: Service, client: Client, token: Secret[str]) -> Account | None:
-        """Whose token the service says it is; None when it refuses the token (RFC 6750 section 3.1)."""
-        key = key_of(self.auth.profile, identity)
+    def _account(self, key: RecordKey, service: Service, client: Client, token: Secret[str]) -> Account | None:
+        """Return the account of a token; None when the service rejects the token (RFC 6750 section 3.1)."""
         try:
-            with recorded(self.record, self.clock, ACCOUNT, key, hide=(token, client.client_secret), done=False):
-                return read_account(service, self.send(account_request(service, client, token)))
+            return self.account_endpoint.ask(service, client, token, key=key)
         except ServiceError as error:
             if error.status == UNAUTHORIZED:
                 return None
-            error.message = f"{service.name} does not say whose token it is: {error.message}"
             raise
 
-    def _refused(self, identity: Identity, token: Secret[str]) -> State:
-        """The end of a grant whose token is refused, unless it may never have been good for that question."""
+    def _rejected(self, key: RecordKey, identity: Identity, token: Secret[str]) -> HealthState:
+        """End a grant whose token is rejected, unless the token may never have been good for this request."""
         if identity.account is None:
-            raise ServiceError(f"{identity.service} does not say whose token it is: it answers HTTP {UNAUTHORIZED}")
-        again = ", a refreshed one too" if identity.refreshable else ""
-        reason = f"{identity.service} refuses its access token{again}"
-        self._end(identity, reason, still=lambda held: held.token.access_token == token)
-        raise ServiceError(f"the token of {whose(identity)} changed while it was looked at", hint="try again")
+            raise ServiceError(f"the account endpoint of {identity.service} answered HTTP {UNAUTHORIZED}")
+        refreshed = ", a refreshed one too" if identity.refreshable else ""
+        reason = f"{identity.service} rejected its access token{refreshed}"
+        self._end(key, reason, still=lambda stored: stored.token.access_token == token)
+        user = user_of_tenant(key.user, key.tenant)
+        raise ServiceError(f"the token of user {user} changed during the check", hint="try again")
 
-    def _end(self, identity: Identity, reason: str, *, still: Callable[[StoredIdentity], bool]) -> None:
-        """Mark a grant as gone and raise `LoginRequired`, if that is still so under the lock."""
-        key = key_of(self.auth.profile, identity)
-        with self.auth.store.lock(key):
-            held = read_identity(self.auth.store, key)
-            if held is None:
-                raise _Deleted
-            if not still(held):
+    def _end(self, key: RecordKey, reason: str, *, still: Callable[[StoredIdentity], bool]) -> None:
+        """Mark a grant as ended and raise `LoginRequired`, if that still holds under the lock."""
+        ended = EndedGrant(since=self.clock(), reason=reason)
+        with self.store.lock(key):
+            stored = self._stored(key)
+            if not still(stored):
                 return
-            over = replace(held.identity, login_required=EndedGrant(since=self.clock(), reason=reason))
-            write_identity(self.auth.store, key, replace(held, identity=over), expect=held.version)
-        raise gone(over, key)
+            marked = replace(stored, identity=replace(stored.identity, login_required=ended))
+            write_identity(self.store, key, marked, expect=stored.version)
+        raise must_log_in(key, ended)
 
-    def _other(self, identity: Identity) -> LoginRequired:
-        label = identity.account.label if identity.account else ""
-        return LoginRequired(
-            f"the token of {whose(identity)} at {identity.service} is not that of the account {label}",
-            hint=login_again(identity, key_of(self.auth.profile, identity)),
-        )
+    def _stored(self, key: RecordKey) -> StoredIdentity:
+        stored = read_identity(self.store, key)
+        if stored is None:
+            raise _Deleted
+        return stored
 
 
-def seconds_to_rest(retry_after: str, *, now: int) -> float | None:
-    """The seconds in a Retry-After, which is a number or a date (RFC 9110 section 10.2.3); None if it is neither."""
+def _outcomes(
+    pacing: Pacing | None,
+    identities: Sequence[Identity],
+    call: Callable[[Identity], Outcome],
+    on_outcome: Callable[[Outcome], None],
+) -> list[Outcome]:
+    outcomes = list[Outcome]()
+    for outcome in (pacing or Pacing()).outcomes(identities, call):
+        outcomes.append(outcome)
+        on_outcome(outcome)
+    return outcomes
+
+
+def _other_account(key: RecordKey, identity: Identity) -> LoginRequired:
+    label = identity.account.label if identity.account else ""
+    return LoginRequired(
+        f"{key.service} says that the token of user {user_of_tenant(key.user, key.tenant)} belongs to another account "
+        f"than {label}",
+        hint=login_again(key),
+    )
+
+
+def seconds_until(retry_after: str, *, now: int) -> float | None:
+    """Read a Retry-After, which is a number of seconds or a date (RFC 9110 section 10.2.3); None if it is neither.
+
+    `now` is milliseconds since the epoch.
+    """
     from email.utils import parsedate_to_datetime
 
     text = retry_after.strip()
     if text.isascii() and text.isdecimal():
-        return max(float(text), SHORTEST_REST)
+        return max(float(text), SHORTEST_PAUSE)
     try:
-        return max(parsedate_to_datetime(text).timestamp() - now / 1000, SHORTEST_REST)
+        return max(parsedate_to_datetime(text).timestamp() - now / 1000, SHORTEST_PAUSE)
     except (ValueError, OverflowError):
         return None

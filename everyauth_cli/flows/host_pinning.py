@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.model import Client, Service
+from everyauth_cli.services.endpoints import SENT_SECRETS, urls_of
 from everyauth_cli.urls import PLACEHOLDER, host
-
-KEYS = ("token_endpoint", "refresh_endpoint", "revocation_endpoint", "account_endpoint")
-"""The URLs that are sent a secret: the client's, or a token."""
 
 
 def hosts_of(service: Service) -> dict[str, str]:
     """Return the hosts of a service that are sent secrets; a placeholder that has no value yet is part of its host."""
-    return {key: host(url) for key in KEYS if (url := getattr(service, key))}
+    return {key: host(url) for key, url in _pinned(service).items()}
+
+
+def _pinned(service: Service) -> dict[str, str]:
+    return {key: url for key, url in urls_of(service).items() if key in SENT_SECRETS}
 
 
 def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
@@ -44,8 +46,8 @@ def check_hosts(service: Service, client: Client, *, has_secret: bool) -> None:
 
 
 def _check_filled(service: Service) -> None:
-    for key in KEYS:
-        if left := PLACEHOLDER.search(getattr(service, key) or ""):
+    for key, url in _pinned(service).items():
+        if left := PLACEHOLDER.search(url):
             raise ConfigurationProblem(
                 f"nothing fills {left[0]} in the {key} of {service.name}; nothing was sent",
                 hint=f"correct {key}: everyauth service get {service.name}",

@@ -1,15 +1,15 @@
-"""An identity as it is shown to people's programs: its public half, in which no secret is."""
+"""The metadata of an identity as JSON, for other programs; it holds no secret."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from everyauth_cli.model import Identity
+from everyauth_cli.model import EndedGrant, Identity
 
 
 def as_json(identity: Identity) -> dict[str, Any]:
-    """The public half of an identity as JSON; times are milliseconds since the epoch."""
-    gone, account = identity.login_required, identity.account
+    """Return an identity's metadata as JSON; times are milliseconds since the epoch."""
+    account = identity.account
     return {
         "identityId": identity.id,
         "serviceId": identity.service,
@@ -20,7 +20,9 @@ def as_json(identity: Identity) -> dict[str, Any]:
         "updatedAt": identity.updated_at,
         "expiresAt": identity.expires_at,
         "refreshable": identity.refreshable,
-        "login_required": {"since": gone.since, "reason": gone.reason, "reportedAt": gone.reported_at}
-        if gone
-        else None,
+        "loginRequired": _ended(identity.login_required) if identity.login_required else None,
     }
+
+
+def _ended(grant: EndedGrant) -> dict[str, Any]:
+    return {"since": grant.since, "reason": grant.reason, "reportedAt": grant.reported_at}

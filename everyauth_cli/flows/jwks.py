@@ -1,4 +1,4 @@
-"""The public keys of a service's issuer (JWKS, RFC 7517), kept in the index until they are a day old."""
+"""The public keys of a service's issuer (JWKS, RFC 7517), cached in the store for a day."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from everyauth_cli.errors import ServiceError
-from everyauth_cli.model import RecordKey, Request, Response, Service
+from everyauth_cli.model import ACCEPT_JSON, RecordKey, Request, Response, Service
 from everyauth_cli.store import Store
 from everyauth_cli.urls import check_url, is_loopback
 
@@ -20,22 +20,25 @@ Keys = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerKeys:
-    """Fetches keys, and remembers them: they are public, so the index is the place; `clock` gives milliseconds."""
+    """Fetches the issuer's keys and caches them as metadata, since they are public.
+
+    `clock` gives milliseconds since the epoch.
+    """
 
     store: Store
     send: Callable[[Request], Response]
     clock: Callable[[], int]
 
-    def remembered(self, service: Service) -> Keys | None:
-        """The keys that were fetched within the last day from where they are fetched now."""
-        kept = self.store.index.read(_key(service)) or {}
-        keys, fetched_at = kept.get("keys"), kept.get("fetched_at")
-        if kept.get("source") != _source(service) or not isinstance(keys, list) or not isinstance(fetched_at, int):
+    def cached(self, service: Service) -> Keys | None:
+        """Return the cached keys, unless they are a day old or came from another URL than is configured now."""
+        cache = self.store.index.read(_key(service)) or {}
+        keys, fetched_at = cache.get("keys"), cache.get("fetched_at")
+        if cache.get("source") != _source(service) or not isinstance(keys, list) or not isinstance(fetched_at, int):
             return None
         return _objects(keys) if 0 <= self.clock() - fetched_at < LIFETIME_MS else None
 
     def fetch(self, service: Service) -> Keys | None:
-        """The keys as they are published now; None when they cannot be had."""
+        """Fetch the keys that are published now; None when that is not possible."""
         try:
             url = service.jwks_uri or self._discovered(service)
             keys = _objects(self._get(url)["keys"]) if url else []
@@ -47,20 +50,20 @@ class IssuerKeys:
         return keys
 
     def _discovered(self, service: Service) -> str | None:
-        """Where the issuer says that its keys are (OpenID Connect Discovery section 4)."""
+        """Fetch the issuer's metadata and return its `jwks_uri` (OpenID Connect Discovery section 4)."""
         if service.issuer is None:
             return None
-        found = self._get(service.issuer.rstrip("/") + DISCOVERY)
-        url = check_url(str(found["jwks_uri"]))
-        # What is on this machine is asked only if the issuer is on it too.
+        metadata = self._get(service.issuer.rstrip("/") + DISCOVERY)
+        url = check_url(str(metadata["jwks_uri"]))
+        # Only an issuer on this machine may send requests to this machine.
         local = is_loopback(url) and not is_loopback(service.issuer)
-        return url if found["issuer"] == service.issuer and not local else None
+        return url if metadata["issuer"] == service.issuer and not local else None
 
     def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
-        answer = self.send(Request(url=url, method="GET", headers={"Accept": "application/json"}))
-        if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
-            raise ValueError(answer.status)
-        return json.loads(answer.body.reveal())
+        response = self.send(Request(url=url, method="GET", headers=ACCEPT_JSON))
+        if response.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
+            raise ValueError(response.status)
+        return json.loads(response.body.reveal())
 
 
 def _objects(keys: Sequence[Any]) -> list[Mapping[str, Any]]:

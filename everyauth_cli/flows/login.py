@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, UsageProblem
-from everyauth_cli.event_log import LOGIN, Record, ignore, recorded
+from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.refresh import refreshed
 from everyauth_cli.flows.selector import check_texts
 from everyauth_cli.model import (
@@ -26,7 +27,7 @@ from everyauth_cli.model import (
     Token,
 )
 from everyauth_cli.oauth import authorization_code
-from everyauth_cli.oauth.authorization_code import PendingLogin, read_callback
+from everyauth_cli.oauth.authorization_code import Callback, PendingLogin, read_callback
 from everyauth_cli.oauth.token_endpoint import code_request, kept_fields, missing_scopes, read_token
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity, write_identity
@@ -102,34 +103,37 @@ class LoginFlow:
 
     def redeem(self, pending: PendingLogin, query: Query) -> Grant:
         """Check an authorization response and redeem its code; see `EveryAuth.redeem`."""
-        hide = [pending.verifier, *(Secret(value) for name, value in query if name in ("code", "state"))]
-        with recorded(self.record, self.clock, LOGIN, self._key(pending.request), hide=hide, done=False):
-            return self._redeem(pending, query, hide)
+        key = self._key(pending.request)
+        sent = [Secret(value) for name, value in query if name in ("code", "state")]
+        with recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
+            service = self.clients.filled(pending.request.service)
+            callback = read_callback(service, pending, query)
+            client = self.clients.get(service)
+            with redacted(client.client_secret):
+                return self._redeem(service, client, pending, callback)
 
-    def _redeem(self, pending: PendingLogin, query: Query, hide: list[Secret[str] | None]) -> Grant:
+    def _redeem(self, service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Grant:
         request = pending.request
-        service = self.clients.filled(request.service)
-        callback = read_callback(service, pending, query)
-        client = self.clients.get(service)
-        hide.append(client.client_secret)
         if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
-            raise LoginFailed(f"{service.name} was set anew during the login; log in again")
-        now = self.clock()
-        try:
-            response = self.send(code_request(service, client, pending, callback))
-            kept = kept_fields(service, client, callback)
-            token = read_token(service, response, asked=request.scope, now=now, kept=kept)
-        except InvalidGrant as refused:
-            lifetime = f"; its codes live {service.code_lifetime} s" if service.code_lifetime else ""
-            raise LoginTimedOut(f"{refused.message}: the code was too old or used before{lifetime}") from None
+            raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
+        token = self._token(service, client, pending, callback)
         token = self.accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
         missing = missing_scopes(service, request.scope, token.scope)
         return Grant(request=request, token=token, redirect_uri=pending.redirect_uri, missing_scopes=missing)
 
+    def _token(self, service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Token:
+        now, kept = self.clock(), kept_fields(service, client, callback)
+        try:
+            response = self.send(code_request(service, client, pending, callback))
+            return read_token(service, response, asked=pending.request.scope, now=now, kept=kept)
+        except InvalidGrant as refusal:
+            lifetime = f"; its codes live {service.code_lifetime} s" if service.code_lifetime else ""
+            raise LoginTimedOut(f"{refusal.message}: the code had expired or was used before{lifetime}") from None
+
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
         """Store what was granted; see `EveryAuth.keep`."""
         key = self._key(grant.request)
-        with recorded(self.record, self.clock, LOGIN, key), self.store.lock(key):
+        with recorded(self.record, self.clock, Action.LOGIN, key), self.store.lock(key):
             stored = read_identity(self.store, key)
             if stored and not replace_account:
                 _check_account(stored.identity, grant.token)
@@ -141,8 +145,10 @@ class LoginFlow:
 
     def _warn_of_first_account(self, before: Identity, token: Token) -> None:
         if before.account is None and token.account is not None:
-            who = token.account.label
-            self.warn(f"whose account {before.user} at {before.service} was is not known; now it is {who}")
+            user = user_of_tenant(before.user, before.tenant)
+            self.warn(
+                f"the stored login of {user} at {before.service} had no account name; it is {token.account.label} now"
+            )
 
     def _key(self, request: LoginRequest) -> RecordKey:
         return identity_key(self.profile, request.service, user=request.user, tenant=request.tenant)
@@ -151,17 +157,18 @@ class LoginFlow:
 def _check_user(user: str, tenant: str) -> None:
     check_texts(user, tenant)
     if not user or user.startswith(ID_PREFIX):
-        raise UsageProblem(f"{user!r} cannot be a user: it is empty or begins with {ID_PREFIX}")
+        raise UsageProblem(f'"{user}" cannot be a user: it is empty or begins with {ID_PREFIX}')
 
 
 def _check_account(before: Identity, token: Token) -> None:
     """Raise `OtherAccount` unless a login is for the stored account, as far as that is known."""
     if before.account is None or (token.account and token.account.subject == before.account.subject):
         return
-    other = token.account.label if token.account else "one that the service did not name"
+    other = token.account.label if token.account else "an account that the service did not name"
+    user, stored = user_of_tenant(before.user, before.tenant), before.account.label
     raise OtherAccount(
-        f"{before.user} at {before.service} is the account {before.account.label}, and this login came back as {other}",
-        hint="log in as another user to keep both, or say that the account is to be replaced",
+        f"the stored account of user {user} at {before.service} is {stored}, but this login is for {other}",
+        hint="log in as another user to keep both, or with replace_account",
     )
 
 

@@ -1,13 +1,12 @@
-"""A current token for one identity: handed out when fresh, else refreshed once, whoever else asks for it.
+"""Hand out a current token for one identity: the stored one while it is fresh, else a new one, refreshed once.
 
-The order is what makes it safe. The lock comes before the read that decides; the record is rewritten with
-`refreshing_since` before the refresh token is spent, which proves that the vault can be written; and every
-write compares the record's version, so that neither a newer login nor a deletion is undone.
+The order makes it safe for any number of processes. The lock comes before the read that decides; the record is
+rewritten with `refreshing_since` before the refresh token is sent, which proves that the store can be written; and
+every write compares the record's version, so that neither a newer login nor a deletion is undone.
 """
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,28 +17,17 @@ from everyauth_cli.errors import (
     ClientRejected,
     InvalidGrant,
     LifetimeTooShort,
-    LoginRequired,
     ServiceError,
     ServiceUnreachable,
     ServiceUnreadable,
     StoreBusy,
     StoreError,
 )
-from everyauth_cli.event_log import REFRESH, Record, ignore, recorded
+from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
 from everyauth_cli.flows.freshness import is_alive, is_fresh, issued_lifetime
-from everyauth_cli.model import (
-    DEFAULT_PROFILE,
-    DEFAULT_USER,
-    SANDBOX_PROFILE,
-    EndedGrant,
-    Identity,
-    RecordKey,
-    Request,
-    Response,
-    Secret,
-    Token,
-)
+from everyauth_cli.flows.hints import bound_elsewhere, deleted_meanwhile, must_log_in, no_refresh_token
+from everyauth_cli.model import Client, EndedGrant, Identity, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.store import Store, VersionConflict
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identity_record import (
@@ -54,26 +42,34 @@ from everyauth_cli.store.identity_record import (
 )
 
 STORE_PAUSES = (0.2, 1.0, 3.0)
-"""Seconds between tries to keep a token that the service has already rotated."""
+"""Seconds between attempts to store a token that the service has already rotated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """What is asked of a token: `min_ttl` milliseconds of life at least, and not to be the `rejected` one."""
+class Requirement:
+    """A requirement of a token: at least `min_ttl` milliseconds of remaining lifetime, and not the `rejected` one."""
 
     min_ttl: int = 0
     rejected: Secret[str] | None = None
 
 
-NOTHING_MORE = Demand()
-"""That the token is current, which is what nearly all ask for."""
+CURRENT = Requirement()
+"""The default: any token that has not expired."""
+
+
+def requirement(min_ttl: int, rejected: str | Secret[str] | None) -> Requirement:
+    """Make the requirement of a caller, who may give the rejected token as a plain text."""
+    if not min_ttl and not rejected:
+        return CURRENT
+    return Requirement(min_ttl=min_ttl, rejected=Secret(rejected) if isinstance(rejected, str) else rejected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refresher:
-    """Everything that a refresh needs.
+    """Hands out credentials, and refreshes their access tokens (RFC 6749 section 6).
 
-    `warn` is told when an old token has to do; `shield` keeps interrupts out from the request to its storing.
+    `clock` gives milliseconds since the epoch. `warn` receives a message when an old token is handed out because a
+    new one could not be had; `shield` keeps interrupts out between the request and the end of its storing.
     """
 
     store: Store
@@ -84,177 +80,181 @@ class Refresher:
     record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def current(self, key: RecordKey, demand: Demand) -> Credential | None:
-        """A credential that meets the demand; None when there is no such identity.
+    def current(self, key: RecordKey, requirement: Requirement = CURRENT) -> Credential | None:
+        """Return a credential that meets the requirement; None when the identity does not exist.
 
         Raises `LoginRequired`, `ServiceError`, `StoreError`, and `UsageProblem` for a client that is not set or
         not accepted.
         """
-        found = self._read(key, demand)
+        found = self._read(key, requirement)
         if not isinstance(found, StoredIdentity):
             return found
         try:
             with self.store.lock(key), self.shield():
-                return self._under_lock(key, demand)
+                return self._under_lock(key, requirement)
         except StoreBusy as busy:
-            return self._without_lock(key, demand, busy)
+            return self._without_lock(key, requirement, busy)
 
-    def _read(self, key: RecordKey, demand: Demand) -> Credential | StoredIdentity | None:
-        """The credential if it meets the demand, and what there is for another one if it does not."""
+    def _read(self, key: RecordKey, requirement: Requirement) -> Credential | StoredIdentity | None:
+        """Read the credential if it meets the requirement, else the stored identity that a new one is got with."""
         record = self.store.read(key)
         if record is None:
             return None
         content = record.content.reveal()
         try:
-            return Credential(key, content) if self._will_do(content, demand) else read_held(self.store, key, record)
+            if self._meets(content, requirement):
+                return Credential(key, content)
+            return read_held(self.store, key, record)
         except (LookupError, TypeError) as error:
             raise damaged(self.store, key, error) from None
 
-    def _will_do(self, content: Mapping[str, Any], demand: Demand) -> bool:
+    def _meets(self, content: Mapping[str, Any], requirement: Requirement) -> bool:
         token = content["token"]
-        if demand.rejected is not None and demand.rejected == Secret(token["access_token"]):
+        if requirement.rejected is not None and requirement.rejected == Secret(token["access_token"]):
             return False
-        fresh = is_fresh(token["issued_at"], content["expires_at"], now=self.clock(), min_ttl=demand.min_ttl)
+        fresh = is_fresh(token["issued_at"], content["expires_at"], now=self.clock(), min_ttl=requirement.min_ttl)
         return fresh and content["login_required"] is None
 
-    def _under_lock(self, key: RecordKey, demand: Demand) -> Credential | None:
-        held = self._read(key, demand)
-        if not isinstance(held, StoredIdentity):
-            return held
-        return _credential(key, self._refreshed(key, held, demand))
+    def _under_lock(self, key: RecordKey, requirement: Requirement) -> Credential | None:
+        stored = self._read(key, requirement)
+        if not isinstance(stored, StoredIdentity):
+            return stored
+        return _credential(key, self._refresh(key, stored, requirement))
 
-    def _refreshed(self, key: RecordKey, held: StoredIdentity, demand: Demand) -> StoredIdentity:
+    def _refresh(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
+        refresh_token = self._refresh_token(key, stored, requirement)
+        service = self.clients.filled(key.service)
+        client = self.clients.get(service)
+        if not is_bound_to(stored.identity, service, client):
+            raise bound_elsewhere(key)
+        now = self.clock()
+        marked = self._mark(key, stored, since=stored.refreshing_since or now)
+        try:
+            with recorded(self.record, self.clock, Action.REFRESH, key, refresh_token, client.client_secret):
+                token = self._send(service, client, stored, refresh_token, now=now)
+        except InvalidGrant as refusal:
+            return self._adopt_or_end(key, marked, stored, refusal)
+        except (ServiceError, ClientRejected) as error:
+            return self._fall_back(key, marked, stored, requirement, error)
+        return _check_lifetime(self._save(key, marked, token), requirement)
+
+    def _send(
+        self, service: Service, client: Client, stored: StoredIdentity, refresh_token: Secret[str], *, now: int
+    ) -> Token:
+        # A fresh token is handed out without these modules.
         from everyauth_cli.oauth.id_token import check_refreshed
         from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 
-        refresh_token = self._check(key, held, demand)
-        service = self.clients.filled(key.service)
-        client = self.clients.get(service)
-        if not is_bound_to(held.identity, service, client):
-            raise granted_elsewhere(held.identity, key)
-        now = self.clock()
-        marked = self._mark(key, held, since=held.refreshing_since or now)
-        hide = (refresh_token, client.client_secret)
-        try:
-            with recorded(self.record, self.clock, REFRESH, key, hide=hide):
-                request = refresh_request(service, client, refresh_token, redirect_uri=held.identity.redirect_uri)
-                answer = self.send(request)
-                token = read_token(service, answer, asked=None, now=now, previous=held.token)
-                if token.id_token is not None:
-                    token = replace(token, subject=check_refreshed(service, client, token.subject, token.id_token))
-        except InvalidGrant as refused:
-            return self._adopt_or_give_up(key, marked, held, refused)
-        except (ServiceError, ClientRejected) as error:
-            return self._make_do(key, marked, held, demand, error)
-        return self._check_life(self._keep(key, marked, token), demand)
+        request = refresh_request(service, client, refresh_token, redirect_uri=stored.identity.redirect_uri)
+        token = read_token(service, self.send(request), asked=None, now=now, previous=stored.token)
+        if token.id_token is None:
+            return token
+        return replace(token, subject=check_refreshed(service, client, token.subject, token.id_token))
 
-    def _check(self, key: RecordKey, held: StoredIdentity, demand: Demand) -> Secret[str]:
-        """The refresh token, if asking for a new token can help at all."""
-        identity = read_public(self.store, key) or held.identity
+    def _refresh_token(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> Secret[str]:
+        """Return the refresh token, or raise the error for an identity that no refresh can help."""
+        identity = read_public(self.store, key) or stored.identity
         if identity.login_required is not None:
-            raise gone(identity, key)
-        if held.token.refresh_token is None:
-            reason = "was rejected" if demand.rejected else "has expired or will too soon"
-            raise LoginRequired(
-                f"the access token of {whose(held.identity)} at {held.identity.service} {reason}, "
-                "and there is no refresh token",
-                hint=login_again(held.identity, key),
-            )
-        self._check_life(held, demand)
-        return held.token.refresh_token
+            raise must_log_in(key, identity.login_required)
+        if stored.token.refresh_token is None:
+            raise no_refresh_token(key, rejected=requirement.rejected is not None)
+        _check_lifetime(stored, requirement)
+        return stored.token.refresh_token
 
-    def _check_life(self, held: StoredIdentity, demand: Demand) -> StoredIdentity:
-        issued = issued_lifetime(held.token)
-        if issued is not None and demand.min_ttl and issued <= demand.min_ttl:
-            raise LifetimeTooShort(
-                f"{held.identity.service} issues tokens for {issued // 1000} s, "
-                f"and {demand.min_ttl // 1000} s were asked for",
-                hint="ask for less with --min-ttl",
-            )
-        return held
+    def _mark(self, key: RecordKey, stored: StoredIdentity, *, since: int | None) -> StoredIdentity:
+        return self._write(key, replace(stored, refreshing_since=since))
 
-    def _mark(self, key: RecordKey, held: StoredIdentity, *, since: int | None) -> StoredIdentity:
-        return self._rewrite(key, replace(held, refreshing_since=since))
+    def _write(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
+        # Metadata and secret, so that a store that could not take the new token is known before it is requested.
+        return replace(stored, version=write_identity(self.store, key, stored, expect=stored.version))
 
-    def _rewrite(self, key: RecordKey, held: StoredIdentity) -> StoredIdentity:
-        # Both halves, so that a store that would not take the answer is known before it is asked for.
-        return replace(held, version=write_identity(self.store, key, held, expect=held.version))
-
-    def _keep(self, key: RecordKey, marked: StoredIdentity, token: Token) -> StoredIdentity:
-        """Store a refreshed token; the old refresh token may be dead, so a store that stumbles is tried again."""
+    def _save(self, key: RecordKey, marked: StoredIdentity, token: Token) -> StoredIdentity:
+        """Store a refreshed token, in several attempts: the old refresh token may be spent."""
         fresh = StoredIdentity(identity=refreshed(marked.identity, token), token=token, version=marked.version)
         for pause in (*STORE_PAUSES, None):
             try:
-                return self._settle(key, fresh)
+                return self._write_or_adopt(key, fresh)
             except StoreError:
                 if pause is None:
                     raise
                 time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _settle(self, key: RecordKey, fresh: StoredIdentity) -> StoredIdentity:
-        """Write the token, unless somebody else has written since, or we ourselves, but the secret half only."""
+    def _write_or_adopt(self, key: RecordKey, fresh: StoredIdentity) -> StoredIdentity:
+        """Write the token, unless another process wrote meanwhile, or this one, but the secret alone."""
         try:
-            return self._rewrite(key, fresh)
+            return self._write(key, fresh)
         except VersionConflict:
             newer = read_identity(self.store, key)
         if newer is None:
-            raise _deleted(fresh.identity, key)
+            raise deleted_meanwhile(key)
         if newer.token.access_token == fresh.token.access_token:
             write_public(self.store, key, newer.identity)
         return newer
 
-    def _adopt_or_give_up(
-        self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refused: InvalidGrant
+    def _adopt_or_end(
+        self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refusal: InvalidGrant
     ) -> StoredIdentity:
-        """After `invalid_grant`: a newer token that somebody else stored, or else the grant is gone."""
-        now = read_identity(self.store, key)
-        if now is None:
-            raise _deleted(marked.identity, key)
-        if now.token.access_token != marked.token.access_token:
-            return now
-        reason = refused.message
+        """After `invalid_grant`, return a newer token that another process stored, or mark the grant as ended."""
+        stored = read_identity(self.store, key)
+        if stored is None:
+            raise deleted_meanwhile(key)
+        if stored.token.access_token != marked.token.access_token:
+            return stored
+        reason = refusal.message
         if before.refreshing_since is not None:
-            reason += "; an answer to an earlier refresh was lost on the way"
-        over = replace(marked.identity, login_required=EndedGrant(since=self.clock(), reason=reason))
-        write_public(self.store, key, over)
-        raise gone(over, key) from None
+            reason += "; the response to an earlier refresh was lost"
+        ended = EndedGrant(since=self.clock(), reason=reason)
+        write_public(self.store, key, replace(marked.identity, login_required=ended))
+        raise must_log_in(key, ended) from None
 
-    def _make_do(
+    def _fall_back(
         self,
         key: RecordKey,
         marked: StoredIdentity,
         before: StoredIdentity,
-        demand: Demand,
+        requirement: Requirement,
         error: ServiceError | ClientRejected,
     ) -> StoredIdentity:
-        """After a failure that says nothing about the grant: the old token while it lives and will do."""
+        """After a failure that says nothing about the grant, return the old token if it meets the requirement."""
         lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
         if not lost:
             marked = self._mark(key, marked, since=before.refreshing_since)
         if isinstance(error, ServiceUnreachable):
-            return self._old_token(marked, demand, error)
+            return self._old_token(marked, requirement, error)
         raise error
 
-    def _without_lock(self, key: RecordKey, demand: Demand, busy: StoreBusy) -> Credential | None:
-        held = self._read(key, demand)
-        if not isinstance(held, StoredIdentity):
-            return held
-        return _credential(key, self._old_token(held, demand, ServiceError(busy.message, hint=busy.hint)))
+    def _without_lock(self, key: RecordKey, requirement: Requirement, busy: StoreBusy) -> Credential | None:
+        stored = self._read(key, requirement)
+        if not isinstance(stored, StoredIdentity):
+            return stored
+        return _credential(key, self._old_token(stored, requirement, ServiceError(busy.message, hint=busy.hint)))
 
-    def _old_token(self, held: StoredIdentity, demand: Demand, error: ServiceError) -> StoredIdentity:
-        if demand.min_ttl or not is_alive(held.token, now=self.clock(), rejected=demand.rejected):
+    def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: ServiceError) -> StoredIdentity:
+        if requirement.min_ttl or not is_alive(stored.token, now=self.clock(), rejected=requirement.rejected):
             raise error
-        self.warn(f"{error.message}; the present token is handed out, which still lives")
-        return held
+        self.warn(f"{error.message}; using the present token, which has not expired")
+        return stored
 
 
-def _credential(key: RecordKey, held: StoredIdentity) -> Credential:
-    return Credential(key, content_of(held).reveal())
+def _check_lifetime(stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
+    """Raise `LifetimeTooShort` where the service issues no token that lives long enough."""
+    issued = issued_lifetime(stored.token)
+    if issued is not None and requirement.min_ttl and issued <= requirement.min_ttl:
+        raise LifetimeTooShort(
+            f"{stored.identity.service} issues tokens for {issued // 1000} s, "
+            f"and {requirement.min_ttl // 1000} s are required",
+            hint="require less with --min-ttl",
+        )
+    return stored
+
+
+def _credential(key: RecordKey, stored: StoredIdentity) -> Credential:
+    return Credential(key, content_of(stored).reveal())
 
 
 def refreshed(identity: Identity, token: Token) -> Identity:
-    """The public half after a token was got."""
+    """Return an identity's metadata after it was given a token."""
     return replace(
         identity,
         scope=token.scope,
@@ -263,54 +263,4 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         expires_at=token.expires_at,
         refreshable=token.refresh_token is not None,
         login_required=None,
-    )
-
-
-def login_command(service: str, *, user: str, tenant: str = "", profile: str = "") -> str:
-    """The command that logs a user in; the profile is named when it is given."""
-    words = ["everyauth", "login", service]
-    if user != DEFAULT_USER:
-        words += ["--user", user]
-    if tenant not in ("", user):
-        words += ["--tenant", tenant]
-    if profile == SANDBOX_PROFILE:
-        words += ["--sandbox"]
-    elif profile:
-        words += ["--profile", profile]
-    return shlex.join(words)
-
-
-def login_again(identity: Identity, key: RecordKey) -> str:
-    """The command that renews what an identity has granted."""
-    profile = "" if key.profile == DEFAULT_PROFILE else key.profile
-    return login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=profile)
-
-
-def whose(identity: Identity) -> str:
-    """The user of an identity, with the tenant where that is another."""
-    return identity.user if identity.tenant == identity.user else f"{identity.user} of {identity.tenant}"
-
-
-def gone(identity: Identity, key: RecordKey) -> LoginRequired:
-    """That the grant of an identity is over, which is marked as such."""
-    assert identity.login_required is not None
-    return LoginRequired(
-        f"what {whose(identity)} granted at {identity.service} is gone: {identity.login_required.reason}",
-        hint=login_again(identity, key),
-    )
-
-
-def granted_elsewhere(identity: Identity, key: RecordKey) -> LoginRequired:
-    """That a grant is bound to another client or token endpoint, so that its tokens are sent to nobody."""
-    return LoginRequired(
-        f"{whose(identity)} granted access at {identity.service} to another client or token endpoint than the one "
-        "that is set now; nothing was sent",
-        hint=login_again(identity, key),
-    )
-
-
-def _deleted(identity: Identity, key: RecordKey) -> LoginRequired:
-    return LoginRequired(
-        f"{whose(identity)} at {identity.service} was deleted while its token was refreshed",
-        hint=login_again(identity, key),
     )

@@ -1,9 +1,9 @@
-"""The end of an identity: its tokens are revoked at the service where that can be done, then it is deleted here.
+"""Delete an identity: its tokens are revoked at the service where that is possible, then its record is deleted.
 
 It is deleted whatever the service answers, because who logs out wants nothing left on this machine; and it is deleted
-last, because a process that ends in between must leave tokens that the next one can revoke. Where nothing could be
-asked of the service, for want of a key or a client, nothing is deleted: that would be the end of the only token that
-could still be revoked.
+last, because a process that is killed in between must leave tokens that the next one can revoke. Where no revocation
+can be requested, for want of a key or a client, nothing is deleted: that would destroy the only token that could still
+be revoked.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
     StoreError,
 )
-from everyauth_cli.event_log import REVOCATION, Record, ignore, recorded
+from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
-from everyauth_cli.flows.refresh import granted_elsewhere, whose
+from everyauth_cli.flows.hints import bound_elsewhere, user_of_tenant
 from everyauth_cli.model import (
-    ACCESS_TOKEN,
-    REFRESH_TOKEN,
     Client,
     EndedGrant,
     Identity,
@@ -42,6 +40,7 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, RevocationEnds
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import KIND, find_readable, read_identity, read_public, write_identity
 
@@ -51,22 +50,25 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """How an identity ended: which of its tokens were `revoked`, and which are `standing` at the service.
+    """The result of a deletion: the types of the tokens that were `revoked` at the service, and `not_revoked`.
 
-    Tokens are named by their type, `refresh_token` and `access_token`. `offered` says whether the service revokes at
-    all, and `problem` why it has not done so although it might. `identity` is None when nothing is known of it.
+    The types are `refresh_token` and `access_token` (RFC 7009 section 2.1). `offered` is whether the service revokes
+    tokens at all, `problem` why it did not although it could. `identity` is None when nothing is known of it.
     """
 
     identity: Identity | None = None
     offered: bool = False
     revoked: Sequence[str] = ()
-    standing: Sequence[str] = ()
+    not_revoked: Sequence[str] = ()
     problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoker:
-    """Everything that it takes to end an identity; `shield` keeps interrupts out from the first request to the end."""
+    """Revokes tokens (RFC 7009) and deletes identities; `shield` keeps interrupts out until both are done.
+
+    `clock` gives milliseconds since the epoch.
+    """
 
     store: Store
     catalogue: Catalogue
@@ -76,12 +78,14 @@ class Revoker:
     record: Record = ignore
     shield: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def end(self, key: RecordKey, *, local: bool = False) -> Revocation:
-        """Revoke an identity's tokens, unless it is to be `local`, and delete it, whatever the service answers.
+    def delete(self, key: RecordKey | None, *, local: bool = False) -> Revocation:
+        """Revoke an identity's tokens, unless the deletion is `local`, and delete it; see `EveryAuth.delete_identity`.
 
-        Where nothing can be sent to the service for a reason that lies here and can be mended, nothing is done:
-        raises `StoreError`, `ConfigurationProblem`, `ClientNotSet`, `ServiceNotFound` or `LoginRequired`.
+        When revocation ends the whole grant, the other identities of the grant are marked as ended. Without
+        a key, for an identity that does not exist, nothing is done.
         """
+        if key is None:
+            return Revocation()
         with self.shield():
             with self.store.lock(key):
                 revocation = self._revocation(key, local=local)
@@ -96,13 +100,12 @@ class Revoker:
         except StoreError as error:
             if not revocation.revoked:
                 raise
-            said = f"{error.message}; {key.service} has revoked what is still kept here"
-            raise type(error)(said, hint=error.hint) from None
+            raise error.copy(message=f"{error.message}; {key.service} has revoked the tokens all the same") from None
 
     def siblings(self, key: RecordKey, identity: Identity) -> list[tuple[str, Identity]]:
-        """The identities that would end with this one, each with its profile, because they share its grant.
+        """Return the identities that would end with this one, each with its profile, because they share its grant.
 
-        Where an account is not known, it may be the same.
+        An unknown account may be the same one.
         """
         return [(sibling.profile, other) for sibling, other in self._siblings(key, identity)]
 
@@ -116,121 +119,126 @@ class Revoker:
         ]
 
     def _end_siblings(self, key: RecordKey, identity: Identity) -> None:
-        """Mark those whose grant has certainly ended, so that their dead tokens are handed out no more."""
-        gone = EndedGrant(since=self.clock(), reason=f"it ended with that of {whose(identity)}, which was revoked")
+        """Mark the identities whose grant has certainly ended, so that their tokens are handed out no more."""
+        user = user_of_tenant(key.user, key.tenant)
+        ended = EndedGrant(since=self.clock(), reason=f"the grant was revoked together with that of user {user}")
         for sibling, other in self._siblings(key, identity):
             if identity.account is None or other.account is None:
                 continue
-            # One that cannot be marked is found out when its token is refused.
+            # One that cannot be marked is found out when its token is rejected.
             with contextlib.suppress(StoreError), self.store.lock(sibling):
-                held = read_identity(self.store, sibling)
-                if held is not None:
-                    marked = replace(held, identity=replace(held.identity, login_required=gone))
-                    write_identity(self.store, sibling, marked, expect=held.version)
+                stored = read_identity(self.store, sibling)
+                if stored is not None:
+                    marked = replace(stored, identity=replace(stored.identity, login_required=ended))
+                    write_identity(self.store, sibling, marked, expect=stored.version)
 
     def ends_grant(self, identity: Identity) -> bool:
-        """Whether revoking its token ends all that its account has granted, other identities' part included."""
+        """Return whether revoking its token ends all that its account has granted, other identities' part included."""
         try:
             service = self.clients.filled(identity.service)
         except (ServiceNotFound, ConfigurationProblem, ClientNotSet):
             return False
-        known = (
-            self.clients.peek(service) if service.revocation_endpoint and service.revocation_ends == "grant" else None
-        )
+        if not service.revocation.endpoint or service.revocation.ends != RevocationEnds.GRANT:
+            return False
+        known = self.clients.peek(service)
         return known is not None and is_bound_to(identity, service, known[0])
 
     def _revocation(self, key: RecordKey, *, local: bool) -> Revocation:
-        offered = not local and self._mendable(self.catalogue.get, key.service).revocation_endpoint is not None
-        held = self._mendable(read_identity, self.store, key) if offered else None
-        identity = held.identity if held else self._listed(key)
-        if identity is None and (offered or not self._is_kept(key)):
+        offered = not local and self._required(self.catalogue.get, key.service).revocation.endpoint is not None
+        stored = self._required(read_identity, self.store, key) if offered else None
+        identity = stored.identity if stored else self._metadata(key)
+        if identity is None and (offered or not self._has_secret(key)):
             return Revocation()
         revoked, problem = list[str](), None
-        if held is not None:
-            service, client = self._mendable(self._bound, key, held.identity)
+        if stored is not None:
+            service, client = self._required(self._bound, key, stored.identity)
             try:
-                for name in self._revoke(key, service, client, held.token):
+                for name in self._revoke(key, service, client, stored.token):
                     revoked.append(name)
             except EveryAuthError as error:
                 problem = error.message
         elif offered:
-            problem = f"the tokens of {key.user} at {key.service} are no longer in the store"
-        standing = [name for name in self._types(identity) if name not in revoked]
+            user = user_of_tenant(key.user, key.tenant)
+            problem = f"the tokens of user {user} at {key.service} are missing from the store"
+        not_revoked = [name for name in self._types(identity) if name not in revoked]
         return Revocation(
             identity=identity,
             offered=offered,
             revoked=revoked,
-            standing=standing,
-            problem=problem if standing else None,
+            not_revoked=not_revoked,
+            problem=problem if not_revoked else None,
         )
 
-    def _mendable(self, call: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-        """Call what has to work before anything can be sent; its error names both ways on."""
+    def _required(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a precondition of a revocation; on failure add the --local hint."""
         try:
-            return call(*arguments, **named)
+            return call(*args, **kwargs)
         except EveryAuthError as error:
-            ways = [error.hint, "--local deletes it here, and what was granted stands"]
-            error.hint = "; or ".join(filter(None, ways))
-            raise
+            local = "with --local it is only deleted here, and its tokens stay valid at the service"
+            raise error.copy(hint="; or ".join(filter(None, [error.hint, local]))) from None
 
-    def _is_kept(self, key: RecordKey) -> bool:
-        """Whether there is a secret half, though it may be unreadable."""
+    def _has_secret(self, key: RecordKey) -> bool:
+        """Return whether a secret is stored, readable or not."""
         try:
             return read_identity(self.store, key) is not None
         except StoreError:
             return True
 
-    def _listed(self, key: RecordKey) -> Identity | None:
-        """What the index knows of an identity whose secret half is lost or cannot be read."""
+    def _metadata(self, key: RecordKey) -> Identity | None:
+        """Return the metadata of an identity whose secret may be lost or unreadable."""
         try:
             return read_public(self.store, key)
         except StoreError:
             return None
 
     def _types(self, identity: Identity | None) -> list[str]:
-        """The types of the tokens that an identity has, as far as is known; what has expired is none."""
+        """Return the types of the valid tokens that an identity has, as far as is known."""
         if identity is None:
             return [REFRESH_TOKEN, ACCESS_TOKEN]
         alive = identity.expires_at is None or identity.expires_at > self.clock()
         return [REFRESH_TOKEN] * identity.refreshable + [ACCESS_TOKEN] * alive
 
     def _revoke(self, key: RecordKey, service: Service, client: Client, token: Token) -> Iterator[str]:
-        """Revoke one token after the other, and yield the type of each that is.
+        """Revoke one token after the other, and yield the type of each that is revoked.
 
         Raises `EveryAuthError`, after the other token was tried if that could help.
         """
-        tokens, refused = _tokens(service, token), None
+        tokens, refusal = _revocable(service, token), None
         for name, value in tokens.items():
             try:
-                with recorded(self.record, self.clock, REVOCATION, key, hide=(value, client.client_secret)) as remarks:
-                    done = read_revocation(service, self.send(revocation_request(service, client, value, hint=name)))
-                    remarks.append(name if done else f"{name} is of a type that is not revoked there")
+                done = self._revoke_one(key, service, client, name, value)
             except (ServiceUnreachable, ServiceUnreadable):
                 raise
             except ServiceError as error:
-                refused = error
+                refusal = error
                 continue
-            if done and service.revocation_ends == "grant":
+            if done and service.revocation.ends == RevocationEnds.GRANT:
                 yield from tokens
                 return
             if done:
                 yield name
-        if refused is not None:
-            raise refused
+        if refusal is not None:
+            raise refusal
+
+    def _revoke_one(self, key: RecordKey, service: Service, client: Client, name: str, token: Secret[str]) -> bool:
+        with recorded(self.record, self.clock, Action.REVOCATION, key, token, client.client_secret) as remark:
+            done = read_revocation(service, self.send(revocation_request(service, client, token, hint=name)))
+            remark(name if done else f"{service.name} does not revoke tokens of the type {name}")
+            return done
 
     def _bound(self, key: RecordKey, identity: Identity) -> tuple[Service, Client]:
-        """The service and the client that an identity was granted to."""
+        """Return the service and client of a grant; raises `LoginRequired` when they are others now."""
         service = self.clients.filled(identity.service)
         client = self.clients.get(service)
         if not is_bound_to(identity, service, client):
-            raise granted_elsewhere(identity, key)
+            raise bound_elsewhere(key)
         return service, client
 
 
-def _tokens(service: Service, token: Token) -> dict[str, Secret[str]]:
-    """The tokens that a service can revoke; the refresh token first, because new access tokens come from it."""
+def _revocable(service: Service, token: Token) -> dict[str, Secret[str]]:
+    """Return the tokens that a service can revoke; the refresh token first, because new access tokens come from it."""
     tokens = {REFRESH_TOKEN: token.refresh_token, ACCESS_TOKEN: token.access_token}
-    return {name: value for name, value in tokens.items() if value and name in service.revocable_tokens}
+    return {name: value for name, value in tokens.items() if value and name in service.revocation.tokens}
 
 
 def _may_share_grant(one: Identity, other: Identity) -> bool:

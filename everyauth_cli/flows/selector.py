@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import TypeGuard
 
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import ID_PREFIX, Identity, RecordKey
+from everyauth_cli.oauth import base64url
 from everyauth_cli.store.identity_record import KIND, IdentitySummary
 from everyauth_cli.store.records import key_matches
 
@@ -104,13 +104,13 @@ def check_named(who: str) -> None:
 def cursor_behind(identity: Identity) -> str:
     """The cursor for what comes after an identity; it says where in the order, so that the identity may be deleted."""
     place = json.dumps([identity.service, identity.tenant, identity.user])
-    return base64.urlsafe_b64encode(place.encode()).decode()
+    return base64url.encode(place.encode())
 
 
 def read_cursor(cursor: str, wanted: RecordKey) -> RecordKey:
     """The key that a cursor stands for. Raises `UsageProblem` for one that a listing of these did not give."""
     try:
-        place = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+        place = json.loads(base64url.decode(cursor))
     except ValueError:
         raise _bad_cursor() from None
     match place:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -12,6 +11,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError
 from everyauth_cli.model import LoginRequest, Secret, Service
+from everyauth_cli.oauth import base64url
 from everyauth_cli.sanitize import printable, redact
 
 SINGLE = ("code", "state", "error", "iss")
@@ -53,7 +53,7 @@ def begin(service: Service, request: LoginRequest, *, redirect_uri: str) -> Pend
 
     Only a request for an id token has a nonce (OpenID Connect Core section 3.1.2.1).
     """
-    openid = OPENID in request.scope.replace(service.scope_separator, " ").split()
+    openid = OPENID in service.split_scope(request.scope)
     return PendingLogin(
         request=request,
         redirect_uri=redirect_uri,
@@ -85,8 +85,7 @@ def authorization_url(service: Service, pending: PendingLogin) -> str:
 
 def challenge(verifier: Secret[str]) -> str:
     """The S256 code challenge of a verifier (RFC 7636 section 4.2)."""
-    digest = hashlib.sha256(verifier.reveal().encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return base64url.encode(hashlib.sha256(verifier.reveal().encode()).digest())
 
 
 def is_answer_to(pending: PendingLogin, query: Sequence[tuple[str, str]]) -> bool:

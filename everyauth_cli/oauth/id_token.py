@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import json
 import math
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable
-from everyauth_cli.model import ASYMMETRIC, SYMMETRIC, Client, Secret, Service, Subject
+from everyauth_cli.model import Client, Secret, Service, Subject
+from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.userinfo import filled
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import ASYMMETRIC, SYMMETRIC
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """The kind of key that an algorithm, by its first letters, is verified with (RFC 7518 section 3.1, RFC 8037)."""
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 """The curve of each algorithm on one (RFC 7518 section 3.4)."""
+SMALLEST_KEYS = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), 2048),
+    "HS256": 256,
+    "HS384": 384,
+    "HS512": 512,
+}
+"""The smallest key in bits of each algorithm whose keys differ in size (RFC 7518 sections 3.2, 3.3 and 3.5)."""
 CAN_BE_ALLOWED = (*ASYMMETRIC, *SYMMETRIC)
 CLOCK = "check the clock of this machine"
-
-_filters = threading.Lock()
-"""The filters of warnings are the whole process's: logins in two threads must not change them at once."""
 
 
 class KeyUnknown(ServiceUnreadable):
@@ -48,7 +52,7 @@ class IdToken:
 def read_id_token(service: Service, text: Secret[str]) -> IdToken:
     """Take an id token apart (RFC 7519 section 7.2); raises `ServiceUnreadable` when it is none."""
     try:
-        header, claims, _ = (_decoded(part) for part in text.reveal().split("."))
+        header, claims, _ = (base64url.decode(part) for part in text.reveal().split("."))
         return IdToken(header=_object(header), claims=_object(claims), text=text)
     except (ValueError, RecursionError):
         raise ServiceUnreadable(f"{service.name} sent an id token that cannot be read") from None
@@ -68,7 +72,7 @@ def check_claims(service: Service, client: Client, id_token: IdToken, *, nonce: 
     _check_times(service, claims, now=now // 1000)
     if nonce is not None and not _same(claims.get("nonce"), nonce):
         raise _refused(service, "its nonce is not the one of this login")
-    if id_token.algorithm not in service.id_token_signing_alg_values_supported:
+    if id_token.algorithm not in service.id_token.signing_algs:
         why = f"it is signed with {printable(id_token.algorithm, 20)}, which is not allowed here"
         hint = (
             _allowing(service, "id_token_signing_alg_values_supported")
@@ -82,14 +86,17 @@ def check_signature(service: Service, id_token: IdToken, keys: Sequence[Mapping[
     """Check an id token's signature with the issuer's keys (RFC 7517).
 
     Without a `kid` there must be one key only that it can be (OpenID Connect Core section 10.1).
-    Raises `KeyUnknown` when there is none, `ServiceUnreadable` when the signature is wrong.
+    Raises `KeyUnknown` when there is none, `ServiceUnreadable` when the signature is wrong or the key too small.
     """
     fitting = [key for key in keys if _fits(key, id_token)]
     if not fitting:
         raise _refused(service, "it is signed with a key that its issuer does not publish", kind=KeyUnknown)
     if len(fitting) > 1:
         raise _refused(service, f"it does not say with which of {len(fitting)} keys it is signed (kid)")
-    if not _is_signed(id_token, fitting[0]):
+    _check_size(service, id_token, fitting[0])
+    from everyauth_cli.oauth.signatures import is_signed
+
+    if not is_signed(id_token.text, fitting[0], algorithm=id_token.algorithm):
         raise _refused(service, "its signature is wrong")
 
 
@@ -97,8 +104,7 @@ def keys_of_client(client: Client) -> list[dict[str, Any]]:
     """The client secret as the key of the algorithms that use it (OpenID Connect Core section 10.1)."""
     if not client.client_secret:
         return []
-    octets = client.client_secret.reveal().encode()
-    return [{"kty": "oct", "k": base64.urlsafe_b64encode(octets).rstrip(b"=").decode()}]
+    return [{"kty": "oct", "k": base64url.encode(client.client_secret.reveal().encode())}]
 
 
 def is_symmetric(id_token: IdToken) -> bool:
@@ -132,7 +138,7 @@ def _subject(claims: Mapping[str, Any]) -> str | None:
 
 
 def _check_issuer(service: Service, claims: Mapping[str, Any]) -> None:
-    iss, allowed = claims.get("iss"), (*filter(None, [service.issuer]), *service.id_token_issuers)
+    iss, allowed = claims.get("iss"), (*filter(None, [service.issuer]), *service.id_token.issuers)
     # An issuer of many tenants has the tenant in its name, and in a claim.
     if not isinstance(iss, str) or (allowed and iss not in [filled(issuer, claims) for issuer in allowed]):
         said = printable(iss, 120) if isinstance(iss, str) else "nobody"
@@ -145,7 +151,7 @@ def _check_audience(service: Service, client: Client, claims: Mapping[str, Any])
     audiences = aud if isinstance(aud, list) else [aud]
     if client.client_id not in audiences:
         raise _refused(service, "it was issued to another client (aud)")
-    foreign = [who for who in audiences if who != client.client_id and who not in service.id_token_audiences]
+    foreign = [who for who in audiences if who != client.client_id and who not in service.id_token.audiences]
     if foreign:
         why = f"it is for {printable(str(foreign[0]), 120)} too, which is not allowed here (aud)"
         raise _refused(service, why, hint=_allowing(service, "id_token_audiences"))
@@ -199,29 +205,22 @@ def _fits(key: Mapping[str, Any], id_token: IdToken) -> bool:
     )
 
 
-def _is_signed(id_token: IdToken, key: Mapping[str, Any]) -> bool:
-    import warnings
+def _check_size(service: Service, id_token: IdToken, key: Mapping[str, Any]) -> None:
+    """Refuse a key that is smaller than its algorithm requires (RFC 7518 sections 3.2, 3.3 and 3.5)."""
+    smallest = SMALLEST_KEYS.get(id_token.algorithm, 0)
+    if smallest and _bits(key) < smallest:
+        why = f"its key has {_bits(key)} bits, and {id_token.algorithm} requires {smallest} (RFC 7518 section 3)"
+        raise _refused(service, why)
 
-    from joserfc import errors, jwk, jws
 
-    # The header may hold parameters of the issuer's own; only those that are `crit` must be understood.
-    registry = jws.JWSRegistry(algorithms=[id_token.algorithm], strict_check_header=False)
-    # A certificate chain in it (x5c) takes some kilobytes.
-    registry.max_header_length = registry.max_signature_length = 16 * 1024
+def _bits(key: Mapping[str, Any]) -> int:
+    """Return the size of an RSA or symmetric key; 0 for one that cannot be read."""
     try:
-        with _filters, warnings.catch_warnings():
-            # A key that is too small is none (RFC 7518 section 3.3); algorithms are chosen by the catalogue.
-            warnings.simplefilter("error", errors.SecurityWarning)
-            imported = jwk.import_key({name: value for name, value in key.items() if value is not None})
-            warnings.simplefilter("ignore", errors.SecurityWarning)
-            jws.deserialize_compact(id_token.text.reveal(), imported, registry=registry)
-    except (errors.JoseError, errors.SecurityWarning, ValueError, TypeError, LookupError):
-        return False
-    return True
-
-
-def _decoded(part: str) -> bytes:
-    return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        if key.get("kty") == "RSA":
+            return int.from_bytes(base64url.decode(key["n"])).bit_length()
+        return len(base64url.decode(key["k"])) * 8
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return 0
 
 
 def _object(part: bytes) -> dict[str, Any]:

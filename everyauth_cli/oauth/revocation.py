@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from everyauth_cli.errors import InvalidGrant, ServiceError, ServiceUnreadable
-from everyauth_cli.model import Client, Request, Response, Secret, Service
-from everyauth_cli.oauth.client_authentication import ACCEPT_JSON, Fields, authenticated_request
+from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service
+from everyauth_cli.oauth.client_authentication import METHODS
 from everyauth_cli.oauth.token_endpoint import read_fields
+from everyauth_cli.services.rules import BEARER, ClientAuthMethod, RevocationRules, RevocationStyle
 
 HTML = "text/html"
 
 
 def revocation_request(service: Service, client: Client, token: Secret[str], *, hint: str) -> Request:
-    """The request that revokes a token; `hint` is `refresh_token` or `access_token` (RFC 7009 section 2.1)."""
-    assert service.revocation_endpoint is not None
+    """Return the request that revokes a token; `hint` is `refresh_token` or `access_token` (RFC 7009 section 2.1)."""
+    rules = service.revocation
+    assert rules.endpoint is not None
     if service.quirk.revoke is not None:
         return service.quirk.revoke(service, client, token)
-    if service.revocation_endpoint_auth_method == "bearer":
-        return Request(url=service.revocation_endpoint, bearer=token, headers=ACCEPT_JSON)
-    fields = _fields(service, token, hint)
-    if service.revocation_endpoint_auth_method == "none":
-        return Request(
-            url=service.revocation_endpoint, fields=fields, body=service.revocation_body, headers=ACCEPT_JSON
-        )
-    request = authenticated_request(service, client, url=service.revocation_endpoint, fields=fields)
-    return replace(request, body=service.revocation_body)
+    if rules.auth_method == BEARER:
+        return Request(url=rules.endpoint, bearer=token, headers=ACCEPT_JSON)
+    request = Request(url=rules.endpoint, fields=_fields(rules, token, hint), body=rules.body, headers=ACCEPT_JSON)
+    if rules.auth_method == ClientAuthMethod.NONE:
+        return request
+    return METHODS[rules.auth_method or service.token_endpoint_auth_method](request, client)
 
 
 def read_revocation(service: Service, answer: Response) -> bool:
@@ -49,15 +46,19 @@ def read_revocation(service: Service, answer: Response) -> bool:
     return True
 
 
-def _fields(service: Service, token: Secret[str], hint: str) -> Fields:
-    if service.revocation_style == "type":
-        return {hint: token}
-    return {"token": token} if service.revocation_style == "token" else {"token": token, "token_type_hint": hint}
+def _fields(rules: RevocationRules, token: Secret[str], hint: str) -> dict[str, str | Secret[str]]:
+    match rules.style:
+        case RevocationStyle.TYPE:
+            return {hint: token}
+        case RevocationStyle.TOKEN:
+            return {"token": token}
+        case RevocationStyle.TOKEN_AND_HINT:
+            return {"token": token, "token_type_hint": hint}
 
 
 def _is_refused_itself(service: Service, error: ServiceError) -> bool:
     """Whether an error speaks of the token that is to be revoked, which then is the one that authenticates."""
-    return service.revocation_endpoint_auth_method == "bearer" and isinstance(error, InvalidGrant)
+    return service.revocation.auth_method == BEARER and isinstance(error, InvalidGrant)
 
 
 def _is_page(answer: Response) -> bool:

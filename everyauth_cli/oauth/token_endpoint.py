@@ -17,9 +17,8 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
 )
 from everyauth_cli.model import (
-    ACCESS_TOKEN,
-    PLACE,
-    REFRESH_TOKEN,
+    ACCEPT_JSON,
+    TOO_MANY_REQUESTS,
     Client,
     Request,
     Response,
@@ -27,14 +26,15 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
-from everyauth_cli.oauth.client_authentication import Fields, authenticated_request
+from everyauth_cli.oauth.client_authentication import METHODS
 from everyauth_cli.sanitize import printable, redact
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, TEMPLATE_FIELD
 
 if TYPE_CHECKING:
     from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
 
 UNAUTHORIZED = 401
-TOO_MANY_REQUESTS = 429
+Fields = dict[str, str | Secret[str]]
 VSCHAR = re.compile(r"[\x20-\x7e]+")
 """What an access token may be made of (RFC 6749 appendix A.12)."""
 FORM = "application/x-www-form-urlencoded"
@@ -77,13 +77,17 @@ def refresh_request(service: Service, client: Client, refresh_token: Secret[str]
 
 
 def _token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
-    return authenticated_request(service, client, url=url, fields={**service.token_params, **fields})
+    request = Request(url=url, fields={**service.token_params, **fields}, body=service.body, headers=ACCEPT_JSON)
+    return METHODS[service.token_endpoint_auth_method](request, client)
 
 
 def kept_fields(service: Service, client: Client, callback: Callback) -> dict[str, Any]:
     """What belongs to the credential besides the answer: of the callback under `params`, and of our client."""
     told = {"client_id": client.client_id}
-    ours = {name: PLACE.sub(lambda m: told.get(m[1], ""), text) for name, text in service.native_from_client.items()}
+    ours = {
+        name: TEMPLATE_FIELD.sub(lambda m: told.get(m[1], ""), text)
+        for name, text in service.native_from_client.items()
+    }
     params = {"params": dict(callback.kept)} if callback.kept else {}
     return {**params, **{name: text for name, text in ours.items() if text}}
 
@@ -104,8 +108,8 @@ def read_token(
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     fields = read_fields(service, answer)
-    if service.quirk.answer is not None:
-        fields = service.quirk.answer(fields)
+    if service.quirk.token_response is not None:
+        fields = service.quirk.token_response(fields)
     access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
     if not isinstance(access_token, str) or not VSCHAR.fullmatch(access_token):
         error, said = _raw(fields)
@@ -145,7 +149,7 @@ def read_fields(service: Service, answer: Response, *, key: str = "token_endpoin
     a token in form encoding.
     """
     fields = _parse(answer)
-    if answer.status == TOO_MANY_REQUESTS or answer.status >= 500:  # noqa: PLR2004 - RFC 9110 section 15.6
+    if answer.is_temporary:
         wait = f", and asks to wait {_wait(answer.retry_after)}" if answer.retry_after else ""
         # What a gateway answers with 5xx may have been done behind it all the same.
         lost = answer.status != TOO_MANY_REQUESTS
@@ -184,9 +188,9 @@ def read_fields(service: Service, answer: Response, *, key: str = "token_endpoin
 def missing_scopes(service: Service, asked: str | None, granted: str | None) -> list[str]:
     """The scopes that were asked for and not granted (RFC 6749 section 3.3 lets a service narrow them)."""
     # Some answer with commas although they are asked with spaces.
-    have = set((granted or "").replace(service.scope_separator, " ").replace(",", " ").split())
+    have = set(service.split_scope((granted or "").replace(",", " ")))
     have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
-    return [scope for scope in (asked or "").replace(service.scope_separator, " ").split() if scope not in have]
+    return [scope for scope in service.split_scope(asked) if scope not in have]
 
 
 def _wait(retry_after: str) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
-from everyauth_cli.model import PLACE, Account, Client, Request, Response, Secret, Service
+from everyauth_cli.model import ACCEPT_JSON, Account, Client, Request, Response, Secret, Service
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import TEMPLATE_FIELD, BodyFormat
 
 LABEL_LENGTH = 120
 SUBJECT_LENGTH = 1000
@@ -18,16 +19,14 @@ SUBJECT_LENGTH = 1000
 
 def account_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
     """The request that asks a service whose access token it is, as RFC 6750 section 2.1 has it."""
-    assert service.account_endpoint is not None
+    rules = service.account
+    assert rules.endpoint is not None
     if service.quirk.account is not None:
         return service.quirk.account(service, client, access_token)
-    if service.account_query is not None:
-        return Request(
-            url=service.account_endpoint, fields={"query": service.account_query}, body="json", bearer=access_token
-        )
-    return Request(
-        url=service.account_endpoint, method="GET", bearer=access_token, headers={"Accept": "application/json"}
-    )
+    if rules.query is not None:
+        fields = {"query": rules.query}
+        return Request(url=rules.endpoint, fields=fields, body=BodyFormat.JSON, bearer=access_token)
+    return Request(url=rules.endpoint, method="GET", bearer=access_token, headers=ACCEPT_JSON)
 
 
 def read_account(service: Service, answer: Response) -> Account:
@@ -35,36 +34,39 @@ def read_account(service: Service, answer: Response) -> Account:
 
     Raises `ServiceUnreadable` when it names none, `ServiceUnreachable` for a "not now" (429, 5xx).
     """
-    if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004 - RFC 6585 section 4, RFC 9110 section 15.6
+    endpoint = f"the account endpoint of {service.name}"
+    if answer.is_temporary:
         raise ServiceUnreachable(
-            f"it answers HTTP {answer.status}", status=answer.status, retry_after=answer.retry_after
+            f"{endpoint} answered HTTP {answer.status}", status=answer.status, retry_after=answer.retry_after
         )
     if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
-        raise ServiceUnreadable(f"it answers HTTP {answer.status}", status=answer.status)
+        raise ServiceUnreadable(f"{endpoint} answered HTTP {answer.status}", status=answer.status)
     try:
         fields = json.loads(answer.body.reveal())
     except (ValueError, RecursionError):
-        raise ServiceUnreadable("it answers with something that is no JSON", status=answer.status) from None
+        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=answer.status) from None
     account = account_in(service, fields)
     if account is None:
-        raise ServiceUnreadable("its answer has no account in the place that is known", status=answer.status)
+        raise ServiceUnreadable(
+            f"{endpoint} answered without an account where the catalogue expects it", status=answer.status
+        )
     return account
 
 
 def account_in(service: Service, fields: Any) -> Account | None:  # noqa: ANN401 - JSON
     """The account that the catalogue's templates find in claims or in an answer."""
-    subject = _filled(service.account_subject, fields, SUBJECT_LENGTH)
+    subject = _filled(service.account.subject, fields, SUBJECT_LENGTH)
     if subject is None:
         return None
     return Account(
-        subject=subject, label=_filled(service.account_label, fields, LABEL_LENGTH) or printable(subject, LABEL_LENGTH)
+        subject=subject, label=_filled(service.account.label, fields, LABEL_LENGTH) or printable(subject, LABEL_LENGTH)
     )
 
 
 def filled(template: str, fields: Any) -> str | None:  # noqa: ANN401 - JSON
     """A template with what stands at its places; None when one of them holds nothing."""
-    words = {path: _at(fields, path) for path in PLACE.findall(template)}
-    return PLACE.sub(functools.partial(_word, words), template) if all(words.values()) else None
+    words = {path: _at(fields, path) for path in TEMPLATE_FIELD.findall(template)}
+    return TEMPLATE_FIELD.sub(functools.partial(_word, words), template) if all(words.values()) else None
 
 
 def _filled(templates: Sequence[str], fields: Any, limit: int) -> str | None:  # noqa: ANN401 - JSON

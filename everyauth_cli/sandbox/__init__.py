@@ -1,1 +1,1 @@
-"""A small, strict authorization server on loopback to try everything against, without an account."""
+"""A strict authorization server on loopback, to try everything without an account at a service."""

@@ -1,4 +1,4 @@
-"""The dialect of a service whose own is not documented here: RFC 6749 to the letter, with what its entry says."""
+"""The dialect of a service without a dialect file: RFC 6749 to the letter, and what its catalogue entry says."""
 
 from __future__ import annotations
 
@@ -6,35 +6,50 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from everyauth_cli.model import PLACE, Service
+from everyauth_cli.model import Service
 from everyauth_cli.sandbox import dialect
-from everyauth_cli.sandbox.dialect import Authorize, Call, Dialect, Named, Revoke, Scopes, Sent, Shape, Tokens
+from everyauth_cli.sandbox.dialect import (
+    Authorization,
+    Call,
+    Dialect,
+    DocumentedAccount,
+    DocumentedRequest,
+    DocumentedResponse,
+    RefreshTokens,
+    Revocation,
+    Scopes,
+    Tokens,
+)
+from everyauth_cli.services.rules import TEMPLATE_FIELD
 
-LIFE = 3600
+LIFETIME = 3600
 OPENID = "openid"
 SUBJECT, LABEL, TENANT = "{user_id}", "{user}", "sandbox"
 
 
 def dialect_of(service: Service) -> Dialect:
-    """The documented dialect of a service, or else a plain one."""
-    return dialect.load(service.name) if service.name in dialect.names() else plain(service)
+    """Return the dialect of a service: from its file, or else the default."""
+    return dialect.load(service.name) if service.name in dialect.names() else default_dialect(service)
 
 
-def plain(service: Service) -> Dialect:
-    """A dialect made from a catalogue entry."""
-    answer = _answer(service)
-    refreshed = {name: value for name, value in answer.items() if name != "id_token"}
+def default_dialect(service: Service) -> Dialect:
+    """Return a dialect that is made from a catalogue entry."""
+    fields = _token_fields(service)
+    refreshed_fields = {name: value for name, value in fields.items() if name != "id_token"}
     return Dialect(
         name=service.name,
         tokens=Tokens(
-            access="sandbox-access-{uuid}", refresh="sandbox-refresh-{uuid}", life=LIFE, refresh_kind="rotating"
+            access="sandbox-access-{uuid}",
+            refresh="sandbox-refresh-{uuid}",
+            lifetime=LIFETIME,
+            refresh_tokens=RefreshTokens.ROTATING,
         ),
         scopes=Scopes(),
-        authorize=Authorize(link=(), query="", callback=dict.fromkeys(service.keep_callback, "sandbox")),
-        token=_call(service.token_endpoint, answer),
-        refresh=_call(service.token_endpoint, refreshed),
-        revoke=plain_revoke(service),
-        account=Named(subject=SUBJECT, label=LABEL, call=_account(service)),
+        authorization=Authorization(link=(), query="", response_params=dict.fromkeys(service.keep_callback, "sandbox")),
+        token=_call(service.token_endpoint, fields),
+        refresh=_call(service.token_endpoint, refreshed_fields),
+        revocation=default_revocation(service),
+        account=DocumentedAccount(subject=SUBJECT, label=LABEL, call=_account(service)),
         id_token=json.dumps(_claims(service)) if OPENID in service.scopes else "",
         native=service.native or (),
         native_after_refresh=service.native or (),
@@ -43,25 +58,26 @@ def plain(service: Service) -> Dialect:
     )
 
 
-def plain_revoke(service: Service) -> Revoke | None:
-    """Revocation as RFC 7009 has it, where the entry knows an endpoint for it."""
-    if service.revocation_endpoint is None:
+def default_revocation(service: Service) -> Revocation | None:
+    """Return revocation as in RFC 7009; None if the entry has no endpoint for it."""
+    if service.revocation.endpoint is None:
         return None
-    call = Call(link=(), request=Sent(method="POST", url=service.revocation_endpoint, headers={}), answer=Shape())
-    return Revoke(call=call, ends=service.revocation_ends, tokens=service.revocable_tokens)
+    request = DocumentedRequest(method="POST", url=service.revocation.endpoint, headers={})
+    call = Call(link=(), request=request, response=DocumentedResponse())
+    return Revocation(call=call, ends=service.revocation.ends, tokens=service.revocation.tokens)
 
 
 def account_fields(service: Service) -> dict[str, Any]:
-    """An answer to "who am I" that has something in each place where the entry looks for the account."""
+    """Return an account response that has a value in each place where the entry looks for the account."""
     fields: dict[str, Any] = {"id": SUBJECT, "email": LABEL}
-    for templates, word in ((service.account_label, LABEL), (service.account_subject, SUBJECT)):
-        for path in PLACE.findall(templates[0]):
-            _put(fields, path.split("."), word)
+    for templates, value in ((service.account.label, LABEL), (service.account.subject, SUBJECT)):
+        for path in TEMPLATE_FIELD.findall(templates[0]):
+            _put(fields, path.split("."), value)
     return {name: _with_lists(value) for name, value in fields.items()}
 
 
-def _answer(service: Service) -> dict[str, Any]:
-    answer: dict[str, Any] = {
+def _token_fields(service: Service) -> dict[str, Any]:
+    fields: dict[str, Any] = {
         "access_token": "{access_token}",
         "token_type": "Bearer",
         service.expires_field: "{expires_in}",
@@ -69,18 +85,18 @@ def _answer(service: Service) -> dict[str, Any]:
         service.scope_field: "{scope}",
     }
     if OPENID in service.scopes:
-        answer |= {"id_token": "{id_token}"}
-    return {**account_fields(service), **answer} if service.account_in_response else answer
+        fields |= {"id_token": "{id_token}"}
+    return {**account_fields(service), **fields} if service.account.in_response else fields
 
 
 def _claims(service: Service) -> dict[str, Any]:
-    # An issuer of many tenants has the tenant in its name, and in a claim.
-    issuer = next(filter(None, [service.issuer, *service.id_token_issuers]), service.authorization_endpoint)
+    # A multi-tenant issuer has the tenant in its URL and in a claim.
+    issuer = next(filter(None, [service.issuer, *service.id_token.issuers]), service.authorization_endpoint)
     return {
         "sub": SUBJECT,
         **account_fields(service),
-        **dict.fromkeys(PLACE.findall(issuer), TENANT),
-        "iss": PLACE.sub(TENANT, issuer),
+        **dict.fromkeys(TEMPLATE_FIELD.findall(issuer), TENANT),
+        "iss": TEMPLATE_FIELD.sub(TENANT, issuer),
         "aud": "{client_id}",
         "iat": "{now}",
         "nbf": "{now}",
@@ -90,27 +106,27 @@ def _claims(service: Service) -> dict[str, Any]:
 
 
 def _account(service: Service) -> Call | None:
-    return _call(service.account_endpoint, account_fields(service)) if service.account_endpoint else None
+    return _call(service.account.endpoint, account_fields(service)) if service.account.endpoint else None
 
 
-def _call(url: str, answer: Mapping[str, Any]) -> Call:
-    sent = Sent(method="POST", url=url, headers={})
-    return Call(link=(), request=sent, answer=Shape(body=json.dumps(answer)))
+def _call(url: str, fields: Mapping[str, Any]) -> Call:
+    request = DocumentedRequest(method="POST", url=url, headers={})
+    return Call(link=(), request=request, response=DocumentedResponse(body=json.dumps(fields)))
 
 
-def _put(fields: dict[str, Any], steps: list[str], word: str) -> None:
-    """Put a word where these steps lead, over what is no step on another way."""
-    *way, last = steps
-    for step in way:
-        if not isinstance(fields.get(step), dict):
-            fields[step] = {}
-        fields = fields[step]
+def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
+    """Put a value at a path, replacing any value that is in the way, but not objects."""
+    *parents, last = path
+    for parent in parents:
+        if not isinstance(fields.get(parent), dict):
+            fields[parent] = {}
+        fields = fields[parent]
     if not isinstance(fields.get(last), dict):
-        fields[last] = word
+        fields[last] = value
 
 
 def _with_lists(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Lists where the steps are the numbers of items."""
+    """Turn objects whose keys are item numbers into lists."""
     if not isinstance(value, dict):
         return value
     inner = {name: _with_lists(item) for name, item in value.items()}

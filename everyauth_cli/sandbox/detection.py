@@ -1,38 +1,38 @@
-"""Whether a sandbox of ours is at a port."""
+"""Finds out whether a sandbox of ours is listening at a port."""
 
 from __future__ import annotations
 
 import json
-from enum import Enum
+from enum import StrEnum
 
 HOST = "127.0.0.1"
 DEFAULT_SANDBOX_PORT = 28283
 WELL_KNOWN = "/.well-known/everyauth-sandbox"
 GREETING = {"service": "everyauth sandbox"}
-SECONDS = 2.0
-LARGEST_ANSWER = 4096
+TIMEOUT_SECONDS = 2.0
+MAX_RESPONSE_BYTES = 4096
 
 
-class Found(Enum):
-    """What is at a port."""
+class Listener(StrEnum):
+    """The program that listens at a port."""
 
-    NOBODY = "nobody"
+    NONE = "none"
     SANDBOX = "sandbox"
-    STRANGER = "stranger"
+    OTHER = "other"
 
 
-def look(port: int) -> Found:
-    """Ask what is at a port of the loopback interface."""
-    from http.client import HTTPConnection, HTTPException  # brings ssl, and completion asks nobody
+def detect(port: int) -> Listener:
+    """Find out what listens at a port of the loopback interface."""
+    from http.client import HTTPConnection, HTTPException  # imports ssl, which completion has no use for
 
-    connection = HTTPConnection(HOST, port, timeout=SECONDS)
+    connection = HTTPConnection(HOST, port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", WELL_KNOWN)
-        body = connection.getresponse().read(LARGEST_ANSWER)
-        return Found.SANDBOX if json.loads(body) == GREETING else Found.STRANGER
+        body = connection.getresponse().read(MAX_RESPONSE_BYTES)
+        return Listener.SANDBOX if json.loads(body) == GREETING else Listener.OTHER
     except ConnectionRefusedError:
-        return Found.NOBODY
+        return Listener.NONE
     except (OSError, HTTPException, ValueError):
-        return Found.STRANGER
+        return Listener.OTHER
     finally:
         connection.close()

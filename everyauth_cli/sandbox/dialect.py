@@ -1,4 +1,4 @@
-"""The dialect files: what each core service is sent and answers, as its documentation shows it."""
+"""The dialect files: the requests and responses of each core service, as its documentation shows them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,50 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-HOME = Path(__file__).with_name("dialects")
+FOLDER = Path(__file__).with_name("dialects")
 SUFFIX = ".toml"
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 NUMBERS = ("expires_in", "expires_at", "now", "now_ms")
-"""Placeholders that are numbers where a JSON text is nothing else."""
+"""Placeholders that become JSON numbers where a JSON string holds nothing else."""
 
 Values = Mapping[str, str | int]
+"""The value of each placeholder."""
+
+
+class Endpoint(StrEnum):
+    """An endpoint of a service, and in an error response the request that it answers."""
+
+    AUTHORIZATION = "authorization"
+    TOKEN = "token"
+    REFRESH = "refresh"
+    REVOCATION = "revocation"
+    ACCOUNT = "account"
+
+
+class RefreshTokens(StrEnum):
+    """The kind of refresh tokens of a service: none, one for the whole grant, or a new one with each refresh."""
+
+    NONE = "none"
+    STATIC = "static"
+    ROTATING = "rotating"
+
+
+class UnknownScopes(StrEnum):
+    """The treatment of scopes that the service does not know."""
+
+    DROP = "drop"
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class DocumentedRequest:
     """A request as it is documented; `body` is its exact text, with placeholders."""
 
     method: str
@@ -33,64 +60,64 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """An answer as it is documented."""
+class DocumentedResponse:
+    """A response as it is documented; `body` is its text, with placeholders."""
 
     status: int = 200
     content_type: str = JSON
     body: str = ""
 
     def filled(self, values: Values) -> bytes:
-        """The answer's body with the placeholders filled in."""
+        """Return the body with its placeholders filled in."""
         if self.content_type.startswith(JSON) and self.body:
-            return json.dumps(_filled(json.loads(self.body), values), ensure_ascii=False).encode()
+            return json.dumps(_fill_json(json.loads(self.body), values), ensure_ascii=False).encode()
         encoded = {name: quote_plus(str(value)) for name, value in values.items()}
-        return in_text(self.body, encoded if self.content_type == FORM else values).encode()
+        return fill_text(self.body, encoded if self.content_type == FORM else values).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request and its answer, with the documentation's links."""
+    """A request and its response, with links to the documentation."""
 
     link: Sequence[str]
-    request: Sent
-    answer: Shape
+    request: DocumentedRequest
+    response: DocumentedResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What tokens look like, how long access tokens live (seconds), and what becomes of refresh tokens."""
+    """The form of access and refresh tokens; `lifetime` is that of access tokens in seconds, None for no expiry."""
 
     access: str
     refresh: str = ""
-    life: int | None = None
-    refresh_kind: str = "none"
+    lifetime: int | None = None
+    refresh_tokens: RefreshTokens = RefreshTokens.NONE
     link: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scopes:
-    """How the scopes that are asked for are treated."""
+    """The scopes that are granted: the `always` ones and the requested ones that match `known`, if it is given."""
 
     always: Sequence[str] = ()
     known: str = ""
-    unknown: str = "grant"
+    unknown: UnknownScopes = UnknownScopes.DROP
     separator: str = ""
     link: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Authorize:
-    """The authorization request's query, and what the service adds to the redirect."""
+class Authorization:
+    """The query of the authorization request, and the parameters that the service adds to its response."""
 
     link: Sequence[str]
     query: str
-    callback: Mapping[str, str]
+    response_params: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Revoke:
-    """How tokens are revoked, which types, and what ends with one."""
+class Revocation:
+    """The call that revokes a token, the types of token that it takes, and what ends with one (`token`, `grant`)."""
 
     call: Call
     ends: str
@@ -98,8 +125,8 @@ class Revoke:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """The account that must come out, and the call that tells it where one is needed."""
+class DocumentedAccount:
+    """The subject and label that `everyauth` must find, and the call for them if the token response lacks them."""
 
     subject: str
     label: str
@@ -107,26 +134,26 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A documented error: where it is answered, which error of RFC 6749 it is, and which of ours it `becomes`.
+class DocumentedError:
+    """An error response: `error` is RFC 6749's name for it, `raises` the name of our own error for it.
 
-    The last is empty where a revocation's answer is no failure: the service does not revoke that type of token.
+    `raises` is empty where a revocation has not failed: the service does not revoke that type of token.
     """
 
-    at: str
+    endpoint: Endpoint
     error: str
-    becomes: str
-    shape: Shape
+    raises: str
+    response: DocumentedResponse
     link: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A further documented shape of a token answer, and what must come out of it."""
+    """A further documented form of a token response, and the credential that must come out of it."""
 
     name: str
-    at: str
-    shape: Shape
+    endpoint: Endpoint
+    response: DocumentedResponse
     access_token: str
     native: Sequence[str]
     refreshable: bool
@@ -136,84 +163,97 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One service's documented way to speak OAuth 2.0."""
+    """The documented form of one service's OAuth 2.0."""
 
     name: str
     tokens: Tokens
     scopes: Scopes
-    authorize: Authorize
+    authorization: Authorization
     token: Call
     refresh: Call | None
-    revoke: Revoke | None
-    account: Named
+    revocation: Revocation | None
+    account: DocumentedAccount
     id_token: str
     native: Sequence[str]
     native_after_refresh: Sequence[str]
-    errors: Sequence[Failure]
+    errors: Sequence[DocumentedError]
     variants: Sequence[Variant]
 
 
 def names() -> list[str]:
-    """The services whose dialects are known."""
-    return sorted(path.stem for path in HOME.iterdir() if path.suffix == SUFFIX)
+    """Return the names of the services that have a dialect file."""
+    return sorted(path.stem for path in FOLDER.iterdir() if path.suffix == SUFFIX)
 
 
 def load(name: str) -> Dialect:
-    """The dialect of a service; raises `FileNotFoundError` when it is not documented here."""
-    with (HOME / (name + SUFFIX)).open("rb") as file:
-        told = tomllib.load(file)
-    native, account = told["native"], dict(told["account"])
+    """Read the dialect of a service; raises `FileNotFoundError` if it has no dialect file."""
+    with (FOLDER / (name + SUFFIX)).open("rb") as file:
+        table = tomllib.load(file)
+    native, account = table["native"], dict(table["account"])
     return Dialect(
         name=name,
-        tokens=Tokens(**_linked(told["tokens"])),
-        scopes=Scopes(**_linked(told.get("scopes", {}))),
-        authorize=Authorize(**_linked({"callback": {}, **told["authorize"]})),
-        token=_call(told["token"]),
-        refresh=_call(told["refresh"]) if "refresh" in told else None,
-        revoke=_revoke(told["revoke"]) if "revoke" in told else None,
-        account=Named(**account.pop("is"), call=_call(account) if account else None),
-        id_token=told.get("id_token", {}).get("claims", ""),
+        tokens=_tokens(_linked(table["tokens"])),
+        scopes=_scopes(_linked(table.get("scopes", {}))),
+        authorization=Authorization(**_linked({"response_params": {}, **table["authorization"]})),
+        token=_call(table["token"]),
+        refresh=_call(table["refresh"]) if "refresh" in table else None,
+        revocation=_revocation(table["revocation"]) if "revocation" in table else None,
+        account=DocumentedAccount(**account.pop("expected"), call=_call(account) if account else None),
+        id_token=table.get("id_token", {}).get("claims", ""),
         native=native["fields"],
         native_after_refresh=native.get("after_refresh", native["fields"]),
-        errors=[Failure(**_shaped(error)) for error in told.get("errors", [])],
-        variants=[Variant(**_shaped(variant)) for variant in told.get("variants", [])],
+        errors=[DocumentedError(**_with_response(error)) for error in table.get("errors", [])],
+        variants=[Variant(**_with_response(variant)) for variant in table.get("variants", [])],
     )
 
 
-def in_text(text: str, values: Values) -> str:
-    """A text with its placeholders filled in; one that is not known stays as it is."""
+def fill_text(text: str, values: Values) -> str:
+    """Fill in the placeholders of a text; an unknown one stays as it is."""
     return PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), text)
 
 
-def _filled(told: Any, values: Values) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(told, dict):
-        return {name: _filled(value, values) for name, value in told.items()}
-    if isinstance(told, list):
-        return [_filled(value, values) for value in told]
-    if not isinstance(told, str):
-        return told
-    alone = PLACEHOLDER.fullmatch(told)
-    return values[alone[1]] if alone and alone[1] in NUMBERS and alone[1] in values else in_text(told, values)
+def _fill_json(template: Any, values: Values) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(template, dict):
+        return {name: _fill_json(value, values) for name, value in template.items()}
+    if isinstance(template, list):
+        return [_fill_json(value, values) for value in template]
+    if not isinstance(template, str):
+        return template
+    alone = PLACEHOLDER.fullmatch(template)
+    is_number = alone is not None and alone[1] in NUMBERS and alone[1] in values
+    return values[alone[1]] if alone and is_number else fill_text(template, values)
 
 
 def _linked(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table whose link is a list, whether one was given or several."""
+    """Return a table whose link is a list, even if the file has only one."""
     link = table.get("link", [])
     return {**table, "link": [link] if isinstance(link, str) else link}
 
 
+def _tokens(table: Mapping[str, Any]) -> Tokens:
+    return Tokens(**{**table, "refresh_tokens": RefreshTokens(table["refresh_tokens"])})
+
+
+def _scopes(table: Mapping[str, Any]) -> Scopes:
+    return Scopes(**{**table, "unknown": UnknownScopes(table.get("unknown", UnknownScopes.DROP))})
+
+
 def _call(table: Mapping[str, Any]) -> Call:
-    told = _linked(table)
-    return Call(link=told["link"], request=Sent(**told["request"]), answer=Shape(**told["answer"]))
+    linked = _linked(table)
+    return Call(
+        link=linked["link"],
+        request=DocumentedRequest(**linked["request"]),
+        response=DocumentedResponse(**linked["response"]),
+    )
 
 
-def _revoke(table: Mapping[str, Any]) -> Revoke:
+def _revocation(table: Mapping[str, Any]) -> Revocation:
     tokens = table.get("tokens", ["refresh_token", "access_token"])
-    return Revoke(call=_call(table), ends=table["ends"], tokens=tokens)
+    return Revocation(call=_call(table), ends=table["ends"], tokens=tokens)
 
 
-def _shaped(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table whose answer is a shape of its own."""
-    told = _linked(table)
-    shape = {name: told.pop(name) for name in ("status", "content_type", "body") if name in told}
-    return {**told, "shape": Shape(**shape)}
+def _with_response(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table whose response is a value of its own."""
+    linked = _linked(table)
+    response = {name: linked.pop(name) for name in ("status", "content_type", "body") if name in linked}
+    return {**linked, "endpoint": Endpoint(linked["endpoint"]), "response": DocumentedResponse(**response)}

@@ -1,4 +1,4 @@
-"""What each endpoint of a service answers to a request, without sockets."""
+"""The endpoints of one service: they route a request and turn its result into an HTTP response, without sockets."""
 
 from __future__ import annotations
 
@@ -9,117 +9,131 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from everyauth_cli.model import ACCESS_TOKEN, REFRESH_TOKEN, Client, Request, Secret, Service
+from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.pages.document import HEADERS, page_headers
 from everyauth_cli.pages.form import form_page
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
+from everyauth_cli.sandbox.dialect import Endpoint
 from everyauth_cli.sandbox.faults import RETRY_AFTER_SECONDS, Fault
-from everyauth_cli.sandbox.grants import Refused
+from everyauth_cli.sandbox.grants import OAuthError
 from everyauth_cli.sandbox.requests import (
-    MARK,
+    TOKEN_MARK,
     ReceivedRequest,
-    basic,
-    fields,
-    parameters,
-    path_of,
-    secret_fields,
-    sent_token,
+    basic_credentials,
+    path_pattern,
+    read_body,
+    read_parameters,
+    read_secret_body,
+    received_token,
 )
-from everyauth_cli.sandbox.responses import Told
+from everyauth_cli.sandbox.responses import EndpointResponse
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import (
+    ACCESS_TOKEN,
+    BEARER,
+    REFRESH_TOKEN,
+    BodyFormat,
+    ClientAuthMethod,
+    RevocationStyle,
+)
 
-DEFAULT_USER = "user@example.com"
+DEFAULT_ACCOUNT = "user@example.com"
 GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentResponse:
-    """An HTTP response; `asked` and `note` are what the log may say of the request and the answer.
+    """An HTTP response; the log shows its `grant_type`, which is the request's, and its `note`.
 
-    One that is `lost` never goes out: the connection is closed in its place.
+    With `hang_up` it is not sent: the connection is closed instead.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
-    asked: str = ""
+    grant_type: str = ""
     note: str = ""
-    lost: bool = False
+    hang_up: bool = False
 
 
 Route = Callable[[ReceivedRequest], SentResponse]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Troubles:
-    """What befalls refreshes at this moment: a fault, and how many seconds a slow answer takes."""
+class FaultSettings:
+    """The current fault of all refreshes, and the delay of a slow response."""
 
     fault: Fault | None
     slow_seconds: float
 
 
 class Endpoints:
-    """The routes of one service's authorization server and of its "who am I".
+    """The endpoints of one service: those of its authorization server, and its account endpoint.
 
-    `here` is the service as it is served, its URLs being paths; `client` is the one that is registered.
+    `service` is the service at the sandbox, with paths as its URLs; `client` is the registered client.
     """
 
     def __init__(
-        self, server: AuthorizationServer, here: Service, client: Client, *, troubles: Callable[[], Troubles]
+        self,
+        server: AuthorizationServer,
+        service: Service,
+        client: Client,
+        *,
+        fault_settings: Callable[[], FaultSettings],
     ) -> None:
         self._server = server
-        self._speech = server.speech
-        self._here = here
-        self._troubles = troubles
-        self._account_request = _account_request(here, client)
-        self._revocation = _revocation_request(here, client)
+        self._responses = server.responses
+        self._service = service
+        self._fault_settings = fault_settings
+        self._account_request = _account_request(service, client)
+        self._revocation_request = _revocation_request(service, client)
         self._routes: dict[str, dict[str, Route]] = {
-            _path(here.authorization_endpoint): {"GET": self._ask, "POST": self._decide},
-            _path(here.token_endpoint): {"POST": self._token},
-            f"/{here.name}/jwks": {"GET": self._keys},
-            path_of(self._account_request): {self._account_request.method: self._account},
+            _path(service.authorization_endpoint): {"GET": self._authorize, "POST": self._decide},
+            _path(service.token_endpoint): {"POST": self._token},
+            f"/{service.name}/jwks": {"GET": self._jwks},
+            path_pattern(self._account_request): {self._account_request.method: self._account},
         }
-        if refresh_endpoint := here.refresh_endpoint:
+        if refresh_endpoint := service.refresh_endpoint:
             self._routes[_path(refresh_endpoint)] = {"POST": self._token}
-        if here.revocation_endpoint:
-            expected = self._revocation or Request(url=here.revocation_endpoint)
-            self._routes[path_of(expected)] = {expected.method: self._revoke}
+        if service.revocation.endpoint:
+            expected = self._revocation_request or Request(url=service.revocation.endpoint)
+            self._routes[path_pattern(expected)] = {expected.method: self._revoke}
 
-    def answer(self, request: ReceivedRequest) -> SentResponse:
+    def respond(self, request: ReceivedRequest) -> SentResponse:
         methods = next((routes for path, routes in self._routes.items() if re.fullmatch(path, request.path)), None)
         if methods is None:
-            return nothing_here()
+            return not_found()
         route = methods.get(request.method)
         if route is None:
-            refused = Refused("invalid_request", "This method is not allowed here.", status=405)
-            return self._refusal("", refused, {"allow": ", ".join(methods)})
+            error = OAuthError("invalid_request", "This method is not allowed here.", status=405)
+            return self._error(None, error, {"allow": ", ".join(methods)})
         return route(request)
 
-    def _ask(self, request: ReceivedRequest) -> SentResponse:
+    def _authorize(self, request: ReceivedRequest) -> SentResponse:
         try:
-            consent = self._server.authorize(parameters(request.query))
-        except Refused as refused:
-            return _told(refused)
+            waiting = self._server.authorize(read_parameters(request.query))
+        except OAuthError as error:
+            return _authorization_error(error)
         html = form_page(
-            title=f"Allow access to your {self._here.title} account?",
-            text=f"The client {consent.client_id} asks for what is listed here. "
+            title=f"Allow access to your {self._service.title} account?",
+            text=f"The client {waiting.client_id} requests the access below. "
             "This is a sandbox: nothing leaves this machine.",
-            items=consent.scopes,
-            fields={"transaction": consent.transaction},
-            inputs=[("user", "Sign in as", DEFAULT_USER)],
+            items=waiting.scopes,
+            fields={"transaction": waiting.transaction},
+            inputs=[("user", "Sign in as", DEFAULT_ACCOUNT)],
             buttons=[("decision", "allow", "Allow"), ("decision", "deny", "Deny")],
         )
-        return SentResponse(status=200, headers=page_headers([consent.redirect_uri]), body=html.encode())
+        return SentResponse(status=200, headers=page_headers([waiting.redirect_uri]), body=html.encode())
 
     def _decide(self, request: ReceivedRequest) -> SentResponse:
         try:
-            form = fields(request, "form")
-            return _redirect(self._decision(form), note=form["decision"])
-        except Refused as refused:
-            return _told(refused)
+            form = read_body(request, BodyFormat.FORM)
+            return _redirect(self._redirect_url(form), note=form["decision"])
+        except OAuthError as error:
+            return _authorization_error(error)
 
-    def _decision(self, form: Mapping[str, str]) -> str:
+    def _redirect_url(self, form: Mapping[str, str]) -> str:
         transaction = form.get("transaction", "")
         user = printable(form.get("user", ""), 100)
         match form.get("decision"):
@@ -128,142 +142,145 @@ class Endpoints:
             case "deny":
                 return self._server.deny(transaction)
             case _:
-                raise Refused("invalid_request", "The form has to say who signs in, and allow or deny.")
+                raise OAuthError("invalid_request", "The form needs a user, and the decision to allow or deny.")
 
     def _token(self, request: ReceivedRequest) -> SentResponse:
-        asked = ""
+        grant_type = ""
         try:
             form = self._token_fields(request)
-            asked = next((name for name in GRANT_TYPES if name == form.get("grant_type")), "")
-            if asked == REFRESH_TOKEN:
+            grant_type = next((name for name in GRANT_TYPES if name == form.get("grant_type")), "")
+            if grant_type == REFRESH_TOKEN:
                 return self._refresh(request, form)
-            return _response(self._server.token(form, basic=basic(request.headers)), {}, asked=asked)
-        except Refused as refused:
-            return self._refusal("refresh" if asked == REFRESH_TOKEN else "token", refused, {}, asked=asked)
+            response = self._server.token(form, basic=basic_credentials(request.headers))
+            return _http_response(response, {}, grant_type=grant_type)
+        except OAuthError as error:
+            endpoint = Endpoint.REFRESH if grant_type == REFRESH_TOKEN else Endpoint.TOKEN
+            return self._error(endpoint, error, {}, grant_type=grant_type)
 
     def _refresh(self, request: ReceivedRequest, form: Mapping[str, str]) -> SentResponse:
-        troubles = self._troubles()
-        fault = troubles.fault
+        settings = self._fault_settings()
+        fault = settings.fault
         if fault is Fault.SLOW:
-            time.sleep(troubles.slow_seconds)
-        spoilt = _spoilt(fault)
-        if spoilt is not None:
-            return spoilt
-        told = self._server.token(form, basic=basic(request.headers), fault=fault)
-        return _response(told, {}, asked=REFRESH_TOKEN, note=fault or "", lost=fault is Fault.DROP)
+            time.sleep(settings.slow_seconds)
+        faulty = _faulty_response(fault)
+        if faulty is not None:
+            return faulty
+        response = self._server.token(form, basic=basic_credentials(request.headers), fault=fault)
+        return _http_response(response, {}, grant_type=REFRESH_TOKEN, note=fault or "", hang_up=fault is Fault.DROP)
 
     def _token_fields(self, request: ReceivedRequest) -> dict[str, str]:
-        """What a token endpoint is sent; where refreshes have one of their own, neither takes the other's requests."""
-        refresh_endpoint = self._here.refresh_endpoint
+        """Read a token request; a service with a refresh endpoint takes refreshes there and nowhere else."""
+        refresh_endpoint = self._service.refresh_endpoint
         at_refresh = refresh_endpoint is not None and request.path == urlsplit(refresh_endpoint).path
-        url = refresh_endpoint if refresh_endpoint and at_refresh else self._here.token_endpoint
-        form = secret_fields(request, self._here.body, query=urlsplit(url).query)
+        url = refresh_endpoint if refresh_endpoint and at_refresh else self._service.token_endpoint
+        form = read_secret_body(request, self._service.body, query=urlsplit(url).query)
         if at_refresh:
             form.setdefault("grant_type", REFRESH_TOKEN)
         if refresh_endpoint is not None and (form.get("grant_type") == REFRESH_TOKEN) != at_refresh:
-            raise Refused("unsupported_grant_type", "This grant_type is not offered here.")
+            raise OAuthError("unsupported_grant_type", "This grant_type is not supported here.")
         return form
 
     def _revoke(self, request: ReceivedRequest) -> SentResponse:
         try:
-            told = self._revoked(request)
-        except Refused as refused:
-            return self._refusal("revoke", refused, {})
-        return _response(told, {})
+            response = self._revoked(request)
+        except OAuthError as error:
+            return self._error(Endpoint.REVOCATION, error, {})
+        return _http_response(response, {})
 
-    def _revoked(self, request: ReceivedRequest) -> Told:
-        if self._revocation is not None:
-            return self._server.revoke_unauthenticated({"token": sent_token(self._revocation, request) or ""})
-        form = _token_named(self._here, secret_fields(request, self._here.revocation_body))
-        if self._here.revocation_endpoint_auth_method == "none":
+    def _revoked(self, request: ReceivedRequest) -> EndpointResponse:
+        if self._revocation_request is not None:
+            token = received_token(self._revocation_request, request)
+            return self._server.revoke_unauthenticated({"token": token or ""})
+        form = _with_token(self._service, read_secret_body(request, self._service.revocation.body))
+        if self._service.revocation.auth_method == ClientAuthMethod.NONE:
             return self._server.revoke_unauthenticated(form)
-        return self._server.revoke(form, basic=basic(request.headers))
+        return self._server.revoke(form, basic=basic_credentials(request.headers))
 
-    def _keys(self, _: ReceivedRequest) -> SentResponse:
-        # They may be rotated at any time, so none are to be used that were not asked for anew.
+    def _jwks(self, _: ReceivedRequest) -> SentResponse:
+        # A test may rotate the keys at any time, so clients must not use cached ones.
         headers = {"content-type": "application/json", "cache-control": "no-cache"}
         return SentResponse(status=200, headers=headers, body=json.dumps(self._server.keys.public_keys()).encode())
 
     def _account(self, request: ReceivedRequest) -> SentResponse:
         try:
-            user = self._server.user(sent_token(self._account_request, request) or "")
-        except Refused as refused:
-            return self._refusal("account", refused, {})
+            user = self._server.user(received_token(self._account_request, request) or "")
+        except OAuthError as error:
+            return self._error(Endpoint.ACCOUNT, error, {})
         if user is None:
             # RFC 6750 section 3.
             challenge = {"www-authenticate": 'Bearer realm="sandbox", error="invalid_token"'}
-            invalid = Refused("invalid_token", "The access token is not valid.", status=401)
-            return self._refusal("account", invalid, challenge)
-        return _response(self._speech.account(user), {})
+            invalid = OAuthError("invalid_token", "The access token is not valid.", status=401)
+            return self._error(Endpoint.ACCOUNT, invalid, challenge)
+        return _http_response(self._responses.account_response(user), {})
 
-    def _refusal(self, at: str, refused: Refused, headers: Mapping[str, str], *, asked: str = "") -> SentResponse:
-        told = self._speech.refusal(at, refused)
-        standard = told.standard and told.status == 401  # noqa: PLR2004
-        challenge = {"www-authenticate": 'Basic realm="sandbox"'} if standard else {}
-        return _response(told, {**challenge, **headers}, asked=asked, note=refused.error)
+    def _error(
+        self, endpoint: Endpoint | None, error: OAuthError, headers: Mapping[str, str], *, grant_type: str = ""
+    ) -> SentResponse:
+        response = self._responses.error_response(endpoint, error)
+        needs_challenge = response.standard and response.status == 401  # noqa: PLR2004
+        challenge = {"www-authenticate": 'Basic realm="sandbox"'} if needs_challenge else {}
+        return _http_response(response, {**challenge, **headers}, grant_type=grant_type, note=error.error)
 
 
-def nothing_here() -> SentResponse:
-    """The page at an address where there is none."""
-    return _page(404, "Nothing is here", "The sandbox has no page at this address.")
+def not_found() -> SentResponse:
+    """Return the page for a URL that does not exist."""
+    return _page(404, "Not found", "The sandbox has no page at this URL.")
 
 
 def _path(url: str) -> str:
     return re.escape(urlsplit(url).path)
 
 
-def _account_request(here: Service, client: Client) -> Request:
-    """The request for "who am I" as the service takes it."""
-    if here.quirk.account is not None:
-        return here.quirk.account(here, client, Secret(MARK))
-    url = here.account_endpoint or f"/{here.name}/account"
-    if here.account_query is not None:
-        return Request(url=url, fields={"query": here.account_query}, body="json", bearer=Secret(MARK))
-    return Request(url=url, method="GET", bearer=Secret(MARK))
+def _account_request(service: Service, client: Client) -> Request:
+    """Return the account request as the service takes it."""
+    if service.quirk.account is not None:
+        return service.quirk.account(service, client, Secret(TOKEN_MARK))
+    url = service.account.endpoint or f"/{service.name}/account"
+    if service.account.query is not None:
+        return Request(
+            url=url, fields={"query": service.account.query}, body=BodyFormat.JSON, bearer=Secret(TOKEN_MARK)
+        )
+    return Request(url=url, method="GET", bearer=Secret(TOKEN_MARK))
 
 
-def _revocation_request(here: Service, client: Client) -> Request | None:
-    """The request that revokes a token, where that is not in a field of its body that says so (RFC 7009)."""
-    if here.revocation_endpoint is None:
+def _revocation_request(service: Service, client: Client) -> Request | None:
+    """Return the revocation request of a service that does not take the token in a field as in RFC 7009."""
+    if service.revocation.endpoint is None:
         return None
-    if here.quirk.revoke is not None:
-        return here.quirk.revoke(here, client, Secret(MARK))
-    if here.revocation_endpoint_auth_method == "bearer":
-        return Request(url=here.revocation_endpoint, bearer=Secret(MARK))
+    if service.quirk.revoke is not None:
+        return service.quirk.revoke(service, client, Secret(TOKEN_MARK))
+    if service.revocation.auth_method == BEARER:
+        return Request(url=service.revocation.endpoint, bearer=Secret(TOKEN_MARK))
     return None
 
 
-def _by_type(here: Service) -> bool:
-    """Whether a token that is to be revoked is sent in a field that is named by its type."""
-    return here.revocation_style == "type"
-
-
-def _token_named(here: Service, form: Mapping[str, str]) -> Mapping[str, str]:
-    """The fields of a revocation, in which the token is the one that RFC 7009 section 2.1 calls so."""
-    if not _by_type(here):
+def _with_token(service: Service, form: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the fields of a revocation request, with the token in the field `token` (RFC 7009 section 2.1)."""
+    if service.revocation.style != RevocationStyle.TYPE:
         return form
     token = form.get(REFRESH_TOKEN) or form.get(ACCESS_TOKEN)
     return {**form, "token": token} if token else form
 
 
-def _spoilt(fault: Fault | None) -> SentResponse | None:
-    """What is answered in place of everything else, with nothing done."""
+def _faulty_response(fault: Fault | None) -> SentResponse | None:
+    """Return the response of a fault that leaves the request unprocessed."""
     match fault:
         case Fault.SERVER_ERROR:
             return _page(500, "Internal server error", "Something went wrong.", note=fault)
         case Fault.HTML:
             return _page(200, "Welcome", "Please accept the terms of this network.", note=fault)
         case Fault.TOO_MANY:
-            told = Told(status=429, content_type="application/json", body=b'{"error": "too_many_requests"}')
-            return _response(told, {"retry-after": str(RETRY_AFTER_SECONDS)}, note=fault)
+            body = b'{"error": "too_many_requests"}'
+            response = EndpointResponse(status=429, content_type="application/json", body=body)
+            return _http_response(response, {"retry-after": str(RETRY_AFTER_SECONDS)}, note=fault)
         case _:
             return None
 
 
-def _told(refused: Refused) -> SentResponse:
-    if refused.redirect_to:
-        return _redirect(refused.redirect_to, note=refused.error)
-    return _page(refused.status, "This request cannot be granted", refused.description, note=refused.error)
+def _authorization_error(error: OAuthError) -> SentResponse:
+    if error.redirect_to:
+        return _redirect(error.redirect_to, note=error.error)
+    return _page(error.status, "This request cannot be granted", error.description, note=error.error)
 
 
 def _page(status: int, title: str, text: str, *, note: str = "") -> SentResponse:
@@ -276,17 +293,22 @@ def _redirect(url: str, *, note: str) -> SentResponse:
     return SentResponse(status=303, headers=headers, note=note)
 
 
-def _response(
-    told: Told, headers: Mapping[str, str], *, asked: str = "", note: str = "", lost: bool = False
+def _http_response(
+    response: EndpointResponse,
+    headers: Mapping[str, str],
+    *,
+    grant_type: str = "",
+    note: str = "",
+    hang_up: bool = False,
 ) -> SentResponse:
     # RFC 6749 section 5.1.
-    shared = {"cache-control": "no-store", "pragma": "no-cache"}
-    kind = {"content-type": told.content_type} if told.body else {}
+    uncached = {"cache-control": "no-store", "pragma": "no-cache"}
+    content_type = {"content-type": response.content_type} if response.body else {}
     return SentResponse(
-        status=told.status,
-        headers={**kind, **shared, **headers},
-        body=told.body,
-        asked=asked,
+        status=response.status,
+        headers={**content_type, **uncached, **headers},
+        body=response.body,
+        grant_type=grant_type,
         note=note,
-        lost=lost,
+        hang_up=hang_up,
     )

@@ -1,4 +1,4 @@
-"""What can go wrong at a service: the faults that the sandbox plays on demand."""
+"""The failures of a service that the sandbox can simulate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RETRY_AFTER_SECONDS = 30
 
 
 class Fault(StrEnum):
-    """One fault. It befalls every refresh as long as it is set, and `CLOCK` logins too."""
+    """A failure of every refresh for as long as it is set; `CLOCK` affects logins too."""
 
     SLOW = "slow"
     SERVER_ERROR = "500"
@@ -23,15 +23,15 @@ class Fault(StrEnum):
     TOO_MANY = "429"
 
 
-ABOUT: Mapping[Fault, str] = MappingProxyType(
+DESCRIPTIONS: Mapping[Fault, str] = MappingProxyType(
     {
-        Fault.SLOW: "answers after 10 s",
-        Fault.SERVER_ERROR: "answers HTTP 500",
-        Fault.DROP: "rotates the refresh token and hangs up without an answer",
+        Fault.SLOW: "respond after 10 s",
+        Fault.SERVER_ERROR: "respond with HTTP 500",
+        Fault.DROP: "rotate the refresh token and close the connection without a response",
         Fault.REVOKED: "the grant was revoked",
         Fault.REUSE: "the refresh token was used before, so the grant is revoked",
-        Fault.CLOCK: "its clock is 10 minutes ahead, at logins too",
-        Fault.HTML: "answers with a page where JSON belongs",
-        Fault.TOO_MANY: "answers HTTP 429 with Retry-After",
+        Fault.CLOCK: "the clock is 10 minutes ahead, at logins too",
+        Fault.HTML: "respond with an HTML page instead of JSON",
+        Fault.TOO_MANY: "respond with HTTP 429 and Retry-After",
     }
 )

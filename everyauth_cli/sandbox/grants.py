@@ -1,18 +1,22 @@
-"""What an authorization server remembers, and how it says no."""
+"""The state of an authorization server: clients, authorization requests, codes, grants and tokens."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
 
+from everyauth_cli.oauth import base64url
+
 PORT = re.compile(r"(?<=[^:/]):[0-9]{1,5}(?=/)")
+VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
-class Refused(Exception):
-    """A request that is not granted: `error` as in RFC 6749 sections 4.1.2.1 and 5.2.
+class OAuthError(Exception):
+    """An error response: `error` is a code of RFC 6749 sections 4.1.2.1 and 5.2.
 
-    `redirect_to` is where the client is told of it; without one the person is.
+    It is sent to `redirect_to`, which has it in its query, or shown to the user if that is None.
     """
 
     def __init__(self, error: str, description: str, *, status: int = 400, redirect_to: str | None = None) -> None:
@@ -25,9 +29,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """A client as it is registered; without a secret it is a public one.
+    """A registered client; without a secret it is a public one.
 
-    With `any_port` its redirect URIs hold on every port (RFC 8252 section 7.3).
+    With `any_port` its redirect URIs are valid with every port (RFC 8252 section 7.3).
     """
 
     client_id: str
@@ -35,13 +39,14 @@ class Registration:
     redirect_uris: tuple[str, ...]
     any_port: bool = False
 
-    def accepts(self, secret: str | None) -> bool:
+    def has_secret(self, secret: str | None) -> bool:
+        """Whether that is the client's secret; a public client has none."""
         if self.client_secret is None:
             return not secret
         return hmac.compare_digest(self.client_secret.encode(), (secret or "").encode())
 
-    def returns_to(self, uri: str) -> bool:
-        """Whether a redirect URI is one that is registered, to the letter."""
+    def has_redirect_uri(self, uri: str) -> bool:
+        """Whether a redirect URI is exactly one of the registered ones."""
         if not self.any_port:
             return uri in self.redirect_uris
         return PORT.sub("", uri, count=1) in [PORT.sub("", known, count=1) for known in self.redirect_uris]
@@ -49,7 +54,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetimes:
-    """How long things live, in seconds; an access token without a life does not expire."""
+    """Lifetimes in seconds; an access token without one does not expire."""
 
     access_token: int | None
     code: int
@@ -57,8 +62,8 @@ class Lifetimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
-    """An authorization request that waits for a person's decision; `until` is milliseconds since the epoch."""
+class AuthorizationRequest:
+    """An authorization request that waits for the user's consent; `expires_at` is milliseconds since the epoch."""
 
     transaction: str = field(repr=False)
     client_id: str
@@ -66,13 +71,13 @@ class Consent:
     scopes: tuple[str, ...]
     state: str | None = field(repr=False)
     nonce: str | None = field(repr=False)
-    challenge: str | None
-    until: int
+    code_challenge: str | None
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What one decision gave; its tokens are a family, which is revoked as a whole."""
+    """A user's consent to one request; its tokens form a family, which is revoked as a whole."""
 
     id: str
     client_id: str
@@ -81,29 +86,36 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
-    """An authorization code's bindings (RFC 6749 section 4.1.2, RFC 7636 section 4.4)."""
+class AuthorizationCode:
+    """The values that a code is bound to (RFC 6749 section 4.1.2, RFC 7636 section 4.4)."""
 
     grant: Grant
     redirect_uri: str
     nonce: str | None = field(repr=False)
-    challenge: str | None
-    until: int
+    code_challenge: str | None
+    expires_at: int
+
+    def is_proved_by(self, verifier: str) -> bool:
+        """Whether the verifier matches the code challenge, if there is one."""
+        if self.code_challenge is None:
+            return True
+        digest = base64url.encode(hashlib.sha256(verifier.encode()).digest())
+        return bool(VERIFIER.fullmatch(verifier)) and hmac.compare_digest(digest, self.code_challenge)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
-    """The grant that a token belongs to, and its end in milliseconds since the epoch, if it has one."""
+class IssuedToken:
+    """The grant that a token belongs to, and its expiry in milliseconds since the epoch, if it has one."""
 
     grant: Grant
-    until: int | None
+    expires_at: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issue:
-    """A pair of tokens about to be given: all that an answer may speak of.
+class TokenSet:
+    """The tokens of one token response, and everything else that a response may contain.
 
-    `issued_at` is milliseconds since the epoch, `expires_in` seconds; `nonce` is what an id token has to repeat.
+    `issued_at` is milliseconds since the epoch, `expires_in` seconds; the id token has to repeat the `nonce`.
     """
 
     client_id: str

@@ -1,4 +1,4 @@
-"""A port of the loopback interface that answers HTTP requests."""
+"""The HTTP server of the sandbox, on the loopback interface."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from everyauth_cli.sandbox.endpoints import Route, SentResponse
 from everyauth_cli.sandbox.requests import ReceivedRequest
 from everyauth_cli.sanitize import printable
 
-LARGEST_BODY = 64 * 1024
-MOST_DRAINED = 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024
+MAX_DISCARDED_BYTES = 1024 * 1024
 IDLE_SECONDS = 30
 NO_CONTENT = 204
 
 Log = Callable[[str], None]
 
 
-def listen(port: int, *, answer: Route, log: Log) -> LoopbackServer:
-    """Bind a port, 0 being a free one; raises `PortInUse`."""
+def listen(port: int, *, respond: Route, log: Log) -> LoopbackServer:
+    """Bind a port, 0 for a free one; raises `PortInUse`."""
     try:
-        return LoopbackServer((HOST, port), partial(_Handler, answer=answer, log=log))
+        return LoopbackServer((HOST, port), partial(_Handler, respond=respond, log=log))
     except OSError as error:
         message = f"port {port} cannot be used for the sandbox: {error.strerror}"
         raise PortInUse(message, hint="choose another port with --port, or 0 for a free one") from error
@@ -39,14 +39,14 @@ class _Handler(LoopbackHandler):
     # Clients keep a connection for their further requests.
     timeout = IDLE_SECONDS
 
-    def __init__(self, *connection: Any, answer: Route, log: Log) -> None:  # noqa: ANN401 - as in the base class
-        self._answer = answer
+    def __init__(self, *connection: Any, respond: Route, log: Log) -> None:  # noqa: ANN401 - as in the base class
+        self._respond_to = respond
         self._log = log
         self._response: SentResponse | None = None
         super().__init__(*connection)
 
     def do_GET(self) -> None:
-        # A body that nobody reads would be taken for the next request.
+        # An unread body would be taken for the next request.
         self.close_connection |= "content-length" in self.headers or "transfer-encoding" in self.headers
         self._respond(b"")
 
@@ -58,9 +58,9 @@ class _Handler(LoopbackHandler):
         if length is None:
             self._refuse(411)
             return
-        body = self.rfile.read(min(length, MOST_DRAINED))
-        if length > LARGEST_BODY:
-            # What was not read at a close would reset the connection before the answer is seen.
+        body = self.rfile.read(min(length, MAX_DISCARDED_BYTES))
+        if length > MAX_BODY_BYTES:
+            # Closing with unread bytes would reset the connection before the client reads the response.
             self._refuse(413)
         elif len(body) < length:
             self.close_connection = True
@@ -68,7 +68,7 @@ class _Handler(LoopbackHandler):
             self._respond(body)
 
     def _respond(self, body: bytes) -> None:
-        # A page from elsewhere whose name was made to point here must not read the answers (DNS rebinding).
+        # A page of another site whose name resolves to this machine must not read responses (DNS rebinding).
         port = self.connection.getsockname()[1]
         if self.headers.get("host") not in {f"{HOST}:{port}", f"localhost:{port}"}:
             self._refuse(421)
@@ -76,8 +76,8 @@ class _Handler(LoopbackHandler):
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = ReceivedRequest(method=self.command, path=parts.path, query=parts.query, headers=headers, body=body)
-        response = self._answer(request)
-        if response.lost:
+        response = self._respond_to(request)
+        if response.hang_up:
             self._hang_up(response)
         else:
             self._send(response)
@@ -100,11 +100,11 @@ class _Handler(LoopbackHandler):
         self._response = None
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - as in the base class
-        # Never the query: it holds codes and states. Nor what follows an endpoint: some have a token there.
+        # Without the query, which holds codes and states, and without the path's end, where some services have a token.
         path = printable("/".join(self.path.partition("?")[0].split("/")[:3]), 80) if self.command else ""
         response = self._response
-        asked, note = (response.asked, response.note) if response else ("", "")
-        self._log(" ".join(filter(None, [self.command, path, asked, "->", f"{code}", note])))
+        grant_type, note = (response.grant_type, response.note) if response else ("", "")
+        self._log(" ".join(filter(None, [self.command, path, grant_type, "->", f"{code}", note])))
 
 
 def _length(headers: Message) -> int | None:

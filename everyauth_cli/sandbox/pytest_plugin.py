@@ -1,4 +1,4 @@
-"""A pytest fixture for the tests of apps: `EveryAuth` at a sandbox of its own, for every service of the catalogue."""
+"""A pytest fixture for the tests of apps: an `EveryAuth` whose services are all at a sandbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.model import DEFAULT_USER, Identity, Secret, Service
-from everyauth_cli.sandbox.endpoints import DEFAULT_USER as DEFAULT_ACCOUNT
+from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
@@ -20,7 +20,7 @@ from everyauth_cli.transport import send
 
 
 class SandboxedCatalogue(Catalogue):
-    """The catalogue with a sandbox in the place of every service."""
+    """The catalogue, with every service at a sandbox."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class SandboxedCatalogue(Catalogue):
 
 
 class EveryAuthSandbox:
-    """An `EveryAuth` in memory, and the sandbox that it is at. Both have one clock, which runs and can be advanced."""
+    """An `EveryAuth` in memory and its sandbox. They share one clock, which runs and can be advanced."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -47,7 +47,7 @@ class EveryAuthSandbox:
 
     @property
     def fault(self) -> str | None:
-        """What befalls each refresh: one of those that `everyauth sandbox --fault` takes, or None."""
+        """The failure of every refresh, as in `everyauth sandbox --fault`; None for none."""
         return self.sandbox.fault
 
     @fault.setter
@@ -55,7 +55,7 @@ class EveryAuthSandbox:
         self.sandbox.fault = Fault(fault) if fault else None
 
     def advance(self, seconds: float) -> None:
-        """Put the clock forward."""
+        """Move the clock forward."""
         self._ahead += round(seconds * 1000)
 
     def log_in(
@@ -68,15 +68,15 @@ class EveryAuthSandbox:
         scope: str | None = None,
         account: str = DEFAULT_ACCOUNT,
     ) -> Identity:
-        """Log a user in without a browser, as `account` at the service."""
-        found = self.auth.clients.filled(service)
-        self.auth.clients.set(found, params=sandbox_params(found))
-        uri = self.sandbox.redirect_uri or redirect_uri(found, self.auth.clients.get(found))
-        pending = self.auth.begin(found.name, redirect_uri=uri, user=user, tenant=tenant, tags=tags, scope=scope)
-        server = self.sandbox.server(found.name)
-        consent = server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
-        came_back = server.allow(consent.transaction, user=account)
-        return self.auth.keep(self.auth.redeem(pending, parse_qsl(urlsplit(came_back).query)))
+        """Log a user in without a browser; `account` is the user's account at the service."""
+        entry = self.auth.clients.filled(service)
+        self.auth.clients.set(entry, params=sandbox_params(entry))
+        uri = self.sandbox.redirect_uri or redirect_uri(entry, self.auth.clients.get(entry))
+        pending = self.auth.begin(entry.name, redirect_uri=uri, user=user, tenant=tenant, tags=tags, scope=scope)
+        server = self.sandbox.server(entry.name)
+        request = server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
+        url = server.allow(request.transaction, user=account)
+        return self.auth.keep(self.auth.redeem(pending, parse_qsl(urlsplit(url).query)))
 
     def _now(self) -> int:
         return now_ms() + self._ahead
@@ -84,6 +84,6 @@ class EveryAuthSandbox:
 
 @pytest.fixture
 def everyauth_sandbox() -> Iterator[EveryAuthSandbox]:
-    """An `EveryAuth` whose every service is a sandbox: `.auth`, `.log_in()`, `.fault` and `.advance()`."""
+    """Yield an `EveryAuth` whose services are all at a sandbox: `.auth`, `.log_in()`, `.fault` and `.advance()`."""
     with Sandbox() as sandbox:
         yield EveryAuthSandbox(sandbox)

@@ -1,4 +1,4 @@
-"""A service's own words: what the sandbox says in its place, by its entry and its dialect."""
+"""The responses of one service's endpoints, built from its catalogue entry and its dialect."""
 
 from __future__ import annotations
 
@@ -12,17 +12,29 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from everyauth_cli.model import Service
-from everyauth_cli.sandbox.default_dialect import LIFE, OPENID, account_fields, dialect_of, plain_revoke
-from everyauth_cli.sandbox.dialect import JSON, Call, Dialect, Failure, Shape, Values, in_text
-from everyauth_cli.sandbox.grants import Issue, Refused
+from everyauth_cli.oauth import base64url
+from everyauth_cli.sandbox.default_dialect import LIFETIME, OPENID, account_fields, default_revocation, dialect_of
+from everyauth_cli.sandbox.dialect import (
+    JSON,
+    Call,
+    Dialect,
+    DocumentedError,
+    DocumentedResponse,
+    Endpoint,
+    RefreshTokens,
+    UnknownScopes,
+    Values,
+    fill_text,
+)
+from everyauth_cli.sandbox.grants import OAuthError, TokenSet
 from everyauth_cli.sandbox.signing_keys import HMAC, RSA
 
 DENIAL = "The resource owner or authorization server denied the request."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """An answer as it goes out; `standard` is one that RFC 6749 words, not the service."""
+class EndpointResponse:
+    """The content of a response; `standard` means that its format is RFC 6749's, not the service's own."""
 
     status: int
     content_type: str
@@ -30,150 +42,145 @@ class Told:
     standard: bool = False
 
 
-class Speech:
-    """What one service says. `service` has its placeholders filled in."""
+class Responses:
+    """Builds the responses of one service; the placeholders of `service` are filled in."""
 
     def __init__(self, service: Service, dialect: Dialect | None = None) -> None:
         self.service = service
         self.dialect = dialect or dialect_of(service)
-        # A user's own entry may know a revocation endpoint that the documentation does not.
-        self.revoke = self.dialect.revoke or plain_revoke(service)
+        # A user's own entry may have a revocation endpoint that the documentation lacks.
+        self.revocation = self.dialect.revocation or default_revocation(service)
 
     @property
-    def rotates(self) -> bool:
-        return self.dialect.tokens.refresh_kind == "rotating"
+    def rotates_refresh_tokens(self) -> bool:
+        return self.dialect.tokens.refresh_tokens is RefreshTokens.ROTATING
 
     @property
-    def refreshes(self) -> bool:
-        return self.dialect.tokens.refresh_kind != "none"
+    def has_refresh_tokens(self) -> bool:
+        return self.dialect.tokens.refresh_tokens is not RefreshTokens.NONE
 
     @property
     def signs_with_secret(self) -> bool:
-        """Whether id tokens are signed with the client secret, where the entry does not take the usual way."""
-        taken = self.service.id_token_signing_alg_values_supported
-        return RSA not in taken and HMAC in taken
+        """Whether id tokens are signed with the client secret: the entry accepts HS256 and not RS256."""
+        algorithms = self.service.id_token.signing_algs
+        return RSA not in algorithms and HMAC in algorithms
 
-    def granted(self, requested: str) -> tuple[str, ...]:
-        """The scopes that are granted; raises `Refused` where one is unknown and the service says so."""
-        told = self.dialect.scopes
-        asked = [scope.strip() for scope in requested.split(self.service.scope_separator)]
-        known = [scope for scope in asked if scope and (not told.known or re.fullmatch(told.known, scope))]
-        if told.unknown == "refuse" and len(known) < len(list(filter(None, asked))):
-            raise Refused("invalid_scope", "A scope is unknown.")
-        return tuple(dict.fromkeys([*told.always, *known]))
+    def granted_scopes(self, requested: str) -> tuple[str, ...]:
+        """Return the scopes that a request is granted; raises `OAuthError` where the service refuses unknown ones."""
+        scopes = self.dialect.scopes
+        asked = [scope for part in requested.split(self.service.scope_separator) if (scope := part.strip())]
+        known = [scope for scope in asked if not scopes.known or re.fullmatch(scopes.known, scope)]
+        if scopes.unknown is UnknownScopes.REFUSE and len(known) < len(asked):
+            raise OAuthError("invalid_scope", "A scope is unknown.")
+        return tuple(dict.fromkeys([*scopes.always, *known]))
 
-    def access_token(self) -> str:
-        return in_text(self.dialect.tokens.access, {"uuid": str(uuid.uuid4())})
+    def new_access_token(self) -> str:
+        return fill_text(self.dialect.tokens.access, {"uuid": str(uuid.uuid4())})
 
-    def refresh_token(self) -> str:
-        return in_text(self.dialect.tokens.refresh, {"uuid": str(uuid.uuid4())})
+    def new_refresh_token(self) -> str:
+        return fill_text(self.dialect.tokens.refresh, {"uuid": str(uuid.uuid4())})
 
-    def callback(self) -> dict[str, str]:
-        """What is added to a redirect with a code: the issuer (RFC 9207), and what is documented."""
-        issuer = (
-            {"iss": str(self.service.issuer)} if self.service.authorization_response_iss_parameter_supported else {}
-        )
-        return {**issuer, **self.dialect.authorize.callback}
+    def authorization_parameters(self) -> dict[str, str]:
+        """Return the parameters that go with a code: the issuer (RFC 9207) and those of the documentation."""
+        return {**self._issuer(), **self.dialect.authorization.response_params}
 
-    def refused_query(self, error: str, description: str) -> dict[str, str]:
-        """The parameters of a redirect without a code (RFC 6749 section 4.1.2.1)."""
-        failure = self._failure("authorize", error)
-        issuer = (
-            {"iss": str(self.service.issuer)} if self.service.authorization_response_iss_parameter_supported else {}
-        )
-        if failure is None:
-            return {"error": error, "error_description": description, **issuer}
-        body = failure.shape.filled({"error": error, "description": description}).decode()
-        return {**dict(parse_qsl(body)), **issuer}
+    def error_parameters(self, error: str, description: str) -> dict[str, str]:
+        """Return the parameters of an authorization response without a code (RFC 6749 section 4.1.2.1)."""
+        documented = self._documented_error(Endpoint.AUTHORIZATION, error)
+        if documented is None:
+            return {"error": error, "error_description": description, **self._issuer()}
+        body = documented.response.filled({"error": error, "description": description}).decode()
+        return {**dict(parse_qsl(body)), **self._issuer()}
 
-    def claims(self, issue: Issue) -> dict[str, Any] | None:
-        """The claims of the id token that comes with tokens; None where none does."""
-        asked_for = OPENID in self.service.scopes or OPENID in self.dialect.scopes.always
-        call = self._call(issue)
-        if not self.dialect.id_token or "{id_token}" not in call.answer.body:
+    def id_token_claims(self, tokens: TokenSet) -> dict[str, Any] | None:
+        """Return the claims of the id token in a token response; None if it has none."""
+        needs_openid = OPENID in self.service.scopes or OPENID in self.dialect.scopes.always
+        if not self.dialect.id_token or "{id_token}" not in self._call(tokens).response.body:
             return None
-        if asked_for and OPENID not in issue.scopes:
+        if needs_openid and OPENID not in tokens.scopes:
             return None
-        claims = json.loads(Shape(body=self.dialect.id_token).filled(self._values(issue)))
+        claims = json.loads(DocumentedResponse(body=self.dialect.id_token).filled(self._values(tokens)))
         # OpenID Connect Core section 3.1.2.1.
-        echoed = {} if issue.nonce is None else {"nonce": issue.nonce}
-        return {**{name: value for name, value in claims.items() if name != "nonce"}, **echoed}
+        nonce = {} if tokens.nonce is None else {"nonce": tokens.nonce}
+        return {**{name: value for name, value in claims.items() if name != "nonce"}, **nonce}
 
-    def token_answer(self, issue: Issue, id_token: str | None) -> Told:
-        """The answer that gives tokens."""
-        shape = self._call(issue).answer
-        if id_token is None and shape.content_type.startswith(JSON):
-            fields = {name: value for name, value in json.loads(shape.body).items() if value != "{id_token}"}
-            shape = replace(shape, body=json.dumps(fields))
-        return _told(shape, {**self._values(issue), "id_token": id_token or ""})
+    def token_response(self, tokens: TokenSet, id_token: str | None) -> EndpointResponse:
+        """Return the response with the tokens."""
+        template = self._call(tokens).response
+        if id_token is None and template.content_type.startswith(JSON):
+            fields = {name: value for name, value in json.loads(template.body).items() if value != "{id_token}"}
+            template = replace(template, body=json.dumps(fields))
+        return _filled(template, {**self._values(tokens), "id_token": id_token or ""})
 
-    def account(self, user: str) -> Told:
-        """The answer to "who am I"; where the service has none, one that tells of the same account."""
+    def account_response(self, user: str) -> EndpointResponse:
+        """Return the response to an account request; a service without an account endpoint gets a generic one."""
         call = self.dialect.account.call
-        shape = call.answer if call else Shape(body=json.dumps(account_fields(self.service)))
-        return _told(shape, _about(user))
+        template = call.response if call else DocumentedResponse(body=json.dumps(account_fields(self.service)))
+        return _filled(template, _user_values(user))
 
-    def revoked(self) -> Told:
-        """The answer to a revocation."""
-        return _told(self.revoke.call.answer if self.revoke else Shape(), {})
+    def revocation_response(self) -> EndpointResponse:
+        """Return the response to a successful revocation."""
+        return _filled(self.revocation.call.response if self.revocation else DocumentedResponse(), {})
 
-    def refusal(self, at: str, refused: Refused) -> Told:
-        """The answer that refuses, in the service's words where they are documented (else RFC 6749 section 5.2)."""
-        failure = self._failure(at, refused.error)
-        if failure is not None:
-            return _told(failure.shape, {"error": refused.error, "description": refused.description})
-        body = json.dumps({"error": refused.error, "error_description": refused.description}).encode()
-        return Told(status=refused.status, content_type=JSON, body=body, standard=True)
+    def error_response(self, endpoint: Endpoint | None, error: OAuthError) -> EndpointResponse:
+        """Return an error response, in the documented form or else in that of RFC 6749 section 5.2."""
+        documented = self._documented_error(endpoint, error.error)
+        if documented is not None:
+            return _filled(documented.response, {"error": error.error, "description": error.description})
+        body = json.dumps({"error": error.error, "error_description": error.description}).encode()
+        return EndpointResponse(status=error.status, content_type=JSON, body=body, standard=True)
 
-    def knows_refusal(self, at: str, error: str) -> bool:
-        return self._failure(at, error) is not None
+    def documents_error(self, endpoint: Endpoint, error: str) -> bool:
+        return self._documented_error(endpoint, error) is not None
 
-    def _failure(self, at: str, error: str) -> Failure | None:
-        """A documented error. What a client is told of itself is the same for a code and for a refresh token."""
-        places = [at, "token"] if at == "refresh" and error != "invalid_grant" else [at]
-        found = (told for place in places for told in self.dialect.errors if (told.at, told.error) == (place, error))
-        return next(found, None)
+    def _documented_error(self, endpoint: Endpoint | None, error: str) -> DocumentedError | None:
+        """Return a documented error; for a refresh, errors other than `invalid_grant` are those of a code as well."""
+        is_shared = endpoint is Endpoint.REFRESH and error != "invalid_grant"
+        endpoints = [endpoint, Endpoint.TOKEN] if is_shared else [endpoint]
+        errors = self.dialect.errors
+        matches = (known for at in endpoints for known in errors if (known.endpoint, known.error) == (at, error))
+        return next(matches, None)
 
-    def _call(self, issue: Issue) -> Call:
-        return (issue.refreshed and self.dialect.refresh) or self.dialect.token
+    def _issuer(self) -> dict[str, str]:
+        if not self.service.authorization_response_iss_parameter_supported:
+            return {}
+        return {"iss": str(self.service.issuer)}
 
-    def _values(self, issue: Issue) -> Values:
-        expires_in = LIFE if issue.expires_in is None else issue.expires_in
+    def _call(self, tokens: TokenSet) -> Call:
+        return (tokens.refreshed and self.dialect.refresh) or self.dialect.token
+
+    def _values(self, tokens: TokenSet) -> Values:
+        expires_in = LIFETIME if tokens.expires_in is None else tokens.expires_in
         separator = self.dialect.scopes.separator or self.service.scope_separator
         return {
-            **_about(issue.user),
-            "client_id": issue.client_id,
-            "grant_id": issue.grant_id,
-            "scope": separator.join(issue.scopes),
-            "access_token": issue.access_token,
-            "refresh_token": issue.refresh_token,
+            **_user_values(tokens.user),
+            "client_id": tokens.client_id,
+            "grant_id": tokens.grant_id,
+            "scope": separator.join(tokens.scopes),
+            "access_token": tokens.access_token,
+            "refresh_token": tokens.refresh_token,
             "expires_in": expires_in,
-            "expires_at": issue.issued_at // 1000 + expires_in,
-            "now": issue.issued_at // 1000,
-            "now_ms": issue.issued_at,
-            "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, issue.access_token)),
-            "at_hash": token_hash(issue.access_token),
+            "expires_at": tokens.issued_at // 1000 + expires_in,
+            "now": tokens.issued_at // 1000,
+            "now_ms": tokens.issued_at,
+            "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, tokens.access_token)),
+            "at_hash": at_hash(tokens.access_token),
         }
 
 
-def base64url(value: bytes) -> str:
-    """Base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def token_hash(access_token: str) -> str:
-    """The claim `at_hash`: the left half of the token's hash (OpenID Connect Core section 3.1.3.6)."""
-    return base64url(hashlib.sha256(access_token.encode()).digest()[:16])
+def at_hash(access_token: str) -> str:
+    """Return the claim `at_hash`: the left half of the token's hash (OpenID Connect Core section 3.1.3.6)."""
+    return base64url.encode(hashlib.sha256(access_token.encode()).digest()[:16])
 
 
 def user_id(user: str) -> str:
-    """The id that a user has at every service of the sandbox."""
+    """Return the id of a user, which is the same at every service of the sandbox."""
     return "U" + base64.b32encode(hashlib.sha256(user.encode()).digest()).decode()[:9]
 
 
-def _about(user: str) -> dict[str, str | int]:
+def _user_values(user: str) -> dict[str, str | int]:
     return {"user": user, "user_id": user_id(user)}
 
 
-def _told(shape: Shape, values: Values) -> Told:
-    return Told(status=shape.status, content_type=shape.content_type, body=shape.filled(values))
+def _filled(template: DocumentedResponse, values: Values) -> EndpointResponse:
+    return EndpointResponse(status=template.status, content_type=template.content_type, body=template.filled(values))

@@ -8,24 +8,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer, Clock
 from everyauth_cli.sandbox.detection import GREETING, HOST, WELL_KNOWN
-from everyauth_cli.sandbox.endpoints import Endpoints, SentResponse, Troubles, nothing_here
+from everyauth_cli.sandbox.endpoints import Endpoints, FaultSettings, SentResponse, not_found
 from everyauth_cli.sandbox.faults import CLOCK_AHEAD_SECONDS, Fault
 from everyauth_cli.sandbox.grants import Lifetimes, Registration
 from everyauth_cli.sandbox.http_server import Log, listen
 from everyauth_cli.sandbox.requests import ReceivedRequest
-from everyauth_cli.sandbox.responses import Speech
+from everyauth_cli.sandbox.responses import Responses
 from everyauth_cli.services.at_sandbox import at_sandbox, endpoints, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.rules import ClientAuthMethod
 
 POLL_SECONDS = 0.05
 CLIENT_ID = "sandbox-client"
-CLIENT_SECRET = "sandbox-secret"
+CLIENT_SECRET = "sandbox-secret-not-a-real-secret"
+"""Of 32 octets, which is the least that HS256 signs id tokens with (RFC 7518 section 3.2)."""
 CODE_LIFETIME = 600
 REFRESH_TOKEN_LIFETIME = 30 * 24 * 60 * 60
 
@@ -34,19 +36,23 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _silent(line: str) -> None:
+def _ignore(line: str) -> None:
     """Log nothing."""
+
+
+class _SandboxedService(NamedTuple):
+    server: AuthorizationServer
+    endpoints: Endpoints
 
 
 @dataclass(eq=False)
 class Sandbox:
-    """An authorization server for each service of a catalogue, which speaks that service's dialect.
+    """An authorization server for each service of a catalogue, in that service's dialect.
 
-    A context manager that serves from a thread of its own; or call `serve_forever`. The port is bound at
-    once, 0 being a free one; raises `PortInUse`. Lifetimes are in seconds, and as documented unless they are given;
-    `clock` gives milliseconds since the epoch. Without a `client_secret` the client is a public one, and its redirect
-    URI is the one that everyauth has for each service, unless there is a `redirect_uri`. `fault` may be set at any
-    time.
+    As a context manager it serves from a thread of its own; `serve_forever` serves from the caller's. The port is
+    bound at once, 0 being a free one; raises `PortInUse`. Lifetimes are in seconds, by default the documented ones;
+    `clock` gives milliseconds since the epoch. Without a `client_secret` the client is a public one. Its redirect URI
+    is the one that everyauth uses for each service, unless `redirect_uri` is given. `fault` may be set at any time.
     """
 
     catalogue: Catalogue = field(default_factory=Catalogue)
@@ -61,12 +67,12 @@ class Sandbox:
     fault: Fault | None = None
     slow_seconds: float = 10
     clock: Clock = _now
-    log: Log = _silent
+    log: Log = _ignore
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._servers: dict[str, tuple[AuthorizationServer, Endpoints]] = {}
-        self._listener = listen(self.port, answer=self._answer, log=self.log)
+        self._services: dict[str, _SandboxedService] = {}
+        self._listener = listen(self.port, respond=self._respond, log=self.log)
         self.port = self._listener.server_address[1]
         self._thread: threading.Thread | None = None
 
@@ -75,11 +81,11 @@ class Sandbox:
         return f"http://{HOST}:{self.port}"
 
     def server(self, name: str) -> AuthorizationServer:
-        """The authorization server of a service, made when it is first asked for; raises `ServiceNotFound`."""
-        return self._served(name)[0]
+        """Return the authorization server of a service, made at its first use; raises `ServiceNotFound`."""
+        return self._service(name).server
 
     def override(self, name: str) -> Mapping[str, str]:
-        """What a user's own catalogue file says of a service, for it to be this sandbox; raises `ServiceNotFound`."""
+        """Return the keys of a service's entry that lead it to this sandbox; raises `ServiceNotFound`."""
         return endpoints(self.catalogue.get(name), self.base_url)
 
     def serve_forever(self) -> None:
@@ -109,57 +115,59 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def _answer(self, request: ReceivedRequest) -> SentResponse:
+    def _respond(self, request: ReceivedRequest) -> SentResponse:
         if (request.method, request.path) == ("GET", WELL_KNOWN):
             return SentResponse(
                 status=200, headers={"content-type": "application/json"}, body=json.dumps(GREETING).encode()
             )
         try:
-            served = self._served(request.path.split("/")[1])
+            service = self._service(request.path.split("/")[1])
         except EveryAuthError:
-            return nothing_here()
-        return served[1].answer(request)
+            return not_found()
+        return service.endpoints.respond(request)
 
-    def _served(self, name: str) -> tuple[AuthorizationServer, Endpoints]:
+    def _service(self, name: str) -> _SandboxedService:
         with self._lock:
-            if name not in self._servers:
-                self._servers[name] = self._made(self.catalogue.get(name))
-            return self._servers[name]
+            if name not in self._services:
+                self._services[name] = self._sandboxed(self.catalogue.get(name))
+            return self._services[name]
 
-    def _made(self, service: Service) -> tuple[AuthorizationServer, Endpoints]:
-        here = at_sandbox(service, "")
-        speech = Speech(here)
-        client = Registration(
+    def _sandboxed(self, service: Service) -> _SandboxedService:
+        at_this_sandbox = at_sandbox(service, "")
+        responses = Responses(at_this_sandbox)
+        registration = Registration(
             client_id=self.client_id,
-            client_secret=None if service.token_endpoint_auth_method == "none" else self.client_secret,
+            client_secret=None if service.token_endpoint_auth_method == ClientAuthMethod.NONE else self.client_secret,
             redirect_uris=self._redirect_uris(service),
             any_port=service.any_port,
         )
-        server = AuthorizationServer(speech, client, clock=self._now, lives=self._lives(speech))
-        ours = Client(
+        server = AuthorizationServer(responses, registration, clock=self._now, lifetimes=self._lifetimes(responses))
+        client = Client(
             service=service.name,
             client_id=self.client_id,
             client_secret=Secret(self.client_secret or ""),
             params=sandbox_params(service),
         )
-        return server, Endpoints(server, here, ours, troubles=self._troubles)
+        return _SandboxedService(
+            server, Endpoints(server, at_this_sandbox, client, fault_settings=self._fault_settings)
+        )
 
-    def _troubles(self) -> Troubles:
-        return Troubles(fault=self.fault, slow_seconds=self.slow_seconds)
+    def _fault_settings(self) -> FaultSettings:
+        return FaultSettings(fault=self.fault, slow_seconds=self.slow_seconds)
 
     def _redirect_uris(self, service: Service) -> tuple[str, ...]:
         if self.redirect_uri:
             return (self.redirect_uri,)
-        ours = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.name}"
-        # A login at the sandbox listens all the same; a client of one's own pastes.
-        return (f"http://{ours}", f"https://{ours}") if service.https_redirect else (f"http://{ours}",)
+        uri = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.name}"
+        # `login --sandbox` listens on http for every service; a login by way of the user's own entry is pasted.
+        return (f"http://{uri}", f"https://{uri}") if service.https_redirect else (f"http://{uri}",)
 
-    def _lives(self, speech: Speech) -> Lifetimes:
-        documented = speech.dialect.tokens.life
+    def _lifetimes(self, responses: Responses) -> Lifetimes:
+        documented = responses.dialect.tokens.lifetime
         return Lifetimes(
-            # What the service never lets expire has no life to be shortened.
+            # Tokens that never expire have no lifetime that could be shortened.
             access_token=documented if documented is None else self.token_lifetime or documented,
-            code=self.code_lifetime or speech.service.code_lifetime or CODE_LIFETIME,
+            code=self.code_lifetime or responses.service.code_lifetime or CODE_LIFETIME,
             refresh_token=self.refresh_token_lifetime,
         )
 

@@ -1,4 +1,4 @@
-"""Plays the browser of a person at the sandbox: `BROWSER="python -m everyauth_cli.sandbox.user_agent %s"`."""
+"""A browser that logs in at the sandbox by itself: `BROWSER="python -m everyauth_cli.sandbox.user_agent %s"`."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from everyauth_cli.sandbox.endpoints import DEFAULT_USER
+from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT
 from everyauth_cli.sanitize import printable
 
-# The callback answers after the token request behind it, which may take 30 seconds.
+# The redirect server responds after the token request, which may take 30 seconds.
 TIMEOUT_SECONDS = 45
-LARGEST_PAGE = 1024 * 1024
+MAX_PAGE_BYTES = 1024 * 1024
 
 
 class Page(NamedTuple):
-    """What a person sees of a page: its heading, and the fields of its form."""
+    """The heading of a page, and the fields of its form."""
 
     url: str
     heading: str
     fields: dict[str, str]
 
 
-class _Reader(HTMLParser):
+class _PageParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.fields: dict[str, str] = {}
@@ -51,10 +51,10 @@ class _Reader(HTMLParser):
             self.text[self._inside] += data
 
 
-def play(url: str, *, user: str = DEFAULT_USER, allow: bool = True) -> str:
-    """Open an authorization URL, sign in, allow or deny; returns the heading of the page where it ends.
+def log_in(url: str, *, user: str = DEFAULT_ACCOUNT, allow: bool = True) -> str:
+    """Open an authorization URL, sign in as `user`, allow or deny; return the heading of the last page.
 
-    Raises `OSError` or `http.client.HTTPException` where no answer comes.
+    Raises `OSError` or `http.client.HTTPException` when there is no response.
     """
     page = _open(url)
     if "transaction" not in page.fields:
@@ -67,27 +67,27 @@ def _open(url: str, form: bytes | None = None) -> Page:
     if not url.startswith(("http://", "https://")):
         raise OSError("Only http and https URLs can be opened.")
     opener = build_opener(ProxyHandler({}))
-    request = Request(url, data=form)  # noqa: S310 - its scheme was looked at
+    request = Request(url, data=form)  # noqa: S310 - its scheme is checked above
     try:
-        answer = opener.open(request, timeout=TIMEOUT_SECONDS)
+        response = opener.open(request, timeout=TIMEOUT_SECONDS)
     except HTTPError as error:
-        answer = error
-    with answer:
-        reader = _Reader()
-        reader.feed(answer.read(LARGEST_PAGE).decode(errors="replace"))
-        heading = reader.text["h1"] or reader.text["title"]
-        return Page(answer.url, printable(heading), reader.fields)
+        response = error
+    with response:
+        parser = _PageParser()
+        parser.feed(response.read(MAX_PAGE_BYTES).decode(errors="replace"))
+        heading = parser.text["h1"] or parser.text["title"]
+        return Page(response.url, printable(heading), parser.fields)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play one login; returns the exit code."""
+    """Log in once; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m everyauth_cli.sandbox.user_agent", description=__doc__)
     parser.add_argument("url", help="the authorization URL")
-    parser.add_argument("--deny", action="store_true", help="deny what is asked for")
-    parser.add_argument("--user", default=DEFAULT_USER, metavar="NAME", help="who signs in (default: %(default)s)")
+    parser.add_argument("--deny", action="store_true", help="deny the request")
+    parser.add_argument("--user", default=DEFAULT_ACCOUNT, metavar="NAME", help="the account (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        heading = play(options.url, user=options.user, allow=not options.deny)
+        heading = log_in(options.url, user=options.user, allow=not options.deny)
     except (OSError, HTTPException) as error:
         heading, status = f"The page cannot be opened: {error}", 1
     else:

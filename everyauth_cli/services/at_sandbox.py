@@ -1,12 +1,13 @@
-"""A service with a sandbox in its place: every endpoint of it is there, and none where the catalogue has it."""
+"""Moves a service's endpoints to a sandbox: every endpoint that it has, so that none stays at the real service."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from everyauth_cli.model import Service
+from everyauth_cli.services.endpoints import urls_of
+from everyauth_cli.services.keys import with_values
 from everyauth_cli.services.placeholders import fill
 
 PATHS = {
@@ -17,32 +18,34 @@ PATHS = {
     "jwks_uri": "jwks",
     "account_endpoint": "account",
 }
-"""The last segment of each endpoint's path; an `issuer` is a name that is compared, whatever host is in it."""
+"""The last segment of each endpoint's path. An `issuer` is only compared, so it stays as it is."""
 PARAM = "sandbox"
-"""What fills a placeholder that has no default."""
+"""The value for a placeholder that has no default."""
 
 
 def at_sandbox(service: Service, base_url: str) -> Service:
-    """The service with its placeholders filled and all of its endpoints at the sandbox."""
-    values = sandbox_params(service)
-    params = tuple(replace(param, default=values[param.name]) for param in service.params)
-    changes: dict[str, Any] = {**endpoints(service, base_url), "params": params}
-    if service.https_redirect:
-        # The sandbox takes a redirect URI that can be listened at, which spares the pasting.
-        changes["https_redirect"] = False
-    return replace(fill(service, values), **changes)
+    """Return the service with its placeholders filled in and all its endpoints at the sandbox."""
+    params = sandbox_params(service)
+    filled = with_values(fill(service, params), endpoints(service, base_url))
+    return replace(
+        filled,
+        params=tuple(replace(param, default=params[param.name]) for param in service.params),
+        # The sandbox takes a loopback redirect URI in its place, so that nothing has to be pasted.
+        https_redirect=False,
+    )
 
 
 def endpoints(service: Service, base_url: str) -> dict[str, str]:
-    """The keys of the entry that name endpoints, each with where the sandbox has it; a query of its own stays."""
-    urls = {key: getattr(service, key) for key in PATHS}
-    # Keys would be looked for at the issuer's host if no place were known for them.
-    urls["jwks_uri"] = urls["jwks_uri"] or service.issuer
-    return {key: _moved(url, f"{base_url}/{service.name}/{PATHS[key]}") for key, url in urls.items() if url}
+    """Return the URL at the sandbox of each endpoint, by key; a query in the real URL is kept."""
+    urls = urls_of(service)
+    # Without a jwks_uri the keys would be looked for at the issuer's host.
+    if service.issuer:
+        urls.setdefault("jwks_uri", service.issuer)
+    return {key: _moved(urls[key], f"{base_url}/{service.name}/{PATHS[key]}") for key in PATHS if key in urls}
 
 
 def sandbox_params(service: Service) -> dict[str, str]:
-    """A value for each placeholder: its default, if it has one."""
+    """Return a value for each placeholder: its default, where it has one."""
     return {p.name: PARAM if p.default is None else p.default for p in service.params}
 
 

@@ -10,14 +10,15 @@ import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
 from everyauth_cli.private_files import make_directory, open_private
-from everyauth_cli.services.entry import NAME, READERS, make_service
+from everyauth_cli.services.entry import NAME, make_service, override
+from everyauth_cli.services.keys import KEYS
 
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
@@ -75,9 +76,13 @@ class Catalogue:
         shipped, mine = _load(SHIPPED / (name + SUFFIX)), self._own_entry(name)
         if shipped is None and mine is None:
             return None
-        entry = {**(shipped or {}), **(mine or {})}
-        service = make_service(name, entry, where=lambda key: _place(self.own_path(name), key), own=shipped is None)
-        return replace(service, own_keys=frozenset(mine or ()))
+        return make_service(
+            name,
+            override(shipped or {}, mine or {}),
+            where=lambda key: _place(self.own_path(name), key),
+            own=shipped is None,
+            own_keys=mine or (),
+        )
 
     def listed(self) -> list[ServiceSummary]:
         """What lists and searches say of each service, sorted by name; entries are read, but not checked.
@@ -105,8 +110,8 @@ class Catalogue:
             return shipped.read_text(encoding="utf-8")
         import tomli_w
 
-        entry = {**(_load(shipped) or {}), **mine}
-        return tomli_w.dumps({key: entry[key] for key in READERS if key in entry})
+        entry = override(_load(shipped) or {}, mine)
+        return tomli_w.dumps({key: entry[key] for key in KEYS if key in entry})
 
     def own_path(self, name: str) -> Path | None:
         """Where the user's own entry of that name is, or would be."""

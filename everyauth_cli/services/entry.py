@@ -1,110 +1,72 @@
-"""Makes a `Service` of one catalogue entry, and explains every mistake in it."""
+"""Makes a `Service` from one catalogue entry, and explains every mistake in it."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import ACCESS_TOKEN, ASYMMETRIC, REFRESH_TOKEN, SYMMETRIC, Service
-from everyauth_cli.services import values
+from everyauth_cli.model import Service
+from everyauth_cli.services.keys import KEYS, canonical, fields_of
+from everyauth_cli.services.old_keys import renamed
 from everyauth_cli.services.placeholders import check_placeholders
-from everyauth_cli.urls import REDIRECT_HOSTS
+from everyauth_cli.services.values import WrongInside
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+ISS_PARAMETER = "authorization_response_iss_parameter_supported"
 
 Where = Callable[[str], str]
 """Returns the file and line of a key; a key inside a table is given as `table.key`."""
 
 
-def make_service(name: str, entry: Mapping[str, Any], *, where: Where, own: bool) -> Service:
+def make_service(
+    name: str, entry: Mapping[str, Any], *, where: Where, own: bool, own_keys: Collection[str] = ()
+) -> Service:
     """Return the service that an entry describes.
 
-    `where` returns the place of a key for errors; `own` says that the entry is the user's alone.
-    Raises `ConfigurationProblem`, which names the key and the way out.
+    `where` returns the place of a key for errors; `own` says that the entry is the user's alone, and `own_keys` are
+    those that the user's file gives. Raises `ConfigurationProblem`, which names the key and the way out.
     """
     if not NAME.fullmatch(name):
         raise ConfigurationProblem(f"{name!r} cannot be a service's name: use a-z, 0-9 and -")
-    fields = {key: _read(key, value, where) for key, value in entry.items()}
+    found = {key: _read(key, value, where) for key, value in entry.items()}
     for needed in ("authorization_endpoint", "token_endpoint"):
-        if needed not in fields:
+        if needed not in found:
             raise ConfigurationProblem(f"{where(needed)}: {needed} is missing")
-    service = Service(name=name, own=own, **{"title": name, **fields})
+    _check_given_once(entry, where)
+    fields = {"title": name, **fields_of(found)}
+    service = Service(name=name, own=own, own_keys=frozenset(map(canonical, own_keys)), **fields)
     check_placeholders(service, where)
-    key = "authorization_response_iss_parameter_supported"
     if service.authorization_response_iss_parameter_supported and service.issuer is None:
-        raise ConfigurationProblem(f"{where(key)}: {key} needs an issuer to compare with")
+        raise ConfigurationProblem(f"{where(ISS_PARAMETER)}: {ISS_PARAMETER} needs an issuer to compare with")
     return service
 
 
+def override(entry: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry with the keys of the user's own file over it, each replacing every key with its meaning."""
+    taken = set(map(canonical, own))
+    return {**{key: value for key, value in entry.items() if canonical(key) not in taken}, **own}
+
+
 def _read(key: str, value: object, where: Where) -> Any:  # noqa: ANN401 - each reader has its own type
-    reader = READERS.get(key)
-    if reader is None:
-        near = difflib.get_close_matches(key, READERS, 1)
-        hint = f"did you mean {near[0]}?" if near else "the keys are " + ", ".join(READERS)
+    if message := renamed(key, value):
+        raise ConfigurationProblem(f"{where(key)}: {message}")
+    if key not in KEYS:
+        near = difflib.get_close_matches(key, KEYS, 1)
+        hint = f"did you mean {near[0]}?" if near else "the keys are " + ", ".join(KEYS)
         raise ConfigurationProblem(f"{where(key)}: unknown key {key}", hint=hint)
     try:
-        return reader(value)
-    except values.WrongInside as error:
+        return KEYS[key].reader.read(value)
+    except WrongInside as error:
         path = f"{key}.{error.name}"
         raise ConfigurationProblem(f"{where(path)}: {path} = {error.value!r}: {error}") from None
     except ValueError as error:
         raise ConfigurationProblem(f"{where(key)}: {key} = {value!r}: {error}") from None
 
 
-READERS: dict[str, values.Reader] = {
-    "title": values.text,
-    "docs": values.link,
-    "authorization_endpoint": values.endpoint,
-    "token_endpoint": values.endpoint,
-    "refresh_endpoint": values.endpoint,
-    "revocation_endpoint": values.endpoint,
-    "revocation_ends": values.one_of("token", "grant"),
-    "revocation_endpoint_auth_method": values.one_of("client", "bearer", "none"),
-    "revocation_body": values.one_of("form", "json"),
-    "revocable_tokens": values.some_of(REFRESH_TOKEN, ACCESS_TOKEN),
-    "revocation_style": values.one_of("token_and_hint", "token", "type"),
-    "aliases": values.texts,
-    "issuer": values.endpoint,
-    "authorization_response_iss_parameter_supported": values.truth,
-    "jwks_uri": values.endpoint,
-    "id_token_issuers": values.texts,
-    "id_token_audiences": values.texts,
-    "id_token_signing_alg_values_supported": values.some_of(*ASYMMETRIC, *SYMMETRIC),
-    "scopes": values.texts,
-    "scope_separator": values.one_of(" ", ",", "+", ";"),
-    "scope_field": values.text,
-    "scope_covers": values.lists,
-    "authorization_params": values.table_without(values.AUTHORIZE_RESERVED),
-    "token_params": values.table_without(values.TOKEN_RESERVED),
-    "token_endpoint_auth_method": values.one_of(
-        "client_secret_post", "client_secret_basic", "client_secret_basic_or_empty", "none"
-    ),
-    "body": values.one_of("form", "json"),
-    "pkce": values.truth,
-    "refresh_redirect_uri": values.truth,
-    "loopback_host": values.one_of(*REDIRECT_HOSTS),
-    "https_redirect": values.truth,
-    "any_port": values.truth,
-    "code_lifetime": values.seconds,
-    "expires_field": values.text,
-    "default_lifetime": values.seconds,
-    "error_words": values.error_words,
-    "keep_callback": values.texts,
-    "native": values.texts,
-    "native_from_client": values.table,
-    "account_in_response": values.truth,
-    "account_query": values.text,
-    "account_endpoint": values.endpoint,
-    "account_subject": values.templates,
-    "account_label": values.templates,
-    "params": values.parameters,
-    "quirk": values.quirk,
-    "setup": values.texts,
-    "expect": values.texts,
-    "sources": values.sources,
-    "checked": values.day,
-}
-"""Every key of an entry and the reader of its value; the names are the fields of `Service`."""
+def _check_given_once(entry: Mapping[str, Any], where: Where) -> None:
+    for key in entry:
+        if (first := canonical(key)) != key and first in entry:
+            raise ConfigurationProblem(f"{where(key)}: {key} means the same as {first}", hint="keep one of the two")

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.placeholders import URLS, placeholders_in_urls
+from everyauth_cli.services.endpoints import urls_of
+from everyauth_cli.services.placeholders import placeholders_in_urls
 from everyauth_cli.urls import HOST_LABELS, PLACEHOLDER
 
 LONGEST_URL = 300
@@ -51,7 +52,7 @@ def check_param(service: Service, name: str, value: str) -> None:
 
 def _hosts(service: Service, name: str) -> list[str]:
     """The hosts that a placeholder is part of, as they are written."""
-    hosts = [urlsplit(url).netloc for url in filter(None, (getattr(service, key) for key in URLS))]
+    hosts = [urlsplit(url).netloc for url in urls_of(service).values()]
     return [host for host in hosts if name in PLACEHOLDER.findall(host)]
 
 
@@ -67,7 +68,7 @@ def _fits(service: Service, name: str, value: str) -> bool:
 def _placed(service: Service, name: str, value: str) -> str | None:
     """What stands in the placeholder's place when a whole host name or URL was given for it."""
     host = re.sub(r"^[a-z]+://", "", value[:LONGEST_URL]).partition("/")[0]
-    for url in filter(None, (getattr(service, key) for key in URLS)):
+    for url in urls_of(service).values():
         # Every second part is the name of a placeholder.
         parts = PLACEHOLDER.split(urlsplit(url).netloc)
         if name not in parts[1::2]:

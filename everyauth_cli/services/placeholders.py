@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
+from everyauth_cli.services.endpoints import urls_of
+from everyauth_cli.services.keys import with_values
 from everyauth_cli.urls import PLACEHOLDER
 
-URLS = (
-    "authorization_endpoint",
-    "token_endpoint",
-    "refresh_endpoint",
-    "revocation_endpoint",
-    "issuer",
-    "jwks_uri",
-    "account_endpoint",
-)
 TABLES = ("authorization_params", "token_params", "native_from_client")
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
@@ -28,7 +19,7 @@ FROM_CLIENT = {"native_from_client": {"client_id"}}
 
 def placeholders_in_urls(service: Service) -> set[str]:
     """Return the placeholders in the URLs of a service."""
-    return {name for key in URLS for name in PLACEHOLDER.findall(getattr(service, key) or "")}
+    return {name for url in urls_of(service).values() for name in PLACEHOLDER.findall(url)}
 
 
 def fill(service: Service, params: Mapping[str, str]) -> Service:
@@ -49,14 +40,13 @@ def fill(service: Service, params: Mapping[str, str]) -> Service:
     def filled(text: str) -> str:
         return PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), text)
 
-    urls = {name: filled(url) for name in URLS if (url := getattr(service, name))}
+    urls = {key: filled(url) for key, url in urls_of(service).items()}
     tables = {
         # A parameter that is left empty is not sent at all.
         name: {key: text for key, value in getattr(service, name).items() if (text := filled(value))}
         for name in TABLES
     }
-    changes: dict[str, Any] = {**urls, **tables}
-    return replace(service, **changes)
+    return with_values(service, {**urls, **tables})
 
 
 def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
@@ -73,7 +63,7 @@ def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
 
 
 def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:
-    yield from ((key, getattr(service, key) or "") for key in URLS)
+    yield from urls_of(service).items()
     yield from ((f"{table}.{name}", text) for table in TABLES for name, text in getattr(service, table).items())
 
 

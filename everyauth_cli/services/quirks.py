@@ -7,9 +7,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from everyauth_cli.model import Client, Quirk, Request, Secret, Service
-
-JSON = {"Accept": "application/json"}
+from everyauth_cli.model import ACCEPT_JSON, Client, Quirk, Request, Secret, Service
+from everyauth_cli.services.rules import BodyFormat
 
 
 def _delete_token(service: Service, client: Client, token: Secret[str]) -> Request:
@@ -18,11 +17,11 @@ def _delete_token(service: Service, client: Client, token: Secret[str]) -> Reque
     https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
     """
     return Request(
-        url=f"{service.revocation_endpoint}/{quote(client.client_id, safe='')}/token",
+        url=f"{service.revocation.endpoint}/{quote(client.client_id, safe='')}/token",
         method="DELETE",
         fields={"access_token": token},
         basic=(client.client_id, client.client_secret or Secret("")),
-        body="json",
+        body=BodyFormat.JSON,
         headers={"Accept": "application/vnd.github+json"},
     )
 
@@ -46,7 +45,7 @@ def _introspect(service: Service, client: Client, token: Secret[str]) -> Request
     """
     fields: dict[str, str | Secret[str]] = {"token": token, "token_type_hint": "access_token"}
     fields |= {"client_id": client.client_id, "client_secret": client.client_secret or Secret("")}
-    return Request(url=str(service.account_endpoint), fields=fields, headers=JSON)
+    return Request(url=str(service.account.endpoint), fields=fields, headers=ACCEPT_JSON)
 
 
 def _with_key(service: Service, client: Client, token: Secret[str]) -> Request:
@@ -55,7 +54,7 @@ def _with_key(service: Service, client: Client, token: Secret[str]) -> Request:
     https://api.stackexchange.com/docs/authentication
     """
     query = urlencode({"key": client.params.get("client_key", ""), "access_token": token.reveal()})
-    return Request(url=str(service.account_endpoint), rest=Secret(f"&{query}"), method="GET", headers=JSON)
+    return Request(url=str(service.account.endpoint), rest=Secret(f"&{query}"), method="GET", headers=ACCEPT_JSON)
 
 
 def _invalidate(service: Service, _: Client, token: Secret[str]) -> Request:
@@ -64,13 +63,13 @@ def _invalidate(service: Service, _: Client, token: Secret[str]) -> Request:
     https://api.stackexchange.com/docs/invalidate-access-tokens
     """
     rest = Secret(f"/{quote(token.reveal(), safe='')}/invalidate")
-    return Request(url=str(service.revocation_endpoint), rest=rest, method="GET", headers=JSON)
+    return Request(url=str(service.revocation.endpoint), rest=rest, method="GET", headers=ACCEPT_JSON)
 
 
 QUIRKS: Mapping[str, Quirk] = MappingProxyType(
     {
         "github": Quirk(revoke=_delete_token),
-        "slack": Quirk(answer=_user_token),
+        "slack": Quirk(token_response=_user_token),
         "hubspot": Quirk(account=_introspect),
         "stackexchange": Quirk(account=_with_key, revoke=_invalidate),
     }

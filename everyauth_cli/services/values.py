@@ -1,15 +1,17 @@
-"""Readers of the values in a catalogue entry: each returns the checked value or raises `ValueError` with the reason."""
+"""Readers of the values in a catalogue entry."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from everyauth_cli.model import PLACE, Parameter, Quirk
+from everyauth_cli.model import Quirk
 from everyauth_cli.services.quirks import QUIRKS
+from everyauth_cli.services.rules import TEMPLATE_FIELD, Parameter
 from everyauth_cli.services.sources import check_source, is_link
 from everyauth_cli.urls import check_template, check_url
 
@@ -28,7 +30,13 @@ ERRORS = frozenset(
 """The errors of RFC 6749 section 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 PARAMETER_KEYS = ("help", "default")
 
-Reader = Callable[[Any], Any]
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the values of one `type`; `read` returns the checked value or raises `ValueError` with the reason."""
+
+    type: str
+    read: Callable[[Any], Any]
 
 
 class WrongInside(ValueError):
@@ -40,113 +48,75 @@ class WrongInside(ValueError):
         self.value = value
 
 
-def text(value: object) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("must be a string, and not an empty one")
     return value
 
 
-def endpoint(value: object) -> str:
-    """Read a URL whose placeholders are filled in from the client's parameters."""
-    return check_template(text(value))
+def _endpoint(value: object) -> str:
+    return check_template(_text(value))
 
 
-def link(value: object) -> str:
-    """Read a URL for people, which may lead to a section of a page."""
-    url = text(value)
+def _link(value: object) -> str:
+    url = _text(value)
+    # A link may lead to a section of a page.
     check_url(url.partition("#")[0])
     return url
 
 
-def truth(value: object) -> bool:
+def _truth(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")  # noqa: TRY004 - one kind of error for all readers
     return value
 
 
-def seconds(value: object) -> int:
+def _seconds(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ValueError("must be a number of seconds, 1 or more")
     return value
 
 
-def texts(value: object) -> tuple[str, ...]:
+def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError("must be a list of strings")  # noqa: TRY004
-    return tuple(text(item) for item in value)
+    return tuple(_text(item) for item in value)
 
 
-def lists(value: object) -> dict[str, tuple[str, ...]]:
+def _lists(value: object) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
         raise ValueError("must be a table of lists")  # noqa: TRY004
-    return {name: texts(item) for name, item in value.items()}
+    return {name: _texts(item) for name, item in value.items()}
 
 
-def table(value: object) -> dict[str, str]:
+def _table(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValueError("must be a table of strings")  # noqa: TRY004
-    return {name: _inside(name, item, text) for name, item in value.items()}
+    return {name: _inside(name, item, _text) for name, item in value.items()}
 
 
-def table_without(reserved: frozenset[str]) -> Reader:
-    """Make the reader of a table of parameters in which these names are not allowed."""
-
-    def read(value: object) -> dict[str, str]:
-        found = table(value)
-        if taken := reserved.intersection(found):
-            name = min(taken)
-            raise WrongInside(name, found[name], f"{name} belongs to the protocol; an entry cannot set it")
-        return found
-
-    return read
-
-
-def templates(value: object) -> tuple[str, ...]:
-    """Read templates such as `{user.id}`, which name fields of claims or of a response."""
-    return tuple(_template(item) for item in texts(value))
+def _templates(value: object) -> tuple[str, ...]:
+    return tuple(_template(item) for item in _texts(value))
 
 
 def _template(template: str) -> str:
-    if not PLACE.search(template) or {"{", "}"} & set(PLACE.sub("", template)):
+    if not TEMPLATE_FIELD.search(template) or {"{", "}"} & set(TEMPLATE_FIELD.sub("", template)):
         raise ValueError("must name a field in braces, such as {email} or {user.id}")
     return template
 
 
-def sources(value: object) -> tuple[str, ...]:
-    return tuple(link(source) if is_link(source) else check_source(source) for source in texts(value))
+def _sources(value: object) -> tuple[str, ...]:
+    return tuple(_link(source) if is_link(source) else check_source(source) for source in _texts(value))
 
 
-def error_words(value: object) -> dict[str, str]:
-    words = table(value)
+def _error_words(value: object) -> dict[str, str]:
+    words = _table(value)
     if unknown := set(words.values()) - ERRORS:
         raise ValueError(f"{min(unknown)} is none of {', '.join(sorted(ERRORS))}")
     return words
 
 
-def one_of(*allowed: str) -> Reader:
-    """Make the reader of a choice."""
-
-    def read(value: object) -> str:
-        if value not in allowed:
-            near = difflib.get_close_matches(str(value), allowed, 1)
-            offer = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"must be one of {', '.join(map(repr, allowed))}{offer}")
-        return str(value)
-
-    return read
-
-
-def some_of(*allowed: str) -> Reader:
-    """Make the reader of a list of choices."""
-    one = one_of(*allowed)
-    return lambda value: tuple(one(item) for item in texts(value))
-
-
-def quirk(value: object) -> Quirk:
-    return QUIRKS[one_of(*QUIRKS)(value)]
-
-
-def parameters(value: object) -> tuple[Parameter, ...]:
+def _parameters(value: object) -> tuple[Parameter, ...]:
     if not isinstance(value, dict):
         raise ValueError("must be a table")  # noqa: TRY004
     return tuple(_inside(name, item, functools.partial(_parameter, name)) for name, item in value.items())
@@ -163,16 +133,73 @@ def _parameter(name: str, value: object) -> Parameter:
     return Parameter(name=name, help=value["help"], default=value.get("default"))
 
 
-def day(value: object) -> str:
+def _quirk(value: object) -> Quirk:
+    return QUIRKS[choice(*QUIRKS).read(value)]
+
+
+def _day(value: object) -> str:
     if not isinstance(value, date):
         raise ValueError("must be a date such as 2026-11-30")  # noqa: TRY004
     return value.isoformat()
 
 
-def _inside(name: str, value: object, reader: Reader) -> Any:  # noqa: ANN401
+def _inside(name: str, value: object, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
     try:
-        return reader(value)
+        return read(value)
     except WrongInside as error:
         raise WrongInside(f"{name}.{error.name}", error.value, error) from None
     except ValueError as error:
         raise WrongInside(name, value, error) from None
+
+
+def choice(*allowed: str) -> Reader:
+    """Make the reader of one of these."""
+
+    def read(value: object) -> str:
+        if isinstance(value, str) and value in allowed:
+            # Returns the member where they are those of a StrEnum.
+            return allowed[allowed.index(value)]
+        near = difflib.get_close_matches(str(value), allowed, 1)
+        offer = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"must be one of {_listed(allowed)}{offer}")
+
+    return Reader(f"one of {_listed(allowed)}", read)
+
+
+def choices(*allowed: str) -> Reader:
+    """Make the reader of a list of these."""
+    one = choice(*allowed)
+    return Reader(f"list of {_listed(allowed)}", lambda value: tuple(one.read(item) for item in _texts(value)))
+
+
+def table_without(reserved: frozenset[str]) -> Reader:
+    """Make the reader of a table of parameters in which these names are not allowed."""
+
+    def read(value: object) -> dict[str, str]:
+        found = _table(value)
+        if taken := reserved.intersection(found):
+            name = min(taken)
+            raise WrongInside(name, found[name], f"{name} belongs to the protocol; an entry cannot set it")
+        return found
+
+    return Reader(TABLE.type, read)
+
+
+def _listed(allowed: tuple[str, ...]) -> str:
+    return ", ".join(f'"{item}"' for item in allowed)
+
+
+TEXT = Reader("string", _text)
+ENDPOINT = Reader("https URL, may have placeholders", _endpoint)
+LINK = Reader("https URL", _link)
+TRUTH = Reader("true or false", _truth)
+SECONDS = Reader("number of seconds", _seconds)
+TEXTS = Reader("list of strings", _texts)
+LISTS = Reader("table of lists of strings", _lists)
+TABLE = Reader("table of strings", _table)
+TEMPLATES = Reader("list of templates", _templates)
+SOURCES = Reader("list of https URLs and names of catalogues", _sources)
+ERROR_WORDS = Reader("table of error codes", _error_words)
+PARAMETERS = Reader("table of tables with help and default", _parameters)
+QUIRK = Reader(f"one of {_listed(tuple(QUIRKS))}", _quirk)
+DAY = Reader("date", _day)

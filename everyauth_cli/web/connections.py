@@ -16,11 +16,12 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.flows.clients import is_bound_to
 from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.model import ACCESS_TOKEN, Identity
+from everyauth_cli.model import Identity
 from everyauth_cli.pages.connections import STYLE, Connection, Notice, connections_page, format_time, leaving_page
 from everyauth_cli.pages.document import Style, page_headers
 from everyauth_cli.pages.result import Result
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import ACCESS_TOKEN
 from everyauth_cli.urls import origin
 from everyauth_cli.web.form_tokens import FormTokens, Purpose
 from everyauth_cli.web.routes import (
@@ -157,7 +158,7 @@ class ConnectionRoutes(Routes[R]):
         else:
             if revocation.problem:
                 log.warning("disconnecting %s: %s", identity.service, revocation.problem)
-            good, text = not revocation.standing, _disconnected(title, revocation)
+            good, text = not revocation.not_revoked, _disconnected(title, revocation)
         flash = tokens.issue(Purpose.FLASH, "good" if good else "bad", text)
         return redirect(f"{self.url}?{Purpose.FLASH}={flash}")
 
@@ -235,12 +236,12 @@ def _notice(query: Mapping[str, str], connections: list[Connection], tokens: For
 
 def _disconnected(title: str, revocation: Revocation) -> str:
     """Return the text about a disconnection, with the tokens that the service did not revoke."""
-    if not revocation.standing:
+    if not revocation.not_revoked:
         result = "it revoked the access that you had granted" if revocation.revoked else "no access was left to revoke"
         return f"{title} is disconnected: {result}."
     reason = "did not revoke all that you had granted" if revocation.offered else "cannot revoke what you had granted"
     identity = revocation.identity
-    expires_at = identity.expires_at if identity and revocation.standing == [ACCESS_TOKEN] else None
+    expires_at = identity.expires_at if identity and revocation.not_revoked == [ACCESS_TOKEN] else None
     until = f"The access ends at {format_time(expires_at)}; to" if expires_at else "To"
     return (
         f"{title} is disconnected here, but {title} {reason}. {until} be sure, remove this app in your settings "

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.oauth import base64url
 from everyauth_cli.store import Store
 from everyauth_cli.store.sealing import Sealer
 from everyauth_cli.store.vault_sealed import new_key, read_keys
@@ -31,13 +30,13 @@ def web_sealer(store: Store, profile: str) -> Sealer:
 
 def seal(sealer: Sealer, name: str, text: Secret[str]) -> str:
     """Encrypt a text under a name, in characters that a cookie, a form or a URL can hold."""
-    return base64.urlsafe_b64encode(sealer.seal(name, text)).rstrip(b"=").decode()
+    return base64url.encode(sealer.seal(name, text))
 
 
 def unseal(sealer: Sealer, name: str, sealed: str) -> Secret[str] | None:
     """Decrypt a text that was sealed under the same name; None for anything else."""
     try:
-        cell = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
+        cell = base64url.decode(sealed)
     except ValueError:
         return None
     return sealer.unseal(name, cell)

@@ -18,13 +18,13 @@ def install(directory: Path) -> Path:
     """
     print("Installing everyauth from a wheel into a virtual environment of its own ...", file=sys.stderr)
     wheels, home = directory / "wheels", directory / "venv"
-    _pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={wheels}", ROOT)
+    run_pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={wheels}", ROOT)
     venv.create(home, with_pip=False, symlinks=True)
-    _pip(home / "bin" / "python", "install", "--compile", f"--constraint={PINS}", *wheels.iterdir())
+    run_pip(home / "bin" / "python", "install", "--compile", f"--constraint={PINS}", *wheels.iterdir())
     return home / "bin"
 
 
-def _pip(python: str | Path, *arguments: str | Path) -> None:
+def run_pip(python: str | Path, *arguments: str | Path) -> None:
     """Run the pip of the Python that made the tests' environment on another environment, as `tests/run` does."""
     base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
     command = [base, "-m", "pip", f"--python={python}", "--disable-pip-version-check", "--quiet"]

@@ -1,3 +1,5 @@
+"""The manual pages are made from the commands, and say all of it."""
+
 import re
 import shutil
 import subprocess
@@ -7,54 +9,45 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli import settings
-from everyauth_cli.cli.man import EXIT_STATUS, man_page, roff
+from everyauth_cli.cli.man import PAGES, page, roff
 from everyauth_cli.errors import EveryAuthError
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = "everyauth_cli/everyauth.1"
+FOLDER = "everyauth_cli/cli"
 
 
-def test_the_page_is_what_the_commands_say():
-    written = (ROOT / PAGE).read_text(encoding="utf-8")
-    assert written == man_page(), f"make it anew: python -m everyauth_cli.cli.man > {PAGE}"
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_what_the_commands_say(name):
+    written = (ROOT / FOLDER / name).read_text(encoding="utf-8")
+    assert written == PAGES[name](), f"make it anew: python -m everyauth_cli.cli.man {name} > {FOLDER}/{name}"
 
 
-def test_the_page_does_not_depend_on_the_day():
-    assert '.TH EVERYAUTH 1 ""' in man_page()
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_does_not_depend_on_the_day(name):
+    title, section = name.rsplit(".", 1)
+    assert f'.TH {title.upper()} {section} ""' in PAGES[name]()
 
 
-def test_every_exit_code_is_told():
+def test_every_exit_code_is_in_the_page():
     def codes(error):
         yield str(error.exit_code)
         for kind in error.__subclasses__():
             yield from codes(kind)
 
-    assert {"0", *codes(EveryAuthError), "130"} == set(EXIT_STATUS)
+    status = rendered("everyauth.1").partition("EXIT STATUS")[2].partition("ENVIRONMENT")[0]
+    assert {"0", *codes(EveryAuthError), "130"} == set(re.findall(r"^ +(\d+) +[A-Z]", status, re.MULTILINE))
 
 
-def test_every_variable_is_told():
+def test_every_variable_is_in_the_page():
     read = set(re.findall(r"EVERYAUTH_(?:[A-Z]+_)*[A-Z]+", Path(settings.__file__).read_text(encoding="utf-8")))
-    told = rendered()
+    shown = rendered("everyauth.1")
     assert {"EVERYAUTH_HOME", "EVERYAUTH_KEY_FILE"} <= read
-    assert [name for name in read if name not in told] == []
+    assert [name for name in read if name not in shown] == []
 
 
 @pytest.mark.parametrize("name", ["CLIENT_ID", "CLIENT_SECRET"])
 def test_a_place_holder_is_set_off_from_what_is_typed(name):
-    assert rf"\fBEVERYAUTH_\fR\fISERVICE\fR\fB_{name}\fR" in man_page()
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        'everyauth service set pagerduty --scope "read write" --clientId ID --clientSecret -',
-        "everyauth login pagerduty --user user-123",
-        "everyauth identity get user-123",
-        "everyauth login pagerduty && everyauth token pagerduty",
-    ],
-)
-def test_an_example_can_be_copied_from_what_is_shown(command):
-    assert command in rendered()
+    assert rf"\fBEVERYAUTH_\fR\fISERVICE\fR\fB_{name}\fR" in PAGES["everyauth.1"]()
 
 
 @pytest.mark.parametrize(
@@ -73,21 +66,29 @@ def test_text_stays_text(text, source):
     assert roff(text) == source
 
 
-def test_what_is_shipped_is_there():
-    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
-    shipped = build["targets"]["wheel"]["shared-data"]
-    assert shipped[PAGE] == "share/man/man1/everyauth.1"
-    assert [path for path in shipped if not (ROOT / path).is_file()] == []
+def test_a_part_that_the_template_does_not_name_is_not_in_the_page():
+    made = page("everyauth.1", headline="get a token", options=[".TP", "x"], commands=["y"], examples=[], other=["z"])
+    assert "everyauth \\- get a token\n.SH SYNOPSIS" in made
+    assert "only before it.\n.TP\nx\n.SH COMMANDS\ny\n.SH EXIT STATUS\n.TP\n\\fB0\\fR\nDone.\n" in made
+    assert "\nz\n" not in made
 
 
-def rendered():
-    """The page as it is shown; groff must have nothing to say about it."""
+def test_files_that_are_shipped_exist():
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]
+    shared = wheel["wheel"]["shared-data"]
+    assert {f"{FOLDER}/{name}" for name in PAGES} <= set(shared)
+    assert shared[f"{FOLDER}/everyauth.1"] == "share/man/man1/everyauth.1"
+    assert [path for path in [*shared, *wheel["wheel"]["force-include"]] if not (ROOT / path).exists()] == []
+
+
+def rendered(name):
+    """Return the page as it is shown; groff must have nothing to say about it."""
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed")
     # The width keeps an example in one line.
     done = subprocess.run(
         ["groff", "-man", "-ww", "-Tutf8", "-P-cbou", "-rLL=120n"],
-        input=man_page(),
+        input=PAGES[name](),
         capture_output=True,
         encoding="utf-8",
         check=True,

@@ -10,6 +10,7 @@ from peers.liar import lying
 from everyauth_cli.errors import OtherAccount
 from everyauth_cli.model import Account, Service
 from everyauth_cli.oauth.userinfo import account_in
+from everyauth_cli.services.rules import AccountRules
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_the_service_is_asked_with_the_new_token(victim):
 def test_an_id_token_makes_the_question_needless(victim):
     victim.liar.token = {}
     assert victim.login().account.subject == "user-1"
-    assert "/me" not in victim.liar.asked
+    assert "/me" not in victim.liar.requests
 
 
 @pytest.mark.parametrize(
@@ -71,10 +72,10 @@ def test_the_catalogue_says_where_in_the_answer_the_account_is(victim, keys, me,
     [
         ({"me_status": 403}, "HTTP 403"),
         ({"me_status": 302}, "HTTP 302"),
-        ({"me": []}, "no account"),
-        ({"me": {"name": "Ann"}}, "no account"),
-        ({"me": {"sub": True}}, "no account"),
-        ({"me": {"sub": {"a": 1}}}, "no account"),
+        ({"me": []}, "without an account"),
+        ({"me": {"name": "Ann"}}, "without an account"),
+        ({"me": {"sub": True}}, "without an account"),
+        ({"me": {"sub": {"a": 1}}}, "without an account"),
     ],
     ids=str,
 )
@@ -83,14 +84,14 @@ def test_a_service_that_does_not_say_is_no_obstacle_to_a_first_login(victim, tro
         setattr(victim.liar, name, value)
     assert victim.login().account is None
     assert len(victim.warnings) == 1
-    assert "op does not say whose account this is" in victim.warnings[0]
+    assert "the account of this login at op is not known" in victim.warnings[0]
     assert says in victim.warnings[0]
 
 
 def test_an_account_that_is_not_told_does_not_replace_one_that_is_known(victim):
     first = victim.login()
     victim.liar.me_status = 500
-    with pytest.raises(OtherAccount, match="one that the service did not name"):
+    with pytest.raises(OtherAccount, match="an account that the service did not name"):
         victim.login()
     assert victim.auth.find() == [first]
 
@@ -101,7 +102,7 @@ def test_an_account_that_becomes_known_is_said(victim):
     victim.warnings.clear()
     victim.liar.me_status = 200
     assert victim.login().account.label == "ann@example.test"
-    assert victim.warnings == ["whose account me at op was is not known; now it is ann@example.test"]
+    assert victim.warnings == ['the stored login of "me" at op had no account name; it is ann@example.test now']
     victim.login()
     assert len(victim.warnings) == 1
 
@@ -132,7 +133,7 @@ SERVICE = Service(
     title="Op",
     authorization_endpoint="https://x.example/a",
     token_endpoint="https://x.example/t",
-    account_subject=("{sub}", "{id.0.id}"),
+    account=AccountRules(subject=("{sub}", "{id.0.id}")),
 )
 
 

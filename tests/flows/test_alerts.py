@@ -46,7 +46,7 @@ def test_an_end_is_reported_once_and_that_is_noted(world):
     (one,) = told
     assert one["event"] == "identity.login_required"
     assert one["identity"]["tags"] == {"userId": "me", "tenantId": "me"}
-    assert one["identity"]["login_required"]["reportedAt"] is None
+    assert one["identity"]["loginRequired"]["reportedAt"] is None
     assert gone(world)[0].reported_at == world.clock.now
     assert "access-" not in json.dumps(one)
     assert "refresh-" not in json.dumps(one)

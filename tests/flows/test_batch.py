@@ -9,7 +9,7 @@ import pytest
 from peers.token_server import World
 
 from everyauth_cli.errors import StoreLocked
-from everyauth_cli.flows.batch import Outcome, Pacing, State
+from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
 
 
 class Time:
@@ -38,7 +38,7 @@ def pace(clock, **more):
 
 
 def well(identity):
-    return Outcome(identity=identity, state=State.FRESH)
+    return Outcome(identity=identity, state=HealthState.FRESH)
 
 
 class Most:
@@ -75,10 +75,10 @@ def test_a_service_rests_as_long_as_it_asks_and_the_others_do_not(some):
     def call(identity):
         asked.append((identity.service, clock.now))
         tired = identity.service == "a" and clock.now < 30
-        return replace(well(identity), rest=30.0) if tired else well(identity)
+        return replace(well(identity), retry_after=30.0) if tired else well(identity)
 
     outcomes = list(pace(clock, jobs=1).outcomes(some("a", "a", "b"), call))
-    assert [(one.identity.service, one.rest) for one in outcomes] == [("b", None), ("a", None), ("a", None)]
+    assert [(one.identity.service, one.retry_after) for one in outcomes] == [("b", None), ("a", None), ("a", None)]
     assert asked == [("a", 0), ("b", 0), ("a", 30), ("a", 30)]
 
 
@@ -86,17 +86,19 @@ def test_a_service_that_asks_for_more_than_the_run_lasts_is_not_waited_for(some)
     clock = Time()
     rests = {"a": 301.0, "b": None}
     identities = some("a", "a", "b")
-    outcomes = list(pace(clock, jobs=1).outcomes(identities, lambda one: replace(well(one), rest=rests[one.service])))
+    outcomes = list(
+        pace(clock, jobs=1).outcomes(identities, lambda one: replace(well(one), retry_after=rests[one.service]))
+    )
     assert clock.now < 5
     assert [one.identity.user for one in outcomes if one.error] == ["u1"]
-    assert "a wants to be left alone for longer" in next(one.error.message for one in outcomes if one.error)
+    assert "a demands a pause beyond the end of this run" in next(one.error.message for one in outcomes if one.error)
     assert {one.identity.user for one in outcomes} == {"u0", "u1", "u2"}
 
 
 def test_a_service_that_asks_for_ever_is_given_up_with_its_own_words(some):
     clock = Time()
-    (outcome,) = pace(clock).outcomes(some("a"), lambda one: replace(well(one), rest=100.0))
-    assert outcome.rest == 100
+    (outcome,) = pace(clock).outcomes(some("a"), lambda one: replace(well(one), retry_after=100.0))
+    assert outcome.retry_after == 100
     assert clock.now == 300
 
 
@@ -111,7 +113,7 @@ def test_after_its_time_nothing_is_begun(some):
     outcomes = list(pace(clock, jobs=1).outcomes(some("a", "a", "a"), call))
     assert calls == ["u0", "u1"]
     assert [(one.identity.user, one.exit_code) for one in outcomes] == [("u0", 0), ("u1", 0), ("u2", 5)]
-    assert "a was not asked" in outcomes[2].error.message
+    assert "this run ended before a request was sent to a" in outcomes[2].error.message
 
 
 def test_what_runs_is_finished_when_it_is_to_stop(some):
@@ -129,7 +131,9 @@ def test_what_runs_is_finished_when_it_is_to_stop(some):
 
 def test_a_rest_is_cut_short_when_it_is_to_stop(some):
     clock = Time()
-    outcomes = pace(clock, stopped=lambda: clock.now > 1).outcomes(some("a"), lambda one: replace(well(one), rest=60.0))
+    outcomes = pace(clock, stopped=lambda: clock.now > 1).outcomes(
+        some("a"), lambda one: replace(well(one), retry_after=60.0)
+    )
     assert list(outcomes) == []
     assert clock.now < 2
 
@@ -140,7 +144,7 @@ def test_of_nobody_nothing_comes(some):
 
 @pytest.mark.parametrize(
     ("error", "code", "says"),
-    [(StoreLocked("it is locked"), 6, "it is locked"), (KeyError("x"), 1, "a fault of everyauth: KeyError")],
+    [(StoreLocked("it is locked"), 6, "it is locked"), (KeyError("x"), 1, "internal error: KeyError")],
 )
 def test_what_is_raised_is_an_outcome_and_stops_no_other(some, error, code, says):
     def call(identity):

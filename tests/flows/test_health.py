@@ -4,18 +4,18 @@ from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
-from peers.token_server import ENTRY, HOUR, MINUTE, NOW, World, answer
+from peers.token_server import ENTRY, HOUR, MINUTE, NOW, World, json_response
 
 from everyauth_cli.errors import ServiceUnreachable
-from everyauth_cli.flows.batch import Pacing, State
-from everyauth_cli.flows.health import HealthCheck, seconds_to_rest
+from everyauth_cli.flows.batch import HealthState, Pacing
+from everyauth_cli.flows.health import seconds_until
 from everyauth_cli.model import Secret
 from everyauth_cli.store.identity_record import read_identity
 
 ACCOUNT_URL = "https://issuer.example/me"
 ASKABLE = ENTRY + f'account_endpoint = "{ACCOUNT_URL}"\n'
-UNAUTHORIZED = answer({"error": "invalid_token"}, status=401)
-ALICE = answer({"sub": "alice"})
+UNAUTHORIZED = json_response({"error": "invalid_token"}, status=401)
+ALICE = json_response({"sub": "alice"})
 
 
 @pytest.fixture
@@ -25,43 +25,49 @@ def world(tmp_path):
     return world
 
 
-def keeper(world):
-    return HealthCheck(auth=world.auth, send=world.server, clock=world.clock)
+AT_ONCE = Pacing(seconds=0, clock=lambda: 0.0)
+"""No time in which a pause that a service demands could pass."""
 
 
-def refresh(world, within=HOUR):
-    (identity,) = world.auth.find()
-    return keeper(world).refresh(identity, within=within)
+def refresh(world, within=HOUR, *, identity=None):
+    (outcome,) = world.auth.refresh_all(identity and [identity], expiring_within=within, pacing=AT_ONCE)
+    return outcome
 
 
 def check(world):
     (identity,) = world.auth.find()
-    return keeper(world).check(identity)
+    return world.auth.check(identity)
 
 
 @pytest.mark.parametrize(
-    ("within", "state"), [(HOUR, State.REFRESHED), (HOUR - 1, State.FRESH), (0, State.FRESH), (None, State.REFRESHED)]
+    ("within", "state"),
+    [
+        (HOUR, HealthState.REFRESHED),
+        (HOUR - 1, HealthState.FRESH),
+        (0, HealthState.FRESH),
+        (None, HealthState.REFRESHED),
+    ],
 )
 def test_a_token_is_refreshed_that_expires_so_soon(world, within, state):
     world.login()
     outcome = refresh(world, within)
     assert (outcome.state, outcome.error) == (state, None)
-    assert world.server.refreshes == (state is State.REFRESHED)
+    assert world.server.refreshes == (state is HealthState.REFRESHED)
     assert world.token() == ("access-3" if world.server.refreshes else "access-2")
 
 
 def test_a_token_that_never_expires_is_refreshed_only_when_all_are(world):
-    world.server.life = None
+    world.server.lifetime = None
     world.login()
-    assert refresh(world).state is State.FRESH
-    assert refresh(world, None).state is State.REFRESHED
+    assert refresh(world).state is HealthState.FRESH
+    assert refresh(world, None).state is HealthState.REFRESHED
 
 
 def test_what_somebody_else_has_refreshed_meanwhile_is_fresh(world):
     (stale,) = [world.login()]
     world.clock.now += HOUR
     world.token()
-    assert keeper(world).refresh(stale, within=MINUTE).state is State.FRESH
+    assert refresh(world, MINUTE, identity=stale).state is HealthState.FRESH
     assert world.server.refreshes == 1
 
 
@@ -69,7 +75,7 @@ def test_a_living_token_does_not_pass_for_a_refreshed_one(world):
     world.login()
     world.server.faults = [ServiceUnreachable("down")]
     outcome = refresh(world)
-    assert (outcome.state, outcome.exit_code, outcome.rest) == (State.FAILED, 5, None)
+    assert (outcome.state, outcome.exit_code, outcome.retry_after) == (HealthState.FAILED, 5, None)
     assert world.token() == "access-2"
 
 
@@ -77,20 +83,20 @@ def test_a_grant_that_is_refused_is_gone_and_not_asked_for_again(world):
     world.login()
     world.server.revoke_all()
     outcome = refresh(world)
-    assert (outcome.state, outcome.exit_code) == (State.LOGIN_REQUIRED, 4)
+    assert (outcome.state, outcome.exit_code) == (HealthState.LOGIN_REQUIRED, 4)
     assert outcome.identity.login_required.reported_at is None
     assert outcome.error.hint == "everyauth login example"
-    assert refresh(world, None).state is State.LOGIN_REQUIRED
+    assert refresh(world, None).state is HealthState.LOGIN_REQUIRED
     assert world.server.refreshes == 1
 
 
 def test_without_a_refresh_token_it_lives_until_it_expires_and_is_gone_then(world):
     world.server.extra = {"refresh_token": None}
     world.login()
-    assert refresh(world, None).state is State.NO_REFRESH_TOKEN
+    assert refresh(world, None).state is HealthState.NO_REFRESH_TOKEN
     world.clock.now += HOUR
     outcome = refresh(world)
-    assert (outcome.state, outcome.exit_code) == (State.LOGIN_REQUIRED, 4)
+    assert (outcome.state, outcome.exit_code) == (HealthState.LOGIN_REQUIRED, 4)
     assert "has expired, and there is no refresh token" in outcome.error.message
     (marked,) = world.auth.find()
     assert marked.login_required.since == world.clock.now
@@ -100,25 +106,27 @@ def test_without_a_refresh_token_it_lives_until_it_expires_and_is_gone_then(worl
 def test_one_that_was_deleted_meanwhile_is_no_failure(world):
     identity = world.login()
     world.auth.delete_identity("example", user="me", local=True)
-    for outcome in (keeper(world).refresh(identity, within=None), keeper(world).refresh(identity, within=HOUR)):
-        assert (outcome.state, outcome.error) == (State.DELETED, None)
+    for outcome in (refresh(world, None, identity=identity), refresh(world, HOUR, identity=identity)):
+        assert (outcome.state, outcome.error) == (HealthState.DELETED, None)
 
 
 def test_a_service_that_is_busy_says_for_how_long(world):
     world.login()
-    world.server.faults = [replace(answer({}, status=429), retry_after="7")]
-    assert refresh(world).rest == 7
+    world.server.faults = [replace(json_response({}, status=429), retry_after="7")]
+    assert refresh(world).retry_after == 7
 
 
 def test_after_a_rest_all_are_refreshed_once(world):
     for user in ("ann", "bob", "cem"):
         world.login(user=user)
-    world.server.faults = [replace(answer({}, status=503), retry_after="20")] * 2
+    world.server.faults = [replace(json_response({}, status=503), retry_after="20")] * 2
     world.server.rotates = False
     now = [0.0]
-    pace = Pacing(seconds=60, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
-    outcomes = list(pace.outcomes(world.auth.find(), lambda one: keeper(world).refresh(one, within=None)))
-    assert [one.state for one in outcomes] == [State.REFRESHED] * 3
+    pacing = Pacing(seconds=60, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
+    seen = []
+    outcomes = world.auth.refresh_all(pacing=pacing, on_outcome=seen.append)
+    assert seen == outcomes
+    assert [one.state for one in outcomes] == [HealthState.REFRESHED] * 3
     assert now[0] >= 20
     assert world.server.refreshes == 5
 
@@ -129,23 +137,22 @@ def test_one_that_fails_stops_no_other(world):
     world.login(service="second")
     world.login()
     world.auth.clients.delete("second")
-    outcomes = Pacing(seconds=60).outcomes(world.auth.find(), lambda one: keeper(world).refresh(one, within=None))
-    assert {one.identity.service: (one.state, one.exit_code) for one in outcomes} == {
-        "second": (State.FAILED, 2),
-        "example": (State.REFRESHED, 0),
+    assert {one.identity.service: (one.state, one.exit_code) for one in world.auth.refresh_all()} == {
+        "second": (HealthState.FAILED, 2),
+        "example": (HealthState.REFRESHED, 0),
     }
 
 
 def test_who_cannot_be_asked_is_left_alone(world):
     world.login()
-    assert check(world).state is State.NOT_ASKED
+    assert check(world).state is HealthState.NOT_CHECKABLE
     assert len(world.server.requests) == 1
 
 
 def test_a_token_that_works_is_not_refreshed(world):
     world.entry("example", ASKABLE)
     world.login()
-    assert (check(world).state, world.server.refreshes) == (State.WORKS, 0)
+    assert (check(world).state, world.server.refreshes) == (HealthState.WORKS, 0)
     assert world.server.requests[-1].bearer == Secret("access-2")
 
 
@@ -153,17 +160,17 @@ def test_a_stale_token_is_refreshed_before_it_is_asked_about(world):
     world.entry("example", ASKABLE)
     world.login()
     world.clock.now += HOUR
-    assert check(world).state is State.WORKS
+    assert check(world).state is HealthState.WORKS
     assert world.server.requests[-1].bearer == Secret("access-3")
 
 
 def test_another_account_is_told(world):
     world.entry("example", ASKABLE)
     world.login()
-    world.server.pages[ACCOUNT_URL] = answer({"sub": "bob"})
+    world.server.pages[ACCOUNT_URL] = json_response({"sub": "bob"})
     outcome = check(world)
-    assert (outcome.state, outcome.exit_code) == (State.OTHER_ACCOUNT, 4)
-    assert "is not that of the account alice" in outcome.error.message
+    assert (outcome.state, outcome.exit_code) == (HealthState.OTHER_ACCOUNT, 4)
+    assert "belongs to another account than alice" in outcome.error.message
 
 
 def test_a_refused_token_is_refreshed_once_and_works_again(world):
@@ -175,7 +182,7 @@ def test_a_refused_token_is_refreshed_once_and_works_again(world):
             return ALICE if world.server.refreshes else UNAUTHORIZED
 
     world.server.pages = Once()
-    assert (check(world).state, world.server.refreshes) == (State.WORKS, 1)
+    assert (check(world).state, world.server.refreshes) == (HealthState.WORKS, 1)
 
 
 @pytest.mark.parametrize(("extra", "refreshes"), [({}, 1), ({"refresh_token": None}, 0)])
@@ -185,10 +192,10 @@ def test_a_token_that_is_refused_to_the_end_is_gone_and_handed_out_no_more(world
     world.login()
     world.server.pages[ACCOUNT_URL] = UNAUTHORIZED
     outcome = check(world)
-    assert (outcome.state, outcome.exit_code, world.server.refreshes) == (State.LOGIN_REQUIRED, 4, refreshes)
-    assert "example refuses its access token" in outcome.identity.login_required.reason
+    assert (outcome.state, outcome.exit_code, world.server.refreshes) == (HealthState.LOGIN_REQUIRED, 4, refreshes)
+    assert "example rejected its access token" in outcome.identity.login_required.reason
     assert read_identity(world.store, world.key()).identity.login_required == outcome.identity.login_required
-    with pytest.raises(type(outcome.error), match="is gone"):
+    with pytest.raises(type(outcome.error), match="must log in at example again"):
         world.token()
 
 
@@ -199,7 +206,7 @@ def test_where_the_account_was_never_known_a_refusal_proves_nothing(world):
     world.server.pages[ACCOUNT_URL] = UNAUTHORIZED
     world.login()
     outcome = check(world)
-    assert (outcome.state, outcome.exit_code, outcome.identity.login_required) == (State.FAILED, 5, None)
+    assert (outcome.state, outcome.exit_code, outcome.identity.login_required) == (HealthState.FAILED, 5, None)
     assert world.token()
 
 
@@ -207,10 +214,10 @@ def test_where_the_account_was_never_known_a_refusal_proves_nothing(world):
 def test_a_service_that_does_not_say_is_a_failure_of_its_own(world, status, retry_after, rest):
     world.entry("example", ASKABLE)
     world.login()
-    world.server.pages[ACCOUNT_URL] = replace(answer({}, status=status), retry_after=retry_after)
+    world.server.pages[ACCOUNT_URL] = replace(json_response({}, status=status), retry_after=retry_after)
     outcome = check(world)
-    assert (outcome.state, outcome.exit_code, outcome.rest) == (State.FAILED, 5, rest)
-    assert outcome.error.message == f"example does not say whose token it is: it answers HTTP {status}"
+    assert (outcome.state, outcome.exit_code, outcome.retry_after) == (HealthState.FAILED, 5, rest)
+    assert outcome.error.message == f"the account endpoint of example answered HTTP {status}"
 
 
 def test_what_was_granted_to_another_client_is_sent_nowhere(world):
@@ -237,4 +244,4 @@ def test_what_was_granted_to_another_client_is_sent_nowhere(world):
     ],
 )
 def test_a_rest_is_a_number_or_a_date(text, seconds):
-    assert seconds_to_rest(text, now=NOW) == seconds
+    assert seconds_until(text, now=NOW) == seconds

@@ -10,6 +10,7 @@ from peers.token_server import ENTRY, HOUR, REDIRECT_URI, REVOCABLE, World
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.flows.host_pinning import check_hosts, hosts_of, moved
 from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.services.keys import with_values
 from everyauth_cli.store.client_record import client_key
 
 MOVED = ENTRY.replace("issuer.example/token", "evil.example/token")
@@ -141,11 +142,11 @@ def test_a_url_that_the_catalogue_brings_later_is_learnt_at_its_first_use():
         name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
     )
     client = Client(service="x", client_id="id", hosts=hosts_of(service))
-    later = replace(service, revocation_endpoint="https://other.example/revoke")
+    later = with_values(service, {"revocation_endpoint": "https://other.example/revoke"})
     assert moved(later, client) is None
     assert moved(replace(later, own_keys=frozenset({"revocation_endpoint"})), client) is not None
     bound = replace(client, hosts=hosts_of(later))
-    assert moved(replace(later, revocation_endpoint="https://evil.example/revoke"), bound) is not None
+    assert moved(with_values(later, {"revocation_endpoint": "https://evil.example/revoke"}), bound) is not None
 
 
 def test_a_client_from_before_is_bound_at_its_first_use(world):
@@ -213,7 +214,7 @@ def test_no_client_is_handed_out_for_a_url_with_a_placeholder_left(key):
         name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
     )
     client = Client(service="x", client_id="id", hosts=hosts_of(service))
-    left = replace(service, **{key: "https://x.example/{client_id}/t"})
+    left = with_values(service, {key: "https://x.example/{client_id}/t"})
     with pytest.raises(ConfigurationProblem, match=rf"nothing fills {{client_id}} in the {key} of x; nothing was sent"):
         check_hosts(left, client, has_secret=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from peers.liar import KEYS, lying, public
-from peers.token_server import answer
+from peers.token_server import json_response
 
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.flows.jwks import IssuerKeys
@@ -21,7 +21,7 @@ def victim(tmp_path):
 
 
 def fetches(victim):
-    return victim.liar.asked.get("/jwks", 0)
+    return victim.liar.requests.get("/jwks", 0)
 
 
 def roll_over(victim):
@@ -67,7 +67,7 @@ def test_when_they_cannot_be_had_tls_vouches_and_it_is_said(victim, trouble):
         setattr(victim.liar, name, value)
     victim.liar.sign_with = KEYS["two"]
     assert victim.login().account.subject == "user-1"
-    assert victim.warnings == ["the keys of op cannot be had, so its id token's signature was not checked"]
+    assert victim.warnings == ["the keys of op cannot be fetched, so the id token's signature was not checked"]
     victim.liar.claims = {"aud": "another"}
     with pytest.raises(ServiceUnreadable, match="another client"):
         victim.login()
@@ -90,7 +90,7 @@ def test_remembered_keys_serve_while_the_issuer_is_away(victim):
 def test_without_their_address_the_issuer_is_asked_for_it(victim):
     victim.entry(jwks_uri=None)
     victim.login()
-    assert (victim.liar.asked["/.well-known/openid-configuration"], fetches(victim)) == (1, 1)
+    assert (victim.liar.requests["/.well-known/openid-configuration"], fetches(victim)) == (1, 1)
     victim.liar.sign_with = KEYS["two"]
     with pytest.raises(ServiceUnreadable, match="signature is wrong"):
         victim.login()
@@ -137,7 +137,7 @@ def test_an_issuer_elsewhere_cannot_lead_to_this_machine(tmp_path):
 
     def send(request):
         asked.append(request.url)
-        return answer({"issuer": "https://idp.example", "jwks_uri": "http://127.0.0.1:8500/v1/agent/leave"})
+        return json_response({"issuer": "https://idp.example", "jwks_uri": "http://127.0.0.1:8500/v1/agent/leave"})
 
     keys = IssuerKeys(store=memory_store(), send=send, clock=lambda: 0)
     service = Service(

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World, answer, id_token
+from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World, id_token, json_response
 
 from everyauth_cli.errors import (
     ClientNotSet,
@@ -147,7 +147,7 @@ def test_a_foreign_answer_sends_nothing(world):
 
 def test_a_code_that_is_no_longer_good_is_a_failed_login(world):
     world.entry("example", ENTRY + "code_lifetime = 30\n")
-    world.server.faults = [answer({"error": "invalid_grant"}, status=400)]
+    world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
     with pytest.raises(LoginFailed, match="its codes live 30 s"):
         world.auth.redeem(*begun(world))
 
@@ -156,8 +156,8 @@ def test_a_code_that_is_no_longer_good_is_a_failed_login(world):
     ("fault", "kind"),
     [
         (ServiceUnreachable("no answer", lost=True), ServiceUnreachable),
-        (answer({}, status=503), ServiceUnreachable),
-        (answer({"error": "invalid_client"}, status=401), ClientRejected),
+        (json_response({}, status=503), ServiceUnreachable),
+        (json_response({"error": "invalid_client"}, status=401), ClientRejected),
     ],
 )
 def test_a_code_is_sent_once_whatever_comes_back(world, fault, kind):
@@ -174,7 +174,7 @@ def test_a_service_that_was_set_anew_during_the_login_gets_no_code(world, change
         world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
     else:
         world.entry("example", ENTRY.replace("/token", "/token2"))
-    with pytest.raises(LoginFailed, match="set anew"):
+    with pytest.raises(LoginFailed, match="changed during the login"):
         world.auth.redeem(pending, query)
     assert world.server.requests == []
 

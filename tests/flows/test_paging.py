@@ -167,7 +167,7 @@ def test_any_name_stands_in_a_cursor(world):
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_a_page_has_room_for_one_at_least(world, count):
-    with pytest.raises(UsageProblem, match="ask for one at least"):
+    with pytest.raises(UsageProblem, match="a page has one identity at least"):
         world.auth.get_identities(count=count)
 
 
@@ -180,7 +180,7 @@ def revocable(world):
 def test_all_with_these_tags_are_revoked_and_deleted(world):
     revocable(world)
     ended = world.auth.delete_identities("example", {"tenantId": "acme", "plan": "gold"})
-    assert [(revocation.identity.user, revocation.standing) for revocation in ended] == [("a", []), ("b", [])]
+    assert [(revocation.identity.user, revocation.not_revoked) for revocation in ended] == [("a", []), ("b", [])]
     assert len(world.server.revoked) == 4
     assert users(world.auth.get_identities()) == ["c"]
     assert world.auth.delete_identities("example", {"plan": "lead"}) == []
@@ -194,7 +194,7 @@ def test_all_has_to_be_spelled_out(world):
     revocable(world)
     with pytest.raises(UsageProblem) as caught:
         world.auth.delete_identities("example", {})
-    assert caught.value.message == "no tag is named; all identities at example would be deleted"
+    assert caught.value.message == "no tag is given; all identities at example would be deleted"
     with pytest.raises(ServiceNotFound):
         world.auth.delete_identities("", {"plan": "gold"})
     with pytest.raises(ServiceNotFound):

@@ -58,7 +58,7 @@ def test_a_fresh_token_needs_neither_catalogue_nor_client(world):
     ],
 )
 def test_a_token_is_refreshed_a_minute_or_a_tenth_of_its_life_before_its_end(world, life, age, refreshes):
-    world.server.life = life
+    world.server.lifetime = life
     world.login()
     world.clock.now += age
     world.token()
@@ -85,7 +85,7 @@ def test_a_token_lives_as_long_as_was_asked_for(world, min_ttl, age, refreshes):
 
 
 def test_a_token_without_expiry_lives_as_long_as_anybody_asks(world):
-    world.server.life = None
+    world.server.lifetime = None
     world.login()
     assert world.token(min_ttl=1000 * HOUR) == "access-2"
     assert "expires_at" not in world.auth.get_identity("example").native
@@ -104,7 +104,7 @@ def test_a_life_that_the_service_never_gives_is_not_asked_for_in_vain(world, min
 def test_a_life_that_turns_out_too_short_is_told_and_the_new_token_kept(world):
     world.login()
     world.clock.now += 50 * MINUTE
-    world.server.life = 60
+    world.server.lifetime = 60
     with pytest.raises(LifetimeTooShort):
         world.token(min_ttl=20 * MINUTE)
     assert world.server.refreshes == 1
@@ -121,7 +121,7 @@ def test_a_rejected_token_is_replaced_once(world):
 
 
 def test_a_rejected_token_without_expiry_is_replaced_too(world):
-    world.server.life = None
+    world.server.lifetime = None
     world.login()
     assert world.token(rejected=Secret("access-2")) == "access-3"
 
@@ -289,6 +289,6 @@ def test_without_a_refresh_token_the_login_command_is_told(world):
     with pytest.raises(LoginRequired, match="has expired") as caught:
         world.token("ann")
     assert caught.value.hint == "everyauth login example --user ann --tenant 'acme corp'"
-    with pytest.raises(LoginRequired, match="was rejected"):
+    with pytest.raises(LoginRequired, match="rejected the access token"):
         world.token("ann", rejected=Secret("access-2"))
     assert world.server.refreshes == 0

@@ -1,7 +1,7 @@
-"""Refreshes that fail: a living token has to do, a grant that is gone is remembered, and nothing is lost on the way."""
+"""Failed refreshes: a token that has not expired is used, an ended grant is remembered, and no token is lost."""
 
 import pytest
-from peers.token_server import HOUR, MINUTE, World, answer
+from peers.token_server import HOUR, MINUTE, World, json_response
 
 from everyauth_cli.errors import (
     ClientRejected,
@@ -21,15 +21,15 @@ from everyauth_cli.store.memory import MemoryIndex, MemoryVault
 TRANSIENT = {
     "refused": ServiceUnreachable("cannot connect"),
     "lost": ServiceUnreachable("no answer", lost=True),
-    "429": answer({"error": "slow_down"}, status=429),
-    "503": answer(b"<html>", status=503, content_type="text/html"),
+    "429": json_response({"error": "slow_down"}, status=429),
+    "503": json_response(b"<html>", status=503, content_type="text/html"),
 }
 TOLD = {
-    "html": (answer(b"<html>", content_type="text/html"), ServiceUnreadable),
-    "redirect": (answer(b"", status=302), ServiceUnreadable),
-    "no token": (answer({}), ServiceUnreadable),
-    "invalid_request": (answer({"error": "invalid_request"}, status=400), ServiceError),
-    "invalid_client": (answer({"error": "invalid_client"}, status=401), ClientRejected),
+    "html": (json_response(b"<html>", content_type="text/html"), ServiceUnreadable),
+    "redirect": (json_response(b"", status=302), ServiceUnreadable),
+    "no token": (json_response({}), ServiceUnreadable),
+    "invalid_request": (json_response({"error": "invalid_request"}, status=400), ServiceError),
+    "invalid_client": (json_response({"error": "invalid_client"}, status=401), ClientRejected),
 }
 LOST = {"lost", "503", "html", "redirect", "no token"}
 """After these the service may have rotated the refresh token all the same."""
@@ -74,7 +74,7 @@ def test_a_living_token_is_handed_out_with_a_warning_when_the_service_cannot_be_
     world.server.faults = [TRANSIENT[fault]]
     assert world.token("ann") == "access-2"
     assert len(world.warnings) == 1
-    assert "still lives" in world.warnings[0]
+    assert "has not expired" in world.warnings[0]
     assert "access-2" not in world.warnings[0]
     assert world.token("ann") == "access-3"
     assert world.server.refreshes == 2
@@ -126,7 +126,7 @@ def test_a_grant_that_is_gone_is_remembered_and_nothing_more_is_sent(world):
     world.clock.now += HOUR
     world.server.revoke_all()
     for _ in range(3):
-        with pytest.raises(LoginRequired, match="is gone: example refused") as caught:
+        with pytest.raises(LoginRequired, match="must log in at example again: example refused") as caught:
             world.token("ann")
         assert caught.value.exit_code == 4
         assert caught.value.hint == "everyauth login example --user ann"
@@ -157,9 +157,9 @@ def test_a_refresh_token_whose_rotation_was_lost_is_told_as_that(world):
     with pytest.raises(ServiceUnreachable):
         world.token("ann")
     world.server.meanwhile = lambda: None
-    with pytest.raises(LoginRequired, match="an answer to an earlier refresh was lost on the way"):
+    with pytest.raises(LoginRequired, match="the response to an earlier refresh was lost"):
         world.token("ann")
-    assert "lost on the way" in world.auth.find()[0].login_required.reason
+    assert "earlier refresh was lost" in world.auth.find()[0].login_required.reason
 
 
 def test_a_vault_that_cannot_be_written_costs_no_refresh_token(world, vault):
@@ -189,5 +189,5 @@ def test_a_vault_that_stays_broken_after_the_answer_is_told_and_so_is_the_loss(w
         world.token("ann")
     assert vault.count == 5
     vault.fail()
-    with pytest.raises(LoginRequired, match="lost on the way"):
+    with pytest.raises(LoginRequired, match="earlier refresh was lost"):
         world.token("ann")

@@ -6,7 +6,7 @@ The locks here keep nobody out, as if they were another machine's.
 from contextlib import nullcontext
 
 import pytest
-from peers.token_server import HOUR, MINUTE, REDIRECT_URI, World, answer
+from peers.token_server import HOUR, MINUTE, REDIRECT_URI, World, json_response
 
 from everyauth_cli.errors import LoginRequired, ServiceError, StoreBusy
 from everyauth_cli.model import Secret
@@ -54,7 +54,7 @@ def test_a_newer_token_that_somebody_stored_is_adopted_after_a_refusal(world):
         world.login(user="ann")
 
     world.server.meanwhile = someone_else
-    world.server.faults = [answer({"error": "invalid_grant"}, status=400)]
+    world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
     assert world.token("ann") == "access-4"
     assert world.auth.find()[0].login_required is None
 
@@ -62,7 +62,7 @@ def test_a_newer_token_that_somebody_stored_is_adopted_after_a_refusal(world):
 def test_an_identity_that_was_deleted_meanwhile_is_not_marked_as_gone(world):
     world.clock.now += HOUR
     world.server.meanwhile = lambda: world.auth.delete_identity("example", user="ann")
-    world.server.faults = [answer({"error": "invalid_grant"}, status=400)]
+    world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
     with pytest.raises(LoginRequired, match="was deleted"):
         world.token("ann")
     assert world.auth.find() == []

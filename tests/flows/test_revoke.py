@@ -4,9 +4,9 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from peers.endings import BOTH, end, is_gone, sent
+from peers.endings import BOTH, end, is_deleted, sent
 from peers.sandbox import Background
-from peers.token_server import ENTRY, HOUR, REVOCABLE, World, answer
+from peers.token_server import ENTRY, HOUR, REVOCABLE, World, json_response
 
 from everyauth_cli.errors import (
     LoginRequired,
@@ -31,9 +31,9 @@ def world(tmp_path):
 
 def test_the_refresh_token_is_revoked_first_then_the_access_token(world):
     identity = world.login()
-    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, standing=[])
+    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, not_revoked=[])
     assert world.server.revoked == ["grant-1.refresh-2", "access-2"]
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 def test_the_tokens_of_the_last_refresh_are_revoked(world):
@@ -54,13 +54,13 @@ def test_an_access_token_alone_is_revoked_alone(world):
 def test_local_sends_nothing_and_says_what_stands(world):
     world.login()
     revocation = end(world, local=True)
-    assert (revocation.revoked, revocation.standing, revocation.problem) == ([], BOTH, None)
+    assert (revocation.revoked, revocation.not_revoked, revocation.problem) == ([], BOTH, None)
     assert sent(world) == []
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 @pytest.mark.parametrize(
-    ("extra", "age", "standing"),
+    ("extra", "age", "not_revoked"),
     [
         ({}, 0, BOTH),
         ({}, HOUR, ["refresh_token"]),
@@ -69,15 +69,15 @@ def test_local_sends_nothing_and_says_what_stands(world):
         ({"refresh_token": None, "expires_in": None}, 1000 * HOUR, ["access_token"]),
     ],
 )
-def test_a_service_without_revocation_is_no_failure(world, extra, age, standing):
+def test_a_service_without_revocation_is_no_failure(world, extra, age, not_revoked):
     world.entry("example", ENTRY)
     world.server.extra = extra
     world.login()
     world.clock.now += age
     revocation = end(world)
-    assert (revocation.offered, revocation.standing, revocation.problem) == (False, standing, None)
+    assert (revocation.offered, revocation.not_revoked, revocation.problem) == (False, not_revoked, None)
     assert len(world.server.requests) == 1
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 def test_a_service_without_revocation_needs_no_client(world):
@@ -85,7 +85,7 @@ def test_a_service_without_revocation_needs_no_client(world):
     world.login()
     world.auth.clients.delete("example")
     assert end(world).problem is None
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def test_a_service_without_revocation_needs_no_client(world):
     [
         (ServiceUnreachable("cannot connect to issuer.example"), "cannot connect"),
         (ServiceUnreachable("issuer.example did not answer", lost=True), "did not answer"),
-        (answer(b"", status=503), "HTTP 503"),
-        (answer(b"", status=429), "HTTP 429"),
-        (answer(b"<html>", content_type="text/html"), "text/html"),
-        (answer({}, status=302), "redirects"),
-        (answer({"error": "invalid_client"}, status=401), "invalid_client"),
+        (json_response(b"", status=503), "HTTP 503"),
+        (json_response(b"", status=429), "HTTP 429"),
+        (json_response(b"<html>", content_type="text/html"), "text/html"),
+        (json_response({}, status=302), "redirects"),
+        (json_response({"error": "invalid_client"}, status=401), "invalid_client"),
     ],
     ids=str,
 )
@@ -105,39 +105,39 @@ def test_a_failure_is_told_keeps_no_copy_and_is_not_tried_twice(world, fault, sa
     world.login()
     world.server.faults = [fault]
     revocation = end(world)
-    assert (revocation.revoked, revocation.standing) == ([], BOTH)
+    assert (revocation.revoked, revocation.not_revoked) == ([], BOTH)
     assert says in revocation.problem
     assert sent(world) == ["refresh_token"]
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 def test_what_was_revoked_before_a_failure_counts(world):
     world.login()
-    world.server.meanwhile = lambda: world.server.faults.append(answer(b"", status=503))
+    world.server.meanwhile = lambda: world.server.faults.append(json_response(b"", status=503))
     revocation = end(world)
-    assert (revocation.revoked, revocation.standing) == (["refresh_token"], ["access_token"])
+    assert (revocation.revoked, revocation.not_revoked) == (["refresh_token"], ["access_token"])
     assert "HTTP 503" in revocation.problem
 
 
 def test_a_token_that_is_refused_does_not_save_the_other(world):
     world.login()
-    world.server.faults = [answer({"error": "invalid_request"}, status=400)]
+    world.server.faults = [json_response({"error": "invalid_request"}, status=400)]
     revocation = end(world)
-    assert (revocation.revoked, revocation.standing) == (["access_token"], ["refresh_token"])
+    assert (revocation.revoked, revocation.not_revoked) == (["access_token"], ["refresh_token"])
     assert "invalid_request" in revocation.problem
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 @pytest.mark.parametrize("unsupported", BOTH)
 def test_a_type_that_the_service_does_not_revoke_is_no_failure(world, unsupported):
     world.login()
-    refusal = answer({"error": "unsupported_token_type"}, status=400)
+    refusal = json_response({"error": "unsupported_token_type"}, status=400)
     if unsupported == "refresh_token":
         world.server.faults = [refusal]
     else:
         world.server.meanwhile = lambda: world.server.faults.append(refusal)
     revocation = end(world)
-    assert (revocation.standing, revocation.problem) == ([unsupported], None)
+    assert (revocation.not_revoked, revocation.problem) == ([unsupported], None)
     assert sent(world) == BOTH
 
 
@@ -151,7 +151,7 @@ def test_where_a_token_ends_the_grant_one_is_enough(world):
 def test_where_a_token_ends_the_grant_the_second_may_do_it(world):
     world.entry("example", GRANT)
     world.login()
-    world.server.faults = [answer({"error": "invalid_request"}, status=400)]
+    world.server.faults = [json_response({"error": "invalid_request"}, status=400)]
     revocation = end(world)
     assert (revocation.revoked, revocation.problem) == (BOTH, None)
 
@@ -159,7 +159,7 @@ def test_where_a_token_ends_the_grant_the_second_may_do_it(world):
 def test_an_index_that_was_lost_revokes_all_the_same(world):
     identity = world.login()
     world.store.index.delete(world.key())
-    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, standing=[])
+    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, not_revoked=[])
 
 
 def test_nobody_is_ended_without_a_word(world):
@@ -182,7 +182,7 @@ def test_interrupts_wait_from_the_first_request_until_it_is_deleted(world):
     def shield():
         events.append("shielded")
         yield
-        events.append("login_required" if is_gone(world) else "there")
+        events.append("login_required" if is_deleted(world) else "there")
 
     world.login()
     world.server.meanwhile = lambda: events.append("request")
@@ -211,7 +211,7 @@ def test_a_store_that_cannot_delete_says_so_and_the_next_try_ends_it(tmp_path):
         end(world, local=True)
     vault.stuck = False
     assert end(world).revoked == BOTH
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 def test_a_lock_that_does_not_come_sends_nothing(world):
@@ -240,7 +240,7 @@ def test_a_refresh_that_runs_is_waited_for_and_its_tokens_revoked(world):
     assert world.token() == "access-3"
     ending[0].result()
     assert world.server.revoked == ["grant-1.refresh-3", "access-3"]
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 def test_a_refresh_that_waits_does_not_bring_it_back(world):
@@ -256,7 +256,7 @@ def test_a_refresh_that_waits_does_not_bring_it_back(world):
     end(world)
     assert asking[0].result() is None
     assert world.server.refreshes == 0
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 def test_threads_that_end_one_identity_revoke_it_once(world):
@@ -274,7 +274,7 @@ def test_a_grant_that_was_revoked_is_refreshed_by_no_copy(world):
     end(world)
     world.store.vault.write(name, copy)
     world.clock.now += HOUR
-    with pytest.raises(LoginRequired, match="is gone"):
+    with pytest.raises(LoginRequired, match="must log in at example again"):
         world.token()
 
 

@@ -1,7 +1,7 @@
 """What keeps an identity from being ended at its service, and what is lost by that: nothing, unless it is said so."""
 
 import pytest
-from peers.endings import BOTH, end, is_gone, sent
+from peers.endings import BOTH, end, is_deleted, sent
 from peers.token_server import ENTRY, REVOCABLE, World
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, LoginRequired, ServiceNotFound, StoreError
@@ -21,9 +21,9 @@ def impossible(world, kind, *says):
         end(world)
     assert all(text in f"{caught.value.message}\n{caught.value.hint}" for text in (*says, "--local")), caught.value.hint
     assert sent(world) == []
-    assert not is_gone(world)
-    assert end(world, local=True).standing == BOTH
-    assert is_gone(world)
+    assert not is_deleted(world)
+    assert end(world, local=True).not_revoked == BOTH
+    assert is_deleted(world)
 
 
 @pytest.mark.parametrize("change", ["client", "endpoint"])
@@ -61,11 +61,11 @@ def test_tokens_that_cannot_be_read_are_kept_until_it_is_said_that_they_may_go(w
     with pytest.raises(StoreError) as caught:
         end(world)
     assert "--local" in caught.value.hint
-    assert not is_gone(world)
+    assert not is_deleted(world)
     revocation = end(world, local=True)
-    assert (revocation.problem, revocation.standing) == (None, BOTH)
+    assert (revocation.problem, revocation.not_revoked) == (None, BOTH)
     assert sent(world) == []
-    assert is_gone(world)
+    assert is_deleted(world)
 
 
 def test_tokens_that_cannot_be_read_need_not_be_where_nothing_is_revoked(world):
@@ -73,17 +73,17 @@ def test_tokens_that_cannot_be_read_need_not_be_where_nothing_is_revoked(world):
     world.entry("example", ENTRY)
     world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
     revocation = end(world)
-    assert (revocation.offered, revocation.problem, revocation.standing) == (False, None, BOTH)
-    assert is_gone(world)
+    assert (revocation.offered, revocation.problem, revocation.not_revoked) == (False, None, BOTH)
+    assert is_deleted(world)
 
 
 def test_tokens_that_are_lost_are_told(world):
     world.login()
     world.store.vault.delete(world.store.name(world.key()))
     revocation = end(world)
-    assert "no longer in the store" in revocation.problem
-    assert revocation.standing == BOTH
-    assert is_gone(world)
+    assert "missing from the store" in revocation.problem
+    assert revocation.not_revoked == BOTH
+    assert is_deleted(world)
 
 
 @pytest.mark.parametrize("local", [True, False])
@@ -91,5 +91,5 @@ def test_tokens_that_neither_half_tells_of(world, local):
     world.entry("example", ENTRY)
     world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
     revocation = end(world, local=local)
-    assert (revocation.identity, revocation.standing) == (None, BOTH)
-    assert is_gone(world)
+    assert (revocation.identity, revocation.not_revoked) == (None, BOTH)
+    assert is_deleted(world)

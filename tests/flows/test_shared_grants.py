@@ -100,7 +100,7 @@ def tokens(family, service="example", who="me", profile="default"):
 def test_siblings_that_ended_too_are_handed_out_no_more(family):
     family.auth.delete_identity("example", user="me")
     for service, who, profile in [("alias", "me", "default"), ("example", "me", "work")]:
-        with pytest.raises(LoginRequired, match="it ended with that of me, which was revoked"):
+        with pytest.raises(LoginRequired, match='revoked together with that of user "me"'):
             tokens(family, service, who, profile)
     bot = family.auth.find_one("bot")
     assert bot.login_required is not None

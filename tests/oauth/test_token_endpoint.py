@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from peers.token_server import HOUR, TOKEN_URL, World, answer, id_token
+from peers.token_server import HOUR, TOKEN_ENDPOINT, World, id_token, json_response
 
 from everyauth_cli.model import Account, Client, LoginRequest, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
 from everyauth_cli.oauth.token_endpoint import code_request, missing_scopes, read_token, refresh_request
 
 SERVICE = Service(
-    name="example", title="Example", authorization_endpoint="https://issuer.example/authorize", token_endpoint=TOKEN_URL
+    name="example",
+    title="Example",
+    authorization_endpoint="https://issuer.example/authorize",
+    token_endpoint=TOKEN_ENDPOINT,
 )
 CLIENT = Client(service="example", client_id="the id", client_secret=Secret("s3c/ret+ü"))
 PUBLIC = replace(CLIENT, client_secret=None)
@@ -21,7 +24,7 @@ REQUEST = LoginRequest(
     tags={},
     scope="read write",
     client_id="the id",
-    token_endpoint=TOKEN_URL,
+    token_endpoint=TOKEN_ENDPOINT,
     started_at=0,
 )
 PENDING = PendingLogin(
@@ -77,7 +80,7 @@ def test_a_request_goes_to_the_token_endpoint_and_asks_for_json():
         code_request(SERVICE, CLIENT, PENDING, CALLBACK),
         refresh_request(SERVICE, CLIENT, Secret("refresh")),
     ):
-        assert request.url == TOKEN_URL
+        assert request.url == TOKEN_ENDPOINT
         assert request.headers == {"Accept": "application/json"}
         assert request.body == "form"
 
@@ -88,8 +91,8 @@ def test_a_service_may_refresh_at_an_endpoint_of_its_own():
     )
     refresh = refresh_request(service, CLIENT, Secret("refresh"))
     assert (refresh.url, *shown(refresh)) == ("https://issuer.example/refresh", REFRESH_FIELDS, BASIC)
-    assert code_request(service, CLIENT, PENDING, CALLBACK).url == TOKEN_URL
-    assert refresh_request(SERVICE, CLIENT, Secret("refresh")).url == TOKEN_URL
+    assert code_request(service, CLIENT, PENDING, CALLBACK).url == TOKEN_ENDPOINT
+    assert refresh_request(SERVICE, CLIENT, Secret("refresh")).url == TOKEN_ENDPOINT
 
 
 def test_a_request_is_json_where_the_service_wants_that():
@@ -127,7 +130,7 @@ def test_a_refresh_repeats_the_redirect_uri_where_the_service_wants_it():
 
 
 def token(fields, *, service=SERVICE, asked="read", previous=None, kept=None, **how):
-    given = answer({"access_token": "a", **fields} if isinstance(fields, dict) else fields, **how)
+    given = json_response({"access_token": "a", **fields} if isinstance(fields, dict) else fields, **how)
     return read_token(service, given, asked=asked, now=NOW, previous=previous, kept=kept)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peers.token_server import TOKEN_URL, answer, id_token
+from peers.token_server import TOKEN_ENDPOINT, id_token, json_response
 
 from everyauth_cli.errors import (
     ClientRejected,
@@ -18,9 +18,13 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import Response, Secret, Service, Token
 from everyauth_cli.oauth.token_endpoint import FORM, read_token
+from everyauth_cli.services.rules import AccountRules
 
 SERVICE = Service(
-    name="example", title="Example", authorization_endpoint="https://issuer.example/authorize", token_endpoint=TOKEN_URL
+    name="example",
+    title="Example",
+    authorization_endpoint="https://issuer.example/authorize",
+    token_endpoint=TOKEN_ENDPOINT,
 )
 HTML = b"<!doctype html><title>Sign in</title>"
 
@@ -30,7 +34,7 @@ def read(given, *, service=SERVICE, previous=None):
 
 
 def refusal(fields=b"", *, status=200, content_type="application/json", retry_after=None):
-    given = replace(answer(fields, status=status, content_type=content_type), retry_after=retry_after)
+    given = replace(json_response(fields, status=status, content_type=content_type), retry_after=retry_after)
     with pytest.raises(EveryAuthError) as caught:
         read(given)
     assert "\x1b" not in caught.value.message
@@ -124,9 +128,9 @@ def test_an_error_in_words_of_the_services_own_is_understood():
     service = replace(SERVICE, error_words=words)
     for error, kind in [("invalid_code", InvalidGrant), ("bad_client_secret", ClientRejected), (400, InvalidGrant)]:
         with pytest.raises(kind, match=str(error)):
-            read(answer({"ok": False, "error": error}), service=service)
+            read(json_response({"ok": False, "error": error}), service=service)
     with pytest.raises(ServiceError) as caught:
-        read(answer({"ok": False, "error": "no_scopes"}), service=service)
+        read(json_response({"ok": False, "error": "no_scopes"}), service=service)
     assert (type(caught.value), caught.value.error) == (ServiceError, "no_scopes")
 
 
@@ -142,7 +146,7 @@ def test_an_error_in_form_encoding_is_read():
 
 
 def test_what_is_no_text_is_no_id_token():
-    assert read(answer({"access_token": "a", "id_token": 7})).id_token is None
+    assert read(json_response({"access_token": "a", "id_token": 7})).id_token is None
 
 
 JSON = st.recursive(
@@ -166,14 +170,14 @@ ANSWERS = st.builds(
     body=BODIES.map(Secret),
     retry_after=st.none() | st.text(max_size=10),
 )
-PAGERDUTY_LIKE = replace(SERVICE, native=("scope", "id_token"), account_label=("{sub} ({subdomain})",))
+PAGERDUTY_LIKE = replace(SERVICE, native=("scope", "id_token"), account=AccountRules(label=("{sub} ({subdomain})",)))
 
 
 @settings(max_examples=300, deadline=None)
 @given(given_answer=ANSWERS, again=st.booleans())
 @pytest.mark.parametrize("service", [SERVICE, PAGERDUTY_LIKE])
 def test_any_answer_gives_a_token_or_an_error_of_ours(service, given_answer, again):
-    previous = read(answer({"access_token": "a", "refresh_token": "r"})) if again else None
+    previous = read(json_response({"access_token": "a", "refresh_token": "r"})) if again else None
     token = token_or_message(given_answer, service=service, previous=previous)
     if isinstance(token, str):
         assert token

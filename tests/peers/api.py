@@ -1,4 +1,4 @@
-"""Stands in for the host of a service's API: takes bearer tokens, answers with JSON, and writes down what came."""
+"""A stand-in for the host of a service's API: checks bearer tokens, responds with JSON, and records requests."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Call:
 
 @dataclass
 class Api:
-    """What is `accepted` gets `pages` by path, or is sent on as `redirects` say; all else gets a 401.
+    """An API that gives `accepted` tokens the `pages` by path, or a redirect from `redirects`, and any other a 401.
 
-    A page that depends on who asks is a function of the call.
+    A page that depends on the token is a function of the call.
     """
 
     url: str
@@ -43,7 +43,7 @@ class Api:
     accepted: Container[str | None] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
 
-    def answer(self, call: Call) -> tuple[int, object, dict[str, str]]:
+    def respond(self, call: Call) -> tuple[int, object, dict[str, str]]:
         self.calls.append(call)
         if call.path in self.redirects:
             return 307, {}, {"Location": self.redirects[call.path]}
@@ -64,7 +64,7 @@ def serving(*, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
         disable_nagle_algorithm = True
 
         def handle(self) -> None:
-            with contextlib.suppress(ConnectionResetError):  # a client that is done need not say so
+            with contextlib.suppress(ConnectionResetError):  # a client may close its connection without notice
                 super().handle()
 
         def do_GET(self) -> None:
@@ -75,7 +75,7 @@ def serving(*, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
                 token if scheme.lower() in ("bearer", "token") else None,
                 self._body(),
             )
-            status, page, headers = api.answer(call)
+            status, page, headers = api.respond(call)
             body = json.dumps(page).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", "Content-Length": len(body), **headers}.items():
@@ -115,7 +115,7 @@ def serving(*, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
 
 
 def certificate(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS for 127.0.0.1 by a certificate of our own: the server's side, and the side of a client that trusts it."""
+    """Make a certificate for 127.0.0.1; returns the server's context, and that of a client that trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))

@@ -1,6 +1,6 @@
 """Back ends of the keyring library that misbehave, each in its own way.
 
-Their priorities are negative, so that the library chooses none of them unless it is named.
+Their priorities are negative, so that the library uses one only if it is named.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Memory(KeyringBackend):
 
 
 class Windows(Memory, WinVaultKeyring):
-    """Is of the Windows back end's class, without a Windows."""
+    """An instance of the Windows back end's class, without Windows."""
 
 
 class Hanging(Memory):
-    """Answers nothing until `go_on` is set."""
+    """Hangs in every call until `go_on` is set."""
 
     go_on = threading.Event()
 
@@ -63,13 +63,13 @@ class Raising(Memory):
 
 
 class LockedUp(Raising):
-    """Says that it is locked."""
+    """Reports that it is locked."""
 
     error = KeyringLocked("denied")
 
 
 class Forgetful(Memory):
-    """Takes everything and keeps nothing."""
+    """Accepts every password and stores none."""
 
     def set_password(self, service: str, username: str, password: str) -> None:
         pass
@@ -83,7 +83,7 @@ class Undying(Memory):
 
 
 class PlaintextKeyring(Memory):
-    """Is named as those that write plain text."""
+    """Has the name of the back ends that write plain text."""
 
 
 class Chain(ChainerBackend):

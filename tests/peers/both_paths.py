@@ -1,4 +1,4 @@
-"""One command line through the short cut, through the whole path, and as it is installed."""
+"""Runs one command line through the short cut, through the whole path, and as installed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ME = identity_key("default", NAME, user="me")
 
 @dataclass(frozen=True)
 class Ran:
-    """What the three ways of running one command line left behind: exit code, standard output and error."""
+    """The results of running one command line in three ways: exit code, standard output and error."""
 
     short_cut: tuple[int, bytes, bytes]
     whole_path: tuple[int, bytes, bytes]
@@ -34,7 +34,7 @@ class Ran:
 
     @property
     def answered(self) -> bool:
-        """Whether the short cut answered; nothing tells the paths apart, whichever was taken."""
+        """Whether the short cut answered; whichever path did, the results must be equal."""
         assert self.installed == self.whole_path
         assert self.short_cut in (LEFT, self.whole_path)
         return self.short_cut != LEFT
@@ -58,5 +58,5 @@ def ran(shell: Shell, line: str, **environment: str) -> Ran:
     return Ran(*((p.returncode, out, err) for p, (out, err) in zip(processes, streams, strict=True)))
 
 
-def answers(shell: Shell, **environment: str) -> set[bool]:
+def answered(shell: Shell, **environment: str) -> set[bool]:
     return {ran(shell, line, **environment).answered for line in GET}

@@ -1,4 +1,4 @@
-"""Runs Python code in processes of its own, to be talked to over pipes."""
+"""Runs Python code in a child process that talks over pipes."""
 
 from __future__ import annotations
 

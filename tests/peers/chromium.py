@@ -1,4 +1,4 @@
-"""The fixture `chromium`: Debian's Chromium, headless, to look at pages as a person does."""
+"""The fixture `chromium`: Debian's Chromium, headless, which shows pages as a person sees them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from peers.oidc_provider import HERE, node
 EXECUTABLE = Path("/usr/bin/chromium")
 
 Cookie = Mapping[str, object]
-"""A cookie as Playwright has it."""
+"""A cookie in Playwright's form."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A page as it is shown: what it says, where the browser says that it is, and what it did besides.
+    """A page as it is shown: its text, the address bar, and its side effects.
 
-    `history` holds the URLs of the tab's history, `complaints` what was written to the console, what the policy
-    blocked included, `outside` the requests that left loopback; `width` is what the page takes of the `room`. `cookies`
-    are those that the browser has by then.
+    `history` has the URLs of the tab's history, `complaints` the console's errors and warnings, blocked loads included,
+    `outside` the requests that left loopback; `width` is the page's width and `room` the window's. `cookies` are the
+    browser's cookies at the end.
     """
 
     status: int
@@ -45,22 +45,22 @@ class Page:
 
 
 class Chromium:
-    """A browser whose visits each have a fresh profile, unless cookies are given."""
+    """A browser that uses a fresh profile for each visit, unless cookies are given."""
 
-    def __init__(self, requests: IO[str], answers: IO[str]) -> None:
+    def __init__(self, requests: IO[str], pages: IO[str]) -> None:
         self._requests = requests
-        self._answers = answers
+        self._pages = pages
 
     def visit(self, url: str, *steps: dict[str, str], **options: object) -> Page:
-        """Open a URL, do the steps, and give the page where they end; steps and options are those of browser.mjs."""
+        """Open a URL, do the steps, and return the last page; steps and options are those of browser.mjs."""
         print(json.dumps({"url": url, "steps": steps, **options}), file=self._requests, flush=True)
-        answer = json.loads(self._answers.readline())
-        assert "error" not in answer, answer["error"]
-        return Page(**answer)
+        page = json.loads(self._pages.readline())
+        assert "error" not in page, page["error"]
+        return Page(**page)
 
 
 class Profile:
-    """A person's own browser: it keeps its cookies from one visit to the next."""
+    """A person's browser, which keeps its cookies between visits."""
 
     def __init__(self, chromium: Chromium, cookies: Sequence[Cookie] = ()) -> None:
         self._chromium = chromium
@@ -82,7 +82,7 @@ def click(button: str) -> dict[str, str]:
 
 @contextmanager
 def running(home: Path) -> Iterator[Chromium]:
-    """A browser that ends with the context; all that it writes is in `home`."""
+    """Run a browser as long as the context; all its files are in `home`."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)}
     with subprocess.Popen(
         [node(), HERE / "browser.mjs"],
@@ -93,7 +93,7 @@ def running(home: Path) -> Iterator[Chromium]:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        assert process.stdout.readline(), "Chromium did not start; what it said is above"
+        assert process.stdout.readline(), "Chromium did not start; see its output above"
         yield Chromium(process.stdin, process.stdout)
 
 

@@ -1,4 +1,4 @@
-"""A home whose index has users of all kinds, for completion to find; and shells that complete them."""
+"""A home whose index has users with hostile names, and shells that complete them."""
 
 import os
 import shutil
@@ -35,13 +35,13 @@ HOSTILE = [
 ]
 ACME = 'authorization_endpoint = "https://acme.example/authorize"\ntoken_endpoint = "https://acme.example/token"\n'
 SERVICES = {"acme", *Catalogue().names()}
-"""The services that are completed: those of the catalogue, and the one that `fill` adds."""
+"""The services that are completed: those of the catalogue, and the one from `fill`."""
 HEAVY = ["httpx", "rich", "keyring", "cryptography", "asyncio", "ssl", "pydantic"]
 
 
 @pytest.fixture
 def ask(everyauth, home):
-    """The candidates for a line, given as its words; the last one is where the cursor is."""
+    """Return the candidates for a line, given as its words; the cursor is at the last one."""
     fill(home, {"pagerduty": ["user-123", "bob"], "acme": ["carol", "bob"]})
     fill(home, {"pagerduty": ["worker"]}, profile="work")
 
@@ -55,14 +55,14 @@ def ask(everyauth, home):
 
 @pytest.fixture
 def completing_shell(everyauth, home):
-    """Makes an environment for a shell, with hostile users at one service and the command on its path."""
+    """Make an environment for a shell, with hostile users at one service and the command on its path."""
     fill(home, {"pagerduty": ["user-123", *HOSTILE], "acme": ["only"]})
 
     def environment(name):
         if shutil.which(name) is None:
             pytest.skip(f"{name} is not installed")
         path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
-        # The file is a bait for what would be taken for a pattern.
+        # A name that is expanded as a pattern would find this file.
         (everyauth.directory / "globbed").touch()
         return everyauth.environment({"PATH": path, "TERM": "dumb", "COLUMNS": "200", "LANG": "C.UTF-8"})
 

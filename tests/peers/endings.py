@@ -1,8 +1,8 @@
-"""Ends identities of a `World`, and says what was asked for and what is left."""
+"""Deletes identities of a `World`, and shows the revocations that were sent and the records that remain."""
 
 from __future__ import annotations
 
-from peers.token_server import REVOKE_URL
+from peers.token_server import REVOCATION_ENDPOINT
 
 BOTH = ["refresh_token", "access_token"]
 
@@ -12,10 +12,10 @@ def end(world, user="me", **options):
 
 
 def sent(world):
-    """The types of the tokens whose revocation was asked for."""
-    return [str(r.fields["token_type_hint"]) for r in world.server.requests if r.url == REVOKE_URL]
+    """The types of the tokens in the revocation requests."""
+    return [str(r.fields["token_type_hint"]) for r in world.server.requests if r.url == REVOCATION_ENDPOINT]
 
 
-def is_gone(world, user="me"):
+def is_deleted(world, user="me"):
     key = world.key(user)
     return world.store.vault.read(world.store.name(key)) is None and world.store.index.read(key) is None

@@ -1,4 +1,4 @@
-"""The apps of tests/apps as people run them: each a process of its own, whose PagerDuty is a sandbox."""
+"""Runs the apps of tests/apps as people do: each in its own process, with a sandbox as its PagerDuty."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 
 APPS = Path(__file__).resolve().parents[1] / "apps"
 PREFIX = "/connect/pagerduty"
-# What is typed after `python -m`; the port comes behind it.
+# The words after `python -m`; the port follows.
 SERVED = {
     "fastapi": ["uvicorn", "pagerduty_fastapi:app", "--port"],
     "flask": ["flask", "--app", "pagerduty_flask", "run", "--port"],
     "django": ["pagerduty_django", "runserver", "--noreload"],
 }
-# Runs a module as `python -m` does, at a time that is so many seconds ahead as a file says.
+# Runs a module as `python -m` does, with a clock that is ahead by the seconds that a file holds.
 AHEAD = """
 import runpy, sys, time
 from pathlib import Path
@@ -38,7 +38,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 @dataclass(frozen=True)
 class ExampleApp:
-    """An app that runs, and the sandbox that is its PagerDuty."""
+    """A running app, and the sandbox that is its PagerDuty."""
 
     url: str
     server: AuthorizationServer
@@ -51,12 +51,12 @@ class ExampleApp:
 
     @property
     def redeemed(self) -> int:
-        """How many codes were."""
+        """The number of codes that were redeemed."""
         return self.server.counts["authorization_code"]
 
     @contextmanager
     def later(self, seconds: int) -> Iterator[None]:
-        """The app's clock is put forward."""
+        """Put the app's clock forward."""
         self.ahead.write_text(str(seconds))
         try:
             yield
@@ -66,7 +66,7 @@ class ExampleApp:
 
 @dataclass(frozen=True)
 class Issued(Container[str | None]):
-    """The access tokens that a sandbox takes."""
+    """The access tokens that a sandbox accepts."""
 
     server: AuthorizationServer
 
@@ -76,7 +76,7 @@ class Issued(Container[str | None]):
 
 @contextmanager
 def example_app(framework: str, directory: Path) -> Iterator[ExampleApp]:
-    """The app in a framework; what it writes is in the directory."""
+    """Run the app in a framework; its files are in the directory."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = Command(directory, directory / "home")
@@ -93,7 +93,7 @@ def person(account: str | None) -> dict[str, str]:
 
 
 def environment(shell: Shell, url: str, api_url: str) -> dict[str, str]:
-    """What a deployer sets."""
+    """The environment variables that a deployment sets."""
     ours = {"BASE_URL": url, "PAGERDUTY_API_URL": api_url, "SECRET_KEY": "a secret of the app's own, for its sessions"}
     return shell.command.environment({**shell.env, **ours})
 
@@ -111,7 +111,7 @@ def running(framework: str, app: ExampleApp, env: dict[str, str]) -> Iterator[No
 
 
 def wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until something listens."""
+    """Wait until the app listens."""
     until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""A server before a token endpoint, which passes requests on, keeps them waiting, or lies."""
+"""A server in front of a token endpoint, which forwards requests, delays them, or lies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def json_error(error: str, *, status: int = 200) -> Response:
 
 
 class Gate:
-    """Where a request is kept waiting: `reached` is set when one comes, `open` lets it pass."""
+    """Holds a request back: `reached` is set when one arrives, `open` lets it pass."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
@@ -41,7 +41,7 @@ class Gate:
 
 
 class Front(ThreadingHTTPServer):
-    """`lie` is answered in the endpoint's place; `before` and `after` are called around what is passed on."""
+    """Responds with `lie` instead of the endpoint; `before` and `after` are called around a forwarded request."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -59,7 +59,7 @@ class Front(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/token"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that was killed does not read its answer."""
+        """Say nothing: a client that was killed does not read its response."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -68,24 +68,24 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.requests.append(dict(parse_qsl(body.decode())))
-        answer = self.server.lie or self._passed_on(body)
-        self.send_response(answer.status)
-        self.send_header("content-type", answer.content_type)
-        self.send_header("content-length", str(len(answer.body)))
+        response = self.server.lie or self._forward(body)
+        self.send_response(response.status)
+        self.send_header("content-type", response.content_type)
+        self.send_header("content-length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
-    def _passed_on(self, body: bytes) -> Response:
+    def _forward(self, body: bytes) -> Response:
         self.server.before()
         request = Request(self.server.target, data=body, headers={"content-type": self.headers["content-type"]})
         try:
-            answer = build_opener(ProxyHandler({})).open(request, timeout=SECONDS)
+            opened = build_opener(ProxyHandler({})).open(request, timeout=SECONDS)
         except HTTPError as error:
-            answer = error
-        with answer:
-            passed = Response(answer.status, answer.headers["content-type"], answer.read())
+            opened = error
+        with opened:
+            response = Response(opened.status, opened.headers["content-type"], opened.read())
         self.server.after()
-        return passed
+        return response
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""

@@ -1,4 +1,4 @@
-"""The command in a home with a service of our own making, and identities put there without a browser."""
+"""The command in a home with a made-up service `op`, and identities that are stored without a browser."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ class Home:
         assert not [text for text in says if text not in done.err], done.err
         return done.err
 
-    def held(self) -> list[str]:
+    def users(self) -> list[str]:
         """The users that have an identity, in any profile."""
         find = self.auth().store.index.find
         return [key.user for key, _ in find(identity_key("", "op", user=""))]
 
     def tokens(self) -> tuple[str, str]:
         """The access token and the refresh token of `me`."""
-        held = read_identity(self.auth().store, identity_key("default", "op", user="me"))
-        return held.token.access_token.reveal(), held.token.refresh_token.reveal()
+        stored = read_identity(self.auth().store, identity_key("default", "op", user="me"))
+        return stored.token.access_token.reveal(), stored.token.refresh_token.reveal()
 
     def at_a_terminal(self, line: str):
         return terminal([*self.command.argv, *line.split()[1:]], self.command.environment({"TERM": "dumb"}))

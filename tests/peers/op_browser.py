@@ -1,4 +1,4 @@
-"""Plays the person at the pages of `oidc-provider.mjs`, over HTTP; as a command it serves as `BROWSER`."""
+"""Plays the person at the pages of `oidc-provider.mjs`, over HTTP; as a command it can be `BROWSER`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-# The page of the login's end comes only after the code is redeemed and stored.
+# The result page comes only after the code is redeemed and the token stored.
 SECONDS = 60.0
 
 
@@ -39,7 +39,7 @@ class Form(HTMLParser):
 
 def play(url: str, *, user: str = "alice", allow: bool = True, drop_scopes: Collection[str] = ()) -> str:
     """Open `url`, log in as `user`, allow (all but `drop_scopes`) or deny, and return the last page's text."""
-    # Without trust_env no proxy comes between two loopback addresses.
+    # Without trust_env no proxy is used between two loopback addresses.
     with httpx.Client(follow_redirects=True, trust_env=False, timeout=SECONDS) as browser:
         page = browser.get(url)
         provider = page.url.netloc
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, metavar="FILE", help="where to write the last page")
     options = parser.parse_args()
     page = play(options.url, user=options.user, allow=not options.deny, drop_scopes=options.drop)
-    # Never to standard output: a browser shares that with the program that opened it.
+    # Not to standard output, which a browser shares with the program that opened it.
     if options.page:
         options.page.write_text(page, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of its own in a temporary directory, on a loopback port."""
+"""A real PostgreSQL server in a temporary directory, on a loopback port."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUMBERS = count()
 
 
 def programs() -> Path:
-    """The directory of the newest server that is installed (Debian keeps it off PATH); skips where there is none."""
+    """Return the directory of the newest installed server (Debian keeps it off PATH); skips without one."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
     named = shutil.which("initdb")
     if not found and not named:
@@ -46,12 +46,12 @@ class Postgres:
         self._run("pg_ctl", "-D", self.data, "-w", "-s", "-l", self.log, "-o", options, "start")
 
     def stop(self) -> None:
-        """End it at once, with everybody who is connected."""
+        """Stop it at once, with all its connections."""
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-s", "stop")
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """The server and all who serve a connection take what is sent, and answer nothing."""
+        """Freeze the server and the processes of its connections: they accept data and never respond."""
         leader = int((self.data / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
         processes = [leader, *map(int, children)]
@@ -64,13 +64,13 @@ class Postgres:
                 os.kill(process, signal.SIGCONT)
 
     def new_database(self) -> str:
-        """The URL of a new, empty database."""
+        """Create an empty database, and return its URL."""
         name = f"d{next(NUMBERS)}"
         self.sql(f"CREATE DATABASE {name}")
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
 
     def sql(self, statement: str, url: str = "") -> str:
-        """Run a statement behind the store's back."""
+        """Run a statement without the store."""
         url = url or f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
         return self._run("psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, url).strip()
 
@@ -83,23 +83,23 @@ class Postgres:
         with tempfile.TemporaryFile() as out:
             done = subprocess.run(command, cwd=self.directory, stdout=out, stderr=out, check=False)
             out.seek(0)
-            said = out.read().decode()
-        assert done.returncode == 0, f"{program}: {said}"
-        return said
+            output = out.read().decode()
+        assert done.returncode == 0, f"{program}: {output}"
+        return output
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """One server for all tests, each of which takes a database of its own."""
+    """One server for all tests, each of which creates its own database."""
     with running() as server:
         yield server
 
 
 @contextmanager
 def running() -> Iterator[Postgres]:
-    """A server for the tests that stop or freeze it."""
+    """Run a server, for the tests that stop or freeze it."""
     programs()
-    # Not below pytest's directory, which others than its owner may not enter.
+    # Not below pytest's directory, which only its owner may enter.
     directory = Path(tempfile.mkdtemp(prefix="everyauth-postgres-"))
     try:
         if os.geteuid() == 0:

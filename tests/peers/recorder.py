@@ -1,4 +1,4 @@
-"""A server on loopback that writes down each request to the byte, and answers what it is told to."""
+"""A server on loopback that records each request byte for byte, and sends the prepared replies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from everyauth_cli.transport import send
 
 @dataclass
 class Recorded:
-    """A request as it arrived; `url` is the one that it was meant for."""
+    """A request as it arrived; `url` is its original target."""
 
     method: str
     url: str
@@ -32,7 +32,7 @@ class Reply:
 
 @dataclass
 class Recorder:
-    """Stands in for the hosts of a service: `send` is the real one, led here; replies are given in their order."""
+    """Stands in for the hosts of a service: `send` is the real one, redirected here; replies are sent in order."""
 
     port: int
     requests: list[Recorded] = field(default_factory=list)

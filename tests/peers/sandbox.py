@@ -1,4 +1,4 @@
-"""The command at a sandbox of PagerDuty that runs in the test's process, with one clock for both."""
+"""Runs the command against a sandbox of PagerDuty in the test's process, with one clock for both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
-from everyauth_cli.sandbox.endpoints import DEFAULT_USER as ACCOUNT
+from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT as ACCOUNT
 from everyauth_cli.sandbox.server import Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
@@ -36,9 +36,9 @@ NAME = "pagerduty"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SEALED = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY}
 TOKEN_LIFETIME = 3600
-SECRET = re.compile(rf"pdus\+_|eyJ|sandbox-secret|{re.escape(KEY)}")
+SECRET = re.compile(rf"pdus\+_|eyJ|sandbox-secret-not-a-real-secret|{re.escape(KEY)}")
 
-# Runs the command as if it were so many milliseconds later.
+# Runs the command with a clock that is ahead by this many milliseconds.
 LATER = """
 import sys, time
 from everyauth_cli.__main__ import main
@@ -47,9 +47,19 @@ time.time_ns = lambda: now() + ahead
 main()
 """
 
+# Runs the command with other default ports, since another program may use the real ones.
+OTHER_PORTS = """
+import sys
+from everyauth_cli import model
+from everyauth_cli.sandbox import detection
+model.DEFAULT_PORT, detection.DEFAULT_SANDBOX_PORT = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+from everyauth_cli.__main__ import main
+main()
+"""
+
 
 class Clock:
-    """The time of the sandbox and of the commands: it runs, and can be put forward."""
+    """The clock of the sandbox and of the commands: it runs, and can be put forward."""
 
     def __init__(self) -> None:
         self.ahead = 0
@@ -62,13 +72,14 @@ class Clock:
 
 
 class Shell:
-    """Runs lines as they are typed, in a home whose PagerDuty is the sandbox."""
+    """Runs command lines as typed, in a home whose PagerDuty is the sandbox."""
 
     def __init__(self, command: Command, sandbox: Sandbox, clock: Clock) -> None:
         self.command = command
         self.sandbox = sandbox
         self.clock = clock
         self.prefix: tuple[str, ...] = ()
+        self.argv = command.argv
         self.env: dict[str, str] = {**SEALED, "BROWSER": browser()}
         self.entry()
 
@@ -78,11 +89,11 @@ class Shell:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many token requests the sandbox saw, by how they ended."""
+        """The number of token requests at the sandbox, by their outcome."""
         return self.server.counts
 
     def entry(self, **keys: object) -> None:
-        """Write the user's own catalogue file: PagerDuty's endpoints are the sandbox's, but for `keys`."""
+        """Write the user's own service file: PagerDuty's endpoints are the sandbox's, except for `keys`."""
         path = self.command.home / "services" / "pagerduty.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = {**self.sandbox.override(NAME), **keys}.items()
@@ -103,7 +114,7 @@ class Shell:
             return self.command.start(*_words(line), env={**self.env, **(env or {})})
 
     def good(self, line: str, *, env: Mapping[str, str] | None = None, input: str | None = None) -> str:  # noqa: A002
-        """Run a line that has to end well, and return its standard output."""
+        """Run a line that must succeed, and return its standard output."""
         done = self(line, env=env, input=input)
         assert done.code == 0, f"{line}: {done}"
         assert not SECRET.search(done.err), done.err
@@ -117,11 +128,11 @@ class Shell:
         env: Mapping[str, str] | None = None,
         input: str | None = None,  # noqa: A002
     ) -> str:
-        """Run a line that has to fail with nothing on standard output, and return what it said."""
+        """Run a line that must fail with an empty standard output, and return its standard error."""
         return _bad(line, self(line, env=env, input=input), exit_code, *says)
 
     def bad_both(self, line: str, exit_code: int, code: str, *says: str) -> str:
-        """The same for people and as JSON, which has to say the same; but for logins, both at once."""
+        """Run a line that must fail with the same message as text and as JSON; both at once, except for logins."""
         if " login " in line:
             plain, as_json = self(line), self(f"{line} -o json")
         else:
@@ -136,7 +147,7 @@ class Shell:
 
     @property
     def auth(self) -> EveryAuth:
-        """The library over the same home, for what a test needs before it begins."""
+        """The library over the same home, for a test's preparations."""
         settings = read_settings(self.command.environment(self.env))
         return EveryAuth(
             store=store_of(settings),
@@ -147,7 +158,7 @@ class Shell:
         )
 
     def register(self) -> None:
-        """Set the client and the redirect URI that the sandbox knows."""
+        """Set the client and the redirect URI that are registered at the sandbox."""
         auth, uri = self.auth, self.sandbox.redirect_uri
         auth.clients.set(
             auth.catalogue.get("pagerduty"),
@@ -169,9 +180,9 @@ class Shell:
         auth.keep(auth.redeem(pending, parse_qsl(urlsplit(came_back).query)))
 
     def allow(self, url: str, *, account: str = ACCOUNT) -> str:
-        """Allow what an authorization URL asks for, and return the address that a browser would end at."""
-        consent = self.server.authorize(dict(parse_qsl(urlsplit(url).query)))
-        return self.server.allow(consent.transaction, user=account)
+        """Allow an authorization request, and return the URL that a browser would be redirected to."""
+        request = self.server.authorize(dict(parse_qsl(urlsplit(url).query)))
+        return self.server.allow(request.transaction, user=account)
 
     def token(self, user: str = "me") -> str:
         return self.good(f"everyauth token pagerduty {user}").strip()
@@ -180,13 +191,13 @@ class Shell:
         return json.loads(self.good(f"everyauth identity ls -o json {options}"))["items"]
 
     def works(self, token: str) -> bool:
-        """Whether the sandbox's API takes a token."""
+        """Whether the sandbox's API accepts a token."""
         return self.server.user(token) is not None
 
     @contextmanager
     def _at_the_time(self) -> Iterator[None]:
         later = (sys.executable, "-c", LATER, str(self.clock.ahead))
-        self.command.argv = self.prefix + (later if self.clock.ahead else type(self.command).argv)
+        self.command.argv = self.prefix + (later if self.clock.ahead else self.argv)
         yield
 
 
@@ -199,7 +210,7 @@ def sandbox_shell(
     callback: str = "pagerduty",
     redirect_uri: str = "",
 ) -> Iterator[Shell]:
-    """A shell at a sandbox of its own; without a `port` the redirect URI is on a free one."""
+    """Run a shell with its own sandbox; without a `port` the redirect URI has a free one."""
     clock = Clock()
     redirect_uri = redirect_uri or f"http://127.0.0.1:{port or free_port()}/callback/{callback}"
     with Sandbox(token_lifetime=TOKEN_LIFETIME, redirect_uri=redirect_uri, clock=clock) as sandbox:
@@ -210,13 +221,20 @@ def sandbox_shell(
 
 
 def browser(*options: str) -> str:
-    """A value for `BROWSER` that plays the person at the sandbox."""
+    """Return a value for `BROWSER` that plays the person at the sandbox."""
     return f"{shlex.join([sys.executable, '-m', 'everyauth_cli.sandbox.user_agent', *options])} %s"
 
 
 def witness(path: Path) -> str:
-    """A value for `BROWSER` that only leaves a file behind."""
+    """Return a value for `BROWSER` that only creates a file."""
     return f"{shlex.join(['touch', str(path)])} %s"
+
+
+def use_free_ports(command: Command) -> tuple[int, int]:
+    """Give the command free default ports, and return them: the redirect URI's and the sandbox's."""
+    ports = free_port(), free_port()
+    command.argv = (sys.executable, "-c", OTHER_PORTS, *map(str, ports))
+    return ports
 
 
 def free_port() -> int:
@@ -226,7 +244,7 @@ def free_port() -> int:
 
 
 def authorization_url(process: subprocess.Popen[str]) -> str:
-    """The URL that a login shows, which stands alone on a line."""
+    """Return the URL that a login prints on a line of its own."""
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("http"):
@@ -235,13 +253,13 @@ def authorization_url(process: subprocess.Popen[str]) -> str:
 
 
 def fetch(url: str) -> tuple[int, str]:
-    """GET as a browser does it; gives the status and the page."""
+    """GET as a browser does, and return the status and the page."""
     try:
-        answer = build_opener(ProxyHandler({})).open(Request(url), timeout=20)
+        response = build_opener(ProxyHandler({})).open(Request(url), timeout=20)
     except HTTPError as error:
-        answer = error
-    with answer:
-        return answer.status, answer.read().decode()
+        response = error
+    with response:
+        return response.status, response.read().decode()
 
 
 class Background:

@@ -29,7 +29,7 @@ from jeepney import (
 )
 from jeepney.io.blocking import open_dbus_connection
 
-# No service directories: nothing is started by itself, and no second, locked daemon can win a race.
+# No service directories: the bus starts no daemon, so no second, locked one can win a race.
 BUS_CONFIGURATION = """\
 <busconfig>
   <type>session</type>
@@ -59,7 +59,7 @@ def call(bus_address: str, target: DBusAddress, method: str, signature: str | No
 
 
 def programs(*names: str) -> None:
-    """Skip the test where a program is missing."""
+    """Skip the test if a program is missing."""
     for name in names:
         if shutil.which(name) is None:
             pytest.skip(f"{name} is not installed: tests/run installs it")
@@ -67,7 +67,7 @@ def programs(*names: str) -> None:
 
 @contextmanager
 def session_bus(directory: Path) -> Iterator[str]:
-    """A bus of its own with nothing on it; gives its address."""
+    """Run an empty session bus, and give its address."""
     programs("dbus-daemon")
     directory.mkdir(parents=True, exist_ok=True)
     configuration = directory / "bus.conf"
@@ -82,7 +82,7 @@ def session_bus(directory: Path) -> Iterator[str]:
 
 
 class SecretService:
-    """A running gnome-keyring; `environment` leads programs to it."""
+    """A running gnome-keyring; programs with `environment` use it."""
 
     def __init__(self, bus_address: str, directory: Path) -> None:
         self.bus_address = bus_address
@@ -97,7 +97,7 @@ class SecretService:
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def start(self, *, unlocked: bool = True) -> None:
-        """Start the daemon; if it is not unlocked, its keyring is a locked one from an earlier start, or missing."""
+        """Start the daemon; without `unlocked`, its keyring is a locked one from an earlier start, or missing."""
         command = ["gnome-keyring-daemon", "--foreground", "--components=secrets"]
         self._daemon = subprocess.Popen(
             [*command, "--unlock"] if unlocked else command,
@@ -121,16 +121,16 @@ class SecretService:
             self._daemon = None
 
     def freeze(self) -> None:
-        """Let the daemon hang: the bus still knows it, and it answers nothing."""
+        """Make the daemon hang: it is still on the bus, and does not respond."""
         assert self._daemon is not None
         self._daemon.send_signal(signal.SIGSTOP)
 
     def lock(self) -> None:
-        """Lock the keyring; nobody is there to unlock it again."""
+        """Lock the keyring; no prompt can unlock it again."""
         call(self.bus_address, SERVICE, "Lock", "ao", [self._default_collection()])
 
     def items(self, name: str) -> list[str]:
-        """The object paths of all items of that name, locked ones too."""
+        """Return the object paths of all items of that name, locked ones too."""
         unlocked, locked = call(self.bus_address, SERVICE, "SearchItems", "a{ss}", {"service": name})
         return [*unlocked, *locked]
 
@@ -138,7 +138,7 @@ class SecretService:
         """Create an item as another program would."""
         collection = DBusAddress(self._default_collection(), NAME, "org.freedesktop.Secret.Collection")
         with open_dbus_connection(self.bus_address) as connection:
-            # gnome-keyring may abort if it is not asked for something else first.
+            # gnome-keyring may abort if this is the first call.
             search = new_method_call(SERVICE, "SearchItems", "a{ss}", (attributes,))
             connection.send_and_get_reply(search, timeout=10)
             opened = connection.send_and_get_reply(
@@ -172,7 +172,7 @@ def _wait_until(ready: Callable[[], bool]) -> None:
 
 @contextmanager
 def secret_service(directory: Path) -> Iterator[SecretService]:
-    """A Secret Service of its own, unlocked; all its files are in the directory."""
+    """Run an unlocked Secret Service; all its files are in the directory."""
     programs("gnome-keyring-daemon")
     (directory / "run").mkdir(mode=0o700, parents=True)
     with session_bus(directory) as bus_address:
@@ -185,14 +185,14 @@ def secret_service(directory: Path) -> Iterator[SecretService]:
 
 
 class Scripted:
-    """A Secret Service that answers from a table, for what no real one can be made to do at will.
+    """A Secret Service that replies from a table, for behaviour that a real one does not show on demand.
 
-    `answers` holds for each method what it answers, the last one over and over: a signature and a body, the name of
-    an error, or `None` for no answer. A prompt is answered with its `completed` signal.
+    `replies` has the replies of each method in order, the last one repeatedly: a signature and a body, the name of an
+    error, or `None` for no reply. A prompt gets its `completed` signal.
     """
 
     def __init__(self, bus_address: str, *, completed: tuple[bool, tuple[str, object]] | None = None) -> None:
-        self.answers: dict[str, list[Response]] = {
+        self.replies: dict[str, list[Response]] = {
             "OpenSession": [("vo", (("s", ""), "/session"))],
             "ReadAlias": [("o", ("/default",))],
             "Prompt": [("", ())],
@@ -217,30 +217,30 @@ class Scripted:
             except TimeoutError:
                 continue
             if message.header.message_type is MessageType.method_call:
-                self._answer(message)
+                self._reply(message)
 
-    def _answer(self, message: Message) -> None:
+    def _reply(self, message: Message) -> None:
         method = message.header.fields[HeaderFields.member]
         self.called.append(method)
         if method == "Prompt" and self._completed:
-            # Before the reply, as a service may that has nothing to ask.
+            # Before the reply, which a service may do if it needs no prompt.
             prompt = DBusAddress(message.header.fields[HeaderFields.path], interface="org.freedesktop.Secret.Prompt")
             self._connection.send(new_signal(prompt, "Completed", "bv", self._completed))
-        answers = self.answers[method]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, str):
-            self._connection.send(new_error(message, answer, "s", ("no",)))
-        elif answer:
-            self._connection.send(new_method_return(message, *answer))
+        replies = self.replies[method]
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        if isinstance(reply, str):
+            self._connection.send(new_error(message, reply, "s", ("no",)))
+        elif reply:
+            self._connection.send(new_method_return(message, *reply))
 
 
 @contextmanager
 def scripted(
-    bus_address: str, *, completed: tuple[bool, tuple[str, object]] | None = None, **answers: list[Response]
+    bus_address: str, *, completed: tuple[bool, tuple[str, object]] | None = None, **replies: list[Response]
 ) -> Iterator[Scripted]:
-    """A scripted service on a bus that has no other."""
+    """Run a scripted service on a bus that has no other."""
     service = Scripted(bus_address, completed=completed)
-    service.answers.update(answers)
+    service.replies.update(replies)
     try:
         yield service
     finally:
@@ -249,7 +249,7 @@ def scripted(
 
 @contextmanager
 def deaf_bus(path: Path, *lines: bytes) -> Iterator[str]:
-    """A bus that sends one line a connection and nothing more; without lines it does not even accept."""
+    """Run a bus that sends one line per connection and nothing more; without lines it does not even accept."""
     connections = []
 
     def serve() -> None:

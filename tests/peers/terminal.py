@@ -1,4 +1,4 @@
-"""A terminal with somebody at it: the command on a pseudo-terminal that is its controlling one."""
+"""Runs the command on a pseudo-terminal that is its controlling terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 
 SECONDS = 20.0
 
-# Whoever leads a session and opens a terminal gets it as the controlling one, so the redirection does both.
+# A session leader that opens a terminal gets it as the controlling one, so the redirection does both.
 SCRIPT = 'tty=$1; shift; exec "$@" <"$tty" >"$tty" 2>"$tty"'
 
 
 class Terminal:
-    """What is shown there, and what is typed."""
+    """A terminal: its output so far, and its input."""
 
     def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
         self.process = process
@@ -39,16 +39,16 @@ class Terminal:
 
     @property
     def attributes(self) -> list[object]:
-        """What the terminal does with what is typed: `termios.tcgetattr`."""
+        """The terminal's modes: `termios.tcgetattr`."""
         return termios.tcgetattr(self._descriptor)
 
     @property
     def foreground(self) -> int:
-        """The process group that the terminal belongs to at the moment."""
+        """The foreground process group of the terminal."""
         return os.tcgetpgrp(self._descriptor)
 
     def end(self) -> int:
-        """Wait until the command has ended and all of it was read; gives the exit code."""
+        """Wait until the command has ended and its output is read, and return the exit code."""
         end = time.monotonic() + SECONDS
         while self._read(end - time.monotonic()):
             pass
@@ -59,7 +59,7 @@ class Terminal:
         try:
             data = os.read(self._descriptor, 4096) if ready else b""
         except OSError:
-            # Linux says so when nobody holds the other end any more.
+            # Linux raises this when the other end is closed.
             data = b""
         self.shown += data.decode().replace("\r\n", "\n")
         return bool(data)
@@ -67,14 +67,14 @@ class Terminal:
 
 @contextmanager
 def terminal(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[Terminal]:
-    """Start a command in its home, on a terminal of its own; it is killed at the end if it still runs."""
+    """Start a command in its home, on a terminal of its own, and kill it at the end if it still runs."""
     ours, theirs = pty.openpty()
     name = os.ttyname(theirs)
     command = ["/bin/sh", "-c", SCRIPT, "sh", name, *argv]
     # In the checkout, `python -m` would run the package there and not the installed one.
     with subprocess.Popen(command, cwd=env["HOME"], env=env, start_new_session=True) as process:
         try:
-            # Ours alone would end with a hang-up before the command has opened its end.
+            # If only our end were open, it would hang up before the command opens its end.
             shown = Terminal(process, ours)
             _close_when_opened(process, theirs, name)
             yield shown

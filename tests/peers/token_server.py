@@ -1,4 +1,4 @@
-"""A strict authorization server that is called as a function, a clock that is set by hand, and EveryAuth over both."""
+"""A strict authorization server that is called as a function, a clock set by hand, and EveryAuth with both."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from everyauth_cli.store import Store, memory_store
 from everyauth_cli.store.identity_record import identity_key
 
 REDIRECT_URI = "http://127.0.0.1:28282/callback/example"
-TOKEN_URL = "https://issuer.example/token"
-REVOKE_URL = "https://issuer.example/revoke"
-ENTRY = 'authorization_endpoint = "https://issuer.example/authorize"\n' + f'token_endpoint = "{TOKEN_URL}"\n'
-REVOCABLE = ENTRY + f'revocation_endpoint = "{REVOKE_URL}"\n'
+TOKEN_ENDPOINT = "https://issuer.example/token"
+REVOCATION_ENDPOINT = "https://issuer.example/revoke"
+ENTRY = 'authorization_endpoint = "https://issuer.example/authorize"\n' + f'token_endpoint = "{TOKEN_ENDPOINT}"\n'
+REVOCABLE = ENTRY + f'revocation_endpoint = "{REVOCATION_ENDPOINT}"\n'
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 
@@ -30,7 +30,7 @@ Fault = Exception | Response
 
 
 class Clock:
-    """Milliseconds since the epoch, as long as nobody moves it."""
+    """A clock that is set by hand, in milliseconds since the epoch."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -39,15 +39,21 @@ class Clock:
         return self.now
 
 
-def answer(fields: object, *, status: int = 200, content_type: str = "application/json") -> Response:
+def json_response(fields: object, *, status: int = 200, content_type: str = "application/json") -> Response:
     body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
     return Response(status=status, content_type=content_type, body=Secret(body))
 
 
 def id_token(**claims: Any) -> str:
-    """An id token for the client `id`, whose signature nobody can check who has not the keys of its issuer."""
-    told = {"iss": "https://issuer.example", "aud": "id", "iat": NOW // 1000, "exp": NOW // 1000 + 10 * HOUR, **claims}
-    parts = ({"alg": "RS256"}, {name: value for name, value in told.items() if value is not None})
+    """Make an id token for the client `id`; its signature is no real one."""
+    standard = {
+        "iss": "https://issuer.example",
+        "aud": "id",
+        "iat": NOW // 1000,
+        "exp": NOW // 1000 + 10 * HOUR,
+        **claims,
+    }
+    parts = ({"alg": "RS256"}, {name: value for name, value in standard.items() if value is not None})
     return (
         ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + ".c2ln"
     )
@@ -56,14 +62,13 @@ def id_token(**claims: Any) -> str:
 class AuthorizationServer:
     """Issues tokens for codes of the form `code-ACCOUNT` and rotates refresh tokens.
 
-    A refresh token that comes back after its use ends its whole grant (RFC 9700 section 4.14.2). `faults` are given
-    instead of an answer, first come first served, before anything is done; `meanwhile` runs while the request is
-    under way, after the refresh token was spent. `revoked` are the tokens that were revoked, in their order. A GET is
-    answered with what `pages` has under its URL.
+    A refresh token that is used twice ends its whole grant (RFC 9700 section 4.14.2). The first of `faults` replaces
+    the next response, before anything is done; `meanwhile` runs during a request, after the refresh token was used.
+    `revoked` lists the revoked tokens in order. A GET gets the response in `pages` for its URL.
     """
 
     def __init__(self) -> None:
-        self.life = 3600
+        self.lifetime = 3600
         self.rotates = True
         self.extra: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
@@ -88,17 +93,17 @@ class AuthorizationServer:
         with self._guard:
             self.requests.append(request)
             fault = self.faults.pop(0) if self.faults else None
-            given = self._answer(request) if fault is None else fault
+            outcome = self._respond(request) if fault is None else fault
         self.meanwhile()
-        if isinstance(given, Exception):
-            raise given
-        return given
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def _answer(self, request: Request) -> Fault:
+    def _respond(self, request: Request) -> Fault:
         if request.method == "GET":
-            return self.pages.get(request.url, answer(b"", status=404))
+            return self.pages.get(request.url, json_response(b"", status=404))
         fields = {k: v.reveal() if isinstance(v, Secret) else v for k, v in request.fields.items()}
-        if request.url == REVOKE_URL:
+        if request.url == REVOCATION_ENDPOINT:
             return self._revoke(fields["token"])
         if fields["grant_type"] == "authorization_code":
             grant = f"grant-{next(self._numbers)}"
@@ -107,32 +112,32 @@ class AuthorizationServer:
         grant = fields["refresh_token"].partition(".")[0]
         if self._valid.get(grant) != fields["refresh_token"]:
             self._valid.pop(grant, None)
-            return answer({"error": "invalid_grant", "error_description": "spent or revoked"}, status=400)
+            return json_response({"error": "invalid_grant", "error_description": "spent or revoked"}, status=400)
         return self._token(grant, fields)
 
     def _revoke(self, token: str) -> Response:
         self.revoked.append(token)
         self._valid = {grant: valid for grant, valid in self._valid.items() if valid != token}
-        return answer(b"", content_type="")
+        return json_response(b"", content_type="")
 
-    def _token(self, grant: str, asked: dict[str, Any]) -> Response:
+    def _token(self, grant: str, form: dict[str, Any]) -> Response:
         number = next(self._numbers)
         account = self._accounts[grant]
         fields = {
             "access_token": f"access-{number}",
             "token_type": "bearer",
-            "expires_in": self.life,
+            "expires_in": self.lifetime,
             "id_token": id_token(
-                **{"sub": account, "email": f"{account}@example.org", "aud": asked.get("client_id"), **self.claims}
+                **{"sub": account, "email": f"{account}@example.org", "aud": form.get("client_id"), **self.claims}
             ),
         }
         if self.rotates or grant not in self._valid:
             self._valid[grant] = fields["refresh_token"] = f"{grant}.refresh-{number}"
-        return answer({name: value for name, value in {**fields, **self.extra}.items() if value is not None})
+        return json_response({name: value for name, value in {**fields, **self.extra}.items() if value is not None})
 
 
 class World:
-    """EveryAuth over a store, with the server and the clock in hand and a client set."""
+    """An EveryAuth with a store, a server, a clock that is set by hand, and a client."""
 
     def __init__(self, directory: Path, *, store: Store | None = None) -> None:
         self.directory = directory
@@ -145,7 +150,7 @@ class World:
         self.auth.clients.set(self.auth.catalogue.get("example"), client_id="id", client_secret=Secret("s"))
 
     def another(self, store: Store, **more: Any) -> EveryAuth:
-        """Another EveryAuth of the same world over that store, as in another process."""
+        """Return another EveryAuth of the same world with that store, as in another process."""
         return EveryAuth(
             store=store,
             catalogue=Catalogue(self.directory),
@@ -156,7 +161,7 @@ class World:
         )
 
     def entry(self, name: str, text: str) -> None:
-        """Write the user's own catalogue entry."""
+        """Write the user's own service file."""
         (self.directory / f"{name}.toml").write_text(text)
 
     def login(

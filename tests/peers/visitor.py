@@ -25,7 +25,7 @@ class Clock:
     def __init__(self) -> None:
         self.now = START
         self.seconds = 0.0
-        """How long it takes to be read."""
+        """The time that one reading takes."""
 
     def __call__(self) -> int:
         time.sleep(self.seconds)
@@ -89,7 +89,7 @@ def query(**changes: str | None) -> dict[str, str]:
 
 
 def token_form(**fields: str | None) -> dict[str, str]:
-    return without_none({"client_id": "sandbox-client", "client_secret": "sandbox-secret", **fields})
+    return without_none({"client_id": "sandbox-client", "client_secret": "sandbox-secret-not-a-real-secret", **fields})
 
 
 def transaction(page: httpx.Response) -> str:
@@ -109,7 +109,7 @@ def refused(response: httpx.Response, status: int, error: str) -> None:
     assert "access_token" not in response.json()
 
 
-def told_the_person(response: httpx.Response) -> None:
+def shown_to_the_user(response: httpx.Response) -> None:
     assert response.status_code == 400
     assert "location" not in response.headers
     assert response.headers["content-type"] == "text/html; charset=utf-8"
@@ -117,7 +117,7 @@ def told_the_person(response: httpx.Response) -> None:
 
 @contextmanager
 def visiting(own=None, **settings):
-    """A visitor at a sandbox; `own` is a directory with entries that go before the catalogue's."""
+    """A visitor at a sandbox; `own` is a directory with entries that override the catalogue's."""
     clock, lines = Clock(), []
     settings = {"token_lifetime": 3600, **settings}
     sandbox = Sandbox(Catalogue(own), clock=clock, log=lines.append, **settings)

@@ -162,9 +162,9 @@ class Browser:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         whose = {"x-user": self.user, "x-tenant": self.tenant, "cookie": cookie}
         sent = {**whose, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        answer = self.ask(method, url, {name: value for name, value in sent.items() if value}, body)
-        self._keep(answer.cookies)
-        return answer
+        response = self.ask(method, url, {name: value for name, value in sent.items() if value}, body)
+        self._keep(response.cookies)
+        return response
 
     def post(self, url: str, form: Mapping[str, str], **headers: str) -> Response:
         """Post a form as a browser does from the app's own page, unless `headers` override that."""

@@ -3,10 +3,10 @@
 from urllib.parse import urlencode
 
 import pytest
-from peers.visitor import DENIAL, REDIRECT_URI, query, returned, told_the_person, visiting
+from peers.visitor import DENIAL, REDIRECT_URI, query, returned, shown_to_the_user, visiting
 
 
-def test_consent_page_shows_who_asks_for_what(visitor):
+def test_consent_page_shows_the_client_and_the_scopes(visitor):
     page = visitor.authorize()
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"
@@ -25,16 +25,16 @@ def test_consent_page_shows_who_asks_for_what(visitor):
         {"redirect_uri": REDIRECT_URI + "?a=b"},
         {"redirect_uri": "http://127.0.0.1:28283/callback/pagerduty"},
         {"redirect_uri": "https://evil.example/"},
-        # More than one fault: the redirect URI still decides who is told.
+        # More than one error: an unregistered redirect URI still gets no redirect.
         {"redirect_uri": "https://evil.example/", "response_type": "token"},
     ],
 )
-def test_nobody_is_redirected_before_the_redirect_uri_is_verified(visitor, changes):
-    told_the_person(visitor.authorize(**changes))
+def test_no_redirect_before_the_redirect_uri_is_verified(visitor, changes):
+    shown_to_the_user(visitor.authorize(**changes))
 
 
-def test_parameter_given_twice_is_told_to_the_person(visitor):
-    told_the_person(visitor.http.get("/pagerduty/authorize?" + urlencode([*query().items(), ("state", "state-2")])))
+def test_parameter_given_twice_is_shown_to_the_user(visitor):
+    shown_to_the_user(visitor.http.get("/pagerduty/authorize?" + urlencode([*query().items(), ("state", "state-2")])))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_parameter_given_twice_is_told_to_the_person(visitor):
         ({"code_challenge_method": None}, "invalid_request"),
     ],
 )
-def test_other_faults_are_told_to_the_client(visitor, changes, error):
+def test_other_errors_are_sent_to_the_client(visitor, changes, error):
     answer = returned(visitor.authorize(**changes))
     assert answer["error"] == error
     assert answer["error_description"]
@@ -63,7 +63,7 @@ def test_allow_gives_code_and_state(visitor):
     assert response.headers["referrer-policy"] == "no-referrer"
 
 
-def test_no_state_no_state(visitor):
+def test_without_a_state_there_is_none_in_the_response(visitor):
     assert set(returned(visitor.decide(visitor.authorize(state=None)))) == {"code"}
 
 
@@ -75,24 +75,24 @@ def test_deny(visitor):
 def test_a_request_is_decided_once(visitor):
     page = visitor.authorize()
     visitor.decide(page)
-    told_the_person(visitor.decide(page))
+    shown_to_the_user(visitor.decide(page))
 
 
 @pytest.mark.parametrize("changes", [{"transaction": "made-up"}, {"transaction": ""}, {"decision": "perhaps"}])
 def test_a_decision_needs_the_page(visitor, changes):
-    told_the_person(visitor.decide(visitor.authorize(), **changes))
+    shown_to_the_user(visitor.decide(visitor.authorize(), **changes))
 
 
 def test_a_decision_needs_a_user(visitor):
     page = visitor.authorize()
-    told_the_person(visitor.decide(page, user=""))
+    shown_to_the_user(visitor.decide(page, user=""))
     assert "code" in returned(visitor.decide(page))
 
 
-def test_a_request_does_not_wait_for_ever(visitor):
+def test_a_request_expires(visitor):
     page = visitor.authorize()
     visitor.clock.tick(600)
-    told_the_person(visitor.decide(page))
+    shown_to_the_user(visitor.decide(page))
 
 
 def test_html_is_escaped():

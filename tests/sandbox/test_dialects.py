@@ -1,4 +1,4 @@
-"""The contract with each core service: what is sent to the byte, and what comes out of its documented answers."""
+"""The contract with each core service: the exact requests, and the credentials read from documented responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.model import Secret
 from everyauth_cli.oauth.authorization_code import challenge
-from everyauth_cli.sandbox.dialect import Call, Dialect, Failure, Shape, Variant, in_text, load, names
+from everyauth_cli.sandbox.dialect import (
+    Call,
+    Dialect,
+    DocumentedError,
+    DocumentedResponse,
+    Variant,
+    fill_text,
+    load,
+    names,
+)
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import memory_store
 from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity
@@ -27,7 +36,7 @@ ALL = {name: load(name) for name in names()}
 
 
 class Contract:
-    """A login at a service whose hosts are the recorder, answered as the dialect has it."""
+    """A login at a service whose hosts are the recorder, with the responses of its dialect."""
 
     def __init__(self, dialect: Dialect, recorder: Recorder) -> None:
         self.dialect, self.recorder = dialect, recorder
@@ -71,35 +80,35 @@ class Contract:
         return now_ms() + self.ahead
 
     def _id_token(self) -> str:
-        claims = Shape(body=self.dialect.id_token).filled(self.values)
+        claims = DocumentedResponse(body=self.dialect.id_token).filled(self.values)
         header = json.dumps({"alg": "RS256"}).encode()
         return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, claims, b"x"))
 
-    def reply(self, shape: Shape) -> None:
-        self.recorder.reply(shape.filled(self.values), status=shape.status, content_type=shape.content_type)
+    def reply(self, response: DocumentedResponse) -> None:
+        self.recorder.reply(response.filled(self.values), status=response.status, content_type=response.content_type)
 
-    def log_in(self, shape: Shape | None = None) -> None:
-        self.reply(shape or self.dialect.token.answer)
+    def log_in(self, response: DocumentedResponse | None = None) -> None:
+        self.reply(response or self.dialect.token.response)
         if self.dialect.id_token:
             self.recorder.reply(b"", status=503)  # the issuer's keys
         if self.dialect.account.call is not None:
-            self.reply(self.dialect.account.call.answer)
+            self.reply(self.dialect.account.call.response)
         query = [
             ("code", str(self.values["code"])),
             ("state", str(self.values["state"])),
-            *self.dialect.authorize.callback.items(),
+            *self.dialect.authorization.response_params.items(),
         ]
         self.auth.keep(self.auth.redeem(self.pending, query))
 
     def log_in_only(self) -> None:
-        """The same with whatever was replied before: the token endpoint's answer is not the documented one."""
+        """Log in with the responses that were set before."""
         query = [("code", str(self.values["code"])), ("state", str(self.values["state"]))]
         self.auth.keep(self.auth.redeem(self.pending, query))
 
-    def held(self) -> StoredIdentity:
-        held = read_identity(self.auth.store, identity_key("default", self.dialect.name, user="me"))
-        assert held is not None
-        return held
+    def stored(self) -> StoredIdentity:
+        stored = read_identity(self.auth.store, identity_key("default", self.dialect.name, user="me"))
+        assert stored is not None
+        return stored
 
     def native(self) -> dict[str, object]:
         credential = self.auth.get_identity(self.dialect.name)
@@ -110,22 +119,22 @@ class Contract:
         self.ahead += 400 * 24 * 3600 * 1000
 
     def sent(self, call: Call, *, at: int) -> None:
-        """Hold a request that arrived against the documented one, to the byte."""
-        arrived, told = self.recorder.requests[at], call.request
+        """Compare a received request with the documented one, to the byte."""
+        received, documented = self.recorder.requests[at], call.request
         quoted = {name: quote_plus(str(value)) for name, value in self.values.items()}
         in_path = {name: quote(str(value), safe="") for name, value in self.values.items()}
-        values = self.values if told.headers.get("Content-Type") == "application/json" else quoted
-        assert (arrived.method, arrived.url) == (told.method, in_text(told.url, in_path))
-        assert arrived.body == in_text(told.body, values)
-        for name, value in told.headers.items():
-            assert arrived.headers[name.lower()] == in_text(value, self.values), name
-        if "Authorization" not in told.headers:
-            assert "authorization" not in arrived.headers
+        values = self.values if documented.headers.get("Content-Type") == "application/json" else quoted
+        assert (received.method, received.url) == (documented.method, fill_text(documented.url, in_path))
+        assert received.body == fill_text(documented.body, values)
+        for name, value in documented.headers.items():
+            assert received.headers[name.lower()] == fill_text(value, self.values), name
+        if "Authorization" not in documented.headers:
+            assert "authorization" not in received.headers
 
 
 @pytest.fixture
 def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
-    """The contract with the service that the test's `name` names."""
+    """The contract with the service `name`."""
     with recording() as recorder:
         yield Contract(ALL[request.getfixturevalue("name")], recorder)
 
@@ -134,22 +143,22 @@ each = pytest.mark.parametrize("name", ALL)
 
 
 def where(part):
-    """The services of which a part is documented."""
+    """Parametrize a test with the services whose dialect has a part."""
     return pytest.mark.parametrize("name", [name for name, dialect in ALL.items() if part(dialect)])
 
 
 def every(listed):
-    """Each thing that the dialects list, with the service's name."""
+    """Parametrize a test with each item that the dialects list, and its service."""
     pairs = [(name, item) for name, dialect in ALL.items() for item in listed(dialect)]
-    ids = [f"{name}: {getattr(item, 'name', None) or f'{item.at} {item.error}'}" for name, item in pairs]
-    return pytest.mark.parametrize(("name", "told"), pairs, ids=ids)
+    ids = [f"{name}: {getattr(item, 'name', None) or f'{item.endpoint} {item.error}'}" for name, item in pairs]
+    return pytest.mark.parametrize(("name", "item"), pairs, ids=ids)
 
 
 @each
 def test_the_authorization_request_is_the_documented_one(contract, name):
     url = contract.auth.authorization_url(contract.pending)
     quoted = {word: quote_plus(str(value)) for word, value in contract.values.items()}
-    assert urlsplit(url).query == in_text(contract.dialect.authorize.query, quoted)
+    assert urlsplit(url).query == fill_text(contract.dialect.authorization.query, quoted)
     assert url.startswith(contract.service.authorization_endpoint + "?")
 
 
@@ -160,7 +169,7 @@ def test_the_code_is_redeemed_as_documented(contract, name):
 
 
 @each
-def test_the_credential_is_that_of_the_original(contract, name):
+def test_the_credential_has_the_fields_of_the_original(contract, name):
     contract.log_in()
     native = contract.native()
     assert sorted(native) == sorted(contract.dialect.native)
@@ -169,67 +178,67 @@ def test_the_credential_is_that_of_the_original(contract, name):
 
 
 @each
-def test_the_account_is_named(contract, name):
+def test_the_account_is_found(contract, name):
     contract.log_in()
     (identity,) = contract.auth.find()
-    told = contract.dialect.account
+    documented = contract.dialect.account
     assert identity.account is not None
-    assert identity.account.subject == in_text(told.subject, contract.values)
-    assert identity.account.label == in_text(told.label, contract.values)
-    if told.call is not None:
-        contract.sent(told.call, at=1 + bool(contract.dialect.id_token))
+    assert identity.account.subject == fill_text(documented.subject, contract.values)
+    assert identity.account.label == fill_text(documented.label, contract.values)
+    if documented.call is not None:
+        contract.sent(documented.call, at=1 + bool(contract.dialect.id_token))
 
 
 @each
-def test_the_life_of_a_token_is_the_documented_one(contract, name):
+def test_the_lifetime_of_a_token_is_the_documented_one(contract, name):
     contract.log_in()
     (identity,) = contract.auth.find()
-    assert (identity.expires_at is not None) == (contract.dialect.tokens.life is not None)
-    assert identity.refreshable == (contract.dialect.tokens.refresh_kind != "none")
+    assert (identity.expires_at is not None) == (contract.dialect.tokens.lifetime is not None)
+    assert identity.refreshable == (contract.dialect.tokens.refresh_tokens != "none")
 
 
 @where(lambda dialect: dialect.refresh)
-def test_a_refresh_is_sent_as_documented_and_keeps_what_there_was(contract, name):
+def test_a_refresh_is_sent_as_documented_and_keeps_the_native_fields(contract, name):
     dialect = contract.dialect
     contract.log_in()
     before = contract.native()
     contract.expire()
     contract.values |= {"access_token": "access-2"}
-    if dialect.tokens.refresh_kind == "rotating":
+    if dialect.tokens.refresh_tokens == "rotating":
         contract.values |= {"refresh_token": "refresh-2"}
-    contract.reply(dialect.refresh.answer)
+    contract.reply(dialect.refresh.response)
     after = contract.native()
     contract.values |= {"refresh_token": "refresh-1"}
     contract.sent(dialect.refresh, at=-1)
     assert after["access_token"] != before["access_token"]
     assert sorted(after) == sorted(dialect.native_after_refresh)
-    held = contract.held()
-    assert (held.token.expires_at is not None) == (dialect.tokens.life is not None)
-    rotated = dialect.tokens.refresh_kind == "rotating"
-    assert held.token.refresh_token == Secret("refresh-2" if rotated else "refresh-1")
+    token = contract.stored().token
+    assert (token.expires_at is not None) == (dialect.tokens.lifetime is not None)
+    rotated = dialect.tokens.refresh_tokens == "rotating"
+    assert token.refresh_token == Secret("refresh-2" if rotated else "refresh-1")
 
 
-@where(lambda dialect: dialect.revoke)
+@where(lambda dialect: dialect.revocation)
 def test_tokens_are_revoked_as_documented(contract, name):
     contract.log_in()
-    revoke = contract.dialect.revoke
-    held = contract.held()
-    tokens = {"refresh_token": held.token.refresh_token, "access_token": held.token.access_token}
-    told = {kind: token.reveal() for kind, token in tokens.items() if kind in revoke.tokens and token}
-    expected = list(told)[:1] if revoke.ends == "grant" else list(told)
+    documented = contract.dialect.revocation
+    token = contract.stored().token
+    tokens = {"refresh_token": token.refresh_token, "access_token": token.access_token}
+    values = {kind: token.reveal() for kind, token in tokens.items() if kind in documented.tokens and token}
+    expected = list(values)[:1] if documented.ends == "grant" else list(values)
     for _ in expected:
-        contract.reply(revoke.call.answer)
+        contract.reply(documented.call.response)
     begun = len(contract.recorder.requests)
     revocation = contract.auth.delete_identity(name, user="me")
     assert revocation.problem is None
-    assert list(revocation.revoked) == list(told)
+    assert list(revocation.revoked) == list(values)
     assert len(contract.recorder.requests) == begun + len(expected)
     for at, kind in enumerate(expected, begun):
-        contract.values |= {"token": told[kind], "token_type_hint": kind}
-        contract.sent(revoke.call, at=at)
+        contract.values |= {"token": values[kind], "token_type_hint": kind}
+        contract.sent(documented.call, at=at)
 
 
-@where(lambda dialect: not dialect.revoke)
+@where(lambda dialect: not dialect.revocation)
 def test_a_service_without_revocation_is_sent_nothing(contract, name):
     contract.log_in()
     begun = len(contract.recorder.requests)
@@ -237,65 +246,65 @@ def test_a_service_without_revocation_is_sent_nothing(contract, name):
     assert (revocation.offered, len(contract.recorder.requests)) == (False, begun)
 
 
-@every(lambda dialect: [told for told in dialect.errors if told.at in ("token", "account")])
-def test_a_documented_error_is_understood_at_a_login(contract, name, told: Failure):
-    contract.reply(told.shape)
-    with pytest.raises(getattr(errors, told.becomes)):
+@every(lambda dialect: [error for error in dialect.errors if error.endpoint in ("token", "account")])
+def test_a_documented_error_is_understood_at_a_login(contract, name, item: DocumentedError):
+    contract.reply(item.response)
+    with pytest.raises(getattr(errors, item.raises)):
         contract.log_in_only()
     assert contract.auth.find() == []
 
 
-@every(lambda dialect: [told for told in dialect.errors if told.at == "refresh"])
-def test_a_documented_error_is_understood_at_a_refresh(contract, name, told: Failure):
+@every(lambda dialect: [error for error in dialect.errors if error.endpoint == "refresh"])
+def test_a_documented_error_is_understood_at_a_refresh(contract, name, item: DocumentedError):
     contract.log_in()
     contract.expire()
-    contract.reply(told.shape)
-    with pytest.raises(getattr(errors, told.becomes)):
+    contract.reply(item.response)
+    with pytest.raises(getattr(errors, item.raises)):
         contract.auth.get_identity(name)
 
 
-@every(lambda dialect: [told for told in dialect.errors if told.at == "authorize"])
-def test_a_documented_error_is_understood_in_the_redirect(contract, name, told: Failure):
-    query = [*parse_qsl(told.shape.body), ("state", str(contract.values["state"]))]
-    with pytest.raises(getattr(errors, told.becomes)):
+@every(lambda dialect: [error for error in dialect.errors if error.endpoint == "authorization"])
+def test_a_documented_error_is_understood_in_the_redirect(contract, name, item: DocumentedError):
+    query = [*parse_qsl(item.response.body), ("state", str(contract.values["state"]))]
+    with pytest.raises(getattr(errors, item.raises)):
         contract.auth.redeem(contract.pending, query)
     assert contract.recorder.requests == []
 
 
-@every(lambda dialect: [told for told in dialect.errors if told.at == "revoke"])
-def test_a_documented_error_of_a_revocation_is_said(contract, name, told: Failure):
+@every(lambda dialect: [error for error in dialect.errors if error.endpoint == "revocation"])
+def test_a_documented_error_is_understood_at_a_revocation(contract, name, item: DocumentedError):
     contract.log_in()
-    for _ in contract.dialect.revoke.tokens:
-        contract.reply(told.shape)
+    for _ in contract.dialect.revocation.tokens:
+        contract.reply(item.response)
     revocation = contract.auth.delete_identity(name, user="me")
-    assert (bool(revocation.problem), revocation.revoked) == (bool(told.becomes), [])
+    assert (bool(revocation.problem), revocation.revoked) == (bool(item.raises), [])
 
 
-@every(lambda dialect: [told for told in dialect.variants if told.at == "token"])
-def test_a_variant_of_the_token_answer_is_read(contract, name, told: Variant):
-    contract.log_in(told.shape)
+@every(lambda dialect: [variant for variant in dialect.variants if variant.endpoint == "token"])
+def test_a_variant_of_the_token_response_is_read(contract, name, item: Variant):
+    contract.log_in(item.response)
     native = contract.native()
     (identity,) = contract.auth.find()
-    assert native["access_token"] == in_text(told.access_token, contract.values)
-    assert sorted(native) == sorted(told.native)
-    assert (identity.refreshable, identity.expires_at is not None) == (told.refreshable, told.expires)
+    assert native["access_token"] == fill_text(item.access_token, contract.values)
+    assert sorted(native) == sorted(item.native)
+    assert (identity.refreshable, identity.expires_at is not None) == (item.refreshable, item.expires)
     assert "refresh_token" not in json.dumps(native)
 
 
-@every(lambda dialect: [told for told in dialect.variants if told.at == "refresh"])
-def test_a_variant_of_the_refresh_answer_is_read(contract, name, told: Variant):
+@every(lambda dialect: [variant for variant in dialect.variants if variant.endpoint == "refresh"])
+def test_a_variant_of_the_refresh_response_is_read(contract, name, item: Variant):
     contract.log_in()
     contract.expire()
     contract.values |= {"access_token": "access-2", "refresh_token": "refresh-2"}
-    contract.reply(told.shape)
-    assert contract.native()["access_token"] == in_text(told.access_token, contract.values)
+    contract.reply(item.response)
+    assert contract.native()["access_token"] == fill_text(item.access_token, contract.values)
 
 
 @each
 def test_everything_is_linked_to_the_documentation(name):
     dialect = ALL[name]
-    calls = [dialect.token, dialect.refresh, dialect.revoke and dialect.revoke.call, dialect.account.call]
-    listed = [dialect.tokens, dialect.authorize, *filter(None, calls), *dialect.errors, *dialect.variants]
+    calls = [dialect.token, dialect.refresh, dialect.revocation and dialect.revocation.call, dialect.account.call]
+    listed = [dialect.tokens, dialect.authorization, *filter(None, calls), *dialect.errors, *dialect.variants]
     for part in listed:
         assert part.link, part
         assert all(link.startswith("https://") for link in part.link)

@@ -1,4 +1,4 @@
-"""What app developers' users live through: each fault of the sandbox, and what everyauth makes of it."""
+"""Each fault of the sandbox, and the error that everyauth raises for it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 import pytest
 
 from everyauth_cli import errors
-from everyauth_cli.sandbox.faults import ABOUT, Fault
+from everyauth_cli.sandbox.faults import DESCRIPTIONS, Fault
 from everyauth_cli.store.identity_record import identity_key, read_identity
 
 pytestmark = pytest.mark.slow
 
 NAME = "pagerduty"
 TRANSIENT = ["500", "429"]
-TOLD = {
+ERRORS = {
     "500": (errors.ServiceUnreachable, "HTTP 500"),
     "429": (errors.ServiceUnreachable, "asks to wait 30 s"),
     "html": (errors.ServiceUnreadable, "text/html where JSON was expected"),
@@ -23,8 +23,8 @@ TOLD = {
 
 
 @pytest.fixture
-def held(everyauth_sandbox):
-    """Somebody logged in; the token has expired."""
+def expired(everyauth_sandbox):
+    """A sandbox with a login whose token has expired."""
     everyauth_sandbox.log_in(NAME)
     everyauth_sandbox.advance(11 * 86400)
     return everyauth_sandbox
@@ -42,33 +42,33 @@ def works(sandbox, access_token):
     return sandbox.sandbox.server(NAME).user(access_token) is not None
 
 
-def test_each_fault_is_told_in_a_few_words():
-    assert set(ABOUT) == set(Fault)
+def test_each_fault_has_a_description():
+    assert set(DESCRIPTIONS) == set(Fault)
 
 
-@pytest.mark.parametrize("fault", TOLD)
-def test_a_fault_is_told_with_the_exit_code_of_the_service_and_the_credential_is_kept(held, fault):
-    kind, says = TOLD[fault]
-    held.fault = fault
+@pytest.mark.parametrize("fault", ERRORS)
+def test_a_fault_is_an_error_of_the_service_and_the_credential_is_kept(expired, fault):
+    kind, says = ERRORS[fault]
+    expired.fault = fault
     with pytest.raises(kind, match=says) as caught:
-        token(held)
+        token(expired)
     assert caught.value.exit_code == 5
-    (identity,) = held.auth.find()
+    (identity,) = expired.auth.find()
     assert identity.login_required is None
-    assert held.auth.holds(NAME, user="me")
+    assert expired.auth.holds(NAME, user="me")
 
 
 @pytest.mark.parametrize("fault", ["500", "429", "html"])
-def test_when_it_is_over_the_next_refresh_works(held, fault):
-    held.fault = fault
+def test_without_the_fault_the_next_refresh_works(expired, fault):
+    expired.fault = fault
     with pytest.raises(errors.ServiceError):
-        token(held)
-    held.fault = None
-    assert works(held, token(held))
+        token(expired)
+    expired.fault = None
+    assert works(expired, token(expired))
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
-def test_a_living_token_is_handed_out_meanwhile(everyauth_sandbox, fault):
+def test_a_valid_token_is_handed_out_meanwhile(everyauth_sandbox, fault):
     everyauth_sandbox.log_in(NAME)
     before = token(everyauth_sandbox)
     everyauth_sandbox.advance(10 * 86400 - 30)
@@ -79,63 +79,63 @@ def test_a_living_token_is_handed_out_meanwhile(everyauth_sandbox, fault):
 
 
 @pytest.mark.parametrize(("fault", "lost"), [("429", False), ("500", True), ("html", True)])
-def test_what_may_have_been_lost_is_remembered(held, fault, lost):
-    held.fault = fault
+def test_a_refresh_whose_response_may_be_lost_is_remembered(expired, fault, lost):
+    expired.fault = fault
     with pytest.raises(errors.ServiceError):
-        token(held)
-    assert (refreshing_since(held) is not None) == lost
+        token(expired)
+    assert (refreshing_since(expired) is not None) == lost
 
 
-def test_a_rotation_whose_answer_was_lost_ends_the_grant_and_says_why(held):
-    held.fault = "drop-after-rotation"
+def test_a_rotation_whose_response_was_lost_ends_the_grant(expired):
+    expired.fault = "drop-after-rotation"
     with pytest.raises(errors.ServiceUnreachable) as caught:
-        token(held)
+        token(expired)
     assert caught.value.lost
-    assert held.sandbox.server(NAME).counts["refresh_token"] == 1
-    held.fault = None
-    with pytest.raises(errors.LoginRequired, match="an answer to an earlier refresh was lost on the way") as ended:
-        token(held)
+    assert expired.sandbox.server(NAME).counts["refresh_token"] == 1
+    expired.fault = None
+    with pytest.raises(errors.LoginRequired, match="the response to an earlier refresh was lost") as ended:
+        token(expired)
     assert ended.value.exit_code == 4
-    assert held.sandbox.server(NAME).counts["refresh_reuse"] == 1
+    assert expired.sandbox.server(NAME).counts["refresh_reuse"] == 1
 
 
 @pytest.mark.parametrize(("fault", "says"), [("revoked", "its grant is revoked"), ("reuse", "was used before")])
-def test_a_grant_that_is_gone_stays_gone_and_asks_for_a_login(held, fault, says):
-    held.fault = fault
+def test_a_revoked_grant_requires_a_login(expired, fault, says):
+    expired.fault = fault
     with pytest.raises(errors.LoginRequired, match=says) as caught:
-        token(held)
+        token(expired)
     assert (caught.value.exit_code, caught.value.hint) == (4, "everyauth login pagerduty")
-    held.fault = None
+    expired.fault = None
     with pytest.raises(errors.LoginRequired):
-        token(held)
-    assert held.sandbox.server(NAME).counts["invalid_grant"] == 1
-    (identity,) = held.auth.find()
+        token(expired)
+    assert expired.sandbox.server(NAME).counts["invalid_grant"] == 1
+    (identity,) = expired.auth.find()
     assert "invalid_grant" in identity.login_required.reason
-    assert held.log_in(NAME).id == identity.id
-    assert works(held, token(held))
+    assert expired.log_in(NAME).id == identity.id
+    assert works(expired, token(expired))
 
 
 def test_reuse_revokes_the_whole_family(everyauth_sandbox):
     everyauth_sandbox.log_in(NAME)
-    held = token(everyauth_sandbox)
+    expired = token(everyauth_sandbox)
     everyauth_sandbox.advance(10 * 86400 - 30)
-    assert works(everyauth_sandbox, held)
+    assert works(everyauth_sandbox, expired)
     everyauth_sandbox.fault = "reuse"
     with pytest.raises(errors.LoginRequired):
         token(everyauth_sandbox)
-    assert not works(everyauth_sandbox, held)
+    assert not works(everyauth_sandbox, expired)
     assert everyauth_sandbox.sandbox.server(NAME).counts["refresh_reuse"] == 1
 
 
-def test_a_slow_answer_is_waited_for(held):
-    held.sandbox.slow_seconds = 0.3
-    held.fault = "slow"
+def test_a_slow_response_is_waited_for(expired):
+    expired.sandbox.slow_seconds = 0.3
+    expired.fault = "slow"
     begun = time.monotonic()
-    assert works(held, token(held))
+    assert works(expired, token(expired))
     assert 0.3 <= time.monotonic() - begun < 5
 
 
-def test_with_the_clock_ahead_an_id_token_does_not_hold_yet(everyauth_sandbox):
+def test_with_the_clock_ahead_an_id_token_is_not_valid_yet(everyauth_sandbox):
     everyauth_sandbox.fault = "clock"
     with pytest.raises(errors.ServiceUnreadable, match="does not hold yet") as caught:
         everyauth_sandbox.log_in(NAME)
@@ -143,17 +143,17 @@ def test_with_the_clock_ahead_an_id_token_does_not_hold_yet(everyauth_sandbox):
     assert everyauth_sandbox.auth.find() == []
 
 
-def test_with_the_clock_ahead_tokens_live_shorter(everyauth_sandbox):
+def test_with_the_clock_ahead_tokens_expire_sooner(everyauth_sandbox):
     everyauth_sandbox.log_in(NAME)
-    held = token(everyauth_sandbox)
+    expired = token(everyauth_sandbox)
     everyauth_sandbox.advance(10 * 86400 - 300)
-    assert works(everyauth_sandbox, held)
+    assert works(everyauth_sandbox, expired)
     everyauth_sandbox.fault = "clock"
-    assert token(everyauth_sandbox) == held
-    assert not works(everyauth_sandbox, held)
+    assert token(everyauth_sandbox) == expired
+    assert not works(everyauth_sandbox, expired)
 
 
-def test_a_fault_that_is_none_is_refused(everyauth_sandbox):
+def test_an_unknown_fault_is_refused(everyauth_sandbox):
     with pytest.raises(ValueError, match="meteor"):
         everyauth_sandbox.fault = "meteor"
     assert everyauth_sandbox.fault is None

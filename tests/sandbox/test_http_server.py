@@ -24,8 +24,8 @@ def test_large_body_is_refused(visitor):
     assert visitor.http.get("/pagerduty/account").status_code == 401
 
 
-def spoken(visitor: Visitor, request: str) -> str:
-    """What comes back for these bytes until the server closes the connection."""
+def send(visitor: Visitor, request: str) -> str:
+    """Send bytes; return everything that the server sends until it closes the connection."""
     with socket.create_connection(("127.0.0.1", visitor.sandbox.port), timeout=10) as connection:
         connection.sendall(request.replace("HOST", f"127.0.0.1:{visitor.sandbox.port}").encode())
         with connection.makefile("rb") as stream:
@@ -34,14 +34,14 @@ def spoken(visitor: Visitor, request: str) -> str:
 
 def test_body_of_a_get_is_not_taken_for_a_request(visitor):
     inner = "GET /pagerduty/account HTTP/1.1\r\nHost: HOST\r\n\r\n"
-    answer = spoken(visitor, f"GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: {len(inner)}\r\n\r\n{inner}")
+    answer = send(visitor, f"GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: {len(inner)}\r\n\r\n{inner}")
     assert answer.startswith("HTTP/1.1 404 ")
     assert answer.count("HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("header", ["Transfer-Encoding: chunked", "Content-Length: -1", "Content-Length: a", "A: b"])
 def test_post_needs_a_length(visitor, header):
-    answer = spoken(visitor, f"POST /pagerduty/token HTTP/1.1\r\nHost: HOST\r\n{header}\r\n\r\n0\r\n\r\n")
+    answer = send(visitor, f"POST /pagerduty/token HTTP/1.1\r\nHost: HOST\r\n{header}\r\n\r\n0\r\n\r\n")
     assert answer.startswith("HTTP/1.1 411 ")
 
 
@@ -75,7 +75,7 @@ def test_log_has_a_line_for_each_request_and_no_secret(visitor):
     visitor.http.get("/pagerduty/account?access_token=abc", headers={"authorization": "Bearer abc"})
     visitor.token(grant_type="a\nsecret")
     visitor.http.put("/pagerduty/token")
-    # Some services have a token there.
+    # Some services have a token in the path.
     visitor.http.get("/pagerduty/revoke/secret/invalidate")
     assert visitor.lines == [
         "GET /pagerduty/authorize -> 200",
@@ -90,10 +90,10 @@ def test_log_has_a_line_for_each_request_and_no_secret(visitor):
     ]
 
 
-def test_nothing_secret_is_shown(visitor):
+def test_no_secret_is_in_a_repr(visitor):
     visitor.authorize(nonce="nonce-1")
     visitor.redeem(visitor.code(nonce="nonce-1"))
     server = vars(visitor.server)
-    shown = repr(visitor.sandbox) + repr(server["_codes"].values()) + repr(server["_waiting"].values())
-    for secret in ("sandbox-secret", "state-1", "nonce-1"):
+    shown = repr(visitor.sandbox) + repr(server["_codes"].values()) + repr(server["_requests"].values())
+    for secret in ("sandbox-secret-not-a-real-secret", "state-1", "nonce-1"):
         assert secret not in shown

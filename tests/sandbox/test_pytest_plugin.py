@@ -1,4 +1,4 @@
-"""The fixture for the tests of apps, as an app uses it."""
+"""The pytest fixture for the tests of apps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from everyauth_cli import errors
 from everyauth_cli.sandbox.dialect import names
 from everyauth_cli.services.at_sandbox import PATHS
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.endpoints import urls_of
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,16 +47,16 @@ def test_a_user_logs_out(everyauth_sandbox):
     assert everyauth_sandbox.auth.get_identity(NAME) is None
 
 
-def test_another_account_is_told_as_it_would_be(everyauth_sandbox):
+def test_another_account_is_an_error(everyauth_sandbox):
     everyauth_sandbox.log_in(NAME)
     with pytest.raises(errors.OtherAccount, match="ada@"):
         everyauth_sandbox.log_in(NAME, account="ada@example.com")
 
 
-def test_every_service_is_the_sandbox_and_none_is_itself(everyauth_sandbox):
+def test_every_service_is_at_the_sandbox(everyauth_sandbox):
     for name in Catalogue().names():
         service = everyauth_sandbox.auth.catalogue.get(name)
-        urls = {value for key in dir(service) if key in PATHS and (value := getattr(service, key))}
+        urls = {url for key, url in urls_of(service).items() if key in PATHS}
         assert urls
         assert not [url for url in urls if not url.startswith(f"{everyauth_sandbox.sandbox.base_url}/{name}/")]
 
@@ -68,7 +69,7 @@ def test_a_user_logs_in_at_any_service(everyauth_sandbox, name):
     assert everyauth_sandbox.sandbox.server(name).user(access_token) == "user@example.com"
 
 
-def test_it_is_used_as_the_readme_says(tmp_path):
+def test_the_example_of_the_readme_passes(tmp_path):
     """The lines of the README, in a project of their own."""
     shown = re.search(r"^    # conftest\.py: (.*)$\n((?:^    .*$\n)+)", README, re.MULTILINE)
     (tmp_path / "conftest.py").write_text(shown[1] + "\n")

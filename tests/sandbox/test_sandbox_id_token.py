@@ -66,13 +66,13 @@ def test_header_names_the_published_key(visitor):
     assert key["kid"] == RSAKey.import_key(key).thumbprint()
 
 
-def test_what_is_published(visitor):
+def test_the_published_key(visitor):
     response = visitor.http.get("/pagerduty/jwks")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
     assert response.headers["cache-control"] == "no-cache"
     (key,) = response.json()["keys"]
-    # Nothing of the private half.
+    # Nothing of the private key.
     assert set(key) == {"kty", "use", "alg", "kid", "n", "e"}
     assert (key["kty"], key["use"], key["alg"]) == ("RSA", "sig", "RS256")
     assert len(base64.urlsafe_b64decode(key["n"] + "==")) == 256
@@ -99,17 +99,17 @@ def test_nonce_is_echoed(visitor, nonce):
 
 
 @pytest.mark.parametrize("nonce", [None, ""])
-def test_without_a_nonce_there_is_none(visitor, nonce):
+def test_without_a_nonce_the_claim_is_absent(visitor, nonce):
     assert "nonce" not in verified(id_token(visitor, nonce=nonce), published(visitor)).claims
 
 
-def test_public_client_gets_one_too():
+def test_public_client_gets_an_id_token_too():
     with visiting(client_secret=None) as visitor:
         answer = visitor.redeem(visitor.code(), client_secret=None).json()
         assert verified(answer["id_token"], published(visitor)).claims["azp"] == "sandbox-client"
 
 
-def test_a_rotated_key_signs_no_more(visitor):
+def test_an_old_key_does_not_sign_after_a_rotation(visitor):
     before, old = id_token(visitor), published(visitor)
     visitor.server.keys.rotate()
     after, new = id_token(visitor), published(visitor)

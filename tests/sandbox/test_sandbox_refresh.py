@@ -49,7 +49,7 @@ def test_refresh_token_lives_30_days(visitor, waited, status):
     assert visitor.refresh(refresh_token).status_code == status
 
 
-def test_lives_are_settings():
+def test_lifetimes_are_settings():
     with visiting(token_lifetime=5, code_lifetime=1, refresh_token_lifetime=7) as visitor:
         code = visitor.code()
         visitor.clock.tick(0.9)
@@ -83,5 +83,5 @@ def test_user_needs_a_token(visitor, header):
 @pytest.mark.parametrize(
     "path", ["/", "/pagerduty", "/pagerduty/authorize/", "/pagerduty/account/", "/callback/pagerduty"]
 )
-def test_nothing_else_is_there(visitor, path):
+def test_other_paths_are_not_found(visitor, path):
     assert visitor.http.get(path).status_code == 404

@@ -11,7 +11,7 @@ OTHER = {"client_id": "other", "client_secret": "other-secret"}
 
 @pytest.fixture
 def own(tmp_path):
-    """Entries of the user's own, in which the service revokes."""
+    """A directory with the user's own entry, which has a revocation endpoint."""
     (tmp_path / "pagerduty.toml").write_text('revocation_endpoint = "https://auth.example/revoke"\n')
     return tmp_path
 
@@ -97,9 +97,9 @@ def test_wrong_client(visitor, changes):
     assert visitor.server.counts == {"authorization_code": 1, "invalid_client": 1}
 
 
-def test_client_authenticates_where_the_service_wants_it(visitor):
+def test_client_authenticates_where_the_service_documents_it(visitor):
     tokens = tokens_of(visitor)
-    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret-not-a-real-secret")
     response = visitor.http.post("/pagerduty/revoke", data={"token": tokens["refresh_token"]}, auth=auth)
     refused(response, 401, "invalid_client")
     assert works(visitor, tokens)
@@ -113,7 +113,7 @@ def test_public_client(own):
 
 
 @pytest.mark.parametrize("missing", ["token", "client_id"])
-def test_what_is_missing_is_named(visitor, missing):
+def test_a_missing_parameter_is_named(visitor, missing):
     response = revoke(visitor, **{"token": "a", missing: None})
     refused(response, 400, "invalid_request")
     assert missing in response.json()["error_description"]

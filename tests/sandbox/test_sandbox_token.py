@@ -18,7 +18,7 @@ from peers.visitor import (
 from everyauth_cli.sandbox.grants import Registration
 
 
-def test_token_answer_is_that_of_the_documentation(visitor):
+def test_token_response_is_the_documented_one(visitor):
     response = visitor.redeem(visitor.code())
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
@@ -51,7 +51,7 @@ def test_scopes(visitor, asked, granted):
     assert visitor.redeem(visitor.code(scope=asked)).json()["scope"] == granted
 
 
-def test_code_is_single_use_and_a_second_use_revokes_what_it_gave(visitor):
+def test_code_is_single_use_and_a_second_use_revokes_its_tokens(visitor):
     code = visitor.code()
     tokens = visitor.redeem(code).json()
     assert visitor.me(tokens["access_token"]).status_code == 200
@@ -87,7 +87,7 @@ def test_verifier_is_at_least_43_characters(visitor):
     refused(visitor.redeem(visitor.code(code_challenge=challenge), code_verifier=short), 400, "invalid_grant")
 
 
-def test_a_code_that_was_tried_is_spent(visitor):
+def test_a_code_is_used_up_by_a_failed_attempt(visitor):
     code = visitor.code()
     visitor.redeem(code, code_verifier="w" * 43)
     refused(visitor.redeem(code), 400, "invalid_grant")
@@ -105,7 +105,7 @@ def test_code_and_refresh_token_are_bound_to_the_client(visitor):
 
 
 @pytest.mark.parametrize("missing", ["grant_type", "client_id", "code", "redirect_uri", "code_verifier"])
-def test_what_is_missing_is_named(visitor, missing):
+def test_a_missing_parameter_is_named(visitor, missing):
     response = visitor.redeem("code", **{missing: None}) if missing != "grant_type" else visitor.token(code="code")
     refused(response, 400, "invalid_request")
     assert missing in response.json()["error_description"]
@@ -135,9 +135,9 @@ def test_client_authenticates_in_the_header(tmp_path):
         refused(visitor.redeem(visitor.code(client_id="a client"), **in_the_body), 401, "invalid_client")
 
 
-def test_client_does_not_authenticate_in_the_header_where_the_body_is_wanted(visitor):
+def test_client_does_not_authenticate_in_the_header_where_the_body_is_documented(visitor):
     form = {"grant_type": "refresh_token", "refresh_token": visitor.redeem(visitor.code()).json()["refresh_token"]}
-    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret-not-a-real-secret")
     refused(visitor.http.post("/pagerduty/token", data=form, auth=auth), 401, "invalid_client")
 
 
@@ -149,9 +149,9 @@ def test_wrong_header(visitor, header):
     refused(response, 401, "invalid_client")
 
 
-@pytest.mark.parametrize("form", [{"client_secret": "sandbox-secret"}, {"client_id": "another"}])
+@pytest.mark.parametrize("form", [{"client_secret": "sandbox-secret-not-a-real-secret"}, {"client_id": "another"}])
 def test_client_authenticates_one_way_at_a_time(visitor, form):
-    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret-not-a-real-secret")
     response = visitor.http.post("/pagerduty/token", data={"grant_type": "refresh_token", **form}, auth=auth)
     refused(response, 400, "invalid_request")
 

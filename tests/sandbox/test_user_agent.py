@@ -1,4 +1,4 @@
-"""The player, which is the browser of a person."""
+"""The user agent, which logs in by itself."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import httpx
 import pytest
 from peers.visitor import DENIAL, query, visiting
 
-from everyauth_cli.sandbox.user_agent import main, play
+from everyauth_cli.sandbox.user_agent import log_in, main
 
 
 class Callback(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ def callback():
 
 @pytest.fixture
 def login(callback, monkeypatch):
-    """A visitor whose redirect URI is answered, and the authorization URL to open."""
+    """A visitor whose redirect URI has a server, and the authorization URL to open."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     redirect_uri = f"http://127.0.0.1:{callback.server_port}/callback/pagerduty"
     with visiting(redirect_uri=redirect_uri) as visitor:
@@ -48,44 +48,44 @@ def login(callback, monkeypatch):
         yield visitor, url, redirect_uri
 
 
-def test_player_allows(login, callback):
+def test_user_agent_allows(login, callback):
     visitor, url, redirect_uri = login
-    assert play(url, user="ada@example.com") == "Logged & in"
+    assert log_in(url, user="ada@example.com") == "Logged & in"
     [seen] = callback.seen
     assert seen["state"] == "state-1"
     tokens = visitor.redeem(seen["code"], redirect_uri=redirect_uri).json()
     assert visitor.me(tokens["access_token"]).json()["email"] == "ada@example.com"
 
 
-def test_player_denies(login, callback):
+def test_user_agent_denies(login, callback):
     _, url, _ = login
-    assert play(url, allow=False) == "Logged & in"
+    assert log_in(url, allow=False) == "Logged & in"
     assert callback.seen == [{"error": "access_denied", "error_description": DENIAL, "state": "state-1"}]
 
 
-def test_player_reads_an_error_page(login, callback):
+def test_user_agent_reads_an_error_page(login, callback):
     _, url, _ = login
-    assert play(url.replace("sandbox-client", "another")) == "This request cannot be granted"
+    assert log_in(url.replace("sandbox-client", "another")) == "This request cannot be granted"
     assert callback.seen == []
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "http://127.0.0.1:9/"])
-def test_player_without_an_answer(url, capsys):
+def test_user_agent_without_an_answer(url, capsys):
     assert main([url]) == 1
     assert "cannot be opened" in capsys.readouterr().err
 
 
-def test_player_is_a_browser(login, callback):
+def test_user_agent_works_as_a_browser(login, callback):
     _, url, _ = login
-    player = f"{sys.executable} -m everyauth_cli.sandbox.user_agent --user ada@example.com %s"
-    environment = {**os.environ, "BROWSER": player}
+    browser = f"{sys.executable} -m everyauth_cli.sandbox.user_agent --user ada@example.com %s"
+    environment = {**os.environ, "BROWSER": browser}
     command = [sys.executable, "-c", "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))", url]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "Logged & in\n")
     assert len(callback.seen) == 1
 
 
-def test_player_denies_from_the_command_line(login, callback, capsys):
+def test_user_agent_denies_from_the_command_line(login, callback, capsys):
     _, url, _ = login
     assert main(["--deny", url]) == 0
     assert capsys.readouterr().err == "Logged & in\n"

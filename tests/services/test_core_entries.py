@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from peers.sandbox import SEALED
-from peers.token_server import answer
+from peers.token_server import json_response
 
 from everyauth_cli.errors import ClientRejected, ConfigurationProblem, InvalidGrant
 from everyauth_cli.everyauth import EveryAuth
@@ -81,7 +81,7 @@ def test_a_gitlab_of_ones_own_is_a_setting():
     assert authorization("gitlab")[0] == "gitlab.com"
     assert authorization("gitlab", host="git.example.org:8443")[0] == "git.example.org"
     own = entry("gitlab", host="git.example.org:8443")
-    urls = (own.token_endpoint, own.revocation_endpoint, own.account_endpoint, own.issuer)
+    urls = (own.token_endpoint, own.revocation.endpoint, own.account.endpoint, own.issuer)
     assert {url.removeprefix("https://git.example.org:8443") for url in urls} == {
         *("/oauth/token", "/oauth/revoke", "/api/v4/user", "")
     }
@@ -105,7 +105,7 @@ def test_github_deletes_a_token_by_name_and_password_of_the_client():
     assert request.basic == ("the/id", Secret("s3cret"))
     assert shown(request) == {"access_token": "t0ken"}
     assert "t0ken" not in repr(request)
-    assert read_revocation(entry("github"), answer(b"", status=204, content_type="")) is True
+    assert read_revocation(entry("github"), json_response(b"", status=204, content_type="")) is True
 
 
 def test_hubspot_tells_the_account_by_introspection():
@@ -152,11 +152,11 @@ def test_scopes_that_another_one_covers_are_not_missing(name, asked, granted, mi
 def test_the_errors_of_github_are_understood(name, error, kind):
     service = entry(name, host="github.example.org")
     with pytest.raises(kind, match=error):
-        read_token(service, answer({"error": error}), asked=None, now=0)
+        read_token(service, json_response({"error": error}), asked=None, now=0)
 
 
 def test_hubspot_says_in_its_own_field_what_was_granted():
-    given = answer({"access_token": "a", "scopes": ["oauth", "tickets"], "hub_id": 1})
+    given = json_response({"access_token": "a", "scopes": ["oauth", "tickets"], "hub_id": 1})
     token = read_token(entry("hubspot"), given, asked="oauth", now=0)
     assert (token.scope, token.native.reveal()) == ("oauth tickets", {})
 

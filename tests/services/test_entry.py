@@ -3,10 +3,10 @@
 import pytest
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import Parameter
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
+from everyauth_cli.services.rules import Parameter
 from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
 
 LINES = 'authorization_endpoint = "https://x.example/authorize"\ntoken_endpoint = "https://x.example/token"\n'
@@ -42,14 +42,14 @@ def problem(catalogue, name="example"):
         ('code_lifetime = "30"', "must be a number of seconds", ""),
         (
             'token_endpoint_auth_method = "jwt"',
-            "'client_secret_post', 'client_secret_basic', 'client_secret_basic_or_empty', 'none'",
+            '"none", "client_secret_post", "client_secret_basic", "client_secret_basic_or_empty"',
             "",
         ),
-        ('body = "xml"', "'form', 'json'", ""),
-        ('loopback_host = "0.0.0.0"', "'127.0.0.1', 'localhost'", ""),
+        ('body = "xml"', '"form", "json"', ""),
+        ('loopback_host = "0.0.0.0"', '"127.0.0.1", "localhost"', ""),
         ('scope_separator = ""', "must be one of", ""),
         ('revocation_endpoint = "http://x.example/revoke"', "plain http", ""),
-        ('revocation_ends = "session"', "'token', 'grant'", ""),
+        ('revocation_ends = "session"', '"token", "grant"', ""),
         ('checked = "yesterday"', "a date such as", ""),
         ('authorization_params = "a=b"', "must be a table of strings", ""),
         ("authorization_params = {a = 1}", "must be a string", ""),
@@ -63,13 +63,13 @@ def problem(catalogue, name="example"):
         ('account_label = ["{sub} {"]', "name a field in braces", ""),
         ('account_label = ["{a..b}"]', "name a field in braces", ""),
         ('account_subject = "{sub}"', "must be a list of strings", ""),
-        ('id_token_signing_alg_values_supported = ["none"]', "'RS256'", ""),
+        ('id_token_signing_alg_values_supported = ["none"]', '"RS256"', ""),
         ('account_endpoint = "http://x.example/me"', "plain http", ""),
         ('scope_covers = ["user"]', "must be a table of lists", ""),
         ('scope_covers = {user = "email"}', "must be a list of strings", ""),
         ('error_words = {a = "no_word"}', "no_word is none of invalid_client", ""),
         ('error_words = "a"', "must be a table of strings", ""),
-        ('revocation_style = "code"', "'token_and_hint', 'token', 'type'", ""),
+        ('revocation_style = "code"', '"token_and_hint", "token", "type"', ""),
         ('https_redirect = "yes"', "must be true or false", ""),
         ('refresh_endpoint = "http://x.example/refresh"', "plain http", ""),
         (
@@ -181,7 +181,7 @@ def test_placeholders_are_filled_from_settings_and_defaults(own):
         Parameter(name="region", help="where", default="eu"),
     )
     filled = fill(service, {"sub": "acme", "unknown": "x"})
-    assert (filled.authorization_endpoint, filled.token_endpoint, filled.revocation_endpoint) == (
+    assert (filled.authorization_endpoint, filled.token_endpoint, filled.revocation.endpoint) == (
         "https://acme.x.example/authorize",
         "https://acme.eu.example/token",
         "https://acme.eu.example/revoke",
@@ -232,7 +232,7 @@ def test_the_client_id_fills_a_field_of_the_credential_and_whatever_declares_it(
 
 def test_an_entry_without_revocation_has_none_when_it_is_filled(own):
     text = PLACEHOLDERS.replace('revocation_endpoint = "https://{sub}.{region}.example/revoke"\n', "")
-    assert fill(Catalogue(own(text)).get("example"), {"sub": "acme"}).revocation_endpoint is None
+    assert fill(Catalogue(own(text)).get("example"), {"sub": "acme"}).revocation.endpoint is None
 
 
 @pytest.mark.parametrize("value", ["acme", "a-b", "acme.eu", "A1"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from peers.token_server import answer
+from peers.token_server import json_response
 
 from everyauth_cli.errors import InvalidGrant
 from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.keys import value_of
 from everyauth_cli.services.placeholders import fill
 
 FACTS = [
@@ -55,7 +56,7 @@ SANDBOXES = [
 
 @pytest.mark.parametrize(("name", "key", "value"), FACTS)
 def test_a_fact_stays_as_it_was_found(name, key, value):
-    assert getattr(Catalogue().get(name), key) == value
+    assert value_of(Catalogue().get(name), key) == value
 
 
 @pytest.mark.parametrize(("name", "params", "url"), SANDBOXES)
@@ -69,4 +70,4 @@ def test_a_sandbox_of_the_service_is_a_setting_and_not_the_default(name, params,
 def test_an_ended_grant_at_arcgis_is_a_number():
     told = {"code": 498, "error": "invalid_request", "message": "refresh_token expired", "details": []}
     with pytest.raises(InvalidGrant, match="498"):
-        read_token(Catalogue().get("arcgis"), answer({"error": told}), asked=None, now=0)
+        read_token(Catalogue().get("arcgis"), json_response({"error": told}), asked=None, now=0)

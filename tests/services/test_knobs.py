@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from everyauth_cli.errors import LoginRequired
@@ -26,14 +28,8 @@ def knobs(service: Service) -> tuple[object, ...]:
         bool(service.params),
         bool(service.token_params),
         bool(service.refresh_endpoint),
-        (
-            bool(service.revocation_endpoint),
-            service.revocation_ends,
-            service.revocation_endpoint_auth_method,
-            service.revocation_style,
-            service.revocable_tokens,
-        ),
-        (bool(service.account_endpoint), bool(service.account_query), service.account_in_response),
+        replace(service.revocation, endpoint=bool(service.revocation.endpoint)),
+        (bool(service.account.endpoint), bool(service.account.query), service.account.in_response),
         (bool(service.issuer), "openid" in service.scopes, service.authorization_response_iss_parameter_supported),
         (service.loopback_host, service.any_port, service.https_redirect),
     )
@@ -60,7 +56,7 @@ def test_each_combination_of_keys_makes_the_whole_journey(sandboxed, name):
     identity = sandboxed.log_in(name)
     service = auth.catalogue.get(name)
     assert (identity.account is not None) == bool(
-        service.account_endpoint or service.account_in_response or ("openid" in service.scopes)
+        service.account.endpoint or service.account.in_response or ("openid" in service.scopes)
     )
     before = auth.get_identity(name).access_token
     assert server.user(before)
@@ -77,8 +73,8 @@ def test_each_combination_of_keys_makes_the_whole_journey(sandboxed, name):
             auth.get_identity(name)
     revocation = auth.delete_identity(name, user="me")
     assert revocation.problem is None
-    assert revocation.offered == (service.revocation_endpoint is not None)
-    assert bool(server.user(before)) == ("access_token" in revocation.standing)
+    assert revocation.offered == (service.revocation.endpoint is not None)
+    assert bool(server.user(before)) == ("access_token" in revocation.not_revoked)
     assert auth.find() == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from peers.token_server import NOW, answer
+from peers.token_server import NOW, json_response
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
@@ -28,7 +28,7 @@ def client(service, **params):
 
 
 def read(name, fields, *, previous=None) -> Token:
-    return read_token(CATALOGUE.get(name), answer(fields), asked="", now=NOW, previous=previous)
+    return read_token(CATALOGUE.get(name), json_response(fields), asked="", now=NOW, previous=previous)
 
 
 @pytest.mark.parametrize(("alias", "name"), [("sfdc", "salesforce"), ("quickbooks-online", "quickbooks")])
@@ -50,10 +50,10 @@ def test_the_names_of_the_original_are_known(alias, name):
 def test_a_service_has_its_hosts_and_tenants(name, params, token_endpoint):
     service = fill(CATALOGUE.get(name), params)
     assert service.token_endpoint == token_endpoint
-    urls = [service.authorization_endpoint, service.account_endpoint, service.revocation_endpoint, service.jwks_uri]
+    urls = [service.authorization_endpoint, service.account.endpoint, service.revocation.endpoint, service.jwks_uri]
     assert all("{" not in url for url in urls if url)
     # The tenant of an issuer is the token's to say, whatever was set.
-    assert all("{tid}" in issuer for issuer in service.id_token_issuers)
+    assert all("{tid}" in issuer for issuer in service.id_token.issuers)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 
 from everyauth_cli.model import Service
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
-from everyauth_cli.services.entry import READERS
-from everyauth_cli.services.placeholders import TABLES, URLS, fill
+from everyauth_cli.services.endpoints import URLS, urls_of
+from everyauth_cli.services.keys import KEYS, value_of
+from everyauth_cli.services.placeholders import TABLES, fill
 from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
 from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
 from everyauth_cli.urls import PLACEHOLDER
@@ -61,7 +62,7 @@ def test_there_are_many():
 def test_an_entry_is_sound(service):
     assert service.own is False
     for name in (*URLS, "docs"):
-        if url := getattr(service, name):
+        if url := value_of(service, name):
             parts = urlsplit(PLACEHOLDER.sub("x", url))
             assert (parts.scheme, bool(parts.hostname), parts.port) == ("https", True, None)
     assert service.title == service.title.strip()
@@ -72,7 +73,7 @@ def test_an_entry_is_sound(service):
 
 
 def test_every_setting_is_explained_and_used(service):
-    texts = [getattr(service, field) or "" for field in URLS]
+    texts = list(urls_of(service).values())
     texts += [text for table in TABLES for text in getattr(service, table).values()]
     used = {name for text in texts for name in PLACEHOLDER.findall(text)} - {"client_id"}
     assert {parameter.name for parameter in service.params} == used
@@ -93,7 +94,7 @@ def test_an_entry_says_where_it_is_from(service):
 def test_a_client_secret_goes_to_the_domain_that_the_browser_went_to(service):
     browser, token = domains(service)
     assert browser == token or TWO_DOMAINS.get(service.name) == (browser, token)
-    for url in (service.refresh_endpoint, service.revocation_endpoint):
+    for url in (service.refresh_endpoint, service.revocation.endpoint):
         assert url is None or domain(service, url) in (browser, token, *THIRD_DOMAINS.get(service.name, ()))
 
 
@@ -103,9 +104,9 @@ def test_the_pairs_of_domains_are_all_needed(services):
 
 def test_the_keys_are_in_one_order_and_none_repeats_a_default(service):
     entry = tomllib.loads((SHIPPED / f"{service.name}.toml").read_text(encoding="utf-8"))
-    assert list(entry) == [key for key in READERS if key in entry]
+    assert list(entry) == [key for key in KEYS if key in entry]
     bare = Service(name="x", title="x", authorization_endpoint="x", token_endpoint="x")
-    repeated = {key for key in entry.keys() - {"params"} if getattr(service, key) == getattr(bare, key)}
+    repeated = {key for key in entry.keys() - {"params"} if value_of(service, key) == value_of(bare, key)}
     assert not repeated
 
 

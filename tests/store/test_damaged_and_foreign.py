@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from peers.token_server import ENTRY, HOUR, TOKEN_URL, World, answer
+from peers.token_server import ENTRY, HOUR, TOKEN_ENDPOINT, World, json_response
 
 from everyauth_cli.errors import (
     ConfigurationProblem,
@@ -36,7 +36,7 @@ from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.urls import check_url
 
 SERVICE = Service(
-    name="example", title="Example", authorization_endpoint="https://x.example/a", token_endpoint=TOKEN_URL
+    name="example", title="Example", authorization_endpoint="https://x.example/a", token_endpoint=TOKEN_ENDPOINT
 )
 
 
@@ -61,7 +61,7 @@ def connected(listener):
 def test_an_answer_nested_too_deep_is_no_fault_of_ours(field, depth):
     body = b'{"access_token": "a", "%s": ' % field.encode() + b"[" * depth + b"]" * depth + b"}"
     try:
-        read_token(SERVICE, answer(body), asked="", now=0)
+        read_token(SERVICE, json_response(body), asked="", now=0)
     except EveryAuthError as error:
         assert error.exit_code == 5  # noqa: PT017 - either way is right
 
@@ -79,7 +79,7 @@ def test_a_lost_answer_is_remembered_over_a_refused_connection(world):
     world.server.faults = [ServiceUnreachable("cannot connect")]
     with pytest.raises(ServiceUnreachable):
         world.token()
-    with pytest.raises(LoginRequired, match="lost on the way"):
+    with pytest.raises(LoginRequired, match="earlier refresh was lost"):
         world.token()
 
 
@@ -141,7 +141,7 @@ def test_what_is_handed_out_is_json_whatever_the_service_said(world):
 def test_an_account_once_known_is_not_forgotten_by_a_login_that_names_none(world):
     world.login("alice")
     world.server.extra = {"id_token": None}
-    with pytest.raises(OtherAccount, match="one that the service did not name"):
+    with pytest.raises(OtherAccount, match="an account that the service did not name"):
         world.login("alice")
     world.server.extra = {}
     with pytest.raises(OtherAccount):
@@ -212,6 +212,6 @@ def test_an_issuer_that_is_always_sent_has_to_be_known(tmp_path):
 
 
 def test_a_wait_until_a_date_is_told_as_one():
-    later = replace(answer({}, status=503), retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
+    later = replace(json_response({}, status=503), retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
     with pytest.raises(ServiceUnreachable, match="wait until Wed, 21 Oct"):
         read_token(SERVICE, later, asked="", now=0)

@@ -15,11 +15,11 @@ from everyauth_cli.cli.durations import read_duration
 from everyauth_cli.cli.session import Session
 from everyauth_cli.model import Service
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT
-from everyauth_cli.sandbox.faults import ABOUT, Fault
+from everyauth_cli.sandbox.faults import DESCRIPTIONS, Fault
 from everyauth_cli.services.at_sandbox import sandbox_params
 from everyauth_cli.services.catalogue import EXAMPLE
 
-FAULTS = "What befalls each refresh: " + "; ".join(f"{fault}: {about}" for fault, about in ABOUT.items()) + "."
+FAULTS = "Make every refresh fail: " + "; ".join(f"{fault}: {text}" for fault, text in DESCRIPTIONS.items()) + "."
 
 
 @command(app.app, "sandbox")

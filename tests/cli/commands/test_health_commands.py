@@ -107,15 +107,15 @@ def test_what_any_command_finds_gone_is_reported_at_once_and_once(shell, inbox):
     shell.log_in("ann")
     shell.clock.tick(TOKEN_LIFETIME)
     shell.sandbox.fault = Fault.REVOKED
-    shell.bad("everyauth token pagerduty ann", 4, "is gone")
+    shell.bad("everyauth token pagerduty ann", 4, "must log in at pagerduty again")
     (event,) = inbox()
     (identity,) = shell.identities()
-    reported = identity["login_required"].pop("reportedAt")
+    reported = identity["loginRequired"].pop("reportedAt")
     assert event["event"] == "identity.login_required"
     assert event["eventId"].startswith("evt-")
-    assert event["identity"] == {**identity, "login_required": {**identity["login_required"], "reportedAt": None}}
-    assert reported >= identity["login_required"]["since"]
-    shell.bad("everyauth token pagerduty ann", 4, "is gone")
+    assert event["identity"] == {**identity, "loginRequired": {**identity["loginRequired"], "reportedAt": None}}
+    assert reported >= identity["loginRequired"]["since"]
+    shell.bad("everyauth token pagerduty ann", 4, "must log in at pagerduty again")
     assert shell(REFRESH).code == 4
     assert len(inbox()) == 1
 
@@ -145,14 +145,14 @@ def test_where_alerts_go_nowhere_what_is_gone_is_marked_all_the_same(shell):
     soon(shell)
     shell.sandbox.fault = Fault.REVOKED
     assert shell(REFRESH).code == 4
-    assert shell.identities()[0]["login_required"]["reportedAt"] is None
+    assert shell.identities()[0]["loginRequired"]["reportedAt"] is None
     assert json.loads(shell.good("everyauth alerts status -o json")) == {"command": None, "webhook": None, "pending": 1}
 
 
 def test_alerts_are_set_tried_shown_and_turned_off(shell, inbox):
     shell.good("everyauth alerts test")
     (event,) = inbox()
-    assert (event["event"], event["identity"]["login_required"]["reason"]) == ("test", "this is a test")
+    assert (event["event"], event["identity"]["loginRequired"]["reason"]) == ("test", "this is a test")
     assert f"alerts   command {sys.executable} -c" in shell.good("everyauth alerts status")
     shell.good("everyauth alerts set --webhook -", input="https://hooks.example/T1/secret-path\n")
     said = shell.good("everyauth alerts status")
@@ -198,14 +198,14 @@ def test_a_check_asks_the_service_and_a_token_refused_twice_is_gone(shell, inbox
     assert (item["state"], item["error"]["code"]) == ("login_required", "login_required")
     assert len({request.headers["authorization"] for request in recorder.requests}) == 2
     assert [event["identity"]["identityId"] for event in inbox()] == [item["identityId"]]
-    shell.bad("everyauth token pagerduty", 4, "refuses its access token, a refreshed one too")
+    shell.bad("everyauth token pagerduty", 4, "rejected its access token, a refreshed one too")
 
 
 def test_who_cannot_be_asked_is_no_failure(shell):
     shell.log_in()
     done = shell(CHECK)
-    assert (done.code, done.out.split("\t")[2]) == (0, "cannot be asked")
-    assert "no request is known that tells whether its token works" in done.err
+    assert (done.code, done.out.split("\t")[2]) == (0, "cannot be checked")
+    assert "no request that tests a token of this service is known" in done.err
 
 
 def test_at_a_terminal_there_is_a_bar_and_a_table(shell):

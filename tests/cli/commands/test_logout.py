@@ -69,7 +69,7 @@ def test_after_a_logout_the_provider_refuses_both_tokens(home, provider):
     done = home("everyauth logout op")
     assert (done.code, done.out, done.err) == (0, "", "Logged me out of op: revoked there and deleted here.\n")
     assert honoured(provider, *held) == (False, False)
-    assert home.held() == []
+    assert home.users() == []
     home.bad("everyauth token op", 4, "everyauth login op")
 
 
@@ -88,7 +88,7 @@ def test_local_leaves_both_tokens_alive(home, provider):
     assert (done.code, done.out) == (0, "")
     assert done.err.startswith("Deleted me at op. Nothing was revoked there: its access token stands for 59 minutes, ")
     assert honoured(provider, *held) == (True, True)
-    assert home.held() == []
+    assert home.users() == []
 
 
 def test_a_logout_that_was_killed_between_its_requests_is_ended_by_the_next(home, provider):
@@ -102,10 +102,10 @@ def test_a_logout_that_was_killed_between_its_requests_is_ended_by_the_next(home
         assert process.wait(20) == -9
         endpoint.after = lambda: None
         gate.open.set()
-        assert home.held() == ["me"]
+        assert home.users() == ["me"]
         assert honoured(provider, *held)[1] is False
         assert "revoked there and deleted here" in home("everyauth logout op").err
-    assert home.held() == []
+    assert home.users() == []
     assert honoured(provider, *held) == (False, False)
 
 
@@ -120,7 +120,7 @@ def test_an_interrupt_waits_until_it_is_revoked_and_deleted(home, endpoint, numb
         gate.open.set()
         assert process.wait(20) == (130 if number == signal.SIGINT else -number)
         assert [request["token_type_hint"] for request in waiting.requests] == BOTH
-    assert home.held() == []
+    assert home.users() == []
 
 
 def test_a_refresh_during_a_logout_does_not_bring_it_back(home, endpoint):
@@ -137,7 +137,7 @@ def test_a_refresh_during_a_logout_does_not_bring_it_back(home, endpoint):
         assert leaving.wait(20) == 0
         out, err = asking.communicate(timeout=20)
     assert (asking.returncode, out) == (4, ""), err
-    assert home.held() == []
+    assert home.users() == []
 
 
 FAILURES = {
@@ -156,7 +156,7 @@ def test_a_failing_revocation_is_told_and_keeps_no_copy(home, endpoint, line, li
     if lie is None:
         home.entry(revocation_endpoint=f"http://127.0.0.1:{free_port()}/revoke")
     home.bad(line, 5, f"error: {says}", f"me was deleted here, and {STANDS}", "  try: revoke it in op's settings")
-    assert home.held() == []
+    assert home.users() == []
     home.bad("everyauth token op", 4, "everyauth login op")
 
 
@@ -173,7 +173,7 @@ def test_a_failing_revocation_as_json_has_a_code_and_where_to_go(home, endpoint)
 def test_what_was_done_is_json_on_standard_output(home, endpoint, line):
     (identity,) = json.loads(home.good("everyauth identity ls -o json"))["items"]
     about = {"identityId": identity["identityId"], "serviceId": "op", "tags": {"userId": "me", "tenantId": "me"}}
-    assert json.loads(home.good(f"{line} -o json")) == {**about, "revoked": BOTH, "standing": []}
+    assert json.loads(home.good(f"{line} -o json")) == {**about, "revoked": BOTH, "notRevoked": []}
     assert [request["token_type_hint"] for request in endpoint.requests] == BOTH
 
 
@@ -182,7 +182,7 @@ def test_a_service_without_revocation_is_told_with_what_stands(home):
     home.log_in()
     done = home("everyauth logout op -o json")
     assert done.err.startswith("Deleted me at op. op offers no revocation: its access token stands for 59 minutes, ")
-    assert (done.code, json.loads(done.out)["standing"]) == (0, BOTH)
+    assert (done.code, json.loads(done.out)["notRevoked"]) == (0, BOTH)
     home.server.extra = {"expires_in": None, "refresh_token": None}
     home.log_in()
     assert "its access token stands until it is revoked there." in home("everyauth logout op").err
@@ -202,7 +202,7 @@ def test_nobody_is_logged_out(home, endpoint):
     home.bad("everyauth logout op bob", 3, "nobody is logged in at op as bob", "everyauth identity ls --service op")
     home.bad("everyauth logout op idn-unknown", 3, "nobody is logged in at op as idn-unknown")
     home.bad("everyauth logout opp", 3, "did you mean op?")
-    assert home.held() == ["me"]
+    assert home.users() == ["me"]
     assert endpoint.requests == []
 
 
@@ -214,8 +214,8 @@ def test_one_of_several_is_named_by_a_command_that_works(home, endpoint):
     assert all(line.startswith("everyauth logout op idn-") and line.endswith(" --local") for line in commands)
     home.good(commands[0])
     assert endpoint.requests == []
-    assert "Logged bob of umbrella out of op" in home("everyauth logout op bob").err
-    assert home.held() == ["me"]
+    assert "Logged bob of tenant umbrella out of op" in home("everyauth logout op bob").err
+    assert home.users() == ["me"]
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_siblings_are_named_and_nothing_ends_without_a_yes(home, family):
         assert shown.end() == 0
     assert "Nothing was deleted." in shown.shown
     assert family.requests == []
-    assert len(home.held()) == 4
+    assert len(home.users()) == 4
 
 
 def test_after_a_yes_the_siblings_are_told_how_to_log_in_again(home, family):
@@ -256,7 +256,7 @@ def test_after_a_yes_the_siblings_are_told_how_to_log_in_again(home, family):
     assert "Logged me out of op: revoked there and deleted here." in shown.shown
     assert all(f"  {login}\n" in shown.shown for login in LOGINS)
     assert [request["token_type_hint"] for request in family.requests] == ["refresh_token"]
-    assert sorted(home.held()) == ["bob", "bot", "me"]
+    assert sorted(home.users()) == ["bob", "bot", "me"]
 
 
 def test_yes_beforehand_names_the_siblings_all_the_same(home, family):
@@ -276,7 +276,7 @@ def test_where_no_sibling_would_end_none_is_named_and_nobody_asked(home, family,
     done = home(line)
     assert (done.code, done.out) == (0, "")
     assert "ends the whole grant" not in done.err
-    assert len(home.held()) == 3
+    assert len(home.users()) == 3
 
 
 def test_a_logout_asks_nobody_and_identity_rm_does(home, endpoint):
@@ -284,7 +284,7 @@ def test_a_logout_asks_nobody_and_identity_rm_does(home, endpoint):
         shown.wait_for("End the login of me at op? [y/N]")
         shown.type("\n")
         assert shown.end() == 0
-    assert home.held() == ["me"]
+    assert home.users() == ["me"]
     with home.at_a_terminal("everyauth logout op") as shown:
         assert shown.end() == 0
     assert shown.shown == "Logged me out of op: revoked there and deleted here.\n"

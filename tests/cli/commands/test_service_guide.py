@@ -10,8 +10,9 @@ import pytest
 from peers.home import Home
 
 from everyauth_cli.cli.service_guide import Guide
-from everyauth_cli.model import Client, Parameter, Service
+from everyauth_cli.model import Client, Service
 from everyauth_cli.services.catalogue import SHIPPED
+from everyauth_cli.services.rules import Parameter
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from bench.homes import SEED
-from peers.both_paths import ME, answers, ran
+from peers.both_paths import ME, answered, ran
 from peers.sandbox import NAME, sandbox_shell
 from peers.secret_service import secret_service
 
@@ -32,11 +32,11 @@ def keyring(everyauth, service):
 
 
 def test_the_keyring_is_read_by_both_paths(keyring):
-    assert answers(keyring) == {True}
-    assert answers(keyring, EVERYAUTH_STORE="keyring://") == {False}
-    assert answers(keyring, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring") == {False}
+    assert answered(keyring) == {True}
+    assert answered(keyring, EVERYAUTH_STORE="keyring://") == {False}
+    assert answered(keyring, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring") == {False}
     keyring.auth.store.vault.delete(keyring.auth.store.name(ME))
-    assert answers(keyring) == {False}
+    assert answered(keyring) == {False}
 
 
 def test_of_several_items_both_paths_read_the_newest(keyring, service):
@@ -52,7 +52,7 @@ def test_of_several_items_both_paths_read_the_newest(keyring, service):
 
 def test_a_bus_at_its_usual_place_is_found_by_both_paths(keyring, service, tmp_path):
     (tmp_path / "bus").symlink_to(service.bus_address.removeprefix("unix:path=").partition(",")[0])
-    assert answers(keyring, DBUS_SESSION_BUS_ADDRESS="", XDG_RUNTIME_DIR=str(tmp_path)) == {True}
+    assert answered(keyring, DBUS_SESSION_BUS_ADDRESS="", XDG_RUNTIME_DIR=str(tmp_path)) == {True}
 
 
 @pytest.mark.parametrize("trouble", ["lock", "stop", "freeze"])
@@ -65,9 +65,9 @@ def test_the_sealing_key_in_the_keyring_is_read_by_both_paths(keyring, service):
     keyring.good("everyauth store use sqlite://")
     keyring.register()
     keyring.log_in()
-    assert answers(keyring) == {True}
+    assert answered(keyring) == {True}
     service.lock()
-    assert answers(keyring) == {False}
+    assert answered(keyring) == {False}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_platforms_directories_are_the_same_to_both_paths(everyauth, service
         env = {name: value.format(tmp_path) for name, value in variables.items()}
         shell.env = {"EVERYAUTH_HOME": "", "DBUS_SESSION_BUS_ADDRESS": service.bus_address, **env}
         subprocess.run([sys.executable, SEED, NAME, "1"], env=everyauth.environment(shell.env), check=True)
-        assert answers(shell) == {True}
-        assert answers(shell, XDG_DATA_HOME=f"{tmp_path}/none") == {False}
-        assert answers(shell, XDG_DATA_HOME=f"{tmp_path}/none/") == {False}
-        assert answers(shell, EVERYAUTH_HOME=str(everyauth.home)) == {False}
+        assert answered(shell) == {True}
+        assert answered(shell, XDG_DATA_HOME=f"{tmp_path}/none") == {False}
+        assert answered(shell, XDG_DATA_HOME=f"{tmp_path}/none/") == {False}
+        assert answered(shell, EVERYAUTH_HOME=str(everyauth.home)) == {False}

@@ -1,24 +1,21 @@
-"""`everyauth login SERVICE --sandbox`: the whole journey with nothing registered, apart from everything real."""
+"""`everyauth login SERVICE --sandbox`: the whole journey with nothing registered, in a profile of its own."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import socket
-import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from peers.recorder import recording
-from peers.sandbox import ACCOUNT, KEY, browser
+from peers.sandbox import ACCOUNT, KEY, browser, use_free_ports
 
 from everyauth_cli.errors import ClientNotSet, LoginRequired, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
-from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, Found, look
+from everyauth_cli.sandbox.detection import Listener, detect
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store import memory_store
@@ -30,19 +27,24 @@ ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY, "BROWSER": browser(
 
 
 @pytest.fixture
-def run(everyauth):
-    """The command, while no other test uses the sandbox's port; any port will do for the redirect URI."""
-    with (Path(tempfile.gettempdir()) / "everyauth-sandbox-port.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        services = everyauth.home / "services"
-        services.mkdir(parents=True)
-        (services / f"{NAME}.toml").write_text("any_port = true\n")
-        yield lambda line, env=None, **more: everyauth(*line.split()[1:], env={**ENV, **(env or {})}, **more)
+def port(everyauth):
+    """The port of the command's sandbox."""
+    _, port = use_free_ports(everyauth)
+    return port
+
+
+@pytest.fixture
+def run(everyauth, port):
+    """Run the command; the redirect URI may have any port."""
+    services = everyauth.home / "services"
+    services.mkdir(parents=True)
+    (services / f"{NAME}.toml").write_text("any_port = true\n")
+    return lambda line, env=None, **more: everyauth(*line.split()[1:], env={**ENV, **(env or {})}, **more)
 
 
 @pytest.fixture
 def running(everyauth, run):
-    """`everyauth sandbox` in another terminal."""
+    """Run `everyauth sandbox` in another terminal."""
     process = everyauth.start("-v", "sandbox", env=ENV)
     for line in process.stderr:
         if "The sandbox is at" in line:
@@ -63,22 +65,22 @@ def bad(done, code: int, *says: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_login_with_nothing_registered(run):
+def test_a_login_with_nothing_registered(run, port):
     done = run(f"everyauth login {NAME} --sandbox")
     assert (done.code, done.out) == (0, "")
     for says in (
-        "This is the sandbox at http://127.0.0.1:28283, not PagerDuty: nothing leaves this machine.",
-        "Logged in to pagerduty: user@example.com (sandbox), kept as me.",
+        f"This is the sandbox at http://127.0.0.1:{port}, not PagerDuty: nothing leaves this machine.",
+        'Logged in to pagerduty as user@example.com (sandbox), stored for user "me".',
         "everyauth token pagerduty --profile sandbox",
-        "keep one running (everyauth sandbox)",
+        "keep a sandbox running (everyauth sandbox)",
     ):
         assert says in done.err
     assert good(run(f"everyauth token {NAME} --profile sandbox")).startswith("pdus+_0XSANDBX_")
-    # Nothing of it is anywhere else.
+    # No other profile has the login.
     bad(run(f"everyauth token {NAME}"), 4, "everyauth login pagerduty")
     assert good(run("everyauth identity ls")) == ""
     assert json.loads(good(run(f"everyauth service get {NAME} -o json")))["configuration"]["clientId"] is None
-    # The sandbox is gone, and its tokens go nowhere else.
+    # The sandbox has ended, and its tokens are sent nowhere else.
     refused = run(
         f"everyauth token {NAME} -p sandbox --rejected", input=good(run(f"everyauth token {NAME} -p sandbox"))
     )
@@ -102,10 +104,10 @@ def test_a_sandbox_that_runs_already_is_used_and_refreshes_and_revokes(run, runn
 
 
 @pytest.mark.slow
-def test_the_profile_is_the_sandboxs_alone(run):
+def test_the_profile_is_for_the_sandbox_only(run):
     usage = f"everyauth login {NAME} --sandbox"
-    bad(run(f"everyauth login {NAME} --profile sandbox"), 2, "is for the sandbox alone", usage)
-    bad(run(f"everyauth login {NAME}", {"EVERYAUTH_PROFILE": "sandbox"}), 2, "is for the sandbox alone", usage)
+    bad(run(f"everyauth login {NAME} --profile sandbox"), 2, "is for the sandbox only", usage)
+    bad(run(f"everyauth login {NAME}", {"EVERYAUTH_PROFILE": "sandbox"}), 2, "is for the sandbox only", usage)
     bad(run(f"everyauth service set {NAME} --client-id x -p sandbox"), 2, "where nothing has to be set", usage)
     bad(run(f"everyauth login {NAME} --sandbox --profile work"), 2, "--profile cannot be given with it")
     bad(run(f"everyauth --profile sandbox login {NAME} --sandbox"), 2, "--profile cannot be given with it")
@@ -113,11 +115,11 @@ def test_the_profile_is_the_sandboxs_alone(run):
 
 
 @pytest.mark.slow
-def test_a_port_that_somebody_else_has_is_said(run):
-    with HTTPServer(("127.0.0.1", DEFAULT_SANDBOX_PORT), Stranger) as server:
+def test_a_port_that_another_program_uses_is_an_error(run, port):
+    with HTTPServer(("127.0.0.1", port), Stranger) as server:
         threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
-        bad(run(f"everyauth login {NAME} --sandbox"), 2, "port 28283 is taken by something that is not the sandbox")
-        bad(run("everyauth sandbox"), 2, "port 28283 cannot be used for the sandbox", "--port, or 0 for a free one")
+        bad(run(f"everyauth login {NAME} --sandbox"), 2, f"port {port} is used by a program that is not the sandbox")
+        bad(run("everyauth sandbox"), 2, f"port {port} cannot be used for the sandbox", "--port, or 0 for a free one")
         server.shutdown()
 
 
@@ -132,12 +134,12 @@ class Stranger(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_who_is_at_a_port_is_found_out():
+def test_the_listener_at_a_port_is_detected():
     with Sandbox() as sandbox:
-        assert look(sandbox.port) is Found.SANDBOX
-    assert look(sandbox.port) is Found.NOBODY
+        assert detect(sandbox.port) is Listener.SANDBOX
+    assert detect(sandbox.port) is Listener.NONE
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert look(silent.getsockname()[1]) is Found.STRANGER
+        assert detect(silent.getsockname()[1]) is Listener.OTHER
 
 
 def in_profile(profile: str, send_=send, **more) -> EveryAuth:
@@ -168,7 +170,7 @@ def test_nothing_of_the_sandbox_reaches_a_real_host():
         assert hosts.requests == []
 
 
-def test_what_was_granted_by_one_sandbox_is_sent_to_no_other_and_to_no_real_host():
+def test_tokens_of_one_sandbox_are_sent_to_no_other_and_to_no_real_host():
     asked: list[str] = []
 
     def watched(request):

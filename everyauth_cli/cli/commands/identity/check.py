@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.batch import JobsOption, TimeoutOption, go_round, keeper_of
+from everyauth_cli.cli.batch import JobsOption, TimeoutOption, run_batch
 from everyauth_cli.cli.commands.identity import group
 from everyauth_cli.cli.options import ServiceOption
 from everyauth_cli.cli.session import Session
@@ -18,4 +18,4 @@ def check(
     timeout: TimeoutOption = "5m",
 ) -> None:
     """Ask each service whether it takes the token; exit code 4 when any needs a login, 5 when a service failed."""
-    go_round(session, service, keeper_of(session).check, jobs=jobs, timeout=timeout)
+    run_batch(session, service, session.auth.check_all, jobs=jobs, timeout=timeout)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.identity import group
-from everyauth_cli.cli.credentials import credential_of, demand_of
+from everyauth_cli.cli.credentials import credential_of, requirement_of
 from everyauth_cli.cli.named_identity import ambiguous_as, nobody, service_and_who
 from everyauth_cli.cli.options import MinTtl, Names, Rejected, ServiceOption, UserOption
 from everyauth_cli.cli.session import Session
-from everyauth_cli.flows.refresh import Demand
+from everyauth_cli.flows.refresh import Requirement
 from everyauth_cli.store.credential import Credential
 
 
@@ -23,16 +23,20 @@ def get(
 ) -> None:
     """Print a current credential as JSON."""
     service, who = service_and_who(names or [], service, user)
-    demand = demand_of(session, min_ttl, rejected)
+    requirement = requirement_of(session, min_ttl, rejected)
     with ambiguous_as("everyauth identity get {}"):
-        found = credential_of(session, service, who, demand) if service is not None else _of_any(session, who, demand)
+        if service is None:
+            found = _of_any(session, who, requirement)
+        else:
+            found = credential_of(session, service, who, requirement)
     session.terminal.json(found.as_json())
 
 
-def _of_any(session: Session, who: str, demand: Demand) -> Credential:
+def _of_any(session: Session, who: str, requirement: Requirement) -> Credential:
     """The current credential of the one identity of a user, whatever its service."""
     identity = session.auth.find_one(who)
-    found = session.auth.credential(identity, demand=demand) if identity else None
-    if found is None:
-        raise nobody(session, who)
-    return found
+    if identity is not None:
+        found = session.auth.credential(identity, min_ttl=requirement.min_ttl, rejected=requirement.rejected)
+        if found is not None:
+            return found
+    raise nobody(session, who)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import typer
 
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.batch import JobsOption, TimeoutOption, go_round, keeper_of
+from everyauth_cli.cli.batch import JobsOption, TimeoutOption, run_batch
 from everyauth_cli.cli.commands.identity import group
 from everyauth_cli.cli.durations import read_duration
 from everyauth_cli.cli.options import ServiceOption
@@ -28,5 +29,5 @@ def refresh(
 ) -> None:
     """Refresh what expires soon, for a timer; exit code 4 when any needs a login, 5 when a service failed."""
     within = None if all_ else int(read_duration(expiring_within) * 1000)
-    keeper = keeper_of(session)
-    go_round(session, service, lambda identity: keeper.refresh(identity, within=within), jobs=jobs, timeout=timeout)
+    refresh_all = functools.partial(session.auth.refresh_all, expiring_within=within)
+    run_batch(session, service, refresh_all, jobs=jobs, timeout=timeout)

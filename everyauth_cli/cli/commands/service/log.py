@@ -14,10 +14,11 @@ from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.event_log import Event, EventLog
+from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import DEFAULT_PROFILE
 from everyauth_cli.sanitize import printable
 
-COLUMNS = ["when", "what", "outcome", "user", "status", "ms", "said"]
+COLUMNS = ["time", "action", "outcome", "user", "status", "ms", "message"]
 
 
 @command(group, "log")
@@ -42,24 +43,24 @@ def log(
 
 
 def _row(event: Event) -> list[str]:
-    who = event.user if event.tenant == event.user else f"{event.user} of {event.tenant}"
+    who = user_of_tenant(event.user, event.tenant, quotes=("", ""))
     who += "" if event.profile == DEFAULT_PROFILE else f" in {event.profile}"
     return [
         # Without a space it stays in one piece in a table.
-        datetime.fromtimestamp(event.when / 1000).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
-        event.what,
+        datetime.fromtimestamp(event.time / 1000).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
+        event.action,
         event.outcome,
         printable(who),
         str(event.status or ""),
         "" if event.duration is None else str(event.duration),
-        printable(event.said or ""),
+        printable(event.message or ""),
     ]
 
 
 def _as_json(event: Event) -> dict[str, Any]:
     told = asdict(event)
     return {
-        "when": told.pop("when"),
+        "time": told.pop("time"),
         "serviceId": told.pop("service"),
         "userId": told.pop("user"),
         "tenantId": told.pop("tenant"),

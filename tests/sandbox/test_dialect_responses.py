@@ -1,4 +1,4 @@
-"""The whole journey at the sandbox of each service: the real core, over HTTP, against what the dialect files say."""
+"""The whole journey at the sandbox of each service, over HTTP, compared with the dialect files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
-from everyauth_cli.sandbox.default_dialect import plain
-from everyauth_cli.sandbox.dialect import in_text, load, names
+from everyauth_cli.sandbox.default_dialect import default_dialect
+from everyauth_cli.sandbox.dialect import fill_text, load, names
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.responses import user_id
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
@@ -31,7 +31,7 @@ token_endpoint = "https://auth.example/token"
 """
 ME = 'account_endpoint = "https://auth.example/me?v=2"\n'
 REVOKE = 'revocation_endpoint = "https://auth.example/revoke"\n'
-PLAIN = {
+ENTRIES = {
     "by-the-book": URLS + ME + REVOKE,
     "in-the-header": URLS
     + ME
@@ -86,7 +86,7 @@ class Journey:
         )
         self.server = sandbox.server(name)
         service = catalogue.get(name)
-        self.dialect = load(name) if name in names() else plain(service)
+        self.dialect = load(name) if name in names() else default_dialect(service)
 
     def _send(self, request):
         self.sent.append(request.url)
@@ -96,45 +96,45 @@ class Journey:
         service = self.auth.clients.filled(self.name)
         uri = redirect_uri(service, self.auth.clients.get(service))
         self.pending = pending = self.auth.begin(self.name, redirect_uri=uri)
-        consent = self.server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
-        ends = self.server.allow(consent.transaction, user=ACCOUNT) if allow else self.server.deny(consent.transaction)
-        return self.auth.keep(self.auth.redeem(pending, parse_qsl(urlsplit(ends).query)))
+        request = self.server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
+        url = self.server.allow(request.transaction, user=ACCOUNT) if allow else self.server.deny(request.transaction)
+        return self.auth.keep(self.auth.redeem(pending, parse_qsl(urlsplit(url).query)))
 
     def credential(self):
         return self.auth.get_identity(self.name)
 
-    def held(self):
+    def token(self):
         return read_identity(self.auth.store, identity_key(SANDBOX_PROFILE, self.name, user="me")).token
 
 
 @pytest.fixture
 def journey(name, tmp_path):
-    for own, entry in PLAIN.items():
+    for own, entry in ENTRIES.items():
         (tmp_path / f"{own}.toml").write_text(entry)
     clock, catalogue = Clock(), Catalogue(tmp_path)
     with Sandbox(catalogue, clock=clock) as sandbox:
         journey = Journey(name, catalogue, sandbox, clock)
         yield journey
-        # Whatever a service was asked, it was the sandbox that was asked.
+        # Every request went to the sandbox.
         assert [url for url in journey.sent if not url.startswith(f"{sandbox.base_url}/{name}/")] == []
 
 
-everywhere = pytest.mark.parametrize("name", [*names(), *PLAIN])
+everywhere = pytest.mark.parametrize("name", [*names(), *ENTRIES])
 documented = pytest.mark.parametrize("name", names())
 
 
 @everywhere
-def test_a_login_brings_a_token_that_works_and_names_the_account(journey, name):
+def test_a_login_gets_a_valid_token_and_the_account(journey, name):
     identity = journey.log_in()
     assert journey.warnings == []
-    told = journey.dialect.account
-    about = {"user": ACCOUNT, "user_id": user_id(ACCOUNT)}
+    documented = journey.dialect.account
+    values = {"user": ACCOUNT, "user_id": user_id(ACCOUNT)}
     assert identity.account is not None
-    assert identity.account.subject == in_text(told.subject, about)
-    assert identity.account.label == in_text(told.label, about)
+    assert identity.account.subject == fill_text(documented.subject, values)
+    assert identity.account.label == fill_text(documented.label, values)
     assert journey.server.user(journey.credential().access_token) == ACCOUNT
-    assert (identity.expires_at is None) == (journey.dialect.tokens.life is None)
-    assert identity.refreshable == (journey.dialect.tokens.refresh_kind != "none")
+    assert (identity.expires_at is None) == (journey.dialect.tokens.lifetime is None)
+    assert identity.refreshable == (journey.dialect.tokens.refresh_tokens != "none")
 
 
 @documented
@@ -148,34 +148,35 @@ def test_native_fields_are_those_of_the_original(journey, name):
 @everywhere
 def test_a_token_that_has_expired_is_refreshed(journey, name):
     journey.log_in()
-    before, held = journey.credential(), journey.held()
-    kind, life = journey.dialect.tokens.refresh_kind, journey.dialect.tokens.life
-    journey.clock.tick(life or 0)
-    if kind == "none" and life is not None:
+    before, token = journey.credential(), journey.token()
+    kind, lifetime = journey.dialect.tokens.refresh_tokens, journey.dialect.tokens.lifetime
+    journey.clock.tick(lifetime or 0)
+    if kind == "none" and lifetime is not None:
         with pytest.raises(errors.LoginRequired):
             journey.credential()
         return
     after = journey.credential()
     assert journey.server.user(after.access_token) == ACCOUNT
-    assert (after.access_token != before.access_token) == (life is not None)
-    if life is not None:
-        assert (journey.held().refresh_token != held.refresh_token) == (kind == "rotating")
+    assert (after.access_token != before.access_token) == (lifetime is not None)
+    if lifetime is not None:
+        assert (journey.token().refresh_token != token.refresh_token) == (kind == "rotating")
         if name in names():
             assert sorted(after.native) == sorted(journey.dialect.native_after_refresh)
 
 
 @everywhere
-def test_what_is_revoked_works_no_more(journey, name):
+def test_a_revoked_token_is_not_valid(journey, name):
     journey.log_in()
-    held, offered = journey.held(), journey.auth.catalogue.get(name).revocation_endpoint is not None
+    token, offered = journey.token(), journey.auth.catalogue.get(name).revocation.endpoint is not None
     revocation = journey.auth.delete_identity(name, user="me")
     assert (revocation.offered, revocation.problem) == (offered, None)
     assert bool(revocation.revoked) == offered
-    assert (journey.server.user(held.access_token.reveal()) is None) == ("access_token" in revocation.revoked)
+    assert (journey.server.user(token.access_token.reveal()) is None) == ("access_token" in revocation.revoked)
     if "refresh_token" in revocation.revoked:
-        journey.auth.keep(Grant(request=journey.pending.request, token=held))
+        pending = journey.pending
+        journey.auth.keep(Grant(request=pending.request, token=token, redirect_uri=pending.redirect_uri))
         with pytest.raises(errors.LoginRequired):
-            journey.auth.get_identity(name, rejected=held.access_token)
+            journey.auth.get_identity(name, rejected=token.access_token)
 
 
 @everywhere
@@ -186,29 +187,29 @@ def test_a_denial_is_understood(journey, name):
 
 
 @pytest.mark.parametrize("name", [name for name in names() if load(name).refresh])
-def test_a_revoked_grant_is_refused_in_the_words_of_the_service(journey, name):
+def test_a_revoked_grant_is_refused_with_the_documented_error(journey, name):
     journey.log_in()
     journey.sandbox.fault = Fault.REVOKED
-    told = [e.becomes for e in journey.dialect.errors if (e.at, e.error) == ("refresh", "invalid_grant")]
-    # A grant that is refused is one that has to be given anew.
-    becomes = "LoginRequired" if told[:1] in ([], ["InvalidGrant"]) else told[0]
-    with pytest.raises(getattr(errors, becomes)):
+    raised = [e.raises for e in journey.dialect.errors if (e.endpoint, e.error) == ("refresh", "invalid_grant")]
+    # A refused grant needs a new login.
+    error = "LoginRequired" if raised[:1] in ([], ["InvalidGrant"]) else raised[0]
+    with pytest.raises(getattr(errors, error)):
         journey.auth.get_identity(name, rejected=Secret(journey.credential().access_token))
 
 
 @pytest.mark.parametrize("name", ["with-commas"])
-def test_scopes_are_asked_for_and_answered_as_the_entry_says(journey, name):
+def test_scopes_have_the_separator_of_the_entry(journey, name):
     assert journey.log_in().scope == "a,b"
 
 
 @pytest.mark.parametrize("name", ["without-pkce"])
-def test_without_pkce_there_is_none(journey, name):
+def test_without_pkce_there_is_no_challenge(journey, name):
     pending = journey.auth.begin(name, redirect_uri=f"http://127.0.0.1:28282/callback/{name}")
     assert "code_challenge" not in journey.auth.authorization_url(pending)
 
 
 @pytest.mark.parametrize("name", ["in-the-header"])
-def test_a_grant_that_ends_as_a_whole_does(journey, name):
+def test_a_grant_that_ends_as_a_whole_is_revoked_once(journey, name):
     journey.log_in()
     assert journey.auth.delete_identity(name, user="me").revoked == ["refresh_token", "access_token"]
     assert len([url for url in journey.sent if url.endswith("/revoke")]) == 1

@@ -1,0 +1,112 @@
+"""Puts the flows together over one store, catalogue, HTTP sender and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from everyauth_cli.event_log import Record
+from everyauth_cli.flows.clients import Clients, Override
+from everyauth_cli.flows.identities import Identities
+from everyauth_cli.flows.refresh import Refresher
+from everyauth_cli.model import Request, Response
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import Store
+
+if TYPE_CHECKING:
+    from everyauth_cli.flows.account import AccountEndpoint
+    from everyauth_cli.flows.health import HealthCheck
+    from everyauth_cli.flows.login import LoginFlow
+    from everyauth_cli.flows.revoke import Revoker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flows:
+    """The flows of one profile, each made at its first use; `EveryAuth` documents the parts that it is given.
+
+    What a fresh token does not need is imported late, because start-up is paid at every call.
+    """
+
+    store: Store
+    catalogue: Catalogue
+    profile: str
+    send: Callable[[Request], Response]
+    clock: Callable[[], int]
+    override: Override
+    warn: Callable[[str], None]
+    record: Record
+    shield: Callable[[], AbstractContextManager[None]]
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients(self.store, self.catalogue, profile=self.profile, override=self.override)
+
+    @cached_property
+    def identities(self) -> Identities:
+        return Identities(store=self.store, catalogue=self.catalogue, profile=self.profile, refresher=self.refresher)
+
+    @cached_property
+    def refresher(self) -> Refresher:
+        return Refresher(
+            store=self.store,
+            clients=self.clients,
+            send=self.send,
+            clock=self.clock,
+            warn=self.warn,
+            record=self.record,
+            shield=self.shield,
+        )
+
+    @cached_property
+    def login(self) -> LoginFlow:
+        from everyauth_cli.flows.account import Accounts
+        from everyauth_cli.flows.jwks import IssuerKeys
+        from everyauth_cli.flows.login import LoginFlow
+
+        keys = IssuerKeys(store=self.store, send=self.send, clock=self.clock)
+        return LoginFlow(
+            profile=self.profile,
+            store=self.store,
+            clients=self.clients,
+            accounts=Accounts(keys=keys, endpoint=self._account_endpoint, clock=self.clock, warn=self.warn),
+            send=self.send,
+            clock=self.clock,
+            warn=self.warn,
+            record=self.record,
+        )
+
+    @cached_property
+    def revoker(self) -> Revoker:
+        from everyauth_cli.flows.revoke import Revoker
+
+        return Revoker(
+            store=self.store,
+            catalogue=self.catalogue,
+            clients=self.clients,
+            send=self.send,
+            clock=self.clock,
+            record=self.record,
+            shield=self.shield,
+        )
+
+    @cached_property
+    def health(self) -> HealthCheck:
+        from everyauth_cli.flows.health import HealthCheck
+
+        return HealthCheck(
+            profile=self.profile,
+            store=self.store,
+            clients=self.clients,
+            refresher=self.refresher,
+            account_endpoint=self._account_endpoint,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _account_endpoint(self) -> AccountEndpoint:
+        from everyauth_cli.flows.account import AccountEndpoint
+
+        return AccountEndpoint(send=self.send, clock=self.clock, record=self.record)

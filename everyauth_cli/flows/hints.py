@@ -1,0 +1,75 @@
+"""Suggested commands, and the errors about one identity that several flows raise, each with its command."""
+
+from __future__ import annotations
+
+import shlex
+
+from everyauth_cli.errors import LoginRequired
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, EndedGrant, RecordKey
+
+
+def user_of_tenant(user: str, tenant: str, *, quotes: tuple[str, str] = ('"', '"')) -> str:
+    """Name a user, and the tenant where that is another: "ann" of tenant "acme"."""
+    name = user.join(quotes)
+    return name if tenant in ("", user) else f"{name} of tenant {tenant.join(quotes)}"
+
+
+def login_command(service: str, *, user: str, tenant: str = "", profile: str = "") -> str:
+    """Return the command that logs a user in; the profile is named when it is given."""
+    words = ["everyauth", "login", service]
+    if user != DEFAULT_USER:
+        words += ["--user", user]
+    if tenant not in ("", user):
+        words += ["--tenant", tenant]
+    if profile == SANDBOX_PROFILE:
+        words += ["--sandbox"]
+    elif profile:
+        words += ["--profile", profile]
+    return shlex.join(words)
+
+
+def login_again(key: RecordKey) -> str:
+    """Return the command that renews the grant of an identity."""
+    profile = "" if key.profile == DEFAULT_PROFILE else key.profile
+    return login_command(key.service, user=key.user, tenant=key.tenant, profile=profile)
+
+
+def not_logged_in(key: RecordKey) -> LoginRequired:
+    """Make the error for a user who has no identity at a service."""
+    return _login_required(key, f"{_user(key)} has not logged in at {key.service}")
+
+
+def must_log_in(key: RecordKey, ended: EndedGrant) -> LoginRequired:
+    """Make the error for an identity whose grant is marked as ended."""
+    return _login_required(key, f"{_user(key)} must log in at {key.service} again: {ended.reason}")
+
+
+def bound_elsewhere(key: RecordKey) -> LoginRequired:
+    """Make the error for a grant of another client or token endpoint: its tokens are sent nowhere (RFC 6749 6)."""
+    return _login_required(
+        key,
+        f"{_user(key)} granted access at {key.service} to another client or token endpoint than the one that is "
+        "set now; nothing was sent",
+    )
+
+
+def no_refresh_token(key: RecordKey, *, rejected: bool) -> LoginRequired:
+    """Make the error for an access token that is of no more use and cannot be refreshed."""
+    if rejected:
+        problem = f"{key.service} rejected the access token of {_user(key)}"
+    else:
+        problem = f"the access token of {_user(key)} at {key.service} has expired or expires too soon"
+    return _login_required(key, f"{problem}, and there is no refresh token")
+
+
+def deleted_meanwhile(key: RecordKey) -> LoginRequired:
+    """Make the error for an identity that another process deleted during a refresh."""
+    return _login_required(key, f"the identity of {_user(key)} at {key.service} was deleted during its refresh")
+
+
+def _login_required(key: RecordKey, message: str) -> LoginRequired:
+    return LoginRequired(message, hint=login_again(key))
+
+
+def _user(key: RecordKey) -> str:
+    return f"user {user_of_tenant(key.user, key.tenant)}"

@@ -1,0 +1,168 @@
+"""Find stored identities by user, tenant, tags or id, and hand out their credentials."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
+from everyauth_cli.flows.hints import login_again, not_logged_in
+from everyauth_cli.flows.refresh import CURRENT, Refresher, Requirement
+from everyauth_cli.flows.selector import (
+    Page,
+    Selector,
+    Who,
+    check_named,
+    cursor_behind,
+    is_plain_user,
+    read_cursor,
+    read_tags,
+    read_who,
+)
+from everyauth_cli.model import ID_PREFIX, Identity, RecordKey, Secret
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store import Store
+from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.identity_record import IdentitySummary, find_identities, identity_key, key_of, list_identities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identities:
+    """The identities of one profile; `EveryAuth` documents what its methods of the same names do."""
+
+    store: Store
+    catalogue: Catalogue
+    profile: str
+    refresher: Refresher
+
+    def find(self, service: str, selector: Selector, *, after: RecordKey | None = None) -> Iterator[Identity]:
+        """Yield the identities that match, sorted by service, tenant and user; reads metadata only."""
+        found = find_identities(self.store, selector.key(self.profile, service), after=after)
+        return filter(selector.matches, found)
+
+    def summaries(self, service: str, selector: Selector) -> Iterator[IdentitySummary]:
+        """Yield the same as summaries, one by one: memory stays flat however many there are."""
+        found = list_identities(self.store, selector.key(self.profile, service))
+        return filter(selector.matches, found) if selector.tags else found
+
+    def one(self, service: str, selector: Selector) -> Identity | None:
+        """Return the one identity that matches; of a user's several at one service that whose tenant is the user."""
+        found = list(self.find(service, selector))
+        if selector.user and len({identity.service for identity in found}) == 1:
+            found = [identity for identity in found if identity.tenant == identity.user] or found
+        if len(found) > 1:
+            raise _ambiguous(selector, found)
+        return found[0] if found else None
+
+    def page(self, service: str, tags: Mapping[str, str], *, count: int, cursor: str | None) -> Page:
+        if count < 1:
+            raise UsageProblem(f"count is {count}; a page has one identity at least")
+        selector, name = read_tags(tags), self.service_name(service) if service else ""
+        after = None if cursor is None else read_cursor(cursor, selector.key(self.profile, name))
+        items = list(islice(self.find(name, selector, after=after), count + 1))
+        page = items[:count]
+        return Page(items=page, next=cursor_behind(page[-1]) if len(items) > count else None)
+
+    def credential_of(self, service: str, who: Who, tenant: str, requirement: Requirement) -> Credential | None:
+        """Return the current credential of a user, id or tags at a service; None when no identity matches."""
+        if is_plain_user(who) and service and (not tenant or is_plain_user(tenant)):
+            # Nearly every call: the key is known, and finding out who else could be meant takes as long as reading it.
+            credential = self._by_key(service, who, tenant, requirement)
+            return credential or self._by_selector(service, read_who(who, tenant=tenant), requirement)
+        selector = read_who(who, tenant=tenant)
+        _check_service(service)
+        return self._selected(service, selector, requirement)
+
+    def _selected(self, service: str, selector: Selector, requirement: Requirement) -> Credential | None:
+        if selector.user and not selector.tags:
+            credential = self._by_key(service, selector.user, selector.tenant, requirement)
+            if credential is not None:
+                return credential
+        return self._by_selector(service, selector, requirement)
+
+    def _by_key(self, service: str, user: str, tenant: str, requirement: Requirement) -> Credential | None:
+        """Read the record whose key these make; the index is not needed."""
+        return self.refresher.current(identity_key(self.profile, service, user=user, tenant=tenant), requirement)
+
+    def _by_selector(self, service: str, selector: Selector, requirement: Requirement) -> Credential | None:
+        identity = self.one(service, selector)
+        if identity is not None:
+            return self.credential(identity, requirement)
+        name = self.catalogue.get(service).name
+        return None if name == service else self._selected(name, selector, requirement)
+
+    def credential(self, identity: Identity, requirement: Requirement = CURRENT) -> Credential | None:
+        return self.refresher.current(key_of(self.profile, identity), requirement)
+
+    def access_tokens(self, service: str, who: Who, tenant: str) -> Callable[..., Secret[str]]:
+        """Return a function that returns the current access token, or another than the `rejected` one it is given.
+
+        The function raises `LoginRequired` when no identity matches.
+        """
+        _check_service(service)
+        return functools.partial(self._access_token, service, read_who(who, tenant=tenant))
+
+    def _access_token(self, service: str, selector: Selector, rejected: Secret[str] | None = None) -> Secret[str]:
+        credential = self._selected(service, selector, Requirement(rejected=rejected))
+        if credential is None:
+            raise self._not_found(service, selector)
+        return Secret(credential.access_token)
+
+    def _not_found(self, service: str, selector: Selector) -> LoginRequired:
+        if not selector.user:
+            return LoginRequired(f"no identity at {service} matches {selector}", hint="everyauth identity ls")
+        key = identity_key(self.profile, service, user=selector.user, tenant=selector.tenant)
+        if selector.tags:
+            return LoginRequired(f"no identity at {service} matches {selector}", hint=login_again(key))
+        return not_logged_in(key)
+
+    def service_name(self, service: str) -> str:
+        try:
+            return self.catalogue.get(service).name
+        except ServiceNotFound:
+            if next(self.find(service, Selector()), None) is None:
+                raise
+            return service
+
+    def has_secret(self, service: str, *, user: str, tenant: str) -> bool:
+        return self.store.read(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
+
+    def key_to_delete(self, service: str, user: str, *, tenant: str) -> RecordKey | None:
+        """Return the key of a user's identity, whether it exists or not, or that of an existing id."""
+        check_named(user)
+        _check_service(service)
+        # A local deletion needs neither the catalogue nor a valid entry; the revocation raises what it needs.
+        with contextlib.suppress(ServiceNotFound, ConfigurationProblem):
+            service = self.service_name(service)
+        if not user.startswith(ID_PREFIX):
+            return identity_key(self.profile, service, user=user, tenant=tenant)
+        identity = self.one(service, read_who(user, tenant=tenant))
+        return key_of(self.profile, identity) if identity else None
+
+    def keys_to_delete(self, service: str, tags: Mapping[str, str]) -> Iterator[RecordKey]:
+        """Yield the keys of the identities at a service that have all these tags."""
+        _check_service(service)
+        if not tags:
+            raise UsageProblem(
+                f"no tag is given; all identities at {service} would be deleted",
+                hint='give a tag, such as {"tenantId": TENANT}, or delete those of `get_identities` one by one',
+            )
+        found = self.find(self.service_name(service), read_tags(tags))
+        return (key_of(self.profile, identity) for identity in found)
+
+
+def _check_service(service: str) -> None:
+    """Refuse an empty service name, which would match any."""
+    if not service:
+        raise ServiceNotFound("the service is empty; it would match any", hint="everyauth service ls")
+
+
+def _ambiguous(selector: Selector, found: Sequence[Identity]) -> Ambiguous:
+    candidates = {
+        i.id: f"{i.service}, user {i.user}, tenant {i.tenant}" + (f", {i.account.label}" if i.account else "")
+        for i in found
+    }
+    return Ambiguous(str(selector), candidates)

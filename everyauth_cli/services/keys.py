@@ -1,0 +1,242 @@
+"""The keys of a catalogue entry: for each its reader, one line of help, and its field in `Service`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from everyauth_cli.model import Service
+from everyauth_cli.services import values
+from everyauth_cli.services.rules import (
+    ACCESS_TOKEN,
+    ASYMMETRIC,
+    BEARER,
+    REFRESH_TOKEN,
+    SYMMETRIC,
+    AccountRules,
+    BodyFormat,
+    ClientAuthMethod,
+    IdTokenRules,
+    RevocationEnds,
+    RevocationRules,
+    RevocationStyle,
+)
+from everyauth_cli.urls import REDIRECT_HOSTS
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of an entry; its `field` in `Service` is named like it, unless it is given as `part.field`."""
+
+    reader: values.Reader
+    help: str
+    field: str = ""
+    example: str = ""
+
+
+KEYS: Mapping[str, Key] = {
+    "title": Key(values.TEXT, "The service's name as the service writes it."),
+    "docs": Key(values.LINK, "The service's documentation of OAuth."),
+    "service_documentation": Key(values.LINK, "The same as docs, as RFC 8414 names it.", field="docs"),
+    "authorization_endpoint": Key(
+        values.ENDPOINT,
+        "The authorization endpoint (RFC 6749 section 3.1); required.",
+        example='"https://auth.example.com/authorize"',
+    ),
+    "token_endpoint": Key(
+        values.ENDPOINT,
+        "The token endpoint (RFC 6749 section 3.2); required.",
+        example='"https://{region}.example.com/token"',
+    ),
+    "refresh_endpoint": Key(values.ENDPOINT, "The endpoint for refreshes where it is not the token endpoint."),
+    "revocation_endpoint": Key(values.ENDPOINT, "The revocation endpoint (RFC 7009).", field="revocation.endpoint"),
+    "revocation_ends": Key(
+        values.choice(*RevocationEnds),
+        "The extent of a revocation: the token alone, or the whole grant with its other tokens.",
+        field="revocation.ends",
+    ),
+    "revocation_endpoint_auth_method": Key(
+        values.choice(*ClientAuthMethod, BEARER),
+        'Client authentication at the revocation endpoint; "bearer" sends the token itself as authentication, "none" '
+        "sends not even the client id. By default as at the token endpoint.",
+        field="revocation.auth_method",
+    ),
+    "revocation_body": Key(values.choice(*BodyFormat), "The body of a revocation request.", field="revocation.body"),
+    "revocable_tokens": Key(
+        values.choices(REFRESH_TOKEN, ACCESS_TOKEN),
+        "The types of token that the service revokes.",
+        field="revocation.tokens",
+        example='["refresh_token"]',
+    ),
+    "revocation_style": Key(
+        values.choice(*RevocationStyle),
+        "The fields of a revocation request: token and token_type_hint (RFC 7009 section 2.1), token alone, or one "
+        "field named after the token's type.",
+        field="revocation.style",
+    ),
+    "aliases": Key(values.TEXTS, "Other names for the service on the command line.", example='["sfdc"]'),
+    "issuer": Key(
+        values.ENDPOINT,
+        "The issuer that id tokens and authorization responses (RFC 9207) must name.",
+        example='"https://auth.example.com"',
+    ),
+    "authorization_response_iss_parameter_supported": Key(
+        values.TRUTH, "Refuse an authorization response without iss (RFC 9207); needs issuer."
+    ),
+    "jwks_uri": Key(
+        values.ENDPOINT, "The issuer's public keys (JWKS); without it they are found by OpenID Connect Discovery."
+    ),
+    "id_token_issuers": Key(
+        values.TEXTS,
+        "Other issuers that an id token may name; a field of its claims may stand in braces.",
+        field="id_token.issuers",
+        example='["https://login.example.com/{tid}/v2.0"]',
+    ),
+    "id_token_audiences": Key(
+        values.TEXTS, "Audiences that an id token may name beside the client id.", field="id_token.audiences"
+    ),
+    "id_token_signing_alg_values_supported": Key(
+        values.choices(*ASYMMETRIC, *SYMMETRIC),
+        "The algorithms that an id token may be signed with (RFC 7518).",
+        field="id_token.signing_algs",
+        example='["ES256", "HS256"]',
+    ),
+    "scopes": Key(values.TEXTS, "The scopes to request when the client sets none.", example='["read", "write"]'),
+    "scope_separator": Key(values.choice(" ", ",", "+", ";"), "The character between two scopes."),
+    "scope_field": Key(values.TEXT, "The field of a token response that has the granted scope."),
+    "scope_covers": Key(
+        values.LISTS,
+        "Scopes that include others, which then are not reported as missing.",
+        example='{admin = ["read", "write"]}',
+    ),
+    "authorization_params": Key(
+        values.table_without(values.AUTHORIZE_RESERVED),
+        "More parameters of the authorization request, with placeholders; one that ends up empty is not sent.",
+        example='{access_type = "offline"}',
+    ),
+    "token_params": Key(
+        values.table_without(values.TOKEN_RESERVED),
+        "More parameters of token requests, with placeholders; one that ends up empty is not sent.",
+        example='{audience = "api.example.com"}',
+    ),
+    "token_endpoint_auth_method": Key(
+        values.choice(*ClientAuthMethod),
+        "Client authentication at the token endpoint (RFC 7591 section 2). client_secret_basic_or_empty sends an empty "
+        "password for a client without a secret.",
+    ),
+    "body": Key(values.choice(*BodyFormat), "The body of a token request."),
+    "pkce": Key(values.TRUTH, "Send a code challenge (RFC 7636)."),
+    "refresh_redirect_uri": Key(values.TRUTH, "Send the redirect URI of the login with each refresh."),
+    "loopback_host": Key(values.choice(*REDIRECT_HOSTS), "The host in our redirect URI."),
+    "https_redirect": Key(
+        values.TRUTH, "The service takes https redirect URIs only; a login asks to paste the redirect URL."
+    ),
+    "any_port": Key(
+        values.TRUTH, "The service takes any port in a loopback redirect URI (RFC 8252 section 7.3): use a free one."
+    ),
+    "code_lifetime": Key(values.SECONDS, "The lifetime of an authorization code."),
+    "expires_field": Key(values.TEXT, "The field of a token response that has the access token's lifetime in seconds."),
+    "default_lifetime": Key(
+        values.SECONDS, "The lifetime of an access token that comes with a refresh token and without a lifetime."
+    ),
+    "error_words": Key(
+        values.ERROR_WORDS,
+        "The service's own error codes, each with the standard's code that it means.",
+        example='{token_revoked = "invalid_grant"}',
+    ),
+    "keep_callback": Key(
+        values.TEXTS,
+        "Parameters of the authorization response to keep as params in the credential's native.",
+        example='["realmId"]',
+    ),
+    "native": Key(
+        values.TEXTS,
+        "Fields of a token response to keep in the credential's native. By default all of them.",
+        example='["scope", "team"]',
+    ),
+    "native_from_client": Key(
+        values.TABLE,
+        "Fields to add to the credential's native, with placeholders and {client_id}.",
+        example='{app = "{client_id}"}',
+    ),
+    "account_in_response": Key(
+        values.TRUTH, "The token response names the account that granted access.", field="account.in_response"
+    ),
+    "account_query": Key(
+        values.TEXT,
+        "A GraphQL query to send to the account endpoint.",
+        field="account.query",
+        example='"{ viewer { id name } }"',
+    ),
+    "account_endpoint": Key(
+        values.ENDPOINT,
+        "An endpoint that returns the account of an access token (RFC 6750) as JSON.",
+        field="account.endpoint",
+    ),
+    "userinfo_endpoint": Key(
+        values.ENDPOINT,
+        "The same, where it is OpenID Connect's userinfo endpoint (OpenID Connect Discovery section 3).",
+        field="account.endpoint",
+    ),
+    "account_subject": Key(
+        values.TEMPLATES,
+        "The account's stable identifier, made of fields of the claims or the response; the first template whose "
+        "fields all have a value is used.",
+        field="account.subject",
+        example='["{team.id}/{user.id}"]',
+    ),
+    "account_label": Key(
+        values.TEMPLATES, "The account's name for people, made in the same way.", field="account.label"
+    ),
+    "params": Key(
+        values.PARAMETERS,
+        "The placeholders of the entry, which `everyauth service set --param` fills in; one with an empty default may "
+        "be left out.",
+        example='{region = {help = "eu or us", default = "eu"}}',
+    ),
+    "quirk": Key(values.QUIRK, "A function of everyauth's own for what no key can say."),
+    "setup": Key(values.TEXTS, "The steps to register a client there."),
+    "expect": Key(values.TEXTS, "Facts to know before a login, such as lifetimes."),
+    "sources": Key(values.SOURCES, "The pages or public catalogues that the entry was taken from."),
+    "checked": Key(values.DAY, "The day when the sources were read.", example="2026-11-30"),
+}
+
+PARTS = {"revocation": RevocationRules, "id_token": IdTokenRules, "account": AccountRules}
+FIELDS = {key: about.field or key for key, about in KEYS.items()}
+"""The field of `Service` that each key sets, `part.field` where it is one of a part."""
+_FIRST = {field: key for key, field in reversed(FIELDS.items())}
+
+
+def canonical(key: str) -> str:
+    """Return the key that stands for all keys with the same field: `docs` for `service_documentation`."""
+    return _FIRST[FIELDS[key]] if key in FIELDS else key
+
+
+def value_of(service: Service, key: str) -> Any:  # noqa: ANN401 - each key has its own type
+    """Return the value of a key in a service."""
+    part, _, name = FIELDS[key].rpartition(".")
+    return getattr(getattr(service, part) if part else service, name)
+
+
+def fields_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `Service` that has these values by key."""
+    fields, parts = _by_part(found)
+    return fields | {part: PARTS[part](**inner) for part, inner in parts.items()}
+
+
+def with_values(service: Service, changes: Mapping[str, Any]) -> Service:
+    """Return the service with other values for some keys."""
+    fields, parts = _by_part(changes)
+    fields |= {part: replace(getattr(service, part), **inner) for part, inner in parts.items()}
+    return replace(service, **fields)
+
+
+def _by_part(found: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Split values by key into those of `Service` itself and those of each of its parts."""
+    fields: dict[str, Any] = {}
+    parts: dict[str, dict[str, Any]] = {}
+    for key, value in found.items():
+        part, _, name = FIELDS[key].rpartition(".")
+        (parts.setdefault(part, {}) if part else fields)[name] = value
+    return fields, parts

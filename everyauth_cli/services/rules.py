@@ -1,0 +1,97 @@
+"""Choices and parts of a `Service`; `services/keys.py` explains the key of each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
+"""The types of token (RFC 7009 section 2.1)."""
+ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""Signature algorithms that need only the issuer's public key (RFC 7518, RFC 8037)."""
+SYMMETRIC = ("HS256", "HS384", "HS512")
+"""Signature algorithms whose key is the client secret (OpenID Connect Core section 10.1)."""
+TEMPLATE_FIELD = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
+"""A field of claims or of a response in a template: `{email}`, or `{user.0.id}` inside an object or list."""
+
+
+class ClientAuthMethod(StrEnum):
+    """The way a client authenticates at an endpoint (RFC 7591 section 2).
+
+    The last is ours: `client_secret_basic` with an empty password for a client that has no secret.
+    """
+
+    NONE = "none"
+    CLIENT_SECRET_POST = "client_secret_post"
+    CLIENT_SECRET_BASIC = "client_secret_basic"
+    CLIENT_SECRET_BASIC_OR_EMPTY = "client_secret_basic_or_empty"
+
+
+BEARER: Literal["bearer"] = "bearer"
+RevocationAuthMethod = ClientAuthMethod | Literal["bearer"]
+"""At the revocation endpoint the token itself may authenticate the request (RFC 6750 section 2.1)."""
+
+
+class BodyFormat(StrEnum):
+    """The format of a request's body."""
+
+    FORM = "form"
+    JSON = "json"
+
+
+class RevocationStyle(StrEnum):
+    """The fields that name the token to revoke."""
+
+    TOKEN_AND_HINT = "token_and_hint"  # RFC 7009 section 2.1
+    TOKEN = "token"
+    TYPE = "type"  # one field, named after the token's type
+
+
+class RevocationEnds(StrEnum):
+    """The extent of a revocation: the token alone, or the whole grant with its other tokens."""
+
+    TOKEN = "token"
+    GRANT = "grant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationRules:
+    """The way a service revokes tokens; without an `auth_method` the client authenticates as at the token endpoint."""
+
+    endpoint: str | None = None
+    ends: RevocationEnds = RevocationEnds.TOKEN
+    auth_method: RevocationAuthMethod | None = None
+    body: BodyFormat = BodyFormat.FORM
+    tokens: tuple[str, ...] = (REFRESH_TOKEN, ACCESS_TOKEN)
+    style: RevocationStyle = RevocationStyle.TOKEN_AND_HINT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRules:
+    """The way a service names the account that granted a token; `query` is sent to the endpoint as GraphQL."""
+
+    in_response: bool = False
+    query: str | None = None
+    endpoint: str | None = None
+    subject: tuple[str, ...] = ("{sub}", "{id}")
+    label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{login}", "{sub}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdTokenRules:
+    """Values that an id token may have besides those that OpenID Connect Core section 3.1.3.7 requires."""
+
+    issuers: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+    signing_algs: tuple[str, ...] = ASYMMETRIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A setting of a service that fills the placeholder `{name}`; one with an empty default may be left out."""
+
+    name: str
+    help: str
+    default: str | None = None

@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 
 import pytest
-from peers.http_server import HEAD, OK, Peer, rude, token_request
+from peers.http_server import HEAD, OK, Peer, refresh_request, rude
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Secret
@@ -24,11 +24,11 @@ def peer():
         yield running
 
 
-def test_what_grows_over_one_mebibyte_when_it_is_unpacked_is_refused(peer):
+def test_a_response_that_decompresses_to_more_than_one_mebibyte_is_refused(peer):
     peer.headers, peer.body = {"Content-Encoding": "gzip"}, gzip.compress(bytes(32 * MAX_BODY_BYTES))
     assert len(peer.body) < MAX_BODY_BYTES
     with pytest.raises(ServiceUnreadable, match="more than 1 MiB"):
-        send(token_request(peer.url))
+        send(refresh_request(peer.url))
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,16 @@ def test_what_grows_over_one_mebibyte_when_it_is_unpacked_is_refused(peer):
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_body_that_breaks_off_is_returned_as_far_as_it_came(sent, body, reset):
     with rude(HEAD + sent, reset=reset) as url:
-        response = send(token_request(url))
+        response = send(refresh_request(url))
     # A reset may overtake what was sent before it.
     assert response.body.reveal() in ((body, b"") if reset else (body,))
     assert (response.status, response.is_complete) == (200, False)
 
 
 def test_a_whole_body_is_said_to_be_whole(peer):
-    assert send(token_request(peer.url)).is_complete is True
+    assert send(refresh_request(peer.url)).is_complete is True
     with rude(HEAD + b"\r\n" + OK) as url:
-        assert send(token_request(url)).is_complete is True
+        assert send(refresh_request(url)).is_complete is True
 
 
 def raw_deflate(body):
@@ -82,7 +82,7 @@ def raw_deflate(body):
 )
 def test_a_body_that_is_packed_all_the_same_is_unpacked(peer, coding, body, read, is_complete):
     peer.headers, peer.body = {"Content-Encoding": coding}, body
-    response = send(token_request(peer.url))
+    response = send(refresh_request(peer.url))
     assert (response.body, response.is_complete) == (Secret(read), is_complete)
     assert peer.requests[0].headers["Accept-Encoding"] == "identity"
 
@@ -111,7 +111,7 @@ def test_a_response_that_trickles_in_leaves_no_thread_behind(begin, drop, here):
         thread = threading.Thread(target=serve)
         thread.start()
         began = time.monotonic()
-        request = token_request(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        request = refresh_request(f"http://127.0.0.1:{server.getsockname()[1]}/")
         if OK in begin:
             response = _sent(request, 0.5, here=here)
             assert (response.body.reveal().strip(), response.is_complete) == (OK, False)
@@ -163,7 +163,7 @@ def test_after_the_deadline_nothing_is_sent():
 
     with Peer() as peer:
         with pytest.raises(ServiceUnreachable) as caught:
-            _sent(token_request(peer.url, headers=Slow()), 0.1, here=False)
+            _sent(refresh_request(peer.url, headers=Slow()), 0.1, here=False)
         late.set()
         time.sleep(0.5)
         assert (caught.value.lost, peer.requests) == (False, [])

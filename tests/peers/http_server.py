@@ -13,7 +13,7 @@ OK = b'{"access_token": "a"}'
 
 @dataclass
 class Received:
-    """What a server was sent."""
+    """A request that the server received."""
 
     method: str
     path: str
@@ -22,7 +22,7 @@ class Received:
 
 
 class Peer:
-    """A server that writes down what it is sent, and answers it all alike."""
+    """A server that records its requests, and sends the same response to each."""
 
     def __init__(self, host="127.0.0.1"):
         self.status, self.headers, self.body = 200, {"Content-Type": "application/json"}, OK
@@ -71,7 +71,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 @contextmanager
 def rude(*sent, reset=False):
-    """A server that sends these bytes to whoever comes, without HTTP's manners, and hangs up."""
+    """Run a server that sends these bytes to each client, whether they are HTTP or not, and hangs up."""
 
     def serve():
         connection, _ = server.accept()
@@ -89,5 +89,5 @@ def rude(*sent, reset=False):
         thread.join()
 
 
-def token_request(url, **how):
+def refresh_request(url, **how):
     return Request(url=url, **{"fields": {"grant_type": "refresh_token", "refresh_token": Secret("r/ü&=")}, **how})

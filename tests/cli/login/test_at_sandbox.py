@@ -93,9 +93,9 @@ def test_a_sandbox_that_runs_already_is_used_and_refreshes_and_revokes(run, runn
     done = run(f"everyauth login {NAME} --sandbox --user ann", REAL)
     assert good(done) == ""
     assert "The sandbox ended" not in done.err
-    held = good(run(f"everyauth token {NAME} ann -p sandbox", REAL))
-    fresh = good(run(f"everyauth token {NAME} ann -p sandbox --rejected", REAL, input=held))
-    assert fresh != held
+    token = good(run(f"everyauth token {NAME} ann -p sandbox", REAL))
+    fresh = good(run(f"everyauth token {NAME} ann -p sandbox --rejected", REAL, input=token))
+    assert fresh != token
     assert good(run(f"everyauth logout {NAME} ann -p sandbox", REAL)) == ""
     running.terminate()
     log = running.stderr.read()
@@ -171,10 +171,10 @@ def test_nothing_of_the_sandbox_reaches_a_real_host():
 
 
 def test_tokens_of_one_sandbox_are_sent_to_no_other_and_to_no_real_host():
-    asked: list[str] = []
+    requested: list[str] = []
 
     def watched(request):
-        asked.append(request.url)
+        requested.append(request.url)
         return send(request)
 
     auth = in_profile(SANDBOX_PROFILE, watched)
@@ -183,14 +183,14 @@ def test_tokens_of_one_sandbox_are_sent_to_no_other_and_to_no_real_host():
         led(auth, service, first)
         logged_in(auth, first)
         led(auth, service, second)
-        begun = len(asked)
+        begun = len(requested)
         token = Secret(auth.get_identity(NAME).access_token)
         with pytest.raises(LoginRequired, match="to another client or token endpoint") as caught:
             auth.get_identity(NAME, rejected=token)
         assert caught.value.hint == f"everyauth login {NAME} --sandbox"
         assert auth.delete_identity(NAME, user="me").revoked == []
-        assert asked[begun:] == []
-        assert all(url.startswith(first.base_url) for url in asked)
+        assert requested[begun:] == []
+        assert all(url.startswith(first.base_url) for url in requested)
 
 
 def led(auth: EveryAuth, service, sandbox: Sandbox) -> None:

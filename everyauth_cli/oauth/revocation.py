@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyauth_cli.errors import InvalidGrant, ServiceError, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service
 from everyauth_cli.oauth.client_authentication import METHODS
-from everyauth_cli.oauth.token_endpoint import read_fields
+from everyauth_cli.oauth.error_response import read_fields
 from everyauth_cli.services.rules import BEARER, ClientAuthMethod, RevocationRules, RevocationStyle
 
 HTML = "text/html"

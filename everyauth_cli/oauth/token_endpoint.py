@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from everyauth_cli.errors import (
-    ClientRejected,
-    EveryAuthError,
-    InvalidGrant,
-    ServiceError,
-    ServiceUnreachable,
-    ServiceUnreadable,
-)
-from everyauth_cli.model import (
-    ACCEPT_JSON,
-    TOO_MANY_REQUESTS,
-    Client,
-    Request,
-    Response,
-    Secret,
-    Service,
-    Token,
-)
+from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import METHODS
-from everyauth_cli.sanitize import printable, redact
+from everyauth_cli.oauth.error_response import described, read_fields
+from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, TEMPLATE_FIELD
 
 if TYPE_CHECKING:
     from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
 
-UNAUTHORIZED = 401
 Fields = dict[str, str | Secret[str]]
 VSCHAR = re.compile(r"[\x20-\x7e]+")
 """What an access token may be made of (RFC 6749 appendix A.12)."""
-FORM = "application/x-www-form-urlencoded"
-CODES = ("error_code", "errorCode", "errcode", "err_code", "code", "reason")
-MESSAGES = (
-    "error_description",
-    "error_message",
-    "errorMessage",
-    "errmsg",
-    "message",
-    "msg",
-    "detail",
-    "title",
-    "errors",
-)
-"""Where answers that do not follow RFC 6749 say what is wrong."""
 
 
 def code_request(service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Request:
@@ -107,14 +75,16 @@ def read_token(
     was sent, in milliseconds since the epoch; `kept` are further fields that belong to the credential.
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
-    fields = read_fields(service, answer)
+    # What arrives in a refresh is stored whatever stands beside it: the old refresh token may be spent.
+    fields = read_fields(service, answer, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
     access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
-    if not isinstance(access_token, str) or not VSCHAR.fullmatch(access_token):
-        error, said = _raw(fields)
+    access_token = access_token.strip() if isinstance(access_token, str) else ""
+    if not VSCHAR.fullmatch(access_token):
+        error, words = described(fields)
         raise ServiceUnreadable(
-            f"{service.name} answered without an access token{said}", error=error, status=answer.status
+            f"{service.name} answered without an access token{words}", error=error, status=answer.status
         )
     id_token = fields.get("id_token")
     expires_in = _seconds(fields.get(service.expires_field))
@@ -136,53 +106,10 @@ def read_token(
         issued_at=now,
         expires_at=None if expires_in is None else now + expires_in * 1000,
         native=Secret(native),
-        id_token=Secret(id_token) if isinstance(id_token, str) else None,
+        id_token=Secret(id_token) if isinstance(id_token, str) and id_token.strip() else None,
         subject=previous.subject if previous else None,
         account=previous.account if previous else None,
     )
-
-
-def read_fields(service: Service, answer: Response, *, key: str = "token_endpoint") -> dict[str, Any]:
-    """The fields of a successful answer; an error in any of the shapes in use is raised.
-
-    `key` is the catalogue's for the endpoint that answered. Some services answer an error with status 200, and some
-    a token in form encoding.
-    """
-    fields = _parse(answer)
-    if answer.is_temporary:
-        wait = f", and asks to wait {_wait(answer.retry_after)}" if answer.retry_after else ""
-        # What a gateway answers with 5xx may have been done behind it all the same.
-        lost = answer.status != TOO_MANY_REQUESTS
-        raise ServiceUnreachable(
-            f"{service.name} answers HTTP {answer.status}{wait}",
-            lost=lost,
-            status=answer.status,
-            retry_after=answer.retry_after,
-        )
-    if fields is not None and fields.get("error"):
-        raise _refusal(service, answer, fields)
-    # RFC 6749 section 5.2 has this status for a client only; some send it and nothing more.
-    if answer.status == UNAUTHORIZED and (fields is not None or not answer.body.reveal().strip()):
-        raise _client_rejected(service, f"HTTP {UNAUTHORIZED}")
-    if 300 <= answer.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
-        raise ServiceUnreadable(
-            f"{service.name}'s {key} redirects (HTTP {answer.status}); that is not followed, "
-            "because it would hand the credentials to another host",
-            hint=f"check {key}: everyauth service get {service.name}",
-            status=answer.status,
-        )
-    if fields is None:
-        kind = printable(answer.content_type.partition(";")[0], 60)
-        kind = "something else" if not kind or "json" in kind else kind
-        raise ServiceUnreadable(
-            f"{service.name} answered with {kind} where JSON was expected (HTTP {answer.status})",
-            hint=f"check {key}: everyauth service get {service.name}",
-            status=answer.status,
-        )
-    if answer.status >= 400:  # noqa: PLR2004 - RFC 9110 section 15.5
-        error, said = _raw(fields)
-        raise ServiceError(f"{service.name} answers HTTP {answer.status}{said}", error=error, status=answer.status)
-    return fields
 
 
 def missing_scopes(service: Service, asked: str | None, granted: str | None) -> list[str]:
@@ -191,57 +118,6 @@ def missing_scopes(service: Service, asked: str | None, granted: str | None) -> 
     have = set(service.split_scope((granted or "").replace(",", " ")))
     have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
     return [scope for scope in service.split_scope(asked) if scope not in have]
-
-
-def _wait(retry_after: str) -> str:
-    """A Retry-After in words: it is a number of seconds or a date (RFC 9110 section 10.2.3)."""
-    text = printable(retry_after, 40)
-    return f"{text} s" if text.isdecimal() else f"until {text}"
-
-
-def _parse(answer: Response) -> dict[str, Any] | None:
-    text = answer.body.reveal().decode("utf-8", errors="replace")
-    if answer.content_type.partition(";")[0].strip().lower() == FORM:
-        return dict(parse_qsl(text))
-    try:
-        # NaN and Infinity are no JSON, though Python reads and would write them.
-        fields = json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) else None
-
-
-def _refusal(service: Service, answer: Response, fields: Mapping[str, Any]) -> EveryAuthError:
-    error: Any = fields["error"]
-    description = fields.get("error_description")
-    if isinstance(error, dict):
-        error, description = error.get("type") or error.get("code") or "error", error.get("message")
-    own = printable(redact(str(error)), 80)
-    said = f"{own}: {printable(redact(str(description)))}" if description else own
-    error = service.error_words.get(own, own)
-    if error == "invalid_client":
-        return _client_rejected(service, said)
-    if error == "invalid_grant":
-        return InvalidGrant(f"{service.name} refused ({said})", error=error, status=answer.status)
-    return ServiceError(f"{service.name} refused ({said})", error=error, status=answer.status)
-
-
-def _client_rejected(service: Service, said: str) -> ClientRejected:
-    return ClientRejected(
-        f"{service.name} does not accept the client id and secret ({said})",
-        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
-    )
-
-
-def _raw(fields: Mapping[str, Any]) -> tuple[str | None, str]:
-    """What an answer in no known shape gives as its error, and how that is said: its words, else its fields' names."""
-    code = next((fields[name] for name in CODES if isinstance(fields.get(name), str | int)), None)
-    told = {name: fields[name] for name in (*CODES, *MESSAGES) if fields.get(name)}
-    words = [f"{name}: {printable(redact(str(value)))}" for name, value in told.items()]
-    said = ", ".join(words) or printable(
-        "its fields are " + ", ".join(map(redact, fields)) if fields else "it is empty"
-    )
-    return None if code is None else printable(redact(str(code)), 80), f" ({said})"
 
 
 def _seconds(value: object) -> int | None:
@@ -255,10 +131,10 @@ def _seconds(value: object) -> int | None:
 
 
 def _scope(service: Service, value: object) -> str | None:
-    """The granted scope in one spelling, whether it came as a list or a string."""
+    """Return the granted scope in one spelling, from a list or a string; an empty one says nothing."""
     if isinstance(value, list):
-        return service.scope_separator.join(str(item) for item in value)
-    return printable(value, 4000) if isinstance(value, str) else None
+        value = service.scope_separator.join(item for item in value if isinstance(item, str))
+    return printable(value, 4000) or None if isinstance(value, str) else None
 
 
 def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Account, Client, Request, Response, Secret, Service
+from everyauth_cli.oauth.response_body import read_object, value_at
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import TEMPLATE_FIELD, BodyFormat
 
@@ -41,10 +41,9 @@ def read_account(service: Service, answer: Response) -> Account:
         )
     if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
         raise ServiceUnreadable(f"{endpoint} answered HTTP {answer.status}", status=answer.status)
-    try:
-        fields = json.loads(answer.body.reveal())
-    except (ValueError, RecursionError):
-        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=answer.status) from None
+    fields = read_object(answer.body.reveal(), answer.content_type)
+    if fields is None:
+        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=answer.status)
     account = account_in(service, fields)
     if account is None:
         raise ServiceUnreadable(
@@ -81,12 +80,6 @@ def _word(words: Mapping[str, str], match: re.Match[str]) -> str:
 
 def _at(fields: Any, path: str) -> str:  # noqa: ANN401 - JSON
     """The text or number at a place; empty where there is none."""
-    for step in path.split("."):
-        if isinstance(fields, Mapping):
-            fields = fields.get(step)
-        elif isinstance(fields, list) and step.isdecimal() and int(step) < len(fields):
-            fields = fields[int(step)]
-        else:
-            return ""
-    text = str(fields) if isinstance(fields, str | int) and not isinstance(fields, bool) else ""
+    value = value_at(fields, path)
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return text if printable(text) else ""

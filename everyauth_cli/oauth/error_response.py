@@ -1,4 +1,4 @@
-"""Reads the responses of a token or revocation endpoint, and raises what they refuse (RFC 6749 section 5.2)."""
+"""Reads the fields of a response from the token or revocation endpoint, or raises the error that it reports."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def refusal_of(error: EveryAuthError) -> Refusal:
 def read_fields(
     service: Service, response: Response, *, key: str = "token_endpoint", ignores_error: bool = False
 ) -> dict[str, Any]:
-    """Return the fields of a successful response; raise an error response in any of the shapes in use.
+    """Return the fields of a successful response, or raise the error that it reports, in any of the shapes in use.
 
-    `key` is the catalogue's for the endpoint that sent it. Some services send an error with status 200. An error
-    beside a new token is ignored where the token must not be lost. Raises `InvalidGrant`, `ClientRejected`,
-    `ServiceUnreachable`, `ServiceUnreadable` or another `ServiceError`.
+    `key` is the entry's key of the endpoint, for hints. Some services report an error with status 200. With
+    `ignores_error` one beside a new token is ignored, so that the token is not lost.
+    Raises `InvalidGrant`, `ClientRejected`, `ServiceUnreachable`, `ServiceUnreadable` or another `ServiceError`.
     """
     fields = _fields(response)
     if response.is_temporary:
@@ -91,19 +91,19 @@ def read_fields(
     is_success = 200 <= response.status < 300  # noqa: PLR2004 - RFC 9110 section 15.3
     if fields is not None and not (is_success and ignores_error and holds_token(fields)):
         _check_error(service, response, fields, is_success=is_success)
-    # RFC 6749 section 5.2 has this status for a client only; some send it and nothing more.
+    # RFC 6749 section 5.2 keeps this status for a rejected client; some services send it with nothing else.
     if response.status == UNAUTHORIZED and (fields is not None or not response.body.reveal().strip()):
-        raise _client_rejected(service, f"HTTP {UNAUTHORIZED}{described(fields)[1] if fields else ''}")
+        raise _client_rejected(service, f"HTTP {UNAUTHORIZED}{reported(fields)[1] if fields else ''}")
     if fields is None or 300 <= response.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
         raise _unreadable(service, response, key)
     if response.status >= 400:  # noqa: PLR2004 - RFC 9110 section 15.5
-        code, words = described(fields)
+        code, words = reported(fields)
         raise ServiceError(f"{service.name} answers HTTP {response.status}{words}", error=code, status=response.status)
     return fields
 
 
-def described(fields: Mapping[str, Any]) -> tuple[str | None, str]:
-    """Return the error code of a response in no known shape, and its words, or else the names of its fields."""
+def reported(fields: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Return the error code in fields of unknown shape, and the message in brackets, or else the fields' names."""
     code = next((fields[name] for name in ERROR_CODES if isinstance(fields.get(name), str | int)), None)
     found = {name: fields[name] for name in (*ERROR_CODES, *MESSAGES) if fields.get(name)}
     words = [f"{name}: {printable(redact(str(value)))}" for name, value in found.items()]
@@ -130,14 +130,14 @@ def _check_error(service: Service, response: Response, fields: Mapping[str, Any]
         return
     nested = fields["error"] if isinstance(fields.get("error"), dict) else {}
     description = fields.get("error_description") or nested.get("message")
-    words = f"{own}: {printable(redact(str(description)))}" if description else own
-    raise _error(service, response, code or own, words if named else f"{own}{described(fields)[1]}")
+    reason = f"{own} ({printable(redact(str(description)))})" if description else own
+    raise _error(service, response, code or own, reason if named else f"{own}{reported(fields)[1]}")
 
 
-def _error(service: Service, response: Response, code: str, words: str) -> EveryAuthError:
-    message = f"{service.name} refused ({words})"
+def _error(service: Service, response: Response, code: str, reason: str) -> EveryAuthError:
+    message = f"{service.name} answered {reason}"
     if code == INVALID_CLIENT:
-        return _client_rejected(service, words)
+        return _client_rejected(service, reason)
     if code in GRANT_CODES:
         return InvalidGrant(message, error=code, status=response.status)
     if code in NOT_NOW_CODES:
@@ -181,7 +181,7 @@ def _temporary(service: Service, response: Response) -> ServiceUnreachable:
     wait = f", and asks to wait {_wait(response.retry_after)}" if response.retry_after else ""
     return ServiceUnreachable(
         f"{service.name} answers HTTP {response.status}{wait}",
-        # What a gateway answers with 5xx may have been done behind it all the same.
+        # A gateway may answer 5xx although the service behind it acted on the request.
         lost=response.status != TOO_MANY_REQUESTS,
         status=response.status,
         retry_after=response.retry_after,
@@ -194,9 +194,9 @@ def _wait(retry_after: str) -> str:
     return f"{text} s" if text.isdecimal() else f"until {text}"
 
 
-def _client_rejected(service: Service, words: str) -> ClientRejected:
+def _client_rejected(service: Service, reason: str) -> ClientRejected:
     return ClientRejected(
-        f"{service.name} does not accept the client id and secret ({words})",
+        f"{service.name} does not accept the client id and secret: {reason}",
         hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
     )
 

@@ -1,4 +1,4 @@
-"""Requests to the token endpoint and the reading of its answers (RFC 6749 sections 4.1.3, 5 and 6)."""
+"""Token requests and the token response (RFC 6749 sections 4.1.3, 5 and 6)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Any
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import METHODS
-from everyauth_cli.oauth.error_response import described, read_fields
+from everyauth_cli.oauth.error_response import read_fields, reported
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, TEMPLATE_FIELD
 
 if TYPE_CHECKING:
-    from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
+    from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
 
 Fields = dict[str, str | Secret[str]]
 VSCHAR = re.compile(r"[\x20-\x7e]+")
-"""What an access token may be made of (RFC 6749 appendix A.12)."""
+"""The characters of an access token (RFC 6749 appendix A.12)."""
+SCOPE_LENGTH = 4000
 
 
-def code_request(service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Request:
-    """The request that redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+def code_request(service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse) -> Request:
+    """Return the request that redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
     fields: Fields = {
         "grant_type": "authorization_code",
-        "code": callback.code,
+        "code": response.code,
         "redirect_uri": pending.redirect_uri,
     }
     if pending.verifier is not None:
@@ -34,9 +35,9 @@ def code_request(service: Service, client: Client, pending: PendingLogin, callba
 
 
 def refresh_request(service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "") -> Request:
-    """The request that refreshes an access token (RFC 6749 section 6).
+    """Return the request that refreshes an access token (RFC 6749 section 6).
 
-    Some services want the redirect URI of the login in it too.
+    Some services require the redirect URI of the login in it too.
     """
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
@@ -49,42 +50,43 @@ def _token_request(service: Service, client: Client, url: str, fields: Fields) -
     return METHODS[service.token_endpoint_auth_method](request, client)
 
 
-def kept_fields(service: Service, client: Client, callback: Callback) -> dict[str, Any]:
-    """What belongs to the credential besides the answer: of the callback under `params`, and of our client."""
-    told = {"client_id": client.client_id}
-    ours = {
-        name: TEMPLATE_FIELD.sub(lambda m: told.get(m[1], ""), text)
-        for name, text in service.native_from_client.items()
-    }
-    params = {"params": dict(callback.kept)} if callback.kept else {}
-    return {**params, **{name: text for name, text in ours.items() if text}}
+def added_fields(service: Service, client: Client, response: AuthorizationResponse) -> dict[str, Any]:
+    """Return the fields that go into `native` beside the token response's own.
+
+    These are the kept parameters of the authorization response, as `params`, and the entry's `native_from_client`.
+    """
+    known = {"client_id": client.client_id}
+    templates = service.native_from_client.items()
+    filled = {name: TEMPLATE_FIELD.sub(lambda m: known.get(m[1], ""), text) for name, text in templates}
+    params = {"params": dict(response.kept)} if response.kept else {}
+    return {**params, **{name: text for name, text in filled.items() if text}}
 
 
 def read_token(
     service: Service,
-    answer: Response,
+    response: Response,
     *,
-    asked: str | None,
+    requested_scope: str | None,
     now: int,
     previous: Token | None = None,
-    kept: Mapping[str, str] | None = None,
+    added: Mapping[str, str] | None = None,
 ) -> Token:
-    """The token that an answer holds (RFC 6749 section 5.1), over what the `previous` one knew.
+    """Return the token in a response (RFC 6749 section 5.1), completed from the `previous` one of a refresh.
 
-    `asked` is the scope that was asked for, which counts where the answer names none; `now` is when the request
-    was sent, in milliseconds since the epoch; `kept` are further fields that belong to the credential.
+    `requested_scope` is the granted scope where the response names none. `now` is the time when the request was sent,
+    in milliseconds since the epoch. `added` are more fields for `native`.
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
-    # What arrives in a refresh is stored whatever stands beside it: the old refresh token may be spent.
-    fields = read_fields(service, answer, ignores_error=previous is not None)
+    # A token that arrives in a refresh is kept whatever stands beside it: the old refresh token may be spent.
+    fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
-    access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
+    access_token, refresh_token = fields.get(ACCESS_TOKEN), fields.get(REFRESH_TOKEN)
     access_token = access_token.strip() if isinstance(access_token, str) else ""
     if not VSCHAR.fullmatch(access_token):
-        error, words = described(fields)
+        code, detail = reported(fields)
         raise ServiceUnreadable(
-            f"{service.name} answered without an access token{words}", error=error, status=answer.status
+            f"{service.name} answered without an access token{detail}", error=code, status=response.status
         )
     id_token = fields.get("id_token")
     expires_in = _seconds(fields.get(service.expires_field))
@@ -94,15 +96,16 @@ def read_token(
         scope = _scope(service, fields.get(service.scope_field))
         native = {**_carried_over(previous), **_native(service, fields)}
     except RecursionError:
-        raise ServiceUnreadable(f"{service.name} answered with fields nested too deep", status=answer.status) from None
-    native.update(kept or {})
+        message = f"{service.name} answered with fields nested too deep"
+        raise ServiceUnreadable(message, status=response.status) from None
+    native.update(added or {})
     return Token(
         access_token=Secret(access_token),
-        # A service that does not rotate leaves the refresh token out: the old one goes on (RFC 6749 section 6).
+        # A service that does not rotate sends no refresh token: the old one stays valid (RFC 6749 section 6).
         refresh_token=Secret(refresh_token)
         if isinstance(refresh_token, str) and refresh_token
         else (previous.refresh_token if previous else None),
-        scope=scope if scope is not None else (previous.scope if previous else asked),
+        scope=scope if scope is not None else (previous.scope if previous else requested_scope),
         issued_at=now,
         expires_at=None if expires_in is None else now + expires_in * 1000,
         native=Secret(native),
@@ -112,16 +115,16 @@ def read_token(
     )
 
 
-def missing_scopes(service: Service, asked: str | None, granted: str | None) -> list[str]:
-    """The scopes that were asked for and not granted (RFC 6749 section 3.3 lets a service narrow them)."""
-    # Some answer with commas although they are asked with spaces.
+def missing_scopes(service: Service, requested: str | None, granted: str | None) -> list[str]:
+    """Return the requested scopes that were not granted (RFC 6749 section 3.3 lets a service narrow them)."""
+    # Some services answer with commas although requests have spaces.
     have = set(service.split_scope((granted or "").replace(",", " ")))
     have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
-    return [scope for scope in service.split_scope(asked) if scope not in have]
+    return [scope for scope in service.split_scope(requested) if scope not in have]
 
 
 def _seconds(value: object) -> int | None:
-    """`expires_in` as a number; some services send it as a string, and some leave it out."""
+    """Return `expires_in` as a number; some services send a string, and some nothing."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -131,10 +134,10 @@ def _seconds(value: object) -> int | None:
 
 
 def _scope(service: Service, value: object) -> str | None:
-    """Return the granted scope in one spelling, from a list or a string; an empty one says nothing."""
+    """Return the granted scope as one string, from a list too; None for an empty one, which says nothing."""
     if isinstance(value, list):
         value = service.scope_separator.join(item for item in value if isinstance(item, str))
-    return printable(value, 4000) or None if isinstance(value, str) else None
+    return printable(value, SCOPE_LENGTH) or None if isinstance(value, str) else None
 
 
 def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,13 +146,13 @@ def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _carried_over(previous: Token | None) -> dict[str, Any]:
-    """What a refresh leaves of an earlier answer: a further access token in it is as old as the one that expired."""
+    """Return the fields of an earlier response without its access tokens, which have expired with the main one."""
     kept: dict[str, Any] = _without(ACCESS_TOKEN, previous.native.reveal()) if previous else {}
     return kept
 
 
 def _without(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A value without the fields of that name, at any depth."""
+    """Return a value without the fields of that name, at any depth."""
     if isinstance(value, Mapping):
         return {k: _without(name, v) for k, v in value.items() if k != name}
     if isinstance(value, list):

@@ -25,7 +25,9 @@ SERVICE = Service(
     token_endpoint=TOKEN_ENDPOINT,
 )
 JSON, FORM, TEXT, HTML = "application/json", "application/x-www-form-urlencoded", "text/plain", "text/html"
-PREVIOUS = read_token(SERVICE, json_response({"access_token": "old", "refresh_token": "spent"}), asked="read", now=0)
+PREVIOUS = read_token(
+    SERVICE, json_response({"access_token": "old", "refresh_token": "spent"}), requested_scope="read", now=0
+)
 
 
 def refused(fields, *, status=400, label=JSON, service=SERVICE, is_complete=True):
@@ -33,7 +35,7 @@ def refused(fields, *, status=400, label=JSON, service=SERVICE, is_complete=True
     raised = []
     for previous in (None, PREVIOUS):
         with pytest.raises(EveryAuthError) as caught:
-            read_token(service, given, asked=None, now=0, previous=previous)
+            read_token(service, given, requested_scope=None, now=0, previous=previous)
         raised.append(caught.value)
     login, refresh = raised
     assert (type(login), login.message) == (type(refresh), refresh.message)
@@ -173,28 +175,28 @@ def test_an_error_in_an_array_keeps_its_message():
 @pytest.mark.parametrize("previous", [None, PREVIOUS])
 def test_an_empty_error_beside_a_token_is_none(error, previous):
     given = json_response({"access_token": "a", "error": error, "error_description": "", "errors": [], "code": 0})
-    assert read_token(SERVICE, given, asked=None, now=0, previous=previous).access_token == Secret("a")
+    assert read_token(SERVICE, given, requested_scope=None, now=0, previous=previous).access_token == Secret("a")
 
 
 def test_words_of_success_elsewhere_than_in_error_are_none_beside_a_token():
     fields = {"access_token": "a", "code": "server_error", "status": "invalid_grant"}
-    assert read_token(SERVICE, json_response(fields), asked=None, now=0).access_token == Secret("a")
+    assert read_token(SERVICE, json_response(fields), requested_scope=None, now=0).access_token == Secret("a")
 
 
 def test_a_token_beside_an_error_counts_in_a_refresh_only():
     given = json_response({"access_token": "new", "refresh_token": "next", "error": "invalid_scope"})
     with pytest.raises(ServiceError, match="invalid_scope"):
-        read_token(SERVICE, given, asked=None, now=0)
-    token = read_token(SERVICE, given, asked=None, now=0, previous=PREVIOUS)
+        read_token(SERVICE, given, requested_scope=None, now=0)
+    token = read_token(SERVICE, given, requested_scope=None, now=0, previous=PREVIOUS)
     assert (token.access_token, token.refresh_token) == (Secret("new"), Secret("next"))
     refusal = replace(given, status=400)
     with pytest.raises(ServiceError, match="invalid_scope"):
-        read_token(SERVICE, refusal, asked=None, now=0, previous=PREVIOUS)
+        read_token(SERVICE, refusal, requested_scope=None, now=0, previous=PREVIOUS)
 
 
 def test_a_token_is_read_without_the_blanks_around_it():
     given = json_response({"access_token": " a.b\n"})
-    assert read_token(SERVICE, given, asked=None, now=0).access_token == Secret("a.b")
+    assert read_token(SERVICE, given, requested_scope=None, now=0).access_token == Secret("a.b")
 
 
 def test_a_word_of_an_entry_may_name_a_field_and_its_value(tmp_path):

@@ -172,6 +172,7 @@ def runs(pid):
         return False
 
 
+@pytest.mark.alone
 def test_a_command_may_leave_something_behind_and_is_not_waited_for(tmp_path):
     began = time.monotonic()
     to_command(["sh", "-c", "sleep 3 & exit 0"])(TOLD)

@@ -225,6 +225,7 @@ def test_many_strays_at_once_do_not_keep_the_answer_out(login):
             pest.result(5)
 
 
+@pytest.mark.alone
 def test_a_login_that_nobody_finishes_times_out(login):
     started = time.monotonic()
     with pytest.raises(LoginFailed, match="nobody finished") as caught:

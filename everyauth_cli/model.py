@@ -189,12 +189,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """The response to a `Request`; its body may hold tokens."""
+    """The response to a `Request`; its body may hold tokens.
+
+    A body that broke off is not `is_complete`: it was shorter than announced, or did not end in time.
+    """
 
     status: int
     content_type: str
     body: Secret[bytes]
     retry_after: str | None = None
+    is_complete: bool = True
 
     @property
     def is_temporary(self) -> bool:

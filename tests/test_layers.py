@@ -55,7 +55,7 @@ HOMES = {
     "keyring": ["store/vault_keyring.py"],
     "jeepney": ["store/secret_service.py"],
     "cryptography": ["store/sealing.py", "cli/fast/records.py"],  # the second decrypts without the imports of the first
-    "joserfc": ["oauth/id_token.py", "sandbox/signing_keys.py"],
+    "joserfc": ["oauth/signatures.py", "sandbox/signing_keys.py"],
     "starlette": ["web/starlette.py"],
     "anyio": ["web/starlette.py"],
     "flask": ["web/flask.py"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import json
 import math
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -22,11 +21,15 @@ KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """The kind of key that an algorithm, by its first letters, is verified with (RFC 7518 section 3.1, RFC 8037)."""
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 """The curve of each algorithm on one (RFC 7518 section 3.4)."""
+SMALLEST_KEYS = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), 2048),
+    "HS256": 256,
+    "HS384": 384,
+    "HS512": 512,
+}
+"""The smallest key in bits of each algorithm whose keys differ in size (RFC 7518 sections 3.2, 3.3 and 3.5)."""
 CAN_BE_ALLOWED = (*ASYMMETRIC, *SYMMETRIC)
 CLOCK = "check the clock of this machine"
-
-_filters = threading.Lock()
-"""The filters of warnings are the whole process's: logins in two threads must not change them at once."""
 
 
 class KeyUnknown(ServiceUnreadable):
@@ -83,14 +86,17 @@ def check_signature(service: Service, id_token: IdToken, keys: Sequence[Mapping[
     """Check an id token's signature with the issuer's keys (RFC 7517).
 
     Without a `kid` there must be one key only that it can be (OpenID Connect Core section 10.1).
-    Raises `KeyUnknown` when there is none, `ServiceUnreadable` when the signature is wrong.
+    Raises `KeyUnknown` when there is none, `ServiceUnreadable` when the signature is wrong or the key too small.
     """
     fitting = [key for key in keys if _fits(key, id_token)]
     if not fitting:
         raise _refused(service, "it is signed with a key that its issuer does not publish", kind=KeyUnknown)
     if len(fitting) > 1:
         raise _refused(service, f"it does not say with which of {len(fitting)} keys it is signed (kid)")
-    if not _is_signed(id_token, fitting[0]):
+    _check_size(service, id_token, fitting[0])
+    from everyauth_cli.oauth.signatures import is_signed
+
+    if not is_signed(id_token.text, fitting[0], algorithm=id_token.algorithm):
         raise _refused(service, "its signature is wrong")
 
 
@@ -199,25 +205,22 @@ def _fits(key: Mapping[str, Any], id_token: IdToken) -> bool:
     )
 
 
-def _is_signed(id_token: IdToken, key: Mapping[str, Any]) -> bool:
-    import warnings
+def _check_size(service: Service, id_token: IdToken, key: Mapping[str, Any]) -> None:
+    """Refuse a key that is smaller than its algorithm requires (RFC 7518 sections 3.2, 3.3 and 3.5)."""
+    smallest = SMALLEST_KEYS.get(id_token.algorithm, 0)
+    if smallest and _bits(key) < smallest:
+        why = f"its key has {_bits(key)} bits, and {id_token.algorithm} requires {smallest} (RFC 7518 section 3)"
+        raise _refused(service, why)
 
-    from joserfc import errors, jwk, jws
 
-    # The header may hold parameters of the issuer's own; only those that are `crit` must be understood.
-    registry = jws.JWSRegistry(algorithms=[id_token.algorithm], strict_check_header=False)
-    # A certificate chain in it (x5c) takes some kilobytes.
-    registry.max_header_length = registry.max_signature_length = 16 * 1024
+def _bits(key: Mapping[str, Any]) -> int:
+    """Return the size of an RSA or symmetric key; 0 for one that cannot be read."""
     try:
-        with _filters, warnings.catch_warnings():
-            # A key that is too small is none (RFC 7518 section 3.3); algorithms are chosen by the catalogue.
-            warnings.simplefilter("error", errors.SecurityWarning)
-            imported = jwk.import_key({name: value for name, value in key.items() if value is not None})
-            warnings.simplefilter("ignore", errors.SecurityWarning)
-            jws.deserialize_compact(id_token.text.reveal(), imported, registry=registry)
-    except (errors.JoseError, errors.SecurityWarning, ValueError, TypeError, LookupError):
-        return False
-    return True
+        if key.get("kty") == "RSA":
+            return int.from_bytes(base64url.decode(key["n"])).bit_length()
+        return len(base64url.decode(key["k"])) * 8
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return 0
 
 
 def _object(part: bytes) -> dict[str, Any]:

@@ -86,9 +86,9 @@ LIES_IN_THE_ID_TOKEN = {
     ),
     "key too small": (
         {"sign_with": SMALL, "keys": [SMALL.as_dict(private=False)]},
-        "signature is wrong",
+        "its key has 1024 bits, and RS256 requires 2048 (RFC 7518 section 3)",
     ),
-    "key that is none": ({"keys": [{"kty": "RSA", "kid": "one", "n": "AA", "e": "AQAB"}]}, "signature is wrong"),
+    "key that is none": ({"keys": [{"kty": "RSA", "kid": "one", "n": "AA", "e": "AQAB"}]}, "its key has 0 bits"),
     "crit not understood": ({"header": {"crit": ["b64"], "b64": False}}, "id token"),
     "id token no text": ({"token": {"id_token": "x"}}, "cannot be read"),
     "id token encrypted": ({"token": {"id_token": "a.b.c.d.e"}}, "cannot be read"),
@@ -255,6 +255,20 @@ def test_the_client_secret_signs_where_the_catalogue_allows_it(victim):
     with pytest.raises(ServiceUnreadable, match="signature is wrong"):
         victim.login()
     assert victim.liar.requests.get("/jwks") is None
+
+
+@pytest.mark.parametrize(("algorithm", "octets"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+def test_a_client_secret_signs_only_if_it_is_as_long_as_the_hash(victim, algorithm, octets):
+    victim.entry(id_token_signing_alg_values_supported=[algorithm])
+    lie(victim, {"header": {"alg": algorithm, "kid": None}})
+    for missing in (1, 0):
+        secret = "s" * (octets - missing)
+        victim.auth.clients.set(victim.auth.catalogue.get("op"), client_secret=Secret(secret))
+        lie(victim, {"sign_with": jwk.OctKey.import_key(secret)})
+        if missing:
+            with pytest.raises(ServiceUnreadable, match=f"has {octets * 8 - 8} bits, and {algorithm} requires"):
+                victim.login()
+    assert victim.login().account
 
 
 def test_no_client_secret_no_signature_with_it(victim):

@@ -95,5 +95,5 @@ def test_no_secret_is_in_a_repr(visitor):
     visitor.redeem(visitor.code(nonce="nonce-1"))
     server = vars(visitor.server)
     shown = repr(visitor.sandbox) + repr(server["_codes"].values()) + repr(server["_requests"].values())
-    for secret in ("sandbox-secret", "state-1", "nonce-1"):
+    for secret in ("sandbox-secret-not-a-real-secret", "state-1", "nonce-1"):
         assert secret not in shown

@@ -137,7 +137,7 @@ def test_client_authenticates_in_the_header(tmp_path):
 
 def test_client_does_not_authenticate_in_the_header_where_the_body_is_documented(visitor):
     form = {"grant_type": "refresh_token", "refresh_token": visitor.redeem(visitor.code()).json()["refresh_token"]}
-    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret-not-a-real-secret")
     refused(visitor.http.post("/pagerduty/token", data=form, auth=auth), 401, "invalid_client")
 
 
@@ -149,9 +149,9 @@ def test_wrong_header(visitor, header):
     refused(response, 401, "invalid_client")
 
 
-@pytest.mark.parametrize("form", [{"client_secret": "sandbox-secret"}, {"client_id": "another"}])
+@pytest.mark.parametrize("form", [{"client_secret": "sandbox-secret-not-a-real-secret"}, {"client_id": "another"}])
 def test_client_authenticates_one_way_at_a_time(visitor, form):
-    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret-not-a-real-secret")
     response = visitor.http.post("/pagerduty/token", data={"grant_type": "refresh_token", **form}, auth=auth)
     refused(response, 400, "invalid_request")
 

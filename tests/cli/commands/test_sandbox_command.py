@@ -82,7 +82,10 @@ def test_what_it_says_leads_a_service_of_ones_own_to_it(everyauth):
         f'revocation_endpoint = "{base}/acme/revoke"',
         f'account_endpoint = "{base}/acme/account?v=2"',
     ]
-    assert "--client-id sandbox-client --client-secret sandbox-secret --param host=sandbox\n" in sandbox.said
+    assert (
+        "--client-id sandbox-client --client-secret sandbox-secret-not-a-real-secret --param host=sandbox\n"
+        in sandbox.said
+    )
     sandbox.use()
     assert sandbox.good("everyauth login acme") == ""
     first = sandbox.good("everyauth token acme")

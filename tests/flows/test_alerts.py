@@ -172,6 +172,7 @@ def runs(pid):
         return False
 
 
+@pytest.mark.alone
 def test_a_child_that_a_command_leaves_running_is_not_waited_for(tmp_path):
     began = time.monotonic()
     to_command(["sh", "-c", "sleep 3 & exit 0"])(EVENT)

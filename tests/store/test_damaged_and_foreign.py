@@ -157,6 +157,7 @@ def test_somebody_else_on_the_other_loopback_address_is_a_port_in_use():
         pass
 
 
+@pytest.mark.alone
 def test_a_browser_that_has_gone_is_not_waited_for(listener):
     with connected(listener) as browser:
         browser.sendall(b"GET /c?a=b HTTP/1.1\r\n\r\n")

@@ -142,8 +142,9 @@ KEYS: Mapping[str, Key] = {
     ),
     "error_words": Key(
         values.ERROR_WORDS,
-        "The service's own error codes, each with the standard's code that it means.",
-        example='{token_revoked = "invalid_grant"}',
+        "The service's own error codes, each with the standard's code that it means; FIELD=VALUE for one that another "
+        "field has as its value, such as errors.0.code.",
+        example='{token_revoked = "invalid_grant", "status=BAD_TOKEN" = "invalid_grant"}',
     ),
     "keep_callback": Key(
         values.TEXTS,

@@ -1,4 +1,4 @@
-"""What is shipped can be believed: every entry is sound, and its endpoints are documented or known from two sides."""
+"""The shipped entries: each is valid, and its endpoints are documented or confirmed by two catalogues."""
 
 import re
 import tomllib

@@ -255,7 +255,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
             ("https://user:hidden@auth.example/a", "https://auth.example/t"),
             ["authorization_endpoint", "password"],
         ),
-        ("pagerduty", ("https://auth.example/a", "https://auth.example/t"), ["in the catalogue already"]),
+        ("pagerduty", ("https://auth.example/a", "https://auth.example/t"), ["already in the catalogue"]),
         ("No Name", ("https://auth.example/a", "https://auth.example/t"), ["a-z"]),
         ("../mine", ("https://auth.example/a", "https://auth.example/t"), ["a-z"]),
     ],

@@ -30,7 +30,7 @@ TWO_DOMAINS = {
     "sage": ("sageone.com", "sage.com"),
 }
 """Services whose two endpoints lie in different domains, and truly so: the second is where the client secret goes."""
-THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",), "quickbooks": ("intuit.com",)}
+THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",)}
 """Services that revoke tokens in yet another domain of theirs."""
 
 

@@ -15,12 +15,12 @@ Query = Sequence[tuple[str, str]]
 """The parameters of an authorization response, in order."""
 
 RESULT_SECONDS = 120.0
-"""How long the browser waits for its page, which is sent after the code is redeemed and the token stored."""
+"""The browser waits so long for its page, which is sent after the code is redeemed and the token stored."""
 
 POLL_SECONDS = 0.1
 
 PAGE_SECONDS = 3.0
-"""How long the terminal waits until the browser has the page."""
+"""The terminal waits so long until the browser has the page."""
 
 UNDECIDED = Result(
     good=False,

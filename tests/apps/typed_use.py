@@ -1,4 +1,4 @@
-"""What an app writes, for the type checker alone: every type here is one that an editor shows."""
+"""An app's calls, for the type checker only: these are the types that an editor shows."""
 
 from __future__ import annotations
 

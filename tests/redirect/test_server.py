@@ -52,8 +52,8 @@ def ask(login, target, *, method="GET", headers=None, body=None, host="127.0.0.1
     connection = http.client.HTTPConnection(host, port_of(login), timeout=5)
     try:
         connection.request(method, target, headers=headers or {}, body=body)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read().decode()
+        response = connection.getresponse()
+        return response.status, response.headers, response.read().decode()
     finally:
         connection.close()
 
@@ -146,12 +146,12 @@ def test_another_method_does_not_end_the_login(login, method):
 
 
 def test_a_preflight_is_answered_and_does_not_end_the_login(login):
-    asked = {"Origin": "https://issuer.example", "Access-Control-Request-Method": "GET"}
+    preflight = {"Origin": "https://issuer.example", "Access-Control-Request-Method": "GET"}
     status, headers, _ = ask(
-        login, OURS, method="OPTIONS", headers={**asked, "Access-Control-Request-Private-Network": "true"}
+        login, OURS, method="OPTIONS", headers={**preflight, "Access-Control-Request-Private-Network": "true"}
     )
     assert (status, headers["Access-Control-Allow-Private-Network"]) == (204, "true")
-    _, headers, _ = ask(login, OURS, method="OPTIONS", headers=asked)
+    _, headers, _ = ask(login, OURS, method="OPTIONS", headers=preflight)
     assert headers["Access-Control-Allow-Private-Network"] is headers["Access-Control-Allow-Origin"] is None
     with pytest.raises(LoginFailed):
         login.wait(0)
@@ -225,6 +225,7 @@ def test_many_stray_requests_at_once_do_not_block_the_response(login):
             pest.result(5)
 
 
+@pytest.mark.alone
 def test_an_unfinished_login_times_out(login):
     started = time.monotonic()
     with pytest.raises(LoginFailed, match="was not finished") as caught:

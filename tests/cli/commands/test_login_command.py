@@ -84,9 +84,9 @@ def test_another_account_needs_another_user_or_replace(shell):
     shell.log_in(account="ann@example.com")
     token = shell.token()
     shell.env["BROWSER"] = browser("--user", "bob@example.com")
-    said = shell.bad_both("everyauth login pagerduty", 4, "other_account", "--user NAME", "--replace")
-    assert "ann@example.com" in said
-    assert "bob@example.com" in said
+    shown = shell.bad_both("everyauth login pagerduty", 4, "other_account", "--user NAME", "--replace")
+    assert "ann@example.com" in shown
+    assert "bob@example.com" in shown
     assert shell.token() == token
     assert shell.identities()[0]["account"]["label"] == "ann@example.com (sandbox)"
 
@@ -114,6 +114,7 @@ def test_at_a_terminal_the_user_is_asked_about_another_account(shell, says, code
     assert ("--replace" in shown.shown) == (code != 0)
 
 
+@pytest.mark.alone
 def test_an_interrupted_login_ends_at_once_and_frees_the_port(shell):
     process = shell.start("everyauth login pagerduty --no-browser")
     url = authorization_url(process)
@@ -261,5 +262,5 @@ def test_a_refresh_is_not_taken_for_the_other_login(shell):
 def test_the_hint_repeats_the_command(shell):
     line = "everyauth login pagerduty --user ann --tag a=b --scope read --no-browser --timeout 100ms --profile work"
     shell.good("everyauth service set pagerduty --client-id x --profile work")
-    said = shell.bad(line, 4, "try: everyauth login pagerduty --user ann --profile work --tag=a=b --scope=read")
-    assert "--no-browser" in said
+    shown = shell.bad(line, 4, "try: everyauth login pagerduty --user ann --profile work --tag=a=b --scope=read")
+    assert "--no-browser" in shown

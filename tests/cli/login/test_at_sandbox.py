@@ -93,9 +93,9 @@ def test_a_sandbox_that_runs_already_is_used_and_refreshes_and_revokes(run, runn
     done = run(f"everyauth login {NAME} --sandbox --user ann", REAL)
     assert good(done) == ""
     assert "The sandbox ended" not in done.err
-    held = good(run(f"everyauth token {NAME} ann -p sandbox", REAL))
-    fresh = good(run(f"everyauth token {NAME} ann -p sandbox --rejected", REAL, input=held))
-    assert fresh != held
+    token = good(run(f"everyauth token {NAME} ann -p sandbox", REAL))
+    fresh = good(run(f"everyauth token {NAME} ann -p sandbox --rejected", REAL, input=token))
+    assert fresh != token
     assert good(run(f"everyauth logout {NAME} ann -p sandbox", REAL)) == ""
     running.terminate()
     log = running.stderr.read()
@@ -108,7 +108,7 @@ def test_the_profile_is_for_the_sandbox_only(run):
     usage = f"everyauth login {NAME} --sandbox"
     bad(run(f"everyauth login {NAME} --profile sandbox"), 2, "is for the sandbox only", usage)
     bad(run(f"everyauth login {NAME}", {"EVERYAUTH_PROFILE": "sandbox"}), 2, "is for the sandbox only", usage)
-    bad(run(f"everyauth service set {NAME} --client-id x -p sandbox"), 2, "where nothing has to be set", usage)
+    bad(run(f"everyauth service set {NAME} --client-id x -p sandbox"), 2, "the sandbox knows its own", usage)
     bad(run(f"everyauth login {NAME} --sandbox --profile work"), 2, "--profile cannot be given with it")
     bad(run(f"everyauth --profile sandbox login {NAME} --sandbox"), 2, "--profile cannot be given with it")
     bad(run(f"everyauth token {NAME} -p sandbox"), 4, usage)
@@ -165,16 +165,16 @@ def test_nothing_of_the_sandbox_reaches_a_real_host():
         auth = in_profile(SANDBOX_PROFILE, hosts.send)
         with pytest.raises(ClientNotSet):
             auth.begin(NAME, redirect_uri="http://127.0.0.1:28282/callback/pagerduty")
-        with pytest.raises(UsageProblem, match="where nothing has to be set"):
+        with pytest.raises(UsageProblem, match="the sandbox knows its own"):
             auth.clients.set(auth.catalogue.get(NAME), client_id="real-client")
         assert hosts.requests == []
 
 
 def test_tokens_of_one_sandbox_are_sent_to_no_other_and_to_no_real_host():
-    asked: list[str] = []
+    requested: list[str] = []
 
     def watched(request):
-        asked.append(request.url)
+        requested.append(request.url)
         return send(request)
 
     auth = in_profile(SANDBOX_PROFILE, watched)
@@ -183,14 +183,14 @@ def test_tokens_of_one_sandbox_are_sent_to_no_other_and_to_no_real_host():
         led(auth, service, first)
         logged_in(auth, first)
         led(auth, service, second)
-        begun = len(asked)
+        begun = len(requested)
         token = Secret(auth.get_identity(NAME).access_token)
         with pytest.raises(LoginRequired, match="to another client or token endpoint") as caught:
             auth.get_identity(NAME, rejected=token)
         assert caught.value.hint == f"everyauth login {NAME} --sandbox"
         assert auth.delete_identity(NAME, user="me").revoked == []
-        assert asked[begun:] == []
-        assert all(url.startswith(first.base_url) for url in asked)
+        assert requested[begun:] == []
+        assert all(url.startswith(first.base_url) for url in requested)
 
 
 def led(auth: EveryAuth, service, sandbox: Sandbox) -> None:

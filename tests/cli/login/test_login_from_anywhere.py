@@ -39,7 +39,7 @@ def at_a_terminal(shell, line, **env):
         yield shown
 
 
-def asked(shown, nth=-1):
+def authorization_url_at(shown, nth=-1):
     """Wait for the invitation to paste; return the authorization URL that was shown last."""
     shown.wait_for(INVITES)
     return URL.findall(shown.shown)[nth]
@@ -74,7 +74,7 @@ def secret_parts(url):
 
 def test_the_pasted_redirect_url_ends_the_login(shell):
     with at_a_terminal(shell, LOGIN) as shown:
-        url = asked(shown)
+        url = authorization_url_at(shown)
         assert "open this in any browser:" in shown.shown
         assert "Paste it at once: its code expires after 30 s." in shown.shown
         pasted = shell.allow(url) + "&padding=" + "x" * 10_000
@@ -91,7 +91,7 @@ def test_the_pasted_redirect_url_ends_the_login(shell):
 
 def test_invalid_pastes_are_explained_and_the_right_one_is_still_taken(shell):
     with at_a_terminal(shell, LOGIN) as shown:
-        url = asked(shown)
+        url = authorization_url_at(shown)
         right = shell.allow(url)
         code = secret_parts(right)[0]
         for pasted, says in [
@@ -119,13 +119,13 @@ def test_invalid_pastes_are_explained_and_the_right_one_is_still_taken(shell):
 
 def test_an_invalid_response_is_refused_in_a_paste_too(shell):
     with at_a_terminal(shell, LOGIN) as shown:
-        shown.type(shell.allow(asked(shown)) + "&code=another\n")
+        shown.type(shell.allow(authorization_url_at(shown)) + "&code=another\n")
         assert shown.end() == 4
-    assert "the answer carries code twice" in shown.shown
+    assert "the authorization response has code twice" in shown.shown
     assert not shell.counts
 
     with at_a_terminal(shell, LOGIN) as shown:
-        state = re.search("state=[^&]*", asked(shown))[0]
+        state = re.search("state=[^&]*", authorization_url_at(shown))[0]
         shown.type(f"{shell.sandbox.redirect_uri}?error=access_denied&{state}\n")
         assert shown.end() == 4
     assert "access was denied at pagerduty" in shown.shown
@@ -142,7 +142,7 @@ def test_a_redirect_to_loopback_needs_no_paste(shell):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -15), (signal.SIGHUP, -1), (signal.SIGINT, 130)])
 def test_the_terminal_is_as_before_when_a_signal_ends_the_login(shell, number, code):
     with at_a_terminal(shell, LOGIN) as shown:
-        asked(shown)
+        authorization_url_at(shown)
         assert not edits_and_echoes(shown)
         if number == signal.SIGINT:
             shown.type("\x03")
@@ -171,7 +171,7 @@ def sh(request, shell, tmp_path):
 )
 def test_a_login_can_be_stopped_and_continued(shell, sh, stop):
     sh.type("login\n")
-    url = asked(sh)
+    url = authorization_url_at(sh)
     stop(sh)
     sh.wait_for("Stopped")
     sh.type("stty -a; echo s'e'en\n")
@@ -190,7 +190,7 @@ def test_a_login_can_be_stopped_and_continued(shell, sh, stop):
 
 def test_stopped_and_sent_to_the_background_a_login_still_takes_the_redirect(shell, sh):
     sh.type("login\n")
-    url = asked(sh)
+    url = authorization_url_at(sh)
     sh.type("\x1a")
     sh.wait_for("Stopped")
     sh.type("bg\n")
@@ -207,7 +207,7 @@ def test_stopped_and_sent_to_the_background_a_login_still_takes_the_redirect(she
 
 def test_the_redirect_ends_an_unfinished_paste(shell, sh):
     sh.type("login\n")
-    url = asked(sh)
+    url = authorization_url_at(sh)
     sh.type("half-typed")
     time.sleep(0.5)
     started = time.monotonic()
@@ -224,7 +224,7 @@ def test_the_redirect_ends_an_unfinished_paste(shell, sh):
 def test_pasted_lines_are_not_shown_and_an_interrupt_restores_the_terminal(sh):
     says = "a code alone is not enough"
     sh.type("login\n")
-    asked(sh)
+    authorization_url_at(sh)
     sh.type("secret-1\nsecret-2\nsecret-3")
     sh.wait_for(says)
     sh.wait_for(says, since=sh.shown.index(says) + len(says))
@@ -239,7 +239,7 @@ def test_pasted_lines_are_not_shown_and_an_interrupt_restores_the_terminal(sh):
 
 def test_in_the_background_a_login_neither_stops_nor_reads(shell, sh):
     sh.type("login &\n")
-    url = asked(sh)
+    url = authorization_url_at(sh)
     sh.type("sleep 0.5; jobs; echo is'' mine\n")
     sh.wait_for("is mine")
     assert "Running" in sh.shown
@@ -263,8 +263,8 @@ def test_without_a_browser_and_a_terminal_it_fails_at_once(shell):
     ]:
         shell.env["BROWSER"] = ""
         hint = "everyauth login pagerduty --user ann --no-browser"
-        said = shell.bad("everyauth login pagerduty --user ann", 4, "this is not a terminal", hint, says, env=env)
-        assert len(URL.findall(said)) == 1
+        shown = shell.bad("everyauth login pagerduty --user ann", 4, "this is not a terminal", hint, says, env=env)
+        assert len(URL.findall(shown)) == 1
     assert time.monotonic() - started < 20
 
 
@@ -285,7 +285,7 @@ def test_a_browser_that_does_not_open_ends_a_login_without_a_terminal(shell):
 
 def test_a_browser_that_does_not_open_is_reported_at_a_terminal(shell):
     with at_a_terminal(shell, "everyauth login pagerduty", BROWSER="false") as shown:
-        url = asked(shown)
+        url = authorization_url_at(shown)
         shown.wait_for("The browser could not be opened; open the URL above yourself.")
         shown.type(shell.allow(url) + "\n")
         assert shown.end() == 0
@@ -302,7 +302,7 @@ def test_a_browser_that_fails_after_the_redirect_changes_nothing(shell, tmp_path
 def test_a_response_to_an_https_redirect_uri_is_pasted(everyauth):
     with sandbox_shell(everyauth, redirect_uri=HTTPS) as shell:
         with at_a_terminal(shell, "everyauth login pagerduty") as shown:
-            url = asked(shown)
+            url = authorization_url_at(shown)
             assert "redirect_uri=https%3A%2F%2Fyou.example%2Fcallback%3Ftenant%3D1&" in url
             assert f"The login ends at {HTTPS}, where everyauth does not listen" in shown.shown
             pasted = shell.allow(url)
@@ -318,8 +318,8 @@ def test_an_https_redirect_uri_needs_a_terminal(everyauth, tmp_path):
     with sandbox_shell(everyauth, redirect_uri=HTTPS) as shell:
         shell.env["BROWSER"] = witness(tmp_path / "opened")
         for line in ("everyauth login pagerduty", LOGIN):
-            said = shell.bad(line, 4, f"ends at {HTTPS}", "this is not a terminal", "--redirect-uri ''")
-            assert not URL.findall(said)
+            shown = shell.bad(line, 4, f"ends at {HTTPS}", "this is not a terminal", "--redirect-uri ''")
+            assert not URL.findall(shown)
         assert not (tmp_path / "opened").exists()
 
 

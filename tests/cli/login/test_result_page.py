@@ -114,9 +114,9 @@ def test_a_next_step_of_its_own_comes_before_the_hint():
 
 def test_another_account_is_a_question_at_a_terminal():
     other = errors.OtherAccount("ann at op is the account A, and this login came back as B; the old one was kept")
-    asked = question(other, service_title="Op")
-    assert not asked.good
-    assert asked.title == failure(other, service_title="Op", login_command=LOGIN).title
-    assert "answer there" in asked.next_step
-    assert asked.command == ""
-    assert "was kept" not in asked.text
+    page = question(other, service_title="Op")
+    assert not page.good
+    assert page.title == failure(other, service_title="Op", login_command=LOGIN).title
+    assert "answer there" in page.next_step
+    assert page.command == ""
+    assert "was kept" not in page.text

@@ -80,7 +80,7 @@ def problem(catalogue, name="example"):
             "",
         ),
         ('sources = ["nanga"]', "did you mean nango?", ""),
-        ('sources = ["zzz"]', "the words are activepieces", ""),
+        ('sources = ["zzz"]', "the names are activepieces", ""),
         ('sources = ["http://x.example/"]', "neither an https URL", ""),
         ('sources = ["https://me@x.example/"]', "user name", ""),
     ],

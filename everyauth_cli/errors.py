@@ -1,7 +1,7 @@
 """All errors that this package raises on purpose, in one tree.
 
-Each line has an error's exit code, stable code and meaning. `KeyUnknown`, `Locked`, `NoCollection` and `VersionConflict` are defined in
-the modules that raise them.
+Each line has an error's exit code, stable code and meaning. `KeyUnknown`, `Locked`, `NoCollection` and
+`VersionConflict` are defined in the modules that raise them.
 
     EveryAuthError                1  error
     ├── UsageProblem              2  usage                a value or an option cannot be used

@@ -9,6 +9,7 @@ import typer
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.identity import group
 from everyauth_cli.cli.durations import expiry, read_pairs, span
+from everyauth_cli.cli.left_store import note_left_store
 from everyauth_cli.cli.options import ServiceOption, UserOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.everyauth import now_ms
@@ -33,12 +34,14 @@ def ls(
     tags = read_pairs(tag or [], "--tag")
     wanted = {"service": name, "user": user or "", "tenant": tenant or ""}
     if session.terminal.as_json:
-        session.terminal.items([as_json(identity) for identity in session.auth.find(**wanted, tags=tags)])
-        return
-    now = now_ms()
-    shown = session.terminal.rows(COLUMNS, (_row(one, now) for one in session.auth.listed(**wanted, tags=tags)))
+        shown = session.terminal.items(map(as_json, session.auth.find_each(**wanted, tags=tags)))
+    else:
+        now = now_ms()
+        shown = session.terminal.rows(COLUMNS, (_row(one, now) for one in session.auth.listed(**wanted, tags=tags)))
+        if not shown:
+            session.terminal.note("No identities. `everyauth login SERVICE` makes one.")
     if not shown:
-        session.terminal.note("No identities. `everyauth login SERVICE` makes one.")
+        note_left_store(session)
 
 
 def _row(identity: IdentitySummary, now: int) -> list[str]:

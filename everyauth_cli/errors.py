@@ -23,7 +23,8 @@ Exit code and stable code stand beside each; `cli` is the one place that shows t
     │   ├── ServiceUnreadable     5  service_unreadable   an answer that is not what the protocol says
     │   ├── RevocationFailed      5  revocation_failed    deleted here, while tokens still stand at the service
     │   ├── AlertFailed           5  alert_failed         an alert did not reach its command or webhook
-    │   └── LifetimeTooShort          5  lifetime_too_short       tokens of this service never live as long as was asked
+    │   ├── RejectedAlthoughNew   5  rejected_although_new  an API rejects tokens that were just issued
+    │   └── LifetimeTooShort      5  lifetime_too_short   tokens of this service never live as long as was asked
     └── StoreError                6  store_error          the store cannot be used
         ├── StoreUnavailable      6  store_unavailable    missing, or it does not answer
         ├── StoreLocked           6  store_locked         there, but locked
@@ -220,6 +221,18 @@ class AlertFailed(ServiceError):
     """An alert did not reach the command or webhook that it is for; it is tried again by the next run."""
 
     code = "alert_failed"
+
+
+class RejectedAlthoughNew(ServiceError):
+    """An API rejected an access token right after it was issued, which another token would not cure."""
+
+    code = "rejected_although_new"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"the access token was rejected although {service} has just issued it; check its scopes",
+            hint=f"everyauth service get {service}",
+        )
 
 
 class LifetimeTooShort(ServiceError):

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import requests
 from peers.api import serving
-from peers.token_server import HOUR, World
+from peers.token_server import HOUR, MINUTE, World
 
 from everyauth_cli.errors import LoginRequired, ServiceNotFound, ServiceUnreachable, UsageProblem
 from everyauth_cli.store.memory import memory_store
@@ -51,6 +51,8 @@ def ask(request):
 def world(tmp_path):
     world = World(tmp_path)
     world.login()
+    # A token that was just issued is not replaced for a 401.
+    world.clock.now += 2 * MINUTE
     return world
 
 

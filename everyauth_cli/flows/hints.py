@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from everyauth_cli.errors import LoginRequired
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, EndedGrant, RecordKey
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, EndedGrant, LoginReason, RecordKey
 
 
 def user_of_tenant(user: str, tenant: str, *, quotes: tuple[str, str] = ('"', '"')) -> str:
@@ -40,8 +40,10 @@ def not_logged_in(key: RecordKey) -> LoginRequired:
 
 
 def must_log_in(key: RecordKey, ended: EndedGrant) -> LoginRequired:
-    """Make the error for an identity whose grant is marked as ended."""
-    return _login_required(key, f"{_user(key)} must log in at {key.service} again: {ended.reason}")
+    """Make the error for an identity that is marked as in need of a login."""
+    message = f"{_user(key)} must log in at {key.service} again: {ended.reason}"
+    replaces = " --replace" if ended.kind is LoginReason.ACCOUNT_CHANGED else ""
+    return LoginRequired(message, hint=login_again(key) + replaces)
 
 
 def bound_elsewhere(key: RecordKey) -> LoginRequired:

@@ -347,4 +347,4 @@ class EveryAuth:
 def _send(request: Request) -> Response:
     from everyauth_cli.transport import send  # httpx costs more than all else together
 
-    return send(request)
+    return send(request, deadline=request.deadline)

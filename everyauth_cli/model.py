@@ -27,7 +27,7 @@ SANDBOX_PROFILE = "sandbox"
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
-TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
+REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS, SERVER_ERROR = 408, 425, 429, 500
 
 
 class Secret(Generic[T]):
@@ -191,12 +191,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """The response to a `Request`; its body may hold tokens."""
+    """The response to a `Request`; its body may hold tokens.
+
+    A body that broke off is not `is_complete`: it was shorter than announced, or did not end in time.
+    """
 
     status: int
     content_type: str
     body: Secret[bytes]
     retry_after: str | None = None
+    is_complete: bool = True
 
     @property
     def is_success(self) -> bool:
@@ -205,8 +209,8 @@ class Response:
 
     @property
     def is_temporary(self) -> bool:
-        """Whether the same request may work later (RFC 6585 section 4, RFC 9110 section 15.6)."""
-        return self.status == TOO_MANY_REQUESTS or self.status >= SERVER_ERROR
+        """Whether the same request may work later (RFC 6585 section 4, RFC 8470, RFC 9110 sections 15.5.9 and 15.6)."""
+        return self.status in (REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS) or self.status >= SERVER_ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

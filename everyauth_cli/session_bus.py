@@ -1,18 +1,12 @@
-"""The session bus: where its sockets may be, and that it is our own; imports nothing heavy, as `cli/fast` uses it."""
+"""The addresses of the session bus; imports nothing heavy, because `cli/fast` uses it."""
 
 from __future__ import annotations
 
 import os
-import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Mapping
-
-LONGEST_LINE = 8192
-CREDENTIALS = "3i"
-"""The layout of `struct ucred`: process, user and group."""
 
 
 def bus_addresses(environ: Mapping[str, str]) -> str | None:
@@ -51,55 +45,6 @@ def socket_paths(addresses: str) -> Iterator[str | bytes]:
             yield _unescaped(options["path"])
         elif transport == "unix" and "abstract" in options:
             yield b"\0" + _unescaped(options["abstract"]).encode()
-
-
-def connect(path: str | bytes, seconds: float) -> socket.socket:
-    """An authenticated connection to the bus at a socket, within so many seconds.
-
-    Raises `OSError`, of which `PermissionError` for the bus of another user.
-    """
-    import socket
-
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.settimeout(seconds)
-        connection.connect(path)
-        _authenticate(connection, seconds)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _authenticate(connection: socket.socket, seconds: float) -> None:
-    """Show who we are (D-Bus Specification, "Authentication Protocol"), once it is known who answers."""
-    if peer_of(connection) != os.geteuid():
-        raise PermissionError(None, "it belongs to another user")
-    connection.sendall(b"\0AUTH EXTERNAL %s\r\n" % str(os.geteuid()).encode().hex().encode())
-    if not _line(connection, time.monotonic() + seconds).startswith(b"OK "):
-        raise PermissionError(None, "it does not let this user in")
-    connection.sendall(b"BEGIN\r\n")
-    connection.settimeout(seconds)
-
-
-def _line(connection: socket.socket, until: float) -> bytes:
-    line = b""
-    while not line.endswith(b"\r\n"):
-        connection.settimeout(max(0.001, until - time.monotonic()))
-        more = connection.recv(LONGEST_LINE - len(line))
-        if not more:
-            raise ConnectionResetError(None, "it closed the connection")
-        line += more
-    return line
-
-
-def peer_of(connection: socket.socket) -> int:
-    """The user that the other end of a connection runs as."""
-    import socket
-    import struct
-
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(CREDENTIALS))
-    return int(struct.unpack(CREDENTIALS, credentials)[1])
 
 
 def _option(word: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""README, SECURITY and CHANGELOG agree with the program."""
+"""README, SECURITY, CHANGELOG and CONTRIBUTING agree with the program."""
 
 import re
 import textwrap
@@ -55,11 +55,6 @@ def test_the_exit_codes_are_those_of_the_errors():
     assert stated == {kind.exit_code for kind in ERRORS} | {0, 130}
 
 
-def test_the_error_tree_in_the_docstring_is_the_one_in_the_code():
-    drawn = re.findall(r"(\w+) +(\d) +([a-z_]+)\s", errors.__doc__ or "")
-    assert sorted(drawn) == sorted((kind.__name__, str(kind.exit_code), kind.code) for kind in ERRORS)
-
-
 def test_every_environment_variable_is_in_the_readme():
     read = set(re.findall(r'environ(?:\.get\(|\[)"(EVERYAUTH_\w+)"', CODE))
     assert read
@@ -71,6 +66,13 @@ def test_the_tests_that_security_names_as_evidence_exist():
     named = re.findall(r"`(tests/[^`]+)`", security)
     assert named
     assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_files_that_contributing_names_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:everyauth_cli|tests)/[^`\s]*)`", text))
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists() and "acme" not in path]
 
 
 def test_the_changelog_has_a_section_for_this_version():

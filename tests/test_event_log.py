@@ -19,7 +19,7 @@ from everyauth_cli.errors import (
     ServiceUnreachable,
     ServiceUnreadable,
 )
-from everyauth_cli.event_log import LARGEST, Event, EventLog
+from everyauth_cli.event_log import LARGEST, Event, EventLog, redacted
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import redact
 from everyauth_cli.store.identities import read_identity
@@ -67,7 +67,7 @@ def test_a_fresh_token_records_nothing(world):
     ("fault", "kind", "recorded"),
     [
         (json_response({"error": "invalid_grant"}, status=400), LoginRequired, ("invalid_grant", 400, "invalid_grant")),
-        (json_response({"error": "odd", "error_description": "x"}), ServiceError, ("odd", 200, "odd: x")),
+        (json_response({"error": "odd", "error_description": "x"}), ServiceError, ("odd", 200, "odd (x)")),
         (json_response({"error": "invalid_client"}), ClientRejected, ("client_rejected", None, "invalid_client")),
         (json_response({"errcode": 40029}), ServiceUnreadable, ("40029", 200, "errcode: 40029")),
         (json_response(b"", status=503), ServiceUnreachable, ("service_unreachable", 503, "HTTP 503")),
@@ -136,17 +136,52 @@ def test_no_secret_is_recorded_whatever_a_service_says(world):
         world.token()
     assert (
         world.events[-1].message
-        == "example refused (odd: *** of ***: ***.***.*** see https://x.example/errors or  [1mask)"
+        == "example answered odd (*** of ***: ***.***.*** see https://x.example/errors or  [1mask)"
     )
     assert opaque not in caught.value.message
     assert "token=abc" not in caught.value.message
+
+
+PLAIN = "correct-horse"
+"""A client secret that does not look like a token."""
+ECHOES = [{"error": PLAIN}, {"error": {"type": PLAIN}}, {"error_code": PLAIN}, {"msg": PLAIN}]
+CALLS = {
+    "login": lambda world: world.login(),
+    "refresh": lambda world: world.token(),
+    "revocation": lambda world: world.auth.delete_identity("example", "me"),
+}
+
+
+@pytest.mark.parametrize("fields", ECHOES, ids=str)
+@pytest.mark.parametrize("action", CALLS)
+def test_a_secret_that_a_service_echoes_as_its_error_is_neither_raised_nor_recorded(world, action, fields):
+    world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret(PLAIN))
+    world.login()
+    world.clock.now += HOUR
+    world.server.faults = [json_response(fields, status=400)] * 2
+    shown = []
+    try:
+        shown.append(CALLS[action](world).problem)
+    except ServiceError as error:
+        shown += [error.message, error.hint, error.error, *error.args]
+    failed = [event for event in world.events if (event.action, event.outcome) == (action, "failed")]
+    assert failed
+    assert PLAIN not in repr([*shown, *world.events, *world.warnings])
+
+
+def test_a_redacted_error_keeps_its_type_and_all_that_it_says():
+    with pytest.raises(ServiceUnreachable) as caught, redacted(Secret("7 s from")):
+        raise ServiceUnreachable("wait 7 s from now", lost=True, status=503, retry_after="7")
+    error = caught.value
+    assert (error.message, error.args, str(error)) == ("wait *** now", ("wait *** now",), "wait *** now")
+    assert (error.lost, error.status, error.retry_after, error.hint) == (True, 503, "7", "try again later")
 
 
 def test_a_code_and_a_client_secret_in_an_error_are_removed_too(world):
     world.server.faults = [json_response({"error": "odd", "error_description": f"code-alice of {SECRET}"})]
     with pytest.raises(ServiceError):
         world.login()
-    assert world.events[-1].message == "example refused (odd: *** of ***)"
+    assert world.events[-1].message == "example answered odd (*** of ***)"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth
     add(everyauth, provider, auth=auth, client=client)
     done = everyauth("login", "op", "--user", "ann", env={"BROWSER": provider.browser("--user", "ann")})
     assert ok(done) == ""
-    assert 'Logged in to op: ann, kept as "ann".' in done.err
+    assert 'Logged in to op as ann, stored for user "ann".' in done.err
     assert "warning" not in done.err
     credential = json.loads(ok(everyauth("identity", "get", "ann")))
     assert who(provider, credential["accessToken"]) == "ann"
@@ -111,7 +111,7 @@ def test_a_narrower_grant_is_a_warning_and_stays_narrow(everyauth, provider):
     browser = provider.browser("--drop", "email")
     done = everyauth("login", "op", env={"BROWSER": browser})
     assert ok(done) == ""
-    assert "warning: op granted less than was asked for: email is missing; granted is openid api:read" in done.err
+    assert "warning: op granted fewer scopes than requested: email is missing; it granted openid api:read" in done.err
     token = ok(everyauth("token", "op")).strip()
     assert expired(everyauth, token) != token
     assert json.loads(ok(everyauth("identity", "get", "me")))["native"]["scope"] == "openid api:read"

@@ -159,7 +159,7 @@ def _sources(service: Service) -> list[str]:
     """Where the endpoints are known from: the documentation that was read, or catalogues that agree."""
     links = [source for source in service.sources if is_link(source)]
     named = [catalogues()[word] for word in service.sources if not is_link(word)]
-    agreed = [f"{source.title}, {source.url} ({source.snapshot})" for source in named]
+    agreed = [f"{source.title}, {source.url} (last commit {source.last_commit})" for source in named]
     return links if level(service) is Level.DOCUMENTATION else agreed
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from everyauth_cli.errors import SecretTooLarge, ServiceError
+from everyauth_cli.errors import ServiceError
 from everyauth_cli.model import ACCEPT_JSON, RecordKey, Request, Response, Secret, Service
+from everyauth_cli.oauth.response_body import read_object
 from everyauth_cli.store.records import Store, VersionConflict
 from everyauth_cli.urls import check_url, is_loopback
 
@@ -32,7 +32,7 @@ class IssuerKeys:
 
     def cached(self, service: Service) -> Keys | None:
         """Return the cached keys, unless they are a day old or came from another URL than is configured now."""
-        record = self.store.get(_key(service))
+        record = self.store.get(_key(service)) if self.store.backend.caches else None
         cache = record.metadata if record else {}
         keys, fetched_at = cache.get("keys"), cache.get("fetched_at")
         if cache.get("source") != _source(service) or not isinstance(keys, list) or not isinstance(fetched_at, int):
@@ -52,9 +52,11 @@ class IssuerKeys:
         return keys
 
     def _cache(self, service: Service, cache: Mapping[str, Any]) -> None:
+        if not self.store.backend.caches:
+            return
         record = self.store.get(_key(service))
-        # Another process may have fetched them too, and some keyrings take no more than a token.
-        with suppress(VersionConflict, SecretTooLarge):
+        # Another process may have fetched them too.
+        with suppress(VersionConflict):
             self.store.save(_key(service), cache, Secret({}), version=record.version if record else None)
 
     def _discovered(self, service: Service) -> str | None:
@@ -67,11 +69,11 @@ class IssuerKeys:
         local = is_loopback(url) and not is_loopback(service.issuer)
         return url if metadata["issuer"] == service.issuer and not local else None
 
-    def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
+    def _get(self, url: str) -> dict[str, Any]:
         response = self.send(Request(url=url, method="GET", headers=ACCEPT_JSON))
         if response.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
             raise ValueError(response.status)
-        return json.loads(response.body.reveal())
+        return read_object(response.body.reveal(), response.content_type) or {}
 
 
 def _objects(keys: Sequence[Any]) -> list[Mapping[str, Any]]:

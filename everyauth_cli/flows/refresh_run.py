@@ -183,7 +183,7 @@ class RefreshRun:
         from everyauth_cli.oauth.token_endpoint import read_token
 
         try:
-            token = read_token(service, response, asked=None, now=now, previous=marked.token)
+            token = read_token(service, response, requested_scope=None, now=now, previous=marked.token)
         except ServiceUnreadable:
             if response.is_success and response.body.reveal().strip():
                 self._keep_unread(key, marked, response, now=now)
@@ -234,7 +234,7 @@ class RefreshRun:
             status=late.status, content_type=late.content_type, body=Secret(late.body.reveal().encode("latin-1"))
         )
         try:
-            token = read_token(service, response, asked=None, now=late.received_at, previous=stored.token)
+            token = read_token(service, response, requested_scope=None, now=late.received_at, previous=stored.token)
         except EveryAuthError:
             return None
         saved = self._save(key, _with_token(stored, (token, None)), spent=stored.token.refresh_token)

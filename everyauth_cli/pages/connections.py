@@ -82,7 +82,7 @@ def _row(connection: Connection, url: str) -> str:
 <div class="about">
 <h2 class="service">{escape(connection.title)}</h2>
 {_account(connection)}<p class="state">{label}</p>
-{_note(connection)}</div>
+{_shared_grant(connection)}</div>
 <div class="buttons">
 {_buttons(connection, url)}</div>
 </li>
@@ -108,7 +108,7 @@ def _account(connection: Connection) -> str:
     return f'<p class="account">{account}</p>\n{since}\n'
 
 
-def _note(connection: Connection) -> str:
+def _shared_grant(connection: Connection) -> str:
     if not connection.ends_grant:
         return ""
     text = "Disconnecting also ends every other connection of this app to the same account."

@@ -1,4 +1,4 @@
-"""Reads a pasted redirect URL: the answer that it carries, or why it is not the address that a login ends at."""
+"""Reads a pasted redirect URL: the authorization response in it, or the reason why it cannot be one."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from everyauth_cli.redirect.waiter import Query
 from everyauth_cli.urls import DEFAULT_PORTS, LOOPBACK_HOSTS
 
-AROUND = " \t\r\n\"'<>"
+SURROUNDING = " \t\r\n\"'<>"
+"""Characters that get copied along with a URL."""
 
-NO_ADDRESS = (
-    "That is no address, and a code alone is not enough: paste the whole address, from http on; "
+NOT_A_URL = (
+    "That is not a URL, and a code alone is not enough: paste the whole URL, starting with http; "
     "its state shows that it belongs to this login."
 )
-BEGINNING = "That is the address to open; paste the one that the browser ends at, once you have logged in there."
-NO_ANSWER = "That address holds no answer, neither a code nor an error; paste the one that the browser ends at."
-CUT = "That address was cut: its state is missing. Paste the whole of it."
+START_URL = "That is the URL to open. Log in there, then paste the URL that the browser ends at."
+NO_RESPONSE = "That URL has neither a code nor an error; paste the one that the browser ends at."
+INCOMPLETE = "That URL is incomplete: its state is missing. Paste all of it."
 
 
-class NotTheAnswer(Exception):
-    """A pasted text cannot be the answer; says why, and nothing of what was pasted."""
+class InvalidPaste(Exception):
+    """A pasted text is no authorization response; the message gives the reason, without the text."""
 
 
 def read_redirect_url(text: str, *, redirect_uri: str, authorization_url: str) -> Query:
-    """The query of a pasted redirect URL; whether its state is ours remains to be seen.
+    """Return the query of a pasted redirect URL; the caller checks its state.
 
-    Raises `NotTheAnswer`.
+    Raises `InvalidPaste`.
     """
-    url = _split(text.strip(AROUND))
-    if _place(url) != _place(urlsplit(redirect_uri)):
-        if _place(url) == _place(urlsplit(authorization_url)):
-            raise NotTheAnswer(BEGINNING)
-        raise NotTheAnswer(f"That is another address: this login ends at one that begins with {redirect_uri}.")
+    url = _split(text.strip(SURROUNDING))
+    if _location(url) != _location(urlsplit(redirect_uri)):
+        if _location(url) == _location(urlsplit(authorization_url)):
+            raise InvalidPaste(START_URL)
+        raise InvalidPaste(f"That is another URL: this login ends at one that starts with {redirect_uri}.")
     query = parse_qsl(url.query, keep_blank_values=True)
     names = {name for name, _ in query}
     if not names & {"code", "error"}:
-        raise NotTheAnswer(NO_ANSWER)
+        raise InvalidPaste(NO_RESPONSE)
     if "state" not in names:
-        raise NotTheAnswer(CUT)
+        raise InvalidPaste(INCOMPLETE)
     return query
 
 
@@ -48,10 +49,10 @@ def _split(text: str) -> SplitResult:
             return url
     except ValueError:
         pass
-    raise NotTheAnswer(NO_ADDRESS)
+    raise InvalidPaste(NOT_A_URL)
 
 
-def _place(url: SplitResult) -> tuple[str, str, int, str]:
-    """Where a URL leads, whatever it carries; a browser may show either name of the loopback interface."""
+def _location(url: SplitResult) -> tuple[str, str, int, str]:
+    """Return scheme, host, port and path; all loopback hosts are one, since a browser may show either name."""
     host = "localhost" if url.hostname in LOOPBACK_HOSTS else url.hostname or ""
     return url.scheme, host, url.port or DEFAULT_PORTS[url.scheme], url.path or "/"

@@ -1,4 +1,4 @@
-"""The redirect server of a terminal login (RFC 8252 section 7.3): it takes one answer and shrugs off all else."""
+"""The redirect server (RFC 8252 section 7.3): takes one authorization response, ignores all other requests."""
 
 from __future__ import annotations
 
@@ -18,30 +18,36 @@ from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.sanitize import printable
 
-NEWEST = "The login in the terminal goes on: use the newest tab, or open the URL that the terminal shows."
-
-NOTHING_HERE = Result(
-    good=False,
-    title="Nothing is here",
-    text="This address only takes the answer to a login, and there is none in it.",
-    next_step=NEWEST,
+STILL_WAITING = (
+    "The login in the terminal is still waiting: use the newest tab, or open the URL that the terminal shows."
 )
-ANOTHER_LOGIN = Result(
+
+NOT_FOUND = Result(
+    good=False,
+    title="Page not found",
+    text="This address only takes the response to a login, and this URL has none.",
+    next_step=STILL_WAITING,
+)
+OTHER_LOGIN = Result(
     good=False,
     title="This belongs to another login",
-    text="The login that it answers has ended, or was begun again since. Nothing was taken from it.",
-    next_step=NEWEST,
+    text="That login is finished, or it was started again since. Nothing was stored.",
+    next_step=STILL_WAITING,
 )
 UNVERIFIED = Result(
     good=False,
-    title="A failure, not verified",
-    text="This says that a login failed, but not which one, so it may or may not be true.",
-    next_step=f"{NEWEST} If it was you who said no, end it there with Ctrl-C.",
+    title="An unverified error",
+    text="This URL says that a login failed, but not which one, so it may be false.",
+    next_step=f"{STILL_WAITING} If you denied access yourself, stop the login there with Ctrl-C.",
 )
 
 
 class RedirectServer(RedirectWaiter):
-    """An arrival that listens on loopback, from `with` until its end; strays are answered, and the wait goes on."""
+    """Waits for the authorization response with a server on loopback, which runs for the length of a `with` block.
+
+    Every other request gets an error page, and the wait goes on. `on_unverified` is given the text of an error
+    response without state; `service` names the service in hints.
+    """
 
     listens: ClassVar[bool] = True
 
@@ -70,41 +76,41 @@ class RedirectServer(RedirectWaiter):
             server.shutdown()
             server.server_close()
 
-    def unverified(self, query: Query) -> None:
-        """Tell of an error that came without this login's state: it may be true, so it is shown, not believed."""
+    def report_unverified(self, query: Query) -> None:
+        """Report an error response without state: it may be genuine, so it is shown, but it does not end the login."""
         fields = dict(query)
-        said = ": ".join(printable(fields[name]) for name in ("error", "error_description") if fields.get(name))
-        self._on_unverified(said)
+        texts = [printable(fields[name]) for name in ("error", "error_description") if fields.get(name)]
+        self._on_unverified(": ".join(texts))
 
 
 class _Handler(LoopbackHandler):
-    """Answers one request; what it is about is decided by path and state alone."""
+    """Handles one request; only its path and its state decide whether it is the response."""
 
     server: _Server
 
     def do_GET(self) -> None:
-        """Response the callback, or say that nothing is here."""
+        """Take the authorization response, or show an error page."""
         try:
             parts = urlsplit(self.path)
         except ValueError:
             parts = urlsplit("")
         query = parse_qsl(parts.query, keep_blank_values=True)
-        waiting = self.server.login
-        if (parts.path or "/") != (waiting.path or "/") or not query:
-            self._show(404, NOTHING_HERE)
-        elif waiting.take(query, from_browser=True):
+        login = self.server.login
+        if (parts.path or "/") != (login.path or "/") or not query:
+            self._show(404, NOT_FOUND)
+        elif login.take(query, from_browser=True):
             try:
-                self._send(200, waiting.result_page())
+                self._send(200, login.result_page())
             finally:
-                waiting.page_sent()
+                login.page_sent()
         elif "error" in dict(query) and "state" not in dict(query):
-            waiting.unverified(query)
+            login.report_unverified(query)
             self._show(400, UNVERIFIED)
         else:
-            self._show(400, ANOTHER_LOGIN)
+            self._show(400, OTHER_LOGIN)
 
     def do_OPTIONS(self) -> None:
-        """Response the preflight that browsers send before they let a public page lead to a local address."""
+        """Answer the preflight that browsers send before a public page may lead to a local address."""
         self.send_response(204)
         self.send_header("Allow", "GET, OPTIONS")
         if self.headers.get("Access-Control-Request-Private-Network"):
@@ -137,31 +143,34 @@ class _Server(LoopbackServer):
 
 
 def _bind(login: RedirectServer, host: str, port: int, *, another_port: str) -> list[_Server]:
-    """One server on 127.0.0.1, and for a host of `localhost` one on ::1 beside it where there is IPv6."""
+    """Return a server on 127.0.0.1, and for the host `localhost` one more on ::1 if the machine has IPv6.
+
+    Raises `PortInUse`.
+    """
     try:
         servers = [_Server(("127.0.0.1", port), login)]
     except OSError as error:
         raise PortInUse(
             f"port {port} of the redirect URI cannot be used ({error.strerror}){_owner(port)}",
-            hint=f"another login may be waiting: finish it, or take another port: {another_port}",
+            hint=f"another login may be waiting: finish it, or use another port: {another_port}",
         ) from None
     if host == "localhost":
         try:
             servers.append(_Server(("::1", servers[0].server_address[1]), login))
         except OSError as error:
-            # Without IPv6 nobody can be reached there; somebody else there would be sent the code.
+            # Without IPv6 no browser connects there; another program that listens there would be sent the code.
             if error.errno != errno.EADDRINUSE:
                 return servers
             servers[0].server_close()
             raise PortInUse(
                 f"port {servers[0].server_address[1]} of the redirect URI is taken by another process on ::1",
-                hint=f"end that process, or take another port: {another_port}",
+                hint=f"end that process, or use another port: {another_port}",
             ) from None
     return servers
 
 
 def _owner(port: int) -> str:
-    """Who listens on a port, as far as /proc tells."""
+    """Describe the process that listens on a port, as far as /proc shows."""
     try:
         inode = _listening_inode(port)
         for descriptor in Path("/proc").glob("[0-9]*/fd/*") if inode else ():

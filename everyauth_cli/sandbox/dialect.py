@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
+from everyauth_cli.services.rules import RevocationEnds
+
 FOLDER = Path(__file__).with_name("dialects")
 SUFFIX = ".toml"
 FORM = "application/x-www-form-urlencoded"
@@ -117,10 +119,10 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """The call that revokes a token, the types of token that it takes, and what ends with one (`token`, `grant`)."""
+    """The call that revokes a token, the types of token that it takes, and the extent of the revocation."""
 
     call: Call
-    ends: str
+    ends: RevocationEnds
     tokens: Sequence[str]
 
 
@@ -249,7 +251,7 @@ def _call(table: Mapping[str, Any]) -> Call:
 
 def _revocation(table: Mapping[str, Any]) -> Revocation:
     tokens = table.get("tokens", ["refresh_token", "access_token"])
-    return Revocation(call=_call(table), ends=table["ends"], tokens=tokens)
+    return Revocation(call=_call(table), ends=RevocationEnds(table["ends"]), tokens=tokens)
 
 
 def _with_response(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentResponse:
-    """An HTTP response; the log shows its `grant_type`, which is the request's, and its `note`.
+    """An HTTP response; the log shows its `grant_type`, which is the request's, and its `detail`.
 
     With `hang_up` it is not sent: the connection is closed instead.
     """
@@ -53,7 +53,7 @@ class SentResponse:
     headers: Mapping[str, str]
     body: bytes = b""
     grant_type: str = ""
-    note: str = ""
+    detail: str = ""
     hang_up: bool = False
 
 
@@ -129,7 +129,7 @@ class Endpoints:
     def _decide(self, request: ReceivedRequest) -> SentResponse:
         try:
             form = read_body(request, BodyFormat.FORM)
-            return _redirect(self._redirect_url(form), note=form["decision"])
+            return _redirect(self._redirect_url(form), detail=form["decision"])
         except OAuthError as error:
             return _authorization_error(error)
 
@@ -166,7 +166,7 @@ class Endpoints:
         if faulty is not None:
             return faulty
         response = self._server.token(form, basic=basic_credentials(request.headers), fault=fault)
-        return _http_response(response, {}, grant_type=REFRESH_TOKEN, note=fault or "", hang_up=fault is Fault.DROP)
+        return _http_response(response, {}, grant_type=REFRESH_TOKEN, detail=fault or "", hang_up=fault is Fault.DROP)
 
     def _token_fields(self, request: ReceivedRequest) -> dict[str, str]:
         """Read a token request; a service with a refresh endpoint takes refreshes there and nowhere else."""
@@ -219,7 +219,7 @@ class Endpoints:
         response = self._responses.error_response(endpoint, error)
         needs_challenge = response.standard and response.status == 401  # noqa: PLR2004
         challenge = {"www-authenticate": 'Basic realm="sandbox"'} if needs_challenge else {}
-        return _http_response(response, {**challenge, **headers}, grant_type=grant_type, note=error.error)
+        return _http_response(response, {**challenge, **headers}, grant_type=grant_type, detail=error.error)
 
 
 def not_found() -> SentResponse:
@@ -266,31 +266,31 @@ def _faulty_response(fault: Fault | None) -> SentResponse | None:
     """Return the response of a fault that leaves the request unprocessed."""
     match fault:
         case Fault.SERVER_ERROR:
-            return _page(500, "Internal server error", "Something went wrong.", note=fault)
+            return _page(500, "Internal server error", "Something went wrong.", detail=fault)
         case Fault.HTML:
-            return _page(200, "Welcome", "Please accept the terms of this network.", note=fault)
+            return _page(200, "Welcome", "Please accept the terms of this network.", detail=fault)
         case Fault.TOO_MANY:
             body = b'{"error": "too_many_requests"}'
             response = EndpointResponse(status=429, content_type="application/json", body=body)
-            return _http_response(response, {"retry-after": str(RETRY_AFTER_SECONDS)}, note=fault)
+            return _http_response(response, {"retry-after": str(RETRY_AFTER_SECONDS)}, detail=fault)
         case _:
             return None
 
 
 def _authorization_error(error: OAuthError) -> SentResponse:
     if error.redirect_to:
-        return _redirect(error.redirect_to, note=error.error)
-    return _page(error.status, "This request cannot be granted", error.description, note=error.error)
+        return _redirect(error.redirect_to, detail=error.error)
+    return _page(error.status, "This request cannot be granted", error.description, detail=error.error)
 
 
-def _page(status: int, title: str, text: str, *, note: str = "") -> SentResponse:
+def _page(status: int, title: str, text: str, *, detail: str = "") -> SentResponse:
     html = result_page(Result(good=False, title=title, text=text))
-    return SentResponse(status=status, headers=HEADERS, body=html.encode(), note=note)
+    return SentResponse(status=status, headers=HEADERS, body=html.encode(), detail=detail)
 
 
-def _redirect(url: str, *, note: str) -> SentResponse:
+def _redirect(url: str, *, detail: str) -> SentResponse:
     headers = {"location": url, "cache-control": "no-store", "referrer-policy": "no-referrer"}
-    return SentResponse(status=303, headers=headers, note=note)
+    return SentResponse(status=303, headers=headers, detail=detail)
 
 
 def _http_response(
@@ -298,7 +298,7 @@ def _http_response(
     headers: Mapping[str, str],
     *,
     grant_type: str = "",
-    note: str = "",
+    detail: str = "",
     hang_up: bool = False,
 ) -> SentResponse:
     # RFC 6749 section 5.1.
@@ -309,6 +309,6 @@ def _http_response(
         headers={**content_type, **uncached, **headers},
         body=response.body,
         grant_type=grant_type,
-        note=note,
+        detail=detail,
         hang_up=hang_up,
     )

@@ -103,8 +103,8 @@ class _Handler(LoopbackHandler):
         # Without the query, which holds codes and states, and without the path's end, where some services have a token.
         path = printable("/".join(self.path.partition("?")[0].split("/")[:3]), 80) if self.command else ""
         response = self._response
-        grant_type, note = (response.grant_type, response.note) if response else ("", "")
-        self._log(" ".join(filter(None, [self.command, path, grant_type, "->", f"{code}", note])))
+        grant_type, detail = (response.grant_type, response.detail) if response else ("", "")
+        self._log(" ".join(filter(None, [self.command, path, grant_type, "->", f"{code}", detail])))
 
 
 def _length(headers: Message) -> int | None:

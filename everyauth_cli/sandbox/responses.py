@@ -68,9 +68,9 @@ class Responses:
     def granted_scopes(self, requested: str) -> tuple[str, ...]:
         """Return the scopes that a request is granted; raises `OAuthError` where the service refuses unknown ones."""
         scopes = self.dialect.scopes
-        asked = [scope for part in requested.split(self.service.scope_separator) if (scope := part.strip())]
-        known = [scope for scope in asked if not scopes.known or re.fullmatch(scopes.known, scope)]
-        if scopes.unknown is UnknownScopes.REFUSE and len(known) < len(asked):
+        requested_scopes = [scope for part in requested.split(self.service.scope_separator) if (scope := part.strip())]
+        known = [scope for scope in requested_scopes if not scopes.known or re.fullmatch(scopes.known, scope)]
+        if scopes.unknown is UnknownScopes.REFUSE and len(known) < len(requested_scopes):
             raise OAuthError("invalid_scope", "A scope is unknown.")
         return tuple(dict.fromkeys([*scopes.always, *known]))
 

@@ -26,7 +26,8 @@ from everyauth_cli.services.rules import ClientAuthMethod
 
 POLL_SECONDS = 0.05
 CLIENT_ID = "sandbox-client"
-CLIENT_SECRET = "sandbox-secret"
+CLIENT_SECRET = "sandbox-secret-not-a-real-secret"
+"""Of 32 octets, which is the least that HS256 signs id tokens with (RFC 7518 section 3.2)."""
 CODE_LIFETIME = 600
 REFRESH_TOKEN_LIFETIME = 30 * 24 * 60 * 60
 

@@ -52,7 +52,7 @@ class SigningKeys:
 
 def sign_with_secret(secret: str, claims: Mapping[str, Any]) -> str:
     """Return the claims as a compact JWS that is signed with the client secret (OpenID Connect Core section 10.1)."""
-    # By hand: joserfc warns of a secret as short as the sandbox's, which is public anyway.
+    # By hand: joserfc warns of a short secret, which a test of an app may well have.
     signed = f"{base64url.encode(_json({'alg': HMAC}))}.{base64url.encode(_json(claims))}"
     return f"{signed}.{base64url.encode(hmac.digest(secret.encode(), signed.encode(), 'sha256'))}"
 

@@ -6,11 +6,14 @@ import difflib
 import enum
 import functools
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from everyauth_cli.model import Service
 
 SOURCES = Path(__file__).with_name("sources.toml")
+OLD = timedelta(days=366)
+"""A catalogue without a commit for longer than this is no witness: services have moved since, and others copied it."""
 
 
 class Level(enum.StrEnum):
@@ -23,16 +26,19 @@ class Level(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A public catalogue of services: where it is, and how old the copy is that was read.
+    """A public catalogue of services, and the day of the last commit in the copy that was read.
 
-    `old` says that others may have been made from it; `same_as` names the one that it is of one house with.
+    `same_as` names the catalogue of the same house, which is not a second voice.
     """
 
     title: str
     url: str
-    snapshot: str
-    old: bool = False
+    last_commit: date
     same_as: str | None = None
+
+    def is_old(self, day: date) -> bool:
+        """Whether it had been left alone for over a year on that day."""
+        return day - self.last_commit > OLD
 
 
 @functools.cache
@@ -62,11 +68,15 @@ def is_link(source: str) -> bool:
 
 
 def level(service: Service) -> Level:
-    """How well the endpoints of a service are known: by its own documentation, else by catalogues that agree."""
+    """How well the endpoints of a service are known: by its own documentation, else by catalogues that agree.
+
+    At least one of these must be current, as of the day on which the entry was checked.
+    """
     if any(map(is_link, service.sources)):
         return Level.DOCUMENTATION
+    day = date.fromisoformat(service.checked) if service.checked else date.today()  # noqa: DTZ011 - a day is enough
     named = {word: catalogues()[word] for word in service.sources}
     voices = {source.same_as or word for word, source in named.items()}
-    if len(voices) > 1 and not all(source.old for source in named.values()):
+    if len(voices) > 1 and not all(source.is_old(day) for source in named.values()):
         return Level.AGREED
     return Level.UNCONFIRMED

@@ -32,7 +32,7 @@ class Kept(NamedTuple):
 class MemoryRecords:
     """Records in a dict."""
 
-    exists = True
+    exists = caches = True
 
     def __init__(self) -> None:
         self.records: dict[RecordKey, Kept] = {}

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
-from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.errors import ConfigurationProblem, StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.store.file_locks import FileLocks
 from everyauth_cli.store.keyring.opening import Keyring
 from everyauth_cli.store.keyring.records import KeyringRecords
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import KeyPlace, SealingKey
+from everyauth_cli.store.sealed.records import SealedRecords
 from everyauth_cli.store.sqlite.file import SqliteFile
 from everyauth_cli.store.table import RecordTable
 
@@ -49,8 +50,6 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
 
 
 def _sqlite_store(url: str, path: Path, keyring: Keyring, sealing_key: SealingKey, warn: Warn) -> Store:
-    from everyauth_cli.store.sealed.records import SealedRecords
-
     place = KeyPlace(url=f"sqlite://{path}", key=sealing_key, keyring=keyring)
     table = RecordTable(SqliteFile(path, warn=warn))
     records = SealedRecords(table, place.read_keys, where=f"sealed in {path}; the key is in {place.describe()}")
@@ -58,10 +57,14 @@ def _sqlite_store(url: str, path: Path, keyring: Keyring, sealing_key: SealingKe
 
 
 def _postgres_store(url: str, keyring: Keyring, sealing_key: SealingKey, warn: Warn) -> Store:
-    from everyauth_cli.store.postgres.claims import Claims
-    from everyauth_cli.store.postgres.database import PostgresDatabase, decoded, encoded
-    from everyauth_cli.store.sealed.records import SealedRecords
-
+    try:
+        from everyauth_cli.store.postgres.claims import Claims
+        from everyauth_cli.store.postgres.database import PostgresDatabase, decoded, encoded
+    except ImportError:
+        raise StoreUnavailable(
+            "PostgreSQL needs the package psycopg, which is not installed",
+            hint="pip install 'everyauth-cli[postgres]'",
+        ) from None
     database = PostgresDatabase(Secret(url), shown=without_password(url), warn=warn)
     place = KeyPlace(url=database.shown, key=sealing_key, keyring=keyring)
     table = RecordTable(database, encode=encoded, decode=decoded)

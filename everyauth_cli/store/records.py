@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple, Protocol
@@ -108,6 +109,11 @@ class Backend(Protocol):
     @property
     def exists(self) -> bool:
         """Whether there is a store already; else the first save makes it."""
+        ...
+
+    @property
+    def caches(self) -> bool:
+        """Whether a record is cheap enough for what can be fetched again; an item of a keyring is not."""
         ...
 
     def get(self, key: RecordKey, name: str) -> Record | None: ...
@@ -262,9 +268,7 @@ class Store:
 
         Raises `StoreError`.
         """
-        import secrets
-
-        key = RecordKey(profile="", kind="probe", service=secrets.token_hex(4))
+        key = RecordKey(profile="", kind="probe", service=new_version())
         try:
             version = self.save(key, {}, Secret({"probe": key.service}), version=None)
             kept = self.get(key)
@@ -285,9 +289,7 @@ def moved(name: str, url: str) -> RecordMoved:
 
 def new_version() -> str:
     """A version that no other save gives, so that a record that was deleted and made anew is another one."""
-    import secrets
-
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def key_matches(key: RecordKey, wanted: RecordKey) -> bool:

@@ -1,4 +1,4 @@
-"""A web app whose users connect PagerDuty, in Django: `python pagerduty_django.py runserver --noreload`."""
+"""A Django app whose users connect PagerDuty: `python pagerduty_django.py runserver --noreload`."""
 
 from __future__ import annotations
 
@@ -52,12 +52,13 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Stand in for the app's own way to know its users, which asks for more than a name."""
+    """Sign a user in by name alone; a real app checks more than that."""
     request.session["user"] = request.POST["user"]
     return redirect("/")
 
 
 def finished(request: HttpRequest) -> HttpResponse:
+    """Show the user's name at PagerDuty, or the error of the login; `authorize` redirects here."""
     user = request.session.get("user")
     if user is None:
         return redirect("/")
@@ -69,15 +70,15 @@ def finished(request: HttpRequest) -> HttpResponse:
         if credential is None:
             return redirect("/")
         headers = {"Authorization": f"Bearer {credential.access_token}"}
-        answer = httpx.get(f"{API_URL}/users/me", headers=headers)
-        return page(request, me=answer.raise_for_status().json()["user"])
+        response = httpx.get(f"{API_URL}/users/me", headers=headers)
+        return page(request, me=response.raise_for_status().json()["user"])
     except (LoginRequired, ServiceError, httpx.HTTPError) as failure:
-        return page(request, problem=f"PagerDuty cannot be asked: {failure}")
+        return page(request, problem=f"Cannot use PagerDuty: {failure}")
 
 
-def page(request: HttpRequest, **shown: object) -> HttpResponse:
+def page(request: HttpRequest, **context: object) -> HttpResponse:
     template: Template = engines["django"].from_string(PAGE)
-    return HttpResponse(template.render({"user": request.session.get("user"), **shown}, request))
+    return HttpResponse(template.render({"user": request.session.get("user"), **context}, request))
 
 
 urlpatterns = [

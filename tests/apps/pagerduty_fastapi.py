@@ -1,4 +1,4 @@
-"""A web app whose users connect PagerDuty, in FastAPI: `uvicorn pagerduty_fastapi:app`."""
+"""A FastAPI app whose users connect PagerDuty: `uvicorn pagerduty_fastapi:app`."""
 
 from __future__ import annotations
 
@@ -54,13 +54,14 @@ def home(request: Request) -> Response:
 
 @app.post("/sign-in")
 def sign_in(request: Request, user: Annotated[str, Form()]) -> Response:
-    """Stand in for the app's own way to know its users, which asks for more than a name."""
+    """Sign a user in by name alone; a real app checks more than that."""
     request.session["user"] = user
     return RedirectResponse("/", status_code=303)
 
 
 @app.get("/finished")
 async def finished(request: Request, error: str = "", errorDescription: str = "") -> Response:  # noqa: N803
+    """Show the user's name at PagerDuty, or the error of the login; `authorize` redirects here."""
     user = request.session.get("user")
     if user is None:
         return RedirectResponse("/")
@@ -72,11 +73,11 @@ async def finished(request: Request, error: str = "", errorDescription: str = ""
             return RedirectResponse("/")
         headers = {"Authorization": f"Bearer {credential.access_token}"}
         async with httpx.AsyncClient(base_url=API_URL, headers=headers) as pagerduty:
-            answer = await pagerduty.get("/users/me")
-        return page(user, me=answer.raise_for_status().json()["user"])
+            response = await pagerduty.get("/users/me")
+        return page(user, me=response.raise_for_status().json()["user"])
     except (LoginRequired, ServiceError, httpx.HTTPError) as failure:
-        return page(user, problem=f"PagerDuty cannot be asked: {failure}")
+        return page(user, problem=f"Cannot use PagerDuty: {failure}")
 
 
-def page(user: str | None, **shown: object) -> Response:
-    return HTMLResponse(PAGE.render(user=user, **shown))
+def page(user: str | None, **context: object) -> Response:
+    return HTMLResponse(PAGE.render(user=user, **context))

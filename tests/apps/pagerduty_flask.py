@@ -1,4 +1,4 @@
-"""A web app whose users connect PagerDuty, in Flask: `flask --app pagerduty_flask run --port 8000`."""
+"""A Flask app whose users connect PagerDuty: `flask --app pagerduty_flask run --port 8000`."""
 
 from __future__ import annotations
 
@@ -51,13 +51,14 @@ def home() -> str:
 
 @app.post("/sign-in")
 def sign_in() -> Response:
-    """Stand in for the app's own way to know its users, which asks for more than a name."""
+    """Sign a user in by name alone; a real app checks more than that."""
     session["user"] = request.form["user"]
     return redirect("/")
 
 
 @app.get("/finished")
 def finished() -> str | Response:
+    """Show the user's name at PagerDuty, or the error of the login; `authorize` redirects here."""
     user = session.get("user")
     if user is None:
         return redirect("/")
@@ -69,12 +70,12 @@ def finished() -> str | Response:
         if credential is None:
             return redirect("/")
         headers = {"Authorization": f"Bearer {credential.access_token}"}
-        answer = requests.get(f"{API_URL}/users/me", headers=headers, timeout=10)
-        answer.raise_for_status()
-        return page(user, me=answer.json()["user"])
+        response = requests.get(f"{API_URL}/users/me", headers=headers, timeout=10)
+        response.raise_for_status()
+        return page(user, me=response.json()["user"])
     except (LoginRequired, ServiceError, requests.RequestException) as failure:
-        return page(user, problem=f"PagerDuty cannot be asked: {failure}")
+        return page(user, problem=f"Cannot use PagerDuty: {failure}")
 
 
-def page(user: str | None, **shown: object) -> str:
-    return render_template_string(PAGE, user=user, **shown)
+def page(user: str | None, **context: object) -> str:
+    return render_template_string(PAGE, user=user, **context)

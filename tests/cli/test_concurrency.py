@@ -187,7 +187,7 @@ def test_the_second_of_two_logins_for_one_identity_waits_and_takes_what_the_firs
     url = authorization_url(first)
     second = any_port.start("login", "op", "--no-browser", "-o", "json")
     assert second.stderr is not None
-    assert "Another login for me at op is under way" in second.stderr.readline()
+    assert 'Waiting for another login of user "me" at op' in second.stderr.readline()
     provider.play(url)
     assert ended(first)[0] == 0
     code, out, _ = ended(second)
@@ -202,7 +202,7 @@ def test_a_login_that_waited_goes_on_by_itself_when_the_first_brought_nothing(an
     url = authorization_url(first)
     second = any_port.start("login", "op", "--no-browser")
     assert second.stderr is not None
-    assert "Another login for me at op is under way" in second.stderr.readline()
+    assert 'Waiting for another login of user "me" at op' in second.stderr.readline()
     provider.deny(url)
     assert ended(first)[0] == 4
     provider.play(authorization_url(second))
@@ -215,7 +215,7 @@ def test_a_login_that_waited_is_not_content_with_less_than_it_was_to_bring(any_p
     url = authorization_url(first)
     second = any_port.start("login", "op", "--no-browser", "--scope", "openid email", "--tag", "team=blue")
     assert second.stderr is not None
-    assert "Another login for me at op is under way" in second.stderr.readline()
+    assert 'Waiting for another login of user "me" at op' in second.stderr.readline()
     provider.play(url)
     assert ended(first)[0] == 0
     provider.play(authorization_url(second))

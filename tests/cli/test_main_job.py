@@ -22,14 +22,14 @@ def test_the_five_commands_as_typed(everyauth):
     with sandbox_shell(everyauth, port=port, registered=False) as shell:
         saved = shell(
             'everyauth service set pagerduty --scope "read write" --clientId sandbox-client'
-            " --clientSecret sandbox-secret"
+            " --clientSecret sandbox-secret-not-a-real-secret"
         )
         assert (saved.code, saved.out) == (0, f"http://127.0.0.1:{port}/callback/pagerduty\n")
         assert saved.err.splitlines()[0] == "Saved for pagerduty: scope, client id, client secret."
 
         done = shell("everyauth login pagerduty --user user-123")
         assert (done.code, done.out) == (0, "")
-        assert 'Logged in to pagerduty: user@example.com (sandbox), kept as "user-123".' in done.err
+        assert 'Logged in to pagerduty as user@example.com (sandbox), stored for user "user-123".' in done.err
         assert "warning" not in done.err
 
         got = shell("everyauth identity get user-123")

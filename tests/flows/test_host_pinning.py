@@ -1,4 +1,4 @@
-"""A client's secret goes to the hosts that it was set for, and to no other until somebody says so."""
+"""Host pinning: a client's secret goes to no other hosts than it was set for until the user confirms them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_login_under_way_is_not_finished_at_another_host(world):
     assert world.server.requests == []
 
 
-def test_the_secret_set_anew_is_for_the_new_host(world):
+def test_a_new_secret_is_pinned_to_the_new_host(world):
     world.entry("example", MOVED)
     set_anew(world)
     assert world.login().token_endpoint == "https://evil.example/token"
@@ -81,7 +81,7 @@ def test_the_secret_set_anew_is_for_the_new_host(world):
 @pytest.mark.parametrize(
     "what", [{"client_id": "other"}, {"scope": "read"}, {"port": 4000}, {"client_secret": Secret("")}]
 )
-def test_what_else_is_set_leaves_the_secret_where_it_was(world, what):
+def test_other_settings_leave_the_secret_pinned(world, what):
     world.entry("example", MOVED)
     set_anew(world, **what)
     with pytest.raises(HostChanged):
@@ -105,14 +105,14 @@ def test_another_path_or_port_is_the_same_host(world):
 
 
 @pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
-def test_what_else_is_sent_tokens_may_not_move_either(world, key):
+def test_other_endpoints_that_are_sent_tokens_may_not_move_either(world, key):
     world.entry("example", f'{ENTRY}{key} = "https://issuer.example/x"\n')
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
-    with pytest.raises(HostChanged, match=f"the {key} of example leads to evil.example now"):
+    with pytest.raises(HostChanged, match=f"the {key} of example is on evil.example now"):
         world.login()
     if key == "revocation_endpoint":
-        with pytest.raises(HostChanged, match=r"leads to evil.example now"):
+        with pytest.raises(HostChanged, match=r"is on evil.example now"):
             world.auth.delete_identity("example", user="me")
     assert world.auth.find()
     world.auth.delete_identity("example", user="me", local=True)
@@ -128,17 +128,17 @@ def test_a_url_that_moves_to_a_host_that_has_secrets_already_is_no_change(world)
 
 
 @pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
-def test_a_url_that_a_file_brings_later_is_not_trusted_until_it_is_said(world, key):
+def test_a_url_that_a_file_adds_later_is_not_trusted_until_confirmed(world, key):
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
-    with pytest.raises(HostChanged, match=f"the {key} of example leads to evil.example now"):
+    with pytest.raises(HostChanged, match=f"the {key} of example is on evil.example now"):
         world.login()
     assert "evil.example" not in hosts_seen(world)
     set_anew(world)
     world.login()
 
 
-def test_a_url_that_the_catalogue_brings_later_is_learnt_at_its_first_use():
+def test_a_url_that_the_catalogue_adds_later_is_pinned_at_its_first_use():
     service = Service(
         name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
     )
@@ -150,7 +150,7 @@ def test_a_url_that_the_catalogue_brings_later_is_learnt_at_its_first_use():
     assert moved(with_values(later, {"revocation_endpoint": "https://evil.example/revoke"}), bound) is not None
 
 
-def test_a_client_from_before_is_bound_at_its_first_use(world):
+def test_a_client_without_hosts_is_pinned_at_its_first_use(world):
     key = client_key("default", "example")
     metadata = world.store.get(key).metadata
     overwrite(world.store, key, metadata={**metadata, "hosts": {}})
@@ -161,7 +161,7 @@ def test_a_client_from_before_is_bound_at_its_first_use(world):
         world.login()
 
 
-def test_a_client_of_the_environment_is_bound_to_nothing_and_its_secret_for_a_stored_one_is(world):
+def test_a_client_of_the_environment_is_not_pinned_but_its_secret_for_a_stored_one_is(world):
     world.entry("example", MOVED)
     world.auth = world.another(world.store, override=lambda _: (None, Secret("env")))
     with pytest.raises(HostChanged):
@@ -175,7 +175,7 @@ def test_a_client_of_the_environment_is_bound_to_nothing_and_its_secret_for_a_st
     assert sent == [Secret("env"), None]
 
 
-def test_a_parameter_that_the_user_names_takes_the_secret_along(world):
+def test_a_parameter_that_the_user_sets_moves_the_secret(world):
     world.entry("placed", PLACED)
     placed = service(world, "placed")
     clients = world.auth.clients
@@ -192,7 +192,7 @@ def test_a_parameter_does_not_confirm_a_host_that_a_file_has_changed(world):
     clients.set(service(world, "placed"), client_id="id", client_secret=Secret("s"), params={"sub": "acme"})
     world.entry("placed", PLACED.replace(".x.example/token", ".evil.example/token"))
     clients.set(service(world, "placed"), params={"sub": "other"})
-    with pytest.raises(HostChanged, match=r"leads to other\.evil\.example now"):
+    with pytest.raises(HostChanged, match=r"is on other\.evil\.example now"):
         clients.get(clients.filled("placed"))
 
 
@@ -228,6 +228,6 @@ def test_a_parameter_does_not_confirm_a_host_that_a_file_brought_with_it(world):
     world.entry("example", copied)
     world.auth.clients.set(service(world), params={"region": "eu"})
     world.clock.now += HOUR
-    with pytest.raises(HostChanged, match=r"leads to eu\.evil\.example now"):
+    with pytest.raises(HostChanged, match=r"is on eu\.evil\.example now"):
         world.token()
     assert hosts_seen(world) == {"issuer.example"}

@@ -6,10 +6,12 @@ import base64
 import contextlib
 import json
 import time
+import warnings
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from joserfc import errors, jwk, jws
 
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import Client, Secret, Service
@@ -77,3 +79,24 @@ def test_whatever_keys_come_no_signature_holds_that_nobody_made(header, keys):
 def test_whatever_text_comes_it_is_an_id_token_or_none(text):
     with contextlib.suppress(ServiceUnreadable):
         assert isinstance(read_id_token(SERVICE, Secret(text)).claims, dict)
+
+
+class Key(dict):
+    """A key that notes, when it is read, whether the process's warning filters are its own."""
+
+    def items(self):
+        self.left_alone = warnings.filters is self.filters
+        return super().items()
+
+
+def test_a_signature_is_checked_with_the_warning_filters_of_the_process_and_without_a_warning():
+    private = jwk.OKPKey.generate_key("Ed25519")
+    key = Key(private.as_dict(private=False))
+    with warnings.catch_warnings(category=errors.SecurityWarning, action="ignore"):
+        signed = jws.serialize_compact({"alg": "EdDSA"}, json.dumps(GOOD), private, algorithms=["EdDSA"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        key.filters = warnings.filters
+        check_signature(SERVICE, read_id_token(SERVICE, Secret(signed)), [key])
+    assert key.left_alone
+    assert caught == []

@@ -24,7 +24,7 @@ from everyauth_cli.transport import send
 CLIENT_ID = "the-client"
 CLIENT_SECRET = "a-client-secret-of-more-than-32-bytes"
 REDIRECT_URI = "http://127.0.0.1:28282/callback/op"
-ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA", "HS256"]
+ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA", "HS256", "HS384", "HS512"]
 
 KEYS = {
     "one": jwk.RSAKey.generate_key(2048, {"kid": "one", "use": "sig"}),

@@ -36,7 +36,7 @@ NAME = "pagerduty"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SEALED = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY}
 TOKEN_LIFETIME = 3600
-SECRET = re.compile(rf"pdus\+_|eyJ|sandbox-secret|{re.escape(KEY)}")
+SECRET = re.compile(rf"pdus\+_|eyJ|sandbox-secret-not-a-real-secret|{re.escape(KEY)}")
 
 # Runs the command with a clock that is ahead by this many milliseconds.
 LATER = """

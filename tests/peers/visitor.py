@@ -89,7 +89,7 @@ def query(**changes: str | None) -> dict[str, str]:
 
 
 def token_form(**fields: str | None) -> dict[str, str]:
-    return without_none({"client_id": "sandbox-client", "client_secret": "sandbox-secret", **fields})
+    return without_none({"client_id": "sandbox-client", "client_secret": "sandbox-secret-not-a-real-secret", **fields})
 
 
 def transaction(page: httpx.Response) -> str:

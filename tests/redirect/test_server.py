@@ -1,4 +1,4 @@
-"""The redirect server over real sockets: it takes the one answer that is ours and shrugs off all else."""
+"""The redirect server over real sockets: it takes one authorization response and ignores all other requests."""
 
 import http.client
 import os
@@ -30,18 +30,18 @@ def is_ours(query):
 
 @contextmanager
 def listening(host="127.0.0.1", port=0):
-    """A listener that expects our state; `unverified` is what it was told without one."""
+    """Start a redirect server that expects our state; `unverified_errors` collects error responses without one."""
     unverified = []
-    with RedirectServer(PATH, host=host, port=port, on_unverified=unverified.append) as loopback:
-        loopback.expect(is_ours)
-        loopback.unverified_errors = unverified
-        yield loopback
+    with RedirectServer(PATH, host=host, port=port, on_unverified=unverified.append) as server:
+        server.expect(is_ours)
+        server.unverified_errors = unverified
+        yield server
 
 
 @pytest.fixture
 def login():
-    with listening() as loopback:
-        yield loopback
+    with listening() as server:
+        yield server
 
 
 def port_of(login):
@@ -52,14 +52,14 @@ def ask(login, target, *, method="GET", headers=None, body=None, host="127.0.0.1
     connection = http.client.HTTPConnection(host, port_of(login), timeout=5)
     try:
         connection.request(method, target, headers=headers or {}, body=body)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read().decode()
+        response = connection.getresponse()
+        return response.status, response.headers, response.read().decode()
     finally:
         connection.close()
 
 
 def finish(login):
-    """The genuine answer comes, and the result is shown: what every test ends with that let a stray in."""
+    """Send the genuine response and show the result, as every test does after a stray request."""
     with ThreadPoolExecutor(1) as pool:
         page = pool.submit(ask, login, OURS)
         assert login.wait(5) == QUERY
@@ -70,7 +70,7 @@ def finish(login):
     assert "as ann" in text
 
 
-def test_our_answer_ends_the_wait_and_its_page_tells_the_result(login):
+def test_our_response_ends_the_wait_and_its_page_shows_the_result(login):
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback/example", login.redirect_uri)
     finish(login)
     assert login.unverified_errors == []
@@ -92,7 +92,7 @@ def test_the_page_comes_only_after_the_result_is_known(login):
     assert "Python" not in headers["server"]
 
 
-def test_a_denial_with_our_state_is_an_answer_too(login):
+def test_an_error_with_our_state_is_a_response_too(login):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(ask, login, f"{PATH}?error=access_denied&state={STATE}")
         assert login.wait(5) == [("error", "access_denied"), ("state", STATE)]
@@ -117,7 +117,7 @@ STRAYS = [
 
 
 @pytest.mark.parametrize(("target", "status"), STRAYS)
-def test_a_stray_is_answered_and_the_login_goes_on(login, target, status):
+def test_a_stray_request_does_not_end_the_login(login, target, status):
     answered, _, text = ask(login, target)
     assert answered == status
     assert "c0de" not in text
@@ -127,17 +127,17 @@ def test_a_stray_is_answered_and_the_login_goes_on(login, target, status):
     assert login.unverified_errors == []
 
 
-def test_an_error_without_a_state_is_told_as_unverified_and_the_login_goes_on(login):
+def test_an_error_without_state_is_reported_and_does_not_end_the_login(login):
     status, _, text = ask(login, f"{PATH}?error=access_denied&error_description=no%1b%5b31m%0athanks")
     assert status == 400
-    assert "not verified" in text
+    assert "An unverified error" in text
     assert "thanks" not in text
     assert login.unverified_errors == ["access_denied: no [31m thanks"]
     finish(login)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "TRACE", "BREW"])
-def test_another_method_takes_no_answer(login, method):
+def test_another_method_does_not_end_the_login(login, method):
     status, _, _ = ask(login, OURS, method=method, body=b"code=c0de&state=our-state" if method == "POST" else None)
     assert status >= 400
     with pytest.raises(LoginFailed):
@@ -145,13 +145,13 @@ def test_another_method_takes_no_answer(login, method):
     finish(login)
 
 
-def test_a_preflight_is_answered_and_takes_no_answer(login):
-    asked = {"Origin": "https://issuer.example", "Access-Control-Request-Method": "GET"}
+def test_a_preflight_is_answered_and_does_not_end_the_login(login):
+    preflight = {"Origin": "https://issuer.example", "Access-Control-Request-Method": "GET"}
     status, headers, _ = ask(
-        login, OURS, method="OPTIONS", headers={**asked, "Access-Control-Request-Private-Network": "true"}
+        login, OURS, method="OPTIONS", headers={**preflight, "Access-Control-Request-Private-Network": "true"}
     )
     assert (status, headers["Access-Control-Allow-Private-Network"]) == (204, "true")
-    _, headers, _ = ask(login, OURS, method="OPTIONS", headers=asked)
+    _, headers, _ = ask(login, OURS, method="OPTIONS", headers=preflight)
     assert headers["Access-Control-Allow-Private-Network"] is headers["Access-Control-Allow-Origin"] is None
     with pytest.raises(LoginFailed):
         login.wait(0)
@@ -173,9 +173,9 @@ RAW = {
 
 
 @pytest.mark.parametrize("sent", RAW.values(), ids=RAW)
-def test_bytes_that_are_no_request_do_no_harm(login, sent):
+def test_invalid_requests_do_not_end_the_login(login, sent):
     with socket.create_connection(("127.0.0.1", port_of(login)), timeout=5) as connection:
-        # What is too long is answered and hung up on before all of it was sent.
+        # The server closes the connection before all of an overlong request was sent.
         with suppress(OSError):
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
@@ -184,14 +184,14 @@ def test_bytes_that_are_no_request_do_no_harm(login, sent):
     finish(login)
 
 
-def test_connections_that_say_nothing_hold_nobody_up(login):
+def test_silent_connections_do_not_block_the_login(login):
     with ExitStack() as idle:
         for _ in range(20):
             idle.enter_context(socket.create_connection(("127.0.0.1", port_of(login))))
         finish(login)
 
 
-def test_two_genuine_answers_get_the_same_page(login):
+def test_two_genuine_responses_get_the_same_page(login):
     with ThreadPoolExecutor(2) as pool:
         pages = [pool.submit(ask, login, target) for target in (OURS, OURS + "&again=1")]
         query = login.wait(5)
@@ -208,7 +208,7 @@ def test_a_reload_after_the_result_shows_it_again(login):
     assert "Logged in" in ask(login, OURS)[2]
 
 
-def test_many_strays_at_once_do_not_keep_the_answer_out(login):
+def test_many_stray_requests_at_once_do_not_block_the_response(login):
     stop = threading.Event()
 
     def pester(number):
@@ -225,21 +225,22 @@ def test_many_strays_at_once_do_not_keep_the_answer_out(login):
             pest.result(5)
 
 
-def test_a_login_that_nobody_finishes_times_out(login):
+@pytest.mark.alone
+def test_an_unfinished_login_times_out(login):
     started = time.monotonic()
-    with pytest.raises(LoginFailed, match="nobody finished") as caught:
+    with pytest.raises(LoginFailed, match="was not finished") as caught:
         login.wait(0.1)
     assert 0.1 <= time.monotonic() - started < 1
     assert caught.value.exit_code == 4
 
 
-def test_before_a_login_is_expected_every_answer_is_a_stray():
-    with RedirectServer(PATH, host="127.0.0.1", port=0, on_unverified=lambda _: None) as loopback:
-        assert ask(loopback, OURS)[0] == 400
+def test_before_a_login_is_expected_every_request_is_a_stray():
+    with RedirectServer(PATH, host="127.0.0.1", port=0, on_unverified=lambda _: None) as server:
+        assert ask(server, OURS)[0] == 400
 
 
 def listeners(port):
-    """The addresses at which somebody listens on a port, as the kernel says."""
+    """Return the addresses that have a listener on a port, from the kernel's tables."""
     found = set()
     for family in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{family}").read_text().splitlines()[1:]:
@@ -253,7 +254,7 @@ V4, V6 = "0100007F", "00000000000000000000000001000000"
 
 
 @linux
-def test_it_listens_on_loopback_only(login):
+def test_the_server_listens_on_loopback_only(login):
     assert listeners(port_of(login)) == {V4}
 
 
@@ -271,7 +272,7 @@ def test_localhost_is_both_loopback_addresses():
 
 
 @linux
-def test_a_port_that_is_taken_is_told_with_who_has_it(login):
+def test_a_port_in_use_is_an_error_with_the_process(login):
     with pytest.raises(PortInUse) as caught, listening(port=port_of(login)):
         pass
     assert f"port {port_of(login)}" in caught.value.message
@@ -293,7 +294,7 @@ def test_the_port_is_free_again_at_once(host):
 
 
 @linux
-def test_nobody_listens_after_an_error():
+def test_the_port_is_free_after_an_error():
     def fail(login):
         assert listeners(port_of(login))
         raise KeyError(port_of(login))

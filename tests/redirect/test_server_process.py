@@ -1,4 +1,4 @@
-"""The redirect server at the end of its process: the browser has its page before the process is gone."""
+"""The redirect server at the end of its process: the browser gets its page before the process ends."""
 
 import http.client
 import subprocess

@@ -49,17 +49,17 @@ def test_parameter_given_twice_is_shown_to_the_user(visitor):
     ],
 )
 def test_other_errors_are_sent_to_the_client(visitor, changes, error):
-    answer = returned(visitor.authorize(**changes))
-    assert answer["error"] == error
-    assert answer["error_description"]
-    assert answer["state"] == "state-1"
+    parameters = returned(visitor.authorize(**changes))
+    assert parameters["error"] == error
+    assert parameters["error_description"]
+    assert parameters["state"] == "state-1"
 
 
 def test_allow_gives_code_and_state(visitor):
     response = visitor.decide(visitor.authorize())
-    answer = returned(response)
-    assert set(answer) == {"code", "state"}
-    assert answer["state"] == "state-1"
+    parameters = returned(response)
+    assert set(parameters) == {"code", "state"}
+    assert parameters["state"] == "state-1"
     assert response.headers["referrer-policy"] == "no-referrer"
 
 
@@ -68,8 +68,8 @@ def test_without_a_state_there_is_none_in_the_response(visitor):
 
 
 def test_deny(visitor):
-    answer = returned(visitor.decide(visitor.authorize(), "deny"))
-    assert answer == {"error": "access_denied", "error_description": DENIAL, "state": "state-1"}
+    parameters = returned(visitor.decide(visitor.authorize(), "deny"))
+    assert parameters == {"error": "access_denied", "error_description": DENIAL, "state": "state-1"}
 
 
 def test_a_request_is_decided_once(visitor):

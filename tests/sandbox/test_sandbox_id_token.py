@@ -37,8 +37,8 @@ def test_claims(visitor):
     visitor.clock.tick(2)
     code = returned(visitor.decide(page, user="ada@example.com"))["code"]
     visitor.clock.tick(1)
-    answer = visitor.redeem(code).json()
-    claims = verified(answer["id_token"], published(visitor)).claims
+    tokens = visitor.redeem(code).json()
+    claims = verified(tokens["id_token"], published(visitor)).claims
     expected = {
         "iss": "https://identity.pagerduty.com/global/oauth/anonymous",
         "sub": "ada@example.com",
@@ -52,10 +52,10 @@ def test_claims(visitor):
         "region": "UnitedStates",
         "subdomain": "sandbox",
         "account_id": "PSANDBX",
-        "user_id": visitor.me(answer["access_token"]).json()["id"],
+        "user_id": visitor.me(tokens["access_token"]).json()["id"],
     }
     assert expected.items() <= claims.items()
-    at_hash = hashlib.sha256(answer["access_token"].encode()).digest()[:16]
+    at_hash = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]
     assert base64.urlsafe_b64decode(claims["at_hash"] + "==") == at_hash
 
 
@@ -105,8 +105,8 @@ def test_without_a_nonce_the_claim_is_absent(visitor, nonce):
 
 def test_public_client_gets_an_id_token_too():
     with visiting(client_secret=None) as visitor:
-        answer = visitor.redeem(visitor.code(), client_secret=None).json()
-        assert verified(answer["id_token"], published(visitor)).claims["azp"] == "sandbox-client"
+        tokens = visitor.redeem(visitor.code(), client_secret=None).json()
+        assert verified(tokens["id_token"], published(visitor)).claims["azp"] == "sandbox-client"
 
 
 def test_an_old_key_does_not_sign_after_a_rotation(visitor):

@@ -37,7 +37,7 @@ def test_of_many_refreshes_at_once_one_wins():
         visitor.clock.seconds = 0.02
         refresh_token = visitor.redeem(visitor.code()).json()["refresh_token"]
         with ThreadPoolExecutor(8) as pool:
-            statuses = sorted(answer.status_code for answer in pool.map(visitor.refresh, [refresh_token] * 8))
+            statuses = sorted(response.status_code for response in pool.map(visitor.refresh, [refresh_token] * 8))
         assert statuses == [200] + [400] * 7
         assert visitor.server.counts["refresh_token"] == 1
 

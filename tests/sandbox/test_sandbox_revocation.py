@@ -99,7 +99,7 @@ def test_wrong_client(visitor, changes):
 
 def test_client_authenticates_where_the_service_documents_it(visitor):
     tokens = tokens_of(visitor)
-    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret-not-a-real-secret")
     response = visitor.http.post("/pagerduty/revoke", data={"token": tokens["refresh_token"]}, auth=auth)
     refused(response, 401, "invalid_client")
     assert works(visitor, tokens)

@@ -22,8 +22,8 @@ def test_token_response_is_the_documented_one(visitor):
     response = visitor.redeem(visitor.code())
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
-    answer = response.json()
-    assert list(answer) == [
+    tokens = response.json()
+    assert list(tokens) == [
         "client_info",
         "id_token",
         "token_type",
@@ -32,13 +32,13 @@ def test_token_response_is_the_documented_one(visitor):
         "scope",
         "expires_in",
     ]
-    assert answer["access_token"].startswith("pdus+_0X")
-    assert answer["refresh_token"].startswith("pdus+_1X")
-    assert (answer["token_type"], answer["scope"], answer["expires_in"]) == ("bearer", "openid read write", 3600)
+    assert tokens["access_token"].startswith("pdus+_0X")
+    assert tokens["refresh_token"].startswith("pdus+_1X")
+    assert (tokens["token_type"], tokens["scope"], tokens["expires_in"]) == ("bearer", "openid read write", 3600)
 
 
 @pytest.mark.parametrize(
-    ("asked", "granted"),
+    ("requested", "granted"),
     [
         ("read write", "openid read write"),
         ("foo", "openid"),
@@ -47,8 +47,8 @@ def test_token_response_is_the_documented_one(visitor):
         ("users:contact_methods.read Read", "openid users:contact_methods.read"),
     ],
 )
-def test_scopes(visitor, asked, granted):
-    assert visitor.redeem(visitor.code(scope=asked)).json()["scope"] == granted
+def test_scopes(visitor, requested, granted):
+    assert visitor.redeem(visitor.code(scope=requested)).json()["scope"] == granted
 
 
 def test_code_is_single_use_and_a_second_use_revokes_its_tokens(visitor):
@@ -129,15 +129,15 @@ def test_client_authenticates_in_the_header(tmp_path):
         pair = base64.b64encode(b"a+client:s%3Ae%25c%2Bret").decode()
         form = {"grant_type": "authorization_code", "code": code}
         form |= {"redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
-        answer = visitor.http.post("/pagerduty/token", data=form, headers={"authorization": f"basic {pair}"})
-        assert answer.status_code == 200
+        response = visitor.http.post("/pagerduty/token", data=form, headers={"authorization": f"basic {pair}"})
+        assert response.status_code == 200
         in_the_body = {"client_id": "a client", "client_secret": "s:e%c+ret"}
         refused(visitor.redeem(visitor.code(client_id="a client"), **in_the_body), 401, "invalid_client")
 
 
 def test_client_does_not_authenticate_in_the_header_where_the_body_is_documented(visitor):
     form = {"grant_type": "refresh_token", "refresh_token": visitor.redeem(visitor.code()).json()["refresh_token"]}
-    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret-not-a-real-secret")
     refused(visitor.http.post("/pagerduty/token", data=form, auth=auth), 401, "invalid_client")
 
 
@@ -149,9 +149,9 @@ def test_wrong_header(visitor, header):
     refused(response, 401, "invalid_client")
 
 
-@pytest.mark.parametrize("form", [{"client_secret": "sandbox-secret"}, {"client_id": "another"}])
+@pytest.mark.parametrize("form", [{"client_secret": "sandbox-secret-not-a-real-secret"}, {"client_id": "another"}])
 def test_client_authenticates_one_way_at_a_time(visitor, form):
-    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret-not-a-real-secret")
     response = visitor.http.post("/pagerduty/token", data={"grant_type": "refresh_token", **form}, auth=auth)
     refused(response, 400, "invalid_request")
 
@@ -159,8 +159,8 @@ def test_client_authenticates_one_way_at_a_time(visitor, form):
 def test_public_client():
     with visiting(client_secret=None) as visitor:
         refused(visitor.redeem(visitor.code()), 401, "invalid_client")
-        answer = visitor.redeem(visitor.code(), client_secret=None).json()
-        assert visitor.refresh(answer["refresh_token"], client_secret=None).status_code == 200
+        tokens = visitor.redeem(visitor.code(), client_secret=None).json()
+        assert visitor.refresh(tokens["refresh_token"], client_secret=None).status_code == 200
 
 
 def test_parameter_given_twice(visitor):

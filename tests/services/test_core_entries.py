@@ -46,7 +46,7 @@ def test_an_entry_is_a_setup_guide_with_its_sources(name):
     service = Catalogue().get(name)
     assert service.setup
     assert service.expect
-    assert service.checked == "2026-11-25"
+    assert service.checked >= "2026-11-25"
     assert all(text.endswith(".") and len(text) <= 130 for text in (*service.setup, *service.expect))
     assert service.docs in service.sources
     assert all(source.startswith("https://") for source in service.sources)
@@ -152,12 +152,12 @@ def test_scopes_that_another_one_covers_are_not_missing(name, asked, granted, mi
 def test_the_errors_of_github_are_understood(name, error, kind):
     service = entry(name, host="github.example.org")
     with pytest.raises(kind, match=error):
-        read_token(service, json_response({"error": error}), asked=None, now=0)
+        read_token(service, json_response({"error": error}), requested_scope=None, now=0)
 
 
 def test_hubspot_says_in_its_own_field_what_was_granted():
     given = json_response({"access_token": "a", "scopes": ["oauth", "tickets"], "hub_id": 1})
-    token = read_token(entry("hubspot"), given, asked="oauth", now=0)
+    token = read_token(entry("hubspot"), given, requested_scope="oauth", now=0)
     assert (token.scope, token.native.reveal()) == ("oauth tickets", {})
 
 

@@ -202,9 +202,11 @@ def test_a_url_that_means_nothing_is_told_without_its_password(tail):
 def test_where_psycopg_is_missing_it_says_what_to_install(tmp_path):
     (tmp_path / "psycopg.py").write_text("raise ImportError('not installed')")
     code = (
-        "from everyauth_cli.model import Secret\n"
-        "from everyauth_cli.store.postgres.database import PostgresDatabase\n"
-        "PostgresDatabase(Secret('postgresql://h/d'), shown='').run('SELECT 1')"
+        "import sys\n"
+        "sys.path.insert(1, 'tests')\n"
+        "from pathlib import Path\n"
+        "from peers.stores import sealed_store\n"
+        "sealed_store(Path(), 'postgresql://h/d')"
     )
     environ = {**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
     done = subprocess.run(

@@ -56,6 +56,7 @@ def other():
         yield server
 
 
+@pytest.mark.alone
 def test_a_write_that_was_not_answered_in_time_is_not_made_later(postgres, url):
     kept = table(url, seconds=1)
     put(kept, 1)
@@ -68,6 +69,7 @@ def test_a_write_that_was_not_answered_in_time_is_not_made_later(postgres, url):
     assert peek(kept) == {"n": 1}
 
 
+@pytest.mark.alone
 def test_after_a_time_out_no_connection_of_before_is_used(postgres, url):
     used = database(url, seconds=1)
     with ThreadPoolExecutor(4) as pool:
@@ -132,6 +134,7 @@ def test_threads_share_a_few_connections_and_wait_for_them(postgres, url):
     assert postgres.sql("SELECT count(*) FROM everyauth_records", url) == "128"
 
 
+@pytest.mark.alone
 def test_a_thread_that_gets_no_connection_in_time_says_so(url):
     used = database(url, seconds=0.5)
     used.run("SELECT 1")
@@ -143,6 +146,7 @@ def test_a_thread_that_gets_no_connection_in_time_says_so(url):
         assert len([one.result() for one in busy]) == MOST_OPEN
 
 
+@pytest.mark.alone
 def test_a_server_that_takes_no_more_connections_is_waited_for(postgres, url):
     name = url.rpartition("/")[2]
     put(table(url), 1)
@@ -194,6 +198,7 @@ def test_a_server_elsewhere_that_is_not_verified_is_warned_of_once(postgres, url
     assert all("sslmode=verify-full" in warning for warning in warnings)
 
 
+@pytest.mark.alone
 def test_a_call_that_is_interrupted_leaves_no_answer_behind_for_the_next(postgres, url):
     used = database(url)
     used.run("SELECT 1")
@@ -257,6 +262,7 @@ def test_a_server_that_went_away_is_told_and_used_again_when_it_is_back(other):
     assert peek(kept) == {"n": 2}
 
 
+@pytest.mark.alone
 def test_a_server_that_does_not_answer_is_given_up_in_time(other):
     url = other.new_database() + "?connect_timeout=2"
     open_before, new = table(url, 0.5), table(url, 0.5)

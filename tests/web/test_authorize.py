@@ -78,9 +78,9 @@ def test_on_http_loopback_the_cookie_has_another_name(world, app):
 
 def test_the_cookie_shows_nothing_of_the_login(world, browser):
     url = browser.start()
-    asked = dict(parse_qsl(urlsplit(url).query))
+    query = dict(parse_qsl(urlsplit(url).query))
     (value,) = browser.cookies.values()
-    assert not [word for word in (asked["state"], "user-123") if word in value]
+    assert not [word for word in (query["state"], "user-123") if word in value]
 
 
 def test_two_tabs_at_once(world, browser):
@@ -103,12 +103,12 @@ def test_a_sixth_tab_replaces_the_first(world, browser):
 
 def test_another_browser_cannot_finish_a_login(world, browser):
     came_back = decide(browser.start())
-    answer = Browser(browser.ask).callback(came_back)
-    assert answer.status == 400
-    assert "This login was not started here" in answer.text
-    assert f'<a href="{BASE_URL}{PREFIX}">Start again</a>' in answer.text
-    assert answer["content-security-policy"].startswith("default-src 'none'")
-    assert answer["cache-control"] == "no-store"
+    response = Browser(browser.ask).callback(came_back)
+    assert response.status == 400
+    assert "This login was not started here" in response.text
+    assert f'<a href="{BASE_URL}{PREFIX}">Start again</a>' in response.text
+    assert response["content-security-policy"].startswith("default-src 'none'")
+    assert response["cache-control"] == "no-store"
     assert redeemed(world) == 0
     assert browser.callback(came_back).status == 303
 
@@ -135,8 +135,8 @@ def test_a_code_that_comes_twice_at_once_is_redeemed_once(world, browser):
     came_back = decide(browser.start())
     browsers = [Browser(browser.ask, cookies=dict(browser.cookies)) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda browser: browser.callback(came_back).status, browsers))
-    assert sorted(answers) == [303, 400, 400, 400]
+        statuses = list(threads.map(lambda browser: browser.callback(came_back).status, browsers))
+    assert sorted(statuses) == [303, 400, 400, 400]
     assert (redeemed(world), world.sandbox.server(NAME).counts["invalid_grant"]) == (1, 0)
 
 
@@ -144,19 +144,19 @@ def test_a_code_that_comes_twice_at_once_is_redeemed_once(world, browser):
 def test_a_login_expires_after_ten_minutes(world, browser, seconds, status):
     url = browser.start()
     world.advance(seconds)
-    answer = browser.callback(decide(url))
-    assert answer.status == status
+    response = browser.callback(decide(url))
+    assert response.status == status
     assert redeemed(world) == (1 if status == 303 else 0)
 
 
 def test_another_user_cannot_finish_a_login(world, browser):
     came_back = decide(browser.start())
     browser.user = "user-456"
-    answer = browser.callback(came_back)
-    assert (answer.status, "Another user started this login" in answer.text) == (403, True)
+    response = browser.callback(came_back)
+    assert (response.status, "Another user started this login" in response.text) == (403, True)
     browser.user = ""
-    answer = browser.callback(came_back)
-    assert (answer.status, "You are no longer signed in" in answer.text) == (401, True)
+    response = browser.callback(came_back)
+    assert (response.status, "You are no longer signed in" in response.text) == (401, True)
     assert (redeemed(world), stored(world)) == (0, [])
     browser.user = "user-123"
     assert browser.callback(came_back).status == 303
@@ -174,9 +174,9 @@ def test_another_tenant_cannot_finish_a_login(world, app):
 
 def test_a_signed_out_user_cannot_start_a_login(world, browser):
     browser.user = ""
-    answer = browser.get(PREFIX)
-    assert (answer.status, answer.cookies) == (401, [])
-    assert "Sign in first" in answer.text
+    response = browser.get(PREFIX)
+    assert (response.status, response.cookies) == (401, [])
+    assert "Sign in first" in response.text
 
 
 def test_logins_that_are_only_started_store_nothing(world, browser):

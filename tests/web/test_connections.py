@@ -111,9 +111,9 @@ def test_a_service_may_have_an_alias_or_no_entry(world, app):
 
 
 def test_connect_starts_the_login(world, page_browser):
-    answer = page_browser.post(CONNECT, form(page_browser))
-    assert (answer.status, answer["refresh"]) == (200, f"0;url={BASE_URL}{PREFIX}")
-    assert f'<a href="{BASE_URL}{PREFIX}">' in answer.text
+    response = page_browser.post(CONNECT, form(page_browser))
+    assert (response.status, response["refresh"]) == (200, f"0;url={BASE_URL}{PREFIX}")
+    assert f'<a href="{BASE_URL}{PREFIX}">' in response.text
     ended = page_browser.callback(decide(page_browser.start()))
     assert notices(page_browser.get(f"{PAGE}?{ended['location'].partition('?')[2]}").text) == [
         ("good", "PagerDuty is connected.")
@@ -122,26 +122,26 @@ def test_connect_starts_the_login(world, page_browser):
 
 @pytest.mark.parametrize("service", ["", "linear", "no-such-service", "https://evil.example"])
 def test_a_service_that_is_not_offered_cannot_be_connected(page_browser, service):
-    answer = page_browser.post(CONNECT, form(page_browser, service))
-    assert (answer.status, answer["location"]) == (303, BASE_URL + PAGE)
+    response = page_browser.post(CONNECT, form(page_browser, service))
+    assert (response.status, response["location"]) == (303, BASE_URL + PAGE)
 
 
 def test_disconnect_revokes_and_deletes(world, page_browser):
     world.log_in("linear", "user-123")
     token = world.auth.get_identity("linear", "user-123").access_token
-    answer = page_browser.post(DISCONNECT, form(page_browser, "linear"))
-    assert answer["location"].startswith(f"{BASE_URL}{PAGE}?flash=")
+    response = page_browser.post(DISCONNECT, form(page_browser, "linear"))
+    assert response["location"].startswith(f"{BASE_URL}{PAGE}?flash=")
     assert world.auth.find(user="user-123") == []
     assert world.sandbox.server("linear").user(token) is None
-    page = page_browser.get(answer["location"].removeprefix(BASE_URL))
+    page = page_browser.get(response["location"].removeprefix(BASE_URL))
     assert notices(page.text) == [("good", "Linear is disconnected: it revoked the access that you had granted.")]
 
 
 def test_disconnect_warns_if_the_service_cannot_revoke(world, page_browser):
     world.log_in(NAME, "user-123")
-    answer = page_browser.post(DISCONNECT, form(page_browser))
+    response = page_browser.post(DISCONNECT, form(page_browser))
     assert stored(world) == []
-    ((kind, text),) = notices(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
+    ((kind, text),) = notices(page_browser.get(response["location"].removeprefix(BASE_URL)).text)
     assert kind == "bad"
     assert text == (
         "PagerDuty is disconnected here, but PagerDuty cannot revoke what you had granted. "
@@ -152,23 +152,23 @@ def test_disconnect_warns_if_the_service_cannot_revoke(world, page_browser):
 def test_disconnect_shows_the_expiry_of_an_access_token_that_is_not_revoked(world, page_browser):
     identity = world.log_in(NAME, "user-123")
     change(world, identity, refreshable=False, expires_at=4_102_444_800_000)
-    answer = page_browser.post(DISCONNECT, form(page_browser))
-    ((_, text),) = notices(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
+    response = page_browser.post(DISCONNECT, form(page_browser))
+    ((_, text),) = notices(page_browser.get(response["location"].removeprefix(BASE_URL)).text)
     assert "The access ends at 2100-01-01 00:00 UTC; to be sure, remove this app" in text
 
 
 def test_disconnecting_an_expired_grant_leaves_nothing_to_revoke(world, page_browser):
     change(world, world.log_in(NAME, "user-123"), refreshable=False, expires_at=1)
-    answer = page_browser.post(DISCONNECT, form(page_browser))
-    page = page_browser.get(answer["location"].removeprefix(BASE_URL))
+    response = page_browser.post(DISCONNECT, form(page_browser))
+    page = page_browser.get(response["location"].removeprefix(BASE_URL))
     assert notices(page.text) == [("good", "PagerDuty is disconnected: no access was left to revoke.")]
 
 
 def test_a_failed_disconnection_keeps_the_identity(world, page_browser, caplog):
     identity = world.log_in("linear", "user-123")
     change(world, identity, client_id="an older client")
-    answer = page_browser.post(DISCONNECT, form(page_browser, "linear"))
-    ((kind, text),) = notices(page_browser.get(answer["location"].removeprefix(BASE_URL)).text)
+    response = page_browser.post(DISCONNECT, form(page_browser, "linear"))
+    ((kind, text),) = notices(page_browser.get(response["location"].removeprefix(BASE_URL)).text)
     assert (kind, text.partition(":")[0]) == ("bad", "Linear was not disconnected")
     assert len(world.auth.find(user="user-123")) == 1
     assert "--local" in caplog.text
@@ -194,8 +194,8 @@ def test_other_connections_of_the_account_are_mentioned_and_not_named(world, pag
 
 def test_a_signed_out_user_sees_no_connections(world, page_browser):
     page_browser.user = ""
-    answer = page_browser.get(PAGE)
-    assert (answer.status, "Sign in first" in answer.text) == (401, True)
+    response = page_browser.get(PAGE)
+    assert (response.status, "Sign in first" in response.text) == (401, True)
     assert world.auth.store.backend.records == {}
 
 
@@ -254,12 +254,12 @@ def test_foreign_text_is_escaped(world, app):
 def test_the_page_sets_no_cookie_and_shows_no_secret(world, page_browser):
     world.log_in(NAME, "user-123")
     credential = world.auth.get_identity(NAME, "user-123")
-    answer = page_browser.get(PAGE)
-    assert answer.cookies == []
+    response = page_browser.get(PAGE)
+    assert response.cookies == []
     record = read_identity(world.auth.store, key_of("default", world.auth.find_one("user-123")))
     for secret in (credential.access_token, record.token.refresh_token.reveal()):
-        assert secret not in answer.text
-    assert answer["cache-control"] == "no-store"
+        assert secret not in response.text
+    assert response["cache-control"] == "no-store"
 
 
 def test_only_metadata_is_read(world, app):
@@ -278,24 +278,24 @@ def test_a_store_failure_is_logged_for_the_operator(world, app, caplog):
             raise StoreUnavailable("the database is down", hint="start it")
 
     auth = EveryAuth(store=over(Down()), catalogue=world.auth.catalogue, send=send)
-    answer = Browser(app({"auth": auth})).get(PAGE)
-    assert answer.status == 503
-    assert "database" not in answer.text
+    response = Browser(app({"auth": auth})).get(PAGE)
+    assert response.status == 503
+    assert "database" not in response.text
     assert "the database is down (start it)" in caplog.text
 
 
-def policy(answer) -> dict[str, list[str]]:
-    parts = (directive.split() for directive in answer["content-security-policy"].split(";"))
+def policy(response) -> dict[str, list[str]]:
+    parts = (directive.split() for directive in response["content-security-policy"].split(";"))
     return {name: sources for name, *sources in parts}
 
 
 def test_the_content_security_policy(page_browser):
-    answer = page_browser.get(PAGE)
-    directives = policy(answer)
+    response = page_browser.get(PAGE)
+    directives = policy(response)
     assert directives["default-src"] == directives["frame-ancestors"] == directives["base-uri"] == ["'none'"]
     assert directives["form-action"] == ["'self'", BASE_URL]
     assert len(directives["style-src"]) == 1
-    assert answer["referrer-policy"] == "same-origin"
+    assert response["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(
@@ -306,10 +306,10 @@ def test_the_content_security_policy(page_browser):
     ],
 )
 def test_a_style_sheet_of_the_app_replaces_ours(app, stylesheet, url, host):
-    answer = Browser(app({"stylesheet": stylesheet})).get(PAGE)
-    assert f'<link rel="stylesheet" href="{url}">' in answer.text
-    assert "<style" not in answer.text
-    directives = policy(answer)
+    response = Browser(app({"stylesheet": stylesheet})).get(PAGE)
+    assert f'<link rel="stylesheet" href="{url}">' in response.text
+    assert "<style" not in response.text
+    directives = policy(response)
     assert [directives[f"{kind}-src"] for kind in ("style", "font", "img")] == [[host]] * 3
     assert directives["default-src"] == ["'none'"]
 

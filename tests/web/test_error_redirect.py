@@ -54,15 +54,15 @@ def test_the_app_refuses_and_no_token_is_stored(world, app):
 
 @pytest.mark.parametrize("says", [True, None])
 def test_on_authorized_is_called_before_anything_is_stored(world, app, says):
-    held = []
+    stored_before = []
 
     def look(request, grant):
-        held.append(world.auth.get_identity(NAME, "user-123"))
+        stored_before.append(world.auth.get_identity(NAME, "user-123"))
         return says
 
     browser = Browser(app(on_authorized=look))
     assert browser.callback(decide(browser.start())).fields["userId"] == "user-123"
-    assert held == [None]
+    assert stored_before == [None]
     assert world.auth.get_identity(NAME, "user-123") is not None
 
 
@@ -113,8 +113,8 @@ def test_another_account_is_refused(world, browser):
 def test_the_services_own_error_is_passed_to_the_app(world, browser):
     url = browser.start()
     state = decide(url, decision="deny").rpartition("state=")[2].partition("&")[0]
-    said = f"error=invalid_scope&error_description=no+such+thing&state={state}"
-    ended = browser.get(f"{CALLBACK}?{said}")
+    query = f"error=invalid_scope&error_description=no+such+thing&state={state}"
+    ended = browser.get(f"{CALLBACK}?{query}")
     assert ended.fields["error"] == "invalid_scope"
     assert "no such thing" in ended.fields["errorDescription"]
 

@@ -29,10 +29,10 @@ HOUR = 3600
 )
 def test_a_form_of_another_site_is_refused(world, page_browser, action, headers, caplog):
     world.log_in(NAME, "user-123")
-    answer = page_browser.post(action, form(page_browser), **headers)
-    assert answer.status == 403
-    assert "Load the page again" in answer.text
-    assert f'<a href="{BASE_URL}{PAGE}">' in answer.text
+    response = page_browser.post(action, form(page_browser), **headers)
+    assert response.status == 403
+    assert "Load the page again" in response.text
+    assert f'<a href="{BASE_URL}{PAGE}">' in response.text
     assert stored(world) == ["identity"]
     assert ("a form came from" in caplog.text) == (headers.get("origin", "") != "")
 
@@ -138,16 +138,16 @@ def test_a_form_without_a_length_is_refused(world, framework, length):
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE"])
 def test_the_page_takes_only_get(page_browser, method):
-    answer = page_browser.get(PAGE, method=method)
-    assert answer.status == 405
-    assert "GET" in answer["allow"]
+    response = page_browser.get(PAGE, method=method)
+    assert response.status == 405
+    assert "GET" in response["allow"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
 def test_the_forms_take_only_post(world, page_browser, method):
     world.log_in(NAME, "user-123")
     for action in (CONNECT, DISCONNECT):
-        answer = page_browser.get(action, method=method)
-        assert answer.status == 405
-        assert "POST" in answer["allow"]
+        response = page_browser.get(action, method=method)
+        assert response.status == 405
+        assert "POST" in response["allow"]
     assert stored(world) == ["identity"]

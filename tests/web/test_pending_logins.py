@@ -165,16 +165,16 @@ def test_replay_markers_of_expired_logins_are_deleted():
 
 def test_a_login_reads_few_replay_markers():
     ours = logins()
-    asked = []
+    limits = []
 
     class Watched(MemoryRecords):
         def list(self, query, *, after=None, limit=None):
-            asked.append(limit)
+            limits.append(limit)
             return super().list(query, after=after, limit=limit)
 
     ours.store.backend = Watched()
     for pending in several(80):
         ours.add(pending, {})
         ours.claim(pending)
-    assert set(asked) == {CLEANUP_LIMIT}
-    assert len(asked) < 20
+    assert set(limits) == {CLEANUP_LIMIT}
+    assert len(limits) < 20

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.login.browser import choose
+from everyauth_cli.cli.login.browser import choose_browser
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.settings import demo_environment, read_surroundings
@@ -80,7 +80,7 @@ def _environment(session: Session, home: str) -> dict[str, str]:
         raise UsageProblem(
             "the command everyauth is not installed beside this Python", hint="pip install everyauth-cli"
         )
-    choice = choose(read_surroundings())
+    choice = choose_browser(read_surroundings())
     if choice.opener is None:
         session.terminal.data(f"{choice.reason} Instead, the demo plays the person at it:")
         session.terminal.data(f"export BROWSER='{PLAYER}'")
@@ -91,7 +91,8 @@ def _environment(session: Session, home: str) -> dict[str, str]:
 def _journey(stage: Stage, url: str) -> None:
     stage.run(f'cat "$EVERYAUTH_HOME/{OVERRIDE}"', "With this file, PagerDuty's endpoints are the sandbox's")
     stage.run(
-        'everyauth service set pagerduty --scope "read write" --clientId sandbox-client --clientSecret sandbox-secret',
+        'everyauth service set pagerduty --scope "read write" --clientId sandbox-client '
+        "--clientSecret sandbox-secret-not-a-real-secret",
         "Say who we are at the service",
     )
     stage.run("everyauth login pagerduty --user user-123", "Log in: a person allows it in the browser")

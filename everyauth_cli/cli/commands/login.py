@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,9 +16,9 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.completers import users
 from everyauth_cli.cli.durations import expiry, read_duration, read_pairs
 from everyauth_cli.cli.interrupts import finished_first
-from everyauth_cli.cli.login.at_sandbox import led_to_sandbox, not_in_the_sandbox
-from everyauth_cli.cli.login.browser import Choice, choose
-from everyauth_cli.cli.login.redirect import answer, arrival_at
+from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
+from everyauth_cli.cli.login.browser import BrowserChoice, choose_browser
+from everyauth_cli.cli.login.redirect import redirect_waiter, wait_for_response
 from everyauth_cli.cli.login.result_page import failure, question, success
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.session import Session
@@ -28,12 +28,10 @@ from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
-from everyauth_cli.oauth.authorization_code import PendingLogin, is_answer_to
+from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.settings import read_surroundings
-
-KEEP_BOTH = "log in with --user NAME to keep both, or put the new one in the old one's place"
 
 
 @command(app.app, "login")
@@ -41,60 +39,51 @@ def login(
     session: Session,
     service: ServiceArgument,
     user: Annotated[
-        str, typer.Option("--user", autocompletion=users, help="Whose credential it is, in your words.")
+        str, typer.Option("--user", autocompletion=users, help="The user to store the login for, in your own words.")
     ] = DEFAULT_USER,
     tenant: Annotated[str | None, typer.Option("--tenant", help="The user's tenant.", show_default="the user")] = None,
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag to find it by; may be repeated.")
     ] = None,
     scope: Annotated[
-        str | None, typer.Option("--scope", help="The scopes to ask for, this time.", show_default="as set")
+        str | None, typer.Option("--scope", help="The scopes to request this time.", show_default="as set")
     ] = None,
-    timeout: Annotated[str, typer.Option("--timeout", metavar="DURATION", help="How long to wait.")] = "300s",
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")
+    ] = "300s",
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Open no browser; somebody opens the URL that is on stderr.")
+        bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")
     ] = False,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Put another account in the place of the one that is held.")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the stored account.")] = False,
     sandbox: Annotated[
         bool,
-        typer.Option(
-            "--sandbox",
-            help="Log in at the sandbox in its place, with nothing registered; kept under the profile sandbox.",
-        ),
+        typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),
     ] = False,
 ) -> None:
-    """Log in at a service through the browser, and keep what it grants."""
-    asked = functools.partial(
-        LoginOptions,
-        user=user,
-        tenant=tenant or user,
-        tags=read_pairs(tag or [], "--tag"),
-        scope=scope,
-        seconds=read_duration(timeout),
-        no_browser=no_browser,
-        replace=replace,
-    )
-    with led_to_sandbox(session, service) if sandbox else not_in_the_sandbox(session, service) as led:
-        _run(led, service, asked)
+    """Log in to a service with your browser.
 
-
-def _run(session: Session, name: str, asked: Callable[..., LoginOptions]) -> None:
-    service = session.auth.clients.filled(name)
-    wanted = asked(service=service, client=session.auth.clients.get(service))
-    session.auth.store.probe()
-    # What is held is read once the login comes back: whether it can be is better known before.
-    session.auth.holds(service.name, user=wanted.user, tenant=wanted.tenant)
-    with ExitStack() as held:
-        if _wait_for_others(session, wanted, held):
-            return
-        _log_in(session, wanted)
+    The access token and the refresh token are stored, and refreshed when needed.
+    """
+    tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
+    with at_sandbox(session, service) if sandbox else at_service(session, service) as active:
+        entry = active.auth.clients.filled(service)
+        options = LoginOptions(
+            service=entry,
+            client=active.auth.clients.get(entry),
+            user=user,
+            tenant=tenant or user,
+            tags=tags,
+            scope=scope,
+            seconds=seconds,
+            no_browser=no_browser,
+            replace=replace,
+        )
+        _run(active, options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginOptions:
-    """What a login is to bring, and how."""
+    """The options of one login, with the service's catalogue entry and our client."""
 
     service: Service
     client: Client
@@ -107,134 +96,144 @@ class LoginOptions:
     replace: bool
 
 
-def _wait_for_others(session: Session, wanted: LoginOptions, held: ExitStack) -> bool:
-    """Hold the login lock; whether another login brought what is wanted while this one waited for it."""
-    auth, name = session.auth, wanted.service.name
-    lock = functools.partial(auth.login_lock, name, user=wanted.user, tenant=wanted.tenant)
-    before = auth.find(service=name, user=wanted.user, tenant=wanted.tenant)
+def _run(session: Session, options: LoginOptions) -> None:
+    session.auth.store.probe()
+    # The stored credential is read when the login comes back: a failure is better known before the browser opens.
+    session.auth.holds(options.service.name, user=options.user, tenant=options.tenant)
+    with ExitStack() as locks:
+        identity = _wait_for_other_login(session, options, locks)
+        if identity is None:
+            _log_in(session, options)
+        else:
+            _report(session, identity)
+
+
+def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitStack) -> Identity | None:
+    """Take the login lock; return the identity if another login has stored it while this one waited."""
+    auth, name, user = session.auth, options.service.name, user_of_tenant(options.user, options.tenant)
+    lock = functools.partial(auth.login_lock, name, user=options.user, tenant=options.tenant)
+    before = auth.find(service=name, user=options.user, tenant=options.tenant)
     try:
-        held.enter_context(lock(timeout=0))
+        locks.enter_context(lock(timeout=0))
     except StoreBusy:
-        session.terminal.note(f"Another login for {wanted.user} at {name} is under way; waiting for it ...")
+        session.terminal.note(f"Waiting for another login of user {user} at {name} to finish ...")
     else:
-        return False
+        return None
     try:
-        held.enter_context(lock(timeout=wanted.seconds))
+        locks.enter_context(lock(timeout=options.seconds))
     except StoreBusy:
         raise LoginTimedOut(
-            f"another login for {wanted.user} at {name} did not end within {wanted.seconds:g} s",
-            hint="finish it in its browser, or end it with Ctrl-C",
+            f"another login of user {user} at {name} did not finish within {options.seconds:g} s",
+            hint="finish it in its browser, or stop it with Ctrl-C",
         ) from None
-    after = auth.find(service=name, user=wanted.user, tenant=wanted.tenant, tags=wanted.tags)
-    if not after or not _is_wanted(wanted, after[0], before):
-        return False
-    _report(session, after[0])
-    return True
+    after = auth.find(service=name, user=options.user, tenant=options.tenant, tags=options.tags)
+    return after[0] if after and _is_enough(after[0], options, before) else None
 
 
-def _is_wanted(wanted: LoginOptions, identity: Identity, before: Sequence[Identity]) -> bool:
-    """Whether another login has just brought what is wanted; a refresh is no login."""
+def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Identity]) -> bool:
+    """Whether another login, and not a mere refresh, has just stored an identity with all that this one would have."""
     is_new = identity.granted_at not in [old.granted_at for old in before]
-    missing = missing_scopes(wanted.service, wanted.scope, identity.scope)
-    return is_new and identity.login_required is None and not missing and not wanted.replace
+    missing = missing_scopes(options.service, options.scope, identity.scope)
+    return is_new and identity.login_required is None and not missing and not options.replace
 
 
-def _log_in(session: Session, wanted: LoginOptions) -> None:
-    auth, service = session.auth, wanted.service
-    again = _typed_again(session, wanted)
-    with arrival_at(session.terminal, service, wanted.client) as listener:
+def _log_in(session: Session, options: LoginOptions) -> None:
+    auth, service = session.auth, options.service
+    command_line = _command_line(session, options)
+    with redirect_waiter(session.terminal, service, options.client) as waiter:
         pending = auth.begin(
             service.name,
-            redirect_uri=listener.redirect_uri,
-            user=wanted.user,
-            tenant=wanted.tenant,
-            tags=wanted.tags,
-            scope=wanted.scope,
+            redirect_uri=waiter.redirect_uri,
+            user=options.user,
+            tenant=options.tenant,
+            tags=options.tags,
+            scope=options.scope,
         )
-        listener.expect(lambda query: is_answer_to(pending, query))
+        waiter.expect(lambda query: has_state_of(pending, query))
         try:
-            query = answer(
+            query = wait_for_response(
                 session.terminal,
-                listener,
+                waiter,
                 auth.authorization_url(pending),
                 service=service,
-                choice=Choice() if wanted.no_browser else choose(read_surroundings()),
-                login=again,
-                seconds=wanted.seconds,
+                browser=BrowserChoice() if options.no_browser else choose_browser(read_surroundings()),
+                command_line=command_line,
+                seconds=options.seconds,
             )
-            grant, identity = _redeem(session, listener, pending, query, wanted)
+            grant, identity = _redeem(session, waiter, pending, query, options)
         except EveryAuthError as error:
-            again += " --replace" * isinstance(error, OtherAccount)
-            error = _with_command(error, again)
-            listener.show(failure(error, service_title=service.title, login_command=again))
-            raise error from None
+            hinted = _with_hint(error, command_line)
+            again = f"{command_line} --replace" if isinstance(error, OtherAccount) else command_line
+            waiter.show(failure(hinted, service_title=service.title, login_command=again))
+            raise hinted from None
         except BaseException:
-            # An interrupt, or a fault of ours: whoever looks at the browser is not to be left with nothing.
-            listener.show(failure(LoginFailed("it was cut off"), service_title=service.title, login_command=again))
+            # After an interrupt or an internal error too, the browser must not wait for its page.
+            interrupted = LoginFailed("it was interrupted")
+            waiter.show(failure(interrupted, service_title=service.title, login_command=command_line))
             raise
-        listener.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
+        waiter.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
     _report(session, identity)
     if grant.missing_scopes:
         session.terminal.warn(
-            f"{service.name} granted less than was asked for: {' '.join(grant.missing_scopes)} is missing; "
-            f"granted is {identity.scope or 'nothing'}"
+            f"{service.name} granted fewer scopes than requested: {' '.join(grant.missing_scopes)} is missing; "
+            f"it granted {identity.scope or 'none'}"
         )
 
 
-def _with_command(error: EveryAuthError, again: str) -> EveryAuthError:
-    """Return an error of a login with the command that repeats the login."""
+def _with_hint(error: EveryAuthError, command_line: str) -> EveryAuthError:
+    """Return an error of the login with the command to type next, unless it has a hint already."""
     if isinstance(error, OtherAccount):
-        return error.copy(hint=f"{KEEP_BOTH}: {again}")
-    return error.copy(hint=again) if isinstance(error, LoginFailed) and error.hint is None else error
+        advice = "use --user NAME to keep both accounts, or replace the stored one"
+        return error.copy(hint=f"{advice}: {command_line} --replace")
+    return error.copy(hint=command_line) if isinstance(error, LoginFailed) and error.hint is None else error
 
 
 def _redeem(
-    session: Session, listener: RedirectWaiter, pending: PendingLogin, query: Query, wanted: LoginOptions
+    session: Session, waiter: RedirectWaiter, pending: PendingLogin, query: Query, options: LoginOptions
 ) -> tuple[Grant, Identity]:
-    """Redeem the code and store what it brings, with an interrupt waiting until that is done.
+    """Redeem the code and store the token; an interrupt waits until that is done.
 
-    Whether another account may take the old one's place is asked where somebody is.
+    At a terminal the user is asked whether another account may replace the stored one.
     """
     auth = session.auth
     with finished_first():
         grant = auth.redeem(pending, query)
         try:
-            return grant, auth.keep(grant, replace_account=wanted.replace)
+            return grant, auth.keep(grant, replace_account=options.replace)
         except OtherAccount as error:
             other = error
     if not session.terminal.can_ask:
         raise other
-    listener.show(question(other, service_title=wanted.service.title))
+    waiter.show(question(other, service_title=options.service.title))
     session.terminal.note(f"{other.difference}.")
-    if not session.terminal.confirm("Put the new one in its place?"):
+    if not session.terminal.confirm("Replace the stored account?"):
         raise other
     return grant, auth.keep(grant, replace_account=True)
 
 
-def _typed_again(session: Session, wanted: LoginOptions) -> str:
-    """The command of this login, to be typed once more."""
+def _command_line(session: Session, options: LoginOptions) -> str:
+    """Return the command that repeats this login."""
     command = login_command(
-        wanted.service.name, user=wanted.user, tenant=wanted.tenant, profile=session.profile_to_name
+        options.service.name, user=options.user, tenant=options.tenant, profile=session.profile_to_name
     )
-    words = [f"--tag={name}={value}" for name, value in wanted.tags.items()]
-    words += [f"--scope={wanted.scope}"] * (wanted.scope is not None) + ["--no-browser"] * wanted.no_browser
+    words = [f"--tag={name}={value}" for name, value in options.tags.items()]
+    words += [f"--scope={options.scope}"] * (options.scope is not None) + ["--no-browser"] * options.no_browser
     return " ".join([command, *map(shlex.quote, words)])
 
 
-def _who(identity: Identity) -> str:
-    account = f"{identity.account.label}, " if identity.account else ""
-    return f"{account}kept as {user_of_tenant(identity.user, identity.tenant)}"
-
-
 def _report(session: Session, identity: Identity) -> None:
-    now = now_ms()
-    renewal = " and is refreshed by itself" if identity.refreshable else ""
-    if identity.expires_at is None:
-        life = "The access token does not expire."
-    elif identity.expires_at <= now:
-        life = f"The access token has expired{renewal}."
-    else:
-        life = f"The access token expires {expiry(identity.expires_at, now=now)}{renewal}."
-    session.terminal.note(f"Logged in to {identity.service}: {_who(identity)}. {life}")
+    account = f" as {identity.account.label}" if identity.account else ""
+    user = user_of_tenant(identity.user, identity.tenant)
+    session.terminal.note(f"Logged in to {identity.service}{account}, stored for user {user}. {_expiry(identity)}")
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))
+
+
+def _expiry(identity: Identity) -> str:
+    now = now_ms()
+    refreshed = " and is refreshed automatically" if identity.refreshable else ""
+    if identity.expires_at is None:
+        return "The access token does not expire."
+    if identity.expires_at <= now:
+        return f"The access token has expired{refreshed}."
+    return f"The access token expires {expiry(identity.expires_at, now=now)}{refreshed}."

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from everyauth_cli._version import __version__
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 # What is not the usual case raises, whatever it is: nothing is printed then, and the whole path answers or explains.
 
 
@@ -23,57 +19,19 @@ def answer(args: list[str]) -> bool:
 
 
 def _text(args: list[str]) -> str:
+    if args == ["--version"]:
+        return f"everyauth {__version__}"
+    if args[:1] != ["token"] and args[:2] != ["identity", "get"]:
+        raise LookupError
+    from everyauth_cli.cli.fast.credential import access_token, credential, credential_of_any
+
     match args:
-        case ["--version"]:
-            return f"everyauth {__version__}"
         case ["token", service]:
-            return _token(service, "me")
+            return access_token(service, "me")
         case ["token", service, who]:
-            return _token(service, who)
+            return access_token(service, who)
         case ["identity", "get", who]:
-            return _as_json(*_only_one(who))
+            return credential_of_any(who)
         case ["identity", "get", service, who]:
-            return _as_json(service, who, who, *_current(service, who, who))
+            return credential(service, who)
     raise LookupError
-
-
-def _token(service: str, who: str) -> str:
-    _, secret = _current(service, who, who)
-    return str(secret["access_token"])
-
-
-def _only_one(who: str) -> tuple[str, str, str, dict[str, Any], dict[str, Any]]:
-    """The key and the record of the one identity of a user."""
-    import json
-
-    from everyauth_cli.cli.fast.records import Store
-
-    service, tenant, listed = Store().find(who)
-    metadata, secret = _current(service, tenant, who)
-    # The entry in the list is not shown, but has to be whole: the record says the same.
-    if json.loads(listed) != metadata:
-        raise LookupError
-    return service, tenant, who, metadata, secret
-
-
-def _current(service: str, tenant: str, who: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    import time
-
-    from everyauth_cli.cli.fast.records import Store
-    from everyauth_cli.flows.freshness import is_fresh
-
-    metadata, secret = Store().read(service, tenant, who)
-    whole = "refresh_token" in secret and isinstance(metadata, dict)
-    fresh = is_fresh(secret["issued_at"], secret["expires_at"], now=time.time_ns() // 1_000_000)
-    if not whole or not fresh or secret["login_required"] or "moved_to" in secret:
-        raise LookupError
-    return metadata, secret
-
-
-def _as_json(service: str, tenant: str, who: str, metadata: dict[str, Any], secret: dict[str, Any]) -> str:
-    import json
-
-    from everyauth_cli.store.credential_json import credential_json
-
-    credential = credential_json(service, tenant, who, metadata=metadata, secret=secret)
-    return json.dumps(credential, indent=2, ensure_ascii=False)

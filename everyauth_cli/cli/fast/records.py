@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 
+from everyauth_cli.namespaces import namespace_of
+from everyauth_cli.session_bus import bus_addresses, socket_paths
 from everyauth_cli.store.names import record_name, sealing_key_name
+from everyauth_cli.store.statements import READ, SCHEMA_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,29 +52,20 @@ class Store:
         return self._from_item(key) if self._in_keyring else self._from_row(key)
 
     def _from_item(self, key: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-        import json
-
         item = json.loads(_from_keyring(record_name(key, namespace=self._namespace())))
         item["version"].encode()  # raises for what is not text
         return item["metadata"], item["secret"]
 
     def _from_row(self, key: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-        import json
-
-        from everyauth_cli.store.sealed.cell import associated_data, key_info, parts_of
-        from everyauth_cli.store.statements import READ
+        from everyauth_cli.cli.fast.sealed import opened
 
         profile, kind, service, tenant, user = key
         ((metadata, sealed, version, _, *lookup),) = self._rows(READ, kind, profile, service, tenant, user)
-        name = record_name(key)
-        nonce, box = parts_of(sealed)
-        bound_to = associated_data(name, metadata, version, tuple(lookup))
-        return json.loads(metadata), json.loads(_opened(self._sealing_key(), key_info(name), nonce, box, bound_to))
+        secret = opened(self._sealing_key(), record_name(key), metadata, sealed, version, tuple(lookup))
+        return json.loads(metadata), json.loads(secret)
 
     def _rows(self, statement: str, *values: str) -> list[Any]:
         import sqlite3
-
-        from everyauth_cli.store.statements import SCHEMA_VERSION
 
         if (match := SQLITE.fullmatch(self._file)) is None:
             raise LookupError
@@ -83,21 +78,16 @@ class Store:
         finally:
             connection.close()
 
-    def _sealing_key(self) -> bytes:
-        import base64
-
+    def _sealing_key(self) -> str:
         file, text = os.environ.get("EVERYAUTH_KEY_FILE"), os.environ.get("EVERYAUTH_KEY")
         if not file and not text and self._remembered_key == "keyring":
-            text = _from_keyring(sealing_key_name(self._namespace())).decode()
-        elif file or not text:
-            with open(file or self._remembered_key or "", encoding="ascii") as opened:  # noqa: PTH123 - pathlib is heavy
-                text = opened.read()
-        (word,) = text.replace(",", " ").split()
-        return base64.b64decode(word.encode("ascii"), altchars=b"-_", validate=True)
+            return _from_keyring(sealing_key_name(self._namespace())).decode()
+        if not file and text:
+            return text
+        with open(file or self._remembered_key or "", encoding="ascii") as opened:  # noqa: PTH123 - pathlib is heavy
+            return opened.read()
 
     def _namespace(self) -> str:
-        from everyauth_cli.namespaces import namespace_of
-
         usual = os.path.expanduser("~/.local/share/everyauth")  # noqa: PTH111 - pathlib is heavy
         return namespace_of(self._data_dir, usual=usual if usual.startswith("/") else None)
 
@@ -126,20 +116,8 @@ def _config(path: str) -> dict[str, str]:
     return found
 
 
-def _opened(key: bytes, info: bytes, nonce: bytes, box: bytes, bound_to: bytes) -> bytes:
-    # Not by sealer.py, whose HMAC loads another copy of OpenSSL: that is worth it for many, not for one.
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-    if len(key) != 32:  # noqa: PLR2004
-        raise LookupError
-    return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key)).decrypt(nonce, box, bound_to)
-
-
 def _from_keyring(name: str) -> bytes:
     from everyauth_cli.cli.fast.secret_service import read
-    from everyauth_cli.session_bus import bus_addresses, socket_paths
 
     if os.environ.get("PYTHON_KEYRING_BACKEND"):
         raise LookupError

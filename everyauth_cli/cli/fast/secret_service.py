@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import pack, unpack_from
 
-from everyauth_cli.session_bus import connect
+from everyauth_cli.store.keyring.bus import connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""The parts of `everyauth login`: browser, redirect, paste and result page."""
+"""The parts of `everyauth login`: browser, redirect, paste, result page and sandbox."""

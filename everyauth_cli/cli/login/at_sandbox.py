@@ -1,4 +1,4 @@
-"""`everyauth login --sandbox`: the sandbox in a service's place, running already or for this login alone."""
+"""`everyauth login --sandbox`: a login at a sandbox that runs already, or at one for this login only."""
 
 from __future__ import annotations
 
@@ -12,42 +12,43 @@ from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, HOST, Listener
 
 
 @contextmanager
-def led_to_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT) -> Iterator[Session]:
-    """A session in which a service is the sandbox, for one login.
+def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT) -> Iterator[Session]:
+    """Yield a session whose service is at the sandbox, for one login.
 
-    Raises `UsageProblem`, `PortInUse` when something else is at the port, `ServiceNotFound`.
+    Raises `UsageProblem`, `ServiceNotFound`, and `PortInUse` when another program listens at the port.
     """
+    # Importing it takes time that a login to a real service need not spend.
     from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 
-    led = session.led_to_sandbox()
-    auth, note = led.auth, led.terminal.note
+    sandboxed = session.led_to_sandbox()
+    auth, note = sandboxed.auth, sandboxed.terminal.note
     service = auth.catalogue.get(name)
-    found = detect(port)
-    if found is Listener.OTHER:
+    listener = detect(port)
+    if listener is Listener.OTHER:
         raise PortInUse(
-            f"port {port} is taken by something that is not the sandbox", hint="end what listens there, and try again"
+            f"port {port} is used by a program that is not the sandbox", hint="stop that program, and try again"
         )
     with ExitStack() as stack:
-        if found is Listener.NONE:
+        if listener is Listener.NONE:
             stack.enter_context(Sandbox(auth.catalogue, port=port))
         url = f"http://{HOST}:{port}"
         auth.clients.set_sandbox(service, sandbox_url=url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
         note(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
-        yield led
-    note(f"Its token: everyauth token {service.name} --profile {SANDBOX_PROFILE}")
-    if found is Listener.NONE:
+        yield sandboxed
+    note(f"To print its token: everyauth token {service.name} --profile {SANDBOX_PROFILE}")
+    if listener is Listener.NONE:
         note(
-            "The sandbox ended with this login, and knows nothing of it any more. For tokens that can be refreshed and "
-            f"revoked, keep one running (everyauth sandbox), then: everyauth login {service.name} --sandbox"
+            "The sandbox ended with this login, so this token cannot be refreshed or revoked. For one that can, keep "
+            f"a sandbox running (everyauth sandbox), then: everyauth login {service.name} --sandbox"
         )
 
 
 @contextmanager
-def not_in_the_sandbox(session: Session, name: str) -> Iterator[Session]:
-    """The session as it is; raises `UsageProblem` in the profile of the sandbox, which takes no real login."""
+def at_service(session: Session, name: str) -> Iterator[Session]:
+    """Yield the session unchanged; raises `UsageProblem` in the sandbox's profile, which takes no other login."""
     if session.in_sandbox:
         raise UsageProblem(
-            f"the profile {SANDBOX_PROFILE} is for the sandbox alone",
-            hint=f"everyauth login {name} --sandbox, or another --profile",
+            f"the profile {SANDBOX_PROFILE} is for the sandbox only",
+            hint=f"everyauth login {name} --sandbox, or use another --profile",
         )
     yield session

@@ -1,4 +1,4 @@
-"""Chooses whether a browser can open here, and opens it in a process that gets none of our secrets and streams."""
+"""Chooses whether a browser can open here, and opens it in a process without our secrets and streams."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ SCRIPT = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What opens a browser (a program, or Python's `webbrowser` for "") and which one it is; or why none opens."""
+class BrowserChoice:
+    """The program that opens a browser ("" for Python's `webbrowser`) and the browser's name, or why none opens."""
 
     opener: str | None = None
     browser: str = ""
     reason: str = ""
 
 
-def choose(around: Surroundings) -> Choice:
-    """Which browser to open here, if any."""
-    if around.browser_variable:
-        return Choice(opener="", browser="the browser that BROWSER names")
-    if around.ssh:
-        return Choice(reason="You are here over SSH, so no browser is opened.")
-    if around.wsl and (opener := around.wslview or around.powershell):
-        return Choice(opener=opener, browser="the browser of Windows")
-    if around.display:
-        return Choice(opener="", browser="your browser")
-    where = "This is a container" if around.container else "There is no display here"
-    return Choice(reason=f"{where}, so no browser can be opened.")
+def choose_browser(surroundings: Surroundings) -> BrowserChoice:
+    """Choose the browser to open here, if any."""
+    if surroundings.browser_variable:
+        return BrowserChoice(opener="", browser="the browser in BROWSER")
+    if surroundings.ssh:
+        return BrowserChoice(reason="This is an SSH session, so no browser is opened.")
+    if surroundings.wsl and (opener := surroundings.wslview or surroundings.powershell):
+        return BrowserChoice(opener=opener, browser="the Windows browser")
+    if surroundings.display:
+        return BrowserChoice(opener="", browser="your browser")
+    place = "This is a container" if surroundings.container else "There is no display"
+    return BrowserChoice(reason=f"{place}, so no browser can be opened.")
 
 
 def open_browser(opener: str, url: str, *, on_failure: Callable[[], None]) -> None:
-    """Open a URL; returns at once, since some browsers run until they are closed.
+    """Open a URL and return at once, since some browsers run until they are closed.
 
-    `on_failure` is called, maybe in another thread, when nothing could be opened.
+    `on_failure` is called, maybe in another thread, if the URL cannot be opened.
     """
     try:
         process = subprocess.Popen(  # noqa: S603 - chosen above
@@ -64,10 +64,10 @@ def _watch(process: subprocess.Popen[bytes], on_failure: Callable[[], None]) -> 
 
 def _command(opener: str, url: str) -> list[str]:
     if not opener:
-        # -P, or a webbrowser.py in the directory where the login was typed would be run.
+        # Without -P a webbrowser.py in the working directory would be run.
         return [sys.executable, "-P", "-c", SCRIPT, url]
     if opener.endswith(".exe"):
-        # An & in the URL must meet no shell: neither cmd.exe nor PowerShell reads what is encoded and quoted.
+        # No shell may interpret an & in the URL: neither cmd.exe nor PowerShell parses an encoded, quoted command.
         script = "Start-Process '{}'".format(url.replace("'", "''"))
         encoded = base64.b64encode(script.encode("utf-16-le")).decode()
         return [opener, "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded]

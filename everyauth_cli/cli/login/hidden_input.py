@@ -1,4 +1,4 @@
-"""Reads lines from the terminal without echo and of any length, and only while we are in its foreground."""
+"""Reads lines from the terminal without echo and of any length, and only in its foreground."""
 
 # prompt_toolkit 3.0.53 does not replace this: reading a paste of 70,000 characters without paste marks took 26 s, and
 # the echo stayed on after `kill -TSTP` and `fg`, so the pasted code was shown.
@@ -16,19 +16,19 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, TextIO
 
-LONGEST_LINE = 64 * 1024
+MAX_LINE_BYTES = 64 * 1024
 CHUNK = 4096
 ENTER = b"\r\n"
 ERASE = b"\x7f\x08"
 KILL = 0x15
 PASTE_MARKS = (b"\x1b[200~", b"\x1b[201~")
-"""What some terminals put around a paste."""
+"""The sequences that some terminals put around a paste (bracketed paste)."""
 
 Attributes = list[Any]
-"""As `termios.tcgetattr` gives them."""
+"""The attributes of a terminal, as `termios.tcgetattr` returns them."""
 
 if sys.platform == "win32":
-    LEAVING: tuple[signal.Signals, ...] = ()
+    STOPPING_SIGNALS: tuple[signal.Signals, ...] = ()
 
     def can_hide(stream: TextIO) -> bool:  # noqa: ARG001
         """Whether a stream is a terminal that can be read hidden."""
@@ -41,18 +41,18 @@ if sys.platform == "win32":
         return None
 
     def _set_attributes(descriptor: int, attributes: Attributes) -> None:
-        """Nothing was changed."""
+        """Change nothing."""
 
-    def _hidden(attributes: Attributes) -> Attributes | None:  # noqa: ARG001
+    def _without_echo(attributes: Attributes) -> Attributes | None:  # noqa: ARG001
         return None
 
 else:
     import termios
 
-    LEAVING = (signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    STOPPING_SIGNALS = (signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
     def can_hide(stream: TextIO) -> bool:
-        """Whether a stream is our controlling terminal; at another one nobody says who is in the foreground."""
+        """Whether a stream is our controlling terminal; only of that one the foreground process group is known."""
         try:
             os.tcgetpgrp(stream.fileno())
         except (OSError, ValueError):
@@ -73,28 +73,28 @@ else:
 
     def _set_attributes(descriptor: int, attributes: Attributes) -> None:
         with suppress(termios.error):
-            # At once: waiting for the output would never end on a terminal that is stopped with Ctrl-S.
+            # TCSANOW: waiting for pending output would never end on a terminal that is stopped with Ctrl-S.
             termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
 
-    def _hidden(attributes: Attributes) -> Attributes | None:
-        """The attributes without echo and without lines; None when they are so already. Signals stay."""
+    def _without_echo(attributes: Attributes) -> Attributes | None:
+        """Return the attributes without echo and line editing; None if they are so already. Signal keys stay active."""
         if not attributes[3] & (termios.ICANON | termios.ECHO):
             return None
         hidden = [*attributes[:6], [*attributes[6]]]
         hidden[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
-        # A read that comes too late finds nothing and returns.
+        # With both at 0 a read returns at once if there is nothing to read.
         hidden[6][termios.VMIN] = hidden[6][termios.VTIME] = 0
         return hidden
 
 
 class Line:
-    """What was typed since the last Enter."""
+    """The bytes typed since the last Enter."""
 
     def __init__(self) -> None:
         self._typed = bytearray()
 
     def feed(self, data: bytes) -> Iterator[str | None]:
-        """The lines that `data` ends; None for one that is longer than `LONGEST_LINE` bytes."""
+        """Yield the lines that `data` completes; None for one longer than `MAX_LINE_BYTES`."""
         for byte in data:
             if byte in ENTER:
                 yield self._end()
@@ -102,13 +102,13 @@ class Line:
                 del self._typed[-1:]
             elif byte == KILL:
                 self._typed.clear()
-            elif len(self._typed) <= LONGEST_LINE:
+            elif len(self._typed) <= MAX_LINE_BYTES:
                 self._typed.append(byte)
 
     def _end(self) -> str | None:
         typed = bytes(self._typed)
         self._typed.clear()
-        if len(typed) > LONGEST_LINE:
+        if len(typed) > MAX_LINE_BYTES:
             return None
         for mark in PASTE_MARKS:
             typed = typed.replace(mark, b"")
@@ -116,10 +116,10 @@ class Line:
 
 
 class HiddenInput:
-    """A terminal whose attributes are ours while we are in its foreground.
+    """A terminal without echo and line editing while we are in its foreground.
 
-    A line that the terminal edits is cut at 4,095 bytes, so it hands over each byte as it comes. In the background
-    it is neither read nor changed: either would stop the process.
+    A terminal cuts the lines that it edits at 4,095 bytes, so each byte is read as it comes. In the background the
+    terminal is neither read nor changed: either would stop the process.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -128,25 +128,25 @@ class HiddenInput:
         self._line = Line()
         self._before: Attributes | None = None
         self._guard = threading.RLock()
-        # Who ignores a signal, as nohup does, goes on ignoring it.
-        self._handled = [number for number in LEAVING if signal.getsignal(number) is signal.SIG_DFL]
+        # A signal that is ignored, as under nohup, stays ignored.
+        self._handled = [number for number in STOPPING_SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
 
     def open(self) -> None:
-        """Turn the echo off, and take care that it is on again whatever ends or stops the process."""
+        """Turn the echo off, and have it restored by every signal that ends or stops the process."""
         for number in self._handled:
-            signal.signal(number, self._leave)
+            signal.signal(number, self._restore_and_raise)
         self._take()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         with self._guard:
             self.closed = True
-            self._give_back()
+            self._restore()
         for number in self._handled:
             signal.signal(number, signal.SIG_DFL)
 
     def lines(self, seconds: float) -> list[str | None]:
-        """What was entered, waiting for at most `seconds`; None for a line that is too long."""
+        """Return the lines that were entered within `seconds`; None for a line that is too long."""
         if not self._take():
             time.sleep(seconds)
             return []
@@ -159,40 +159,40 @@ class HiddenInput:
         except OSError:
             data = b""
         if not data:
-            # A terminal that has gone is always ready to say so.
+            # A closed terminal is always readable, and would keep this loop busy.
             time.sleep(seconds)
         return list(self._line.feed(data))
 
     def _take(self) -> bool:
-        """Whether the terminal is ours to read; after a stop the shell has set it to its own liking."""
+        """Whether the terminal is ours to read; sets its attributes again, since a shell resets them after a stop."""
         with self._guard:
             if self.closed or not _in_foreground(self._descriptor):
                 return False
             now = _attributes(self._descriptor)
-            if now is not None and (hidden := _hidden(now)) is not None:
-                # In this order: a signal that comes between the two lines must find what to put back.
+            if now is not None and (hidden := _without_echo(now)) is not None:
+                # In this order: a signal between the two lines must find the attributes to restore.
                 self._before = now
                 _set_attributes(self._descriptor, hidden)
             return now is not None
 
-    def _give_back(self) -> None:
+    def _restore(self) -> None:
         if self._before is not None and _in_foreground(self._descriptor):
             _set_attributes(self._descriptor, self._before)
 
-    def _leave(self, number: int, _: FrameType | None) -> None:
+    def _restore_and_raise(self, number: int, _: FrameType | None) -> None:
         with self._guard:
-            self._give_back()
+            self._restore()
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-            # Only a stop comes back here, when it is continued.
-            signal.signal(number, self._leave)
-            # At once, before anything is typed.
+            # Only a stopped process returns here, when it is continued.
+            signal.signal(number, self._restore_and_raise)
+            # Now, before anything is typed and shown.
             self._take()
 
 
 @contextmanager
 def hidden_input(stream: TextIO) -> Iterator[HiddenInput]:
-    """The terminal behind a stream without echo; call it from the main thread, which signals come to."""
+    """Yield the terminal of a stream without echo; only for the main thread, which handles signals."""
     terminal = HiddenInput(stream.fileno())
     try:
         terminal.open()

@@ -8,64 +8,64 @@ from contextlib import contextmanager
 
 from everyauth_cli.cli.login.hidden_input import HiddenInput, can_hide, hidden_input
 from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.redirect.pasted_url import NotTheAnswer, read_redirect_url
-from everyauth_cli.redirect.waiter import TURN_SECONDS, RedirectWaiter
+from everyauth_cli.redirect.pasted_url import InvalidPaste, read_redirect_url
+from everyauth_cli.redirect.waiter import POLL_SECONDS, RedirectWaiter
 
-TOO_LONG = "That is longer than any address (64 KiB); nothing was taken. Paste the address alone."
-OTHER_LOGIN = "That is the end of another login, or it was cut: its state is not this login's. Paste this login's."
+TOO_LONG = "That is longer than any URL (64 KiB) and was ignored. Paste only the URL."
+OTHER_LOGIN = "That URL belongs to another login, or it is incomplete: its state differs. Paste the URL of this login."
 
-END_SECONDS = 1.0
+JOIN_SECONDS = 1.0
 
 
 def can_paste(terminal: Terminal) -> bool:
-    """Whether somebody is there who could paste."""
+    """Whether a user at the terminal can paste a URL."""
     return terminal.can_ask and can_hide(terminal.stdin)
 
 
 @contextmanager
-def pasting(terminal: Terminal, arrival: RedirectWaiter, *, authorization_url: str) -> Iterator[None]:
-    """Meanwhile, hand over the answer that is pasted; whatever else is pasted is explained and asked for again."""
-    with hidden_input(terminal.stdin) as typed:
-        desk = Desk(terminal, arrival, authorization_url=authorization_url)
-        reader = threading.Thread(target=desk.read, args=(typed,), daemon=True)
-        reader.start()
+def pasting(terminal: Terminal, waiter: RedirectWaiter, *, authorization_url: str) -> Iterator[None]:
+    """While the block runs, hand a pasted authorization response to the waiter, and explain any other paste."""
+    with hidden_input(terminal.stdin) as hidden:
+        reader = PasteReader(terminal, waiter, authorization_url=authorization_url)
+        thread = threading.Thread(target=reader.read, args=(hidden,), daemon=True)
+        thread.start()
         try:
             yield
         finally:
-            typed.close()
-            reader.join(END_SECONDS)
+            hidden.close()
+            thread.join(JOIN_SECONDS)
 
 
-class Desk:
-    """Where pasted texts are looked at."""
+class PasteReader:
+    """Reads pasted lines until one of them is the login's authorization response."""
 
-    def __init__(self, terminal: Terminal, arrival: RedirectWaiter, *, authorization_url: str) -> None:
+    def __init__(self, terminal: Terminal, waiter: RedirectWaiter, *, authorization_url: str) -> None:
         self._terminal = terminal
-        self._arrival = arrival
+        self._waiter = waiter
         self._authorization_url = authorization_url
 
-    def read(self, typed: HiddenInput) -> None:
-        """Look at each line until the wait is over."""
-        while not (typed.closed or self._arrival.ended):
-            if any(self._takes(line) for line in typed.lines(TURN_SECONDS)):
+    def read(self, hidden: HiddenInput) -> None:
+        """Read lines until the wait is over."""
+        while not (hidden.closed or self._waiter.ended):
+            if any(self._takes(line) for line in hidden.lines(POLL_SECONDS)):
                 return
 
     def _takes(self, line: str | None) -> bool:
-        wrong = TOO_LONG if line is None else self._hand_over(line)
-        if wrong is None:
+        problem = TOO_LONG if line is None else self._hand_over(line)
+        if problem is None:
             self._terminal.note("Got it.")
-        elif wrong:
-            self._terminal.note(wrong)
-        return wrong is None
+        elif problem:
+            self._terminal.note(problem)
+        return problem is None
 
     def _hand_over(self, line: str) -> str | None:
-        """What is wrong with a line, in words, and none for an empty one; None when it was the answer."""
+        """Hand a line to the waiter; return None if it was the response, else the problem, "" for an empty line."""
         if not line.strip():
             return ""
         try:
             query = read_redirect_url(
-                line, redirect_uri=self._arrival.redirect_uri, authorization_url=self._authorization_url
+                line, redirect_uri=self._waiter.redirect_uri, authorization_url=self._authorization_url
             )
-        except NotTheAnswer as error:
+        except InvalidPaste as error:
             return str(error)
-        return None if self._arrival.take(query) else OTHER_LOGIN
+        return None if self._waiter.take(query) else OTHER_LOGIN

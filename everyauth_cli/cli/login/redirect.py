@@ -1,11 +1,11 @@
-"""The way of a login: out to a browser, here or elsewhere, and back to a listener on loopback or by a paste."""
+"""Sends the user to the service, and waits for the authorization response: by redirect to loopback or by paste."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from urllib.parse import urlsplit
 
-from everyauth_cli.cli.login.browser import Choice, open_browser
+from everyauth_cli.cli.login.browser import BrowserChoice, open_browser
 from everyauth_cli.cli.login.paste import can_paste, pasting
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import LoginFailed
@@ -14,28 +14,29 @@ from everyauth_cli.model import Client, Service
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 
 SHORT_LIFETIME = 60
-"""A code that lives for no more than these seconds leaves no time to lose."""
+"""Seconds; the user is told of a code whose lifetime is no longer."""
 
-INVITATION = (
-    "The browser may be on any machine: paste here the address that it ends at (it is not shown), "
-    "even if no page comes up there, and press Enter."
+PASTE_INVITATION = (
+    "The browser may be on any machine: paste here the URL that it ends at, even if that page does not load, "
+    "and press Enter. It will not be shown."
 )
 
 
-def arrival_at(terminal: Terminal, service: Service, client: Client) -> RedirectWaiter:
-    """Where the answer comes back to: a listener on loopback, or the terminal alone.
+def redirect_waiter(terminal: Terminal, service: Service, client: Client) -> RedirectWaiter:
+    """Return the waiter for the client's redirect URI: a server on loopback, or for any other URI a paste.
 
-    Raises `LoginFailed` when nobody is at the terminal that it would be.
+    Raises `LoginFailed` if only a paste could bring the response and this is no terminal.
     """
     uri = redirect_uri(service, client)
     if not on_loopback(uri):
         if not can_paste(terminal):
             raise LoginFailed(
-                f"a login at {service.name} ends at {uri}, so its answer has to be pasted, and nobody is at a terminal",
+                f"a login to {service.name} ends at {uri}, so its URL has to be pasted, but this is not a terminal",
                 hint="run it at a terminal, or register a redirect URI on loopback: "
                 f"everyauth service set {service.name} --redirect-uri ''",
             )
         return RedirectWaiter(uri)
+    # It imports http.server, which neither the help nor completion needs.
     from everyauth_cli.redirect.server import RedirectServer
 
     parts = urlsplit(uri)
@@ -44,71 +45,73 @@ def arrival_at(terminal: Terminal, service: Service, client: Client) -> Redirect
         host=parts.hostname or service.loopback_host,
         port=parts.port or 0,
         service=service.name,
-        on_unverified=lambda said: terminal.note(
-            f"Somebody says that a login failed ({said}), without saying which: not verified, so the login goes on."
-        ),
+        on_unverified=lambda text: terminal.note(f"Ignored an error response without state ({text}); still waiting."),
     )
 
 
-def answer(
+def wait_for_response(
     terminal: Terminal,
-    arrival: RedirectWaiter,
+    waiter: RedirectWaiter,
     url: str,
     *,
     service: Service,
-    choice: Choice,
-    login: str,
+    browser: BrowserChoice,
+    command_line: str,
     seconds: float,
 ) -> Query:
-    """Say where to log in, open a browser if one is chosen, and wait for the answer; `login` is the command for it.
+    """Print the authorization URL, open it if a browser is chosen, and wait for the authorization response.
 
-    Raises `LoginFailed`, at once when nobody is there to open the URL.
+    `command_line` is the command that repeats this login. Raises `LoginFailed`, at once if neither a browser nor a
+    user at a terminal can open the URL.
     """
     pastes = can_paste(terminal)
-    with pasting(terminal, arrival, authorization_url=url) if pastes else nullcontext():
-        terminal.note(_beginning(terminal, service, choice, pastes=pastes))
+    with pasting(terminal, waiter, authorization_url=url) if pastes else nullcontext():
+        terminal.note(_instructions(terminal, service, browser, pastes=pastes))
         terminal.note(url)
-        if choice.reason and not terminal.can_ask:
+        if browser.reason and not terminal.can_ask:
             raise LoginFailed(
-                f"nobody can log in to {service.name} here: no browser opens, and nobody is at a terminal",
-                hint=f"{login} --no-browser, if somebody will open the address on this machine",
+                f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
+                hint=f"{command_line} --no-browser, if you can open the URL on this machine",
             )
         if terminal.stderr.isatty():
-            terminal.note(_waiting(service, arrival, pastes=pastes))
-        if choice.opener is not None:
-            open_browser(choice.opener, url, on_failure=lambda: _not_opened(terminal, arrival, login=login))
-        return arrival.wait(seconds)
+            terminal.note(_waiting(service, waiter, pastes=pastes))
+        if browser.opener is not None:
+            open_browser(
+                browser.opener, url, on_failure=lambda: _not_opened(terminal, waiter, command_line=command_line)
+            )
+        return waiter.wait(seconds)
 
 
-def _beginning(terminal: Terminal, service: Service, choice: Choice, *, pastes: bool) -> str:
-    if choice.opener is not None:
-        return f"Opening {choice.browser} to log in to {service.title}. If it does not come up, open:"
-    if choice.reason and not terminal.can_ask:
-        return f"{choice.reason} A login at {service.title} would begin at:"
+def _instructions(terminal: Terminal, service: Service, browser: BrowserChoice, *, pastes: bool) -> str:
+    if browser.opener is not None:
+        return f"Opening {browser.browser} to log in to {service.title}. If it does not open, visit:"
+    if browser.reason and not terminal.can_ask:
+        return f"{browser.reason} A login to {service.title} would start at:"
     where = "any browser" if pastes else "a browser on this machine"
-    return f"{choice.reason} To log in to {service.title}, open this in {where}:".lstrip()
+    return f"{browser.reason} To log in to {service.title}, open this in {where}:".lstrip()
 
 
-def _waiting(service: Service, arrival: RedirectWaiter, *, pastes: bool) -> str:
-    waits = f"Waiting for {service.title} to come back (Ctrl-C ends it) ..."
-    if not arrival.listens:
-        waits = f"It ends at {arrival.redirect_uri}, where everyauth does not listen (Ctrl-C ends it) ..."
+def _waiting(service: Service, waiter: RedirectWaiter, *, pastes: bool) -> str:
+    text = f"Waiting for the response of {service.title} (Ctrl-C stops the login) ..."
+    if not waiter.listens:
+        text = f"The login ends at {waiter.redirect_uri}, where everyauth does not listen (Ctrl-C stops the login) ..."
     if not pastes:
-        return waits
-    life = service.code_lifetime
-    hurry = f" Its code lives only {life} s, so paste it at once." if life and life <= SHORT_LIFETIME else ""
-    return f"{waits}\n{INVITATION}{hurry}"
+        return text
+    lifetime = service.code_lifetime
+    is_short = lifetime is not None and lifetime <= SHORT_LIFETIME
+    hurry = f" Paste it at once: its code expires after {lifetime} s." if is_short else ""
+    return f"{text}\n{PASTE_INVITATION}{hurry}"
 
 
-def _not_opened(terminal: Terminal, arrival: RedirectWaiter, *, login: str) -> None:
-    if arrival.ended:
+def _not_opened(terminal: Terminal, waiter: RedirectWaiter, *, command_line: str) -> None:
+    if waiter.ended:
         return
     if terminal.can_ask:
-        terminal.note("The browser could not be opened; open the address above yourself.")
+        terminal.note("The browser could not be opened; open the URL above yourself.")
     else:
-        arrival.give_up(
+        waiter.fail(
             LoginFailed(
-                "the browser could not be opened, and nobody is at a terminal",
-                hint=f"{login} --no-browser, if somebody will open the address on this machine",
+                "the browser could not be opened, and this is not a terminal",
+                hint=f"{command_line} --no-browser, if you can open the URL on this machine",
             )
         )

@@ -1,4 +1,4 @@
-"""What the browser is told of how a login ended."""
+"""The result page of a login in plain words, with the command to type next."""
 
 from __future__ import annotations
 
@@ -23,108 +23,107 @@ from everyauth_cli.pages.result import Result
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How a login fails, in words: `{service}` stands for the service, `way_out` leads to the command to type."""
+class FailureText:
+    """The words for one kind of failure: `{service}` is the service's title, `next_step` leads to the command."""
 
     title: str
     text: str
-    way_out: str = ""
+    next_step: str = ""
 
 
-ENDS: dict[type[EveryAuthError], End] = {
-    LoginDenied: End(
+FAILURE_TEXTS: dict[type[EveryAuthError], FailureText] = {
+    LoginDenied: FailureText(
         "Access denied",
-        "You said no at {service}, or it has a rule that did. Nothing was kept.",
-        "If that was not what you meant, log in again:",
+        "You denied access at {service}, or a rule there did. Nothing was stored.",
+        "If you did not mean to, log in again:",
     ),
-    LoginTimedOut: End(
+    LoginTimedOut: FailureText(
         "The login took too long",
-        "What {service} answered came too late to be used, so nothing was kept.",
+        "The response of {service} came too late to be used, so nothing was stored.",
     ),
-    OtherAccount: End(
+    OtherAccount: FailureText(
         "Another account than before",
-        "You are signed in at {service} with another account than the one held here. The old credential was kept.",
-        "To use the old account, sign in with it at {service} and log in again; another --user NAME keeps both. "
-        "To put the new one in its place:",
+        "You are signed in to {service} with another account than the stored one. The old credential was kept.",
+        "To use the old account, sign in with it at {service} and log in again; use --user NAME to keep both. "
+        "To replace the stored account:",
     ),
-    StoreError: End(
-        "Granted, but not kept",
-        "{service} let everyauth in, but what it granted could not be stored, so there is no new credential.",
+    StoreError: FailureText(
+        "Granted, but not stored",
+        "{service} granted access, but the token could not be stored, so there is no new credential.",
     ),
-    ClientRejected: End(
+    ClientRejected: FailureText(
         "{service} does not know this client",
-        "It did not accept the client id and secret that everyauth holds, so nothing was kept.",
-        "Set them anew, then log in again:",
+        "It rejected the client id or the client secret that everyauth sent, so nothing was stored.",
+        "Set them again, then log in again:",
     ),
-    ServiceUnreachable: End(
+    ServiceUnreachable: FailureText(
         "{service} is not available",
-        "It could not hand out a credential just now, so nothing was kept.",
+        "It could not issue a token just now, so nothing was stored.",
     ),
-    ServiceUnreadable: End(
-        "{service} gave an answer that cannot be used",
-        "It is not what it should be, or not meant for this login, so nothing was kept.",
+    ServiceUnreadable: FailureText(
+        "{service} sent a response that cannot be used",
+        "It is not valid, or not meant for this login, so nothing was stored.",
     ),
-    ServiceError: End(
+    ServiceError: FailureText(
         "{service} refused the login",
-        "It did not hand out a credential, so nothing was kept.",
+        "It did not issue a token, so nothing was stored.",
     ),
-    EveryAuthError: End(
+    EveryAuthError: FailureText(
         "Not logged in",
-        "What {service} answered could not be used, so nothing was kept.",
+        "The response of {service} could not be used, so nothing was stored.",
     ),
 }
 
 
 def success(identity: Identity, *, service_title: str, missing_scopes: Sequence[str] = ()) -> Result:
-    """The credential is kept; `missing_scopes` were asked for and not granted."""
-    account = f"You are {identity.account.label} there. " if identity.account else ""
+    """Return the page of a stored login; `missing_scopes` were requested and not granted."""
+    account = f"You are signed in there as {identity.account.label}. " if identity.account else ""
     user = user_of_tenant(identity.user, identity.tenant, quotes=("“", "”"))
-    less = f" Asked for and not granted: {' '.join(missing_scopes)}." if missing_scopes else ""
+    missing = f" Requested but not granted: {' '.join(missing_scopes)}." if missing_scopes else ""
     return Result(
         good=True,
         title=f"Logged in to {service_title}",
-        text=f"{account}The credential is kept here as {user}.{less}",
+        text=f"{account}The credential is stored here for user {user}.{missing}",
         next_step="You can close this window and go back to the terminal.",
     )
 
 
 def question(error: OtherAccount, *, service_title: str) -> Result:
-    """Another account than before came back, and the terminal asks whether that is meant."""
-    end = ENDS[OtherAccount]
+    """Return the page of a login with another account, which the terminal asks the user about."""
     return Result(
         good=False,
-        title=end.title.format(service=service_title),
-        text=f"You are signed in at {service_title} with another account than the one held here.",
+        title=FAILURE_TEXTS[OtherAccount].title,
+        text=f"You are signed in to {service_title} with another account than the stored one.",
         detail=f"In the terminal: {error.message}",
-        next_step="The terminal asks whether the new one is to take its place: answer there.",
+        next_step="The terminal asks whether to replace the stored account: answer there.",
     )
 
 
 def failure(error: EveryAuthError, *, service_title: str, login_command: str) -> Result:
-    """There is no new credential: why, in plain words and in the terminal's, and what to type next."""
-    end = next(ENDS[kind] for kind in type(error).__mro__ if kind in ENDS)
-    words, first = _parts(error.hint or "")
-    commands = list(dict.fromkeys(filter(None, [first, login_command])))
+    """Return the page of a failed login: the reason in plain words and as in the terminal, and the commands to type."""
+    words = next(FAILURE_TEXTS[kind] for kind in type(error).__mro__ if kind in FAILURE_TEXTS)
+    advice, first_command = _split(error.hint or "")
+    commands = list(dict.fromkeys(filter(None, [first_command, login_command])))
     return Result(
         good=False,
-        title=end.title.format(service=service_title),
-        text=end.text.format(service=service_title),
+        title=words.title.format(service=service_title),
+        text=words.text.format(service=service_title),
         detail=f"In the terminal: {error.message}",
-        next_step=end.way_out.format(service=service_title) or _way_out(words, first=len(commands) > 1),
+        next_step=words.next_step.format(service=service_title) or _next_step(advice, several=len(commands) > 1),
         command="\n".join(commands),
     )
 
 
-def _parts(hint: str) -> tuple[str, str]:
-    """A hint's words and the command that it is or ends in; one of them may be missing."""
+def _split(hint: str) -> tuple[str, str]:
+    """Split a hint into its advice and the command at its end; either may be missing."""
     match = re.fullmatch(r"(?:(.*): )?(everyauth .*)", hint)
     return (match[1] or "", match[2]) if match else (hint, "")
 
 
-def _way_out(words: str, *, first: bool) -> str:
-    """What stands before the commands, `first` being whether there is one to type before the login's."""
-    if not words:
-        return "Do this first, then log in again:" if first else "To log in again:"
-    said = words[0].upper() + words[1:]
-    # Many a hint says by itself to try again, or to try again later.
-    return f"{said}:" if said.endswith(("again", "later")) else f"{said}, then log in again:"
+def _next_step(advice: str, *, several: bool) -> str:
+    """Return the line before the commands; with `several`, another command comes before the login."""
+    if not advice:
+        return "Do this first, then log in again:" if several else "To log in again:"
+    sentence = advice[0].upper() + advice[1:]
+    # Several hints end in "try again" or "try again later".
+    return f"{sentence}:" if sentence.endswith(("again", "later")) else f"{sentence}, then log in again:"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from everyauth_cli.store.file_locks import FileLocks
+from everyauth_cli.store.keyring.library import open_keyring
+from everyauth_cli.store.keyring.records import Items
 from everyauth_cli.store.names import sealing_key_name
-
-if TYPE_CHECKING:
-    from everyauth_cli.store.keyring.records import Items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +33,6 @@ class Keyring:
 
     def open(self) -> Items:
         """Raises `StoreUnavailable` when there is no keyring that can be used."""
-        from everyauth_cli.store.keyring.library import open_keyring
-
         return open_keyring(
             bus_address=self.bus_address,
             backend_name=self.backend_name,

@@ -54,6 +54,8 @@ class KeyringRecords:
     only lists it late or too long. What is saved again after that is found to be there, and only listed.
     """
 
+    caches = False
+
     def __init__(self, table: RecordTable, open_items: Callable[[], Items]) -> None:
         self.table = table
         self._open_items = open_items

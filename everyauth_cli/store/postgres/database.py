@@ -9,18 +9,18 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from psycopg import Error, errors
+from psycopg.conninfo import conninfo_to_dict
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import printable
 from everyauth_cli.store.postgres.schema import OWNERS, SCHEMA, VERSION, check_owners, check_version
+from everyauth_cli.store.postgres.session import Session
 from everyauth_cli.store.table import Values
-
-if TYPE_CHECKING:
-    from psycopg import Error
-
-    from everyauth_cli.store.postgres.session import Session
+from everyauth_cli.urls import LOOPBACK_HOSTS
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10.0
@@ -29,7 +29,6 @@ MOST_OPEN = 8
 
 PAUSE = 0.1
 ALONE = "LOCK TABLE everyauth_records IN SHARE MODE"
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 VERIFIED = "verify-full"
 
 # SQLSTATEs. Those of a server that is going away, or only reads since another took its place (25006):
@@ -92,21 +91,18 @@ class PostgresDatabase:
     def _done(
         self, statement: str, values: Values, seconds: float | None, *, after: str | None = None
     ) -> tuple[list[Any], int]:
-        psycopg_error = _error_class()
         try:
             if not self._checked:
                 self._check_schema()
             return self._attempted(_with_places(statement), values, seconds, after=after)
-        except psycopg_error as error:
+        except Error as error:
             raise self._explained(error) from None
 
     def _check_schema(self) -> None:
-        from psycopg.errors import UndefinedTable
-
         check_owners(self.shown, self._attempted(OWNERS)[0])
         try:
             found = self._attempted(VERSION)[0]
-        except UndefinedTable:
+        except errors.UndefinedTable:
             self._attempted(SCHEMA, None)
             found = self._attempted(VERSION)[0]
         check_version(self.shown, found)
@@ -124,7 +120,7 @@ class PostgresDatabase:
                     return session.run(statement, values, seconds=max(0.0, until - time.monotonic()), after=after)
             except TimeoutError:
                 raise self._out_of_time(seconds) from None
-            except _error_class() as error:
+            except Error as error:
                 state = error.sqlstate
                 if state in IN_THE_WAY and time.monotonic() < until:
                     time.sleep(PAUSE)
@@ -187,20 +183,16 @@ class PostgresDatabase:
         while True:
             try:
                 return self._connected(until)
-            except _error_class() as error:
+            except Error as error:
                 # Too many others are connected, or it has only begun to start.
                 if time.monotonic() + PAUSE >= until or not any(words in str(error) for words in PASSING):
                     raise
             time.sleep(PAUSE)
 
     def _connected(self, until: float) -> Session:
-        from psycopg.errors import ProgrammingError
-
-        from everyauth_cli.store.postgres.session import Session
-
         try:
             session = Session.connect(**self._options, autocommit=True)
-        except ProgrammingError:
+        except errors.ProgrammingError:
             raise self._meaningless() from None
         if not self._prepares or self._is_behind_pooler(session, until):
             session.prepare_threshold = None
@@ -217,13 +209,10 @@ class PostgresDatabase:
     @functools.cached_property
     def _options(self) -> dict[str, Any]:
         """How to connect. Raises `ConfigurationProblem` for a URL that means nothing."""
-        from psycopg.conninfo import conninfo_to_dict
-        from psycopg.errors import ProgrammingError
-
         defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "everyauth"}
         try:
             options = {**defaults, **conninfo_to_dict(self._url.reveal()), "client_encoding": "utf8"}
-        except ProgrammingError:
+        except errors.ProgrammingError:
             raise self._meaningless() from None
         if not _is_verified(options):
             self._warn(
@@ -238,8 +227,6 @@ class PostgresDatabase:
         )
 
     def _explained(self, error: Error) -> StoreError:
-        from psycopg import errors
-
         reason = printable(str(error).strip().partition("\n")[0]) or type(error).__name__
         if isinstance(error, errors.InsufficientPrivilege):
             return StoreUnavailable(
@@ -265,19 +252,6 @@ class PostgresDatabase:
 
 
 @functools.cache
-def _error_class() -> type[Error]:
-    """The class of the library's errors, which is loaded when it is first needed."""
-    try:
-        import psycopg
-    except ImportError:
-        raise StoreUnavailable(
-            "PostgreSQL needs the package psycopg, which is not installed",
-            hint="pip install 'everyauth-cli[postgres]'",
-        ) from None
-    return psycopg.Error
-
-
-@functools.cache
 def _with_places(statement: str) -> str:
     return statement.replace("?", "%s")
 
@@ -299,7 +273,7 @@ def _has_ended(error: Error, session: Session | None) -> bool:
 def _is_verified(options: dict[str, Any]) -> bool:
     """Whether nobody can stand between: on this machine, or by the server's certificate and name."""
     hosts = str(options.get("host") or options.get("hostaddr") or "").split(",")
-    local = all(host in ("", *LOCAL_HOSTS) or host.startswith(("/", "@")) for host in hosts)
+    local = all(host in ("", *LOOPBACK_HOSTS) or host.startswith(("/", "@")) for host in hosts)
     return local or options.get("sslmode") == VERIFIED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from everyauth_cli.errors import StoreError, WrongKey
 from everyauth_cli.model import RecordKey, Secret
@@ -18,8 +19,10 @@ from everyauth_cli.store.records import (
     parse_object,
 )
 from everyauth_cli.store.sealed.cell import associated_data
-from everyauth_cli.store.sealed.sealer import Sealer
 from everyauth_cli.store.table import RecordTable, Row
+
+if TYPE_CHECKING:
+    from everyauth_cli.store.sealed.sealer import Sealer
 
 
 class SealedRecords:
@@ -28,6 +31,8 @@ class SealedRecords:
     After a rotation the table says which key is in use: a save succeeds with that one only, because what was sealed
     with an old key could soon be opened by no key. The keys are read when the first secret is.
     """
+
+    caches = True
 
     def __init__(self, table: RecordTable, read_keys: Callable[[], list[Secret[bytes]]], *, where: str) -> None:
         self.table = table
@@ -114,6 +119,8 @@ class SealedRecords:
         return self._in_use
 
     def _read_sealers(self) -> None:
+        from everyauth_cli.store.sealed.sealer import Sealer  # a list needs no cryptography
+
         sealers = [Sealer(key) for key in self._read_keys()]
         self._sealers = {sealer.key_id: sealer for sealer in sealers}
         self._in_use = sealers[0]

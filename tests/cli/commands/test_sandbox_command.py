@@ -35,9 +35,9 @@ class Sandbox:
         services.mkdir(parents=True, exist_ok=True)
         (services / "acme.toml").write_text(ACME)
         self.process = command.start("sandbox", "--port", "0", "--like", "acme", *options, env=ENV)
-        self.said = ""
-        while "everyauth service set" not in self.said:
-            self.said += self.process.stderr.readline()
+        self.stderr = ""
+        while "everyauth service set" not in self.stderr:
+            self.stderr += self.process.stderr.readline()
         # All of it was written before.
         self.entry = "".join(self.process.stdout.readline() for _ in range(4))
 
@@ -53,36 +53,39 @@ class Sandbox:
         """Do what it says: put its lines in the entry, and set its client."""
         lines = [line for line in ACME.splitlines() if "_endpoint" not in line]
         (self.command.home / "services" / "acme.toml").write_text("\n".join([self.entry, *lines]))
-        self.good(self.said.splitlines()[-1])
+        self.good(self.stderr.splitlines()[-1])
 
 
 def test_the_redirect_uri_of_a_web_app_can_be_registered(everyauth):
     uri = "http://127.0.0.1:8000/connect/acme/callback"
     sandbox = Sandbox(everyauth, "--redirect-uri", uri)
     authorize = re.search(r'authorization_endpoint = "(.*)"', sandbox.entry)[1]
-    asked = {
+    query = {
         "response_type": "code",
         "client_id": "sandbox-client",
         "state": "s" * 22,
         "code_challenge": "c" * 43,
         "code_challenge_method": "S256",
     }
-    status, page = fetch(f"{authorize}?{urlencode({**asked, 'redirect_uri': uri})}")
+    status, page = fetch(f"{authorize}?{urlencode({**query, 'redirect_uri': uri})}")
     assert status == 200, page
-    status, page = fetch(f"{authorize}?{urlencode({**asked, 'redirect_uri': 'http://127.0.0.1:28282/callback/acme'})}")
+    status, page = fetch(f"{authorize}?{urlencode({**query, 'redirect_uri': 'http://127.0.0.1:28282/callback/acme'})}")
     assert (status, "not registered" in page) == (400, True)
 
 
 def test_what_it_says_leads_a_service_of_ones_own_to_it(everyauth):
     sandbox = Sandbox(everyauth)
-    base = re.search(r"The sandbox is at (http://127\.0\.0\.1:\d+), for every service", sandbox.said)[1]
+    base = re.search(r"The sandbox is at (http://127\.0\.0\.1:\d+), for every service", sandbox.stderr)[1]
     assert sandbox.entry.splitlines() == [
         f'authorization_endpoint = "{base}/acme/authorize"',
         f'token_endpoint = "{base}/acme/token"',
         f'revocation_endpoint = "{base}/acme/revoke"',
         f'account_endpoint = "{base}/acme/account?v=2"',
     ]
-    assert "--client-id sandbox-client --client-secret sandbox-secret --param host=sandbox\n" in sandbox.said
+    assert (
+        "--client-id sandbox-client --client-secret sandbox-secret-not-a-real-secret --param host=sandbox\n"
+        in sandbox.stderr
+    )
     sandbox.use()
     assert sandbox.good("everyauth login acme") == ""
     first = sandbox.good("everyauth token acme")
@@ -97,8 +100,8 @@ SHOWN = {
     Fault.TOO_MANY: (5, "acme answers HTTP 429, and asks to wait 30 s"),
     Fault.HTML: (5, "acme answered with text/html where JSON was expected"),
     Fault.DROP: (5, "the connection to 127.0.0.1 broke"),
-    Fault.REVOKED: (4, "must log in at acme again: acme refused (invalid_grant"),
-    Fault.REUSE: (4, "must log in at acme again: acme refused (invalid_grant"),
+    Fault.REVOKED: (4, "must log in at acme again: acme answered invalid_grant ("),
+    Fault.REUSE: (4, "must log in at acme again: acme answered invalid_grant ("),
 }
 
 
@@ -107,12 +110,12 @@ def test_a_fault_is_shown_with_its_exit_code_and_nothing_on_stdout(everyauth, fa
     sandbox = Sandbox(everyauth, "--fault", fault)
     sandbox.use()
     sandbox.good("everyauth login acme")
-    held = sandbox.good("everyauth token acme")
-    done = sandbox("everyauth token acme --rejected", input=held)
+    token = sandbox.good("everyauth token acme")
+    done = sandbox("everyauth token acme --rejected", input=token)
     code, says = SHOWN[fault]
     assert (done.code, done.out) == (code, ""), done
     assert says in done.err
-    assert held.strip() not in done.err
+    assert token.strip() not in done.err
     assert ("try: everyauth login acme" in done.err) == (code == 4)
     assert "me" in sandbox.good("everyauth identity ls")
 

@@ -111,7 +111,14 @@ def test_secrets_are_shown_as_stars(everyauth):
     assert json.loads(ok(everyauth("service", "get", "pagerduty", "-o", "json"))) == saved
 
 
-@pytest.mark.parametrize("given", ["sandbox-secret", "sandbox-secret\n", "sandbox-secret\r\n"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sandbox-secret-not-a-real-secret",
+        "sandbox-secret-not-a-real-secret\n",
+        "sandbox-secret-not-a-real-secret\r\n",
+    ],
+)
 def test_a_secret_of_a_dash_is_read_from_standard_input(everyauth, given):
     with sandbox_shell(everyauth, registered=False) as shell:
         shell.register()
@@ -216,7 +223,8 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         }
         port = urlsplit(shell.sandbox.redirect_uri).port
         uri = shell.good(
-            f"everyauth service set mine --client-id sandbox-client --client-secret sandbox-secret --port {port}"
+            "everyauth service set mine --client-id sandbox-client --client-secret sandbox-secret-not-a-real-secret"
+            f" --port {port}"
         )
         assert uri == shell.sandbox.redirect_uri + "\n"
         shell.bad("everyauth login mine", 5, "is for https://api.pagerduty.com too", "allow it with id_token_audiences")
@@ -301,7 +309,7 @@ def test_the_environment_goes_before_what_is_set(everyauth):
         shell.good(f"everyauth service set pagerduty --client-id wrong --client-secret wrong --port {port}")
         shell.env["EVERYAUTH_PAGERDUTY_CLIENT_ID"] = "sandbox-client"
         shell.bad("everyauth login pagerduty", 2, "does not accept the client", "everyauth service set pagerduty")
-        shell.env["EVERYAUTH_PAGERDUTY_CLIENT_SECRET"] = "sandbox-secret"
+        shell.env["EVERYAUTH_PAGERDUTY_CLIENT_SECRET"] = "sandbox-secret-not-a-real-secret"
         shell.good("everyauth login pagerduty")
         shown = json.loads(shell.good("everyauth service get pagerduty -o json"))["configuration"]
         assert (shown["clientId"], shown["clientSecret"]) == ("sandbox-client", "***")

@@ -62,7 +62,7 @@ def test_an_answer_that_nobody_foresaw_names_the_log_which_has_it(shell):
         body = {"code": 10003, "message": "no app for eyJhbGciOiJIUzI1NiJ9abcdef0123456789"}
         other.reply(json.dumps(body).encode(), status=422)
         shell.entry(token_endpoint=f"http://127.0.0.1:{other.port}/token")
-        shell.good("everyauth service set pagerduty --client-secret sandbox-secret")
+        shell.good("everyauth service set pagerduty --client-secret sandbox-secret-not-a-real-secret")
         # The grant is the old endpoint's, so a login is what reaches the new one.
         shell.bad(
             "everyauth login pagerduty", 5, "HTTP 422 (code: 10003, message: no app for ***)", "service log pagerduty"
@@ -72,6 +72,23 @@ def test_an_answer_that_nobody_foresaw_names_the_log_which_has_it(shell):
     assert item["message"] == "pagerduty answers HTTP 422 (code: 10003, message: no app for ***)"
 
 
+def test_a_secret_that_a_service_echoes_as_its_error_is_shown_nowhere(shell):
+    secret = "correct-horse"
+    with recording() as echo:
+        shell.entry(token_endpoint=f"http://127.0.0.1:{echo.port}/token")
+        shell.good(f"everyauth service set pagerduty --client-secret {secret}")
+        for _ in range(2):
+            echo.reply(json.dumps({"error": secret, "error_description": f"not {secret}"}).encode(), status=400)
+        plain, as_json = shell("everyauth login pagerduty"), shell("everyauth login pagerduty -o json")
+    assert (plain.code, as_json.code) == (5, 5)
+    assert "pagerduty refused (***: not ***)" in plain.err
+    assert json.loads(as_json.err.splitlines()[-1])["error"]["message"] == "pagerduty refused (***: not ***)"
+    log = shell.good("everyauth service log pagerduty -o json")
+    assert json.loads(log)["items"][-1]["error"] == "***"
+    assert secret not in plain.err + as_json.err + log + shell.good("everyauth service log pagerduty")
+    assert secret not in (shell.command.home / "log" / "pagerduty.jsonl").read_text()
+
+
 def test_no_secret_goes_to_a_token_host_that_a_file_has_changed(shell):
     with recording() as wrong:
         shell.log_in()
@@ -79,7 +96,7 @@ def test_no_secret_goes_to_a_token_host_that_a_file_has_changed(shell):
         there = f"http://localhost:{wrong.port}/token"
         shell.entry(token_endpoint=there)
         for line in ("token pagerduty", "login pagerduty", "identity get me"):
-            says = ("the token_endpoint of pagerduty leads to localhost now", "set for 127.0.0.1", "--client-secret -")
+            says = ("the token_endpoint of pagerduty is on localhost now", "set for 127.0.0.1", "--client-secret -")
             shell.bad_both(f"everyauth {line}", 2, "host_changed", *says)
         shown = " ".join(shell.good("everyauth service get pagerduty").split())
         assert "the token_endpoint leads to localhost now, and the client was set for 127.0.0.1" in shown
@@ -91,7 +108,7 @@ def test_no_secret_goes_to_a_token_host_that_a_file_has_changed(shell):
         assert "Its secrets go to localhost from now on." in confirmed.err
         shell.bad("everyauth login pagerduty", 5)
         assert ["another-secret" in request.body for request in wrong.requests] == [True]
-        assert "sandbox-secret" not in wrong.requests[0].body
+        assert "sandbox-secret-not-a-real-secret" not in wrong.requests[0].body
 
 
 def test_a_log_that_cannot_be_written_stops_no_command(shell):

@@ -1,4 +1,4 @@
-"""`everyauth login SERVICE --sandbox`: the whole journey with nothing registered, apart from everything real."""
+"""`everyauth login SERVICE --sandbox`: the whole journey with nothing registered, in a profile of its own."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(everyauth, port):
 
 @pytest.fixture
 def running(everyauth, run):
-    """`everyauth sandbox` in another terminal."""
+    """Run `everyauth sandbox` in another terminal."""
     process = everyauth.start("-v", "sandbox", env=ENV)
     for line in process.stderr:
         if "The sandbox is at" in line:
@@ -70,17 +70,17 @@ def test_a_login_with_nothing_registered(run, port):
     assert (done.code, done.out) == (0, "")
     for says in (
         f"This is the sandbox at http://127.0.0.1:{port}, not PagerDuty: nothing leaves this machine.",
-        'Logged in to pagerduty: user@example.com (sandbox), kept as "me".',
+        'Logged in to pagerduty as user@example.com (sandbox), stored for user "me".',
         "everyauth token pagerduty --profile sandbox",
-        "keep one running (everyauth sandbox)",
+        "keep a sandbox running (everyauth sandbox)",
     ):
         assert says in done.err
     assert good(run(f"everyauth token {NAME} --profile sandbox")).startswith("pdus+_0XSANDBX_")
-    # Nothing of it is anywhere else.
+    # No other profile has the login.
     bad(run(f"everyauth token {NAME}"), 4, "everyauth login pagerduty")
     assert good(run("everyauth identity ls")) == ""
     assert json.loads(good(run(f"everyauth service get {NAME} -o json")))["configuration"]["clientId"] is None
-    # The sandbox is gone, and its tokens go nowhere else.
+    # The sandbox has ended, and its tokens are sent nowhere else.
     refused = run(
         f"everyauth token {NAME} -p sandbox --rejected", input=good(run(f"everyauth token {NAME} -p sandbox"))
     )
@@ -93,9 +93,9 @@ def test_a_sandbox_that_runs_already_is_used_and_refreshes_and_revokes(run, runn
     done = run(f"everyauth login {NAME} --sandbox --user ann", REAL)
     assert good(done) == ""
     assert "The sandbox ended" not in done.err
-    held = good(run(f"everyauth token {NAME} ann -p sandbox", REAL))
-    fresh = good(run(f"everyauth token {NAME} ann -p sandbox --rejected", REAL, input=held))
-    assert fresh != held
+    token = good(run(f"everyauth token {NAME} ann -p sandbox", REAL))
+    fresh = good(run(f"everyauth token {NAME} ann -p sandbox --rejected", REAL, input=token))
+    assert fresh != token
     assert good(run(f"everyauth logout {NAME} ann -p sandbox", REAL)) == ""
     running.terminate()
     log = running.stderr.read()
@@ -104,11 +104,11 @@ def test_a_sandbox_that_runs_already_is_used_and_refreshes_and_revokes(run, runn
 
 
 @pytest.mark.slow
-def test_the_profile_is_the_sandboxs_alone(run):
+def test_the_profile_is_for_the_sandbox_only(run):
     usage = f"everyauth login {NAME} --sandbox"
-    bad(run(f"everyauth login {NAME} --profile sandbox"), 2, "is for the sandbox alone", usage)
-    bad(run(f"everyauth login {NAME}", {"EVERYAUTH_PROFILE": "sandbox"}), 2, "is for the sandbox alone", usage)
-    bad(run(f"everyauth service set {NAME} --client-id x -p sandbox"), 2, "where nothing has to be set", usage)
+    bad(run(f"everyauth login {NAME} --profile sandbox"), 2, "is for the sandbox only", usage)
+    bad(run(f"everyauth login {NAME}", {"EVERYAUTH_PROFILE": "sandbox"}), 2, "is for the sandbox only", usage)
+    bad(run(f"everyauth service set {NAME} --client-id x -p sandbox"), 2, "the sandbox knows its own", usage)
     bad(run(f"everyauth login {NAME} --sandbox --profile work"), 2, "--profile cannot be given with it")
     bad(run(f"everyauth --profile sandbox login {NAME} --sandbox"), 2, "--profile cannot be given with it")
     bad(run(f"everyauth token {NAME} -p sandbox"), 4, usage)
@@ -118,7 +118,7 @@ def test_the_profile_is_the_sandboxs_alone(run):
 def test_a_port_that_another_program_uses_is_an_error(run, port):
     with HTTPServer(("127.0.0.1", port), Stranger) as server:
         threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
-        bad(run(f"everyauth login {NAME} --sandbox"), 2, f"port {port} is taken by something that is not the sandbox")
+        bad(run(f"everyauth login {NAME} --sandbox"), 2, f"port {port} is used by a program that is not the sandbox")
         bad(run("everyauth sandbox"), 2, f"port {port} cannot be used for the sandbox", "--port, or 0 for a free one")
         server.shutdown()
 
@@ -134,7 +134,7 @@ class Stranger(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_who_is_at_a_port_is_found_out():
+def test_the_listener_at_a_port_is_detected():
     with Sandbox() as sandbox:
         assert detect(sandbox.port) is Listener.SANDBOX
     assert detect(sandbox.port) is Listener.NONE
@@ -165,16 +165,16 @@ def test_nothing_of_the_sandbox_reaches_a_real_host():
         auth = in_profile(SANDBOX_PROFILE, hosts.send)
         with pytest.raises(ClientNotSet):
             auth.begin(NAME, redirect_uri="http://127.0.0.1:28282/callback/pagerduty")
-        with pytest.raises(UsageProblem, match="where nothing has to be set"):
+        with pytest.raises(UsageProblem, match="the sandbox knows its own"):
             auth.clients.set(auth.catalogue.get(NAME), client_id="real-client")
         assert hosts.requests == []
 
 
-def test_what_was_granted_by_one_sandbox_is_sent_to_no_other_and_to_no_real_host():
-    asked: list[str] = []
+def test_tokens_of_one_sandbox_are_sent_to_no_other_and_to_no_real_host():
+    requested: list[str] = []
 
     def watched(request):
-        asked.append(request.url)
+        requested.append(request.url)
         return send(request)
 
     auth = in_profile(SANDBOX_PROFILE, watched)
@@ -183,14 +183,14 @@ def test_what_was_granted_by_one_sandbox_is_sent_to_no_other_and_to_no_real_host
         led(auth, service, first)
         logged_in(auth, first)
         led(auth, service, second)
-        begun = len(asked)
+        begun = len(requested)
         token = Secret(auth.get_identity(NAME).access_token)
         with pytest.raises(LoginRequired, match="to another client or token endpoint") as caught:
             auth.get_identity(NAME, rejected=token)
         assert caught.value.hint == f"everyauth login {NAME} --sandbox"
         assert auth.delete_identity(NAME, user="me").revoked == []
-        assert asked[begun:] == []
-        assert all(url.startswith(first.base_url) for url in asked)
+        assert requested[begun:] == []
+        assert all(url.startswith(first.base_url) for url in requested)
 
 
 def led(auth: EveryAuth, service, sandbox: Sandbox) -> None:

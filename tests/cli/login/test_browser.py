@@ -1,4 +1,4 @@
-"""Logins in a real Chromium, from the URL that the terminal prints to the page that says how it went."""
+"""Logins in a real Chromium, from the printed URL to the result page."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def shell(everyauth):
 
 @contextmanager
 def behind(shell):
-    """The shell's token endpoint, behind one that may lie or keep an answer."""
+    """Put a server that can delay or replace responses in front of the shell's token endpoint."""
     with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
         shell.entry(token_endpoint=endpoint.url)
         yield endpoint
 
 
 def log_in(shell, chromium, *steps, line=LOGIN, **options):
-    """Log in with the browser's steps at the printed URL; gives the last page and how the terminal ended."""
+    """Log in with the browser's steps at the printed URL; return the last page, the exit code and stderr."""
     process = shell.start(line)
     page = chromium.visit(authorization_url(process), *steps, **options)
     out, err = process.communicate(timeout=20)
@@ -44,7 +44,7 @@ def log_in(shell, chromium, *steps, line=LOGIN, **options):
 
 
 def is_clean(page) -> bool:
-    """Whether nothing of the answer is left in the address bar or the tab's history, and no rule was broken."""
+    """Whether the address bar and the history hold no part of the response, and no policy was violated."""
     callbacks = [url for url in page.history if urlsplit(url).path.startswith("/callback/")]
     assert callbacks
     assert {page.address, *callbacks} == {page.address.partition("?")[0]}
@@ -53,29 +53,32 @@ def is_clean(page) -> bool:
     return True
 
 
-def test_a_login_ends_at_a_page_that_says_who_is_logged_in(shell, chromium):
+def test_a_login_ends_at_a_page_with_the_account(shell, chromium):
     page, code, err = log_in(shell, chromium, fill("Sign in as", "ann@example.com"), ALLOW)
     assert is_clean(page)
     assert (page.status, page.title) == (200, "Logged in to PagerDuty · everyauth")
     assert page.heading == "Logged in to PagerDuty"
-    assert "You are ann@example.com (sandbox) there. The credential is kept here as “me”." in page.text
+    assert (
+        "You are signed in there as ann@example.com (sandbox). The credential is stored here for user “me”."
+        in page.text
+    )
     assert (code, page.commands) == (0, [])
-    assert "Logged in to pagerduty: ann@example.com (sandbox)" in err
+    assert "Logged in to pagerduty as ann@example.com (sandbox)" in err
     assert shell.works(shell.token())
 
 
-def test_a_narrower_grant_is_said_in_the_page_too(shell, chromium):
+def test_a_narrower_grant_is_shown_on_the_page_too(shell, chromium):
     page, code, _ = log_in(shell, chromium, ALLOW, line=f'{LOGIN} --scope "read foo"')
     assert code == 0
-    assert "Asked for and not granted: foo." in page.text
+    assert "Requested but not granted: foo." in page.text
 
 
-def test_a_denial_ends_at_a_page_that_shows_the_way_back(shell, chromium):
+def test_a_denial_ends_at_a_page_with_the_command(shell, chromium):
     line = f"{LOGIN} --user 'ann lee' --tenant acme"
     page, code, err = log_in(shell, chromium, click("Deny"), line=line)
     assert is_clean(page)
     assert page.title == "Access denied · everyauth"
-    assert "You said no at PagerDuty" in page.text
+    assert "You denied access at PagerDuty" in page.text
     assert DENIAL in page.text
     assert page.commands == ["everyauth login pagerduty --user 'ann lee' --tenant acme --no-browser"]
     assert code == 4
@@ -83,7 +86,7 @@ def test_a_denial_ends_at_a_page_that_shows_the_way_back(shell, chromium):
     assert shell.identities() == []
 
 
-def test_a_code_that_comes_too_late_is_said(shell, chromium):
+def test_a_code_that_comes_too_late_has_its_own_page(shell, chromium):
     with behind(shell) as endpoint:
         endpoint.before = lambda: shell.clock.tick(60)
         page, code, _ = log_in(shell, chromium, ALLOW)
@@ -93,7 +96,7 @@ def test_a_code_that_comes_too_late_is_said(shell, chromium):
     assert (code, page.commands) == (4, [AGAIN])
 
 
-def test_another_account_is_told_from_the_one_before(shell, chromium):
+def test_another_account_has_its_own_page(shell, chromium):
     shell.log_in(account="ann@example.com")
     page, code, _ = log_in(shell, chromium, fill("Sign in as", "bob@example.com"), ALLOW)
     assert is_clean(page)
@@ -103,7 +106,7 @@ def test_another_account_is_told_from_the_one_before(shell, chromium):
     assert (code, page.commands) == (4, [f"{AGAIN} --replace"])
 
 
-def test_what_was_granted_and_could_not_be_kept_is_no_success(shell, chromium):
+def test_a_token_that_cannot_be_stored_is_no_success(shell, chromium):
     database = shell.command.home / "everyauth.db"
 
     def break_the_store():
@@ -114,7 +117,7 @@ def test_what_was_granted_and_could_not_be_kept_is_no_success(shell, chromium):
         endpoint.after = break_the_store
         page, code, err = log_in(shell, chromium, ALLOW)
     assert is_clean(page)
-    assert page.heading == "Granted, but not kept"
+    assert page.heading == "Granted, but not stored"
     assert "cannot use" in page.text
     assert (code, page.commands) == (6, [AGAIN])
     assert "Logged in" not in err
@@ -125,7 +128,7 @@ LIES = {
     "unavailable": (html(503), (5, "PagerDuty is not available", [AGAIN])),
     "unreadable": (
         html(200),
-        (5, "PagerDuty gave an answer that cannot be used", ["everyauth service get pagerduty", AGAIN]),
+        (5, "PagerDuty sent a response that cannot be used", ["everyauth service get pagerduty", AGAIN]),
     ),
     "client": (
         Response(401, "application/json", REFUSED),
@@ -139,7 +142,7 @@ LIES = {
 
 
 @pytest.mark.parametrize(("lie", "outcome"), LIES.values(), ids=LIES)
-def test_what_the_service_gets_wrong_is_said_with_what_to_type(shell, chromium, lie, outcome):
+def test_an_error_of_the_service_has_a_page_with_the_command(shell, chromium, lie, outcome):
     with behind(shell) as endpoint:
         endpoint.lie = lie
         page, code, _ = log_in(shell, chromium, ALLOW)
@@ -147,13 +150,13 @@ def test_what_the_service_gets_wrong_is_said_with_what_to_type(shell, chromium, 
     assert (code, page.heading, page.commands) == outcome
 
 
-def test_a_stray_is_told_where_to_go_while_the_login_goes_on(shell, chromium):
+def test_a_stray_request_gets_a_page_and_the_login_goes_on(shell, chromium):
     process = shell.start(LOGIN)
     url, callback = authorization_url(process), shell.sandbox.redirect_uri
     strays = {
         f"{callback}?code=foreign&state=foreign": (400, "This belongs to another login"),
-        f"{callback}?error=access_denied": (400, "A failure, not verified"),
-        callback: (404, "Nothing is here"),
+        f"{callback}?error=access_denied": (400, "An unverified error"),
+        callback: (404, "Page not found"),
     }
     for stray, (status, heading) in strays.items():
         page = chromium.visit(stray)
@@ -166,7 +169,7 @@ def test_a_stray_is_told_where_to_go_while_the_login_goes_on(shell, chromium):
     assert (process.returncode, out) == (0, "")
 
 
-def test_without_scripts_the_page_says_the_same(shell, chromium):
+def test_the_page_needs_no_scripts(shell, chromium):
     page, code, _ = log_in(shell, chromium, click("Deny"), javascript=False)
     assert (code, page.heading, page.commands) == (4, "Access denied", [AGAIN])
     assert (page.complaints, page.outside) == ([], [])

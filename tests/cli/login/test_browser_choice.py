@@ -1,4 +1,4 @@
-"""Which browser opens where, and that it is given the URL, unharmed, and watched."""
+"""The choice of the browser, and its start with the unchanged URL."""
 
 import base64
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from everyauth_cli.cli.login.browser import choose, open_browser
+from everyauth_cli.cli.login.browser import choose_browser, open_browser
 from everyauth_cli.settings import read_surroundings
 
 WSL = "5.15.153.1-microsoft-standard-WSL2"
@@ -31,7 +31,7 @@ def script(directory, name, text):
 
 @pytest.fixture
 def where(tmp_path):
-    """Reads surroundings whose file system has nothing in it but `files`."""
+    """Return a function that reads surroundings with nothing but `files` in the file system."""
 
     def read(environ, *, kernel=LINUX, files=()):
         for name in files:
@@ -60,13 +60,13 @@ OPENS = [
         "Windows",
     ),
 ]
-OPENS_NOT = [
+CANNOT_OPEN = [
     ({}, {}, "no display"),
     ({"BROWSER": "", "DISPLAY": ""}, {}, "no display"),
-    ({"DISPLAY": ":0", **SSH}, {}, "over SSH"),
-    ({"DISPLAY": ":0", "SSH_TTY": "/dev/pts/0"}, {}, "over SSH"),
-    ({"DISPLAY": ":0", "SSH_CLIENT": "1.2.3.4 1 22"}, {}, "over SSH"),
-    (SSH, {"kernel": WSL, "files": ["bin/wslview"]}, "over SSH"),
+    ({"DISPLAY": ":0", **SSH}, {}, "an SSH session"),
+    ({"DISPLAY": ":0", "SSH_TTY": "/dev/pts/0"}, {}, "an SSH session"),
+    ({"DISPLAY": ":0", "SSH_CLIENT": "1.2.3.4 1 22"}, {}, "an SSH session"),
+    (SSH, {"kernel": WSL, "files": ["bin/wslview"]}, "an SSH session"),
     ({}, {"kernel": WSL}, "no display"),
     ({}, {"kernel": WSL, "files": [".dockerenv", "bin/wslview"]}, "container"),
     ({}, {"files": ["run/.containerenv"]}, "container"),
@@ -77,23 +77,23 @@ OPENS_NOT = [
 
 @elsewhere
 @pytest.mark.parametrize(("environ", "machine", "opener", "browser"), OPENS)
-def test_a_browser_opens_where_one_can(where, environ, machine, opener, browser):
-    choice = choose(where(environ, **machine))
+def test_a_browser_opens_if_one_can(where, environ, machine, opener, browser):
+    choice = choose_browser(where(environ, **machine))
     assert choice.opener == (opener and str(where.root / opener))
     assert browser in choice.browser
     assert choice.reason == ""
 
 
 @elsewhere
-@pytest.mark.parametrize(("environ", "machine", "reason"), OPENS_NOT)
-def test_where_none_can_it_is_said_why(where, environ, machine, reason):
-    choice = choose(where(environ, **machine))
+@pytest.mark.parametrize(("environ", "machine", "reason"), CANNOT_OPEN)
+def test_without_a_browser_there_is_a_reason(where, environ, machine, reason):
+    choice = choose_browser(where(environ, **machine))
     assert choice.opener is None
     assert re.fullmatch(rf"[A-Z][^.\n]*{reason}[^.\n]*\.", choice.reason)
 
 
 class Outcome:
-    """Whether an opened browser was noticed to have failed."""
+    """Records that a browser has failed."""
 
     def __init__(self):
         self.failed = threading.Event()
@@ -111,11 +111,11 @@ def wait_for(path):
 
 
 @pytest.mark.parametrize("name", ["wslview", "powershell.exe"])
-def test_the_browser_of_windows_is_given_the_url_as_it_is(where, tmp_path, name):
+def test_the_windows_browser_is_given_the_unchanged_url(where, tmp_path, name):
     seen = tmp_path / "seen"
     script(tmp_path, f"bin/{name}", f'printf "%s\\n" "$@" > {seen}.part; mv {seen}.part {seen}')
     outcome = Outcome()
-    open_browser(choose(where({}, kernel=WSL)).opener, URL, on_failure=outcome)
+    open_browser(choose_browser(where({}, kernel=WSL)).opener, URL, on_failure=outcome)
     given = wait_for(seen).splitlines()
     if name == "wslview":
         assert given == [URL]
@@ -142,7 +142,7 @@ open_browser('', sys.argv[1], on_failure=print)
 
 
 @pytest.mark.slow
-def test_the_browser_variable_is_honoured_and_does_not_die_with_us(tmp_path):
+def test_the_browser_in_the_variable_survives_our_process(tmp_path):
     seen = tmp_path / "seen"
     path = script(tmp_path, "browser", f'sleep 0.2; printf "%s\\n" "$@" > {seen}.part; mv {seen}.part {seen}')
     environ = {**os.environ, "BROWSER": f"{shlex.quote(str(path))} --new %s"}

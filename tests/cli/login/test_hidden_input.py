@@ -1,8 +1,8 @@
-"""What is typed without echo, as lines."""
+"""Lines that are typed without echo."""
 
 import pytest
 
-from everyauth_cli.cli.login.hidden_input import LONGEST_LINE, Line
+from everyauth_cli.cli.login.hidden_input import MAX_LINE_BYTES, Line
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from everyauth_cli.cli.login.hidden_input import LONGEST_LINE, Line
         (b"\x1b[200~one\x1b[201~\n", ["one"]),
         ("zoë\n".encode(), ["zoë"]),
         (b"\xff\n", ["\ufffd"]),
-        (b"x" * LONGEST_LINE + b"\n", ["x" * LONGEST_LINE]),
-        (b"x" * (LONGEST_LINE + 1) + b"\none\n", [None, "one"]),
-        (b"x" * (LONGEST_LINE * 3) + b"\x15one\n", ["one"]),
+        (b"x" * MAX_LINE_BYTES + b"\n", ["x" * MAX_LINE_BYTES]),
+        (b"x" * (MAX_LINE_BYTES + 1) + b"\none\n", [None, "one"]),
+        (b"x" * (MAX_LINE_BYTES * 3) + b"\x15one\n", ["one"]),
     ],
 )
 @pytest.mark.parametrize("at_once", [1, 7, 4096])

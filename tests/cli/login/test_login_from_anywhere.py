@@ -1,4 +1,4 @@
-"""A login whose browser is elsewhere: the redirect URL pasted at a terminal, and what happens without one."""
+"""A login whose browser is on another machine: the redirect URL is pasted, and a terminal is needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from peers.terminal import terminal
 pytestmark = pytest.mark.slow
 
 LOGIN = "everyauth login pagerduty --no-browser"
-INVITES = "and press Enter."
+INVITES = "It will not be shown."
 HTTPS = "https://you.example/callback?tenant=1"
 URL = re.compile(r"^(http://\S+/pagerduty/authorize\?\S+)$", re.MULTILINE)
 LOCAL = termios.ICANON | termios.ECHO | termios.IEXTEN
@@ -33,14 +33,14 @@ def shell(everyauth):
 
 @contextmanager
 def at_a_terminal(shell, line, **env):
-    """A line at a terminal of its own; no browser is named unless in `env`."""
+    """Run a line at a terminal of its own, without a browser unless `env` names one."""
     words = [*shell.command.argv, *shlex.split(line)[1:]]
     with terminal(words, shell.command.environment({**shell.env, "BROWSER": "", "TERM": "dumb", **env})) as shown:
         yield shown
 
 
-def asked(shown, nth=-1):
-    """The authorization URL that was shown last, once a paste is invited."""
+def authorization_url_at(shown, nth=-1):
+    """Wait for the invitation to paste; return the authorization URL that was shown last."""
     shown.wait_for(INVITES)
     return URL.findall(shown.shown)[nth]
 
@@ -50,7 +50,7 @@ def edits_and_echoes(shown):
 
 
 def is_read_by_us(shown):
-    """A shell that edits lines itself waits for one byte at least; a login does not wait in a read."""
+    """Whether the login reads the terminal: unlike a shell that edits lines, its reads never wait."""
     return not shown.attributes[3] & termios.ICANON and shown.attributes[6][termios.VMIN] == 0
 
 
@@ -68,46 +68,46 @@ def comes_back(redirect_url):
 
 
 def secret_parts(url):
-    """What of a redirect URL must not be seen: the code and the state."""
+    """Return the code in a redirect URL, which must not be shown."""
     return [value.partition("=")[2] for value in urlsplit(url).query.split("&") if value.startswith("code")]
 
 
 def test_the_pasted_redirect_url_ends_the_login(shell):
     with at_a_terminal(shell, LOGIN) as shown:
-        url = asked(shown)
+        url = authorization_url_at(shown)
         assert "open this in any browser:" in shown.shown
-        assert "Its code lives only 30 s, so paste it at once." in shown.shown
+        assert "Paste it at once: its code expires after 30 s." in shown.shown
         pasted = shell.allow(url) + "&padding=" + "x" * 10_000
         shown.type(pasted + "\n")
         assert shown.end() == 0
         assert edits_and_echoes(shown)
     assert "Got it." in shown.shown
-    assert 'Logged in to pagerduty: user@example.com (sandbox), kept as "me".' in shown.shown
+    assert 'Logged in to pagerduty as user@example.com (sandbox), stored for user "me".' in shown.shown
     assert "padding" not in shown.shown
     assert not [part for part in secret_parts(pasted) if part in shown.shown]
     assert not SECRET.search(shown.shown)
     assert shell.works(shell.token())
 
 
-def test_wrong_pastes_are_explained_and_the_right_one_is_still_taken(shell):
+def test_invalid_pastes_are_explained_and_the_right_one_is_still_taken(shell):
     with at_a_terminal(shell, LOGIN) as shown:
-        url = asked(shown)
+        url = authorization_url_at(shown)
         right = shell.allow(url)
         code = secret_parts(right)[0]
         for pasted, says in [
             (code, "a code alone is not enough"),
-            (url, "That is the address to open"),
-            (right.replace("/callback/", "/other/"), "That is another address"),
+            (url, "That is the URL to open"),
+            (right.replace("/callback/", "/other/"), "That is another URL"),
             (right.partition("?")[0], "neither a code nor an error"),
             (right.partition("&state")[0], "its state is missing"),
-            (right[:-1], "its state is not this login's"),
-            (re.sub("state=[^&]*", "state=foreign", right), "its state is not this login's"),
-            (right + "x" * 70_000, "longer than any address"),
+            (right[:-1], "its state differs"),
+            (re.sub("state=[^&]*", "state=foreign", right), "its state differs"),
+            (right + "x" * 70_000, "longer than any URL"),
         ]:
             before = len(shown.shown)
             shown.type(pasted + "\n")
             shown.wait_for(says, since=before)
-        # Enter alone is no paste; what was mistyped can be taken back; a terminal may mark a paste.
+        # Enter alone is no paste; typed text can be erased; a terminal may put marks around a paste.
         shown.type(f"\n\nmistyped\x15\x1b[200~{right}x\x7f\x1b[201~\r")
         assert shown.end() == 0
     assert code not in shown.shown
@@ -117,32 +117,32 @@ def test_wrong_pastes_are_explained_and_the_right_one_is_still_taken(shell):
     assert sum(shell.counts.values()) == 1
 
 
-def test_what_an_answer_may_not_be_is_refused_in_a_paste_too(shell):
+def test_an_invalid_response_is_refused_in_a_paste_too(shell):
     with at_a_terminal(shell, LOGIN) as shown:
-        shown.type(shell.allow(asked(shown)) + "&code=another\n")
+        shown.type(shell.allow(authorization_url_at(shown)) + "&code=another\n")
         assert shown.end() == 4
-    assert "the answer carries code twice" in shown.shown
+    assert "the authorization response has code twice" in shown.shown
     assert not shell.counts
 
     with at_a_terminal(shell, LOGIN) as shown:
-        state = re.search("state=[^&]*", asked(shown))[0]
+        state = re.search("state=[^&]*", authorization_url_at(shown))[0]
         shown.type(f"{shell.sandbox.redirect_uri}?error=access_denied&{state}\n")
         assert shown.end() == 4
     assert "access was denied at pagerduty" in shown.shown
 
 
-def test_a_browser_that_comes_back_needs_no_paste(shell):
+def test_a_redirect_to_loopback_needs_no_paste(shell):
     with at_a_terminal(shell, "everyauth login pagerduty", BROWSER=browser()) as shown:
         assert shown.end() == 0
         assert edits_and_echoes(shown)
-    assert "Opening the browser that BROWSER names to log in to PagerDuty." in shown.shown
+    assert "Opening the browser in BROWSER to log in to PagerDuty." in shown.shown
     assert "Got it." not in shown.shown
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -15), (signal.SIGHUP, -1), (signal.SIGINT, 130)])
 def test_the_terminal_is_as_before_when_a_signal_ends_the_login(shell, number, code):
     with at_a_terminal(shell, LOGIN) as shown:
-        asked(shown)
+        authorization_url_at(shown)
         assert not edits_and_echoes(shown)
         if number == signal.SIGINT:
             shown.type("\x03")
@@ -155,7 +155,7 @@ def test_the_terminal_is_as_before_when_a_signal_ends_the_login(shell, number, c
 
 @pytest.fixture(params=["bash --noprofile --rcfile {rc} -i", "sh -i"])
 def sh(request, shell, tmp_path):
-    """An interactive shell with job control, where `login` is the login; not each tidies up the terminal itself."""
+    """An interactive shell with job control, in which `login` logs in; only bash resets the terminal itself."""
     rc = tmp_path / "rc"
     rc.write_text(f"PS1='ready> '\nlogin() {{ {shlex.join([*shell.command.argv, *shlex.split(LOGIN)[1:]])}; }}\n")
     environ = shell.command.environment({**shell.env, "TERM": "dumb", "HISTFILE": "", "ENV": str(rc)})
@@ -171,7 +171,7 @@ def sh(request, shell, tmp_path):
 )
 def test_a_login_can_be_stopped_and_continued(shell, sh, stop):
     sh.type("login\n")
-    url = asked(sh)
+    url = authorization_url_at(sh)
     stop(sh)
     sh.wait_for("Stopped")
     sh.type("stty -a; echo s'e'en\n")
@@ -188,9 +188,9 @@ def test_a_login_can_be_stopped_and_continued(shell, sh, stop):
     assert secret_parts(pasted)[0] not in sh.shown
 
 
-def test_stopped_and_sent_to_the_background_it_still_takes_the_answer_of_the_browser(shell, sh):
+def test_stopped_and_sent_to_the_background_a_login_still_takes_the_redirect(shell, sh):
     sh.type("login\n")
-    url = asked(sh)
+    url = authorization_url_at(sh)
     sh.type("\x1a")
     sh.wait_for("Stopped")
     sh.type("bg\n")
@@ -205,26 +205,26 @@ def test_stopped_and_sent_to_the_background_it_still_takes_the_answer_of_the_bro
     assert sh.end() == 0
 
 
-def test_the_answer_of_the_browser_ends_a_paste_that_was_begun(shell, sh):
+def test_the_redirect_ends_an_unfinished_paste(shell, sh):
     sh.type("login\n")
-    url = asked(sh)
+    url = authorization_url_at(sh)
     sh.type("half-typed")
     time.sleep(0.5)
     started = time.monotonic()
     comes_back(shell.allow(url))
     sh.wait_for("Logged in to pagerduty")
     assert time.monotonic() - started < 5
-    # What was typed is not left to the shell either.
+    # The typed text is not left to the shell either.
     sh.type("stty -a; echo is'' mine\n")
     sh.wait_for("is mine")
     assert re.search(r"(?<!-)icanon\b", sh.shown)
     assert "half-typed" not in sh.shown
 
 
-def test_nothing_of_several_lines_is_shown_and_an_interrupt_gives_the_terminal_back(sh):
+def test_pasted_lines_are_not_shown_and_an_interrupt_restores_the_terminal(sh):
     says = "a code alone is not enough"
     sh.type("login\n")
-    asked(sh)
+    authorization_url_at(sh)
     sh.type("secret-1\nsecret-2\nsecret-3")
     sh.wait_for(says)
     sh.wait_for(says, since=sh.shown.index(says) + len(says))
@@ -237,9 +237,9 @@ def test_nothing_of_several_lines_is_shown_and_an_interrupt_gives_the_terminal_b
     assert "secret-" not in sh.shown
 
 
-def test_in_the_background_it_neither_stops_nor_reads(shell, sh):
+def test_in_the_background_a_login_neither_stops_nor_reads(shell, sh):
     sh.type("login &\n")
-    url = asked(sh)
+    url = authorization_url_at(sh)
     sh.type("sleep 0.5; jobs; echo is'' mine\n")
     sh.wait_for("is mine")
     assert "Running" in sh.shown
@@ -255,20 +255,20 @@ def test_in_the_background_it_neither_stops_nor_reads(shell, sh):
 def test_without_a_browser_and_a_terminal_it_fails_at_once(shell):
     started = time.monotonic()
     for env, says in [
-        ({}, "so no browser can be opened. A login at PagerDuty would begin at:"),
+        ({}, "so no browser can be opened. A login to PagerDuty would start at:"),
         (
             {"SSH_CONNECTION": "1.2.3.4 1 5.6.7.8 22", "DISPLAY": ":0"},
-            "You are here over SSH, so no browser is opened.",
+            "This is an SSH session, so no browser is opened.",
         ),
     ]:
         shell.env["BROWSER"] = ""
         hint = "everyauth login pagerduty --user ann --no-browser"
-        said = shell.bad("everyauth login pagerduty --user ann", 4, "nobody is at a terminal", hint, says, env=env)
-        assert len(URL.findall(said)) == 1
+        shown = shell.bad("everyauth login pagerduty --user ann", 4, "this is not a terminal", hint, says, env=env)
+        assert len(URL.findall(shown)) == 1
     assert time.monotonic() - started < 20
 
 
-def test_the_browser_variable_goes_before_ssh(shell, tmp_path):
+def test_the_browser_variable_overrides_ssh(shell, tmp_path):
     opened = tmp_path / "opened"
     env = {"SSH_CONNECTION": "1.2.3.4 1 5.6.7.8 22", "BROWSER": witness(opened)}
     process = shell.start("everyauth login pagerduty", env=env)
@@ -278,20 +278,20 @@ def test_the_browser_variable_goes_before_ssh(shell, tmp_path):
     process.communicate(timeout=20)
 
 
-def test_a_browser_that_does_not_open_ends_a_login_that_nobody_watches(shell):
+def test_a_browser_that_does_not_open_ends_a_login_without_a_terminal(shell):
     says = ["the browser could not be opened", "everyauth login pagerduty --no-browser"]
     shell.bad("everyauth login pagerduty", 4, *says, env={"BROWSER": "false"})
 
 
-def test_a_browser_that_does_not_open_is_said_at_a_terminal(shell):
+def test_a_browser_that_does_not_open_is_reported_at_a_terminal(shell):
     with at_a_terminal(shell, "everyauth login pagerduty", BROWSER="false") as shown:
-        url = asked(shown)
-        shown.wait_for("The browser could not be opened; open the address above yourself.")
+        url = authorization_url_at(shown)
+        shown.wait_for("The browser could not be opened; open the URL above yourself.")
         shown.type(shell.allow(url) + "\n")
         assert shown.end() == 0
 
 
-def test_a_browser_that_fails_after_its_answer_changes_nothing(shell, tmp_path):
+def test_a_browser_that_fails_after_the_redirect_changes_nothing(shell, tmp_path):
     script = tmp_path / "browser"
     script.write_text(f'#!/bin/sh\n{browser().removesuffix(" %s")} "$1"; exit 1\n')
     script.chmod(0o755)
@@ -299,16 +299,16 @@ def test_a_browser_that_fails_after_its_answer_changes_nothing(shell, tmp_path):
     assert shell.works(shell.token())
 
 
-def test_an_https_redirect_uri_is_answered_by_pasting_alone(everyauth):
+def test_a_response_to_an_https_redirect_uri_is_pasted(everyauth):
     with sandbox_shell(everyauth, redirect_uri=HTTPS) as shell:
         with at_a_terminal(shell, "everyauth login pagerduty") as shown:
-            url = asked(shown)
+            url = authorization_url_at(shown)
             assert "redirect_uri=https%3A%2F%2Fyou.example%2Fcallback%3Ftenant%3D1&" in url
-            assert f"It ends at {HTTPS}, where everyauth does not listen" in shown.shown
+            assert f"The login ends at {HTTPS}, where everyauth does not listen" in shown.shown
             pasted = shell.allow(url)
             assert pasted.startswith(HTTPS)
             shown.type(pasted.replace("https", "http") + "\n")
-            shown.wait_for("That is another address")
+            shown.wait_for("That is another URL")
             shown.type(pasted + "\n")
             assert shown.end() == 0
         assert shell.works(shell.token())
@@ -318,8 +318,8 @@ def test_an_https_redirect_uri_needs_a_terminal(everyauth, tmp_path):
     with sandbox_shell(everyauth, redirect_uri=HTTPS) as shell:
         shell.env["BROWSER"] = witness(tmp_path / "opened")
         for line in ("everyauth login pagerduty", LOGIN):
-            said = shell.bad(line, 4, f"ends at {HTTPS}", "nobody is at a terminal", "--redirect-uri ''")
-            assert not URL.findall(said)
+            shown = shell.bad(line, 4, f"ends at {HTTPS}", "this is not a terminal", "--redirect-uri ''")
+            assert not URL.findall(shown)
         assert not (tmp_path / "opened").exists()
 
 
@@ -332,7 +332,7 @@ def test_a_redirect_uri_on_loopback_keeps_its_path(everyauth):
             assert shell.works(shell.token())
 
 
-def test_a_login_with_no_standard_input_at_all_is_none_at_a_terminal(shell):
+def test_without_standard_input_it_is_not_a_terminal(shell):
     line = f"{shlex.join(shell.command.argv)} login pagerduty <&-"
     shell.command.argv = ("sh", "-c", line)
     done = shell.command(env={**shell.env, "BROWSER": ""})

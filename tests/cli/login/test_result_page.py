@@ -1,4 +1,4 @@
-"""What the browser is told: a title, plain words, and the way out, for each way that a login ends."""
+"""The result page of each kind of login: a title, plain words, and the command to type."""
 
 import pytest
 
@@ -31,25 +31,27 @@ def identity(*, tenant="ann", account="ann@example.com"):
     )
 
 
-def told(error):
+def page_of(error):
     return failure(error, service_title="The {OP}", login_command=LOGIN)
 
 
-def test_success_says_who_and_where():
+def test_success_shows_account_and_user():
     result = success(identity(), service_title="The {OP}")
     assert (result.good, result.title, result.command) == (True, "Logged in to The {OP}", "")
-    assert result.text == "You are ann@example.com there. The credential is kept here as “ann”."
+    assert result.text == "You are signed in there as ann@example.com. The credential is stored here for user “ann”."
     assert "close this window" in result.next_step
 
 
-def test_success_says_what_is_known_of_account_tenant_and_scopes():
+def test_success_shows_tenant_and_missing_scopes():
     result = success(identity(tenant="acme", account=""), service_title="OP", missing_scopes=["a", "b"])
-    assert result.text == "The credential is kept here as “ann” of tenant “acme”. Asked for and not granted: a b."
+    assert (
+        result.text == "The credential is stored here for user “ann” of tenant “acme”. Requested but not granted: a b."
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ERRORS if kind is not errors.Ambiguous])
-def test_every_error_has_a_title_words_and_a_way_out(kind):
-    result = told(kind("what <happened>"))
+def test_every_error_has_a_title_a_text_and_a_command(kind):
+    result = page_of(kind("what <happened>"))
     assert not result.good
     assert result.title
     assert result.text.endswith(".")
@@ -59,28 +61,28 @@ def test_every_error_has_a_title_words_and_a_way_out(kind):
     assert "{service}" not in result.title + result.text + result.next_step
 
 
-ENDS = [
-    (errors.LoginDenied, "Access denied", "You said no at The {OP}"),
+FAILURES = [
+    (errors.LoginDenied, "Access denied", "You denied access at The {OP}"),
     (errors.LoginTimedOut, "The login took too long", "too late"),
     (errors.OtherAccount, "Another account than before", "The old credential was kept"),
     (errors.LoginFailed, "Not logged in", "could not be used"),
-    (errors.StoreLocked, "Granted, but not kept", "could not be stored"),
-    (errors.ClientRejected, "The {OP} does not know this client", "client id and secret"),
+    (errors.StoreLocked, "Granted, but not stored", "could not be stored"),
+    (errors.ClientRejected, "The {OP} does not know this client", "the client id or the client secret"),
     (errors.ServiceUnreachable, "The {OP} is not available", "just now"),
-    (errors.ServiceUnreadable, "The {OP} gave an answer that cannot be used", "not meant for this login"),
-    (errors.InvalidGrant, "The {OP} refused the login", "did not hand out"),
+    (errors.ServiceUnreadable, "The {OP} sent a response that cannot be used", "not meant for this login"),
+    (errors.InvalidGrant, "The {OP} refused the login", "did not issue"),
     (errors.ConfigurationProblem, "Not logged in", "could not be used"),
 ]
 
 
-@pytest.mark.parametrize(("kind", "title", "words"), ENDS)
-def test_each_kind_of_end_has_its_own_words(kind, title, words):
-    result = told(kind("what happened"))
+@pytest.mark.parametrize(("kind", "title", "words"), FAILURES)
+def test_each_kind_of_failure_has_its_own_text(kind, title, words):
+    result = page_of(kind("what happened"))
     assert result.title == title
     assert words in result.text
 
 
-WAYS_OUT = [
+NEXT_STEPS = [
     (None, "To log in again:", [LOGIN]),
     (LOGIN, "To log in again:", [LOGIN]),
     ("everyauth store status", "Do this first, then log in again:", ["everyauth store status", LOGIN]),
@@ -95,26 +97,26 @@ WAYS_OUT = [
 ]
 
 
-@pytest.mark.parametrize(("hint", "words", "commands"), WAYS_OUT)
-def test_the_hint_leads_to_what_to_type(hint, words, commands):
-    result = told(errors.StoreError("what happened", hint=hint))
+@pytest.mark.parametrize(("hint", "words", "commands"), NEXT_STEPS)
+def test_the_hint_leads_to_the_command(hint, words, commands):
+    result = page_of(errors.StoreError("what happened", hint=hint))
     assert result.next_step == words
     assert result.command.splitlines() == [*dict.fromkeys([*commands, LOGIN])]
 
 
-def test_a_way_out_of_its_own_comes_before_the_hint():
-    result = told(errors.ClientRejected("what happened", hint=SET))
-    assert (result.next_step, result.command) == ("Set them anew, then log in again:", f"{SET}\n{LOGIN}")
-    result = told(errors.OtherAccount("what happened", hint=f"log in with --user NAME: {LOGIN} --replace"))
+def test_a_next_step_of_its_own_comes_before_the_hint():
+    result = page_of(errors.ClientRejected("what happened", hint=SET))
+    assert (result.next_step, result.command) == ("Set them again, then log in again:", f"{SET}\n{LOGIN}")
+    result = page_of(errors.OtherAccount("what happened", hint=f"log in with --user NAME: {LOGIN} --replace"))
     assert "--user NAME" in result.next_step
     assert result.command.splitlines()[0] == f"{LOGIN} --replace"
 
 
-def test_another_account_is_a_question_where_the_terminal_asks():
+def test_another_account_is_a_question_at_a_terminal():
     other = errors.OtherAccount("ann at op is the account A, and this login came back as B; the old one was kept")
-    asked = question(other, service_title="Op")
-    assert not asked.good
-    assert asked.title == failure(other, service_title="Op", login_command=LOGIN).title
-    assert "answer there" in asked.next_step
-    assert asked.command == ""
-    assert "was kept" not in asked.text
+    page = question(other, service_title="Op")
+    assert not page.good
+    assert page.title == failure(other, service_title="Op", login_command=LOGIN).title
+    assert "answer there" in page.next_step
+    assert page.command == ""
+    assert "was kept" not in page.text

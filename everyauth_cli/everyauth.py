@@ -13,7 +13,8 @@ from everyauth_cli.errors import UsageProblem
 from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
-from everyauth_cli.flows.refresh import PATIENT, Patience, requirement
+from everyauth_cli.flows.refresh import PATIENT, Patience
+from everyauth_cli.flows.requirement import requirement
 from everyauth_cli.flows.selector import Page, Selector, Who, read_who
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret
 from everyauth_cli.services.catalogue import Catalogue

@@ -185,6 +185,7 @@ def test_a_stream_is_sent_again_by_httpx(world, api):
         yield b"one"
         yield b"two"
 
+    world.clock.now += 2 * MINUTE
     api.accepted = {"access-4"}
     assert by_httpx_async(world.auth, "POST", api.url, parts())[1]["body"] == "onetwo"
 
@@ -194,6 +195,7 @@ def test_requests_sends_a_file_again_from_where_it_began_and_a_stream_only_once(
     file = io.BytesIO(b"skipped text")
     file.seek(8)
     assert by_requests(world.auth, "POST", api.url, file)[1]["body"] == "text"
+    world.clock.now += 2 * MINUTE
     api.accepted = {"access-4"}
     assert by_requests(world.auth, "POST", api.url, iter([b"one", b"two"]))[0] == 401
     assert by_requests(world.auth, "POST", api.url, iter([b"one", b"two"]))[1]["body"] == "onetwo"
@@ -201,6 +203,7 @@ def test_requests_sends_a_file_again_from_where_it_began_and_a_stream_only_once(
 
 def test_the_identity_is_selected_as_in_get_identity(world, api):
     world.login(user="bob", tenant="acme", tags={"plan": "gold"})
+    world.clock.now += 2 * MINUTE
     api.accepted = {"access-4"}
     selectors = [("bob", {}), ("bob", {"tenant": "acme"}), ({"plan": "gold"}, {}), ({"userId": "bob"}, {})]
     for who, tenant in selectors:

@@ -105,8 +105,8 @@ def test_a_credential_has_its_expiry(world):
 
 
 def test_a_rejected_token_is_given_as_a_string(world):
-    world.clock.now += 2 * MINUTE
     world.login()
+    world.clock.now += 2 * MINUTE
     assert world.token(rejected="access-2") == "access-3"
     assert world.token(rejected="access-2") == "access-3"
 

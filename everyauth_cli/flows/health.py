@@ -14,7 +14,7 @@ from everyauth_cli.flows.freshness import is_alive
 from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
 from everyauth_cli.flows.pause import seconds_until
 from everyauth_cli.flows.refresh import Refresher
-from everyauth_cli.flows.refresh_run import CURRENT, Requirement
+from everyauth_cli.flows.requirement import CURRENT, Requirement
 from everyauth_cli.model import Account, Client, EndedGrant, Identity, LoginReason, RecordKey, Secret, Service, Token
 from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
 from everyauth_cli.store.records import Store

@@ -1,4 +1,4 @@
-"""How long a refresh that failed is not repeated: as long as the service asks, else longer with each failure."""
+"""The pause after a failed refresh: as long as the service demands, else longer with each failure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from everyauth_cli.store.identities import FailedRefresh
 
 FIRST_MS = 2_000
 LONGEST_MS = 300_000
-LONGEST_WANTED_MS = 24 * 60 * 60 * 1000
-"""A service that asks for more than a day has made a mistake, or will be asked once a day."""
+LONGEST_DEMANDED_MS = 24 * 60 * 60 * 1000
+"""A service that demands more than a day is sent one request a day."""
 SHORTEST_SECONDS = 1.0
 
 
@@ -23,10 +23,10 @@ def pause_of(error: ServiceError | ClientRejected, before: FailedRefresh | None,
     """Return the failure with the moment until which it is not repeated, in milliseconds since the epoch."""
     failures = before.failures + 1 if before else 1
     pause = min(FIRST_MS * 2 ** min(failures - 1, 20), LONGEST_MS)
-    wanted = getattr(error, "retry_after", None)
-    seconds = seconds_until(wanted, now=now) if wanted else None
+    demanded = getattr(error, "retry_after", None)
+    seconds = seconds_until(demanded, now=now) if demanded else None
     if seconds is not None:
-        pause = int(min(seconds * 1000, LONGEST_WANTED_MS))
+        pause = int(min(seconds * 1000, LONGEST_DEMANDED_MS))
     return FailedRefresh(
         code=error.code,
         message=error.message,

@@ -10,20 +10,21 @@ from everyauth_cli.errors import ClientRejected, EveryAuthError, ServiceError, S
 from everyauth_cli.event_log import Record, ignore
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_alive, is_fresh
-from everyauth_cli.flows.refresh_run import CURRENT, Refreshed, RefreshRun, Requirement, check_lifetime
+from everyauth_cli.flows.refresh_run import Refreshed, RefreshRun
+from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
-from everyauth_cli.model import RecordKey, Request, Response, Secret
+from everyauth_cli.model import RecordKey, Request, Response
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
 from everyauth_cli.store.records import Store
 
-ROUNDS = 3
+MOST_RUNS = 3
 """Runs that a caller joins at most: one that others began may have found their requirement met, and not this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a caller waits for a run: `seconds` at most (None: to its end), with a notice after `notice_after`.
+    """The patience of a caller with a run: `seconds` at most (None: to its end), with a notice after `notice_after`.
 
     The run itself goes on, whoever waits for it.
     """
@@ -38,13 +39,6 @@ PATIENT = Patience()
 
 FLIGHTS: SingleFlight[Refreshed | None] = SingleFlight()
 """The refreshes under way in this process, of every `EveryAuth` in it: one for each identity."""
-
-
-def requirement(min_ttl: int, rejected: str | Secret[str] | None) -> Requirement:
-    """Make the requirement of a caller, who may give the rejected token as a plain text."""
-    if not min_ttl and not rejected:
-        return CURRENT
-    return Requirement(min_ttl=min_ttl, rejected=Secret(rejected) if isinstance(rejected, str) else rejected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +94,7 @@ class Refresher:
         run = RefreshRun(
             store=self.store, clients=self.clients, send=self.send, clock=self.clock, warn=self.warn, record=self.record
         )
-        for _ in range(ROUNDS):
+        for _ in range(MOST_RUNS):
             found = self._outcome(key, FLIGHTS.join((self._place, key), lambda: run(key, requirement)))
             if found is None:
                 return None

@@ -17,7 +17,6 @@ from everyauth_cli.errors import (
     ClientRejected,
     EveryAuthError,
     InvalidGrant,
-    LifetimeTooShort,
     RejectedAlthoughNew,
     ServiceError,
     ServiceUnreachable,
@@ -26,7 +25,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
-from everyauth_cli.flows.freshness import is_alive, is_fresh, issued_lifetime
+from everyauth_cli.flows.freshness import is_alive, is_fresh
 from everyauth_cli.flows.hints import (
     bound_elsewhere,
     deleted_meanwhile,
@@ -35,6 +34,7 @@ from everyauth_cli.flows.hints import (
     no_refresh_token,
 )
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
+from everyauth_cli.flows.requirement import Requirement, check_lifetime
 from everyauth_cli.model import (
     Client,
     EndedGrant,
@@ -53,7 +53,7 @@ from everyauth_cli.store.records import Store, VersionConflict
 RUN_SECONDS = 90.0
 """For the request, and then once more for a store that cannot take the response."""
 LOCK_SECONDS = 20.0
-"""How long the run of another process is waited for."""
+"""The longest wait for the run of another process."""
 STORE_PAUSES = (0.2, 1.0, 3.0)
 """Seconds between attempts to store a response; the last is repeated."""
 NEW_MS = 60_000
@@ -61,28 +61,6 @@ NEW_MS = 60_000
 LARGEST_UNREAD = 16 * 1024
 """Bytes of a response that is kept although nothing can be read from it; a token response is smaller by far."""
 TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error", "slow_down", "invalid_scope"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """A requirement of a token: at least `min_ttl` milliseconds of remaining lifetime, and not this one.
-
-    `rejected` is one that an API answered with 401 (RFC 6750 section 3.1), `replaced` one that is to be refreshed
-    although nothing is wrong with it.
-    """
-
-    min_ttl: int = 0
-    rejected: Secret[str] | None = None
-    replaced: Secret[str] | None = None
-
-    def excludes(self, access_token: str) -> bool:
-        """Whether that access token does not meet the requirement, whatever its lifetime."""
-        unwanted = [token for token in (self.rejected, self.replaced) if token is not None]
-        return any(token == Secret(access_token) for token in unwanted)
-
-
-CURRENT = Requirement()
-"""The default: any token that has not expired."""
 
 
 class Refreshed(NamedTuple):
@@ -315,18 +293,6 @@ class RefreshRun:
         if type(error) is not ServiceError or error.error in TRANSIENT_ERRORS:
             return False
         return 400 <= (error.status or 0) < 500 and not is_alive(stored.token, now=self.clock())  # noqa: PLR2004
-
-
-def check_lifetime(stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
-    """Raise `LifetimeTooShort` where the service issues no token that lives long enough."""
-    issued = issued_lifetime(stored.token)
-    if issued is not None and requirement.min_ttl and issued <= requirement.min_ttl:
-        raise LifetimeTooShort(
-            f"{stored.identity.service} issues tokens for {issued // 1000} s, "
-            f"and {requirement.min_ttl // 1000} s are required",
-            hint="require less with --min-ttl",
-        )
-    return stored
 
 
 def refreshed(identity: Identity, token: Token) -> Identity:

@@ -178,7 +178,7 @@ def _same(claim: object, nonce: Secret[str]) -> bool:
 def _invalid(
     service: Service, why: str, *, hint: str | None = None, kind: type[ServiceUnreadable] = ServiceUnreadable
 ) -> ServiceUnreadable:
-    return kind(f"{service.name} sent an invalid id token: {why}; nothing was stored", hint=hint)
+    return kind(f"{service.name} sent an invalid id token: {why}", hint=hint)
 
 
 def _allow_hint(service: Service, key: str) -> str:

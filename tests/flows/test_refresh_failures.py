@@ -84,12 +84,12 @@ def test_a_token_that_lives_is_handed_out_with_a_warning_whatever_the_failure(wo
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("asked", [{}, {"min_ttl": MINUTE}, {"rejected": Secret("access-2")}], ids=str)
-def test_a_token_that_will_not_do_is_not_handed_out(world, fault, asked):
-    world.clock.now += 59 * MINUTE + 30_000 if asked else HOUR
+@pytest.mark.parametrize("requirement", [{}, {"min_ttl": MINUTE}, {"rejected": Secret("access-2")}], ids=str)
+def test_a_token_that_will_not_do_is_not_handed_out(world, fault, requirement):
+    world.clock.now += 59 * MINUTE + 30_000 if requirement else HOUR
     world.server.faults = [FAULTS[fault]]
     with pytest.raises((ServiceError, ClientRejected)) as caught:
-        world.token("ann", **asked)
+        world.token("ann", **requirement)
     assert caught.value.exit_code == (2 if fault == "invalid_client" else 5)
     assert world.warnings == []
     assert world.server.refreshes == 1
@@ -171,11 +171,11 @@ def test_the_record_knows_whether_a_response_may_have_been_lost(world, fault):
     assert refreshing_since(world) == (world.clock.now if fault in LOST else None)
 
 
-def test_a_grant_that_is_gone_is_remembered_and_nothing_more_is_sent(world):
+def test_an_ended_grant_is_remembered_and_nothing_more_is_sent(world):
     world.clock.now += HOUR
     world.server.revoke_all()
     for _ in range(3):
-        with pytest.raises(LoginRequired, match="must log in at example again: example refused") as caught:
+        with pytest.raises(LoginRequired, match="must log in at example again: example answered invalid_grant") as caught:
             world.token("ann")
         assert caught.value.exit_code == 4
         assert caught.value.hint == "everyauth login example --user ann"
@@ -188,19 +188,19 @@ def test_a_grant_that_is_gone_is_remembered_and_nothing_more_is_sent(world):
     assert world.store.get(world.key("ann")) is not None
 
 
-def test_a_new_login_brings_back_what_was_gone(world):
+def test_a_new_login_renews_an_ended_grant(world):
     world.clock.now += HOUR
     world.server.revoke_all()
     with pytest.raises(LoginRequired):
         world.token("ann")
-    (gone,) = world.auth.find()
-    assert world.login(user="ann").id == gone.id
+    (ended,) = world.auth.find()
+    assert world.login(user="ann").id == ended.id
     assert world.auth.find()[0].login_required is None
     world.clock.now += HOUR
     assert world.token("ann") == "access-5"
 
 
-def test_a_refresh_token_whose_rotation_was_lost_is_told_as_that(world):
+def test_the_error_says_that_the_response_to_an_earlier_refresh_was_lost(world):
     world.clock.now += HOUR
     world.server.meanwhile = lambda: (_ for _ in ()).throw(ServiceUnreachable("it broke", lost=True))
     with pytest.raises(ServiceUnreachable):

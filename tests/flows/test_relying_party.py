@@ -1,4 +1,4 @@
-"""What a relying party must refuse (the negative tests of OpenID's conformance profiles), at a provider that lies."""
+"""The negative tests of OpenID's conformance profiles for relying parties, at a provider that lies."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_the_truth_is_believed(victim):
 
 
 LIES_IN_THE_ID_TOKEN = {
-    "iss of another": ({"claims": {"iss": "https://evil.example"}}, "issued by https://evil.example"),
-    "iss missing": ({"claims": {"iss": None}}, "issued by nobody"),
-    "iss with a slash more": ({"claims": {"iss": "http://127.0.0.1/"}}, "issued by"),
-    "iss no text": ({"claims": {"iss": ["https://evil.example"]}}, "issued by nobody"),
+    "iss of another": ({"claims": {"iss": "https://evil.example"}}, "its issuer is https://evil.example"),
+    "iss missing": ({"claims": {"iss": None}}, "it names no issuer"),
+    "iss with a slash more": ({"claims": {"iss": "http://127.0.0.1/"}}, "its issuer is"),
+    "iss no text": ({"claims": {"iss": ["https://evil.example"]}}, "it names no issuer"),
     "sub missing": ({"claims": {"sub": None}}, "no subject"),
     "sub of truth": ({"claims": {"sub": True}}, "no subject"),
     "sub empty": ({"claims": {"sub": ""}}, "no subject"),
@@ -53,11 +53,11 @@ LIES_IN_THE_ID_TOKEN = {
     "aud with one more": ({"claims": {"aud": [CLIENT_ID, "https://api.evil.example"]}}, "api.evil.example too"),
     "azp of another": ({"claims": {"azp": "another-client"}}, "another client (azp)"),
     "exp passed": ({"times": {"exp": -120}}, "has expired"),
-    "exp missing": ({"claims": {"exp": None}}, "from when and until when"),
-    "exp no number": ({"claims": {"exp": "tomorrow"}}, "from when and until when"),
-    "exp not a time": ({"claims": {"exp": float("nan")}}, "from when and until when"),
-    "iat missing": ({"claims": {"iat": None}}, "from when and until when"),
-    "nbf to come": ({"times": {"nbf": 300}}, "not hold yet"),
+    "exp missing": ({"claims": {"exp": None}}, "its times are missing or wrong"),
+    "exp no number": ({"claims": {"exp": "tomorrow"}}, "its times are missing or wrong"),
+    "exp not a time": ({"claims": {"exp": float("nan")}}, "its times are missing or wrong"),
+    "iat missing": ({"claims": {"iat": None}}, "its times are missing or wrong"),
+    "nbf to come": ({"times": {"nbf": 300}}, "not valid yet"),
     "nonce of another": ({"claims": {"nonce": "another"}}, "nonce"),
     "nonce missing": ({"claims": {"nonce": None}}, "nonce"),
     "nonce half a character": ({"claims": {"nonce": "\ud800"}}, "nonce"),
@@ -86,9 +86,9 @@ LIES_IN_THE_ID_TOKEN = {
     ),
     "key too small": (
         {"sign_with": SMALL, "keys": [SMALL.as_dict(private=False)]},
-        "signature is wrong",
+        "its key has 1024 bits, and RS256 requires 2048 (RFC 7518 section 3)",
     ),
-    "key that is none": ({"keys": [{"kty": "RSA", "kid": "one", "n": "AA", "e": "AQAB"}]}, "signature is wrong"),
+    "key that is none": ({"keys": [{"kty": "RSA", "kid": "one", "n": "AA", "e": "AQAB"}]}, "its key has 0 bits"),
     "crit not understood": ({"header": {"crit": ["b64"], "b64": False}}, "id token"),
     "id token no text": ({"token": {"id_token": "x"}}, "cannot be read"),
     "id token encrypted": ({"token": {"id_token": "a.b.c.d.e"}}, "cannot be read"),
@@ -120,7 +120,7 @@ LIES_IN_THE_ANSWER = {
     "code twice": ({"query": [("code", "another")]}, LoginFailed, "code twice"),
     "code missing": ({"drop": ["code"]}, LoginFailed, "neither a code nor an error"),
     "code empty": ({"drop": ["code"], "query": [("code", "")]}, LoginFailed, "neither a code nor an error"),
-    "code and error": ({"query": [("error", "access_denied")]}, LoginFailed, "at once"),
+    "code and error": ({"query": [("error", "access_denied")]}, LoginFailed, "both a code and an error"),
     "error twice": ({"drop": ["code"], "query": [("error", "a"), ("error", "b")]}, LoginFailed, "error twice"),
     "denied": ({"drop": ["code"], "query": [("error", "access_denied")]}, LoginDenied, "denied"),
     "refused": ({"drop": ["code"], "query": [("error", "invalid_scope")]}, ServiceError, "invalid_scope"),
@@ -128,7 +128,7 @@ LIES_IN_THE_ANSWER = {
 
 
 @pytest.mark.parametrize(("lies", "kind", "says"), LIES_IN_THE_ANSWER.values(), ids=LIES_IN_THE_ANSWER)
-def test_an_answer_that_lies_is_refused_and_no_code_is_redeemed(victim, lies, kind, says):
+def test_an_authorization_response_that_lies_is_refused_and_no_code_is_redeemed(victim, lies, kind, says):
     lie(victim, lies)
     with pytest.raises(kind) as caught:
         victim.login()
@@ -191,7 +191,7 @@ def test_a_subject_of_another_kind_is_one_all_the_same(victim, sub):
 
 
 IGNORED_AT_A_REFRESH = {
-    "another iss": ({"claims": {"iss": "https://evil.example"}}, "issued by"),
+    "another iss": ({"claims": {"iss": "https://evil.example"}}, "its issuer is"),
     "another aud": ({"claims": {"aud": "another-client"}}, "another client (aud)"),
     "another azp": ({"claims": {"aud": [CLIENT_ID], "azp": "other"}}, "another client (azp)"),
     "no sub": ({"claims": {"sub": None}}, "names no subject"),
@@ -250,7 +250,7 @@ def test_an_issuer_of_many_tenants_names_the_tenant_of_the_token(victim):
 def test_an_issuer_that_is_not_the_tenant_of_the_token_is_refused(victim, iss, tid):
     victim.entry(id_token_issuers=[TENANTS])
     lie(victim, {"claims": {"iss": iss, "tid": tid}})
-    with pytest.raises(ServiceUnreadable, match=r"issued by .*\(iss\)"):
+    with pytest.raises(ServiceUnreadable, match=r"its? (issuer is|names no issuer).* \(iss\)"):
         victim.login()
 
 
@@ -268,6 +268,20 @@ def test_the_client_secret_signs_where_the_catalogue_allows_it(victim):
     with pytest.raises(ServiceUnreadable, match="signature is wrong"):
         victim.login()
     assert victim.liar.requests.get("/jwks") is None
+
+
+@pytest.mark.parametrize(("algorithm", "octets"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+def test_a_client_secret_signs_only_if_it_is_as_long_as_the_hash(victim, algorithm, octets):
+    victim.entry(id_token_signing_alg_values_supported=[algorithm])
+    lie(victim, {"header": {"alg": algorithm, "kid": None}})
+    for missing in (1, 0):
+        secret = "s" * (octets - missing)
+        victim.auth.clients.set(victim.auth.catalogue.get("op"), client_secret=Secret(secret))
+        lie(victim, {"sign_with": jwk.OctKey.import_key(secret)})
+        if missing:
+            with pytest.raises(ServiceUnreadable, match=f"has {octets * 8 - 8} bits, and {algorithm} requires"):
+                victim.login()
+    assert victim.login().account
 
 
 def test_no_client_secret_no_signature_with_it(victim):

@@ -175,7 +175,7 @@ def test_an_ended_grant_is_remembered_and_nothing_more_is_sent(world):
     world.clock.now += HOUR
     world.server.revoke_all()
     for _ in range(3):
-        with pytest.raises(LoginRequired, match="must log in at example again: example answered invalid_grant") as caught:
+        with pytest.raises(LoginRequired, match="again: example answered invalid_grant") as caught:
             world.token("ann")
         assert caught.value.exit_code == 4
         assert caught.value.hint == "everyauth login example --user ann"

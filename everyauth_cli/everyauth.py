@@ -45,7 +45,7 @@ class EveryAuth:
 
     `clock` returns milliseconds since the epoch; `override` returns the client id and secret that the environment
     gives for a service; `warn` receives what a caller should know although the call succeeded; `record` receives each
-    event at a service; in a context of `shield` interrupts wait for a revocation; `patience` bounds waiting for a refresh.
+    event at a service; in `shield` interrupts wait for a revocation; `patience` bounds the wait for a refresh.
 
     A method that may wait has an async method: `await auth.aget_identity(...)` is `auth.get_identity(...)` in a thread.
     """

@@ -25,7 +25,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
-from everyauth_cli.flows.freshness import is_alive, is_fresh, issued_lifetime
+from everyauth_cli.flows.freshness import is_alive, is_fresh, issued_lifetime, lives_for
 from everyauth_cli.flows.hints import bound_elsewhere, deleted_meanwhile, must_log_in, no_refresh_token
 from everyauth_cli.model import Client, EndedGrant, Identity, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.store import Store, VersionConflict
@@ -112,7 +112,13 @@ class Refresher:
         token = content["token"]
         if requirement.rejected is not None and requirement.rejected == Secret(token["access_token"]):
             return False
-        fresh = is_fresh(token["issued_at"], content["expires_at"], now=self.clock(), min_ttl=requirement.min_ttl)
+        fresh = is_fresh(
+            token["issued_at"],
+            content["expires_at"],
+            content.get("refresh_at"),
+            now=self.clock(),
+            min_ttl=requirement.min_ttl,
+        )
         return fresh and content["login_required"] is None
 
     def _under_lock(self, key: RecordKey, requirement: Requirement) -> Credential | None:
@@ -231,7 +237,9 @@ class Refresher:
         return _credential(key, self._old_token(stored, requirement, ServiceError(busy.message, hint=busy.hint)))
 
     def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: ServiceError) -> StoredIdentity:
-        if requirement.min_ttl or not is_alive(stored.token, now=self.clock(), rejected=requirement.rejected):
+        token, now = stored.token, self.clock()
+        lives = lives_for(token.expires_at, now=now, min_ttl=requirement.min_ttl)
+        if not lives or not is_alive(token, now=now, rejected=requirement.rejected):
             raise error
         self.warn(f"{error.message}; using the present token, which has not expired")
         return stored
@@ -261,6 +269,7 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         account=token.account or identity.account,
         updated_at=token.issued_at,
         expires_at=token.expires_at,
+        refresh_at=token.refresh_at,
         refreshable=token.refresh_token is not None,
         login_required=None,
     )

@@ -94,6 +94,7 @@ def content_of(held: StoredIdentity) -> Secret[dict[str, Any]]:
         "access_token": held.token.access_token.reveal(),
         "refresh_token": held.token.refresh_token.reveal() if held.token.refresh_token else None,
         "issued_at": held.token.issued_at,
+        "lifetime": held.token.lifetime,
         "native": held.token.native.reveal(),
         "subject": asdict(held.token.subject) if held.token.subject else None,
     }
@@ -183,6 +184,8 @@ def _held(key: RecordKey, record: Record) -> StoredIdentity:
             scope=identity.scope,
             issued_at=token["issued_at"],
             expires_at=identity.expires_at,
+            refresh_at=identity.refresh_at,
+            lifetime=token.get("lifetime"),
             native=Secret(token["native"]),
             # Records of earlier versions have none.
             subject=Subject(**token["subject"]) if token.get("subject") else None,
@@ -216,6 +219,7 @@ def _identity(key: RecordKey, public: Mapping[str, Any]) -> Identity:
         granted_at=public.get("granted_at", public["created_at"]),
         updated_at=public["updated_at"],
         expires_at=public["expires_at"],
+        refresh_at=public.get("refresh_at"),
         refreshable=public["refreshable"],
         client_id=public["client_id"],
         token_endpoint=public["token_endpoint"],

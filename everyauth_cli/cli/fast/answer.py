@@ -69,10 +69,12 @@ def _current(secret: str) -> dict[str, Any]:
     import json
     import time
 
+    from everyauth_cli.flows.freshness import is_fresh
+
     content: dict[str, Any] = json.loads(secret)
     token, expires_at = content["token"], content["expires_at"]
-    margin = max(0, min(60_000, ((expires_at or 0) - token["issued_at"]) // 10))
-    fresh = expires_at is None or expires_at - time.time_ns() // 1_000_000 > margin
+    now = time.time_ns() // 1_000_000
+    fresh = is_fresh(token["issued_at"], expires_at, content.get("refresh_at"), now=now)
     whole = "version" in content and "refresh_token" in token
     if not fresh or not whole or content["login_required"] is not None or content.get("moved_to"):
         raise LookupError

@@ -4,7 +4,6 @@ import pytest
 from peers.token_server import ENTRY, HOUR, MINUTE, World
 
 from everyauth_cli.errors import ServiceUnreachable
-from everyauth_cli.flows.health import HealthState
 
 DAY = 24 * HOUR
 UNUSABLE = [None, 0, -1, "3600s", {"value": 3600}, 10**18, 1_800_000_000]
@@ -80,16 +79,6 @@ def test_a_clock_that_is_a_little_behind_refreshes_nothing(world):
     world.login()
     world.clock.now -= MINUTE
     assert world.token() == "access-2"
-
-
-def test_a_scheduled_refresh_counts_from_the_guess(world):
-    world.server.lifetime = None
-    world.login()
-    health = world.auth.health()
-    (identity,) = world.auth.find(service="example")
-    assert health.refresh(identity, expiring_within=10 * MINUTE).state is HealthState.FRESH
-    world.clock.now += 50 * MINUTE
-    assert health.refresh(identity, expiring_within=10 * MINUTE).state is HealthState.REFRESHED
 
 
 def test_a_margin_of_the_entry_holds_back_a_refresh(world):

@@ -1,4 +1,4 @@
-"""What is sent to a token endpoint, and the tokens that are read from its answers."""
+"""The token requests, and the tokens that are read from the responses."""
 
 from dataclasses import replace
 
@@ -118,10 +118,10 @@ def test_further_parameters_are_sent_and_cannot_replace_ours():
         assert fields["client_id"] == "the id"
 
 
-def test_a_refresh_repeats_the_redirect_uri_where_the_service_wants_it():
+def test_a_refresh_repeats_the_redirect_uri_where_the_service_requires_it():
     service = replace(SERVICE, refresh_redirect_uri=True)
-    wanted = refresh_request(service, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri)
-    assert shown(wanted) == ({**REFRESH_FIELDS, "redirect_uri": PENDING.redirect_uri, **POST}, None)
+    request_with_uri = refresh_request(service, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri)
+    assert shown(request_with_uri) == ({**REFRESH_FIELDS, "redirect_uri": PENDING.redirect_uri, **POST}, None)
     for request in (
         refresh_request(service, CLIENT, Secret("refresh")),
         refresh_request(SERVICE, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri),
@@ -135,7 +135,7 @@ def token(fields, *, service=SERVICE, requested="read", previous=None, added=Non
 
 
 @pytest.mark.parametrize(
-    ("expires_in", "life"),
+    ("expires_in", "lifetime"),
     [
         (3600, 3600),
         ("3600", 3600),
@@ -159,10 +159,10 @@ def token(fields, *, service=SERVICE, requested="read", previous=None, added=Non
         (10**400, None),
     ],
 )
-def test_the_life_of_a_token_is_read_in_every_spelling(expires_in, life):
+def test_the_lifetime_of_a_token_is_read_in_every_spelling(expires_in, lifetime):
     read = token({"expires_in": expires_in})
     assert read.issued_at == NOW
-    assert read.expires_at == (None if life is None else NOW + int(life * 1000))
+    assert read.expires_at == (None if lifetime is None else NOW + int(lifetime * 1000))
 
 
 def test_a_token_without_expires_in_has_no_expiry():
@@ -227,7 +227,7 @@ def test_a_refresh_that_names_no_scope_keeps_the_granted_one():
 
 
 @pytest.mark.parametrize(
-    ("separator", "asked", "granted", "missing"),
+    ("separator", "requested", "granted", "missing"),
     [
         (" ", "read write", "read write", []),
         (" ", "read write", "write read more", []),
@@ -241,11 +241,11 @@ def test_a_refresh_that_names_no_scope_keeps_the_granted_one():
         (",", "a b", "a,b", []),
     ],
 )
-def test_scopes_that_were_not_granted_are_named(separator, asked, granted, missing):
-    assert missing_scopes(replace(SERVICE, scope_separator=separator), asked, granted) == missing
+def test_scopes_that_were_not_granted_are_named(separator, requested, granted, missing):
+    assert missing_scopes(replace(SERVICE, scope_separator=separator), requested, granted) == missing
 
 
-def test_a_granted_scope_stands_for_those_that_it_covers():
+def test_a_granted_scope_includes_those_that_it_covers():
     service = replace(
         SERVICE, scope_covers={"user": ("user:email", "read:user"), "https://x.example/email": ("email",)}
     )

@@ -17,6 +17,7 @@ from everyauth_cli.services.rules import (
     Parameter,
     RevocationRules,
 )
+from everyauth_cli.urls import has_placeholder
 
 T = TypeVar("T")
 Method = Literal["GET", "POST", "DELETE"]
@@ -120,6 +121,7 @@ class Service:
     code_lifetime: int | None = None
     expires_field: str = "expires_in"
     default_lifetime: int | None = None
+    refresh_margin: int | None = None
     error_words: Mapping[str, str] = field(default_factory=dict)
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
@@ -184,8 +186,7 @@ class Request:
     deadline: float | None = None
 
     def __post_init__(self) -> None:
-        # A brace cannot be in a URL otherwise (RFC 3986 section 2).
-        if "{" in self.url or "}" in self.url:
+        if has_placeholder(self.url):
             raise ConfigurationProblem(f"{self.url} has a placeholder that nothing fills; nothing was sent")
 
 
@@ -251,8 +252,10 @@ class Subject:
 class Token:
     """The content of a token response; times are milliseconds since the epoch.
 
-    `native` holds the other fields that apps get, without any refresh token. `id_token` came with this response and is
-    not stored; `subject` is that of the login's id token.
+    `expires_at` is None where the service stated no usable lifetime; `lifetime` (milliseconds) is the last one that it
+    stated for this identity. `refresh_at` is the time to try a refresh where `expires_at` does not decide it; where
+    that is None it is a guess, which never makes the token expired. `native` holds the other fields that apps get,
+    without any refresh token. `id_token` came with this response and is not stored; `subject` is that of the login's.
     """
 
     access_token: Secret[str]
@@ -261,6 +264,8 @@ class Token:
     issued_at: int
     expires_at: int | None
     native: Secret[dict[str, Any]]
+    refresh_at: int | None = None
+    lifetime: int | None = None
     id_token: Secret[str] | None = None
     subject: Subject | None = None
     account: Account | None = None
@@ -291,8 +296,9 @@ class EndedGrant:
 class Identity:
     """The metadata of an identity: the access that one user granted at one service.
 
-    Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token. The grant
-    is bound to `client_id` and `token_endpoint` (RFC 6749 section 6); `redirect_uri` is the login's.
+    Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
+    `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` and `token_endpoint` (RFC 6749
+    section 6); `redirect_uri` is the login's.
     """
 
     id: str
@@ -310,4 +316,5 @@ class Identity:
     client_id: str
     token_endpoint: str
     redirect_uri: str = ""
+    refresh_at: int | None = None
     login_required: EndedGrant | None = None

@@ -13,9 +13,8 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import DEFAULT_PROFILE, Secret
-from everyauth_cli.namespaces import namespace_of
+from everyauth_cli.os_keyring import bus_addresses, namespace_of
 from everyauth_cli.private_files import make_directory, open_private
-from everyauth_cli.session_bus import bus_addresses
 
 DEFAULT_STORE = "keyring:"
 CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")

@@ -10,7 +10,7 @@ from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, Se
 from everyauth_cli.flows.account import AccountEndpoint
 from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
 from everyauth_cli.flows.clients import Clients, is_bound_to
-from everyauth_cli.flows.freshness import is_alive
+from everyauth_cli.flows.freshness import is_alive, is_due
 from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
 from everyauth_cli.flows.pause import seconds_until
 from everyauth_cli.flows.refresh import Refresher
@@ -102,7 +102,7 @@ class HealthCheck:
     def _is_due(self, identity: Identity, expiring_within: int | None) -> bool:
         if expiring_within is None:
             return True
-        return identity.expires_at is not None and identity.expires_at - self.clock() <= expiring_within
+        return is_due(identity.expires_at, identity.refresh_at, now=self.clock(), within=expiring_within)
 
     def _without_refresh_token(self, key: RecordKey, identity: Identity) -> HealthState:
         if identity.expires_at is None or identity.expires_at > self.clock():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from everyauth_cli.errors import LoginRequired
+from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, EndedGrant, LoginReason, RecordKey
 
 
@@ -62,6 +62,14 @@ def no_refresh_token(key: RecordKey, *, rejected: bool) -> LoginRequired:
     else:
         problem = f"the access token of {_user(key)} at {key.service} has expired or expires too soon"
     return _login_required(key, f"{problem}, and there is no refresh token")
+
+
+def rejected_although_new(key: RecordKey) -> RejectedAlthoughNew:
+    """Make the error for an access token that an API rejects right after it was refreshed."""
+    return RejectedAlthoughNew(
+        f"the access token of {_user(key)} was rejected although {key.service} has just issued it; check its scopes",
+        hint=f'{login_again(key)} --scope "..."',
+    )
 
 
 def deleted_meanwhile(key: RecordKey) -> LoginRequired:

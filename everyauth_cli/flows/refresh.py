@@ -9,7 +9,7 @@ from typing import Any
 from everyauth_cli.errors import ClientRejected, EveryAuthError, ServiceError, ServiceUnreachable, StoreBusy
 from everyauth_cli.event_log import Record, ignore
 from everyauth_cli.flows.clients import Clients
-from everyauth_cli.flows.freshness import is_alive, is_fresh
+from everyauth_cli.flows.freshness import is_fresh, lives_for
 from everyauth_cli.flows.refresh_run import Refreshed, RefreshRun
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
@@ -87,7 +87,13 @@ class Refresher:
     def _meets(self, secret: Mapping[str, Any], requirement: Requirement) -> bool:
         if requirement.excludes(secret["access_token"]):
             return False
-        fresh = is_fresh(secret["issued_at"], secret["expires_at"], now=self.clock(), min_ttl=requirement.min_ttl)
+        fresh = is_fresh(
+            secret["issued_at"],
+            secret["expires_at"],
+            secret["refresh_at"],
+            now=self.clock(),
+            min_ttl=requirement.min_ttl,
+        )
         return fresh and not secret["login_required"]
 
     def _refreshed(self, key: RecordKey, requirement: Requirement) -> StoredIdentity | None:
@@ -129,9 +135,9 @@ class Refresher:
 
     def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: EveryAuthError) -> StoredIdentity:
         """Return the token that is stored while it lives and meets the requirement, with a warning; else raise."""
-        token = stored.token
-        unusable = requirement.min_ttl or requirement.excludes(token.access_token.reveal())
-        if unusable or stored.identity.login_required or not is_alive(token, now=self.clock()):
+        token, ended = stored.token, stored.identity.login_required
+        is_excluded = requirement.excludes(token.access_token.reveal())
+        if is_excluded or ended or not lives_for(token.expires_at, now=self.clock(), min_ttl=requirement.min_ttl):
             raise ServiceError(error.message, hint=error.hint) if isinstance(error, StoreBusy) else error
         self.warn(f"{error.message}; using the present token, which has not expired")
         return stored

@@ -17,7 +17,6 @@ from everyauth_cli.errors import (
     ClientRejected,
     EveryAuthError,
     InvalidGrant,
-    RejectedAlthoughNew,
     ServiceError,
     ServiceUnreachable,
     ServiceUnreadable,
@@ -32,9 +31,10 @@ from everyauth_cli.flows.hints import (
     login_again,
     must_log_in,
     no_refresh_token,
+    rejected_although_new,
 )
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
-from everyauth_cli.flows.requirement import Requirement, check_lifetime
+from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.model import (
     Client,
     EndedGrant,
@@ -57,10 +57,9 @@ LOCK_SECONDS = 20.0
 STORE_PAUSES = (0.2, 1.0, 3.0)
 """Seconds between attempts to store a response; the last is repeated."""
 NEW_MS = 60_000
-"""A token that is rejected so soon after it was issued is not cured by another one."""
+"""A refreshed token that is rejected so soon after it was issued is not cured by another one."""
 LARGEST_UNREAD = 16 * 1024
 """Bytes of a response that is kept although nothing can be read from it; a token response is smaller by far."""
-TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error", "slow_down", "invalid_scope"})
 
 
 class Refreshed(NamedTuple):
@@ -98,7 +97,8 @@ class RefreshRun:
         token = stored.token
         if stored.identity.login_required or requirement.excludes(token.access_token.reveal()):
             return False
-        return is_fresh(token.issued_at, token.expires_at, now=self.clock(), min_ttl=requirement.min_ttl)
+        now, min_ttl = self.clock(), requirement.min_ttl
+        return is_fresh(token.issued_at, token.expires_at, token.refresh_at, now=now, min_ttl=min_ttl)
 
     def _refreshed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
         refresh_token = self._refresh_token(key, stored, requirement)
@@ -124,8 +124,10 @@ class RefreshRun:
         if token.refresh_token is None:
             raise no_refresh_token(key, rejected=requirement.rejected is not None)
         is_rejected = requirement.rejected is not None and requirement.rejected == token.access_token
-        if is_rejected and self.clock() - token.issued_at < NEW_MS:
-            raise RejectedAlthoughNew(key.service)
+        # One that a login brought is refreshed once.
+        is_refreshed = token.issued_at != stored.identity.granted_at
+        if is_rejected and is_refreshed and self.clock() - token.issued_at < NEW_MS:
+            raise rejected_although_new(key)
         check_lifetime(stored, requirement)
         failure = stored.last_failure
         if failure is not None and self.clock() < failure.until:
@@ -216,7 +218,7 @@ class RefreshRun:
         except EveryAuthError:
             return None
         saved = self._save(key, _with_token(stored, (token, None)), spent=stored.token.refresh_token)
-        return saved if is_fresh(token.issued_at, token.expires_at, now=self.clock()) else None
+        return saved if self._meets(saved, CURRENT) else None
 
     def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
         """Save what a response brought, however often the store has to be tried."""
@@ -290,9 +292,9 @@ class RefreshRun:
 
     def _is_refused(self, stored: StoredIdentity, error: EveryAuthError) -> bool:
         """Whether an expired token's refresh was refused for a reason that only a new login may cure."""
-        if type(error) is not ServiceError or error.error in TRANSIENT_ERRORS:
-            return False
-        return 400 <= (error.status or 0) < 500 and not is_alive(stored.token, now=self.clock())  # noqa: PLR2004
+        from everyauth_cli.oauth.error_response import Refusal, refusal_of
+
+        return refusal_of(error) is Refusal.OTHER and not is_alive(stored.token, now=self.clock())
 
 
 def refreshed(identity: Identity, token: Token) -> Identity:
@@ -303,6 +305,7 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         account=token.account or identity.account,
         updated_at=token.issued_at,
         expires_at=token.expires_at,
+        refresh_at=token.refresh_at,
         refreshable=token.refresh_token is not None,
         login_required=None,
     )

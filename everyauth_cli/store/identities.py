@@ -141,8 +141,10 @@ def record_of(stored: StoredIdentity) -> Record:
         "access_token": token.access_token.reveal(),
         "refresh_token": token.refresh_token.reveal() if token.refresh_token else None,
         "issued_at": token.issued_at,
-        # These two of the metadata once more: a fresh token is handed out without a look at the rest.
+        "lifetime": token.lifetime,
+        # These three of the metadata once more: a fresh token is handed out without a look at the rest.
         "expires_at": identity.expires_at,
+        "refresh_at": identity.refresh_at,
         "login_required": identity.login_required is not None,
         "native": token.native.reveal(),
         "subject": asdict(token.subject) if token.subject else None,
@@ -160,8 +162,9 @@ def lookup_of(metadata: Mapping[str, Any]) -> Lookup:
     ended, tags = metadata["login_required"], metadata["tags"]
     unreported = ended["since"] if ended and ended["reported_at"] is None else None
     texts = json.dumps(sorted(tag_text(name, value) for name, value in tags.items())) if tags else None
-    due_at = metadata["expires_at"] if not ended or ended["kind"] == LoginReason.REFUSED else None
-    return Lookup(metadata["id"], texts, due_at, unreported)
+    due = metadata["refresh_at"] if metadata["expires_at"] is None else metadata["expires_at"]
+    is_refreshed = not ended or ended["kind"] == LoginReason.REFUSED
+    return Lookup(metadata["id"], texts, due if is_refreshed else None, unreported)
 
 
 def peek_identity(store: Store, key: RecordKey) -> Identity | None:
@@ -255,6 +258,8 @@ def _stored(key: RecordKey, record: Record) -> StoredIdentity:
             scope=identity.scope,
             issued_at=secret["issued_at"],
             expires_at=identity.expires_at,
+            refresh_at=identity.refresh_at,
+            lifetime=secret["lifetime"],
             native=Secret(secret["native"]),
             subject=Subject(**secret["subject"]) if secret["subject"] else None,
             account=identity.account,

@@ -56,10 +56,11 @@ def test_a_token_that_expires_soon_is_refreshed(world, within, state):
     assert world.token() == ("access-3" if world.server.refreshes else "access-2")
 
 
-def test_a_token_without_expiry_is_refreshed_only_without_a_limit(world):
+def test_a_token_of_unknown_expiry_is_refreshed_by_the_guess_or_without_a_limit(world):
     world.server.lifetime = None
     world.login()
-    assert refresh(world).state is HealthState.FRESH
+    assert refresh(world, 10 * MINUTE).state is HealthState.FRESH
+    assert refresh(world, HOUR).state is HealthState.REFRESHED
     assert refresh(world, None).state is HealthState.REFRESHED
 
 

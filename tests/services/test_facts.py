@@ -124,6 +124,6 @@ def test_a_sandbox_of_the_service_is_a_setting_and_not_the_default(name, params,
 
 
 def test_an_ended_grant_at_arcgis_is_a_number():
-    told = {"code": 498, "error": "invalid_request", "message": "refresh_token expired", "details": []}
+    fields = {"code": 498, "error": "invalid_request", "message": "refresh_token expired", "details": []}
     with pytest.raises(InvalidGrant, match="498"):
-        read_token(Catalogue().get("arcgis"), json_response({"error": told}), requested_scope=None, now=0)
+        read_token(Catalogue().get("arcgis"), json_response({"error": fields}), requested_scope=None, now=0)

@@ -7,8 +7,7 @@ import os
 import re
 import sys
 
-from everyauth_cli.namespaces import namespace_of
-from everyauth_cli.session_bus import bus_addresses, socket_paths
+from everyauth_cli.os_keyring import bus_addresses, namespace_of, socket_paths
 from everyauth_cli.store.names import record_name, sealing_key_name
 from everyauth_cli.store.statements import READ, SCHEMA_VERSION
 

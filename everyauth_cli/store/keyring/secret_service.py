@@ -13,8 +13,8 @@ import jeepney  # type: ignore[import-untyped]
 
 from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
+from everyauth_cli.os_keyring import socket_paths
 from everyauth_cli.sanitize import printable
-from everyauth_cli.session_bus import socket_paths
 from everyauth_cli.store.keyring.bus import connect
 from everyauth_cli.store.keyring.records import Check
 

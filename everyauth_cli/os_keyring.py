@@ -1,4 +1,4 @@
-"""The addresses of the session bus; imports nothing heavy, because `cli/fast` uses it."""
+"""Where the OS keyring of a session is, and what is ours in it; imports nothing heavy, because `cli/fast` uses it."""
 
 from __future__ import annotations
 
@@ -45,6 +45,19 @@ def socket_paths(addresses: str) -> Iterator[str | bytes]:
             yield _unescaped(options["path"])
         elif transport == "unix" and "abstract" in options:
             yield b"\0" + _unescaped(options["abstract"]).encode()
+
+
+def namespace_of(data_dir: str, *, usual: str | None) -> str:
+    """The namespace that keeps the items of one data directory apart from those of others, however it is spelled.
+
+    It is empty for the `usual` directory, else a short hash.
+    """
+    directory = os.path.realpath(data_dir)
+    if usual is not None and directory == os.path.realpath(usual):
+        return ""
+    import hashlib
+
+    return "@" + hashlib.sha256(directory.encode()).hexdigest()[:8]
 
 
 def _option(word: str) -> tuple[str, str]:

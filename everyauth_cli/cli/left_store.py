@@ -14,7 +14,6 @@ from everyauth_cli.store.identities import KIND as IDENTITY
 from everyauth_cli.store.opening import without_password
 from everyauth_cli.store.records import MOVED_TO, Query, Store
 
-
 PLURALS = {"identity": "identities", "client": "clients"}
 
 

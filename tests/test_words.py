@@ -16,17 +16,22 @@ from everyauth_cli.cli.tree import tree
 
 # Paths that are still to be rewritten, as the tests below name them. It only ever gets shorter.
 TO_REWRITE = [
-    "everyauth_cli/",
-    "tests/apps/",
+    "everyauth_cli/__main__.py",
+    "everyauth_cli/cli/",
+    "everyauth_cli/flows/",
+    "everyauth_cli/oauth/",
+    "everyauth_cli/requests_auth.py",
+    "everyauth_cli/sanitize.py",
+    "everyauth_cli/services/",
+    "everyauth_cli/settings.py",
+    "everyauth_cli/store/",
+    "everyauth_cli/transport.py",
     "tests/cli/",
     "tests/flows/",
     "tests/oauth/",
-    "tests/redirect/",
-    "tests/sandbox/",
     "tests/services/",
     "tests/store/",
     "tests/test_event_log.py",
-    "tests/web/",
 ]
 
 RELATIVE = re.compile(r"(What|Who|Whose|Whom|Which|How|That)\b")
@@ -72,6 +77,7 @@ PARTS = re.compile("exchange|wanted|gone|arrivals?|enders?|keepers?|keepalive|tw
 ALLOWED: list[tuple[str, str, str]] = [
     ("tests/test_words.py", "*", "lists the words"),
     ("tests/bench/login_apps.py", "the name authorize_url", "Authlib's name for it"),
+    ("everyauth_cli/pages/document.py", '"round" in "', "a value of SVG"),
     ("CHANGELOG.md", '"gone" in "', "the old name of what has changed"),
     ("CHANGELOG.md", '"standing" in "', "the old name of what has changed"),
     ("CHANGELOG.md", '"exchange" in "', "the old name of what has changed"),

@@ -1,36 +1,40 @@
-"""Every error that this package raises on purpose, one tree.
+"""All errors that this package raises on purpose, in one tree.
 
-Exit code and stable code stand beside each; `cli` is the one place that shows them.
+Each line has an error's exit code, stable code and meaning. `KeyUnknown`, `Locked` and `VersionConflict` are defined in
+the modules that raise them.
 
     EveryAuthError                1  error
-    ├── UsageProblem              2  usage                a value or option that cannot be used
-    │   ├── ConfigurationProblem  2  configuration        a file or variable that cannot be read or makes no sense
-    │   │   └── HostChanged       2  host_changed         secrets would go to another host than they were set for
-    │   ├── PortInUse             2  port_in_use          the redirect URI's port is taken
-    │   ├── ClientNotSet          2  client_not_set       no client id (or secret) for the service yet
+    ├── UsageProblem              2  usage                a value or an option cannot be used
+    │   ├── ConfigurationProblem  2  configuration        a file or a variable cannot be read or makes no sense
+    │   │   └── HostChanged       2  host_changed         a secret would go to another host than it was set for
+    │   ├── PortInUse             2  port_in_use          the redirect URI's port is in use
+    │   ├── ClientNotSet          2  client_not_set       no client id or secret is set for the service
     │   └── ClientRejected        2  client_rejected      the service does not accept the client's credentials
-    ├── NotFound                  3  not_found            nothing matches
+    ├── NotFound                  3  not_found            no service, identity or record with that name
     │   ├── ServiceNotFound       3  service_not_found    no such service in the catalogue
     │   └── Ambiguous             3  ambiguous            several identities match
-    ├── LoginRequired             4  login_required       never logged in, or the grant is gone
-    │   └── LoginFailed           4  login_failed         a login that ended without a credential
-    │       ├── LoginDenied       4  login_denied         the person said no
-    │       ├── LoginTimedOut     4  login_timed_out      nobody finished it in time
-    │       └── OtherAccount      4  other_account        it came back as another account than before
-    ├── ServiceError              5  service_error        the service said no, with an error of its own
-    │   ├── ServiceUnreachable    5  service_unreachable  no answer, or "not now" (429, 5xx); trying later may help
-    │   ├── InvalidGrant          5  invalid_grant        the code or the refresh token is not (or no longer) good
-    │   ├── ServiceUnreadable     5  service_unreadable   an answer that is not what the protocol says
-    │   ├── RevocationFailed      5  revocation_failed    deleted here, while tokens still stand at the service
+    ├── LoginRequired             4  login_required       never logged in, or the grant was revoked or has expired
+    │   └── LoginFailed           4  login_failed         a login ended without a credential
+    │       ├── LoginDenied       4  login_denied         the user denied access
+    │       ├── LoginTimedOut     4  login_timed_out      the login was not finished in time
+    │       └── OtherAccount      4  other_account        the login was for another account than the stored one
+    ├── ServiceError              5  service_error        the service answered with an error
+    │   ├── ServiceUnreachable    5  service_unreachable  no response, or a temporary failure (429, 5xx)
+    │   ├── InvalidGrant          5  invalid_grant        the code or the refresh token is not valid
+    │   ├── ServiceUnreadable     5  service_unreadable   a response does not follow the protocol
+    │   │   └── KeyUnknown        5  service_unreadable   an id token's key is not among the issuer's keys
+    │   ├── RevocationFailed      5  revocation_failed    deleted here, but not revoked at the service
     │   ├── AlertFailed           5  alert_failed         an alert did not reach its command or webhook
-    │   └── LifetimeTooShort          5  lifetime_too_short       tokens of this service never live as long as was asked
+    │   └── LifetimeTooShort      5  lifetime_too_short   the service issues no tokens with the lifetime asked for
     └── StoreError                6  store_error          the store cannot be used
-        ├── StoreUnavailable      6  store_unavailable    missing, or it does not answer
-        ├── StoreLocked           6  store_locked         there, but locked
-        ├── StoreBusy             6  store_busy           another process holds a record's lock too long
-        ├── SecretTooLarge        6  secret_too_large     more than the back end takes
-        ├── WrongKey              6  wrong_key            sealed with another key
-        └── RecordMoved           6  record_moved         it is in another store now
+        ├── StoreUnavailable      6  store_unavailable    the store is missing or does not respond
+        ├── StoreLocked           6  store_locked         the store is locked
+        │   └── Locked            6  store_locked         items of the keyring have to be unlocked first
+        ├── StoreBusy             6  store_busy           another process holds a record's lock for too long
+        ├── SecretTooLarge        6  secret_too_large     the secret is larger than the back end allows
+        ├── WrongKey              6  wrong_key            the record was sealed with another sealing key
+        ├── VersionConflict       6  version_conflict     the record was changed by another process meanwhile
+        └── RecordMoved           6  record_moved         the record was moved to another store
 """
 
 from __future__ import annotations
@@ -40,10 +44,7 @@ from typing import ClassVar, Self
 
 
 class EveryAuthError(Exception):
-    """Base of all errors of this package.
-
-    `hint` says what to do next: a command to type where there is one.
-    """
+    """Base of all errors of this package; `hint` is the next step, a command where there is one."""
 
     exit_code: ClassVar[int] = 1
     code: ClassVar[str] = "error"
@@ -76,19 +77,19 @@ class ConfigurationProblem(UsageProblem):
 
 
 class HostChanged(ConfigurationProblem):
-    """A secret would go to another host than the one that it was set for; nothing was sent."""
+    """A secret would go to another host than it was set for; nothing was sent."""
 
     code = "host_changed"
 
 
 class PortInUse(UsageProblem):
-    """The port of the redirect URI is taken by another process."""
+    """Another process uses the port of the redirect URI."""
 
     code = "port_in_use"
 
 
 class ClientNotSet(UsageProblem):
-    """The service has no client registration here yet."""
+    """No client is set for the service."""
 
     code = "client_not_set"
 
@@ -100,7 +101,7 @@ class ClientRejected(UsageProblem):
 
 
 class NotFound(EveryAuthError):
-    """Nothing matches what was asked for."""
+    """No service, identity or record has that name."""
 
     exit_code = 3
     code = "not_found"
@@ -113,9 +114,9 @@ class ServiceNotFound(NotFound):
 
 
 class Ambiguous(NotFound):
-    """Several identities match where one is needed; `candidates` says of each id whose it is.
+    """Several identities match where one is needed; `candidates` describes each by its id.
 
-    The message lists the `command` that would have named each, `{}` standing for the id.
+    The message lists for each the `command` that selects it, with the id in place of `{}`.
     """
 
     code = "ambiguous"
@@ -128,7 +129,7 @@ class Ambiguous(NotFound):
 
 
 class LoginRequired(EveryAuthError):
-    """Only a login helps: there was none, or what it granted is gone."""
+    """A login is needed: there was none, or its grant was revoked or has expired."""
 
     exit_code = 4
     code = "login_required"
@@ -141,19 +142,19 @@ class LoginFailed(LoginRequired):
 
 
 class LoginDenied(LoginFailed):
-    """The person said no at the service."""
+    """The user denied access at the service."""
 
     code = "login_denied"
 
 
 class LoginTimedOut(LoginFailed):
-    """Nobody finished the login in time, or its code came too late to be redeemed."""
+    """The login was not finished in time, or its code had expired before it was redeemed."""
 
     code = "login_timed_out"
 
 
 class OtherAccount(LoginFailed):
-    """A login came back as another account than was held, as `difference` says; the old credential was kept."""
+    """A login was for another account than the stored one, as `difference` says; the old credential was kept."""
 
     code = "other_account"
 
@@ -163,7 +164,7 @@ class OtherAccount(LoginFailed):
 
 
 class ServiceError(EveryAuthError):
-    """The service refused; `error` is its error code, in the standard's word where that is known, `status` HTTP's."""
+    """The service answered with an error: `error` is its code, the standard's where known, `status` the HTTP status."""
 
     exit_code = 5
     code = "service_error"
@@ -182,10 +183,10 @@ class ServiceError(EveryAuthError):
 
 
 class ServiceUnreachable(ServiceError):
-    """No answer came, or one that says "not now" (429, 5xx): the same may work later.
+    """The service did not respond, or responded with 429 or 5xx; the same request may work later.
 
-    `lost` says that the request may have arrived without its answer coming back; `retry_after` is the service's own
-    (RFC 9110 section 10.2.3), where it said one.
+    `lost` says that the service may have acted on the request although no response arrived. `retry_after` is the
+    response's Retry-After (RFC 9110 section 10.2.3).
     """
 
     code = "service_unreachable"
@@ -199,31 +200,31 @@ class ServiceUnreachable(ServiceError):
 
 
 class InvalidGrant(ServiceError):
-    """The service answered `invalid_grant` (RFC 6749 section 5.2): the code or refresh token is not good."""
+    """The service answered `invalid_grant` (RFC 6749 section 5.2): the code or refresh token is not valid."""
 
     code = "invalid_grant"
 
 
 class ServiceUnreadable(ServiceError):
-    """The answer is not what the protocol says it should be."""
+    """A response does not follow the protocol."""
 
     code = "service_unreadable"
 
 
 class RevocationFailed(ServiceError):
-    """An identity was deleted here, and the service has not revoked all of its tokens although it could."""
+    """An identity was deleted here, but the service did not revoke all of its tokens although it could."""
 
     code = "revocation_failed"
 
 
 class AlertFailed(ServiceError):
-    """An alert did not reach the command or webhook that it is for; it is tried again by the next run."""
+    """An alert did not reach its command or webhook; the next run tries again."""
 
     code = "alert_failed"
 
 
 class LifetimeTooShort(ServiceError):
-    """The service never issues tokens that live as long as was asked for."""
+    """The service issues no tokens with the lifetime that was asked for."""
 
     code = "lifetime_too_short"
 
@@ -236,36 +237,36 @@ class StoreError(EveryAuthError):
 
 
 class StoreUnavailable(StoreError):
-    """The store is missing, or does not answer in time."""
+    """The store is missing, or does not respond in time."""
 
     code = "store_unavailable"
 
 
 class StoreLocked(StoreError):
-    """The store is there, and locked."""
+    """The store is locked."""
 
     code = "store_locked"
 
 
 class StoreBusy(StoreError):
-    """Another process held a record's lock for longer than it should take."""
+    """Another process holds a record's lock for too long."""
 
     code = "store_busy"
 
 
 class SecretTooLarge(StoreError):
-    """The secret is larger than the back end takes."""
+    """The secret is larger than the back end allows."""
 
     code = "secret_too_large"
 
 
 class WrongKey(StoreError):
-    """The record was sealed with a key that is not among those given."""
+    """The record was sealed with a sealing key that is not among those given."""
 
     code = "wrong_key"
 
 
 class RecordMoved(StoreError):
-    """The record was moved to another store, and only says so here."""
+    """The record was moved to another store."""
 
     code = "record_moved"

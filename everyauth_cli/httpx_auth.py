@@ -1,4 +1,4 @@
-"""Signs the requests of an `httpx` client with a current token."""
+"""Signs the requests of an `httpx` client with a current access token."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from everyauth_cli.model import Secret
 
 
 class HttpxAuth(httpx.Auth):
-    """Bearer authentication (RFC 6750 section 2.1) whose token is asked for anew at each request.
+    """Bearer authentication (RFC 6750 section 2.1) that gets the current access token for each request.
 
-    After a 401 it is asked for again, without the one rejected, and the request is sent once more. It holds no token,
-    and many threads and tasks may share it.
+    After a 401 it gets another token than the rejected one and sends the request once more. It keeps no token, and
+    many threads and tasks may share it.
     """
 
     def __init__(self, current: Callable[..., Secret[str]]) -> None:
         self._current = current
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.read()  # a stream can be sent but once
+        request.read()  # a stream could be sent only once
         token = self._current()
         response = yield _signed(request, token)
         if _is_rejected(response, token):
@@ -41,6 +41,6 @@ def _signed(request: httpx.Request, token: Secret[str]) -> httpx.Request:
 
 
 def _is_rejected(response: httpx.Response, token: Secret[str]) -> bool:
-    """Whether it was the token that got a 401, and not what a redirect led to, which was not sent it."""
+    """Return whether the token was answered with 401; after a redirect to another host it was not sent."""
     sent = response.request.headers.get("Authorization")
     return response.status_code == httpx.codes.UNAUTHORIZED and sent == f"Bearer {token.reveal()}"

@@ -1,4 +1,4 @@
-"""Signs the requests of `requests` with a current token."""
+"""Signs requests of the `requests` library with a current access token."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from everyauth_cli.model import Secret
 
 
 class RequestsAuth(AuthBase):
-    """Bearer authentication (RFC 6750 section 2.1) whose token is asked for anew at each request.
+    """Bearer authentication (RFC 6750 section 2.1) that gets the current access token for each request.
 
-    After a 401 it is asked for again, without the one rejected, and the request is sent once more, if its body can be.
-    It holds no token, and many threads may share it.
+    After a 401 it gets another token than the rejected one and sends the request once more, if its body can be sent
+    again. It keeps no token, and many threads may share it.
     """
 
     def __init__(self, current: Callable[..., Secret[str]]) -> None:
@@ -26,15 +26,15 @@ class RequestsAuth(AuthBase):
         token = self._current()
         _sign(request, token)
         tell = getattr(request.body, "tell", None)
-        again = functools.partial(self._again, token=token, start=tell() if tell else None)
-        request.register_hook("response", again)
+        retry = functools.partial(self._retried, token=token, start=tell() if tell else None)
+        request.register_hook("response", retry)
         return request
 
-    def _again(self, response: Response, *, token: Secret[str], start: int | None, **how: Any) -> Response:  # noqa: ANN401 - what the adapter takes
-        """The answer to the same request with a new token, if it was this token that got a 401.
+    def _retried(self, response: Response, *, token: Secret[str], start: int | None, **how: Any) -> Response:  # noqa: ANN401 - as the adapter
+        """Send the request again with another token and return that response, if this token was answered with 401.
 
-        What a redirect to another host led to was not sent it. The hook of the first request is not called for the
-        second, so there is no third.
+        A 401 after a redirect to another host is not the token's, which was not sent there. The second request has no
+        hook, so there is no third.
         """
         sent = response.request.headers.get("Authorization")
         if response.status_code != codes.unauthorized or sent != _bearer(token):
@@ -46,10 +46,10 @@ class RequestsAuth(AuthBase):
             return response
         request = response.request.copy()
         _sign(request, fresh)
-        answer: Response = response.connection.send(request, **how)
-        answer.history.append(response)
-        answer.request = request
-        return answer
+        second: Response = response.connection.send(request, **how)
+        second.history.append(response)
+        second.request = request
+        return second
 
 
 def _sign(request: PreparedRequest, token: Secret[str]) -> None:
@@ -61,7 +61,7 @@ def _bearer(token: Secret[str]) -> str:
 
 
 def _rewind(request: PreparedRequest, start: int | None) -> bool:
-    """Make a body ready to be sent again; False for a stream, which cannot be."""
+    """Make a body ready to be sent again; return False for a stream, which cannot be."""
     if request.body is None or isinstance(request.body, str | bytes):
         return True
     seek = getattr(request.body, "seek", None)

@@ -1,4 +1,4 @@
-"""Makes text from outside fit to be shown: one line, no control characters, no secrets."""
+"""Sanitizes the text of services and users for display: one line, no control characters, no secrets."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from everyauth_cli.model import Secret
 URL = re.compile(r"https?://[^\s'\"<>()]+")
 RUN = re.compile(r"[\w~+=%-]{20,}")
 LETTERS = re.compile(r"[A-Za-z]{32,}")
-"""What looks like a token or a part of one: a long run with a digit in it, or more letters than any word has."""
+"""Matches text that looks like a token or a part of one: a long run with a digit, or more letters than a word has."""
 RUN_END = string.ascii_letters + string.digits + "_~+=%-"
 LONGEST = 4096
-"""How much of a text is looked at: every message that it goes into is cut to far less."""
+"""Characters of a text that are read; every message is cut to far fewer."""
 CUT = "…"
 SHORTEST_SECRET = 6
 
 
 def printable(text: str, limit: int = 300) -> str:
-    """Text from outside, fit to be shown: no control characters nor halves of any, one line, at most `limit` long."""
+    """Return a text as one line of at most `limit` characters, without control characters or lone surrogates."""
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+", " ", text).strip()
     return line if len(line) <= limit else line[: limit - 1] + CUT
 
 
 def without_secrets(text: str, *secrets: Secret[str] | None) -> str:
-    """Replace these secrets in a text, and what a cut has left of one."""
+    """Replace these secrets in a text, and the beginning of one that a cut has left."""
     hidden = _long_enough(secrets)
     return _without_beginnings(_without_whole(text, hidden), hidden)
 
 
 def redact(text: str, *secrets: Secret[str] | None) -> str:
-    """Replace these secrets and what looks like a token in a service's own words, and leave out URLs' queries.
+    """Replace these secrets and everything that looks like a token in a service's text, and cut URLs' queries off.
 
     Only the beginning of a long text is kept. The time that it takes grows no faster than the text.
     """
     hidden = _long_enough(secrets)
-    # Before the cut, which may leave the half of one that nobody would know again.
+    # Before the cut, which may leave a part of one that would not be recognised.
     text = _cut(_without_whole(text, hidden))
     return RUN.sub(_masked, URL.sub(_without_query, _without_beginnings(text, hidden)))
 
@@ -62,7 +62,7 @@ def _without_beginnings(text: str, secrets: Sequence[Secret[str]]) -> str:
 
 
 def _cut(text: str) -> str:
-    """Cut a text to `LONGEST`, before a run that may be the half of a token."""
+    """Cut a text to `LONGEST`, before a run that may be a part of a token."""
     return text if len(text) <= LONGEST else text[:LONGEST].rstrip(RUN_END) + CUT
 
 

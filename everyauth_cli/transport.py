@@ -1,4 +1,4 @@
-"""The one place that speaks HTTP to a service."""
+"""Sends HTTP requests to services; nothing else does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_BODY_BYTES = 1024 * 1024
 CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 """The content codings that are unpacked although none was accepted (RFC 9110 section 8.4.1)."""
 AUTOMATIC = 32
-"""What zlib adds to the window's bits to recognise its own header and gzip's."""
+"""Added to the window's bits, it makes zlib recognise its own header and gzip's."""
 PIECE_BYTES = 4096
 USER_AGENT = f"everyauth/{__version__}"
 """The product that sends (RFC 9110 section 10.1.5): some services refuse what names itself after a library."""
@@ -63,7 +63,7 @@ class _Sending:
         self._request = request
         self._deadline = deadline
         self._ended = threading.Event()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._is_late = False
         self._may_have_arrived = False
         self._stream: Any = None
@@ -91,7 +91,7 @@ class _Sending:
             self._ended.wait(GRACE_SECONDS)
 
     def _cut(self) -> None:
-        with self._turn:
+        with self._lock:
             self._is_late = True
         if self._stream is not None:
             # What has arrived can still be read from a socket that is shut down.
@@ -103,7 +103,7 @@ class _Sending:
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._stream = info["return_value"]
         elif event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
-            with self._turn:
+            with self._lock:
                 if self._is_late:
                     raise httpx.ConnectTimeout("the deadline has passed")
                 self._may_have_arrived = True
@@ -119,7 +119,7 @@ class _Sending:
 
 
 class _Ours(logging.Filter):
-    """Keeps requests of ours out of httpx's own log: their URLs may hold a token."""
+    """Keeps this package's requests out of httpx's log: their URLs may hold a token."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,22 +141,22 @@ _ours = _Ours()
 logging.getLogger("httpx").addFilter(_ours)
 
 
-_turns: dict[int, threading.Lock] = {}
-"""Who makes a client in a process: one thread, while all that come at once wait for it."""
+_making: dict[int, threading.Lock] = {}
+"""By process: held by the one thread that makes a client, while others wait for that client."""
 
 
 def _client(*, trust_env: bool) -> httpx.Client:
     process, proxies = os.getpid(), frozenset(getproxies().items() if trust_env else ())
-    with _turns.setdefault(process, threading.Lock()):
+    with _making.setdefault(process, threading.Lock()):
         return _made_client(process, proxies, trust_env=trust_env)
 
 
 @functools.lru_cache(maxsize=8)
 def _made_client(_process: int, _proxies: frozenset[tuple[str, str]], *, trust_env: bool) -> httpx.Client:
-    """A client for a process and its proxy settings; to make one reads the certificates of all authorities.
+    """Make a client for a process and its proxy settings; that is slow, as it reads all root certificates.
 
-    It keeps no connection: one that the server ends just as it is used again is an answer lost, and maybe a refresh
-    token with it. Nor does it keep cookies, which would tell a service that two users come from one place.
+    It keeps no connection alive: one that the server closes just as it is used again loses a response, and maybe a
+    refresh token. It keeps no cookies, which would tell a service that two users come from one place.
     """
     return httpx.Client(
         timeout=DEADLINE_SECONDS,
@@ -168,7 +168,7 @@ def _made_client(_process: int, _proxies: frozenset[tuple[str, str]], *, trust_e
 
 
 def _send(request: Request, deadline: float, trace: Callable[[str, Mapping[str, Any]], None]) -> Response:
-    # No proxy for what is on this machine.
+    # No proxy for servers on this machine.
     trust_env = not is_loopback(request.url)
     fields = {name: value.reveal() if isinstance(value, Secret) else value for name, value in request.fields.items()}
     with (

@@ -22,6 +22,8 @@ pytest_plugins = [
 ]
 
 IN_CI = os.environ.get("CI") == "true"
+# `tests/run coverage` sets these, and coverage reads them in every Python process.
+COVERAGE = {name: os.environ[name] for name in ("COVERAGE_PROCESS_START", "COVERAGE_FILE") if name in os.environ}
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Command:
             "HOME": str(self.directory),
             "LANG": "C.UTF-8",
             "EVERYAUTH_HOME": str(self.home),
+            **COVERAGE,
         }
         if path := os.environ.get("PYTHONPATH"):
             # The command runs in another directory, where a relative path would be another one.

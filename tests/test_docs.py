@@ -55,11 +55,6 @@ def test_the_exit_codes_are_those_of_the_errors():
     assert stated == {kind.exit_code for kind in ERRORS} | {0, 130}
 
 
-def test_the_error_tree_in_the_docstring_is_the_one_in_the_code():
-    drawn = re.findall(r"(\w+) +(\d) +([a-z_]+)\s", errors.__doc__ or "")
-    assert sorted(drawn) == sorted((kind.__name__, str(kind.exit_code), kind.code) for kind in ERRORS)
-
-
 def test_every_environment_variable_is_in_the_readme():
     read = set(re.findall(r'environ(?:\.get\(|\[)"(EVERYAUTH_\w+)"', CODE))
     assert read

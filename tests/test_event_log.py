@@ -67,7 +67,7 @@ def test_a_fresh_token_records_nothing(world):
     ("fault", "kind", "recorded"),
     [
         (json_response({"error": "invalid_grant"}, status=400), LoginRequired, ("invalid_grant", 400, "invalid_grant")),
-        (json_response({"error": "odd", "error_description": "x"}), ServiceError, ("odd", 200, "odd: x")),
+        (json_response({"error": "odd", "error_description": "x"}), ServiceError, ("odd", 200, "odd (x)")),
         (json_response({"error": "invalid_client"}), ClientRejected, ("client_rejected", None, "invalid_client")),
         (json_response({"errcode": 40029}), ServiceUnreadable, ("40029", 200, "errcode: 40029")),
         (json_response(b"", status=503), ServiceUnreachable, ("service_unreachable", 503, "HTTP 503")),
@@ -136,7 +136,7 @@ def test_no_secret_is_recorded_whatever_a_service_says(world):
         world.token()
     assert (
         world.events[-1].message
-        == "example refused (odd: *** of ***: ***.***.*** see https://x.example/errors or  [1mask)"
+        == "example answered odd (*** of ***: ***.***.*** see https://x.example/errors or  [1mask)"
     )
     assert opaque not in caught.value.message
     assert "token=abc" not in caught.value.message
@@ -181,7 +181,7 @@ def test_a_code_and_a_client_secret_in_an_error_are_removed_too(world):
     world.server.faults = [json_response({"error": "odd", "error_description": f"code-alice of {SECRET}"})]
     with pytest.raises(ServiceError):
         world.login()
-    assert world.events[-1].message == "example refused (odd: *** of ***)"
+    assert world.events[-1].message == "example answered odd (*** of ***)"
 
 
 @pytest.mark.parametrize(

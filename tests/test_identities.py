@@ -69,7 +69,7 @@ def test_a_given_tenant_selects_that_tenant_alone(world):
     for who, tenant in [("bob", "corp"), ("eve", "eve"), ({"userId": "eve"}, "eve"), (acme.id, "bob")]:
         assert get("example", who, tenant=tenant) is None
         assert world.auth.find_one(who, tenant=tenant) is None
-    with pytest.raises(UsageProblem, match="the tenant is bob and, in the tags, acme"):
+    with pytest.raises(UsageProblem, match='the tenant is "bob" and, in the tags, "acme"'):
         get("example", {"tenantId": "acme"}, tenant="bob")
 
 
@@ -264,7 +264,7 @@ def test_text_that_no_store_can_hold_is_refused(world, wrong):
             lambda: world.auth.begin("example", redirect_uri="http://127.0.0.1/", user=wrong),
         ]
     for call in calls:
-        with pytest.raises(UsageProblem, match=r"is no str|is no Unicode"):
+        with pytest.raises(UsageProblem, match=r"is not a str|is not Unicode"):
             call()
     assert len(world.auth.find()) == 1
 

@@ -1,1 +1,1 @@
-"""The flows of credentials: logging in, refreshing, revoking, finding and watching identities."""
+"""The flows of credentials: log in, refresh, check, revoke, find identities, and report ended grants."""

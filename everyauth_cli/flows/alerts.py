@@ -1,4 +1,4 @@
-"""Tells a command or a webhook of the user's choosing that an identity is gone, at least once."""
+"""Reports to a command or a webhook of the user's choice that an identity needs a login, at least once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -22,30 +23,38 @@ from everyauth_cli.settings import Settings, child_environment
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import KIND, find_readable, key_of, read_public, write_public
 
-LOGIN_REQUIRED = "identity.login_required"
-TEST = "test"
 COMMAND_SECONDS = 10.0
-ROUND_MS = 60_000
-"""After which no further report is begun: a receiver that hangs must not hold up a timer's run for each of many."""
+LONGEST_RUN_MS = 60_000
+"""After this time no further report is begun, so that a receiver that hangs delays a timer's run once, not often."""
 
 Deliver = Callable[[Mapping[str, Any]], None]
-"""Brings an event, which is JSON, to where alerts go; raises `AlertFailed`."""
+"""Delivers an event, which is JSON, to where alerts go; raises `AlertFailed`."""
 
 
-def event(what: str, identity: Identity) -> dict[str, Any]:
-    """An event as it is told, the public half of an identity in it."""
-    return {"eventId": event_id(identity), "event": what, "identity": as_json(identity)}
+class AlertEvent(StrEnum):
+    """An event that is reported."""
+
+    LOGIN_REQUIRED = "identity.login_required"
+    TEST = "test"
+
+
+def event(name: AlertEvent, identity: Identity) -> dict[str, Any]:
+    """Return an event as JSON, with the identity's metadata."""
+    return {"eventId": event_id(identity), "event": name, "identity": as_json(identity)}
 
 
 def event_id(identity: Identity) -> str:
-    """The same for every report of one end of one identity, whoever makes it, so that a receiver can drop doubles."""
+    """Return the same id for every report of one ended grant, so that a receiver can drop duplicates."""
     since = identity.login_required.since if identity.login_required else 0
     return "evt-" + hashlib.sha256(f"{identity.id} {since}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
-    """Reports what is gone in one profile, and notes what was reported. `clock` gives milliseconds since the epoch."""
+    """Reports the ended grants of one profile, and marks them as reported.
+
+    `clock` gives milliseconds since the epoch.
+    """
 
     store: Store
     profile: str
@@ -53,114 +62,116 @@ class Reporter:
     clock: Callable[[], int]
 
     def report(self, *, since: int = 0) -> list[EveryAuthError]:
-        """Report what has gone since that moment and was not reported yet; what fails stays for the next time."""
+        """Report the grants that ended since that time (milliseconds) and were not reported; return the failures.
+
+        A report that fails is repeated by the next run.
+        """
         failures, began = list[EveryAuthError](), self.clock()
         for identity in pending(self.store, self.profile, since=since):
-            if self.clock() - began > ROUND_MS:
+            if self.clock() - began > LONGEST_RUN_MS:
                 break
             try:
-                self.deliver(event(LOGIN_REQUIRED, identity))
-                self._note(identity)
+                self.deliver(event(AlertEvent.LOGIN_REQUIRED, identity))
+                self._mark(identity)
             except EveryAuthError as error:
                 failures.append(error)
         return failures
 
-    def _note(self, identity: Identity) -> None:
+    def _mark(self, identity: Identity) -> None:
         key = key_of(self.profile, identity)
         with self.store.lock(key):
             now = read_public(self.store, key)
-            # After a new login there is nothing to note it at.
-            if (
-                now
-                and now.login_required
-                and identity.login_required
-                and now.login_required.since == identity.login_required.since
-            ):
-                write_public(
-                    self.store, key, replace(now, login_required=replace(now.login_required, reported_at=self.clock()))
-                )
+            # A new login has removed the mark.
+            if now and now.login_required and _is_same_end(now, identity):
+                reported = replace(now.login_required, reported_at=self.clock())
+                write_public(self.store, key, replace(now, login_required=reported))
+
+
+def _is_same_end(one: Identity, other: Identity) -> bool:
+    ends = one.login_required, other.login_required
+    return ends[0] is not None and ends[1] is not None and ends[0].since == ends[1].since
 
 
 def pending(store: Store, profile: str, *, since: int = 0) -> list[Identity]:
-    """The identities of a profile that have gone since that moment, and whose end was not reported."""
-    everybody = find_readable(store, RecordKey(profile=profile, kind=KIND, service=""))
+    """Return the identities of a profile whose grant ended since that time, and whose end was not reported."""
+    readable = find_readable(store, RecordKey(profile=profile, kind=KIND, service=""))
     return [
-        i
-        for _, i in everybody
-        if i.login_required and i.login_required.reported_at is None and i.login_required.since >= since
+        identity
+        for _, identity in readable
+        if (ended := identity.login_required) and ended.reported_at is None and ended.since >= since
     ]
 
 
 def receiver(settings: Settings, send: Callable[[Request], Response]) -> Deliver | None:
-    """What the settings say alerts go to, None where they go nowhere."""
+    """Return the function that delivers alerts as the settings say, None where they go nowhere."""
     if settings.alert_command:
         return to_command(settings.alert_command)
     return to_webhook(settings.alert_webhook, send) if settings.alert_webhook else None
 
 
 def to_command(argv: Sequence[str], *, seconds: float = COMMAND_SECONDS) -> Deliver:
-    """A command that is given each event on standard input: no shell, no secret in its environment."""
+    """Deliver each event to a command's standard input: no shell, no secret in its environment."""
 
-    def deliver(told: Mapping[str, Any]) -> None:
-        # A file, because a pipe would stay open as long as anything that the command has left behind.
+    def deliver(document: Mapping[str, Any]) -> None:
+        # A file, because a pipe would stay open as long as anything that the command leaves running.
         with tempfile.TemporaryFile() as output:
             try:
-                code = _run(argv, json.dumps(told).encode(), output, seconds)
+                code = _run(argv, json.dumps(document).encode(), output, seconds)
             except subprocess.TimeoutExpired:
-                raise AlertFailed(f"{argv[0]} did not end within {seconds:g} s, and was ended") from None
+                raise AlertFailed(f"{argv[0]} was killed: it did not end within {seconds:g} s") from None
             except OSError as error:
                 raise AlertFailed(f"{argv[0]} cannot be run: {error.strerror}", hint="everyauth alerts set") from None
             if code != 0:
-                raise AlertFailed(f"{argv[0]} ended with exit code {code}{_said(output)}", hint="everyauth alerts test")
+                raise AlertFailed(f"{argv[0]} ended with exit code {code}{_tail(output)}", hint="everyauth alerts test")
 
     return deliver
 
 
 def to_webhook(url: Secret[str], send: Callable[[Request], Response]) -> Deliver:
-    """A URL that each event is posted to as JSON; any answer of 2xx says that it has arrived."""
+    """Post each event to a URL as JSON; any 2xx response acknowledges it (RFC 9110 section 15.3)."""
     parts = urlsplit(url.reveal())
-    # Who knows the path of a webhook can post there, so only the host is ever shown.
+    # The path of a webhook is what allows to post there, so only the host is ever shown.
     origin = f"{parts.scheme}://{parts.netloc}"
     rest = Secret(url.reveal().removeprefix(origin))
 
-    def deliver(told: Mapping[str, Any]) -> None:
+    def deliver(document: Mapping[str, Any]) -> None:
         try:
-            answer = send(Request(url=origin, rest=rest, document=told))
+            response = send(Request(url=origin, rest=rest, document=document))
         except EveryAuthError as error:
             raise AlertFailed(f"the webhook was not reached: {error.message}") from None
-        if not 200 <= answer.status < 300:  # noqa: PLR2004 - RFC 9110 section 15.3
-            raise AlertFailed(f"the webhook at {parts.hostname} answers HTTP {answer.status}")
+        if not 200 <= response.status < 300:  # noqa: PLR2004 - RFC 9110 section 15.3
+            raise AlertFailed(f"the webhook at {parts.hostname} answered HTTP {response.status}")
 
     return deliver
 
 
-def _run(argv: Sequence[str], told: bytes, output: IO[bytes], seconds: float) -> int:
+def _run(argv: Sequence[str], document: bytes, output: IO[bytes], seconds: float) -> int:
     with subprocess.Popen(  # noqa: S603 - the command that the user chose, without a shell
         argv,
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT,
         env=child_environment(),
-        # A group of its own, which is ended as a whole, and which Ctrl-C does not reach.
+        # A process group of its own, which is killed as a whole, and which Ctrl-C does not reach.
         start_new_session=True,
     ) as process:
         try:
-            process.communicate(told, timeout=seconds)
+            process.communicate(document, timeout=seconds)
         except BaseException:
-            _end(process)
+            _kill(process)
             raise
         return process.returncode
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         process.kill()
     else:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _said(output: IO[bytes]) -> str:
-    """The last that a command has said, for whoever has to find out why it failed."""
+def _tail(output: IO[bytes]) -> str:
+    """Return the last output of a command, which tells the user why it failed."""
     output.seek(max(output.seek(0, os.SEEK_END) - 300, 0))
-    said = printable(redact(output.read().decode(errors="replace")))
-    return f": {said}" if said else ""
+    text = printable(redact(output.read().decode(errors="replace")))
+    return f": {text}" if text else ""

@@ -1,4 +1,4 @@
-"""Our registrations at the services: what the store holds, and what the environment says over it."""
+"""The clients registered at services: those in the store, overridden by the environment."""
 
 from __future__ import annotations
 
@@ -26,51 +26,51 @@ from everyauth_cli.store.client_record import (
 from everyauth_cli.urls import REDIRECT_HOSTS, check_url
 
 Override = Callable[[str], tuple[str | None, Secret[str] | None]]
-"""What the environment says of the client of a service, by its name."""
+"""Returns the client id and the client secret that the environment gives for a service, each None if it does not."""
 
 
 class Clients:
-    """The clients of one profile."""
+    """Reads and changes the clients of one profile."""
 
     def __init__(self, store: Store, catalogue: Catalogue, *, profile: str, override: Override) -> None:
         self._store = store
         self._catalogue = catalogue
         self._profile = profile
         self._sandboxed = profile == SANDBOX_PROFILE
-        # A real client must not reach the sandbox, whoever names it.
+        # A real client must not be sent to the sandbox.
         self._override = (lambda _: (None, None)) if self._sandboxed else override
 
     def get(self, service: Service, *, redirect_uri: str | None = None) -> Client:
-        """The client for a service, with its secret; the environment goes before the store.
+        """Return the client of a service with its secret; the environment takes precedence over the store.
 
-        `redirect_uri` is the one that a new client would have to register, where it is not the client's own.
+        `redirect_uri` is the one that the error names for registration, where it is not the client's own.
         Raises `ClientNotSet` when there is none, `HostChanged` when it was set for other hosts than the service has.
         """
-        kept = read_client(self._store, client_key(self._profile, service.name))
-        has_secret = kept is not None and kept.client_secret is not None
-        return self._usable(service, kept, has_secret=has_secret, redirect_uri=redirect_uri)
+        stored = read_client(self._store, client_key(self._profile, service.name))
+        has_secret = stored is not None and stored.client_secret is not None
+        return self._usable(service, stored, has_secret=has_secret, redirect_uri=redirect_uri)
 
     def without_secret(self, service: Service, *, redirect_uri: str | None = None) -> Client:
-        """The same without what the vault holds, which is not read: a login is begun with less."""
+        """Return the same without the stored secret, which a login does not need before its code is redeemed."""
         found = read_public_client(self._store, client_key(self._profile, service.name))
-        kept, has_secret = found or (None, False)
-        return self._usable(service, kept, has_secret=has_secret, redirect_uri=redirect_uri)
+        stored, has_secret = found or (None, False)
+        return self._usable(service, stored, has_secret=has_secret, redirect_uri=redirect_uri)
 
-    def _usable(self, service: Service, kept: Client | None, *, has_secret: bool, redirect_uri: str | None) -> Client:
+    def _usable(self, service: Service, stored: Client | None, *, has_secret: bool, redirect_uri: str | None) -> Client:
         client_id, client_secret = self._override(service.name)
-        client = kept or Client(service=service.name, client_id="")
+        client = stored or Client(service=service.name, client_id="")
         if self._sandboxed and client.sandbox_url is None:
-            raise _never_in_the_sandbox(service)
+            raise _not_in_sandbox(service)
         if not (client_id or client.client_id):
             raise _not_set(service, replace(client, redirect_uri=redirect_uri or client.redirect_uri))
         if client_id not in (None, client.client_id):
-            # A stored secret belongs to the stored client; it is not sent under another one's id.
+            # A stored secret belongs to the stored client id; it is not sent with another one.
             return replace(client, client_id=client_id, client_secret=client_secret)
         self._check_hosts(service, client, has_secret=has_secret)
         return replace(client, client_secret=client_secret or client.client_secret)
 
     def _check_hosts(self, service: Service, client: Client, *, has_secret: bool) -> None:
-        """Check that a stored client is for the hosts of this moment; one that does not say is from now on."""
+        """Check that a stored client is pinned to the service's present hosts; pin one that has no hosts yet."""
         check_hosts(service, client, has_secret=has_secret)
         hosts = hosts_of(service)
         if hosts.keys() <= client.hosts.keys():
@@ -80,40 +80,40 @@ class Clients:
             bind(self._store, key, hosts)
 
     def peek(self, service: Service) -> tuple[Client, bool] | None:
-        """The client without its secret, and whether it has one; touches no secret."""
+        """Return the client without its secret, and whether it has one; reads metadata only."""
         client_id, client_secret = self._override(service.name)
-        kept = read_public_client(self._store, client_key(self._profile, service.name))
-        if kept is None and client_id is None:
+        stored = read_public_client(self._store, client_key(self._profile, service.name))
+        if stored is None and client_id is None:
             return None
-        client, has_secret = kept or (Client(service=service.name, client_id=""), False)
+        client, has_secret = stored or (Client(service=service.name, client_id=""), False)
         has_secret = has_secret and client_id in (None, client.client_id)
         return replace(client, client_id=client_id or client.client_id), has_secret or client_secret is not None
 
     def ids(self, names: Sequence[str]) -> dict[str, str]:
-        """The client ids of those of these services that have one; touches no secret."""
-        kept = {client.service: client.client_id for client in find_public_clients(self._store, self._profile)}
-        ids = {name: self._override(name)[0] or kept.get(name) for name in names}
+        """Return the client ids of those of these services that have one; reads metadata only."""
+        stored = {client.service: client.client_id for client in find_public_clients(self._store, self._profile)}
+        ids = {name: self._override(name)[0] or stored.get(name) for name in names}
         return {name: client_id for name, client_id in ids.items() if client_id}
 
     def filled(self, name: str) -> Service:
-        """The service of that name with its placeholders filled from the client's parameters.
+        """Return the service of that name with its placeholders filled from the client's parameters.
 
-        In the profile of the sandbox all of its endpoints are there, and there is none without one.
-        Raises `ServiceNotFound`, `ConfigurationProblem` when a placeholder has no value yet, and `ClientNotSet` when
-        nobody has logged in to the sandbox.
+        In the sandbox's profile all of its endpoints are the sandbox's.
+        Raises `ServiceNotFound`, `ConfigurationProblem` when a placeholder has no value yet, and `ClientNotSet` in the
+        sandbox's profile before a login there.
         """
         service = self._catalogue.get(name)
         if self._sandboxed:
-            kept = self.peek(service)
-            if kept is None or kept[0].sandbox_url is None:
-                raise _never_in_the_sandbox(service)
-            return at_sandbox(service, kept[0].sandbox_url)
+            known = self.peek(service)
+            if known is None or known[0].sandbox_url is None:
+                raise _not_in_sandbox(service)
+            return at_sandbox(service, known[0].sandbox_url)
         if not service.params:
             return service
-        kept = self.peek(service)
-        if kept is None and any(p.default is None for p in service.params):
+        known = self.peek(service)
+        if known is None and any(p.default is None for p in service.params):
             raise _not_set(service, Client(service=service.name, client_id=""))
-        return fill(service, kept[0].params if kept else {})
+        return fill(service, known[0].params if known else {})
 
     def set(
         self,
@@ -126,16 +126,16 @@ class Clients:
         redirect_uri: str | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Client:
-        """Change what is named and leave the rest; an empty secret or redirect URI takes it out, port 0 the port.
+        """Change the values that are given; an empty secret or redirect URI and the port 0 remove the stored one.
 
-        A redirect URI has its own port, so the last one named of the two is kept. A secret that is set anew is set
-        for the hosts of this moment; so is what is there already when the user names a parameter that changes them.
+        A redirect URI has its own port, so of the two the last one given is stored. A new secret is pinned to the
+        service's present hosts; so is the stored one when a given parameter changes them.
         Raises `ConfigurationProblem` for a parameter that the service does not have, `UsageProblem` for a redirect
-        URI that no login could come back to, and in the profile of the sandbox.
+        URI at which no login could end, and in the sandbox's profile.
         """
         if self._sandboxed:
             raise UsageProblem(
-                f"the profile {SANDBOX_PROFILE} is the sandbox's, where nothing has to be set",
+                f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
                 hint=f"everyauth login {service.name} --sandbox, or another --profile",
             )
         if redirect_uri:
@@ -157,13 +157,13 @@ class Clients:
                 redirect_uri=(before.redirect_uri if redirect_uri is None else redirect_uri) or None,
                 params={**before.params, **(params or {})},
             )
-            set_anew = client_secret if before.client_secret else client_secret or client_id
-            client = replace(client, hosts=_hosts_bound_to(service, before, client, set_anew=bool(set_anew)))
+            changed = client_secret if before.client_secret else client_secret or client_id
+            client = replace(client, hosts=_pinned_hosts(service, before, client, changed=bool(changed)))
             write_client(self._store, client, key)
         return client
 
     def set_sandbox(self, service: Service, *, sandbox_url: str, client_id: str, client_secret: Secret[str]) -> None:
-        """Let a sandbox stand in for a service, with the client that it knows; only in the sandbox's profile."""
+        """Replace a service by a sandbox, with the client that the sandbox knows; in the sandbox's profile only."""
         assert self._sandboxed
         client = Client(
             service=service.name,
@@ -177,7 +177,7 @@ class Clients:
             write_client(self._store, client, key)
 
     def delete(self, service: str) -> bool:
-        """Delete the client of a service; False when there was none."""
+        """Delete the client of a service; return False when there was none."""
         key = client_key(self._profile, service)
         with self._store.lock(key):
             known = self._store.index.read(key) is not None
@@ -186,19 +186,19 @@ class Clients:
 
 
 def missing_params(service: Service, params: Mapping[str, str]) -> list[Parameter]:
-    """The further settings of a service that must have a value, and have none among these."""
+    """Return the parameters of a service that need a value and have none among these."""
     return [parameter for parameter in service.params if parameter.default is None and parameter.name not in params]
 
 
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
-    """Whether a grant is that client's at that token endpoint; its tokens go to no other (RFC 6749 section 6)."""
+    """Return whether a grant belongs to that client and token endpoint; its tokens go to no other (RFC 6749 6)."""
     return (identity.client_id, identity.token_endpoint) == (client.client_id, service.token_endpoint)
 
 
 def redirect_uri(service: Service, client: Client) -> str:
-    """The redirect URI to register at a service; one that takes any port on loopback needs none in it.
+    """Return the redirect URI to register at a service; without a port where the service takes any on loopback.
 
-    Where the service insists on https nothing listens at it, and the answer is pasted.
+    Where the service insists on https nothing listens at it, and the redirect URL is pasted.
     """
     if client.redirect_uri:
         return client.redirect_uri
@@ -208,27 +208,27 @@ def redirect_uri(service: Service, client: Client) -> str:
 
 
 def on_loopback(uri: str) -> bool:
-    """Whether a login listens at a redirect URI; at any other its answer has to be pasted."""
+    """Return whether a login listens at a redirect URI; with any other the redirect URL has to be pasted."""
     return urlsplit(uri).scheme == "http"
 
 
 def callback_path(service: Service) -> str:
-    """A path of its own for each service, so that answers cannot be mixed up (RFC 9700 section 4.4)."""
+    """Return a path per service, against authorization server mix-up (RFC 9700 section 4.4)."""
     return f"/callback/{service.name}"
 
 
-def _hosts_bound_to(service: Service, before: Client, client: Client, *, set_anew: bool) -> Mapping[str, str]:
-    """The hosts that a changed client's secrets are for: those of this moment when they are set anew.
+def _pinned_hosts(service: Service, before: Client, client: Client, *, changed: bool) -> Mapping[str, str]:
+    """Return the hosts to pin a client to: the service's present ones when its secret or id changed.
 
-    What is there already follows the parameters, unless the service had moved away from it before.
+    An unchanged secret follows the parameters, unless the service had moved to other hosts before.
     """
-    now = hosts_of(_as_far_as_filled(service, client))
-    if set_anew:
+    now = hosts_of(_partly_filled(service, client))
+    if changed:
         return now
-    return before.hosts if moved(_as_far_as_filled(service, before), before) else {**before.hosts, **now}
+    return before.hosts if moved(_partly_filled(service, before), before) else {**before.hosts, **now}
 
 
-def _as_far_as_filled(service: Service, client: Client) -> Service:
+def _partly_filled(service: Service, client: Client) -> Service:
     try:
         return fill(service, client.params)
     except ConfigurationProblem:
@@ -246,22 +246,22 @@ def _not_set(service: Service, client: Client) -> ClientNotSet:
     )
 
 
-def _never_in_the_sandbox(service: Service) -> ClientNotSet:
+def _not_in_sandbox(service: Service) -> ClientNotSet:
     return ClientNotSet(
-        f"the profile {SANDBOX_PROFILE} is for the sandbox alone, and nobody has logged in to {service.name} there",
+        f"the profile {SANDBOX_PROFILE} is for the sandbox alone, and has no login to {service.name} yet",
         hint=f"everyauth login {service.name} --sandbox",
     )
 
 
 def _check_redirect_uri(service: Service, uri: str) -> None:
-    """Check a redirect URI of the user's own: https anywhere, or http on loopback, where a login listens for it."""
+    """Check a user's own redirect URI: https on any host, or http on loopback, where a login listens."""
     try:
         check_url(uri)
         if on_loopback(uri):
             _check_listening(service, urlsplit(uri))
     except ValueError as error:
         raise UsageProblem(
-            f"the redirect URI {uri!r} cannot be used: {error}",
+            f'the redirect URI "{uri}" cannot be used: {error}',
             hint="https://HOST/PATH, or http://127.0.0.1:PORT/PATH",
         ) from None
 
@@ -270,6 +270,6 @@ def _check_listening(service: Service, parts: SplitResult) -> None:
     if parts.hostname not in REDIRECT_HOSTS:
         raise ValueError(f"a login listens on {' or '.join(REDIRECT_HOSTS)} only")
     if parts.port is None and not service.any_port:
-        raise ValueError("it names no port to listen on")
+        raise ValueError("it has no port to listen on")
     if parts.query:
-        raise ValueError("it has a query, which a login on loopback does not listen for")
+        raise ValueError("it has a query, and a login on loopback listens at a path only")

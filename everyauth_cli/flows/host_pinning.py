@@ -1,4 +1,4 @@
-"""The hosts that a client's secret and tokens were set for: they go to no other until the user says so."""
+"""Host pinning: a client's secret and tokens go to no other hosts than it was set for until the user confirms them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def _pinned(service: Service) -> dict[str, str]:
 
 
 def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
-    """The key of a URL that leads to another host than the client was set for, that host, and those before.
+    """Return the key of a URL whose host is not one that the client was set for, that host, and the pinned ones.
 
-    A URL that came later than the client counts as moved when the user's file brought it; one that came with the
-    catalogue is as good as those before it.
+    A URL that is newer than the client counts as moved when it is from the user's file; the catalogue's is trusted as
+    much as those before it.
     """
     bound, known = client.hosts, set(client.hosts.values())
     for key, name in hosts_of(service).items():
@@ -33,15 +33,15 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
 def check_hosts(service: Service, client: Client, *, has_secret: bool) -> None:
     """Raise `HostChanged` when secrets would go to another host than the client was set for.
 
-    Raises `ConfigurationProblem` for a URL with a placeholder left in it, whose host cannot be compared.
+    Also raises `ConfigurationProblem` for a URL with a placeholder left in it, whose host cannot be compared.
     """
     _check_filled(service)
     if (change := moved(service, client)) is None:
         return
-    key, there, before = change
+    key, name, before = change
     raise HostChanged(
-        f"the {key} of {service.name} leads to {there} now, and its client was set for {before}; nothing was sent",
-        hint=f"if {there} is to have the secrets, say so: {confirmation(service, has_secret=has_secret)}",
+        f"the {key} of {service.name} is on {name} now, and its client was set for {before}; nothing was sent",
+        hint=f"if {name} may have the secrets, confirm it: {confirmation(service, has_secret=has_secret)}",
     )
 
 
@@ -55,5 +55,5 @@ def _check_filled(service: Service) -> None:
 
 
 def confirmation(service: Service, *, has_secret: bool) -> str:
-    """The command that sets a client for the hosts of this moment."""
+    """Return the command that pins a client to the service's present hosts."""
     return f"everyauth service set {service.name} {'--client-secret -' if has_secret else '--client-id ID'}"

@@ -27,8 +27,8 @@ from everyauth_cli.model import (
     Token,
 )
 from everyauth_cli.oauth import authorization_code
-from everyauth_cli.oauth.authorization_code import Callback, PendingLogin, read_callback
-from everyauth_cli.oauth.token_endpoint import code_request, kept_fields, missing_scopes, read_token
+from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
+from everyauth_cli.oauth.token_endpoint import added_fields, code_request, missing_scopes, read_token
 from everyauth_cli.store import Store
 from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity, write_identity
 
@@ -107,25 +107,27 @@ class LoginFlow:
         sent = [Secret(value) for name, value in query if name in ("code", "state")]
         with recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
             service = self.clients.filled(pending.request.service)
-            callback = read_callback(service, pending, query)
+            response = read_response(service, pending, query)
             client = self.clients.get(service)
             with redacted(client.client_secret):
-                return self._redeem(service, client, pending, callback)
+                return self._redeem(service, client, pending, response)
 
-    def _redeem(self, service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Grant:
+    def _redeem(
+        self, service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse
+    ) -> Grant:
         request = pending.request
         if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
             raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
-        token = self._token(service, client, pending, callback)
+        token = self._token(service, client, pending, response)
         token = self.accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
         missing = missing_scopes(service, request.scope, token.scope)
         return Grant(request=request, token=token, redirect_uri=pending.redirect_uri, missing_scopes=missing)
 
-    def _token(self, service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Token:
-        now, kept = self.clock(), kept_fields(service, client, callback)
+    def _token(self, service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse) -> Token:
+        now, added = self.clock(), added_fields(service, client, response)
         try:
-            response = self.send(code_request(service, client, pending, callback))
-            return read_token(service, response, asked=pending.request.scope, now=now, kept=kept)
+            token_response = self.send(code_request(service, client, pending, response))
+            return read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
         except InvalidGrant as refusal:
             lifetime = f"; its codes live {service.code_lifetime} s" if service.code_lifetime else ""
             raise LoginTimedOut(f"{refusal.message}: the code had expired or was used before{lifetime}") from None

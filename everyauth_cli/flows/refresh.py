@@ -146,7 +146,7 @@ class Refresher:
         from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 
         request = refresh_request(service, client, refresh_token, redirect_uri=stored.identity.redirect_uri)
-        token = read_token(service, self.send(request), asked=None, now=now, previous=stored.token)
+        token = read_token(service, self.send(request), requested_scope=None, now=now, previous=stored.token)
         if token.id_token is None:
             return token
         return replace(token, subject=check_refreshed(service, client, token.subject, token.id_token))

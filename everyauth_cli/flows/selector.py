@@ -1,4 +1,4 @@
-"""How identities are named by who asks for them, and the cursor of a listing."""
+"""Selects identities by user, tenant, tags or id, and makes the cursor of a listing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OWN_TAGS = {"userId": "user", "tenantId": "tenant"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """What an identity has to match: each part that is not empty."""
+    """Matches an identity by each part that is not empty."""
 
     user: str = ""
     tenant: str = ""
@@ -39,11 +39,11 @@ class Selector:
         return ", ".join(f"{name}={value}" for name, value in pairs.items())
 
     def key(self, profile: str, service: str) -> RecordKey:
-        """What a store is asked for; it matches more than is wanted where there are tags or an id."""
+        """Return the key to search a store with; where there are tags or an id it matches more than the selector."""
         return RecordKey(profile=profile, kind=KIND, service=service, tenant=self.tenant, user=self.user)
 
     def matches(self, identity: Identity | IdentitySummary) -> bool:
-        """Whether the tags and the id, which a store cannot look for, are as wanted."""
+        """Return whether the tags and the id match, which a store cannot search for."""
         return self.identity_id in ("", identity.id) and self.tags.items() <= identity.tags.items()
 
 
@@ -56,7 +56,7 @@ class Page:
 
 
 def read_who(who: Who, *, tenant: str = "") -> Selector:
-    """Whom an app means. Raises `UsageProblem` where that could be anybody."""
+    """Make the selector of a user, id or tags. Raises `UsageProblem` where it would match any identity."""
     if not isinstance(who, Mapping):
         check_named(who)
         return (
@@ -64,20 +64,20 @@ def read_who(who: Who, *, tenant: str = "") -> Selector:
         )
     if tenant:
         if who.get("tenantId", tenant) != tenant:
-            raise UsageProblem(f"the tenant is {tenant} and, in the tags, {who['tenantId']}; name one")
+            raise UsageProblem(f'the tenant is "{tenant}" and, in the tags, "{who["tenantId"]}"; give one')
         who = {**who, "tenantId": tenant}
     if not who:
-        raise UsageProblem("there is no tag to match; all would", hint='name a tag, such as {"userId": USER}')
+        raise UsageProblem("there is no tag to match; all would", hint='give a tag, such as {"userId": USER}')
     return read_tags(who)
 
 
 def is_plain_user(who: Who) -> TypeGuard[str]:
-    """Whether it is a user in plain letters, with whom nothing can be wrong."""
+    """Return whether it is a user in ASCII, which is always valid and no id."""
     return isinstance(who, str) and who != "" and who.isascii() and not who.startswith(ID_PREFIX)
 
 
 def read_tags(tags: Mapping[str, str]) -> Selector:
-    """What tags have to be matched. Raises `UsageProblem` for a user or tenant that is empty: it would match any."""
+    """Make the selector of tags. Raises `UsageProblem` for an empty user or tenant, which would match any."""
     for name in OWN_TAGS:
         if not tags.get(name, name):
             raise UsageProblem(f"{name} is empty; it would match any", hint=f"give {name} a value, or leave it out")
@@ -86,29 +86,29 @@ def read_tags(tags: Mapping[str, str]) -> Selector:
 
 
 def check_texts(*values: object) -> None:
-    """Refuse what no store can hold, and what would match nobody: numbers, and texts that are no Unicode."""
+    """Refuse values that no store can hold and no identity has: numbers, and texts that are not Unicode."""
     for value in values:
         if not isinstance(value, str):
-            raise UsageProblem(f"{value!r} is no str, as users, tenants, ids and tags are")
+            raise UsageProblem(f"{value!r} is not a str, as users, tenants, ids and tags are")
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise UsageProblem(f"{value!r} is no Unicode text", hint="check how it was decoded")
+            raise UsageProblem(f"{value!r} is not Unicode text", hint="check how it was decoded")
 
 
 def check_named(who: str) -> None:
-    """Refuse an empty user: that would be anybody, and a variable that is not set means nobody."""
+    """Refuse an empty user, such as that of a variable that is not set: it would match any."""
     check_texts(who)
     if not who:
-        raise UsageProblem("the user is empty; it would match anybody", hint="name a user, or an idn- id")
+        raise UsageProblem("the user is empty; it would match any", hint="give a user, or an idn- id")
 
 
 def cursor_behind(identity: Identity) -> str:
-    """The cursor for what comes after an identity; it says where in the order, so that the identity may be deleted."""
+    """Return the cursor of the identities that follow this one in the order, which may be deleted meanwhile."""
     place = json.dumps([identity.service, identity.tenant, identity.user])
     return base64url.encode(place.encode())
 
 
-def read_cursor(cursor: str, wanted: RecordKey) -> RecordKey:
-    """The key that a cursor stands for. Raises `UsageProblem` for one that a listing of these did not give."""
+def read_cursor(cursor: str, query: RecordKey) -> RecordKey:
+    """Return the key of a cursor. Raises `UsageProblem` for a cursor that did not come from a listing of `query`."""
     try:
         place = json.loads(base64url.decode(cursor))
     except ValueError:
@@ -118,13 +118,13 @@ def read_cursor(cursor: str, wanted: RecordKey) -> RecordKey:
             pass
         case _:
             raise _bad_cursor()
-    after = RecordKey(profile=wanted.profile, kind=wanted.kind, service=service, tenant=tenant, user=user)
-    if not key_matches(after, wanted):
+    after = RecordKey(profile=query.profile, kind=query.kind, service=service, tenant=tenant, user=user)
+    if not key_matches(after, query):
         raise _bad_cursor()
     return after
 
 
 def _bad_cursor() -> UsageProblem:
     return UsageProblem(
-        "the cursor is not one that this listing gave", hint="pass on `next` of the page before, or none to begin"
+        "the cursor does not belong to this listing", hint="pass on `next` of the page before, or none to begin"
     )

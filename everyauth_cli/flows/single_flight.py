@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 LONGEST_SECONDS = 100.0
-"""How long a signal that would end the process waits for the calls under way."""
+"""Seconds that a signal that would end the process waits for the calls under way."""
 
 DEADLY = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
 """The signals that end a process by default, besides SIGINT and those that nothing can hold back."""

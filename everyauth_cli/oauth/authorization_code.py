@@ -1,4 +1,4 @@
-"""The authorization request and the answer to it (RFC 6749 section 4.1, RFC 7636, RFC 9207, OpenID Connect Core)."""
+"""The authorization request and its response (RFC 6749 section 4.1, RFC 7636, RFC 9207, OpenID Connect Core)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from everyauth_cli.oauth import base64url
 from everyauth_cli.sanitize import printable, redact
 
 SINGLE = ("code", "state", "error", "iss")
+"""The parameters of a response that must not be repeated (RFC 6749 section 3.1)."""
 OPENID = "openid"
-"""The scope that asks for an id token (OpenID Connect Core section 3.1.2.1)."""
-
+"""The scope that requests an id token (OpenID Connect Core section 3.1.2.1)."""
+ACCESS_DENIED = "access_denied"
 ERROR_HINTS = {
-    "invalid_scope": 'ask for other scopes: everyauth service set {service} --scope "..."',
-    "unauthorized_client": "check the registration at the service against `everyauth service get {service}`",
+    "invalid_scope": 'request other scopes: everyauth service set {service} --scope "..."',
+    "unauthorized_client": "compare the registration at the service with `everyauth service get {service}`",
     "temporarily_unavailable": "try again later",
     "server_error": "try again later",
 }
@@ -41,8 +42,8 @@ class PendingLogin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
-    """A successful authorization response: the code, and what the catalogue says to keep of the rest."""
+class AuthorizationResponse:
+    """A successful authorization response: the code, and the parameters that the entry says to keep."""
 
     code: Secret[str]
     kept: Mapping[str, str]
@@ -64,7 +65,7 @@ def begin(service: Service, request: LoginRequest, *, redirect_uri: str) -> Pend
 
 
 def authorization_url(service: Service, pending: PendingLogin) -> str:
-    """The URL to send the browser to (RFC 6749 section 4.1.1)."""
+    """Return the URL of the authorization request, which the browser opens (RFC 6749 section 4.1.1)."""
     fields = {
         "response_type": "code",
         "client_id": pending.request.client_id,
@@ -84,53 +85,60 @@ def authorization_url(service: Service, pending: PendingLogin) -> str:
 
 
 def challenge(verifier: Secret[str]) -> str:
-    """The S256 code challenge of a verifier (RFC 7636 section 4.2)."""
+    """Return the S256 code challenge of a verifier (RFC 7636 section 4.2)."""
     return base64url.encode(hashlib.sha256(verifier.reveal().encode()).digest())
 
 
-def is_answer_to(pending: PendingLogin, query: Sequence[tuple[str, str]]) -> bool:
-    """Whether a callback carries this login's state, once; anything else is a stray or a forgery."""
+def has_state_of(pending: PendingLogin, query: Sequence[tuple[str, str]]) -> bool:
+    """Whether a query has this login's state, and once; any other is a stray or a forgery."""
     states = [value for name, value in query if name == "state"]
     return len(states) == 1 and hmac.compare_digest(states[0].encode(), pending.state.reveal().encode())
 
 
-def read_callback(service: Service, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> Callback:
-    """Check an authorization response and take the code out of it (RFC 6749 section 4.1.2, RFC 9207).
+def read_response(service: Service, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> AuthorizationResponse:
+    """Check an authorization response and return its code (RFC 6749 section 4.1.2, RFC 9207).
 
-    Raises `LoginFailed` for a denial and for an answer that must not be trusted, `ServiceError` for an error of
-    the service.
+    Raises `LoginFailed` for a denial and for a response that must not be trusted, `ServiceError` for an error of the
+    service.
     """
-    if not is_answer_to(pending, query):
-        raise LoginFailed("the answer does not belong to this login (its state is another)")
-    twice = [name for name in SINGLE if [n for n, _ in query].count(name) > 1]
-    if twice:
-        raise LoginFailed(f"the answer carries {twice[0]} twice (RFC 6749 section 3.1 forbids that); nothing was taken")
-    fields = dict(query)
-    _check_issuer(service, fields.get("iss"))
-    if "error" in fields:
-        raise _refusal(service, fields)
-    if not fields.get("code"):
-        raise LoginFailed(f"{service.name} came back with neither a code nor an error")
-    kept = {name: fields[name] for name in service.keep_callback if name in fields}
-    return Callback(code=Secret(fields["code"]), kept=kept)
+    if not has_state_of(pending, query):
+        raise LoginFailed("the authorization response does not belong to this login: it has another state")
+    repeated = [name for name in SINGLE if [n for n, _ in query].count(name) > 1]
+    if repeated:
+        raise LoginFailed(
+            f"the authorization response has {repeated[0]} twice, which RFC 6749 section 3.1 forbids; "
+            "no code was redeemed"
+        )
+    params = dict(query)
+    _check_issuer(service, params.get("iss"))
+    if "error" in params:
+        raise _error(service, params)
+    if not params.get("code"):
+        raise LoginFailed(f"the authorization response of {service.name} has neither a code nor an error")
+    kept = {name: params[name] for name in service.keep_callback if name in params}
+    return AuthorizationResponse(code=Secret(params["code"]), kept=kept)
 
 
 def _check_issuer(service: Service, iss: str | None) -> None:
     if iss is None and not service.authorization_response_iss_parameter_supported:
         return
     if service.issuer is not None and iss != service.issuer:
+        named = f"names the issuer {printable(iss)}" if iss else "names no issuer"
         raise LoginFailed(
-            f"the answer says it comes from {printable(iss) if iss else 'nobody'}, not from {service.issuer}: "
-            "another authorization server mixed in (RFC 9207); the code was not redeemed"
+            f"the authorization response {named}, not {service.issuer}: it may come from another authorization server "
+            "(RFC 9207); the code was not redeemed"
         )
 
 
-def _refusal(service: Service, fields: Mapping[str, str]) -> LoginFailed | ServiceError:
-    error = printable(redact(fields["error"]))
-    said = f"{error}: {printable(redact(fields['error_description']))}" if fields.get("error_description") else error
-    if "code" in fields:
-        return LoginFailed(f"{service.name} came back with a code and an error at once ({said}); nothing was taken")
-    if error == "access_denied":
-        return LoginDenied(f"access was denied at {service.name} ({said})")
-    hint = ERROR_HINTS.get(error, "").format(service=service.name) or None
-    return ServiceError(f"{service.name} refused the login ({said})", hint=hint, error=error)
+def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | ServiceError:
+    code, description = printable(redact(params["error"])), printable(redact(params.get("error_description", "")))
+    reason = f"{code}: {description}" if description else code
+    if "code" in params:
+        return LoginFailed(
+            f"the authorization response of {service.name} has both a code and an error ({reason}); "
+            "the code was not redeemed"
+        )
+    if code == ACCESS_DENIED:
+        return LoginDenied(f"access was denied at {service.name} ({reason})")
+    hint = ERROR_HINTS.get(code, "").format(service=service.name) or None
+    return ServiceError(f"{service.name} refused the login ({reason})", hint=hint, error=code)

@@ -1,4 +1,4 @@
-"""Id tokens: reading one, and checking that it holds for a login (OpenID Connect Core section 3.1.3.7)."""
+"""Id tokens: reading one, and checking that it is valid for a login (OpenID Connect Core section 3.1.3.7)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from everyauth_cli.services.rules import ASYMMETRIC, SYMMETRIC
 
 LEEWAY_SECONDS = 60
 KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
-"""The kind of key that an algorithm, by its first letters, is verified with (RFC 7518 section 3.1, RFC 8037)."""
+"""The key type of an algorithm, by its first letters (RFC 7518 section 3.1, RFC 8037)."""
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
-"""The curve of each algorithm on one (RFC 7518 section 3.4)."""
+"""The curve of each elliptic-curve algorithm (RFC 7518 section 3.4)."""
 SMALLEST_KEYS = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), 2048),
     "HS256": 256,
@@ -28,17 +28,16 @@ SMALLEST_KEYS = {
     "HS512": 512,
 }
 """The smallest key in bits of each algorithm whose keys differ in size (RFC 7518 sections 3.2, 3.3 and 3.5)."""
-CAN_BE_ALLOWED = (*ASYMMETRIC, *SYMMETRIC)
 CLOCK = "check the clock of this machine"
 
 
 class KeyUnknown(ServiceUnreadable):
-    """None of the keys at hand is the one that an id token was signed with."""
+    """None of the given keys can be the one that signed an id token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdToken:
-    """An id token taken apart, with nothing checked yet."""
+    """A decoded id token, not yet checked."""
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
@@ -50,7 +49,7 @@ class IdToken:
 
 
 def read_id_token(service: Service, text: Secret[str]) -> IdToken:
-    """Take an id token apart (RFC 7519 section 7.2); raises `ServiceUnreadable` when it is none."""
+    """Decode an id token (RFC 7519 section 7.2); raises `ServiceUnreadable` when it is not one."""
     try:
         header, claims, _ = (base64url.decode(part) for part in text.reveal().split("."))
         return IdToken(header=_object(header), claims=_object(claims), text=text)
@@ -59,141 +58,136 @@ def read_id_token(service: Service, text: Secret[str]) -> IdToken:
 
 
 def check_claims(service: Service, client: Client, id_token: IdToken, *, nonce: Secret[str] | None, now: int) -> None:
-    """Check what an id token says of itself: who issued it, to whom, for how long and for which login.
+    """Check the claims of a login's id token: issuer, audience, times, nonce and algorithm.
 
-    `nonce` is the one of the login, None where it sent none; `now` is milliseconds since the epoch.
-    Raises `ServiceUnreadable`.
+    `nonce` is the login's, None where none was sent; `now` is milliseconds since the epoch. Raises `ServiceUnreadable`.
     """
-    claims = id_token.claims
+    claims, algorithm = id_token.claims, id_token.algorithm
     if _subject(claims) is None:
-        raise _refused(service, "it names no subject (sub)")
+        raise _invalid(service, "it has no subject (sub)")
     _check_issuer(service, claims)
     _check_audience(service, client, claims)
     _check_times(service, claims, now=now // 1000)
     if nonce is not None and not _same(claims.get("nonce"), nonce):
-        raise _refused(service, "its nonce is not the one of this login")
-    if id_token.algorithm not in service.id_token.signing_algs:
-        why = f"it is signed with {printable(id_token.algorithm, 20)}, which is not allowed here"
-        hint = (
-            _allowing(service, "id_token_signing_alg_values_supported")
-            if id_token.algorithm in CAN_BE_ALLOWED
-            else None
-        )
-        raise _refused(service, why, hint=hint)
+        raise _invalid(service, "its nonce is not that of this login")
+    if algorithm not in service.id_token.signing_algs:
+        usable = algorithm in (*ASYMMETRIC, *SYMMETRIC)
+        hint = _allow_hint(service, "id_token_signing_alg_values_supported") if usable else None
+        raise _invalid(service, f"it is signed with {printable(algorithm, 20)}, which is not allowed here", hint=hint)
 
 
 def check_signature(service: Service, id_token: IdToken, keys: Sequence[Mapping[str, Any]]) -> None:
     """Check an id token's signature with the issuer's keys (RFC 7517).
 
-    Without a `kid` there must be one key only that it can be (OpenID Connect Core section 10.1).
-    Raises `KeyUnknown` when there is none, `ServiceUnreadable` when the signature is wrong or the key too small.
+    Without a `kid` only one of the keys may be usable (OpenID Connect Core section 10.1).
+    Raises `KeyUnknown` when none is, `ServiceUnreadable` when the key is too small or the signature wrong.
     """
-    fitting = [key for key in keys if _fits(key, id_token)]
-    if not fitting:
-        raise _refused(service, "it is signed with a key that its issuer does not publish", kind=KeyUnknown)
-    if len(fitting) > 1:
-        raise _refused(service, f"it does not say with which of {len(fitting)} keys it is signed (kid)")
-    _check_size(service, id_token, fitting[0])
+    usable = [key for key in keys if _is_usable(key, id_token)]
+    if not usable:
+        raise _invalid(service, "it is signed with a key that its issuer does not publish", kind=KeyUnknown)
+    if len(usable) > 1:
+        raise _invalid(service, f"it does not name which of {len(usable)} keys signed it (kid)")
+    _check_size(service, id_token, usable[0])
     from everyauth_cli.oauth.signatures import is_signed
 
-    if not is_signed(id_token.text, fitting[0], algorithm=id_token.algorithm):
-        raise _refused(service, "its signature is wrong")
+    if not is_signed(id_token.text, usable[0], algorithm=id_token.algorithm):
+        raise _invalid(service, "its signature is wrong")
 
 
 def keys_of_client(client: Client) -> list[dict[str, Any]]:
-    """The client secret as the key of the algorithms that use it (OpenID Connect Core section 10.1)."""
+    """Return the client secret as the key of the symmetric algorithms (OpenID Connect Core section 10.1)."""
     if not client.client_secret:
         return []
     return [{"kty": "oct", "k": base64url.encode(client.client_secret.reveal().encode())}]
 
 
 def is_symmetric(id_token: IdToken) -> bool:
-    """Whether it is signed with the client secret and not with a key of the issuer's."""
-    return id_token.algorithm.startswith("HS")
+    """Whether an id token is signed with the client secret, not with a key of the issuer's."""
+    return id_token.algorithm in SYMMETRIC
 
 
 def subject_of(id_token: IdToken) -> Subject:
-    """Whom an id token is about, in its issuer's words; call it after `check_claims`."""
+    """Return the subject of an id token that `check_claims` has checked."""
     return Subject(iss=str(id_token.claims["iss"]), sub=_subject(id_token.claims) or "")
 
 
 def check_refreshed(service: Service, client: Client, before: Subject | None, text: Secret[str]) -> Subject:
-    """Check the id token that came with a refresh: it is about the one that the login's was about.
+    """Check that the id token of a refresh has the subject of the login's, and return it.
 
-    TLS vouches for the rest (OpenID Connect Core section 12.2). Raises `ServiceUnreadable`.
+    TLS proves the rest (OpenID Connect Core section 12.2). Raises `ServiceUnreadable`.
     """
     id_token = read_id_token(service, text)
     _check_issuer(service, id_token.claims)
     _check_audience(service, client, id_token.claims)
-    found = subject_of(id_token)
-    if before is not None and found != before:
-        raise _refused(service, "it came with a refresh and is about another account than the login's")
-    return found
+    subject = subject_of(id_token)
+    if before is not None and subject != before:
+        raise _invalid(service, "it came with a refresh and is about another account than the login's")
+    return subject
 
 
 def _subject(claims: Mapping[str, Any]) -> str | None:
-    """The subject; some issuers send a number where the specification has a text."""
+    """Return the subject; some issuers send a number where the specification has a string."""
     sub = claims.get("sub")
     return str(sub) if isinstance(sub, str | int) and not isinstance(sub, bool) and sub != "" else None
 
 
 def _check_issuer(service: Service, claims: Mapping[str, Any]) -> None:
     iss, allowed = claims.get("iss"), (*filter(None, [service.issuer]), *service.id_token.issuers)
-    # An issuer of many tenants has the tenant in its name, and in a claim.
-    if not isinstance(iss, str) or (allowed and iss not in [filled(issuer, claims) for issuer in allowed]):
-        said = printable(iss, 120) if isinstance(iss, str) else "nobody"
-        why = f"it was issued by {said}, not by {' or '.join(allowed) or 'anybody'} (iss)"
-        raise _refused(service, why, hint=_allowing(service, "id_token_issuers"))
+    if not isinstance(iss, str):
+        raise _invalid(service, "it names no issuer (iss)")
+    # The issuer of a multi-tenant service has the tenant in its name, and in a claim.
+    if allowed and iss not in [filled(issuer, claims) for issuer in allowed]:
+        why = f"its issuer is {printable(iss, 120)}, not {' or '.join(allowed)} (iss)"
+        raise _invalid(service, why, hint=_allow_hint(service, "id_token_issuers"))
 
 
 def _check_audience(service: Service, client: Client, claims: Mapping[str, Any]) -> None:
     aud, azp = claims.get("aud"), claims.get("azp")
     audiences = aud if isinstance(aud, list) else [aud]
     if client.client_id not in audiences:
-        raise _refused(service, "it was issued to another client (aud)")
-    foreign = [who for who in audiences if who != client.client_id and who not in service.id_token.audiences]
-    if foreign:
-        why = f"it is for {printable(str(foreign[0]), 120)} too, which is not allowed here (aud)"
-        raise _refused(service, why, hint=_allowing(service, "id_token_audiences"))
+        raise _invalid(service, "it was issued to another client (aud)")
+    others = [name for name in audiences if name != client.client_id and name not in service.id_token.audiences]
+    if others:
+        why = f"it is for {printable(str(others[0]), 120)} too, which is not allowed here (aud)"
+        raise _invalid(service, why, hint=_allow_hint(service, "id_token_audiences"))
     if azp is not None and azp != client.client_id:
-        raise _refused(service, "it was issued to another client (azp)")
+        raise _invalid(service, "it was issued to another client (azp)")
 
 
 def _check_times(service: Service, claims: Mapping[str, Any], *, now: int) -> None:
     expires, issued, begins = (claims.get(name) for name in ("exp", "iat", "nbf"))
     if not _is_time(expires) or not _is_time(issued) or not (begins is None or _is_time(begins)):
-        raise _refused(service, "it does not say from when and until when it holds (iat, exp, nbf)")
+        raise _invalid(service, "its times are missing or wrong (iat, exp, nbf)")
     if now >= expires + LEEWAY_SECONDS:
-        raise _refused(service, "it has expired", hint=CLOCK)
+        raise _invalid(service, "it has expired", hint=CLOCK)
     if begins is not None and now < begins - LEEWAY_SECONDS:
-        raise _refused(service, "it does not hold yet", hint=CLOCK)
+        raise _invalid(service, "it is not valid yet", hint=CLOCK)
 
 
 def _is_time(value: object) -> TypeGuard[float]:
-    # Python reads NaN and Infinity as JSON, and to these no time compares.
+    # Python reads NaN and Infinity as JSON, and no comparison with these is true.
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _same(claim: object, nonce: Secret[str]) -> bool:
-    # JSON may hold half a character, which UTF-8 cannot.
+    # JSON may hold half a surrogate pair, which UTF-8 cannot.
     return isinstance(claim, str) and hmac.compare_digest(claim.encode(errors="surrogatepass"), nonce.reveal().encode())
 
 
-def _refused(
+def _invalid(
     service: Service, why: str, *, hint: str | None = None, kind: type[ServiceUnreadable] = ServiceUnreadable
 ) -> ServiceUnreadable:
-    return kind(f"{service.name} sent an id token that does not hold: {why}; nothing was stored", hint=hint)
+    return kind(f"{service.name} sent an invalid id token: {why}; nothing was stored", hint=hint)
 
 
-def _allowing(service: Service, key: str) -> str:
-    """The way out where an entry allows too little."""
+def _allow_hint(service: Service, key: str) -> str:
     return f"if that is right, allow it with {key} in services/{service.name}.toml, in the configuration directory"
 
 
-def _fits(key: Mapping[str, Any], id_token: IdToken) -> bool:
-    """Whether a key may be the one that an id token names; `kid` and `alg` are optional on both sides."""
+def _is_usable(key: Mapping[str, Any], id_token: IdToken) -> bool:
+    """Whether a key may have signed an id token; `kid` and `alg` are optional on both sides."""
     kind = "oct" if is_symmetric(id_token) else KEY_TYPES.get(id_token.algorithm[:2])
     kid = id_token.header.get("kid")
     return (
@@ -210,7 +204,7 @@ def _check_size(service: Service, id_token: IdToken, key: Mapping[str, Any]) -> 
     smallest = SMALLEST_KEYS.get(id_token.algorithm, 0)
     if smallest and _bits(key) < smallest:
         why = f"its key has {_bits(key)} bits, and {id_token.algorithm} requires {smallest} (RFC 7518 section 3)"
-        raise _refused(service, why)
+        raise _invalid(service, why)
 
 
 def _bits(key: Mapping[str, Any]) -> int:
@@ -226,5 +220,5 @@ def _bits(key: Mapping[str, Any]) -> int:
 def _object(part: bytes) -> dict[str, Any]:
     value = json.loads(part)
     if not isinstance(value, dict):
-        raise ValueError("no JSON object")  # noqa: TRY004 - as unreadable as the rest
+        raise ValueError("not a JSON object")  # noqa: TRY004 - as unreadable as the rest
     return value

@@ -1,14 +1,16 @@
-"""Requests to the revocation endpoint and the reading of its answers (RFC 7009)."""
+"""The revocation request and its response (RFC 7009)."""
 
 from __future__ import annotations
 
 from everyauth_cli.errors import InvalidGrant, ServiceError, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service
 from everyauth_cli.oauth.client_authentication import METHODS
-from everyauth_cli.oauth.token_endpoint import read_fields
+from everyauth_cli.oauth.error_response import read_fields
 from everyauth_cli.services.rules import BEARER, ClientAuthMethod, RevocationRules, RevocationStyle
 
 HTML = "text/html"
+UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
+INVALID_TOKEN = "invalid_token"
 
 
 def revocation_request(service: Service, client: Client, token: Secret[str], *, hint: str) -> Request:
@@ -25,23 +27,23 @@ def revocation_request(service: Service, client: Client, token: Secret[str], *, 
     return METHODS[rules.auth_method or service.token_endpoint_auth_method](request, client)
 
 
-def read_revocation(service: Service, answer: Response) -> bool:
-    """Whether the token is no longer good; False when the service revokes no tokens of this type.
+def read_revocation(service: Service, response: Response) -> bool:
+    """Whether the token is no longer valid; False when the service does not revoke this type of token.
 
-    A token that the service does not know is as good as revoked (RFC 7009 section 2.2).
-    Raises `ClientRejected` or `ServiceError`: the token still stands.
+    A token that the service does not know counts as revoked (RFC 7009 section 2.2).
+    Raises `ClientRejected` or `ServiceError`: the token is not revoked.
     """
     try:
-        read_fields(service, answer, key="revocation_endpoint")
+        read_fields(service, response, key="revocation_endpoint")
     except ServiceUnreadable:
-        # A success may hold anything (RFC 7009 section 2.2), but a page for people comes from something else.
-        if not 200 <= answer.status < 300 or _is_page(answer):  # noqa: PLR2004 - RFC 9110 section 15.3
+        # A success may have any body (RFC 7009 section 2.2), but an HTML page comes from something in between.
+        if not 200 <= response.status < 300 or _is_page(response):  # noqa: PLR2004 - RFC 9110 section 15.3
             raise
     except ServiceError as error:
-        if error.error == "unsupported_token_type":
+        if error.error == UNSUPPORTED_TOKEN_TYPE:
             return False
-        # What RFC 7009 wants answered with 200 is answered so by some who follow RFC 6750 section 3.1.
-        if error.error != "invalid_token" and not _is_refused_itself(service, error):
+        # RFC 7009 answers an unknown token with 200; some services answer as RFC 6750 section 3.1 does.
+        if error.error != INVALID_TOKEN and not _means_the_token(service, error):
             raise
     return True
 
@@ -56,10 +58,10 @@ def _fields(rules: RevocationRules, token: Secret[str], hint: str) -> dict[str, 
             return {"token": token, "token_type_hint": hint}
 
 
-def _is_refused_itself(service: Service, error: ServiceError) -> bool:
-    """Whether an error speaks of the token that is to be revoked, which then is the one that authenticates."""
+def _means_the_token(service: Service, error: ServiceError) -> bool:
+    """Whether the rejected credential is the token to revoke, since it also authenticates the request."""
     return service.revocation.auth_method == BEARER and isinstance(error, InvalidGrant)
 
 
-def _is_page(answer: Response) -> bool:
-    return answer.content_type.partition(";")[0].strip().lower() == HTML and bool(answer.body.reveal().strip())
+def _is_page(response: Response) -> bool:
+    return response.content_type.partition(";")[0].strip().lower() == HTML and bool(response.body.reveal().strip())

@@ -1,63 +1,32 @@
-"""Requests to the token endpoint and the reading of its answers (RFC 6749 sections 4.1.3, 5 and 6)."""
+"""Token requests and the token response (RFC 6749 sections 4.1.3, 5 and 6)."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from everyauth_cli.errors import (
-    ClientRejected,
-    EveryAuthError,
-    InvalidGrant,
-    ServiceError,
-    ServiceUnreachable,
-    ServiceUnreadable,
-)
-from everyauth_cli.model import (
-    ACCEPT_JSON,
-    TOO_MANY_REQUESTS,
-    Client,
-    Request,
-    Response,
-    Secret,
-    Service,
-    Token,
-)
+from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import METHODS
-from everyauth_cli.sanitize import printable, redact
+from everyauth_cli.oauth.error_response import read_fields, reported
+from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, TEMPLATE_FIELD
 
 if TYPE_CHECKING:
-    from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
+    from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
 
-UNAUTHORIZED = 401
 Fields = dict[str, str | Secret[str]]
 VSCHAR = re.compile(r"[\x20-\x7e]+")
-"""What an access token may be made of (RFC 6749 appendix A.12)."""
-FORM = "application/x-www-form-urlencoded"
-CODES = ("error_code", "errorCode", "errcode", "err_code", "code", "reason")
-MESSAGES = (
-    "error_description",
-    "error_message",
-    "errorMessage",
-    "errmsg",
-    "message",
-    "msg",
-    "detail",
-    "title",
-    "errors",
-)
-"""Where answers that do not follow RFC 6749 say what is wrong."""
+"""The characters of an access token (RFC 6749 appendix A.12)."""
+SCOPE_LENGTH = 4000
 
 
-def code_request(service: Service, client: Client, pending: PendingLogin, callback: Callback) -> Request:
-    """The request that redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+def code_request(service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse) -> Request:
+    """Return the request that redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
     fields: Fields = {
         "grant_type": "authorization_code",
-        "code": callback.code,
+        "code": response.code,
         "redirect_uri": pending.redirect_uri,
     }
     if pending.verifier is not None:
@@ -66,9 +35,9 @@ def code_request(service: Service, client: Client, pending: PendingLogin, callba
 
 
 def refresh_request(service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "") -> Request:
-    """The request that refreshes an access token (RFC 6749 section 6).
+    """Return the request that refreshes an access token (RFC 6749 section 6).
 
-    Some services want the redirect URI of the login in it too.
+    Some services require the redirect URI of the login in it too.
     """
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
@@ -81,40 +50,41 @@ def _token_request(service: Service, client: Client, url: str, fields: Fields) -
     return METHODS[service.token_endpoint_auth_method](request, client)
 
 
-def kept_fields(service: Service, client: Client, callback: Callback) -> dict[str, Any]:
-    """What belongs to the credential besides the answer: of the callback under `params`, and of our client."""
-    told = {"client_id": client.client_id}
-    ours = {
-        name: TEMPLATE_FIELD.sub(lambda m: told.get(m[1], ""), text)
-        for name, text in service.native_from_client.items()
-    }
-    params = {"params": dict(callback.kept)} if callback.kept else {}
-    return {**params, **{name: text for name, text in ours.items() if text}}
+def added_fields(service: Service, client: Client, response: AuthorizationResponse) -> dict[str, Any]:
+    """Return the fields that go into `native` beside the token response's own.
+
+    These are the kept parameters of the authorization response, as `params`, and the entry's `native_from_client`.
+    """
+    known = {"client_id": client.client_id}
+    templates = service.native_from_client.items()
+    filled = {name: TEMPLATE_FIELD.sub(lambda m: known.get(m[1], ""), text) for name, text in templates}
+    params = {"params": dict(response.kept)} if response.kept else {}
+    return {**params, **{name: text for name, text in filled.items() if text}}
 
 
 def read_token(
     service: Service,
-    answer: Response,
+    response: Response,
     *,
-    asked: str | None,
+    requested_scope: str | None,
     now: int,
     previous: Token | None = None,
-    kept: Mapping[str, str] | None = None,
+    added: Mapping[str, str] | None = None,
 ) -> Token:
-    """The token that an answer holds (RFC 6749 section 5.1), over what the `previous` one knew.
+    """Return the token in a response (RFC 6749 section 5.1), completed from the `previous` one of a refresh.
 
-    `asked` is the scope that was asked for, which counts where the answer names none; `now` is when the request
-    was sent, in milliseconds since the epoch; `kept` are further fields that belong to the credential.
+    `requested_scope` is the granted scope where the response names none. `now` is the time when the request was sent,
+    in milliseconds since the epoch. `added` are more fields for `native`.
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
-    fields = read_fields(service, answer)
+    fields = read_fields(service, response)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
-    access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
+    access_token, refresh_token = fields.get(ACCESS_TOKEN), fields.get(REFRESH_TOKEN)
     if not isinstance(access_token, str) or not VSCHAR.fullmatch(access_token):
-        error, said = _raw(fields)
+        code, detail = reported(fields)
         raise ServiceUnreadable(
-            f"{service.name} answered without an access token{said}", error=error, status=answer.status
+            f"{service.name} answered without an access token{detail}", error=code, status=response.status
         )
     id_token = fields.get("id_token")
     expires_in = _seconds(fields.get(service.expires_field))
@@ -124,15 +94,16 @@ def read_token(
         scope = _scope(service, fields.get(service.scope_field))
         native = {**_carried_over(previous), **_native(service, fields)}
     except RecursionError:
-        raise ServiceUnreadable(f"{service.name} answered with fields nested too deep", status=answer.status) from None
-    native.update(kept or {})
+        message = f"{service.name} answered with fields nested too deep"
+        raise ServiceUnreadable(message, status=response.status) from None
+    native.update(added or {})
     return Token(
         access_token=Secret(access_token),
-        # A service that does not rotate leaves the refresh token out: the old one goes on (RFC 6749 section 6).
+        # A service that does not rotate sends no refresh token: the old one stays valid (RFC 6749 section 6).
         refresh_token=Secret(refresh_token)
         if isinstance(refresh_token, str) and refresh_token
         else (previous.refresh_token if previous else None),
-        scope=scope if scope is not None else (previous.scope if previous else asked),
+        scope=scope if scope is not None else (previous.scope if previous else requested_scope),
         issued_at=now,
         expires_at=None if expires_in is None else now + expires_in * 1000,
         native=Secret(native),
@@ -142,110 +113,16 @@ def read_token(
     )
 
 
-def read_fields(service: Service, answer: Response, *, key: str = "token_endpoint") -> dict[str, Any]:
-    """The fields of a successful answer; an error in any of the shapes in use is raised.
-
-    `key` is the catalogue's for the endpoint that answered. Some services answer an error with status 200, and some
-    a token in form encoding.
-    """
-    fields = _parse(answer)
-    if answer.is_temporary:
-        wait = f", and asks to wait {_wait(answer.retry_after)}" if answer.retry_after else ""
-        # What a gateway answers with 5xx may have been done behind it all the same.
-        lost = answer.status != TOO_MANY_REQUESTS
-        raise ServiceUnreachable(
-            f"{service.name} answers HTTP {answer.status}{wait}",
-            lost=lost,
-            status=answer.status,
-            retry_after=answer.retry_after,
-        )
-    if fields is not None and fields.get("error"):
-        raise _refusal(service, answer, fields)
-    # RFC 6749 section 5.2 has this status for a client only; some send it and nothing more.
-    if answer.status == UNAUTHORIZED and (fields is not None or not answer.body.reveal().strip()):
-        raise _client_rejected(service, f"HTTP {UNAUTHORIZED}")
-    if 300 <= answer.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
-        raise ServiceUnreadable(
-            f"{service.name}'s {key} redirects (HTTP {answer.status}); that is not followed, "
-            "because it would hand the credentials to another host",
-            hint=f"check {key}: everyauth service get {service.name}",
-            status=answer.status,
-        )
-    if fields is None:
-        kind = printable(answer.content_type.partition(";")[0], 60)
-        kind = "something else" if not kind or "json" in kind else kind
-        raise ServiceUnreadable(
-            f"{service.name} answered with {kind} where JSON was expected (HTTP {answer.status})",
-            hint=f"check {key}: everyauth service get {service.name}",
-            status=answer.status,
-        )
-    if answer.status >= 400:  # noqa: PLR2004 - RFC 9110 section 15.5
-        error, said = _raw(fields)
-        raise ServiceError(f"{service.name} answers HTTP {answer.status}{said}", error=error, status=answer.status)
-    return fields
-
-
-def missing_scopes(service: Service, asked: str | None, granted: str | None) -> list[str]:
-    """The scopes that were asked for and not granted (RFC 6749 section 3.3 lets a service narrow them)."""
-    # Some answer with commas although they are asked with spaces.
+def missing_scopes(service: Service, requested: str | None, granted: str | None) -> list[str]:
+    """Return the requested scopes that were not granted (RFC 6749 section 3.3 lets a service narrow them)."""
+    # Some services answer with commas although requests have spaces.
     have = set(service.split_scope((granted or "").replace(",", " ")))
     have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
-    return [scope for scope in service.split_scope(asked) if scope not in have]
-
-
-def _wait(retry_after: str) -> str:
-    """A Retry-After in words: it is a number of seconds or a date (RFC 9110 section 10.2.3)."""
-    text = printable(retry_after, 40)
-    return f"{text} s" if text.isdecimal() else f"until {text}"
-
-
-def _parse(answer: Response) -> dict[str, Any] | None:
-    text = answer.body.reveal().decode("utf-8", errors="replace")
-    if answer.content_type.partition(";")[0].strip().lower() == FORM:
-        return dict(parse_qsl(text))
-    try:
-        # NaN and Infinity are no JSON, though Python reads and would write them.
-        fields = json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) else None
-
-
-def _refusal(service: Service, answer: Response, fields: Mapping[str, Any]) -> EveryAuthError:
-    error: Any = fields["error"]
-    description = fields.get("error_description")
-    if isinstance(error, dict):
-        error, description = error.get("type") or error.get("code") or "error", error.get("message")
-    own = printable(redact(str(error)), 80)
-    said = f"{own}: {printable(redact(str(description)))}" if description else own
-    error = service.error_words.get(own, own)
-    if error == "invalid_client":
-        return _client_rejected(service, said)
-    if error == "invalid_grant":
-        return InvalidGrant(f"{service.name} refused ({said})", error=error, status=answer.status)
-    return ServiceError(f"{service.name} refused ({said})", error=error, status=answer.status)
-
-
-def _client_rejected(service: Service, said: str) -> ClientRejected:
-    return ClientRejected(
-        f"{service.name} does not accept the client id and secret ({said})",
-        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
-    )
-
-
-def _raw(fields: Mapping[str, Any]) -> tuple[str | None, str]:
-    """What an answer in no known shape gives as its error, and how that is said: its words, else its fields' names."""
-    code = next((fields[name] for name in CODES if isinstance(fields.get(name), str | int)), None)
-    told = {name: fields[name] for name in (*CODES, *MESSAGES) if fields.get(name)}
-    words = [f"{name}: {printable(redact(str(value)))}" for name, value in told.items()]
-    said = ", ".join(words) or printable(
-        "its fields are " + ", ".join(map(redact, fields)) if fields else "it is empty"
-    )
-    return None if code is None else printable(redact(str(code)), 80), f" ({said})"
+    return [scope for scope in service.split_scope(requested) if scope not in have]
 
 
 def _seconds(value: object) -> int | None:
-    """`expires_in` as a number; some services send it as a string, and some leave it out."""
+    """Return `expires_in` as a number; some services send a string, and some nothing."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -255,10 +132,10 @@ def _seconds(value: object) -> int | None:
 
 
 def _scope(service: Service, value: object) -> str | None:
-    """The granted scope in one spelling, whether it came as a list or a string."""
+    """Return the granted scope as one string; some services send a list."""
     if isinstance(value, list):
         return service.scope_separator.join(str(item) for item in value)
-    return printable(value, 4000) if isinstance(value, str) else None
+    return printable(value, SCOPE_LENGTH) if isinstance(value, str) else None
 
 
 def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,13 +144,13 @@ def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _carried_over(previous: Token | None) -> dict[str, Any]:
-    """What a refresh leaves of an earlier answer: a further access token in it is as old as the one that expired."""
+    """Return the fields of an earlier response without its access tokens, which have expired with the main one."""
     kept: dict[str, Any] = _without(ACCESS_TOKEN, previous.native.reveal()) if previous else {}
     return kept
 
 
 def _without(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A value without the fields of that name, at any depth."""
+    """Return a value without the fields of that name, at any depth."""
     if isinstance(value, Mapping):
         return {k: _without(name, v) for k, v in value.items() if k != name}
     if isinstance(value, list):

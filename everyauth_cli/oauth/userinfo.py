@@ -1,4 +1,4 @@
-"""Who granted it, in the service's own words: by the claims of an id token, or by asking "who am I"."""
+"""The account that granted a token, from an id token's claims, a token response or the account endpoint."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from everyauth_cli.services.rules import TEMPLATE_FIELD, BodyFormat
 
 LABEL_LENGTH = 120
 SUBJECT_LENGTH = 1000
+OK = 200
 
 
 def account_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
-    """The request that asks a service whose access token it is, as RFC 6750 section 2.1 has it."""
+    """Return the request for the account of an access token (RFC 6750 section 2.1)."""
     rules = service.account
     assert rules.endpoint is not None
     if service.quirk.account is not None:
@@ -29,58 +30,55 @@ def account_request(service: Service, client: Client, access_token: Secret[str])
     return Request(url=rules.endpoint, method="GET", bearer=access_token, headers=ACCEPT_JSON)
 
 
-def read_account(service: Service, answer: Response) -> Account:
-    """The account that the answer names.
+def read_account(service: Service, response: Response) -> Account:
+    """Return the account that a response names.
 
-    Raises `ServiceUnreadable` when it names none, `ServiceUnreachable` for a "not now" (429, 5xx).
+    Raises `ServiceUnreadable` when it names none, `ServiceUnreachable` for a temporary failure (429, 5xx).
     """
-    endpoint = f"the account endpoint of {service.name}"
-    if answer.is_temporary:
-        raise ServiceUnreachable(
-            f"{endpoint} answered HTTP {answer.status}", status=answer.status, retry_after=answer.retry_after
-        )
-    if answer.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
-        raise ServiceUnreadable(f"{endpoint} answered HTTP {answer.status}", status=answer.status)
+    endpoint, status = f"the account endpoint of {service.name}", response.status
+    if response.is_temporary:
+        message = f"{endpoint} answered HTTP {status}"
+        raise ServiceUnreachable(message, status=status, retry_after=response.retry_after)
+    if status != OK:
+        raise ServiceUnreadable(f"{endpoint} answered HTTP {status}", status=status)
     try:
-        fields = json.loads(answer.body.reveal())
+        fields = json.loads(response.body.reveal())
     except (ValueError, RecursionError):
-        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=answer.status) from None
+        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=status) from None
     account = account_in(service, fields)
     if account is None:
-        raise ServiceUnreadable(
-            f"{endpoint} answered without an account where the catalogue expects it", status=answer.status
-        )
+        message = f"{endpoint} answered without an account where the catalogue expects it"
+        raise ServiceUnreadable(message, status=status)
     return account
 
 
 def account_in(service: Service, fields: Any) -> Account | None:  # noqa: ANN401 - JSON
-    """The account that the catalogue's templates find in claims or in an answer."""
-    subject = _filled(service.account.subject, fields, SUBJECT_LENGTH)
+    """Return the account that the entry's templates find in claims or in a response."""
+    subject = _first_filled(service.account.subject, fields, SUBJECT_LENGTH)
     if subject is None:
         return None
-    return Account(
-        subject=subject, label=_filled(service.account.label, fields, LABEL_LENGTH) or printable(subject, LABEL_LENGTH)
-    )
+    label = _first_filled(service.account.label, fields, LABEL_LENGTH)
+    return Account(subject=subject, label=label or printable(subject, LABEL_LENGTH))
 
 
 def filled(template: str, fields: Any) -> str | None:  # noqa: ANN401 - JSON
-    """A template with what stands at its places; None when one of them holds nothing."""
-    words = {path: _at(fields, path) for path in TEMPLATE_FIELD.findall(template)}
-    return TEMPLATE_FIELD.sub(functools.partial(_word, words), template) if all(words.values()) else None
+    """Return a template with the values of its fields; None when one of them has no value."""
+    values = {path: _at(fields, path) for path in TEMPLATE_FIELD.findall(template)}
+    return TEMPLATE_FIELD.sub(functools.partial(_value, values), template) if all(values.values()) else None
 
 
-def _filled(templates: Sequence[str], fields: Any, limit: int) -> str | None:  # noqa: ANN401 - JSON
-    """The first template whose places all hold something, with that in it."""
+def _first_filled(templates: Sequence[str], fields: Any, limit: int) -> str | None:  # noqa: ANN401 - JSON
+    """Return the first template whose fields all have a value, filled in."""
     found = next((text for template in templates if (text := filled(template, fields)) is not None), None)
     return None if found is None else printable(found, limit)
 
 
-def _word(words: Mapping[str, str], match: re.Match[str]) -> str:
-    return words[match[1]]
+def _value(values: Mapping[str, str], match: re.Match[str]) -> str:
+    return values[match[1]]
 
 
 def _at(fields: Any, path: str) -> str:  # noqa: ANN401 - JSON
-    """The text or number at a place; empty where there is none."""
+    """Return the text or number at a path; empty when there is none."""
     for step in path.split("."):
         if isinstance(fields, Mapping):
             fields = fields.get(step)

@@ -147,8 +147,8 @@ def test_a_provider_that_is_down_at_a_refresh_is_an_error_once_the_token_is_dead
         (html(), "service_unreadable", ["text/html where JSON was expected", "everyauth service get pagerduty"]),
         (html(404), "service_unreadable", ["text/html", "HTTP 404", "everyauth service get pagerduty"]),
         (html(302), "service_unreadable", ["redirects (HTTP 302)", "everyauth service get pagerduty"]),
-        (json_error("temporarily_unavailable"), "service_error", ["temporarily_unavailable: so it is"]),
-        (json_error("bad_verification_code"), "service_error", ["bad_verification_code: so it is"]),
+        (json_error("temporarily_unavailable"), "service_error", ["temporarily_unavailable (so it is)"]),
+        (json_error("bad_verification_code"), "service_error", ["bad_verification_code (so it is)"]),
     ],
 )
 def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):

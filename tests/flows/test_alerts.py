@@ -172,6 +172,7 @@ def runs(pid):
         return False
 
 
+@pytest.mark.alone
 def test_a_command_may_leave_something_behind_and_is_not_waited_for(tmp_path):
     began = time.monotonic()
     to_command(["sh", "-c", "sleep 3 & exit 0"])(TOLD)
@@ -196,7 +197,7 @@ def test_any_other_answer_of_a_webhook_is_no_delivery(status):
     )
     with pytest.raises(AlertFailed) as caught:
         deliver(TOLD)
-    assert caught.value.message == f"the webhook at hooks.example answers HTTP {status}"
+    assert caught.value.message == f"the webhook at hooks.example answered HTTP {status}"
 
 
 def test_a_webhook_that_is_down_does_not_show_its_path():

@@ -108,10 +108,10 @@ def test_what_else_is_sent_tokens_may_not_move_either(world, key):
     world.entry("example", f'{ENTRY}{key} = "https://issuer.example/x"\n')
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
-    with pytest.raises(HostChanged, match=f"the {key} of example leads to evil.example now"):
+    with pytest.raises(HostChanged, match=f"the {key} of example is on evil.example now"):
         world.login()
     if key == "revocation_endpoint":
-        with pytest.raises(HostChanged, match=r"leads to evil.example now"):
+        with pytest.raises(HostChanged, match=r"is on evil.example now"):
             world.auth.delete_identity("example", user="me")
     assert world.auth.find()
     world.auth.delete_identity("example", user="me", local=True)
@@ -130,7 +130,7 @@ def test_a_url_that_moves_to_a_host_that_has_secrets_already_is_no_change(world)
 def test_a_url_that_a_file_brings_later_is_not_trusted_until_it_is_said(world, key):
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
-    with pytest.raises(HostChanged, match=f"the {key} of example leads to evil.example now"):
+    with pytest.raises(HostChanged, match=f"the {key} of example is on evil.example now"):
         world.login()
     assert "evil.example" not in hosts_seen(world)
     set_anew(world)
@@ -191,7 +191,7 @@ def test_a_parameter_does_not_confirm_a_host_that_a_file_has_changed(world):
     clients.set(service(world, "placed"), client_id="id", client_secret=Secret("s"), params={"sub": "acme"})
     world.entry("placed", PLACED.replace(".x.example/token", ".evil.example/token"))
     clients.set(service(world, "placed"), params={"sub": "other"})
-    with pytest.raises(HostChanged, match=r"leads to other\.evil\.example now"):
+    with pytest.raises(HostChanged, match=r"is on other\.evil\.example now"):
         clients.get(clients.filled("placed"))
 
 
@@ -227,6 +227,6 @@ def test_a_parameter_does_not_confirm_a_host_that_a_file_brought_with_it(world):
     world.entry("example", copied)
     world.auth.clients.set(service(world), params={"region": "eu"})
     world.clock.now += HOUR
-    with pytest.raises(HostChanged, match=r"leads to eu\.evil\.example now"):
+    with pytest.raises(HostChanged, match=r"is on eu\.evil\.example now"):
         world.token()
     assert hosts_seen(world) == {"issuer.example"}

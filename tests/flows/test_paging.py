@@ -144,7 +144,7 @@ def test_an_index_is_read_in_batches_and_no_further_than_the_page(tmp_path):
     ["", "nonsense", "e30=", "W10=", "WzEsMiwzXQ==", "\N{SNOWMAN}", "W1tdLFtdLFtdXQ==", "Wy=", "//", "bnVsbA=="],
 )
 def test_a_cursor_that_no_page_had_is_told(world, cursor):
-    with pytest.raises(UsageProblem, match="the cursor is not one that this listing gave"):
+    with pytest.raises(UsageProblem, match="the cursor does not belong to this listing"):
         world.auth.get_identities(next=cursor)
 
 
@@ -154,7 +154,7 @@ def test_a_cursor_of_another_listing_is_told(world):
     cursor = world.auth.get_identities(count=1).next
     world.entry("second", ENTRY)
     for wanted in [("second",), ("example", {"userId": "b"}), ("", {"tenantId": "b"})]:
-        with pytest.raises(UsageProblem, match="the cursor is not one that this listing gave"):
+        with pytest.raises(UsageProblem, match="the cursor does not belong to this listing"):
             world.auth.get_identities(*wanted, next=cursor)
 
 

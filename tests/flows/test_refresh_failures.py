@@ -126,7 +126,9 @@ def test_a_grant_that_is_gone_is_remembered_and_nothing_more_is_sent(world):
     world.clock.now += HOUR
     world.server.revoke_all()
     for _ in range(3):
-        with pytest.raises(LoginRequired, match="must log in at example again: example refused") as caught:
+        with pytest.raises(
+            LoginRequired, match="must log in at example again: example answered invalid_grant"
+        ) as caught:
             world.token("ann")
         assert caught.value.exit_code == 4
         assert caught.value.hint == "everyauth login example --user ann"

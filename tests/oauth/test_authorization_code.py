@@ -14,8 +14,8 @@ from everyauth_cli.oauth.authorization_code import (
     authorization_url,
     begin,
     challenge,
-    is_answer_to,
-    read_callback,
+    has_state_of,
+    read_response,
 )
 
 ISSUER = "https://issuer.example"
@@ -112,13 +112,13 @@ def test_the_query_of_the_endpoint_is_kept():
 
 
 def test_a_good_answer_gives_the_code():
-    assert read_callback(SERVICE, PENDING, [("code", "c0de"), ("state", STATE)]).code == Secret("c0de")
+    assert read_response(SERVICE, PENDING, [("code", "c0de"), ("state", STATE)]).code == Secret("c0de")
 
 
 def test_a_good_answer_gives_the_named_fields_and_no_others():
     service = replace(SERVICE, keep_callback=("realmId", "missing"))
     query = [("code", "c0de"), ("state", STATE), ("realmId", "12"), ("other", "x")]
-    assert read_callback(service, PENDING, query).kept == {"realmId": "12"}
+    assert read_response(service, PENDING, query).kept == {"realmId": "12"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_good_answer_gives_the_named_fields_and_no_others():
     ],
 )
 def test_only_our_state_once_makes_an_answer_ours(query, ours):
-    assert is_answer_to(PENDING, query) is ours
+    assert has_state_of(PENDING, query) is ours
 
 
 S = ("state", STATE)
@@ -151,11 +151,15 @@ REFUSED = [
     ("iss twice", [("code", "c"), S, ("iss", ISSUER), ("iss", ISSUER)], "iss twice"),
     ("error twice", [("error", "a"), ("error", "b"), S], "error twice"),
     ("iss of another", [("code", "c"), S, ("iss", "https://evil.example")], "https://evil.example"),
-    ("iss with a slash more", [("code", "c"), S, ("iss", ISSUER + "/")], "mixed in"),
-    ("iss empty", [("code", "c"), S, ("iss", "")], "nobody"),
-    ("iss of another with an error", [("error", "access_denied"), S, ("iss", "https://evil.example")], "mixed in"),
-    ("code and error", [("code", "c"), ("error", "access_denied"), S], "code and an error"),
-    ("empty code and error", [("code", ""), ("error", "access_denied"), S], "code and an error"),
+    ("iss with a slash more", [("code", "c"), S, ("iss", ISSUER + "/")], "another authorization server"),
+    ("iss empty", [("code", "c"), S, ("iss", "")], "names no issuer"),
+    (
+        "iss of another with an error",
+        [("error", "access_denied"), S, ("iss", "https://evil.example")],
+        "another authorization server",
+    ),
+    ("code and error", [("code", "c"), ("error", "access_denied"), S], "both a code and an error"),
+    ("empty code and error", [("code", ""), ("error", "access_denied"), S], "both a code and an error"),
     ("denied", [("error", "access_denied"), ("error_description", "no,\r\nthanks"), S], "access_denied: no, thanks"),
     ("neither", [S], "neither"),
     ("empty code", [("code", ""), S], "neither"),
@@ -165,7 +169,7 @@ REFUSED = [
 @pytest.mark.parametrize(("query", "says"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_an_answer_is_refused(query, says):
     with pytest.raises(LoginFailed) as caught:
-        read_callback(SERVICE, PENDING, query)
+        read_response(SERVICE, PENDING, query)
     assert says in caught.value.message
     assert caught.value.exit_code == 4
     assert STATE not in caught.value.message
@@ -173,17 +177,17 @@ def test_an_answer_is_refused(query, says):
 
 def test_an_issuer_that_always_names_itself_must():
     service = replace(SERVICE, authorization_response_iss_parameter_supported=True)
-    with pytest.raises(LoginFailed, match="nobody"):
-        read_callback(service, PENDING, [("code", "c"), S])
-    with pytest.raises(LoginFailed, match="nobody"):
-        read_callback(service, PENDING, [("error", "access_denied"), S])
-    assert read_callback(service, PENDING, [("code", "c"), S, ("iss", ISSUER)]).code == Secret("c")
+    with pytest.raises(LoginFailed, match="names no issuer"):
+        read_response(service, PENDING, [("code", "c"), S])
+    with pytest.raises(LoginFailed, match="names no issuer"):
+        read_response(service, PENDING, [("error", "access_denied"), S])
+    assert read_response(service, PENDING, [("code", "c"), S, ("iss", ISSUER)]).code == Secret("c")
 
 
 @pytest.mark.parametrize("error", [*ERROR_HINTS, "invalid_request", "strange\x1b[31m"])
 def test_an_error_of_the_service_is_told_with_what_to_do(error):
     with pytest.raises(ServiceError) as caught:
-        read_callback(SERVICE, PENDING, [("error", error), ("error_description", "because"), S])
+        read_response(SERVICE, PENDING, [("error", error), ("error_description", "because"), S])
     assert "because" in caught.value.message
     assert "\x1b" not in caught.value.message
     assert caught.value.exit_code == 5
@@ -193,7 +197,7 @@ def test_an_error_of_the_service_is_told_with_what_to_do(error):
 
 def test_the_hint_for_a_wrong_scope_can_be_typed():
     with pytest.raises(ServiceError) as caught:
-        read_callback(SERVICE, PENDING, [("error", "invalid_scope"), S])
+        read_response(SERVICE, PENDING, [("error", "invalid_scope"), S])
     assert "everyauth service set example --scope" in caught.value.hint
 
 
@@ -209,7 +213,7 @@ STRICT = replace(SERVICE, authorization_response_iss_parameter_supported=True, k
 @pytest.mark.parametrize("service", [SERVICE, STRICT])
 def test_any_query_is_refused_or_gives_the_one_code_that_came_with_our_state(service, query):
     try:
-        code = read_callback(service, PENDING, query).code.reveal()
+        code = read_response(service, PENDING, query).code.reveal()
     except EveryAuthError:
         return
     assert [value for name, value in query if name == "state"] == [STATE]

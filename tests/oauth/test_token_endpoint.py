@@ -6,7 +6,7 @@ import pytest
 from peers.token_server import HOUR, TOKEN_ENDPOINT, World, id_token, json_response
 
 from everyauth_cli.model import Account, Client, LoginRequest, Secret, Service, Token
-from everyauth_cli.oauth.authorization_code import Callback, PendingLogin
+from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
 from everyauth_cli.oauth.token_endpoint import code_request, missing_scopes, read_token, refresh_request
 
 SERVICE = Service(
@@ -34,7 +34,7 @@ PENDING = PendingLogin(
     verifier=Secret("verifier"),
     nonce=None,
 )
-CALLBACK = Callback(code=Secret("c0de"), kept={})
+RESPONSE = AuthorizationResponse(code=Secret("c0de"), kept={})
 NOW = 1_800_000_000_000
 
 CODE_FIELDS = {
@@ -69,7 +69,7 @@ def test_the_client_authenticates_in_the_way_that_the_service_takes(
     token_endpoint_auth_method, client, authentication, basic
 ):
     service = replace(SERVICE, token_endpoint_auth_method=token_endpoint_auth_method)
-    code = code_request(service, client, PENDING, CALLBACK)
+    code = code_request(service, client, PENDING, RESPONSE)
     assert shown(code) == ({**CODE_FIELDS, **authentication}, basic)
     refresh = refresh_request(service, client, Secret("refresh"))
     assert shown(refresh) == ({**REFRESH_FIELDS, **authentication}, basic)
@@ -77,7 +77,7 @@ def test_the_client_authenticates_in_the_way_that_the_service_takes(
 
 def test_a_request_goes_to_the_token_endpoint_and_asks_for_json():
     for request in (
-        code_request(SERVICE, CLIENT, PENDING, CALLBACK),
+        code_request(SERVICE, CLIENT, PENDING, RESPONSE),
         refresh_request(SERVICE, CLIENT, Secret("refresh")),
     ):
         assert request.url == TOKEN_ENDPOINT
@@ -91,25 +91,25 @@ def test_a_service_may_refresh_at_an_endpoint_of_its_own():
     )
     refresh = refresh_request(service, CLIENT, Secret("refresh"))
     assert (refresh.url, *shown(refresh)) == ("https://issuer.example/refresh", REFRESH_FIELDS, BASIC)
-    assert code_request(service, CLIENT, PENDING, CALLBACK).url == TOKEN_ENDPOINT
+    assert code_request(service, CLIENT, PENDING, RESPONSE).url == TOKEN_ENDPOINT
     assert refresh_request(SERVICE, CLIENT, Secret("refresh")).url == TOKEN_ENDPOINT
 
 
 def test_a_request_is_json_where_the_service_wants_that():
     service = replace(SERVICE, body="json")
-    assert code_request(service, CLIENT, PENDING, CALLBACK).body == "json"
+    assert code_request(service, CLIENT, PENDING, RESPONSE).body == "json"
     assert refresh_request(service, CLIENT, Secret("refresh")).body == "json"
 
 
 def test_no_verifier_is_sent_without_pkce():
-    fields, _ = shown(code_request(SERVICE, CLIENT, replace(PENDING, verifier=None), CALLBACK))
+    fields, _ = shown(code_request(SERVICE, CLIENT, replace(PENDING, verifier=None), RESPONSE))
     assert "code_verifier" not in fields
 
 
 def test_further_parameters_are_sent_and_cannot_replace_ours():
     service = replace(SERVICE, token_params={"audience": "api", "grant_type": "password", "client_id": "other"})
     for request in (
-        code_request(service, CLIENT, PENDING, CALLBACK),
+        code_request(service, CLIENT, PENDING, RESPONSE),
         refresh_request(service, CLIENT, Secret("refresh")),
     ):
         fields, _ = shown(request)
@@ -129,9 +129,9 @@ def test_a_refresh_repeats_the_redirect_uri_where_the_service_wants_it():
         assert shown(request) == ({**REFRESH_FIELDS, **POST}, None)
 
 
-def token(fields, *, service=SERVICE, asked="read", previous=None, kept=None, **how):
+def token(fields, *, service=SERVICE, requested="read", previous=None, added=None, **how):
     given = json_response({"access_token": "a", **fields} if isinstance(fields, dict) else fields, **how)
-    return read_token(service, given, asked=asked, now=NOW, previous=previous, kept=kept)
+    return read_token(service, given, requested_scope=requested, now=NOW, previous=previous, added=added)
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,8 @@ def test_the_scope_is_what_was_granted_or_else_what_was_asked_for(fields, separa
 
 
 def test_a_refresh_that_names_no_scope_keeps_the_granted_one():
-    assert token({}, asked="other", previous=PREVIOUS).scope == "read"
-    assert token({"scope": "less"}, asked="other", previous=PREVIOUS).scope == "less"
+    assert token({}, requested="other", previous=PREVIOUS).scope == "read"
+    assert token({"scope": "less"}, requested="other", previous=PREVIOUS).scope == "less"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_native_holds_no_refresh_token_at_any_depth():
 
 
 def test_native_keeps_what_an_earlier_answer_said_and_the_fields_of_the_callback():
-    read = token({"team": "two"}, previous=PREVIOUS, kept={"params": {"realmId": "12"}})
+    read = token({"team": "two"}, previous=PREVIOUS, added={"params": {"realmId": "12"}})
     assert read.native.reveal() == {"team": "two", "kept": 1, "params": {"realmId": "12"}}
 
 

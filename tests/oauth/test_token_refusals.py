@@ -17,7 +17,8 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
 )
 from everyauth_cli.model import Response, Secret, Service, Token
-from everyauth_cli.oauth.token_endpoint import FORM, read_token
+from everyauth_cli.oauth.error_response import FORM
+from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.services.rules import AccountRules
 
 SERVICE = Service(
@@ -30,7 +31,7 @@ HTML = b"<!doctype html><title>Sign in</title>"
 
 
 def read(given, *, service=SERVICE, previous=None):
-    return read_token(service, given, asked="read", now=0, previous=previous)
+    return read_token(service, given, requested_scope="read", now=0, previous=previous)
 
 
 def refusal(fields=b"", *, status=200, content_type="application/json", retry_after=None):
@@ -48,10 +49,10 @@ def refusal(fields=b"", *, status=200, content_type="application/json", retry_af
         ({"error": "invalid_grant"}, 400, InvalidGrant, "invalid_grant"),
         ({"error": "invalid_grant"}, 200, InvalidGrant, "invalid_grant"),
         ({"error": "invalid_grant"}, 401, InvalidGrant, "invalid_grant"),
-        ({"error": "invalid_client", "error_description": "who?"}, 401, ClientRejected, "invalid_client: who?"),
+        ({"error": "invalid_client", "error_description": "who?"}, 401, ClientRejected, "invalid_client (who?)"),
         ({"error": "invalid_client"}, 200, ClientRejected, "invalid_client"),
-        ({"error": "invalid_scope", "error_description": "a\x1b[1m\nb"}, 400, ServiceError, "invalid_scope: a [1m b"),
-        ({"error": {"type": "OAuthException", "message": "no"}}, 400, ServiceError, "OAuthException: no"),
+        ({"error": "invalid_scope", "error_description": "a\x1b[1m\nb"}, 400, ServiceError, "invalid_scope (a [1m b)"),
+        ({"error": {"type": "OAuthException", "message": "no"}}, 400, ServiceError, "OAuthException (no)"),
         ({"error": {"code": 190}}, 400, ServiceError, "190"),
         ({"error": ["strange"]}, 400, ServiceError, "strange"),
         ({"error": "no", "access_token": "SECRET"}, 200, ServiceError, "no"),
@@ -142,7 +143,7 @@ def test_the_error_of_the_service_can_be_asked_for():
 def test_an_error_in_form_encoding_is_read():
     error = refusal(b"error=invalid_grant&error_description=too+old", content_type=FORM)
     assert type(error) is InvalidGrant
-    assert "invalid_grant: too old" in error.message
+    assert "invalid_grant (too old)" in error.message
 
 
 def test_what_is_no_text_is_no_id_token():

@@ -225,6 +225,7 @@ def test_many_stray_requests_at_once_do_not_block_the_response(login):
             pest.result(5)
 
 
+@pytest.mark.alone
 def test_an_unfinished_login_times_out(login):
     started = time.monotonic()
     with pytest.raises(LoginFailed, match="was not finished") as caught:

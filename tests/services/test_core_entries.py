@@ -152,12 +152,12 @@ def test_scopes_that_another_one_covers_are_not_missing(name, asked, granted, mi
 def test_the_errors_of_github_are_understood(name, error, kind):
     service = entry(name, host="github.example.org")
     with pytest.raises(kind, match=error):
-        read_token(service, json_response({"error": error}), asked=None, now=0)
+        read_token(service, json_response({"error": error}), requested_scope=None, now=0)
 
 
 def test_hubspot_says_in_its_own_field_what_was_granted():
     given = json_response({"access_token": "a", "scopes": ["oauth", "tickets"], "hub_id": 1})
-    token = read_token(entry("hubspot"), given, asked="oauth", now=0)
+    token = read_token(entry("hubspot"), given, requested_scope="oauth", now=0)
     assert (token.scope, token.native.reveal()) == ("oauth tickets", {})
 
 

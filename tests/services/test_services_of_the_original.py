@@ -10,9 +10,9 @@ from peers.token_server import NOW, json_response
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.model import Client, Secret, Token
-from everyauth_cli.oauth.authorization_code import Callback
+from everyauth_cli.oauth.authorization_code import AuthorizationResponse
 from everyauth_cli.oauth.revocation import revocation_request
-from everyauth_cli.oauth.token_endpoint import kept_fields, read_token
+from everyauth_cli.oauth.token_endpoint import added_fields, read_token
 from everyauth_cli.oauth.userinfo import account_in, account_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.placeholders import fill
@@ -28,7 +28,7 @@ def client(service, **params):
 
 
 def read(name, fields, *, previous=None) -> Token:
-    return read_token(CATALOGUE.get(name), json_response(fields), asked="", now=NOW, previous=previous)
+    return read_token(CATALOGUE.get(name), json_response(fields), requested_scope="", now=NOW, previous=previous)
 
 
 @pytest.mark.parametrize(("alias", "name"), [("sfdc", "salesforce"), ("quickbooks-online", "quickbooks")])
@@ -147,7 +147,7 @@ def test_the_key_of_an_app_goes_with_each_question_and_into_the_credential():
         == "https://api.stackexchange.com/2.3/me?site=stackoverflow&key=K%28%28&access_token=t%28o%29k"
     )
     assert (request.method, request.bearer) == ("GET", None)
-    assert kept_fields(service, ours, Callback(code=Secret("c"), kept={})) == {"client_key": "K(("}
+    assert added_fields(service, ours, AuthorizationResponse(code=Secret("c"), kept={})) == {"client_key": "K(("}
 
 
 def test_a_token_in_the_path_cannot_leave_its_place():

@@ -61,7 +61,7 @@ def connected(listener):
 def test_an_answer_nested_too_deep_is_no_fault_of_ours(field, depth):
     body = b'{"access_token": "a", "%s": ' % field.encode() + b"[" * depth + b"]" * depth + b"}"
     try:
-        read_token(SERVICE, json_response(body), asked="", now=0)
+        read_token(SERVICE, json_response(body), requested_scope="", now=0)
     except EveryAuthError as error:
         assert error.exit_code == 5  # noqa: PT017 - either way is right
 
@@ -157,6 +157,7 @@ def test_somebody_else_on_the_other_loopback_address_is_a_port_in_use():
         pass
 
 
+@pytest.mark.alone
 def test_a_browser_that_has_gone_is_not_waited_for(listener):
     with connected(listener) as browser:
         browser.sendall(b"GET /c?a=b HTTP/1.1\r\n\r\n")
@@ -214,4 +215,4 @@ def test_an_issuer_that_is_always_sent_has_to_be_known(tmp_path):
 def test_a_wait_until_a_date_is_told_as_one():
     later = replace(json_response({}, status=503), retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
     with pytest.raises(ServiceUnreachable, match="wait until Wed, 21 Oct"):
-        read_token(SERVICE, later, asked="", now=0)
+        read_token(SERVICE, later, requested_scope="", now=0)

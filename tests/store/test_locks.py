@@ -68,6 +68,7 @@ def test_a_lock_is_freed_by_an_error(locks):
         pass
 
 
+@pytest.mark.alone
 def test_a_wait_ends_in_time(locks):
     with locks.hold("name", timeout=0):
         started = time.monotonic()

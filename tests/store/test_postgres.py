@@ -178,6 +178,7 @@ def test_a_value_that_does_not_fit_into_a_packet_comes_back_as_it_was(url):
     assert used.read(KEY) == {"text": "ä\u2028\U0001f511" * 500_000}
 
 
+@pytest.mark.alone
 def test_a_call_that_is_interrupted_leaves_no_answer_behind_for_the_next(postgres, url):
     used = database(url)
     used.run("SELECT 1")
@@ -241,6 +242,7 @@ def test_a_server_that_went_away_is_told_and_used_again_when_it_is_back(other):
     assert store.read(KEY) == {"n": 2}
 
 
+@pytest.mark.alone
 def test_a_server_that_does_not_answer_is_given_up_in_time(other):
     url = other.new_database() + "?connect_timeout=2"
     open_before, new = index(url, 0.5), index(url, 0.5)

@@ -138,6 +138,7 @@ def test_processes_that_write_at_once_lose_nothing(service, tmp_path):
         assert [kept.read(f"item-{writer}-{turn}") for turn in range(5)] == [Secret("once")] * 5
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("operation", [lambda v: v.read(NAME), *CHANGES])
 def test_a_locked_keyring_is_said_to_be_locked(service, operation):
     kept = vault(service.bus_address)
@@ -157,6 +158,7 @@ def test_what_is_not_there_needs_no_unlocking(service):
     kept.delete(NAME)
 
 
+@pytest.mark.alone
 def test_a_prompt_that_cannot_be_shown_counts_as_dismissed(service):
     kept = vault(service.bus_address, may_prompt=True)
     kept.write(NAME, Secret("old"))
@@ -164,6 +166,7 @@ def test_a_prompt_that_cannot_be_shown_counts_as_dismissed(service):
     assert "dismissed" in failure(StoreLocked, lambda: kept.read(NAME), within=2).message
 
 
+@pytest.mark.alone
 def test_a_prompt_that_nobody_answers_ends(service):
     kept = vault(service.bus_address, may_prompt=True, seconds=1, prompt_seconds=1.5)
     kept.write(NAME, Secret("old"))
@@ -176,12 +179,14 @@ def test_a_prompt_that_nobody_answers_ends(service):
         assert time.monotonic() - started > 1.4
 
 
+@pytest.mark.alone
 def test_a_frozen_daemon_ends_in_time(service):
     kept = SecretServiceVault(service.bus_address, lock=nullcontext, may_prompt=True)
     service.freeze()
     assert "within 3 s" in failure(StoreUnavailable, lambda: kept.read(NAME), within=8).message
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("operation", CHANGES)
 def test_a_change_on_a_frozen_daemon_ends_in_time(service, operation):
     kept = vault(service.bus_address, seconds=0.3)
@@ -189,6 +194,7 @@ def test_a_change_on_a_frozen_daemon_ends_in_time(service, operation):
     failure(StoreUnavailable, lambda: operation(kept), within=1.5)
 
 
+@pytest.mark.alone
 def test_a_service_without_a_keyring_is_unavailable(service, tmp_path):
     service.stop()
     (tmp_path / "service/data/keyrings/login.keyring").unlink()
@@ -199,6 +205,7 @@ def test_a_service_without_a_keyring_is_unavailable(service, tmp_path):
     assert kept.read(NAME) is None
 
 
+@pytest.mark.alone
 def test_a_bus_without_a_service(bus):
     assert not is_offered(bus)
     error = failure(StoreUnavailable, lambda: vault(bus).read(NAME), within=1)
@@ -206,12 +213,14 @@ def test_a_bus_without_a_service(bus):
     assert error.hint == "everyauth store use sqlite://"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("address", ["unix:path=/nonexistent/bus", "unix:dir=/tmp", "unix:", "nonsense"])
 def test_no_bus_at_that_address(address):
     failure(StoreUnavailable, lambda: vault(address).read(NAME), within=1)
     failure(StoreUnavailable, lambda: is_offered(address), within=1)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("lines", [[], [b"OK 0123456789abcdef\r\n"] * 2])
 def test_a_bus_that_does_not_answer(tmp_path, lines):
     with deaf_bus(tmp_path / "bus", *lines) as address:
@@ -219,6 +228,7 @@ def test_a_bus_that_does_not_answer(tmp_path, lines):
     assert "did not answer within 0.3 s" in error.message
 
 
+@pytest.mark.alone
 def test_a_bus_that_lets_nobody_in(tmp_path):
     with deaf_bus(tmp_path / "bus", b"REJECTED EXTERNAL\r\n", b"REJECTED EXTERNAL\r\n") as address:
         error = failure(StoreUnavailable, lambda: vault(address).read(NAME), within=1)
@@ -232,6 +242,7 @@ def test_what_may_pass_is_tried_once_more(bus, first):
     assert fake.called == ["SearchItems", "SearchItems", "OpenSession", "GetSecrets"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("error", "times"), [(NO_OBJECT, 2), ("org.freedesktop.DBus.Error.AccessDenied", 1)])
 def test_a_refusal_is_not_asked_for_again_and_again(bus, error, times):
     with scripted(bus, SearchItems=[error]) as fake:
@@ -246,6 +257,7 @@ def test_an_answered_prompt_unlocks(bus):
     assert fake.called == ["SearchItems", "Unlock", "Prompt", "OpenSession", "GetSecrets"]
 
 
+@pytest.mark.alone
 def test_nothing_is_asked_where_no_prompt_is_allowed(bus):
     with scripted(bus, SearchItems=[FOUND], CreateItem=[("oo", ("/", PROMPT))]) as fake:
         failure(StoreLocked, lambda: vault(bus).write(NAME, Secret("secret")), within=1)
@@ -259,6 +271,7 @@ def test_a_service_may_ask_before_it_creates_an_item(bus):
     assert "Delete" not in fake.called
 
 
+@pytest.mark.alone
 def test_what_stays_locked_is_locked(bus):
     answers = {"CreateItem": ["org.freedesktop.Secret.Error.IsLocked"], "SearchItems": [FOUND]}
     answers["Unlock"] = [("aoo", ([], "/"))]
@@ -268,6 +281,7 @@ def test_what_stays_locked_is_locked(bus):
         failure(StoreLocked, lambda: vault(bus).read(NAME), within=1)
 
 
+@pytest.mark.alone
 def test_a_write_that_is_not_read_back_is_an_error(bus):
     with scripted(bus, CreateItem=[("oo", (ITEM, "/"))], SearchItems=[FOUND], GetSecrets=[SECRETS]) as fake:
         error = failure(StoreUnavailable, lambda: vault(bus).write(NAME, Secret("another")), within=1)

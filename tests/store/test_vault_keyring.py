@@ -112,6 +112,7 @@ def test_other_back_ends_have_no_limit():
     kept(backends.Memory()).write(NAME, Secret("x" * 65536))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "operation", [lambda v: v.read(NAME), lambda v: v.write(NAME, Secret("new")), lambda v: v.delete(NAME)]
 )

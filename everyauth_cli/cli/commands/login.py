@@ -28,7 +28,7 @@ from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
-from everyauth_cli.oauth.authorization_code import PendingLogin, is_answer_to
+from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.settings import read_surroundings
@@ -149,7 +149,7 @@ def _log_in(session: Session, options: LoginOptions) -> None:
             tags=options.tags,
             scope=options.scope,
         )
-        waiter.expect(lambda query: is_answer_to(pending, query))
+        waiter.expect(lambda query: has_state_of(pending, query))
         try:
             query = wait_for_response(
                 session.terminal,

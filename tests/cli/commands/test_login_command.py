@@ -114,6 +114,7 @@ def test_at_a_terminal_the_user_is_asked_about_another_account(shell, says, code
     assert ("--replace" in shown.shown) == (code != 0)
 
 
+@pytest.mark.alone
 def test_an_interrupted_login_ends_at_once_and_frees_the_port(shell):
     process = shell.start("everyauth login pagerduty --no-browser")
     url = authorization_url(process)

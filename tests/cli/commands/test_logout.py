@@ -144,7 +144,7 @@ FAILURES = {
     "503": (html(503), "op answers HTTP 503"),
     "html": (html(), "op answered with text/html where JSON was expected"),
     "invalid_client": (json_error("invalid_client", status=401), "op does not accept the client id and secret"),
-    "invalid_request": (json_error("invalid_request", status=400), "op refused (invalid_request: so it is)"),
+    "invalid_request": (json_error("invalid_request", status=400), "op answered invalid_request (so it is)"),
     "down": (None, "cannot connect to 127.0.0.1"),
 }
 

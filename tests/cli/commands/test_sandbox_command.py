@@ -100,8 +100,8 @@ SHOWN = {
     Fault.TOO_MANY: (5, "acme answers HTTP 429, and asks to wait 30 s"),
     Fault.HTML: (5, "acme answered with text/html where JSON was expected"),
     Fault.DROP: (5, "the connection to 127.0.0.1 broke"),
-    Fault.REVOKED: (4, "must log in at acme again: acme refused (invalid_grant"),
-    Fault.REUSE: (4, "must log in at acme again: acme refused (invalid_grant"),
+    Fault.REVOKED: (4, "must log in at acme again: acme answered invalid_grant ("),
+    Fault.REUSE: (4, "must log in at acme again: acme answered invalid_grant ("),
 }
 
 

@@ -96,7 +96,7 @@ def test_no_secret_goes_to_a_token_host_that_a_file_has_changed(shell):
         there = f"http://localhost:{wrong.port}/token"
         shell.entry(token_endpoint=there)
         for line in ("token pagerduty", "login pagerduty", "identity get me"):
-            says = ("the token_endpoint of pagerduty leads to localhost now", "set for 127.0.0.1", "--client-secret -")
+            says = ("the token_endpoint of pagerduty is on localhost now", "set for 127.0.0.1", "--client-secret -")
             shell.bad_both(f"everyauth {line}", 2, "host_changed", *says)
         shown = " ".join(shell.good("everyauth service get pagerduty").split())
         assert "the token_endpoint leads to localhost now, and the client was set for 127.0.0.1" in shown

@@ -108,7 +108,7 @@ def test_the_profile_is_for_the_sandbox_only(run):
     usage = f"everyauth login {NAME} --sandbox"
     bad(run(f"everyauth login {NAME} --profile sandbox"), 2, "is for the sandbox only", usage)
     bad(run(f"everyauth login {NAME}", {"EVERYAUTH_PROFILE": "sandbox"}), 2, "is for the sandbox only", usage)
-    bad(run(f"everyauth service set {NAME} --client-id x -p sandbox"), 2, "where nothing has to be set", usage)
+    bad(run(f"everyauth service set {NAME} --client-id x -p sandbox"), 2, "the sandbox knows its own", usage)
     bad(run(f"everyauth login {NAME} --sandbox --profile work"), 2, "--profile cannot be given with it")
     bad(run(f"everyauth --profile sandbox login {NAME} --sandbox"), 2, "--profile cannot be given with it")
     bad(run(f"everyauth token {NAME} -p sandbox"), 4, usage)
@@ -165,7 +165,7 @@ def test_nothing_of_the_sandbox_reaches_a_real_host():
         auth = in_profile(SANDBOX_PROFILE, hosts.send)
         with pytest.raises(ClientNotSet):
             auth.begin(NAME, redirect_uri="http://127.0.0.1:28282/callback/pagerduty")
-        with pytest.raises(UsageProblem, match="where nothing has to be set"):
+        with pytest.raises(UsageProblem, match="the sandbox knows its own"):
             auth.clients.set(auth.catalogue.get(NAME), client_id="real-client")
         assert hosts.requests == []
 

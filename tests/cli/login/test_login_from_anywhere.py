@@ -121,7 +121,7 @@ def test_an_invalid_response_is_refused_in_a_paste_too(shell):
     with at_a_terminal(shell, LOGIN) as shown:
         shown.type(shell.allow(authorization_url_at(shown)) + "&code=another\n")
         assert shown.end() == 4
-    assert "the answer carries code twice" in shown.shown
+    assert "the authorization response has code twice" in shown.shown
     assert not shell.counts
 
     with at_a_terminal(shell, LOGIN) as shown:

@@ -9,7 +9,7 @@ from everyauth_cli.cli.commands.alerts import SET, group, target
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.everyauth import now_ms
-from everyauth_cli.flows.alerts import TEST, event, receiver
+from everyauth_cli.flows.alerts import AlertEvent, event, receiver
 from everyauth_cli.model import Account, EndedGrant, Identity
 
 
@@ -19,7 +19,7 @@ def test(session: Session) -> None:
     deliver = receiver(session.settings, session.send)
     if deliver is None:
         raise UsageProblem("alerts go nowhere yet", hint=SET)
-    deliver(event(TEST, _made_up(now_ms())))
+    deliver(event(AlertEvent.TEST, _made_up(now_ms())))
     session.terminal.note(f"Delivered to the {target(session.settings)}.")
 
 

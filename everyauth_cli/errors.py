@@ -192,9 +192,15 @@ class ServiceUnreachable(ServiceError):
     code = "service_unreachable"
 
     def __init__(
-        self, message: str, *, lost: bool = False, status: int | None = None, retry_after: str | None = None
+        self,
+        message: str,
+        *,
+        lost: bool = False,
+        error: str | None = None,
+        status: int | None = None,
+        retry_after: str | None = None,
     ) -> None:
-        super().__init__(message, hint="try again later", status=status)
+        super().__init__(message, hint="try again later", error=error, status=status)
         self.lost = lost
         self.retry_after = retry_after
 

@@ -26,7 +26,7 @@ SANDBOX_PROFILE = "sandbox"
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
-TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
+REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS, SERVER_ERROR = 408, 425, 429, 500
 
 
 class Secret(Generic[T]):
@@ -202,8 +202,8 @@ class Response:
 
     @property
     def is_temporary(self) -> bool:
-        """Whether the same request may work later (RFC 6585 section 4, RFC 9110 section 15.6)."""
-        return self.status == TOO_MANY_REQUESTS or self.status >= SERVER_ERROR
+        """Whether the same request may work later (RFC 6585 section 4, RFC 8470, RFC 9110 sections 15.5.9 and 15.6)."""
+        return self.status in (REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS) or self.status >= SERVER_ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

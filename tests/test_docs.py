@@ -1,4 +1,4 @@
-"""README, SECURITY and CHANGELOG agree with the program."""
+"""README, SECURITY, CHANGELOG and CONTRIBUTING agree with the program."""
 
 import re
 import textwrap
@@ -66,6 +66,13 @@ def test_the_tests_that_security_names_as_evidence_exist():
     named = re.findall(r"`(tests/[^`]+)`", security)
     assert named
     assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_files_that_contributing_names_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:everyauth_cli|tests)/[^`\s]*)`", text))
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists() and "acme" not in path]
 
 
 def test_the_changelog_has_a_section_for_this_version():

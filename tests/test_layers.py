@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from source import PACKAGE, Module, cycle, read_package, read_tests
+from source import PACKAGE, ROOT, Module, cycle, read_package, read_tests
 
 MAX_LINES = 350
+MAX_ENTRIES = 27
 
 # The class EveryAuth and the classes it returns; they form one layer.
 PUBLIC = {"everyauth", "httpx_auth", "requests_auth"}
@@ -190,6 +191,11 @@ def test_the_package_keeps_its_order(check):
 def test_test_files_are_small_and_finished_too():
     offences = [offence for module in TESTS for offence in size(module)]
     assert not offences, "\n".join(offences)
+
+
+def test_the_top_of_the_package_can_be_read_at_a_glance():
+    entries = {path.name for path in (ROOT / PACKAGE).iterdir()} - {"__pycache__"}
+    assert len(entries) <= MAX_ENTRIES, sorted(entries)
 
 
 def test_no_import_cycles():

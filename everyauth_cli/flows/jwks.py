@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from everyauth_cli.errors import ServiceError
 from everyauth_cli.model import ACCEPT_JSON, RecordKey, Request, Response, Service
+from everyauth_cli.oauth.response_body import read_object
 from everyauth_cli.store import Store
 from everyauth_cli.urls import check_url, is_loopback
 
@@ -59,11 +59,11 @@ class IssuerKeys:
         local = is_loopback(url) and not is_loopback(service.issuer)
         return url if metadata["issuer"] == service.issuer and not local else None
 
-    def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
+    def _get(self, url: str) -> dict[str, Any]:
         response = self.send(Request(url=url, method="GET", headers=ACCEPT_JSON))
         if response.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
             raise ValueError(response.status)
-        return json.loads(response.body.reveal())
+        return read_object(response.body.reveal(), response.content_type) or {}
 
 
 def _objects(keys: Sequence[Any]) -> list[Mapping[str, Any]]:

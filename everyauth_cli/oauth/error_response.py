@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from typing import Any
-from urllib.parse import parse_qsl
 
 from everyauth_cli.errors import (
     ClientRejected,
@@ -16,14 +17,12 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
 )
 from everyauth_cli.model import TOO_MANY_REQUESTS, Response, Service
+from everyauth_cli.oauth.response_body import holds_token, read_object, value_at
 from everyauth_cli.sanitize import printable, redact
 
 UNAUTHORIZED = 401
-FORM = "application/x-www-form-urlencoded"
-INVALID_CLIENT, INVALID_GRANT = "invalid_client", "invalid_grant"
-
-# The fields in which services that do not follow RFC 6749 report an error.
-CODES = ("error_code", "errorCode", "errcode", "err_code", "code", "reason")
+ERROR_CODES = ("error_code", "errorCode", "errcode", "err_code", "code", "reason")
+NESTED_CODES = ("type", "code", "error", *ERROR_CODES)
 MESSAGES = (
     "error_description",
     "error_message",
@@ -35,51 +34,147 @@ MESSAGES = (
     "title",
     "errors",
 )
+"""Fields in which responses that do not follow RFC 6749 say what is wrong."""
+BARE_CODE = re.compile(rb"\s*\"?([A-Za-z_]{3,60})\"?\s*")
+INVALID_CLIENT, INVALID_GRANT = "invalid_client", "invalid_grant"
+GRANT_CODES = frozenset(
+    {INVALID_GRANT, "login_required", "consent_required", "interaction_required", "account_selection_required"}
+)
+"""The grant is over, or the user has to be there: RFC 6749 section 5.2, OpenID Connect Core section 3.1.2.6."""
+CLIENT_CODES = frozenset({INVALID_CLIENT, "unauthorized_client"})
+SCOPE_CODES = frozenset({"invalid_scope", "insufficient_scope"})
+NOT_NOW_CODES = frozenset(
+    {"temporarily_unavailable", "server_error", "slow_down", "rate_limit_exceeded", "too_many_requests", "ratelimited"}
+)
+"""Words for a 503 or 429 that come with another status (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5)."""
+KNOWN_CODES = GRANT_CODES | CLIENT_CODES | SCOPE_CODES | NOT_NOW_CODES
 
 
-def read_fields(service: Service, response: Response, *, key: str = "token_endpoint") -> dict[str, Any]:
-    """Return the fields of a successful response, or raise the error that it reports.
+class Refusal(StrEnum):
+    """The subject of a token endpoint's refusal, by which a refresh decides what becomes of the stored grant."""
 
-    `key` is the entry's key of the endpoint, for hints. Some services report an error with status 200, and some send
-    a token form-encoded.
+    GRANT = "grant"  # it is over: only a login helps
+    CLIENT = "client"
+    SCOPE = "scope"
+    NOT_NOW = "not_now"  # load, a network in between, a refresh that comes too early: says nothing about the grant
+    OTHER = "other"  # the service refuses, and does not say why in words that are known
+
+
+def refusal_of(error: EveryAuthError) -> Refusal:
+    """Return the subject of an error that `read_fields`, `read_token` or the transport raised."""
+    match error:
+        case InvalidGrant():
+            return Refusal.GRANT
+        case ClientRejected():
+            return Refusal.CLIENT
+        case ServiceUnreachable() | ServiceUnreadable():
+            return Refusal.NOT_NOW
+        case ServiceError(error=code) if code in CLIENT_CODES:
+            return Refusal.CLIENT
+        case ServiceError(error=code) if code in SCOPE_CODES:
+            return Refusal.SCOPE
+    return Refusal.OTHER
+
+
+def read_fields(
+    service: Service, response: Response, *, key: str = "token_endpoint", ignores_error: bool = False
+) -> dict[str, Any]:
+    """Return the fields of a successful response, or raise the error that it reports, in any of the shapes in use.
+
+    `key` is the entry's key of the endpoint, for hints. Some services report an error with status 200. With
+    `ignores_error` one beside a new token is ignored, so that the token is not lost.
+    Raises `InvalidGrant`, `ClientRejected`, `ServiceUnreachable`, `ServiceUnreadable` or another `ServiceError`.
     """
-    fields = _parse(response)
+    fields = _fields(response)
     if response.is_temporary:
         raise _temporary(service, response)
-    if fields is not None and fields.get("error"):
-        raise _error(service, response, fields)
+    is_success = 200 <= response.status < 300  # noqa: PLR2004 - RFC 9110 section 15.3
+    if fields is not None and not (is_success and ignores_error and holds_token(fields)):
+        _check_error(service, response, fields, is_success=is_success)
     # RFC 6749 section 5.2 keeps this status for a rejected client; some services send it with nothing else.
     if response.status == UNAUTHORIZED and (fields is not None or not response.body.reveal().strip()):
-        raise _client_rejected(service, f"HTTP {UNAUTHORIZED}")
+        raise _client_rejected(service, f"HTTP {UNAUTHORIZED}{reported(fields)[1] if fields else ''}")
     if fields is None or 300 <= response.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
         raise _unreadable(service, response, key)
     if response.status >= 400:  # noqa: PLR2004 - RFC 9110 section 15.5
-        code, detail = reported(fields)
-        raise ServiceError(f"{service.name} answers HTTP {response.status}{detail}", error=code, status=response.status)
+        code, words = reported(fields)
+        raise ServiceError(f"{service.name} answers HTTP {response.status}{words}", error=code, status=response.status)
     return fields
 
 
 def reported(fields: Mapping[str, Any]) -> tuple[str | None, str]:
     """Return the error code in fields of unknown shape, and the message in brackets, or else the fields' names."""
-    code = next((fields[name] for name in CODES if isinstance(fields.get(name), str | int)), None)
-    found = {name: fields[name] for name in (*CODES, *MESSAGES) if fields.get(name)}
+    code = next((fields[name] for name in ERROR_CODES if isinstance(fields.get(name), str | int)), None)
+    found = {name: fields[name] for name in (*ERROR_CODES, *MESSAGES) if fields.get(name)}
     words = [f"{name}: {printable(redact(str(value)))}" for name, value in found.items()]
-    detail = ", ".join(words) or printable(
-        "its fields are " + ", ".join(map(redact, fields)) if fields else "it is empty"
-    )
-    return None if code is None else printable(redact(str(code)), 80), f" ({detail})"
+    names = "its fields are " + ", ".join(map(redact, fields)) if fields else "it is empty"
+    return None if code is None else printable(redact(str(code)), 80), f" ({', '.join(words) or printable(names)})"
 
 
-def _parse(response: Response) -> dict[str, Any] | None:
-    text = response.body.reveal().decode("utf-8", errors="replace")
-    if response.content_type.partition(";")[0].strip().lower() == FORM:
-        return dict(parse_qsl(text))
-    try:
-        # Python would read and write NaN and Infinity, which are not JSON.
-        fields = json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
+def _fields(response: Response) -> dict[str, Any] | None:
+    body = response.body.reveal()
+    if response.status >= 400 and (bare := BARE_CODE.fullmatch(body)):  # noqa: PLR2004 - RFC 9110 section 15.5
+        return {"error": bare[1].decode()}
+    # A form says nowhere that it ends, so that a token that was cut off would be taken for a whole one.
+    if not response.is_complete and b"}" not in body:
         return None
-    return fields if isinstance(fields, dict) else None
+    return read_object(body, response.content_type)
+
+
+def _check_error(service: Service, response: Response, fields: Mapping[str, Any], *, is_success: bool) -> None:
+    """Raise the error in a response, if there is one."""
+    named = _is_named(fields.get("error"))
+    own, code = _code(service, fields)
+    # Elsewhere than in `error`, a success may have words that only look like an error's.
+    if not named and (code is None or (is_success and holds_token(fields))):
+        return
+    nested = fields["error"] if isinstance(fields.get("error"), dict) else {}
+    description = fields.get("error_description") or nested.get("message")
+    reason = f"{own} ({printable(redact(str(description)))})" if description else own
+    raise _error(service, response, code or own, reason if named else f"{own}{reported(fields)[1]}")
+
+
+def _error(service: Service, response: Response, code: str, reason: str) -> EveryAuthError:
+    message = f"{service.name} answered {reason}"
+    if code == INVALID_CLIENT:
+        return _client_rejected(service, reason)
+    if code in GRANT_CODES:
+        return InvalidGrant(message, error=code, status=response.status)
+    if code in NOT_NOW_CODES:
+        return ServiceUnreachable(message, error=code, status=response.status, retry_after=response.retry_after)
+    return ServiceError(message, error=code, status=response.status)
+
+
+def _is_named(error: object) -> bool:
+    """Return whether a value of `error` names one; some services send an empty one with each success."""
+    return bool(error) and error != "0"
+
+
+def _code(service: Service, fields: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return the error code in the service's words, and in the standard's where that is known."""
+    for words, standard in service.error_words.items():
+        path, equals, value = words.partition("=")
+        found = value_at(fields, path) if equals else None
+        if isinstance(found, str | int) and str(found).strip().lower() == value.lower():
+            return printable(redact(value), 80), standard
+    codes = [printable(redact(str(code)), 80) for code in itertools.islice(_codes(fields), 20)]
+    for code in codes:
+        standard = service.error_words.get(code) or service.error_words.get(code.lower(), code.lower())
+        if standard in KNOWN_CODES or code in service.error_words:
+            return code, standard
+    return (codes[0] if codes else "error"), None
+
+
+def _codes(fields: Mapping[str, Any]) -> Iterator[str | int]:
+    """Yield what may be the error code, the standard's field first."""
+    error, errors = fields.get("error"), fields.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else errors
+    for found in (error, first):
+        if isinstance(found, Mapping):
+            yield from (found[name] for name in NESTED_CODES if isinstance(found.get(name), str | int))
+        elif _is_named(found):
+            yield str(found)
+    yield from (fields[name] for name in ERROR_CODES if isinstance(fields.get(name), str | int))
 
 
 def _temporary(service: Service, response: Response) -> ServiceUnreachable:
@@ -99,7 +194,14 @@ def _wait(retry_after: str) -> str:
     return f"{text} s" if text.isdecimal() else f"until {text}"
 
 
-def _unreadable(service: Service, response: Response, key: str) -> ServiceUnreadable:
+def _client_rejected(service: Service, reason: str) -> ClientRejected:
+    return ClientRejected(
+        f"{service.name} does not accept the client id and secret: {reason}",
+        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
+    )
+
+
+def _unreadable(service: Service, response: Response, key: str) -> ServiceError:
     hint = f"check {key}: everyauth service get {service.name}"
     if 300 <= response.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
         message = (
@@ -107,28 +209,11 @@ def _unreadable(service: Service, response: Response, key: str) -> ServiceUnread
             "because it would hand the credentials to another host"
         )
         return ServiceUnreadable(message, hint=hint, status=response.status)
+    if not response.is_complete:
+        return ServiceUnreachable(
+            f"the connection to {service.name} broke before its response ended", lost=True, status=response.status
+        )
     kind = printable(response.content_type.partition(";")[0], 60)
     kind = "something else" if not kind or "json" in kind else kind
     message = f"{service.name} answered with {kind} where JSON was expected (HTTP {response.status})"
     return ServiceUnreadable(message, hint=hint, status=response.status)
-
-
-def _error(service: Service, response: Response, fields: Mapping[str, Any]) -> EveryAuthError:
-    error: Any = fields["error"]
-    description = fields.get("error_description")
-    if isinstance(error, dict):
-        error, description = error.get("type") or error.get("code") or "error", error.get("message")
-    own = printable(redact(str(error)), 80)
-    reason = f"{own} ({printable(redact(str(description)))})" if description else own
-    code = service.error_words.get(own, own)
-    if code == INVALID_CLIENT:
-        return _client_rejected(service, reason)
-    kind = InvalidGrant if code == INVALID_GRANT else ServiceError
-    return kind(f"{service.name} answered {reason}", error=code, status=response.status)
-
-
-def _client_rejected(service: Service, reason: str) -> ClientRejected:
-    return ClientRejected(
-        f"{service.name} does not accept the client id and secret: {reason}",
-        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
-    )

@@ -106,3 +106,15 @@ def _embedded(text: str) -> dict[str, Any] | None:
 def holds_token(fields: Mapping[str, Any]) -> bool:
     """Return whether the fields hold a new access token or refresh token that must not be lost."""
     return any(isinstance(fields.get(name), str) and fields[name] for name in ("access_token", "refresh_token"))
+
+
+def value_at(fields: object, path: str) -> object:
+    """Return the value at a path of names and numbers such as `errors.0.code`; None where there is none."""
+    for step in path.split("."):
+        if isinstance(fields, Mapping):
+            fields = fields.get(step)
+        elif isinstance(fields, list) and step.isdecimal() and int(step) < len(fields):
+            fields = fields[int(step)]
+        else:
+            return None
+    return fields

@@ -77,11 +77,13 @@ def read_token(
     in milliseconds since the epoch. `added` are more fields for `native`.
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
-    fields = read_fields(service, response)
+    # A token that arrives in a refresh is kept whatever stands beside it: the old refresh token may be spent.
+    fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
     access_token, refresh_token = fields.get(ACCESS_TOKEN), fields.get(REFRESH_TOKEN)
-    if not isinstance(access_token, str) or not VSCHAR.fullmatch(access_token):
+    access_token = access_token.strip() if isinstance(access_token, str) else ""
+    if not VSCHAR.fullmatch(access_token):
         code, detail = reported(fields)
         raise ServiceUnreadable(
             f"{service.name} answered without an access token{detail}", error=code, status=response.status
@@ -107,7 +109,7 @@ def read_token(
         issued_at=now,
         expires_at=None if expires_in is None else now + expires_in * 1000,
         native=Secret(native),
-        id_token=Secret(id_token) if isinstance(id_token, str) else None,
+        id_token=Secret(id_token) if isinstance(id_token, str) and id_token.strip() else None,
         subject=previous.subject if previous else None,
         account=previous.account if previous else None,
     )
@@ -132,10 +134,10 @@ def _seconds(value: object) -> int | None:
 
 
 def _scope(service: Service, value: object) -> str | None:
-    """Return the granted scope as one string; some services send a list."""
+    """Return the granted scope as one string, from a list too; None for an empty one, which says nothing."""
     if isinstance(value, list):
-        return service.scope_separator.join(str(item) for item in value)
-    return printable(value, SCOPE_LENGTH) if isinstance(value, str) else None
+        value = service.scope_separator.join(item for item in value if isinstance(item, str))
+    return printable(value, SCOPE_LENGTH) or None if isinstance(value, str) else None
 
 
 def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Account, Client, Request, Response, Secret, Service
+from everyauth_cli.oauth.response_body import read_object, value_at
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import TEMPLATE_FIELD, BodyFormat
 
@@ -41,10 +41,9 @@ def read_account(service: Service, response: Response) -> Account:
         raise ServiceUnreachable(message, status=status, retry_after=response.retry_after)
     if status != OK:
         raise ServiceUnreadable(f"{endpoint} answered HTTP {status}", status=status)
-    try:
-        fields = json.loads(response.body.reveal())
-    except (ValueError, RecursionError):
-        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=status) from None
+    fields = read_object(response.body.reveal(), response.content_type)
+    if fields is None:
+        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=status)
     account = account_in(service, fields)
     if account is None:
         message = f"{endpoint} answered without an account where the catalogue expects it"
@@ -79,12 +78,6 @@ def _value(values: Mapping[str, str], match: re.Match[str]) -> str:
 
 def _at(fields: Any, path: str) -> str:  # noqa: ANN401 - JSON
     """Return the text or number at a path; empty when there is none."""
-    for step in path.split("."):
-        if isinstance(fields, Mapping):
-            fields = fields.get(step)
-        elif isinstance(fields, list) and step.isdecimal() and int(step) < len(fields):
-            fields = fields[int(step)]
-        else:
-            return ""
-    text = str(fields) if isinstance(fields, str | int) and not isinstance(fields, bool) else ""
+    value = value_at(fields, path)
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return text if printable(text) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,9 +37,9 @@ class Key:
 
 
 KEYS: Mapping[str, Key] = {
-    "title": Key(values.TEXT, "The service's name as the service writes it."),
+    "title": Key(values.TEXT, "The service's name as the service writes it. By default the name of the file."),
     "docs": Key(values.LINK, "The service's documentation of OAuth."),
-    "service_documentation": Key(values.LINK, "The same as docs, as RFC 8414 names it.", field="docs"),
+    "service_documentation": Key(values.LINK, "The name of docs in RFC 8414.", field="docs"),
     "authorization_endpoint": Key(
         values.ENDPOINT,
         "The authorization endpoint (RFC 6749 section 3.1); required.",
@@ -89,7 +90,7 @@ KEYS: Mapping[str, Key] = {
     ),
     "id_token_issuers": Key(
         values.TEXTS,
-        "Other issuers that an id token may name; a field of its claims may stand in braces.",
+        "Other issuers that an id token may name; a field of its claims may be in braces.",
         field="id_token.issuers",
         example='["https://login.example.com/{tid}/v2.0"]',
     ),
@@ -142,8 +143,9 @@ KEYS: Mapping[str, Key] = {
     ),
     "error_words": Key(
         values.ERROR_WORDS,
-        "The service's own error codes, each with the standard's code that it means.",
-        example='{token_revoked = "invalid_grant"}',
+        "The service's own error codes, each with the standard's code that it means; FIELD=VALUE for one that another "
+        "field has as its value, such as errors.0.code.",
+        example='{token_revoked = "invalid_grant", "status=BAD_TOKEN" = "invalid_grant"}',
     ),
     "keep_callback": Key(
         values.TEXTS,
@@ -217,6 +219,13 @@ def value_of(service: Service, key: str) -> Any:  # noqa: ANN401 - each key has 
     """Return the value of a key in a service."""
     part, _, name = FIELDS[key].rpartition(".")
     return getattr(getattr(service, part) if part else service, name)
+
+
+def default_of(key: str) -> str | None:
+    """Return the default of a key as TOML; None for a key that has no value by default."""
+    bare = Service(name="", title="", authorization_endpoint="", token_endpoint="")
+    value = value_of(bare, key)
+    return json.dumps(value) if isinstance(value, bool | str | tuple) and value not in ("", ()) else None
 
 
 def fields_of(found: Mapping[str, Any]) -> dict[str, Any]:

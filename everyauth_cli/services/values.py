@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -25,9 +26,11 @@ TOKEN_RESERVED = frozenset(
 )
 ERRORS = frozenset(
     {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
-    | {"invalid_scope", "invalid_token", "unsupported_token_type"}
+    | {"invalid_scope", "invalid_token", "unsupported_token_type", "temporarily_unavailable"}
 )
-"""The errors of RFC 6749 section 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
+"""The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
+ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")
+"""An error that a field of the response has for its value, which may be inside an object or list."""
 PARAMETER_KEYS = ("help", "default")
 
 
@@ -113,6 +116,8 @@ def _error_words(value: object) -> dict[str, str]:
     words = _table(value)
     if unknown := set(words.values()) - ERRORS:
         raise ValueError(f"{min(unknown)} is none of {', '.join(sorted(ERRORS))}")
+    if wrong := [word for word in words if "=" in word and not ERROR_PLACE.fullmatch(word)]:
+        raise WrongInside(wrong[0], words[wrong[0]], "must be a code, or a field and its value: errors.0.code=invalid")
     return words
 
 

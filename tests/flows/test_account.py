@@ -1,4 +1,4 @@
-"""Whose account a login brought, where no id token tells: the service's own "who am I"."""
+"""The account of a login without an id token: the service's account endpoint names it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def ask(victim, **keys):
     victim.entry(account_endpoint=f"{victim.liar.issuer}/me", scopes=["email"], **keys)
 
 
-def test_the_service_is_asked_with_the_new_token(victim):
+def test_the_account_endpoint_is_sent_the_new_token(victim):
     assert victim.login().account == Account(subject="user-1", label="ann@example.test")
     assert victim.liar.bearer == "Bearer the-access-token"
     assert victim.warnings == []
 
 
-def test_an_id_token_makes_the_question_needless(victim):
+def test_with_an_id_token_the_account_endpoint_is_not_used(victim):
     victim.liar.token = {}
     assert victim.login().account.subject == "user-1"
     assert "/me" not in victim.liar.requests
@@ -61,7 +61,7 @@ def test_an_id_token_makes_the_question_needless(victim):
         ({"account_label": ["{email}", "{name}"]}, {"sub": "1", "email": "", "name": "Ann"}, "1", "Ann"),
     ],
 )
-def test_the_catalogue_says_where_in_the_answer_the_account_is(victim, keys, me, subject, label):
+def test_the_catalogue_names_the_fields_of_the_account(victim, keys, me, subject, label):
     ask(victim, **keys)
     victim.liar.me = me
     assert victim.login().account == Account(subject=subject, label=label)
@@ -79,7 +79,7 @@ def test_the_catalogue_says_where_in_the_answer_the_account_is(victim, keys, me,
     ],
     ids=str,
 )
-def test_a_service_that_does_not_say_is_no_obstacle_to_a_first_login(victim, trouble, says):
+def test_a_first_login_succeeds_without_an_account(victim, trouble, says):
     for name, value in trouble.items():
         setattr(victim.liar, name, value)
     assert victim.login().account is None
@@ -88,7 +88,7 @@ def test_a_service_that_does_not_say_is_no_obstacle_to_a_first_login(victim, tro
     assert says in victim.warnings[0]
 
 
-def test_an_account_that_is_not_told_does_not_replace_one_that_is_known(victim):
+def test_an_unknown_account_does_not_replace_a_known_one(victim):
     first = victim.login()
     victim.liar.me_status = 500
     with pytest.raises(OtherAccount, match="an account that the service did not name"):
@@ -96,7 +96,7 @@ def test_an_account_that_is_not_told_does_not_replace_one_that_is_known(victim):
     assert victim.auth.find() == [first]
 
 
-def test_an_account_that_becomes_known_is_said(victim):
+def test_an_account_that_becomes_known_is_a_warning(victim):
     victim.liar.me_status = 503
     victim.login()
     victim.warnings.clear()
@@ -107,7 +107,7 @@ def test_an_account_that_becomes_known_is_said(victim):
     assert len(victim.warnings) == 1
 
 
-def test_an_id_token_without_the_place_that_is_known_leads_to_the_question(victim):
+def test_an_id_token_without_the_account_leads_to_the_account_endpoint(victim):
     victim.liar.token = {}
     ask(victim, account_subject=["{data.id}"], account_label=["{data.id}"])
     victim.liar.me = {"data": {"id": "7"}}
@@ -138,7 +138,7 @@ SERVICE = Service(
 
 
 @given(JSON)
-def test_any_answer_names_an_account_or_none(fields):
+def test_any_response_names_an_account_or_none(fields):
     account = account_in(SERVICE, fields)
     if account is not None:
         assert account.subject

@@ -1,4 +1,4 @@
-"""That an end is reported at least once, always under one id, and what a command and a webhook are given."""
+"""Alerts: an ended grant is reported at least once under one id, to a command or a webhook."""
 
 import json
 import sys
@@ -13,8 +13,8 @@ from everyauth_cli.errors import AlertFailed, LoginRequired, ServiceUnreachable
 from everyauth_cli.flows.alerts import Reporter, event, pending, to_command, to_webhook
 from everyauth_cli.model import Response, Secret
 
-ROUND = 60_000
-TOLD = {"eventId": "evt-1", "event": "identity.login_required", "identity": {"identityId": "idn-1"}}
+LONGEST_RUN = 60_000
+EVENT = {"eventId": "evt-1", "event": "identity.login_required", "identity": {"identityId": "idn-1"}}
 
 
 @pytest.fixture
@@ -34,81 +34,81 @@ def reporter(world, deliver):
     return Reporter(store=world.store, profile="default", deliver=deliver, clock=world.clock)
 
 
-def gone(world):
+def ended(world):
     return [identity.login_required for identity in world.auth.find()]
 
 
-def test_an_end_is_reported_once_and_that_is_noted(world):
+def test_an_ended_grant_is_reported_once_and_marked_as_reported(world):
     lose(world)
-    told = []
-    assert reporter(world, told.append).report() == []
-    assert reporter(world, told.append).report() == []
-    (one,) = told
+    events = []
+    assert reporter(world, events.append).report() == []
+    assert reporter(world, events.append).report() == []
+    (one,) = events
     assert one["event"] == "identity.login_required"
     assert one["identity"]["tags"] == {"userId": "me", "tenantId": "me"}
     assert one["identity"]["loginRequired"]["reportedAt"] is None
-    assert gone(world)[0].reported_at == world.clock.now
+    assert ended(world)[0].reported_at == world.clock.now
     assert "access-" not in json.dumps(one)
     assert "refresh-" not in json.dumps(one)
 
 
-def test_what_was_not_delivered_is_tried_again_under_the_same_id(world):
+def test_a_failed_report_is_repeated_under_the_same_id(world):
     lose(world)
-    told = []
+    events = []
 
     def fail(one):
-        told.append(one)
+        events.append(one)
         raise AlertFailed("down")
 
     assert [failure.message for failure in reporter(world, fail).report()] == ["down"]
     world.clock.now += 1
     assert len(pending(world.store, "default")) == 1
-    reporter(world, told.append).report()
-    assert told[0] == told[1]
+    reporter(world, events.append).report()
+    assert events[0] == events[1]
     assert pending(world.store, "default") == []
 
 
-def test_one_report_that_fails_stops_no_other(world):
+def test_a_failed_report_does_not_stop_the_others(world):
     lose(world, "ann")
     lose(world, "bob")
-    told = []
+    events = []
 
     def deliver(one):
         if one["identity"]["tags"]["userId"] == "ann":
             raise AlertFailed("no")
-        told.append(one)
+        events.append(one)
 
     assert len(reporter(world, deliver).report()) == 1
-    assert [one["identity"]["tags"]["userId"] for one in told] == ["bob"]
+    assert [one["identity"]["tags"]["userId"] for one in events] == ["bob"]
 
 
-def test_a_receiver_that_hangs_does_not_hold_up_the_run_for_each(world):
+def test_a_receiver_that_hangs_delays_a_run_once(world):
     lose(world, "ann")
     lose(world, "bob")
 
     def hang(_):
-        world.clock.now += ROUND + 1
+        world.clock.now += LONGEST_RUN + 1
         raise AlertFailed("slow")
 
     assert len(reporter(world, hang).report()) == 1
     assert len(pending(world.store, "default")) == 2
 
 
-def test_only_what_has_gone_since_then_is_reported(world):
+def test_only_grants_that_ended_since_then_are_reported(world):
     lose(world, "ann")
     world.clock.now += 1
     lose(world, "bob")
-    told = []
-    reporter(world, told.append).report(since=world.clock.now)
-    assert [one["identity"]["tags"]["userId"] for one in told] == ["bob"]
+    events = []
+    reporter(world, events.append).report(since=world.clock.now)
+    assert [one["identity"]["tags"]["userId"] for one in events] == ["bob"]
 
 
-def test_a_second_end_has_another_id_and_a_login_takes_the_mark_away(world):
+def test_a_second_end_has_another_id_and_a_login_removes_the_mark(world):
     lose(world)
     first = event("x", world.auth.find()[0])["eventId"]
     world.clock.now += 1
     world.login()
-    assert gone(world) == [None]
+    assert ended(world) == [None]
     lose(world)
     assert event("x", world.auth.find()[0])["eventId"] != first
 
@@ -116,20 +116,20 @@ def test_a_second_end_has_another_id_and_a_login_takes_the_mark_away(world):
 def test_a_login_during_the_report_stays_as_it_is(world):
     lose(world)
     assert reporter(world, lambda _: world.login()).report() == []
-    assert gone(world) == [None]
+    assert ended(world) == [None]
     assert world.token()
 
 
-SHOW = "import json, os, sys; json.dump([json.load(sys.stdin), sys.argv[1:], dict(os.environ)], open('told', 'w'))"
+SHOW = "import json, os, sys; json.dump([json.load(sys.stdin), sys.argv[1:], dict(os.environ)], open('document', 'w'))"
 
 
-def test_a_command_is_given_the_event_and_no_shell_has_a_say(tmp_path, monkeypatch):
+def test_a_command_is_given_the_event_without_a_shell_or_secrets(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EVERYAUTH_KEY", "a-sealing-key")
     monkeypatch.setenv("EVERYAUTH_EXAMPLE_CLIENT_SECRET", "a-client-secret")
-    to_command([sys.executable, "-c", SHOW, "$HOME; true", "*"])(TOLD)
-    told, arguments, environment = json.loads((tmp_path / "told").read_text())
-    assert told == TOLD
+    to_command([sys.executable, "-c", SHOW, "$HOME; true", "*"])(EVENT)
+    document, arguments, environment = json.loads((tmp_path / "document").read_text())
+    assert document == EVENT
     assert arguments == ["$HOME; true", "*"]
     assert "PATH" in environment
     assert not [name for name, value in environment.items() if "a-sealing-key" in value or "a-client-secret" in value]
@@ -143,21 +143,21 @@ def test_a_command_is_given_the_event_and_no_shell_has_a_say(tmp_path, monkeypat
         (["/nowhere/to/be/found"], "cannot be run: No such file"),
     ],
 )
-def test_a_command_that_fails_is_quoted(argv, says):
+def test_the_output_of_a_failed_command_is_in_the_error(argv, says):
     with pytest.raises(AlertFailed) as caught:
-        to_command(argv)(TOLD)
+        to_command(argv)(EVENT)
     assert says in caught.value.message
 
 
-def test_a_command_that_succeeds_says_nothing(capfd):
-    to_command(["sh", "-c", "echo out; echo err >&2"])(TOLD)
+def test_the_output_of_a_successful_command_is_dropped(capfd):
+    to_command(["sh", "-c", "echo out; echo err >&2"])(EVENT)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path):
+def test_a_command_that_hangs_is_killed_with_its_children(tmp_path):
     mark = tmp_path / "pid"
     with pytest.raises(AlertFailed, match=r"did not end within 0\.3 s"):
-        to_command(["sh", "-c", f"sleep 60 & echo $! > {mark}; wait"], seconds=0.3)(TOLD)
+        to_command(["sh", "-c", f"sleep 60 & echo $! > {mark}; wait"], seconds=0.3)(EVENT)
     child = int(mark.read_text())
     end = time.monotonic() + 5
     while time.monotonic() < end and runs(child):
@@ -173,38 +173,38 @@ def runs(pid):
 
 
 @pytest.mark.alone
-def test_a_command_may_leave_something_behind_and_is_not_waited_for(tmp_path):
+def test_a_child_that_a_command_leaves_running_is_not_waited_for(tmp_path):
     began = time.monotonic()
-    to_command(["sh", "-c", "sleep 3 & exit 0"])(TOLD)
+    to_command(["sh", "-c", "sleep 3 & exit 0"])(EVENT)
     assert time.monotonic() - began < 2
 
 
-def test_a_webhook_is_posted_the_event():
+def test_an_event_is_posted_to_a_webhook():
     with recording() as recorder:
         recorder.reply(b"", status=204)
-        to_webhook(Secret("https://hooks.example/T1/secret-path?k=v"), recorder.send)(TOLD)
+        to_webhook(Secret("https://hooks.example/T1/secret-path?k=v"), recorder.send)(EVENT)
     (request,) = recorder.requests
     assert (request.method, request.url) == ("POST", "https://hooks.example/T1/secret-path?k=v")
     assert request.headers["content-type"] == "application/json"
-    assert json.loads(request.body) == TOLD
+    assert json.loads(request.body) == EVENT
 
 
 @pytest.mark.parametrize("status", [302, 400, 500])
-def test_any_other_answer_of_a_webhook_is_no_delivery(status):
+def test_any_other_response_of_a_webhook_is_a_failed_delivery(status):
     deliver = to_webhook(
         Secret("https://hooks.example/secret-path"),
         lambda _: Response(status=status, content_type="", body=Secret(b"")),
     )
     with pytest.raises(AlertFailed) as caught:
-        deliver(TOLD)
+        deliver(EVENT)
     assert caught.value.message == f"the webhook at hooks.example answered HTTP {status}"
 
 
-def test_a_webhook_that_is_down_does_not_show_its_path():
+def test_the_path_of_a_webhook_that_is_down_is_not_shown():
     def down(request):
         assert "secret-path" not in repr(request)
         raise ServiceUnreachable("cannot connect to hooks.example")
 
     with pytest.raises(AlertFailed) as caught:
-        to_webhook(Secret("https://hooks.example/secret-path"), down)(TOLD)
+        to_webhook(Secret("https://hooks.example/secret-path"), down)(EVENT)
     assert "secret-path" not in caught.value.message

@@ -1,4 +1,4 @@
-"""How many are looked at at once, and when a service that asks to be left alone is asked again."""
+"""Batches: the calls at once, of all and of each service, and the pause that a service demands."""
 
 import threading
 import time
@@ -42,7 +42,7 @@ def well(identity):
 
 
 class Most:
-    """How many calls were under way at once, of all and of each service."""
+    """Counts the calls that run at once, of all services and of each."""
 
     def __init__(self):
         self.guard, self.now, self.most = threading.Lock(), Counter(), Counter()
@@ -61,7 +61,7 @@ class Most:
     ("jobs", "per_service", "most"),
     [(8, 4, {"a": 4, "b": 4, "all": 8}), (6, 4, {"a": 4, "all": 6}), (1, 4, {"a": 1, "b": 1, "all": 1})],
 )
-def test_so_many_run_at_once_and_of_one_service(some, jobs, per_service, most):
+def test_no_more_calls_run_at_once_than_allowed(some, jobs, per_service, most):
     seen = Most()
     identities = some(*["a"] * 20, *["b"] * 20)
     outcomes = list(pace(Time(), jobs=jobs, per_service=per_service).outcomes(identities, seen))
@@ -69,20 +69,20 @@ def test_so_many_run_at_once_and_of_one_service(some, jobs, per_service, most):
     assert {name: seen.most[name] for name in most} == most
 
 
-def test_a_service_rests_as_long_as_it_asks_and_the_others_do_not(some):
-    clock, asked = Time(), []
+def test_a_service_is_left_alone_as_long_as_it_demands_and_others_are_not(some):
+    clock, calls = Time(), []
 
     def call(identity):
-        asked.append((identity.service, clock.now))
+        calls.append((identity.service, clock.now))
         tired = identity.service == "a" and clock.now < 30
         return replace(well(identity), retry_after=30.0) if tired else well(identity)
 
     outcomes = list(pace(clock, jobs=1).outcomes(some("a", "a", "b"), call))
     assert [(one.identity.service, one.retry_after) for one in outcomes] == [("b", None), ("a", None), ("a", None)]
-    assert asked == [("a", 0), ("b", 0), ("a", 30), ("a", 30)]
+    assert calls == [("a", 0), ("b", 0), ("a", 30), ("a", 30)]
 
 
-def test_a_service_that_asks_for_more_than_the_run_lasts_is_not_waited_for(some):
+def test_a_pause_beyond_the_end_of_the_run_is_not_waited_for(some):
     clock = Time()
     rests = {"a": 301.0, "b": None}
     identities = some("a", "a", "b")
@@ -95,14 +95,14 @@ def test_a_service_that_asks_for_more_than_the_run_lasts_is_not_waited_for(some)
     assert {one.identity.user for one in outcomes} == {"u0", "u1", "u2"}
 
 
-def test_a_service_that_asks_for_ever_is_given_up_with_its_own_words(some):
+def test_a_service_that_always_demands_a_pause_keeps_its_own_outcome(some):
     clock = Time()
     (outcome,) = pace(clock).outcomes(some("a"), lambda one: replace(well(one), retry_after=100.0))
     assert outcome.retry_after == 100
     assert clock.now == 300
 
 
-def test_after_its_time_nothing_is_begun(some):
+def test_no_call_begins_after_the_run_s_time(some):
     clock, calls = Time(), []
 
     def call(identity):
@@ -116,7 +116,7 @@ def test_after_its_time_nothing_is_begun(some):
     assert "this run ended before a request was sent to a" in outcomes[2].error.message
 
 
-def test_what_runs_is_finished_when_it_is_to_stop(some):
+def test_running_calls_are_finished_after_a_stop(some):
     stop = []
 
     def call(identity):
@@ -129,7 +129,7 @@ def test_what_runs_is_finished_when_it_is_to_stop(some):
     assert [one.identity.user for one in outcomes] in (["u0"], ["u0", "u1"], ["u1", "u0"])
 
 
-def test_a_rest_is_cut_short_when_it_is_to_stop(some):
+def test_a_stop_cuts_a_pause_short(some):
     clock = Time()
     outcomes = pace(clock, stopped=lambda: clock.now > 1).outcomes(
         some("a"), lambda one: replace(well(one), retry_after=60.0)
@@ -138,7 +138,7 @@ def test_a_rest_is_cut_short_when_it_is_to_stop(some):
     assert clock.now < 2
 
 
-def test_of_nobody_nothing_comes(some):
+def test_no_identities_have_no_outcomes(some):
     assert list(pace(Time()).outcomes([], well)) == []
 
 
@@ -146,7 +146,7 @@ def test_of_nobody_nothing_comes(some):
     ("error", "code", "says"),
     [(StoreLocked("it is locked"), 6, "it is locked"), (KeyError("x"), 1, "internal error: KeyError")],
 )
-def test_what_is_raised_is_an_outcome_and_stops_no_other(some, error, code, says):
+def test_an_error_is_an_outcome_and_stops_no_other_call(some, error, code, says):
     def call(identity):
         if identity.user == "u0":
             raise error

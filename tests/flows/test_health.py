@@ -1,4 +1,4 @@
-"""What is refreshed before anybody asks, and what a service says of the tokens that it is asked about."""
+"""Health checks: tokens refreshed before they expire, and tokens that a service accepts or rejects."""
 
 from dataclasses import replace
 from email.utils import formatdate
@@ -12,8 +12,8 @@ from everyauth_cli.flows.health import seconds_until
 from everyauth_cli.model import Secret
 from everyauth_cli.store.identity_record import read_identity
 
-ACCOUNT_URL = "https://issuer.example/me"
-ASKABLE = ENTRY + f'account_endpoint = "{ACCOUNT_URL}"\n'
+ACCOUNT_ENDPOINT = "https://issuer.example/me"
+CHECKABLE = ENTRY + f'account_endpoint = "{ACCOUNT_ENDPOINT}"\n'
 UNAUTHORIZED = json_response({"error": "invalid_token"}, status=401)
 ALICE = json_response({"sub": "alice"})
 
@@ -21,7 +21,7 @@ ALICE = json_response({"sub": "alice"})
 @pytest.fixture
 def world(tmp_path):
     world = World(tmp_path)
-    world.server.pages[ACCOUNT_URL] = ALICE
+    world.server.pages[ACCOUNT_ENDPOINT] = ALICE
     return world
 
 
@@ -48,7 +48,7 @@ def check(world):
         (None, HealthState.REFRESHED),
     ],
 )
-def test_a_token_is_refreshed_that_expires_so_soon(world, within, state):
+def test_a_token_that_expires_soon_is_refreshed(world, within, state):
     world.login()
     outcome = refresh(world, within)
     assert (outcome.state, outcome.error) == (state, None)
@@ -56,14 +56,14 @@ def test_a_token_is_refreshed_that_expires_so_soon(world, within, state):
     assert world.token() == ("access-3" if world.server.refreshes else "access-2")
 
 
-def test_a_token_that_never_expires_is_refreshed_only_when_all_are(world):
+def test_a_token_without_expiry_is_refreshed_only_without_a_limit(world):
     world.server.lifetime = None
     world.login()
     assert refresh(world).state is HealthState.FRESH
     assert refresh(world, None).state is HealthState.REFRESHED
 
 
-def test_what_somebody_else_has_refreshed_meanwhile_is_fresh(world):
+def test_a_token_that_another_process_refreshed_is_fresh(world):
     (stale,) = [world.login()]
     world.clock.now += HOUR
     world.token()
@@ -71,7 +71,7 @@ def test_what_somebody_else_has_refreshed_meanwhile_is_fresh(world):
     assert world.server.refreshes == 1
 
 
-def test_a_living_token_does_not_pass_for_a_refreshed_one(world):
+def test_an_unexpired_token_does_not_pass_for_a_refreshed_one(world):
     world.login()
     world.server.faults = [ServiceUnreachable("down")]
     outcome = refresh(world)
@@ -79,7 +79,7 @@ def test_a_living_token_does_not_pass_for_a_refreshed_one(world):
     assert world.token() == "access-2"
 
 
-def test_a_grant_that_is_refused_is_gone_and_not_asked_for_again(world):
+def test_a_rejected_grant_requires_a_login_and_is_not_refreshed_again(world):
     world.login()
     world.server.revoke_all()
     outcome = refresh(world)
@@ -90,7 +90,7 @@ def test_a_grant_that_is_refused_is_gone_and_not_asked_for_again(world):
     assert world.server.refreshes == 1
 
 
-def test_without_a_refresh_token_it_lives_until_it_expires_and_is_gone_then(world):
+def test_without_a_refresh_token_expiry_requires_a_login(world):
     world.server.extra = {"refresh_token": None}
     world.login()
     assert refresh(world, None).state is HealthState.NO_REFRESH_TOKEN
@@ -103,20 +103,20 @@ def test_without_a_refresh_token_it_lives_until_it_expires_and_is_gone_then(worl
     assert world.server.refreshes == 0
 
 
-def test_one_that_was_deleted_meanwhile_is_no_failure(world):
+def test_an_identity_deleted_meanwhile_is_no_failure(world):
     identity = world.login()
     world.auth.delete_identity("example", user="me", local=True)
     for outcome in (refresh(world, None, identity=identity), refresh(world, HOUR, identity=identity)):
         assert (outcome.state, outcome.error) == (HealthState.DELETED, None)
 
 
-def test_a_service_that_is_busy_says_for_how_long(world):
+def test_the_outcome_has_the_pause_that_a_service_demands(world):
     world.login()
     world.server.faults = [replace(json_response({}, status=429), retry_after="7")]
     assert refresh(world).retry_after == 7
 
 
-def test_after_a_rest_all_are_refreshed_once(world):
+def test_after_a_pause_all_are_refreshed_once(world):
     for user in ("ann", "bob", "cem"):
         world.login(user=user)
     world.server.faults = [replace(json_response({}, status=503), retry_after="20")] * 2
@@ -131,7 +131,7 @@ def test_after_a_rest_all_are_refreshed_once(world):
     assert world.server.refreshes == 5
 
 
-def test_one_that_fails_stops_no_other(world):
+def test_a_failure_stops_no_other_refresh(world):
     world.entry("second", ENTRY)
     world.auth.clients.set(world.auth.catalogue.get("second"), client_id="id")
     world.login(service="second")
@@ -143,38 +143,38 @@ def test_one_that_fails_stops_no_other(world):
     }
 
 
-def test_who_cannot_be_asked_is_left_alone(world):
+def test_a_service_without_an_account_endpoint_cannot_be_checked(world):
     world.login()
     assert check(world).state is HealthState.NOT_CHECKABLE
     assert len(world.server.requests) == 1
 
 
 def test_a_token_that_works_is_not_refreshed(world):
-    world.entry("example", ASKABLE)
+    world.entry("example", CHECKABLE)
     world.login()
     assert (check(world).state, world.server.refreshes) == (HealthState.WORKS, 0)
     assert world.server.requests[-1].bearer == Secret("access-2")
 
 
-def test_a_stale_token_is_refreshed_before_it_is_asked_about(world):
-    world.entry("example", ASKABLE)
+def test_a_stale_token_is_refreshed_before_it_is_checked(world):
+    world.entry("example", CHECKABLE)
     world.login()
     world.clock.now += HOUR
     assert check(world).state is HealthState.WORKS
     assert world.server.requests[-1].bearer == Secret("access-3")
 
 
-def test_another_account_is_told(world):
-    world.entry("example", ASKABLE)
+def test_another_account_is_an_outcome_of_its_own(world):
+    world.entry("example", CHECKABLE)
     world.login()
-    world.server.pages[ACCOUNT_URL] = json_response({"sub": "bob"})
+    world.server.pages[ACCOUNT_ENDPOINT] = json_response({"sub": "bob"})
     outcome = check(world)
     assert (outcome.state, outcome.exit_code) == (HealthState.OTHER_ACCOUNT, 4)
     assert "belongs to another account than alice" in outcome.error.message
 
 
-def test_a_refused_token_is_refreshed_once_and_works_again(world):
-    world.entry("example", ASKABLE)
+def test_a_rejected_token_is_refreshed_once_and_works_again(world):
+    world.entry("example", CHECKABLE)
     world.login()
 
     class Once(dict):
@@ -186,11 +186,11 @@ def test_a_refused_token_is_refreshed_once_and_works_again(world):
 
 
 @pytest.mark.parametrize(("extra", "refreshes"), [({}, 1), ({"refresh_token": None}, 0)])
-def test_a_token_that_is_refused_to_the_end_is_gone_and_handed_out_no_more(world, extra, refreshes):
-    world.entry("example", ASKABLE)
+def test_a_token_rejected_after_its_refresh_requires_a_login(world, extra, refreshes):
+    world.entry("example", CHECKABLE)
     world.server.extra = extra
     world.login()
-    world.server.pages[ACCOUNT_URL] = UNAUTHORIZED
+    world.server.pages[ACCOUNT_ENDPOINT] = UNAUTHORIZED
     outcome = check(world)
     assert (outcome.state, outcome.exit_code, world.server.refreshes) == (HealthState.LOGIN_REQUIRED, 4, refreshes)
     assert "example rejected its access token" in outcome.identity.login_required.reason
@@ -199,11 +199,11 @@ def test_a_token_that_is_refused_to_the_end_is_gone_and_handed_out_no_more(world
         world.token()
 
 
-def test_where_the_account_was_never_known_a_refusal_proves_nothing(world):
-    world.entry("example", ASKABLE)
+def test_a_rejection_proves_nothing_where_the_account_was_never_known(world):
+    world.entry("example", CHECKABLE)
     world.server.claims = {"sub": "alice", "email": None}
     world.server.extra = {"id_token": None}
-    world.server.pages[ACCOUNT_URL] = UNAUTHORIZED
+    world.server.pages[ACCOUNT_ENDPOINT] = UNAUTHORIZED
     world.login()
     outcome = check(world)
     assert (outcome.state, outcome.exit_code, outcome.identity.login_required) == (HealthState.FAILED, 5, None)
@@ -211,17 +211,17 @@ def test_where_the_account_was_never_known_a_refusal_proves_nothing(world):
 
 
 @pytest.mark.parametrize(("status", "retry_after", "rest"), [(403, None, None), (500, None, None), (429, "9", 9)])
-def test_a_service_that_does_not_say_is_a_failure_of_its_own(world, status, retry_after, rest):
-    world.entry("example", ASKABLE)
+def test_an_account_endpoint_that_fails_is_a_failed_check(world, status, retry_after, rest):
+    world.entry("example", CHECKABLE)
     world.login()
-    world.server.pages[ACCOUNT_URL] = replace(json_response({}, status=status), retry_after=retry_after)
+    world.server.pages[ACCOUNT_ENDPOINT] = replace(json_response({}, status=status), retry_after=retry_after)
     outcome = check(world)
     assert (outcome.state, outcome.exit_code, outcome.retry_after) == (HealthState.FAILED, 5, rest)
     assert outcome.error.message == f"the account endpoint of example answered HTTP {status}"
 
 
-def test_what_was_granted_to_another_client_is_sent_nowhere(world):
-    world.entry("example", ASKABLE)
+def test_a_token_of_another_client_is_sent_nowhere(world):
+    world.entry("example", CHECKABLE)
     world.login()
     world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other", client_secret=Secret("s"))
     sent = len(world.server.requests)
@@ -243,5 +243,5 @@ def test_what_was_granted_to_another_client_is_sent_nowhere(world):
         ("", None),
     ],
 )
-def test_a_rest_is_a_number_or_a_date(text, seconds):
+def test_a_pause_is_a_number_or_a_date(text, seconds):
     assert seconds_until(text, now=NOW) == seconds

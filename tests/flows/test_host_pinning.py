@@ -1,4 +1,4 @@
-"""A client's secret goes to the hosts that it was set for, and to no other until somebody says so."""
+"""Host pinning: a client's secret goes to no other hosts than it was set for until the user confirms them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_login_under_way_is_not_finished_at_another_host(world):
     assert world.server.requests == []
 
 
-def test_the_secret_set_anew_is_for_the_new_host(world):
+def test_a_new_secret_is_pinned_to_the_new_host(world):
     world.entry("example", MOVED)
     set_anew(world)
     assert world.login().token_endpoint == "https://evil.example/token"
@@ -80,7 +80,7 @@ def test_the_secret_set_anew_is_for_the_new_host(world):
 @pytest.mark.parametrize(
     "what", [{"client_id": "other"}, {"scope": "read"}, {"port": 4000}, {"client_secret": Secret("")}]
 )
-def test_what_else_is_set_leaves_the_secret_where_it_was(world, what):
+def test_other_settings_leave_the_secret_pinned(world, what):
     world.entry("example", MOVED)
     set_anew(world, **what)
     with pytest.raises(HostChanged):
@@ -104,7 +104,7 @@ def test_another_path_or_port_is_the_same_host(world):
 
 
 @pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
-def test_what_else_is_sent_tokens_may_not_move_either(world, key):
+def test_other_endpoints_that_are_sent_tokens_may_not_move_either(world, key):
     world.entry("example", f'{ENTRY}{key} = "https://issuer.example/x"\n')
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
@@ -127,7 +127,7 @@ def test_a_url_that_moves_to_a_host_that_has_secrets_already_is_no_change(world)
 
 
 @pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
-def test_a_url_that_a_file_brings_later_is_not_trusted_until_it_is_said(world, key):
+def test_a_url_that_a_file_adds_later_is_not_trusted_until_confirmed(world, key):
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
     with pytest.raises(HostChanged, match=f"the {key} of example is on evil.example now"):
@@ -137,7 +137,7 @@ def test_a_url_that_a_file_brings_later_is_not_trusted_until_it_is_said(world, k
     world.login()
 
 
-def test_a_url_that_the_catalogue_brings_later_is_learnt_at_its_first_use():
+def test_a_url_that_the_catalogue_adds_later_is_pinned_at_its_first_use():
     service = Service(
         name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
     )
@@ -149,7 +149,7 @@ def test_a_url_that_the_catalogue_brings_later_is_learnt_at_its_first_use():
     assert moved(with_values(later, {"revocation_endpoint": "https://evil.example/revoke"}), bound) is not None
 
 
-def test_a_client_from_before_is_bound_at_its_first_use(world):
+def test_a_client_without_hosts_is_pinned_at_its_first_use(world):
     key = client_key("default", "example")
     public = world.store.index.read(key)
     world.store.index.write(key, {name: value for name, value in public.items() if name != "hosts"})
@@ -160,7 +160,7 @@ def test_a_client_from_before_is_bound_at_its_first_use(world):
         world.login()
 
 
-def test_a_client_of_the_environment_is_bound_to_nothing_and_its_secret_for_a_stored_one_is(world):
+def test_a_client_of_the_environment_is_not_pinned_but_its_secret_for_a_stored_one_is(world):
     world.entry("example", MOVED)
     world.auth = world.another(world.store, override=lambda _: (None, Secret("env")))
     with pytest.raises(HostChanged):
@@ -174,7 +174,7 @@ def test_a_client_of_the_environment_is_bound_to_nothing_and_its_secret_for_a_st
     assert sent == [Secret("env"), None]
 
 
-def test_a_parameter_that_the_user_names_takes_the_secret_along(world):
+def test_a_parameter_that_the_user_sets_moves_the_secret(world):
     world.entry("placed", PLACED)
     placed = service(world, "placed")
     clients = world.auth.clients

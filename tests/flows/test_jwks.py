@@ -1,4 +1,4 @@
-"""The issuer's keys: fetched, remembered, rolled over, and done without when they cannot be had."""
+"""The issuer's keys: fetched, cached, rolled over, and done without when they cannot be fetched."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def roll_over(victim):
     victim.liar.keys, victim.liar.sign_with, victim.liar.header = public("two"), KEYS["two"], {"kid": "two"}
 
 
-def test_keys_are_remembered(victim):
+def test_keys_are_cached(victim):
     for _ in range(3):
         victim.login()
     assert fetches(victim) == 1
@@ -62,7 +62,7 @@ def test_a_lie_does_not_outlive_the_keys_that_are_published_now(victim):
     [{"keys_status": 503}, {"keys": None}, {"keys": []}, {"keys": "x"}, {"keys": [1]}],
     ids=str,
 )
-def test_when_they_cannot_be_had_tls_vouches_and_it_is_said(victim, trouble):
+def test_when_keys_cannot_be_fetched_tls_vouches_with_a_warning(victim, trouble):
     for name, value in trouble.items():
         setattr(victim.liar, name, value)
     victim.liar.sign_with = KEYS["two"]
@@ -73,7 +73,7 @@ def test_when_they_cannot_be_had_tls_vouches_and_it_is_said(victim, trouble):
         victim.login()
 
 
-def test_remembered_keys_serve_while_the_issuer_is_away(victim):
+def test_cached_keys_are_used_while_the_issuer_is_down(victim):
     victim.login()
     victim.liar.keys_status = 503
     victim.login()
@@ -87,7 +87,7 @@ def test_remembered_keys_serve_while_the_issuer_is_away(victim):
     assert len(victim.warnings) == 1
 
 
-def test_without_their_address_the_issuer_is_asked_for_it(victim):
+def test_without_jwks_uri_the_issuer_s_metadata_is_fetched(victim):
     victim.entry(jwks_uri=None)
     victim.login()
     assert (victim.liar.requests["/.well-known/openid-configuration"], fetches(victim)) == (1, 1)
@@ -108,14 +108,14 @@ def test_an_issuer_that_is_not_itself_or_not_safe_is_not_followed(victim, metada
     assert (fetches(victim), len(victim.warnings)) == (0, 1)
 
 
-def test_keys_from_elsewhere_are_not_used(victim):
+def test_cached_keys_of_another_url_are_not_used(victim):
     victim.login()
     victim.entry(jwks_uri=victim.liar.issuer + "/jwks?new")
     victim.login()
     assert fetches(victim) == 2
 
 
-def test_without_an_issuer_there_is_nobody_to_ask(victim):
+def test_without_an_issuer_no_keys_are_fetched(victim):
     victim.entry(issuer=None, jwks_uri=None)
     victim.liar.sign_with = KEYS["two"]
     assert victim.login().account
@@ -123,7 +123,7 @@ def test_without_an_issuer_there_is_nobody_to_ask(victim):
 
 
 @pytest.mark.parametrize("damage", [{"keys": None}, {"fetched_at": "x"}, {"keys": [5, "x"]}, {"fetched_at": None}])
-def test_what_is_remembered_badly_is_fetched_anew(victim, damage):
+def test_a_damaged_cache_is_fetched_again(victim, damage):
     victim.login()
     key = RecordKey(profile="", kind="keys", service="op")
     victim.store.index.write(key, {**victim.store.index.read(key), **damage})
@@ -132,11 +132,11 @@ def test_what_is_remembered_badly_is_fetched_anew(victim, damage):
     assert fetches(victim) == 2
 
 
-def test_an_issuer_elsewhere_cannot_lead_to_this_machine(tmp_path):
-    asked = []
+def test_a_remote_issuer_cannot_name_keys_on_this_machine(tmp_path):
+    requested = []
 
     def send(request):
-        asked.append(request.url)
+        requested.append(request.url)
         return json_response({"issuer": "https://idp.example", "jwks_uri": "http://127.0.0.1:8500/v1/agent/leave"})
 
     keys = IssuerKeys(store=memory_store(), send=send, clock=lambda: 0)
@@ -148,4 +148,4 @@ def test_an_issuer_elsewhere_cannot_lead_to_this_machine(tmp_path):
         issuer="https://idp.example",
     )
     assert keys.fetch(service) is None
-    assert asked == ["https://idp.example/.well-known/openid-configuration"]
+    assert requested == ["https://idp.example/.well-known/openid-configuration"]

@@ -1,4 +1,4 @@
-"""Logins: what they keep, whose account they are, and what happens when several things happen at once."""
+"""Logins: the identity they store, its account, and other calls at the same time."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ def begun(world, **about):
     return pending, [("code", "code-alice"), ("state", pending.state.reveal())]
 
 
-def test_a_login_keeps_who_and_what(world):
+def test_a_login_stores_its_user_scope_and_account(world):
     world.server.extra = {"scope": "read"}
     identity = world.login(user="ann", tenant="acme", tags={"plan": "gold"}, scope="read write")
     assert identity.id.startswith("idn-")
@@ -51,7 +51,7 @@ def test_scopes_that_were_not_granted_are_named(world):
     assert world.auth.redeem(*begun(world, scope="read write admin")).missing_scopes == ["write", "admin"]
 
 
-def test_the_scope_is_the_one_asked_for_else_the_clients_else_the_catalogues(world):
+def test_the_scope_is_the_given_one_else_the_client_s_else_the_catalogue_s(world):
     world.entry("example", ENTRY + 'scopes = ["a", "b"]\nscope_separator = ","\n')
     assert begun(world)[0].request.scope == "a,b"
     world.auth.clients.set(world.auth.catalogue.get("example"), scope="c")
@@ -98,7 +98,7 @@ def test_another_account_is_refused_and_the_old_one_kept(world):
     assert world.token() == "access-5"
 
 
-def test_another_account_replaces_the_old_one_when_that_is_meant(world):
+def test_another_account_replaces_the_old_one_if_allowed(world):
     first = world.login("alice")
     second = world.login("bob", replace_account=True)
     assert second.id == first.id
@@ -132,12 +132,12 @@ def test_users_tenants_and_profiles_are_identities_of_their_own(world):
 
 
 @pytest.mark.parametrize("user", ["", "idn-1"])
-def test_what_could_be_taken_for_an_id_or_nobody_is_no_user(world, user):
+def test_an_empty_user_or_one_like_an_id_is_refused(world, user):
     with pytest.raises(UsageProblem, match="cannot be a user"):
         begun(world, user=user)
 
 
-def test_a_foreign_answer_sends_nothing(world):
+def test_a_foreign_authorization_response_sends_nothing(world):
     pending, _ = begun(world)
     for query in ([("code", "c")], [("code", "c"), ("state", "x")], [("error", "access_denied")]):
         with pytest.raises(LoginFailed):
@@ -145,7 +145,7 @@ def test_a_foreign_answer_sends_nothing(world):
     assert world.server.requests == []
 
 
-def test_a_code_that_is_no_longer_good_is_a_failed_login(world):
+def test_an_expired_code_is_a_failed_login(world):
     world.entry("example", ENTRY + "code_lifetime = 30\n")
     world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
     with pytest.raises(LoginFailed, match="its codes live 30 s"):
@@ -168,7 +168,7 @@ def test_a_code_is_sent_once_whatever_comes_back(world, fault, kind):
 
 
 @pytest.mark.parametrize("change", ["client", "endpoint"])
-def test_a_service_that_was_set_anew_during_the_login_gets_no_code(world, change):
+def test_a_client_or_endpoint_changed_during_the_login_gets_no_code(world, change):
     pending, query = begun(world)
     if change == "client":
         world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
@@ -262,7 +262,7 @@ def test_a_store_that_fails_at_the_end_leaves_the_old_credential(tmp_path):
     assert world.token() == "access-2"
 
 
-def test_a_login_is_begun_without_a_look_at_any_secret(tmp_path):
+def test_a_login_begins_without_reading_a_secret(tmp_path):
     class Shut(MemoryVault):
         shut = False
 

@@ -44,11 +44,11 @@ def users(page):
     return [identity.user for identity in page.items]
 
 
-def read_all(auth, *wanted, count):
+def read_all(auth, *selection, count):
     """All users of a listing, page by page, and how many pages it took."""
     found, pages, cursor = [], 0, None
     while True:
-        page = auth.get_identities(*wanted, count=count, next=cursor)
+        page = auth.get_identities(*selection, count=count, next=cursor)
         found, pages, cursor = found + users(page), pages + 1, page.next
         if cursor is None:
             return found, pages
@@ -64,11 +64,11 @@ def test_pages_hold_all_once_in_order_and_the_last_is_not_empty(world):
     assert world.auth.get_identities() == Page(items=world.auth.find(), next=None)
 
 
-def test_of_nobody_there_is_one_empty_page(world):
+def test_without_identities_there_is_one_empty_page(world):
     assert world.auth.get_identities("example") == Page(items=[], next=None)
 
 
-def test_services_and_tags_choose(world):
+def test_services_and_tags_select(world):
     world.entry("second", ENTRY + 'aliases = ["2nd"]\n')
     world.auth.clients.set(world.auth.catalogue.get("second"), client_id="id")
     for user in "abcd":
@@ -90,7 +90,7 @@ def test_a_service_that_was_removed_still_lists_its_identities(world):
     assert users(world.auth.get_identities("example")) == ["a"]
 
 
-def test_what_comes_and_goes_between_pages_disturbs_no_other(world):
+def test_logins_and_deletions_between_pages_disturb_no_other_identity(world):
     for user in ("b", "d", "f", "h"):
         world.login(user=user)
     first = world.auth.get_identities("example", count=2)
@@ -102,7 +102,7 @@ def test_what_comes_and_goes_between_pages_disturbs_no_other(world):
     assert users(world.auth.get_identities("example", count=9, next=first.next)) == ["e", "h"]
 
 
-def test_a_listing_under_way_while_others_log_in_and_out_misses_nobody_who_stays(world):
+def test_a_listing_during_logins_and_deletions_misses_no_identity_that_stays(world):
     stay = [f"user-{number:02}" for number in range(0, 40, 2)]
     for user in stay:
         world.login(user=user)
@@ -143,22 +143,22 @@ def test_an_index_is_read_in_batches_and_no_further_than_the_page(tmp_path):
     "cursor",
     ["", "nonsense", "e30=", "W10=", "WzEsMiwzXQ==", "\N{SNOWMAN}", "W1tdLFtdLFtdXQ==", "Wy=", "//", "bnVsbA=="],
 )
-def test_a_cursor_that_no_page_had_is_told(world, cursor):
+def test_an_invalid_cursor_is_refused(world, cursor):
     with pytest.raises(UsageProblem, match="the cursor does not belong to this listing"):
         world.auth.get_identities(next=cursor)
 
 
-def test_a_cursor_of_another_listing_is_told(world):
+def test_a_cursor_of_another_listing_is_refused(world):
     for user in "ab":
         world.login(user=user)
     cursor = world.auth.get_identities(count=1).next
     world.entry("second", ENTRY)
-    for wanted in [("second",), ("example", {"userId": "b"}), ("", {"tenantId": "b"})]:
+    for selection in [("second",), ("example", {"userId": "b"}), ("", {"tenantId": "b"})]:
         with pytest.raises(UsageProblem, match="the cursor does not belong to this listing"):
-            world.auth.get_identities(*wanted, next=cursor)
+            world.auth.get_identities(*selection, next=cursor)
 
 
-def test_any_name_stands_in_a_cursor(world):
+def test_any_name_fits_in_a_cursor(world):
     names = ["ä/ö", "日本", "\U0001f511", '"quoted"', " "]
     for name in names:
         world.login(user=name)
@@ -190,7 +190,7 @@ def test_all_with_these_tags_are_revoked_and_deleted(world):
     assert world.auth.get_identities().items == []
 
 
-def test_all_has_to_be_spelled_out(world):
+def test_deleting_all_needs_a_tag(world):
     revocable(world)
     with pytest.raises(UsageProblem) as caught:
         world.auth.delete_identities("example", {})
@@ -202,7 +202,7 @@ def test_all_has_to_be_spelled_out(world):
     assert len(world.auth.find()) == 3
 
 
-def test_many_of_one_service_are_deleted_and_those_of_another_stand(world):
+def test_many_of_one_service_are_deleted_and_those_of_another_stay(world):
     world.entry("second", ENTRY)
     world.auth.clients.set(world.auth.catalogue.get("second"), client_id="id")
     for service in ("example", "second"):
@@ -211,7 +211,7 @@ def test_many_of_one_service_are_deleted_and_those_of_another_stand(world):
     assert [identity.service for identity in world.auth.find()] == ["second"]
 
 
-def test_one_that_cannot_be_ended_stops_the_rest_and_the_next_call_goes_on(world):
+def test_a_failed_deletion_stops_the_rest_and_the_next_call_goes_on(world):
     revocable(world)
     world.auth.clients.delete("example")
     with pytest.raises(ClientNotSet):

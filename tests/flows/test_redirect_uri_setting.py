@@ -1,4 +1,4 @@
-"""`everyauth service set --redirect-uri`: where a login ends when it is not at our own address."""
+"""`everyauth service set --redirect-uri`: a redirect URI of the user's own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def configuration(everyauth) -> dict[str, object]:
     return json.loads(ok(everyauth("service", "get", "pagerduty", "-o", "json")))["configuration"]
 
 
-def test_a_redirect_uri_of_ones_own_takes_the_place_of_ours(everyauth):
+def test_a_user_s_redirect_uri_replaces_the_default(everyauth):
     mine = "https://you.example/callback?tenant=1"
     done = everyauth("service", "set", "pagerduty", "--redirect-uri", mine)
     assert ok(done) == mine + "\n"
@@ -68,7 +68,7 @@ def test_a_redirect_uri_of_ones_own_takes_the_place_of_ours(everyauth):
         ("https://you.example/a b", "not a URL"),
     ],
 )
-def test_a_redirect_uri_that_no_login_could_come_back_to_is_refused(everyauth, uri, says):
+def test_a_redirect_uri_at_which_no_login_could_end_is_refused(everyauth, uri, says):
     refused(everyauth("service", "set", "pagerduty", "--redirect-uri", uri), 2, says, "https://HOST/PATH")
     assert configuration(everyauth)["redirectUri"] is None
 

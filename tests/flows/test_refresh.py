@@ -1,4 +1,4 @@
-"""When a token is handed out as it is, when it is refreshed, and that it is refreshed once whoever asks."""
+"""Refreshes: a fresh token is handed out, a stale one refreshed, once for all callers."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def test_nobody_who_never_logged_in_has_a_token(world):
+def test_a_user_who_never_logged_in_has_no_token(world):
     assert world.token() is None
     world.login(user="ann")
     assert world.token() is None
@@ -43,7 +43,7 @@ def test_a_fresh_token_needs_neither_catalogue_nor_client(world):
 
 
 @pytest.mark.parametrize(
-    ("life", "age", "refreshes"),
+    ("lifetime", "age", "refreshes"),
     [
         (3600, 3539_999, 0),
         (3600, 3540_000, 1),
@@ -57,8 +57,8 @@ def test_a_fresh_token_needs_neither_catalogue_nor_client(world):
         (None, 10 * 365 * 24 * HOUR, 0),
     ],
 )
-def test_a_token_is_refreshed_a_minute_or_a_tenth_of_its_life_before_its_end(world, life, age, refreshes):
-    world.server.lifetime = life
+def test_a_token_is_refreshed_a_minute_or_a_tenth_of_its_lifetime_before_it_expires(world, lifetime, age, refreshes):
+    world.server.lifetime = lifetime
     world.login()
     world.clock.now += age
     world.token()
@@ -76,7 +76,7 @@ def test_a_token_is_refreshed_a_minute_or_a_tenth_of_its_life_before_its_end(wor
         (59 * MINUTE, MINUTE, 1),
     ],
 )
-def test_a_token_lives_as_long_as_was_asked_for(world, min_ttl, age, refreshes):
+def test_a_token_lives_as_long_as_required(world, min_ttl, age, refreshes):
     world.login()
     world.clock.now += age
     token = world.token(min_ttl=min_ttl)
@@ -84,7 +84,7 @@ def test_a_token_lives_as_long_as_was_asked_for(world, min_ttl, age, refreshes):
     assert token == ("access-3" if refreshes else "access-2")
 
 
-def test_a_token_without_expiry_lives_as_long_as_anybody_asks(world):
+def test_a_token_without_expiry_meets_any_min_ttl(world):
     world.server.lifetime = None
     world.login()
     assert world.token(min_ttl=1000 * HOUR) == "access-2"
@@ -92,7 +92,7 @@ def test_a_token_without_expiry_lives_as_long_as_anybody_asks(world):
 
 
 @pytest.mark.parametrize("min_ttl", [60 * MINUTE, 61 * MINUTE, 24 * HOUR])
-def test_a_life_that_the_service_never_gives_is_not_asked_for_in_vain(world, min_ttl):
+def test_a_lifetime_that_the_service_never_issues_causes_no_request(world, min_ttl):
     world.login()
     world.clock.now += 1
     with pytest.raises(LifetimeTooShort, match="3600 s") as caught:
@@ -101,7 +101,7 @@ def test_a_life_that_the_service_never_gives_is_not_asked_for_in_vain(world, min
     assert world.server.refreshes == 0
 
 
-def test_a_life_that_turns_out_too_short_is_told_and_the_new_token_kept(world):
+def test_a_lifetime_that_turns_out_too_short_raises_and_the_new_token_is_stored(world):
     world.login()
     world.clock.now += 50 * MINUTE
     world.server.lifetime = 60
@@ -126,7 +126,7 @@ def test_a_rejected_token_without_expiry_is_replaced_too(world):
     assert world.token(rejected=Secret("access-2")) == "access-3"
 
 
-def test_a_refresh_keeps_who_it_is_and_tells_what_is_new(world):
+def test_a_refresh_keeps_the_identity_and_updates_its_token(world):
     before = world.login(tags={"plan": "gold"})
     world.clock.now += HOUR
     world.server.extra = {"scope": "less"}
@@ -140,7 +140,7 @@ def test_a_refresh_keeps_who_it_is_and_tells_what_is_new(world):
     assert credential.native["timestamp"] == world.clock.now
 
 
-def test_rotated_refresh_tokens_are_kept_one_after_the_other(world):
+def test_rotated_refresh_tokens_are_stored_one_after_the_other(world):
     world.login()
     tokens = set()
     for _ in range(5):
@@ -149,7 +149,7 @@ def test_rotated_refresh_tokens_are_kept_one_after_the_other(world):
     assert len(tokens) == world.server.refreshes == 5
 
 
-def test_a_refresh_token_that_is_not_rotated_goes_on(world):
+def test_a_refresh_token_that_is_not_rotated_stays_in_use(world):
     world.server.rotates = False
     world.login()
     for _ in range(3):
@@ -180,7 +180,7 @@ def test_the_redirect_uri_of_the_login_is_repeated_where_the_service_wants_it(wo
     assert world.server.requests[-1].fields["redirect_uri"] == REDIRECT_URI
 
 
-def test_a_record_that_knows_no_redirect_uri_is_refreshed_without(world):
+def test_a_record_without_a_redirect_uri_is_refreshed_without_it(world):
     world.entry("example", ENTRY + "refresh_redirect_uri = true\n")
     world.login()
     secret, public = world.store.read(world.key()).content.reveal(), dict(world.store.index.read(world.key()))
@@ -192,7 +192,7 @@ def test_a_record_that_knows_no_redirect_uri_is_refreshed_without(world):
     assert "redirect_uri" not in world.server.requests[-1].fields
 
 
-def test_the_record_says_that_a_refresh_is_under_way_while_it_is(world):
+def test_the_record_is_marked_while_a_refresh_runs(world):
     seen = []
     world.login()
     world.clock.now += HOUR
@@ -273,7 +273,7 @@ def test_a_changed_secret_or_scope_changes_no_grant(world):
     assert world.server.requests[-1].fields["client_secret"] == Secret("new")
 
 
-def test_a_client_that_was_removed_is_told_before_anything_is_sent(world):
+def test_a_removed_client_raises_before_anything_is_sent(world):
     world.login()
     world.clock.now += HOUR
     world.auth.clients.delete("example")
@@ -282,7 +282,7 @@ def test_a_client_that_was_removed_is_told_before_anything_is_sent(world):
     assert world.server.refreshes == 0
 
 
-def test_without_a_refresh_token_the_login_command_is_told(world):
+def test_without_a_refresh_token_the_login_command_is_the_hint(world):
     world.server.extra = {"refresh_token": None}
     world.login(user="ann", tenant="acme corp")
     world.clock.now += HOUR

@@ -24,7 +24,7 @@ TRANSIENT = {
     "429": json_response({"error": "slow_down"}, status=429),
     "503": json_response(b"<html>", status=503, content_type="text/html"),
 }
-TOLD = {
+RAISED = {
     "html": (json_response(b"<html>", content_type="text/html"), ServiceUnreadable),
     "redirect": (json_response(b"", status=302), ServiceUnreadable),
     "no token": (json_response({}), ServiceUnreadable),
@@ -69,7 +69,7 @@ def refreshing_since(world):
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
-def test_a_living_token_is_handed_out_with_a_warning_when_the_service_cannot_be_reached(world, fault):
+def test_an_unexpired_token_is_handed_out_with_a_warning_when_the_service_cannot_be_reached(world, fault):
     world.clock.now += 59 * MINUTE + 30_000
     world.server.faults = [TRANSIENT[fault]]
     assert world.token("ann") == "access-2"
@@ -81,21 +81,21 @@ def test_a_living_token_is_handed_out_with_a_warning_when_the_service_cannot_be_
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
-@pytest.mark.parametrize("asked", [{}, {"min_ttl": MINUTE}, {"rejected": Secret("access-2")}], ids=str)
-def test_a_token_that_will_not_do_is_not_handed_out(world, fault, asked):
-    world.clock.now += 59 * MINUTE + 30_000 if asked else HOUR
+@pytest.mark.parametrize("requirement", [{}, {"min_ttl": MINUTE}, {"rejected": Secret("access-2")}], ids=str)
+def test_a_token_that_does_not_meet_the_requirement_is_not_handed_out(world, fault, requirement):
+    world.clock.now += 59 * MINUTE + 30_000 if requirement else HOUR
     world.server.faults = [TRANSIENT[fault]]
     with pytest.raises(ServiceUnreachable) as caught:
-        world.token("ann", **asked)
+        world.token("ann", **requirement)
     assert caught.value.exit_code == 5
     assert world.warnings == []
     assert world.token("ann") in ("access-2", "access-3")
 
 
-@pytest.mark.parametrize("fault", [*TRANSIENT, *TOLD])
+@pytest.mark.parametrize("fault", [*TRANSIENT, *RAISED])
 def test_no_request_is_sent_twice_in_one_call_and_the_old_credential_stays(world, fault):
     world.clock.now += HOUR
-    world.server.faults = [TRANSIENT[fault] if fault in TRANSIENT else TOLD[fault][0]]
+    world.server.faults = [TRANSIENT[fault] if fault in TRANSIENT else RAISED[fault][0]]
     with pytest.raises((ServiceError, ClientRejected)):
         world.token("ann")
     assert world.server.refreshes == 1
@@ -103,26 +103,26 @@ def test_no_request_is_sent_twice_in_one_call_and_the_old_credential_stays(world
     assert world.token("ann") == "access-3"
 
 
-@pytest.mark.parametrize("fault", TOLD)
-def test_another_refusal_is_told_even_while_the_token_lives(world, fault):
+@pytest.mark.parametrize("fault", RAISED)
+def test_another_refusal_is_raised_even_before_the_token_expires(world, fault):
     world.clock.now += 59 * MINUTE + 30_000
-    world.server.faults = [TOLD[fault][0]]
-    with pytest.raises(TOLD[fault][1]) as caught:
+    world.server.faults = [RAISED[fault][0]]
+    with pytest.raises(RAISED[fault][1]) as caught:
         world.token("ann")
-    assert type(caught.value) is TOLD[fault][1]
+    assert type(caught.value) is RAISED[fault][1]
     assert (caught.value.exit_code == 2) is (fault == "invalid_client")
 
 
-@pytest.mark.parametrize("fault", [*TRANSIENT, *TOLD])
-def test_the_record_knows_whether_an_answer_may_have_been_lost(world, fault):
+@pytest.mark.parametrize("fault", [*TRANSIENT, *RAISED])
+def test_the_record_is_marked_when_a_response_may_be_lost(world, fault):
     world.clock.now += HOUR
-    world.server.faults = [TRANSIENT[fault] if fault in TRANSIENT else TOLD[fault][0]]
+    world.server.faults = [TRANSIENT[fault] if fault in TRANSIENT else RAISED[fault][0]]
     with pytest.raises((ServiceError, ClientRejected)):
         world.token("ann")
     assert refreshing_since(world) == (world.clock.now if fault in LOST else None)
 
 
-def test_a_grant_that_is_gone_is_remembered_and_nothing_more_is_sent(world):
+def test_an_ended_grant_is_remembered_and_nothing_more_is_sent(world):
     world.clock.now += HOUR
     world.server.revoke_all()
     for _ in range(3):
@@ -141,19 +141,19 @@ def test_a_grant_that_is_gone_is_remembered_and_nothing_more_is_sent(world):
     assert world.store.read(world.key("ann")) is not None
 
 
-def test_a_new_login_brings_back_what_was_gone(world):
+def test_a_new_login_removes_the_mark_of_an_ended_grant(world):
     world.clock.now += HOUR
     world.server.revoke_all()
     with pytest.raises(LoginRequired):
         world.token("ann")
-    (gone,) = world.auth.find()
-    assert world.login(user="ann").id == gone.id
+    (ended,) = world.auth.find()
+    assert world.login(user="ann").id == ended.id
     assert world.auth.find()[0].login_required is None
     world.clock.now += HOUR
     assert world.token("ann") == "access-5"
 
 
-def test_a_refresh_token_whose_rotation_was_lost_is_told_as_that(world):
+def test_a_lost_rotation_is_named_in_the_error(world):
     world.clock.now += HOUR
     world.server.meanwhile = lambda: (_ for _ in ()).throw(ServiceUnreachable("it broke", lost=True))
     with pytest.raises(ServiceUnreachable):
@@ -174,7 +174,7 @@ def test_a_vault_that_cannot_be_written_costs_no_refresh_token(world, vault):
     assert world.token("ann") == "access-3"
 
 
-def test_a_vault_that_stumbles_after_the_answer_is_tried_again(world, vault):
+def test_a_failed_write_after_the_response_is_repeated(world, vault):
     world.clock.now += HOUR
     vault.fail(2)
     assert world.token("ann") == "access-3"
@@ -184,7 +184,7 @@ def test_a_vault_that_stumbles_after_the_answer_is_tried_again(world, vault):
 
 
 @pytest.mark.slow
-def test_a_vault_that_stays_broken_after_the_answer_is_told_and_so_is_the_loss(world, vault):
+def test_a_store_that_stays_broken_after_the_response_raises_and_the_loss_is_named(world, vault):
     world.clock.now += HOUR
     vault.fail(*range(2, 100))
     with pytest.raises(StoreError, match="disk is full"):

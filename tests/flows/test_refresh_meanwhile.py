@@ -1,4 +1,4 @@
-"""What another process does while a refresh runs, and locks that do not come: the newer credential stays.
+"""Other processes during a refresh, and locks that time out: the newer credential stays.
 
 The locks here keep nobody out, as if they were another machine's.
 """
@@ -45,7 +45,7 @@ def world(tmp_path, vault, locks):
     return world
 
 
-def test_a_newer_token_that_somebody_stored_is_adopted_after_a_refusal(world):
+def test_a_newer_token_of_another_process_is_adopted_after_a_refusal(world):
     """As a process without our lock would: it refreshed first, and stores its token only now."""
     world.clock.now += HOUR
 
@@ -59,7 +59,7 @@ def test_a_newer_token_that_somebody_stored_is_adopted_after_a_refusal(world):
     assert world.auth.find()[0].login_required is None
 
 
-def test_an_identity_that_was_deleted_meanwhile_is_not_marked_as_gone(world):
+def test_an_identity_deleted_meanwhile_is_not_marked(world):
     world.clock.now += HOUR
     world.server.meanwhile = lambda: world.auth.delete_identity("example", user="ann")
     world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
@@ -83,7 +83,7 @@ def test_a_credential_newer_than_the_refresh_stays(world):
     assert world.token("ann") == "access-6"
 
 
-def test_what_was_deleted_during_the_refresh_stays_deleted(world):
+def test_an_identity_deleted_during_the_refresh_stays_deleted(world):
     world.clock.now += HOUR
     world.server.meanwhile = lambda: world.auth.delete_identity("example", user="ann")
     with pytest.raises(LoginRequired, match="was deleted"):
@@ -113,7 +113,7 @@ def test_nothing_is_sent_for_a_record_that_changed_just_before(world, vault):
     assert world.server.refreshes == 0
 
 
-def test_a_lock_that_does_not_come_hands_out_a_living_token_with_a_warning(world, locks):
+def test_a_lock_that_times_out_hands_out_an_unexpired_token_with_a_warning(world, locks):
     locks.busy = True
     assert world.token("ann") == "access-2"
     assert world.warnings == []
@@ -123,17 +123,17 @@ def test_a_lock_that_does_not_come_hands_out_a_living_token_with_a_warning(world
     assert world.server.refreshes == 0
 
 
-@pytest.mark.parametrize("asked", [{}, {"min_ttl": MINUTE}, {"rejected": Secret("access-2")}], ids=str)
-def test_a_lock_that_does_not_come_is_told_when_no_token_will_do(world, locks, asked):
-    world.clock.now += 59 * MINUTE + 30_000 if asked else HOUR
+@pytest.mark.parametrize("requirement", [{}, {"min_ttl": MINUTE}, {"rejected": Secret("access-2")}], ids=str)
+def test_a_lock_that_times_out_raises_when_no_token_meets_the_requirement(world, locks, requirement):
+    world.clock.now += 59 * MINUTE + 30_000 if requirement else HOUR
     locks.busy = True
     with pytest.raises(ServiceError, match="busy") as caught:
-        world.token("ann", **asked)
+        world.token("ann", **requirement)
     assert caught.value.exit_code == 5
     assert world.server.refreshes == 0
 
 
-def test_a_login_whose_lock_does_not_come_is_told(world, locks):
+def test_a_login_whose_lock_times_out_raises(world, locks):
     pending = world.auth.begin("example", user="ann", redirect_uri=REDIRECT_URI)
     grant = world.auth.redeem(pending, [("code", "code-alice"), ("state", pending.state.reveal())])
     locks.busy = True

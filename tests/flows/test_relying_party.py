@@ -1,4 +1,4 @@
-"""What a relying party must refuse (the negative tests of OpenID's conformance profiles), at a provider that lies."""
+"""The negative tests of OpenID's conformance profiles for relying parties, at a provider that lies."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ LIES_IN_THE_ANSWER = {
 
 
 @pytest.mark.parametrize(("lies", "kind", "says"), LIES_IN_THE_ANSWER.values(), ids=LIES_IN_THE_ANSWER)
-def test_an_answer_that_lies_is_refused_and_no_code_is_redeemed(victim, lies, kind, says):
+def test_an_authorization_response_that_lies_is_refused_and_no_code_is_redeemed(victim, lies, kind, says):
     lie(victim, lies)
     with pytest.raises(kind) as caught:
         victim.login()
@@ -201,7 +201,7 @@ LIES_AT_A_REFRESH = {
 
 @pytest.mark.parametrize("native", [["scope"], None])
 @pytest.mark.parametrize(("claims", "says"), LIES_AT_A_REFRESH.values(), ids=LIES_AT_A_REFRESH)
-def test_a_refresh_for_somebody_else_is_not_taken(victim, claims, says, native):
+def test_a_refresh_for_another_subject_is_refused(victim, claims, says, native):
     victim.entry(native=native)
     victim.login()
     before = victim.auth.get_identity("op").access_token

@@ -1,4 +1,4 @@
-"""How an identity ends: revoked where it can be, and deleted whatever the service says."""
+"""Deleting an identity: its tokens are revoked where possible, and it is deleted whatever the service answers."""
 
 import threading
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ def test_an_access_token_alone_is_revoked_alone(world):
     assert world.server.revoked == ["access-2"]
 
 
-def test_local_sends_nothing_and_says_what_stands(world):
+def test_a_local_deletion_sends_nothing_and_names_the_tokens_not_revoked(world):
     world.login()
     revocation = end(world, local=True)
     assert (revocation.revoked, revocation.not_revoked, revocation.problem) == ([], BOTH, None)
@@ -101,7 +101,7 @@ def test_a_service_without_revocation_needs_no_client(world):
     ],
     ids=str,
 )
-def test_a_failure_is_told_keeps_no_copy_and_is_not_tried_twice(world, fault, says):
+def test_a_failure_is_reported_keeps_no_copy_and_is_not_repeated(world, fault, says):
     world.login()
     world.server.faults = [fault]
     revocation = end(world)
@@ -111,7 +111,7 @@ def test_a_failure_is_told_keeps_no_copy_and_is_not_tried_twice(world, fault, sa
     assert is_deleted(world)
 
 
-def test_what_was_revoked_before_a_failure_counts(world):
+def test_a_token_revoked_before_a_failure_counts(world):
     world.login()
     world.server.meanwhile = lambda: world.server.faults.append(json_response(b"", status=503))
     revocation = end(world)
@@ -119,7 +119,7 @@ def test_what_was_revoked_before_a_failure_counts(world):
     assert "HTTP 503" in revocation.problem
 
 
-def test_a_token_that_is_refused_does_not_save_the_other(world):
+def test_a_refused_revocation_does_not_stop_the_other(world):
     world.login()
     world.server.faults = [json_response({"error": "invalid_request"}, status=400)]
     revocation = end(world)
@@ -156,18 +156,18 @@ def test_where_a_token_ends_the_grant_the_second_may_do_it(world):
     assert (revocation.revoked, revocation.problem) == (BOTH, None)
 
 
-def test_an_index_that_was_lost_revokes_all_the_same(world):
+def test_without_metadata_tokens_are_revoked_all_the_same(world):
     identity = world.login()
     world.store.index.delete(world.key())
     assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, not_revoked=[])
 
 
-def test_nobody_is_ended_without_a_word(world):
+def test_deleting_an_unknown_identity_does_nothing(world):
     assert end(world) == Revocation()
     assert world.server.requests == []
 
 
-def test_where_nothing_stands_a_failure_is_none(world):
+def test_a_failure_is_no_problem_when_all_tokens_have_expired(world):
     world.server.extra = {"refresh_token": None}
     world.login()
     world.clock.now += HOUR
@@ -190,7 +190,7 @@ def test_interrupts_wait_from_the_first_request_until_it_is_deleted(world):
     assert events == ["shielded", "request", "request", "login_required"]
 
 
-def test_a_store_that_cannot_delete_says_so_and_the_next_try_ends_it(tmp_path):
+def test_a_store_that_cannot_delete_raises_and_the_next_try_deletes(tmp_path):
     class Stubborn(MemoryVault):
         stuck = True
 
@@ -214,7 +214,7 @@ def test_a_store_that_cannot_delete_says_so_and_the_next_try_ends_it(tmp_path):
     assert is_deleted(world)
 
 
-def test_a_lock_that_does_not_come_sends_nothing(world):
+def test_a_lock_that_times_out_sends_nothing(world):
     class Busy:
         def hold(self, name, *, timeout):
             raise TimeoutError
@@ -259,7 +259,7 @@ def test_a_refresh_that_waits_does_not_bring_it_back(world):
     assert is_deleted(world)
 
 
-def test_threads_that_end_one_identity_revoke_it_once(world):
+def test_threads_that_delete_one_identity_revoke_it_once(world):
     world.login()
     barrier = threading.Barrier(4)
     ends = [Background(lambda: (barrier.wait(5), end(world))) for _ in range(4)]
@@ -279,7 +279,7 @@ def test_a_grant_that_was_revoked_is_refreshed_by_no_copy(world):
 
 
 @pytest.mark.parametrize("replace_account", [True, False])
-def test_a_new_login_in_the_place_of_an_old_one_revokes_nothing(world, replace_account):
+def test_a_new_login_over_an_old_one_revokes_nothing(world, replace_account):
     world.entry("example", GRANT)
     world.login("alice")
     world.login("bob" if replace_account else "alice", replace_account=replace_account)

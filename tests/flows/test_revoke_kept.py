@@ -1,4 +1,4 @@
-"""What keeps an identity from being ended at its service, and what is lost by that: nothing, unless it is said so."""
+"""Obstacles to a revocation: nothing is deleted then, unless --local says so."""
 
 import pytest
 from peers.endings import BOTH, end, is_deleted, sent
@@ -42,20 +42,20 @@ def test_without_a_client_nothing_is_sent_and_nothing_lost(world):
     impossible(world, ClientNotSet, "everyauth service set example")
 
 
-def test_a_service_that_is_no_longer_known_is_told(world):
+def test_a_removed_service_raises(world):
     world.login()
     (world.directory / "example.toml").unlink()
     impossible(world, ServiceNotFound, "no service 'example'")
 
 
-def test_an_entry_with_a_slip_is_told(world):
+def test_an_invalid_entry_raises(world):
     world.login()
     world.entry("example", REVOCABLE + "scope = 5\n")
     impossible(world, ConfigurationProblem, "scope")
 
 
 @pytest.mark.parametrize("content", ["garbage", '{"version": "1"}'])
-def test_tokens_that_cannot_be_read_are_kept_until_it_is_said_that_they_may_go(world, content):
+def test_unreadable_tokens_are_kept_unless_the_deletion_is_local(world, content):
     world.login()
     world.store.vault.write(world.store.name(world.key()), Secret(content))
     with pytest.raises(StoreError) as caught:
@@ -68,7 +68,7 @@ def test_tokens_that_cannot_be_read_are_kept_until_it_is_said_that_they_may_go(w
     assert is_deleted(world)
 
 
-def test_tokens_that_cannot_be_read_need_not_be_where_nothing_is_revoked(world):
+def test_unreadable_tokens_are_deleted_where_nothing_is_revoked(world):
     world.login()
     world.entry("example", ENTRY)
     world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
@@ -77,7 +77,7 @@ def test_tokens_that_cannot_be_read_need_not_be_where_nothing_is_revoked(world):
     assert is_deleted(world)
 
 
-def test_tokens_that_are_lost_are_told(world):
+def test_missing_tokens_are_a_problem(world):
     world.login()
     world.store.vault.delete(world.store.name(world.key()))
     revocation = end(world)
@@ -87,7 +87,7 @@ def test_tokens_that_are_lost_are_told(world):
 
 
 @pytest.mark.parametrize("local", [True, False])
-def test_tokens_that_neither_half_tells_of(world, local):
+def test_tokens_without_metadata_and_secret(world, local):
     world.entry("example", ENTRY)
     world.store.vault.write(world.store.name(world.key()), Secret("garbage"))
     revocation = end(world, local=local)

@@ -1,4 +1,4 @@
-"""Which identities would end with one whose token is revoked, because they share its grant."""
+"""Identities that share a grant, and end when it is revoked with the token of one of them."""
 
 import pytest
 from peers.token_server import ENTRY, HOUR, REVOCABLE, World
@@ -53,7 +53,7 @@ def test_an_account_that_is_not_known_may_be_the_same(family):
     assert len(family.auth.siblings(identity)) == 5
 
 
-def test_a_grant_that_is_gone_is_no_sibling(family):
+def test_an_ended_grant_is_no_sibling(family):
     family.server.revoke_all()
     family.clock.now += HOUR
     with pytest.raises(LoginRequired):
@@ -73,7 +73,7 @@ def test_where_no_grant_would_end_there_are_no_siblings(family, entry):
 
 
 @pytest.mark.parametrize("change", ["none", "another"])
-def test_what_another_client_was_granted_takes_nothing_along(family, change):
+def test_a_grant_of_another_client_is_no_sibling(family, change):
     if change == "none":
         family.auth.clients.delete("example")
     else:
@@ -83,7 +83,7 @@ def test_what_another_client_was_granted_takes_nothing_along(family, change):
     assert siblings(family) == []
 
 
-def test_looking_for_siblings_touches_no_secret(family):
+def test_finding_siblings_reads_no_secret(family):
     def refuse():
         raise StoreUnavailable("locked")
 
@@ -113,19 +113,19 @@ def test_siblings_that_ended_too_are_handed_out_no_more(family):
     assert family.auth.credential(family.auth.find_one("bot")).access_token
 
 
-def test_those_that_are_only_maybe_siblings_live_on(family):
+def test_possible_siblings_are_not_ended(family):
     family.server.extra = {"id_token": None}
     family.login(user="unknown")
     family.auth.delete_identity("example", user="me")
     assert tokens(family, who="unknown")
 
 
-def test_a_local_end_ends_no_siblings(family):
+def test_a_local_deletion_ends_no_siblings(family):
     family.auth.delete_identity("example", user="me", local=True)
     assert tokens(family, "alias")
 
 
-def test_a_damaged_entry_of_somebody_is_no_obstacle(family):
+def test_a_damaged_entry_is_no_obstacle(family):
     family.store.index.write(family.key("broken"), {"id": 1})
     assert siblings(family) == FAMILY
     assert family.auth.delete_identity("example", user="me").problem is None

@@ -207,7 +207,11 @@ def test_there_may_be_no_refresh_token_at_all():
         ({"scope": ["read", "write"]}, " ", "read write"),
         ({"scope": ["read", "write"]}, ",", "read,write"),
         ({"scope": "read\x1b[0m"}, " ", "read [0m"),
-        ({"scope": ""}, " ", ""),
+        ({"scope": ""}, " ", "read"),
+        ({"scope": " "}, " ", "read"),
+        ({"scope": []}, " ", "read"),
+        ({"scope": [{"id": "write"}]}, " ", "read"),
+        ({"scope": ["write", {"id": "read"}]}, " ", "write"),
     ],
 )
 def test_the_scope_is_what_was_granted_or_else_what_was_asked_for(fields, separator, scope):
@@ -300,7 +304,8 @@ def test_the_id_token_is_handed_on_and_names_no_account_before_it_is_checked():
     text = id_token(sub="2", email="two@example.org")
     read = token({"id_token": text})
     assert (read.id_token, read.account) == (Secret(text), None)
-    assert token({}).id_token is None
+    for nothing in ({}, {"id_token": ""}, {"id_token": " "}, {"id_token": None}):
+        assert token(nothing).id_token is None
 
 
 def test_a_form_encoded_answer_is_read():

@@ -17,7 +17,6 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
 )
 from everyauth_cli.model import Response, Secret, Service, Token
-from everyauth_cli.oauth.error_response import FORM
 from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.services.rules import AccountRules
 
@@ -27,6 +26,7 @@ SERVICE = Service(
     authorization_endpoint="https://issuer.example/authorize",
     token_endpoint=TOKEN_ENDPOINT,
 )
+FORM = "application/x-www-form-urlencoded"
 HTML = b"<!doctype html><title>Sign in</title>"
 
 

@@ -68,6 +68,8 @@ def problem(catalogue, name="example"):
         ('scope_covers = ["user"]', "must be a table of lists", ""),
         ('scope_covers = {user = "email"}', "must be a list of strings", ""),
         ('error_words = {a = "no_word"}', "no_word is none of invalid_client", ""),
+        ('error_words = {"a.=b" = "invalid_grant"}', "must be a code, or a field and its value", ""),
+        ('error_words = {"a=" = "invalid_grant"}', "must be a code, or a field and its value", ""),
         ('error_words = "a"', "must be a table of strings", ""),
         ('revocation_style = "code"', '"token_and_hint", "token", "type"', ""),
         ('https_redirect = "yes"', "must be true or false", ""),

@@ -48,7 +48,7 @@ __all__ = [
     "memory_store",
 ]
 
-# Where each public name lives: it is imported when it is first asked for, because start-up is paid at every call.
+# The module of each public name, imported at its first use, because start-up is paid at every call.
 _HOMES = {
     "EveryAuth": "everyauth_cli.everyauth",
     "Grant": "everyauth_cli.flows.login",

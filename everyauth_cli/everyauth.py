@@ -18,10 +18,10 @@ from everyauth_cli.flows.selector import Page, Selector, Who, read_who
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
-from everyauth_cli.store import Store
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.identity_record import IdentitySummary, key_of
+from everyauth_cli.store.identities import IdentitySummary, key_of
+from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.batch import Outcome, Pacing
@@ -94,7 +94,7 @@ class EveryAuth:
     ) -> Self:
         """Assemble it from settings; `around_send` may watch each request. Raises `ConfigurationProblem`."""
         return cls(
-            store=store_of(settings),
+            store=store_of(settings, warn=warn),
             catalogue=Catalogue(settings.services_dir),
             send=functools.partial(around_send, _send) if around_send else _send,
             profile=settings.profile,

@@ -16,6 +16,7 @@ from everyauth_cli.services.rules import (
     Parameter,
     RevocationRules,
 )
+from everyauth_cli.urls import has_placeholder
 
 T = TypeVar("T")
 Method = Literal["GET", "POST", "DELETE"]
@@ -182,8 +183,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # A brace cannot be in a URL otherwise (RFC 3986 section 2).
-        if "{" in self.url or "}" in self.url:
+        if has_placeholder(self.url):
             raise ConfigurationProblem(f"{self.url} has a placeholder that nothing fills; nothing was sent")
 
 

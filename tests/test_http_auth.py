@@ -15,7 +15,7 @@ from peers.api import serving
 from peers.token_server import HOUR, World
 
 from everyauth_cli.errors import LoginRequired, ServiceNotFound, ServiceUnreachable, UsageProblem
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 
 THREADS = 32
 

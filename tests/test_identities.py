@@ -152,15 +152,6 @@ def test_a_deleted_identity_is_found_no_more(world):
     assert world.login().id != identity.id
 
 
-def test_a_lost_index_loses_no_token(world):
-    world.login()
-    world.store.index.delete(world.key())
-    assert world.token() == "access-2"
-    world.clock.now += HOUR
-    assert world.token() == "access-3"
-    assert len(world.auth.find()) == 1
-
-
 def test_profiles_share_nothing(world):
     world.login()
     other = world.another(world.store, profile="other")

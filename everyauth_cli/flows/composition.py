@@ -14,7 +14,7 @@ from everyauth_cli.flows.identities import Identities
 from everyauth_cli.flows.refresh import Refresher
 from everyauth_cli.model import Request, Response
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import Store
+from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.account import AccountEndpoint

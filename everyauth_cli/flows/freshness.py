@@ -1,8 +1,10 @@
-"""Decides whether a token may be handed out as it is."""
+"""Decides whether a token may be handed out as it is; imports nothing heavy, because `cli/fast` uses it."""
 
 from __future__ import annotations
 
-from everyauth_cli.model import Secret, Token
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from everyauth_cli.model import Secret, Token
 
 MARGIN_MS = 60_000
 """A token with less remaining lifetime than this is refreshed before it is handed out ..."""

@@ -14,8 +14,8 @@ from everyauth_cli.flows.freshness import is_alive
 from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
 from everyauth_cli.flows.refresh import CURRENT, Refresher, Requirement
 from everyauth_cli.model import Account, Client, EndedGrant, Identity, RecordKey, Secret, Service, Token
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import StoredIdentity, key_of, read_identity, read_public, write_identity
+from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
+from everyauth_cli.store.records import Store
 
 UNAUTHORIZED = 401
 SHORTEST_PAUSE = 1.0
@@ -75,7 +75,7 @@ class HealthCheck:
             return Outcome(identity=identity, state=HealthState.DELETED)
         except EveryAuthError as error:
             return self._failure(key, identity, error)
-        now = read_public(self.store, key) or identity
+        now = peek_identity(self.store, key) or identity
         other = _other_account(key, now) if state is HealthState.OTHER_ACCOUNT else None
         return Outcome(identity=now, state=state, error=other)
 
@@ -83,7 +83,7 @@ class HealthCheck:
         pause = None
         if isinstance(error, ServiceUnreachable) and error.retry_after is not None:
             pause = seconds_until(error.retry_after, now=self.clock())
-        if isinstance(error, LoginRequired) and (now := read_public(self.store, key)) and now.login_required:
+        if isinstance(error, LoginRequired) and (now := peek_identity(self.store, key)) and now.login_required:
             return Outcome(identity=now, state=HealthState.LOGIN_REQUIRED, error=error)
         return Outcome(identity=identity, state=HealthState.FAILED, error=error, retry_after=pause)
 
@@ -167,7 +167,7 @@ class HealthCheck:
             if not still(stored):
                 return
             marked = replace(stored, identity=replace(stored.identity, login_required=ended))
-            write_identity(self.store, key, marked, expect=stored.version)
+            save_identity(self.store, key, marked)
         raise must_log_in(key, ended)
 
     def _stored(self, key: RecordKey) -> StoredIdentity:

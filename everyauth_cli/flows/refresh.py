@@ -28,18 +28,16 @@ from everyauth_cli.flows.clients import Clients, is_bound_to
 from everyauth_cli.flows.freshness import is_alive, is_fresh, issued_lifetime
 from everyauth_cli.flows.hints import bound_elsewhere, deleted_meanwhile, must_log_in, no_refresh_token
 from everyauth_cli.model import Client, EndedGrant, Identity, RecordKey, Request, Response, Secret, Service, Token
-from everyauth_cli.store import Store, VersionConflict
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import (
+from everyauth_cli.store.identities import (
     StoredIdentity,
-    content_of,
     damaged,
-    read_held,
     read_identity,
-    read_public,
-    write_identity,
-    write_public,
+    record_of,
+    save_identity,
+    stored_identity,
 )
+from everyauth_cli.store.records import Store, VersionConflict
 
 STORE_PAUSES = (0.2, 1.0, 3.0)
 """Seconds between attempts to store a token that the service has already rotated."""
@@ -97,23 +95,21 @@ class Refresher:
 
     def _read(self, key: RecordKey, requirement: Requirement) -> Credential | StoredIdentity | None:
         """Read the credential if it meets the requirement, else the stored identity that a new one is got with."""
-        record = self.store.read(key)
+        record = self.store.get(key)
         if record is None:
             return None
-        content = record.content.reveal()
         try:
-            if self._meets(content, requirement):
-                return Credential(key, content)
-            return read_held(self.store, key, record)
+            if self._meets(record.secret.reveal(), requirement):
+                return Credential(key, record)
+            return stored_identity(self.store, key, record)
         except (LookupError, TypeError) as error:
             raise damaged(self.store, key, error) from None
 
-    def _meets(self, content: Mapping[str, Any], requirement: Requirement) -> bool:
-        token = content["token"]
-        if requirement.rejected is not None and requirement.rejected == Secret(token["access_token"]):
+    def _meets(self, secret: Mapping[str, Any], requirement: Requirement) -> bool:
+        if requirement.rejected is not None and requirement.rejected == Secret(secret["access_token"]):
             return False
-        fresh = is_fresh(token["issued_at"], content["expires_at"], now=self.clock(), min_ttl=requirement.min_ttl)
-        return fresh and content["login_required"] is None
+        fresh = is_fresh(secret["issued_at"], secret["expires_at"], now=self.clock(), min_ttl=requirement.min_ttl)
+        return fresh and not secret["login_required"]
 
     def _under_lock(self, key: RecordKey, requirement: Requirement) -> Credential | None:
         stored = self._read(key, requirement)
@@ -123,8 +119,7 @@ class Refresher:
 
     def _refresh(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
         refresh_token = self._refresh_token(key, stored, requirement)
-        service = self.clients.filled(key.service)
-        client = self.clients.get(service)
+        service, client = self.clients.registered(key.service)
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key)
         now = self.clock()
@@ -153,9 +148,8 @@ class Refresher:
 
     def _refresh_token(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> Secret[str]:
         """Return the refresh token, or raise the error for an identity that no refresh can help."""
-        identity = read_public(self.store, key) or stored.identity
-        if identity.login_required is not None:
-            raise must_log_in(key, identity.login_required)
+        if stored.identity.login_required is not None:
+            raise must_log_in(key, stored.identity.login_required)
         if stored.token.refresh_token is None:
             raise no_refresh_token(key, rejected=requirement.rejected is not None)
         _check_lifetime(stored, requirement)
@@ -165,8 +159,8 @@ class Refresher:
         return self._write(key, replace(stored, refreshing_since=since))
 
     def _write(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
-        # Metadata and secret, so that a store that could not take the new token is known before it is requested.
-        return replace(stored, version=write_identity(self.store, key, stored, expect=stored.version))
+        # Also before the request, so that a store that could not take the new token is known by then.
+        return save_identity(self.store, key, stored)
 
     def _save(self, key: RecordKey, marked: StoredIdentity, token: Token) -> StoredIdentity:
         """Store a refreshed token, in several attempts: the old refresh token may be spent."""
@@ -181,15 +175,13 @@ class Refresher:
         raise AssertionError("unreachable")
 
     def _write_or_adopt(self, key: RecordKey, fresh: StoredIdentity) -> StoredIdentity:
-        """Write the token, unless another process wrote meanwhile, or this one, but the secret alone."""
+        """Write the token, unless another process wrote meanwhile, or this one without hearing of it."""
         try:
             return self._write(key, fresh)
         except VersionConflict:
             newer = read_identity(self.store, key)
         if newer is None:
             raise deleted_meanwhile(key)
-        if newer.token.access_token == fresh.token.access_token:
-            write_public(self.store, key, newer.identity)
         return newer
 
     def _adopt_or_end(
@@ -205,7 +197,8 @@ class Refresher:
         if before.refreshing_since is not None:
             reason += "; the response to an earlier refresh was lost"
         ended = EndedGrant(since=self.clock(), reason=reason)
-        write_public(self.store, key, replace(marked.identity, login_required=ended))
+        marked = replace(stored, identity=replace(stored.identity, login_required=ended), refreshing_since=None)
+        save_identity(self.store, key, marked)
         raise must_log_in(key, ended) from None
 
     def _fall_back(
@@ -250,7 +243,7 @@ def _check_lifetime(stored: StoredIdentity, requirement: Requirement) -> StoredI
 
 
 def _credential(key: RecordKey, stored: StoredIdentity) -> Credential:
-    return Credential(key, content_of(stored).reveal())
+    return Credential(key, record_of(stored))
 
 
 def refreshed(identity: Identity, token: Token) -> Identity:

@@ -43,7 +43,7 @@ def read_account(service: Service, response: Response) -> Account:
         raise ServiceUnreadable(f"{endpoint} answered HTTP {status}", status=status)
     fields = read_object(response.body.reveal(), response.content_type)
     if fields is None:
-        raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=status)
+        raise ServiceUnreadable(f"{endpoint} answered with something other than a JSON object", status=status)
     account = account_in(service, fields)
     if account is None:
         message = f"{endpoint} answered without an account where the catalogue expects it"

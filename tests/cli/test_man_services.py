@@ -1,4 +1,4 @@
-"""The manual page of the service files says all about every key, and its examples are valid."""
+"""The manual page of the service files explains every key, and its examples are valid."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_every_key_is_in_the_page_with_its_help_type_default_and_example():
     assert list(page) == list(KEYS)
     for key, about in KEYS.items():
         default, type_ = default_of(key), about.reader.type
-        said = f"{about.help.replace('`', '')} Type: {type_}."
-        said += f" Default: {default}." if default is not None else ""
-        said += f" Example: {key} = {about.example}" if about.example else ""
-        assert page[key] == " ".join(said.split())
+        expected = f"{about.help.replace('`', '')} Type: {type_}."
+        expected += f" Default: {default}." if default is not None else ""
+        expected += f" Example: {key} = {about.example}" if about.example else ""
+        assert page[key] == " ".join(expected.split())
 
 
 def test_what_the_table_says_is_in_the_source_of_the_page():

@@ -10,7 +10,7 @@ from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.flows.batch import HealthState, Pacing
 from everyauth_cli.flows.health import seconds_until
 from everyauth_cli.model import Secret
-from everyauth_cli.store.identity_record import read_identity
+from everyauth_cli.store.identities import read_identity
 
 ACCOUNT_ENDPOINT = "https://issuer.example/me"
 CHECKABLE = ENTRY + f'account_endpoint = "{ACCOUNT_ENDPOINT}"\n'

@@ -1,6 +1,7 @@
 """Failed refreshes: a token that has not expired is used, an ended grant is remembered, and no token is lost."""
 
 import pytest
+from peers.stores import over
 from peers.token_server import HOUR, MINUTE, World, json_response
 
 from everyauth_cli.errors import (
@@ -13,10 +14,8 @@ from everyauth_cli.errors import (
     StoreUnavailable,
 )
 from everyauth_cli.model import Secret
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import read_identity
-from everyauth_cli.store.locks import ThreadLocks
-from everyauth_cli.store.memory import MemoryIndex, MemoryVault
+from everyauth_cli.store.identities import read_identity
+from everyauth_cli.store.memory import MemoryRecords
 
 TRANSIENT = {
     "refused": ServiceUnreachable("cannot connect"),
@@ -35,8 +34,8 @@ LOST = {"lost", "503", "html", "redirect", "no token"}
 """After these the service may have rotated the refresh token all the same."""
 
 
-class FailingVault(MemoryVault):
-    """Fails at the writes whose numbers, counted from `count`, are in `failing`."""
+class FailingRecords(MemoryRecords):
+    """Fails at the saves whose numbers, counted from `count`, are in `failing`."""
 
     count = 0
     failing = frozenset()
@@ -44,22 +43,21 @@ class FailingVault(MemoryVault):
     def fail(self, *numbers):
         self.count, self.failing = 0, frozenset(numbers)
 
-    def write(self, name, secret):
+    def save(self, key, name, draft, *, version):
         self.count += 1
         if self.count in self.failing:
             raise StoreUnavailable("the disk is full")
-        super().write(name, secret)
+        return super().save(key, name, draft, version=version)
 
 
 @pytest.fixture
-def vault():
-    return FailingVault()
+def records():
+    return FailingRecords()
 
 
 @pytest.fixture
-def world(tmp_path, vault):
-    store = Store(url="memory:", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks())
-    world = World(tmp_path, store=store)
+def world(tmp_path, records):
+    world = World(tmp_path, store=over(records))
     world.login(user="ann")
     return world
 
@@ -138,7 +136,7 @@ def test_an_ended_grant_is_remembered_and_nothing_more_is_sent(world):
     (identity,) = world.auth.find()
     assert identity.login_required.since == world.clock.now - 3 * MINUTE
     assert "invalid_grant" in identity.login_required.reason
-    assert world.store.read(world.key("ann")) is not None
+    assert world.store.get(world.key("ann")) is not None
 
 
 def test_a_new_login_removes_the_mark_of_an_ended_grant(world):
@@ -164,32 +162,32 @@ def test_a_lost_rotation_is_named_in_the_error(world):
     assert "earlier refresh was lost" in world.auth.find()[0].login_required.reason
 
 
-def test_a_vault_that_cannot_be_written_costs_no_refresh_token(world, vault):
+def test_a_store_that_cannot_be_written_costs_no_refresh_token(world, records):
     world.clock.now += HOUR
-    vault.fail(*range(1, 100))
+    records.fail(*range(1, 100))
     with pytest.raises(StoreUnavailable, match="disk is full"):
         world.token("ann")
     assert world.server.refreshes == 0
-    vault.fail()
+    records.fail()
     assert world.token("ann") == "access-3"
 
 
-def test_a_failed_write_after_the_response_is_repeated(world, vault):
+def test_a_failed_write_after_the_response_is_repeated(world, records):
     world.clock.now += HOUR
-    vault.fail(2)
+    records.fail(2)
     assert world.token("ann") == "access-3"
-    assert vault.count == 3
+    assert records.count == 3
     world.clock.now += HOUR
     assert world.token("ann") == "access-4"
 
 
 @pytest.mark.slow
-def test_a_store_that_stays_broken_after_the_response_raises_and_the_loss_is_named(world, vault):
+def test_a_store_that_stays_broken_after_the_response_raises_and_the_loss_is_named(world, records):
     world.clock.now += HOUR
-    vault.fail(*range(2, 100))
+    records.fail(*range(2, 100))
     with pytest.raises(StoreError, match="disk is full"):
         world.token("ann")
-    assert vault.count == 5
-    vault.fail()
+    assert records.count == 5
+    records.fail()
     with pytest.raises(LoginRequired, match="earlier refresh was lost"):
         world.token("ann")

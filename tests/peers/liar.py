@@ -18,7 +18,7 @@ from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 from everyauth_cli.transport import send
 
 CLIENT_ID = "the-client"

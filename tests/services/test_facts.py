@@ -20,10 +20,14 @@ FACTS = [
     ("airtable", "token_endpoint_auth_method", "client_secret_basic"),
     ("authentik", "scopes", ("openid", "profile", "email", "offline_access")),
     ("auth0", "scopes", ("openid", "profile", "email", "offline_access")),
+    ("autodesk", "scopes", ("user-profile:read",)),
+    ("aweber", "token_endpoint_auth_method", "client_secret_basic"),
     ("clever", "token_endpoint_auth_method", "client_secret_basic"),
     ("huggingface", "any_port", True),
     ("lever", "scopes", ("offline_access",)),
     ("musicbrainz", "authorization_params", {"access_type": "offline"}),
+    ("oura", "authorization_endpoint", "https://moi.ouraring.com/oauth/v2/ext/oauth-authorize"),
+    ("oura", "token_endpoint", "https://moi.ouraring.com/oauth/v2/ext/oauth-token"),
     ("pagerduty", "id_token_issuers", ("https://app.pagerduty.com/global/oauth/anonymous",)),
     ("podio", "token_endpoint", "https://api.podio.com/oauth/token/v2"),
     ("podio", "body", "json"),
@@ -120,6 +124,6 @@ def test_a_sandbox_of_the_service_is_a_setting_and_not_the_default(name, params,
 
 
 def test_an_ended_grant_at_arcgis_is_a_number():
-    told = {"code": 498, "error": "invalid_request", "message": "refresh_token expired", "details": []}
+    fields = {"code": 498, "error": "invalid_request", "message": "refresh_token expired", "details": []}
     with pytest.raises(InvalidGrant, match="498"):
-        read_token(Catalogue().get("arcgis"), json_response({"error": told}), requested_scope=None, now=0)
+        read_token(Catalogue().get("arcgis"), json_response({"error": fields}), requested_scope=None, now=0)

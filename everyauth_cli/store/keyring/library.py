@@ -1,4 +1,4 @@
-"""The OS keyring as a vault: the Secret Service where there is one, else what the `keyring` library finds."""
+"""The items of the OS keyring: by the Secret Service where there is one, else by what the `keyring` library finds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from everyauth_cli.errors import EveryAuthError, SecretTooLarge, StoreBusy, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import printable
-from everyauth_cli.store.records import Locks, Vault
+from everyauth_cli.store.keyring.records import Check, Items
+from everyauth_cli.store.records import Locks
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -37,7 +38,7 @@ REFUSED = {
 
 def open_keyring(
     *, bus_address: str | None, backend_name: str | None, may_prompt: bool, locks: Locks, platform: str = sys.platform
-) -> Vault:
+) -> Items:
     """The keyring of this session; `backend_name` is a class of the keyring library that goes before all others.
 
     Raises `StoreUnavailable` when there is none, or none that can be used.
@@ -46,17 +47,17 @@ def open_keyring(
     if platform == "linux" and backend_name is None:
         if bus_address is None:
             raise StoreUnavailable("there is no session bus here, so no keyring can be reached", hint=OTHER_STORE)
-        if bus_address.startswith("unix:"):
-            from everyauth_cli.store.secret_service import SecretServiceVault, is_offered
+        if "unix:" in bus_address:
+            from everyauth_cli.store.keyring.secret_service import SecretServiceItems, is_offered
 
             if is_offered(bus_address):
-                return SecretServiceVault(bus_address, lock=lock, may_prompt=may_prompt)
+                return SecretServiceItems(bus_address, lock=lock, may_prompt=may_prompt)
     seconds = PROMPT_SECONDS if may_prompt else CALL_SECONDS
     backend = _bounded(lambda: _load(backend_name), what=backend_name or "the keyring library", seconds=seconds)
-    return KeyringVault(backend, lock=lock, seconds=seconds)
+    return LibraryItems(backend, lock=lock, seconds=seconds)
 
 
-class KeyringVault:
+class LibraryItems:
     """Secrets as entries of one back end of the keyring library, each call bounded in time.
 
     A name is the entry's service, not its user: on Windows two users of one service would move each other's entry.
@@ -76,10 +77,12 @@ class KeyringVault:
         password = self._bounded(lambda: self._backend.get_password(name, USERNAME))
         return None if password is None else Secret(password)
 
-    def write(self, name: str, secret: Secret[str]) -> None:
+    def write(self, name: str, secret: Secret[str], *, check: Check | None = None) -> None:
         """Write and read back. Raises `SecretTooLarge` before anything is written."""
         self._check_size(name, secret)
         with self._lock():
+            if check is not None:
+                check(self.read(name))
             self._bounded(lambda: self._backend.set_password(name, USERNAME, secret.reveal()))
             if self.read(name) != secret:
                 raise StoreUnavailable(

@@ -1,4 +1,4 @@
-"""The keyring library as a vault, with back ends that misbehave, and which keyring is chosen where."""
+"""The keyring library , with back ends that misbehave, and which keyring is chosen where."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from peers.secret_service import SecretService, secret_service, session_bus
 
 from everyauth_cli.errors import SecretTooLarge, StoreBusy, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
-from everyauth_cli.store.locks import ThreadLocks
-from everyauth_cli.store.secret_service import SecretServiceVault
-from everyauth_cli.store.vault_keyring import KeyringVault, open_keyring
+from everyauth_cli.store.file_locks import ThreadLocks
+from everyauth_cli.store.keyring.library import LibraryItems, open_keyring
+from everyauth_cli.store.keyring.secret_service import SecretServiceItems
 
 NAME = "everyauth:default:identity:example:me:me"
 OTHER_STORE = "everyauth store use sqlite://"
@@ -27,13 +27,13 @@ OPEN = """
 import sys
 from pathlib import Path
 from everyauth_cli.errors import StoreError
-from everyauth_cli.store.locks import FileLocks
-from everyauth_cli.store.vault_keyring import open_keyring
+from everyauth_cli.store.file_locks import FileLocks
+from everyauth_cli.store.keyring.library import open_keyring
 try:
-    vault = open_keyring(bus_address=sys.argv[1], backend_name=None, may_prompt=False, locks=FileLocks(Path("locks")))
+    items = open_keyring(bus_address=sys.argv[1], backend_name=None, may_prompt=False, locks=FileLocks(Path("locks")))
 except StoreError as error:
     sys.exit(f"{error.code}: {error.message} ({error.hint})")
-print(vault.describe())
+print(items.describe())
 """
 
 
@@ -49,8 +49,8 @@ def service(tmp_path: Path) -> Iterator[SecretService]:
         yield running
 
 
-def kept(backend, *, seconds: float = 3) -> KeyringVault:
-    return KeyringVault(backend, lock=nullcontext, seconds=seconds)
+def kept(backend, *, seconds: float = 3) -> LibraryItems:
+    return LibraryItems(backend, lock=nullcontext, seconds=seconds)
 
 
 def opened(*, locks=None, **arguments):
@@ -75,15 +75,15 @@ def opened_alone(tmp_path: Path, bus_address: str) -> subprocess.CompletedProces
 
 def test_what_is_written_is_read_until_it_is_deleted():
     backend = backends.Memory()
-    vault = kept(backend)
-    assert vault.read(NAME) is None
-    vault.write(NAME, Secret("first"))
-    vault.write(NAME, Secret("grüße \U0001f511"))
-    assert vault.read(NAME) == Secret("grüße \U0001f511")
+    items = kept(backend)
+    assert items.read(NAME) is None
+    items.write(NAME, Secret("first"))
+    items.write(NAME, Secret("grüße \U0001f511"))
+    assert items.read(NAME) == Secret("grüße \U0001f511")
     assert list(backend.passwords) == [(NAME, "everyauth")]
-    vault.delete(NAME)
-    vault.delete(NAME)
-    assert vault.read(NAME) is None
+    items.delete(NAME)
+    items.delete(NAME)
+    assert items.read(NAME) is None
 
 
 def test_a_vault_says_which_back_end_it_is():
@@ -93,19 +93,19 @@ def test_a_vault_says_which_back_end_it_is():
 @pytest.mark.parametrize("text", ["x" * 1281, "\U0001f511" * 641, "x" * 1279 + "\U0001f511"])
 def test_what_windows_cannot_keep_is_refused_before_it_is_written(text):
     backend = backends.Windows()
-    vault = kept(backend)
-    vault.write(NAME, Secret("old"))
+    items = kept(backend)
+    items.write(NAME, Secret("old"))
     with pytest.raises(SecretTooLarge, match="1280") as caught:
-        vault.write(NAME, Secret(text))
+        items.write(NAME, Secret(text))
     assert OTHER_STORE in str(caught.value.hint)
-    assert vault.read(NAME) == Secret("old")
+    assert items.read(NAME) == Secret("old")
 
 
 @pytest.mark.parametrize("text", ["x" * 1280, "\U0001f511" * 640])
 def test_what_windows_can_keep_is_written(text):
-    vault = kept(backends.Windows())
-    vault.write(NAME, Secret(text))
-    assert vault.read(NAME) == Secret(text)
+    items = kept(backends.Windows())
+    items.write(NAME, Secret(text))
+    assert items.read(NAME) == Secret(text)
 
 
 def test_other_back_ends_have_no_limit():
@@ -153,10 +153,10 @@ def test_a_back_end_that_keeps_nothing_is_found_out():
 
 
 def test_a_back_end_that_deletes_nothing_is_found_out():
-    vault = kept(backends.Undying())
-    vault.write(NAME, Secret("kept"))
+    items = kept(backends.Undying())
+    items.write(NAME, Secret("kept"))
     with pytest.raises(StoreUnavailable, match="still holds"):
-        vault.delete(NAME)
+        items.delete(NAME)
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_a_back_end_that_cannot_be_used_is_refused_by_name(backend_name, text):
 
 @pytest.mark.parametrize("bus_address", [None, "unix:path=/nonexistent", "tcp:host=localhost"])
 def test_a_named_back_end_goes_before_the_bus(bus_address):
-    vault = opened(backend_name="peers.backends.Memory", bus_address=bus_address)
-    vault.write(NAME, Secret("kept"))
-    assert vault.read(NAME) == Secret("kept")
-    assert vault.describe() == "the OS keyring (peers.backends.Memory)"
+    items = opened(backend_name="peers.backends.Memory", bus_address=bus_address)
+    items.write(NAME, Secret("kept"))
+    assert items.read(NAME) == Secret("kept")
+    assert items.describe() == "the OS keyring (peers.backends.Memory)"
 
 
 def test_without_a_bus_there_is_no_keyring():
@@ -199,11 +199,11 @@ def test_a_dead_bus_is_an_error():
 
 
 def test_the_secret_service_is_chosen_where_there_is_one(service):
-    vault = opened(bus_address=service.bus_address)
-    assert isinstance(vault, SecretServiceVault)
-    vault.write(NAME, Secret("kept"))
-    assert vault.read(NAME) == Secret("kept")
-    assert "Secret Service" in vault.describe()
+    items = opened(bus_address=service.bus_address)
+    assert isinstance(items, SecretServiceItems)
+    items.write(NAME, Secret("kept"))
+    assert items.read(NAME) == Secret("kept")
+    assert "Secret Service" in items.describe()
 
 
 def test_the_keyring_library_reaches_the_same_item_by_name(service, monkeypatch):
@@ -247,16 +247,16 @@ class Taken:
 
 def test_changes_wait_for_the_lock(service):
     for arguments in ({"bus_address": service.bus_address}, {"backend_name": "peers.backends.Memory"}):
-        vault = opened(**arguments, locks=Taken())
+        items = opened(**arguments, locks=Taken())
         with pytest.raises(StoreBusy, match="writing to the keyring for 15 s"):
-            vault.write(NAME, Secret("late"))
+            items.write(NAME, Secret("late"))
         with pytest.raises(StoreBusy):
-            vault.delete(NAME)
-        assert vault.read(NAME) is None
+            items.delete(NAME)
+        assert items.read(NAME) is None
 
 
 def test_importing_it_loads_neither_library():
     check = (
-        "import sys, everyauth_cli.store.vault_keyring; sys.exit({'keyring', 'jeepney'} & set(sys.modules) != set())"
+        "import sys, everyauth_cli.store.keyring.library; sys.exit({'keyring', 'jeepney'} & set(sys.modules) != set())"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

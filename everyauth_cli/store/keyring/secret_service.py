@@ -6,17 +6,17 @@ import functools
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 import jeepney  # type: ignore[import-untyped]
-from jeepney.auth import AuthenticationError  # type: ignore[import-untyped]
-from jeepney.bus import get_connectable_addresses  # type: ignore[import-untyped]
-from jeepney.io.blocking import prep_socket  # type: ignore[import-untyped]
 
 from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
+from everyauth_cli.os_keyring import socket_paths
 from everyauth_cli.sanitize import printable
+from everyauth_cli.store.keyring.bus import connect
+from everyauth_cli.store.keyring.records import Check
 
 T = TypeVar("T")
 
@@ -53,6 +53,16 @@ class Locked(StoreLocked):
     def __init__(self, *paths: str) -> None:
         super().__init__("the keyring is locked", hint=UNLOCK)
         self.paths = list(paths)
+
+
+class NoCollection(StoreUnavailable):
+    """There is no default collection that an item could be put into."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the keyring has no default collection to put secrets into, and there is no display to ask for one on",
+            hint=f"log in to the desktop, or set a default keyring in Passwords and Keys; or `{OTHER_STORE}`",
+        )
 
 
 class Bus:
@@ -120,8 +130,15 @@ class Items:
             self.unlock([item])
         return self._secret(item)
 
-    def write(self, secret: bytes) -> None:
-        """Write, and make sure that this is what will be read. Raises `Locked`."""
+    def write(self, secret: bytes, check: Callable[[bytes | None], None] | None = None) -> None:
+        """Write, and make sure that this is what will be read; `check` sees what is there before.
+
+        Raises `Locked`, `NoCollection`.
+        """
+        if check is not None:
+            if self._locked and not self._unlocked:
+                raise Locked(*self._locked)
+            check(self.read())
         item = self._create(secret)
         unlocked, _ = self._search()
         if item not in unlocked or self._secret(item) != secret:
@@ -136,6 +153,14 @@ class Items:
 
     def unlock(self, paths: list[str]) -> None:
         _, prompt = self._call("Unlock", "ao", paths)
+        self._settle(prompt)
+
+    def create_collection(self) -> None:
+        """Ask the person for a default collection. Raises `NoCollection` where nobody can be asked."""
+        if self._prompt_seconds is None:
+            raise NoCollection
+        properties = {PREFIX + "Collection.Label": ("s", "Default keyring")}
+        _, prompt = self._call("CreateCollection", "a{sv}s", properties, "default")
         self._settle(prompt)
 
     def _call(self, method: str, signature: str, *body: object) -> tuple[Any, ...]:
@@ -156,9 +181,7 @@ class Items:
         return bytes(secrets[item][2])
 
     def _create(self, secret: bytes) -> str:
-        (collection,) = self._call("ReadAlias", "s", "default")
-        if collection == "/":
-            raise Refusal(NO_SUCH_OBJECT, "it has no default collection")
+        collection = self._default_collection()
         # Label, attributes and content type are those of the keyring library: it and we replace each other's item.
         label = f"Password for '{USERNAME}' on '{self._name}'"
         attributes = {"application": "Python keyring library", "service": self._name, "username": USERNAME}
@@ -170,6 +193,15 @@ class Items:
             raise (Locked(collection) if refusal.name == IS_LOCKED else refusal) from None
         return str(self._settle(prompt) or item)
 
+    def _default_collection(self) -> str:
+        for pause in (RETRY_PAUSE, 0.0):
+            (collection,) = self._call("ReadAlias", "s", "default")
+            if collection != "/":
+                return str(collection)
+            # It may be off the bus for a moment.
+            time.sleep(pause)
+        raise NoCollection
+
     def _delete(self, items: list[str]) -> None:
         for item in items:
             (prompt,) = self._bus.call(_object(item, "Item"), "Delete")
@@ -180,7 +212,7 @@ class Items:
         if prompt == "/":
             return None
         if self._prompt_seconds is None:
-            raise StoreLocked("the keyring is locked, and nobody can be asked to unlock it here", hint=UNLOCK)
+            raise StoreLocked("the keyring is locked, and there is no display to ask for its password on", hint=UNLOCK)
         rule = jeepney.MatchRule(type="signal", interface=PREFIX + "Prompt", member="Completed", path=prompt)
         self._bus.call(jeepney.message_bus, "AddMatch", "s", rule.serialise())
         self._bus.call(_object(prompt, "Prompt"), "Prompt", "s", "")
@@ -195,7 +227,7 @@ class Items:
         return result
 
 
-class SecretServiceVault:
+class SecretServiceItems:
     """Secrets as items of the Secret Service, one a name, in its default collection.
 
     `lock` is held around each change, since gnome-keyring loses writes that come at the same time.
@@ -216,12 +248,14 @@ class SecretServiceVault:
         self._prompt_seconds = prompt_seconds if may_prompt else None
 
     def read(self, name: str) -> Secret[str] | None:
-        secret = self._attempt(name, Items.read)
-        # An item that is no text was written by someone else; whoever asked for it sees that it makes no sense.
-        return None if secret is None else Secret(secret.decode(errors="replace"))
+        return _as_text(self._attempt(name, Items.read))
 
-    def write(self, name: str, secret: Secret[str]) -> None:
-        self._change(name, lambda items: items.write(secret.reveal().encode()))
+    def write(self, name: str, secret: Secret[str], *, check: Check | None = None) -> None:
+        def look(before: bytes | None) -> None:
+            if check is not None:
+                check(_as_text(before))
+
+        self._change(name, lambda items: items.write(secret.reveal().encode(), look if check else None))
 
     def delete(self, name: str) -> None:
         self._change(name, Items.delete)
@@ -236,8 +270,12 @@ class SecretServiceVault:
         except Locked as locked:
             # Not under the lock: nobody should wait for a person to answer somebody else's prompt.
             self._attempt(name, functools.partial(Items.unlock, paths=locked.paths))
-            with self._lock():
-                self._attempt(name, change)
+        except NoCollection:
+            self._attempt(name, Items.create_collection)
+        else:
+            return
+        with self._lock():
+            self._attempt(name, change)
 
     def _attempt(self, name: str, operation: Callable[[Items], T]) -> T:
         seconds = self._prompt_seconds
@@ -268,19 +306,31 @@ def _attempt(address: str, operation: Callable[[Bus], T], *, seconds: float = CA
 
 @contextmanager
 def _connected(address: str, seconds: float) -> Iterator[Bus]:
-    try:
-        path = next(get_connectable_addresses(address))
-    except (ValueError, RuntimeError):
-        raise StoreUnavailable("the session bus address names no socket", hint=OTHER_STORE) from None
-    try:
-        # Not jeepney's own connection, which waits for the bus's answer to its greeting for ever.
-        connection = prep_socket(path, timeout=seconds)
-    except AuthenticationError:
-        raise ConnectionError(None, "it does not let this user in") from None
+    connection = _first_that_answers(address, seconds)
     with closing(connection):
         bus = Bus(connection, seconds)
         bus.call(jeepney.message_bus, "Hello")
         yield bus
+
+
+def _first_that_answers(addresses: str, seconds: float) -> socket.socket:
+    """A connection to the first bus of a list that there is. Raises `OSError`, `StoreUnavailable`."""
+    try:
+        paths = list(socket_paths(addresses))
+    except ValueError:
+        paths = []
+    if not paths:
+        raise StoreUnavailable("the session bus address names no socket", hint=OTHER_STORE)
+    *others, last = paths
+    for path in others:
+        with suppress(OSError):
+            return connect(path, seconds)
+    return connect(last, seconds)
+
+
+def _as_text(secret: bytes | None) -> Secret[str] | None:
+    # An item that is no text was written by another program; whoever reads it sees that it makes no sense.
+    return None if secret is None else Secret(secret.decode(errors="replace"))
 
 
 def _explained(error: OSError | Refusal, seconds: float) -> StoreError:

@@ -9,14 +9,14 @@ from peers.children import child
 
 from everyauth_cli.errors import StoreUnavailable
 from everyauth_cli.model import Secret
-from everyauth_cli.store.leases import Leases
-from everyauth_cli.store.locks import FileLocks, ThreadLocks
-from everyauth_cli.store.postgres import Database
+from everyauth_cli.store.file_locks import FileLocks, ThreadLocks
+from everyauth_cli.store.postgres.claims import Claims
+from everyauth_cli.store.postgres.database import PostgresDatabase
 
 HOLD = """
 import sys
 from pathlib import Path
-from everyauth_cli.store.locks import FileLocks
+from everyauth_cli.store.file_locks import FileLocks
 with FileLocks(Path(sys.argv[1])).hold("name", timeout=10):
     print("held", flush=True)
     sys.stdin.read()
@@ -25,7 +25,7 @@ with FileLocks(Path(sys.argv[1])).hold("name", timeout=10):
 ADD = """
 import sys
 from pathlib import Path
-from everyauth_cli.store.locks import FileLocks
+from everyauth_cli.store.file_locks import FileLocks
 directory, turns = Path(sys.argv[1]), int(sys.argv[2])
 number = directory / "number"
 for _ in range(turns):
@@ -43,11 +43,11 @@ def holder(tmp_path):
         process.kill()
 
 
-@pytest.fixture(params=["files", "threads", "leases"])
+@pytest.fixture(params=["files", "threads", "claims"])
 def locks(request, tmp_path):
-    if request.param == "leases":
+    if request.param == "claims":
         url = request.getfixturevalue("postgres").new_database()
-        return Leases(Database(Secret(url), shown=url))
+        return Claims(PostgresDatabase(Secret(url), shown=url))
     return FileLocks(tmp_path / "locks") if request.param == "files" else ThreadLocks()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -12,6 +13,9 @@ from pathlib import Path
 
 from everyauth_cli.errors import StoreUnavailable
 from everyauth_cli.private_files import make_directory, open_private
+
+HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+"""The errors that say that another holds a lock; any other says that nobody can lock there."""
 
 FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.05
@@ -70,13 +74,23 @@ class FileLocks:
                 _try_lock(descriptor)
                 if _still_named(descriptor, path):
                     return descriptor
-            except OSError:
+            except OSError as error:
+                if error.errno not in HELD:
+                    os.close(descriptor)
+                    raise self._unsupported(error) from None
                 if time.monotonic() >= deadline:
                     os.close(descriptor)
                     raise TimeoutError(f"another process holds {path}") from None
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             os.close(descriptor)
+
+    def _unsupported(self, error: OSError) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"files in {self.directory} cannot be locked (flock: {error.strerror}), so two processes could use one"
+            " refresh token",
+            hint="name a directory on a local disk with EVERYAUTH_HOME, or have that file system mounted with locks",
+        )
 
     def _open(self, path: Path) -> int:
         try:

@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
-from everyauth_cli.store.sqlite import KEPT_OPEN, SqliteFile
+from everyauth_cli.store.sqlite.file import KEPT_OPEN, SqliteFile
 
-WRITE = "INSERT OR REPLACE INTO sealed VALUES (?, ?)"
-READ = "SELECT cell FROM sealed WHERE name = ?"
+WRITE = (
+    "INSERT OR REPLACE INTO everyauth_records (kind, profile, service, tenant, username, version, metadata, sealed)"
+    " VALUES ('k', '', '', '', ?, '', '', ?)"
+)
+READ = "SELECT sealed FROM everyauth_records WHERE username = ?"
+NAMES = "SELECT username FROM everyauth_records ORDER BY username"
 
 
 @pytest.fixture
@@ -29,12 +33,12 @@ def open_files(path):
 
 
 def names(file):
-    return [name for (name,) in file.run("SELECT name FROM sealed ORDER BY name")]
+    return [name for (name,) in file.run(NAMES)]
 
 
 def test_a_connection_is_used_again(file):
     for number in range(20):
-        file.write(WRITE, (str(number), b"cell"))
+        file.change(WRITE, (str(number), b"cell"))
     assert open_files(file.path) == 1
 
 
@@ -55,7 +59,7 @@ def _make_files(directory, name, start, failures):
     for turn in range(60):
         start.wait(30)
         try:
-            SqliteFile(directory / f"{turn}.db").run(WRITE, (name, b"cell"))
+            SqliteFile(directory / f"{turn}.db").change(WRITE, (name, b"cell"))
         except StoreError as error:
             failures.put(error.message)
 
@@ -67,16 +71,16 @@ def test_the_journal_is_switched_although_another_process_is_in_the_way_for_a_wh
         other.execute("SELECT * FROM other").fetchall()
         later = threading.Timer(0.3, other.execute, ["COMMIT"])
         later.start()
-        file.write(WRITE, ("a", b"cell"))
+        file.change(WRITE, ("a", b"cell"))
         later.join()
     assert file.run("PRAGMA journal_mode") == [("wal",)]
 
 
 def test_a_file_that_took_the_place_of_another_is_the_one_that_is_used(file, tmp_path):
-    file.write(WRITE, ("before", b"cell"))
+    file.change(WRITE, ("before", b"cell"))
     file.path.rename(tmp_path / "moved.db")
     assert names(file) == []
-    file.write(WRITE, ("after", b"cell"))
+    file.change(WRITE, ("after", b"cell"))
     assert names(file) == ["after"]
     assert names(SqliteFile(tmp_path / "moved.db")) == ["before"]
     assert open_files(tmp_path / "moved.db") == 0
@@ -88,7 +92,7 @@ def test_threads_share_a_file_and_few_connections(file):
     def work(number):
         try:
             for turn in range(50):
-                file.write(WRITE, (f"{number}", str(turn).encode()))
+                file.change(WRITE, (f"{number}", str(turn).encode()))
                 assert file.run(READ, (f"{number}",)) == [(str(turn).encode(),)]
         except Exception as error:  # noqa: BLE001 - shown below
             failures.append(error)
@@ -105,10 +109,10 @@ def test_threads_share_a_file_and_few_connections(file):
 
 
 def test_what_is_written_in_passing_stands_for_all_and_what_comes_after_it_is_to_last(file):
-    file.write_in_passing(WRITE, ("a", b"passing"))
+    file.change(WRITE, ("a", b"passing"), lasting=False)
     assert SqliteFile(file.path).run(READ, ("a",)) == [(b"passing",)]
     assert file.run("PRAGMA synchronous") == [(2,)]
-    file.write(WRITE, ("b", b"lasting"))
+    file.change(WRITE, ("b", b"lasting"))
     # Both are in the file itself, which has all that a copy of it needs.
     copy = file.path.with_name("copy.db")
     copy.write_bytes(file.path.read_bytes())
@@ -117,42 +121,42 @@ def test_what_is_written_in_passing_stands_for_all_and_what_comes_after_it_is_to
 
 def test_where_there_is_no_write_ahead_log_nothing_is_written_in_passing(tmp_path):
     file = SqliteFile(tmp_path / "everyauth.db", mounts=tmp_path / "none")
-    file.write(WRITE, ("a", b"1"))
-    during = "INSERT INTO sealed SELECT 'b', CAST(synchronous AS BLOB) FROM pragma_synchronous"
-    file.write_in_passing(during)
+    file.change(WRITE, ("a", b"1"))
+    during = WRITE.replace("VALUES ('k', '', '', '', ?, '', '', ?)", "SELECT 'k', '', '', '', 'b', '', '', ")
+    file.change(f"{during} CAST(synchronous AS BLOB) FROM pragma_synchronous", lasting=False)
     assert file.run(READ, ("b",)) == [(b"2",)]
 
 
 def test_a_copy_of_the_file_alone_lacks_nothing_that_one_or_many_threads_wrote(file, tmp_path):
-    file.write(WRITE, ("alone", b"cell"))
+    file.change(WRITE, ("alone", b"cell"))
     assert names(SqliteFile(shutil.copy(file.path, tmp_path / "one.db"))) == ["alone"]
     together = [f"{number:02}" for number in range(40)]
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda name: file.write(WRITE, (name, b"cell")), together))
+        list(pool.map(lambda name: file.change(WRITE, (name, b"cell")), together))
     assert names(SqliteFile(shutil.copy(file.path, tmp_path / "many.db"))) == [*together, "alone"]
 
 
 def test_a_fork_opens_the_file_for_itself_and_harms_its_parent_in_nothing(file):
-    file.write(WRITE, ("parent", b"1"))
+    file.change(WRITE, ("parent", b"1"))
     fork = multiprocessing.get_context("fork")
     children = [fork.Process(target=_write_and_exit, args=(file, str(number))) for number in range(4)]
     for child in children:
         child.start()
-        file.write(WRITE, ("parent", b"2"))
+        file.change(WRITE, ("parent", b"2"))
     for child in children:
         child.join(30)
     assert [child.exitcode for child in children] == [0] * 4
-    file.write(WRITE, ("parent", b"3"))
+    file.change(WRITE, ("parent", b"3"))
     assert names(file) == ["0", "1", "2", "3", "parent"]
     assert file.run("PRAGMA integrity_check") == [("ok",)]
 
 
 def _write_and_exit(file, name):
-    file.write(WRITE, (name, b"cell"))
+    file.change(WRITE, (name, b"cell"))
 
 
 def test_a_connection_that_failed_is_not_used_again(file):
-    file.write(WRITE, ("a", b"cell"))
+    file.change(WRITE, ("a", b"cell"))
     with pytest.raises(StoreUnavailable):
         file.run("SELECT * FROM nowhere")
     assert open_files(file.path) == 0
@@ -162,17 +166,17 @@ def test_a_connection_that_failed_is_not_used_again(file):
 def test_nothing_is_left_open_when_a_file_is_let_go(tmp_path):
     path = tmp_path / "everyauth.db"
     file = SqliteFile(path)
-    file.write(WRITE, ("a", b"cell"))
+    file.change(WRITE, ("a", b"cell"))
     del file
     assert open_files(path) == 0
     assert [left.name for left in tmp_path.iterdir()] == ["everyauth.db"]
 
 
 def test_a_file_that_is_damaged_while_it_is_open_is_told(file):
-    file.write(WRITE, ("a", b"cell" * 5000))
+    file.change(WRITE, ("a", b"cell" * 5000))
     file.run("PRAGMA wal_checkpoint(TRUNCATE)")
     with file.path.open("r+b") as opened:
         opened.seek(4096)
         opened.write(b"\xff" * 40_000)
     with pytest.raises(StoreError, match="is damaged"):
-        SqliteFile(file.path).run("SELECT * FROM sealed")
+        SqliteFile(file.path).run("SELECT * FROM everyauth_records")

@@ -69,6 +69,7 @@ def test_a_lost_answer_is_remembered_over_a_refused_connection(world):
     with pytest.raises(ServiceUnreachable):
         world.token()
     world.server.meanwhile = lambda: None
+    world.clock.now += HOUR
     world.server.faults = [ServiceUnreachable("cannot connect")]
     with pytest.raises(ServiceUnreachable):
         world.token()

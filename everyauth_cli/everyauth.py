@@ -210,20 +210,8 @@ class EveryAuth:
 
         Raises `StoreError`, `UsageProblem`.
         """
-        return list(self.find_each(service=service, user=user, tenant=tenant, tags=tags, identity_id=identity_id))
-
-    def find_each(
-        self,
-        *,
-        service: str = "",
-        user: str = "",
-        tenant: str = "",
-        tags: Mapping[str, str] | None = None,
-        identity_id: str = "",
-    ) -> Iterator[Identity]:
-        """Yield the same one by one: memory stays flat however many there are."""
         selector = Selector(user=user, tenant=tenant, tags=tags or {}, identity_id=identity_id)
-        return self._flows.identities.find(service, selector)
+        return list(self._flows.identities.find(service, selector))
 
     def listed(
         self, *, service: str = "", user: str = "", tenant: str = "", tags: Mapping[str, str] | None = None

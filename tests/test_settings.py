@@ -100,9 +100,9 @@ except ConfigurationProblem as error:
 def test_without_any_home_the_one_that_helps_is_named(home):
     if not home and os.geteuid() != 0:
         pytest.skip("only root can be a user without an entry in passwd")
-    (said,) = in_child(HOMELESS, **home)
-    assert "no home directory" in said
-    assert "EVERYAUTH_HOME=" in said
+    (message,) = in_child(HOMELESS, **home)
+    assert "no home directory" in message
+    assert "EVERYAUTH_HOME=" in message
     assert in_child(HOMELESS, **home, EVERYAUTH_HOME="/") == ["/"]
 
 

@@ -58,8 +58,7 @@ class Store:
     def _from_row(self, key: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
         from everyauth_cli.cli.fast.sealed import opened
 
-        profile, kind, service, tenant, user = key
-        ((metadata, sealed, version, _, *lookup),) = self._rows(READ, kind, profile, service, tenant, user)
+        ((metadata, sealed, version, _, *lookup),) = self._rows(READ, *key)
         secret = opened(self._sealing_key(), record_name(key), metadata, sealed, version, tuple(lookup))
         return json.loads(metadata), json.loads(secret)
 

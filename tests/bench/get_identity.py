@@ -66,12 +66,13 @@ class Sqlite:
         self.path = directory / "everyauth.db"
         self.url = f"sqlite://{self.path}"
 
-    def fill(self, rows: Filling) -> None:
+    def fill(self, rows: Filling, *, with_bare: bool = True) -> None:
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.execute("CREATE TABLE IF NOT EXISTS bare (user TEXT PRIMARY KEY, cell BLOB) WITHOUT ROWID")
             for key, row, bare in rows:
                 connection.execute(REPLACE, (*key, *row))
-                connection.execute("INSERT INTO bare VALUES (?, ?)", (key.user, bare))
+                if with_bare:
+                    connection.execute("INSERT INTO bare VALUES (?, ?)", (key.user, bare))
 
     def bare(self) -> Read:
         connection, cipher = sqlite3.connect(self.path), AESGCM(BARE_KEY)
@@ -91,7 +92,8 @@ class Postgresql:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def fill(self, rows: Filling) -> None:
+    def fill(self, rows: Filling, *, with_bare: bool = True) -> None:
+        assert with_bare
         copied: dict[str, list[tuple[Any, ...]]] = {f"everyauth_records ({', '.join(KEY + STORED)})": [], "bare": []}
         records, bares = copied.values()
         for key, row, bare in rows:
@@ -190,11 +192,11 @@ def rows(store: Store, users: Iterable[str]) -> Iterator[tuple[RecordKey, Row, b
         yield key, Row(public, sealed, "1", sealer.key_id, *lookup), nonce + bare.encrypt(nonce, whole, None)
 
 
-def fill(database: Database, start: int, stop: int) -> None:
+def fill(database: Database, start: int, stop: int, *, with_bare: bool = True) -> None:
     store = store_of(database)
     store.probe()
     for first in range(start, stop, BATCH):
-        database.fill(rows(store, map(user, range(first, min(stop, first + BATCH)))))
+        database.fill(rows(store, map(user, range(first, min(stop, first + BATCH)))), with_bare=with_bare)
 
 
 def rate(reader: Callable[[], Read], *, size: int, processes: int, seconds: float) -> float:

@@ -10,12 +10,13 @@ import typer
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
-from everyauth_cli.cli.sealing_key import record_keys, with_sealing_key
+from everyauth_cli.cli.sealing_key import with_sealing_key
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, StoreError, WrongKey
 from everyauth_cli.settings import Settings, remember
 from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identities import identity_query, list_keys
+from everyauth_cli.store.move import record_keys
 from everyauth_cli.store.opening import without_password
 from everyauth_cli.store.records import Store
 
@@ -51,7 +52,7 @@ def use(
 
 def _check_key(store: Store) -> None:
     """Raises `WrongKey` where the store holds what its key does not open."""
-    for key in islice(record_keys(store), 1):
+    for key in islice(record_keys(store, moved=True), 1):
         try:
             store.get(key)
         except WrongKey:

@@ -27,9 +27,9 @@ class Settings:
     """The settings found at start: directories, choices in `config.toml`, and the environment, which overrides them.
 
     `sealing_key` is what `config.toml` remembers: a file's path or "keyring"; `key` and `key_file` come from the
-    environment and go first. `alert_command` is an argv; of it and `alert_webhook` at most one is set, and the URL of a
-    webhook is a secret, because who has it can post there. `namespace` keeps apart, in one OS keyring, what belongs to
-    different directories.
+    environment and go first. `left_store` is the URL of a store that was left with records in it. `alert_command` is an
+    argv; of it and `alert_webhook` at most one is set, and the URL of a webhook is a secret, because who has it can
+    post there. `namespace` keeps apart, in one OS keyring, what belongs to different directories.
     """
 
     config_dir: Path
@@ -39,6 +39,7 @@ class Settings:
     store_url: str = DEFAULT_STORE
     store_from: str = "the default"
     sealing_key: str | None = None
+    left_store: str | None = None
     alert_command: tuple[str, ...] = ()
     alert_webhook: Secret[str] | None = None
     key: Secret[str] | None = None
@@ -81,6 +82,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         namespace=namespace_of(str(data_dir), usual=_usual_data_dir()),
         profile=environ.get("EVERYAUTH_PROFILE") or DEFAULT_PROFILE,
         sealing_key=config.get("sealing_key"),
+        left_store=config.get("left_store"),
         alert_command=tuple(config.get("alert_command", ())),
         alert_webhook=Secret(config["alert_webhook"]) if "alert_webhook" in config else None,
         key=Secret(environ["EVERYAUTH_KEY"]) if environ.get("EVERYAUTH_KEY") else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -166,7 +167,7 @@ class Request:
 
     At most one of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) is given. `rest` is the secret end of the
     URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested JSON body in place
-    of `fields`.
+    of `fields`. With a `deadline` (seconds) the caller's thread waits that long for the response, in place of 30 s.
 
     Raises `ConfigurationProblem` for a URL with a placeholder left in it: its host was compared with no other.
     """
@@ -180,6 +181,7 @@ class Request:
     body: BodyFormat = BodyFormat.FORM
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
         if has_placeholder(self.url):
@@ -198,6 +200,11 @@ class Response:
     body: Secret[bytes]
     retry_after: str | None = None
     is_complete: bool = True
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it is one of RFC 9110 section 15.3."""
+        return 200 <= self.status < 300  # noqa: PLR2004
 
     @property
     def is_temporary(self) -> bool:
@@ -262,6 +269,17 @@ class Token:
     account: Account | None = None
 
 
+class LoginReason(StrEnum):
+    """The kinds of reasons why a login is needed."""
+
+    ENDED = "ended"
+    """The grant was revoked or has expired."""
+    REFUSED = "refused"
+    """The refresh of an expired token was refused for another reason; it is tried again."""
+    ACCOUNT_CHANGED = "account_changed"
+    """The tokens are of another account now."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedGrant:
     """Marks a grant as revoked or expired: since when, why, and when it was reported (milliseconds since the epoch)."""
@@ -269,6 +287,7 @@ class EndedGrant:
     since: int
     reason: str
     reported_at: int | None = None
+    kind: LoginReason = LoginReason.ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

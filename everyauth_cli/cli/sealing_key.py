@@ -9,7 +9,8 @@ from pathlib import Path
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import StoreError, WrongKey
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.settings import Settings, write_privately
+from everyauth_cli.private_files import write_privately
+from everyauth_cli.settings import Settings
 from everyauth_cli.store.clients import KIND as CLIENT
 from everyauth_cli.store.from_settings import keyring_of, store_of
 from everyauth_cli.store.identities import KIND as IDENTITY

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -14,6 +15,7 @@ from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+MOST_IN_MEMORY = 1_000_000
 UNBROKEN = 20
 """Single words up to so many characters are never broken over lines."""
 
@@ -47,11 +49,7 @@ class Terminal:
 
     def json(self, value: Any) -> None:  # noqa: ANN401 - JSON
         """Print data as JSON."""
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-        if LONE_SURROGATE.search(text):
-            # JSON may hold half a character, which no stream takes as it is.
-            text = json.dumps(value, indent=2)
-        print(text, file=self.stdout)
+        print(_json(value), file=self.stdout)
 
     def note(self, text: str) -> None:
         """Say something beside the data."""
@@ -78,9 +76,24 @@ class Terminal:
         else:
             self.rows(columns, rows)
 
-    def items(self, items: Sequence[Mapping[str, Any]]) -> None:
-        """Print a list as JSON: `{"items", "next"}`."""
-        self.json({"items": items, "next": None})
+    def items(self, items: Iterable[Mapping[str, Any]]) -> int:
+        """Print a list as JSON, `{"items", "next"}`; returns how many items there are.
+
+        Nothing is printed where one of them cannot be read; until then they lie in a file, so that memory stays flat.
+        """
+        import tempfile  # takes as long as all of this module
+
+        with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY, "w+", encoding="utf-8", newline="") as spool:
+            count = 0
+            for item in items:
+                spool.write(",\n" if count else '{\n  "items": [\n')
+                spool.write(textwrap.indent(_json(item), "    "))
+                count += 1
+            spool.write('\n  ],\n  "next": null\n}\n' if count else '{\n  "items": [],\n  "next": null\n}\n')
+            spool.seek(0)
+            while text := spool.read(1 << 16):
+                self.stdout.write(text)
+        return count
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
         """Show a list as a table on a terminal and as lines with tabs in a pipe; returns how many rows there are.
@@ -155,3 +168,9 @@ class Terminal:
         for row in rows:
             table.add_row(*(Text(row[at]) for at in shown))
         Console(file=self.stdout).print(table)
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - JSON
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON may hold half a character, which no stream takes as it is.
+    return json.dumps(value, indent=2) if LONE_SURROGATE.search(text) else text

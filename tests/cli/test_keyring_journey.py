@@ -159,7 +159,13 @@ def test_without_a_keyring_the_way_out_that_is_named_leads_on(shell, service):
     chosen = shell(WAY_OUT)
     assert (chosen.code, chosen.out) == (0, "")
     assert "sealing.key" in chosen.err
-    assert "1 identities stay in keyring:" in chosen.err
+    assert "1 identity and 1 client stay in keyring:." in chosen.err
+    assert "everyauth store move keyring: sqlite://" in chosen.err
+    listed = shell("everyauth identity ls")
+    assert (listed.code, listed.out) == (0, "")
+    assert "keyring: was left for this store" in listed.err
+    assert "everyauth store move keyring: sqlite://" in listed.err
+    assert "was left" in shell("everyauth identity ls -o json").err
     shell.register()
     shell.good("everyauth login pagerduty")
     assert shell.works(shell.token())

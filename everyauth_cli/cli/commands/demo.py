@@ -18,9 +18,10 @@ from pathlib import Path
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.login.browser import choose_browser
+from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, UsageProblem
-from everyauth_cli.settings import demo_environment, read_surroundings
+from everyauth_cli.settings import child_environment
 
 TOKEN_LIFETIME = 5
 SANDBOX_SECONDS = 15.0
@@ -134,3 +135,20 @@ def _address(path: Path, process: subprocess.Popen[bytes]) -> str:
             return str(url).removesuffix("/token")
         time.sleep(0.05)
     raise EveryAuthError("the sandbox did not start")
+
+
+def demo_environment(home: str, scripts: str) -> dict[str, str]:
+    """An environment for the demo's commands: a home of their own, and nothing of ours that would reach outside it.
+
+    `scripts` is the directory of the installed command. The OS keyring is out of reach, so nothing stays in it.
+    """
+    own = child_environment()
+    kept = {name: value for name, value in own.items() if not name.startswith("EVERYAUTH_")}
+    return {
+        **kept,
+        "EVERYAUTH_HOME": home,
+        "PATH": os.pathsep.join([scripts, own.get("PATH", os.defpath)]),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }

@@ -20,6 +20,7 @@ from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
 from everyauth_cli.cli.login.browser import BrowserChoice, choose_browser
 from everyauth_cli.cli.login.redirect import redirect_waiter, wait_for_response
 from everyauth_cli.cli.login.result_page import failure, question, success
+from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
@@ -31,7 +32,6 @@ from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
-from everyauth_cli.settings import read_surroundings
 
 
 @command(app.app, "login")

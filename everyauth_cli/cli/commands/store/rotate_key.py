@@ -11,7 +11,7 @@ from everyauth_cli.cli.commands.store import group
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ConfigurationProblem, StoreBusy, StoreError, StoreUnavailable, UsageProblem, WrongKey
 from everyauth_cli.model import Secret
-from everyauth_cli.settings import write_privately
+from everyauth_cli.private_files import write_privately
 from everyauth_cli.store.from_settings import key_place_of, store_of
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import KeyPlace

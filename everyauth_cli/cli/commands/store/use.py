@@ -10,13 +10,12 @@ import typer
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
+from everyauth_cli.cli.left_store import note_what_stays
 from everyauth_cli.cli.sealing_key import record_keys, with_sealing_key
 from everyauth_cli.cli.session import Session
-from everyauth_cli.errors import EveryAuthError, StoreError, WrongKey
-from everyauth_cli.settings import Settings, remember
+from everyauth_cli.errors import StoreError, WrongKey
+from everyauth_cli.settings import remember
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.identities import identity_query, list_keys
-from everyauth_cli.store.opening import without_password
 from everyauth_cli.store.records import Store
 
 
@@ -40,13 +39,13 @@ def use(
     store = store_of(settings, warn=session.terminal.warn)
     store.probe()
     _check_key(store)
-    remember(settings, store=url, sealing_key=settings.sealing_key)
     session.terminal.note(f"Credentials are kept in {url} from now on: {store.describe()}.")
     if before.store_from == "EVERYAUTH_STORE":
         session.terminal.warn("EVERYAUTH_STORE is set and goes before what is remembered")
-    if before.store_url != url and (left := _count(before)):
-        shown = without_password(before.store_url)
-        session.terminal.note(f"{left} identities stay in {shown}; `everyauth store use` goes back to it.")
+    left = before.left_store if before.left_store != url else None
+    if before.store_url != url:
+        left = note_what_stays(session, before, chosen=url) or left
+    remember(settings, store=url, sealing_key=settings.sealing_key, left_store=left)
 
 
 def _check_key(store: Store) -> None:
@@ -59,11 +58,3 @@ def _check_key(store: Store) -> None:
         except StoreError:
             # Damaged, which whoever reads it will be told.
             return
-
-
-def _count(settings: Settings) -> int:
-    """How many identities a store holds, as far as it can be asked: it may be why another is wanted."""
-    try:
-        return sum(1 for _ in list_keys(store_of(settings), identity_query(settings.profile)))
-    except EveryAuthError:
-        return 0

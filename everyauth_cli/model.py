@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -27,6 +28,7 @@ SANDBOX_PROFILE = "sandbox"
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
+ACCEPT_JSON: Mapping[str, str] = MappingProxyType({"Accept": "application/json"})
 REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS, SERVER_ERROR = 408, 425, 429, 500
 
 
@@ -120,6 +122,7 @@ class Service:
     code_lifetime: int | None = None
     expires_field: str = "expires_in"
     default_lifetime: int | None = None
+    refresh_margin: int | None = None
     error_words: Mapping[str, str] = field(default_factory=dict)
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
@@ -158,16 +161,13 @@ class Client:
     hosts: Mapping[str, str] = field(default_factory=dict)
 
 
-ACCEPT_JSON: Mapping[str, str] = MappingProxyType({"Accept": "application/json"})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One HTTP request to a service, ready for `transport.send`.
 
     At most one of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) is given. `rest` is the secret end of the
     URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested JSON body in place
-    of `fields`.
+    of `fields`. With a `deadline` (seconds) the caller's thread waits that long for the response, in place of 30 s.
 
     Raises `ConfigurationProblem` for a URL with a placeholder left in it: its host was compared with no other.
     """
@@ -181,6 +181,7 @@ class Request:
     body: BodyFormat = BodyFormat.FORM
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
         if has_placeholder(self.url):
@@ -201,6 +202,11 @@ class Response:
     is_complete: bool = True
 
     @property
+    def is_success(self) -> bool:
+        """Whether it is one of RFC 9110 section 15.3."""
+        return 200 <= self.status < 300  # noqa: PLR2004
+
+    @property
     def is_temporary(self) -> bool:
         """Whether the same request may work later (RFC 6585 section 4, RFC 8470, RFC 9110 sections 15.5.9 and 15.6)."""
         return self.status in (REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS) or self.status >= SERVER_ERROR
@@ -210,8 +216,8 @@ class Response:
 class LoginRequest:
     """A request for access to a user's account at a service, whatever the grant type that answers it.
 
-    `scope` is the scope to ask for, empty for none. `client_id` and `token_endpoint` are what the token will be bound
-    to (RFC 6749 section 6). `started_at` is milliseconds since the epoch.
+    `scope` is empty to request none. The token will be bound to `client_id` and `token_endpoint` (RFC 6749 section 6).
+    `started_at` is milliseconds since the epoch.
     """
 
     service: str
@@ -244,8 +250,10 @@ class Subject:
 class Token:
     """The content of a token response; times are milliseconds since the epoch.
 
-    `native` holds the other fields that apps get, without any refresh token. `id_token` came with this response and is
-    not stored; `subject` is that of the login's id token.
+    `expires_at` is None where the service stated no usable lifetime; `lifetime` (milliseconds) is the last one that it
+    stated for this identity. `refresh_at` is the time to try a refresh where `expires_at` does not decide it; where
+    that is None it is a guess, which never makes the token expired. `native` holds the other fields that apps get,
+    without any refresh token. `id_token` came with this response and is not stored; `subject` is that of the login's.
     """
 
     access_token: Secret[str]
@@ -254,9 +262,22 @@ class Token:
     issued_at: int
     expires_at: int | None
     native: Secret[dict[str, Any]]
+    refresh_at: int | None = None
+    lifetime: int | None = None
     id_token: Secret[str] | None = None
     subject: Subject | None = None
     account: Account | None = None
+
+
+class LoginReason(StrEnum):
+    """The kinds of reasons why a login is needed."""
+
+    ENDED = "ended"
+    """The grant was revoked or has expired."""
+    REFUSED = "refused"
+    """The refresh of an expired token was refused for another reason; it is tried again."""
+    ACCOUNT_CHANGED = "account_changed"
+    """The tokens are of another account now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,14 +287,16 @@ class EndedGrant:
     since: int
     reason: str
     reported_at: int | None = None
+    kind: LoginReason = LoginReason.ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """The metadata of an identity: the access that one user granted at one service.
 
-    Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token. The grant
-    is bound to `client_id` and `token_endpoint` (RFC 6749 section 6); `redirect_uri` is the login's.
+    Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
+    `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` and `token_endpoint` (RFC 6749
+    section 6); `redirect_uri` is the login's.
     """
 
     id: str
@@ -291,4 +314,5 @@ class Identity:
     client_id: str
     token_endpoint: str
     redirect_uri: str = ""
+    refresh_at: int | None = None
     login_required: EndedGrant | None = None

@@ -17,7 +17,8 @@ from everyauth_cli.errors import (
     UsageProblem,
 )
 from everyauth_cli.flows.hints import login_again, not_logged_in
-from everyauth_cli.flows.refresh import CURRENT, Refresher, Requirement
+from everyauth_cli.flows.refresh import Refresher
+from everyauth_cli.flows.requirement import CURRENT, Requirement
 from everyauth_cli.flows.selector import (
     Page,
     Selector,

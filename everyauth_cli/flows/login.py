@@ -12,7 +12,7 @@ from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import user_of_tenant
-from everyauth_cli.flows.refresh import refreshed
+from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import check_texts
 from everyauth_cli.model import (
     ID_PREFIX,

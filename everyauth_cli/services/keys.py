@@ -139,7 +139,13 @@ KEYS: Mapping[str, Key] = {
     "code_lifetime": Key(values.SECONDS, "The lifetime of an authorization code."),
     "expires_field": Key(values.TEXT, "The field of a token response that has the access token's lifetime in seconds."),
     "default_lifetime": Key(
-        values.SECONDS, "The lifetime of an access token that comes with a refresh token and without a lifetime."
+        values.SECONDS,
+        "The lifetime that is assumed of an access token that comes with a refresh token and without a lifetime.",
+    ),
+    "refresh_margin": Key(
+        values.SECONDS_OR_NONE,
+        "The remaining lifetime of an access token at which it is refreshed, for a service that refuses an earlier "
+        "refresh; by default 60, or a tenth of the lifetime if that is less.",
     ),
     "error_words": Key(
         values.ERROR_WORDS,

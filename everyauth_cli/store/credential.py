@@ -29,6 +29,7 @@ class Credential:
         self._secret = record.secret.reveal()
         # It is not for whoever asks for an access token.
         del self._secret["refresh_token"]
+        self._secret.pop("unread", None)
         self._key = key
         self._record = record
 

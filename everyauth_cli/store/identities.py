@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
-from everyauth_cli.model import Account, EndedGrant, Identity, RecordKey, Secret, Subject, Token
+from everyauth_cli.model import Account, EndedGrant, Identity, LoginReason, RecordKey, Secret, Subject, Token
 from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, tag_text
 
 KIND = "identity"
@@ -18,17 +18,48 @@ METADATA = [field.name for field in fields(Identity) if field.name not in ("serv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRefresh:
+    """The last refresh, which failed: the error, the failures in a row, and until when none is tried again.
+
+    `code`, `message`, `hint`, `error` and `status` are those of the error; `until` is milliseconds since the epoch.
+    """
+
+    code: str
+    message: str
+    hint: str | None
+    error: str | None
+    status: int | None
+    until: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadResponse:
+    """A response to a refresh in which no token was found; `body` is its bytes as Latin-1, which loses none.
+
+    `received_at` is milliseconds since the epoch.
+    """
+
+    status: int
+    content_type: str
+    body: Secret[str]
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredIdentity:
     """An identity with its token, and the version of the record that it was read from (None: not saved yet).
 
     `refreshing_since` (milliseconds since the epoch) is set while a refresh is under way, or after one whose response
-    was lost.
+    was lost; `last_failure` after one that failed, `unread` after a response that could not be read.
     """
 
     identity: Identity
     token: Token
     refreshing_since: int | None = None
     version: str | None = None
+    last_failure: FailedRefresh | None = None
+    unread: UnreadResponse | None = None
 
 
 class IdentitySummary(NamedTuple):
@@ -110,13 +141,19 @@ def record_of(stored: StoredIdentity) -> Record:
         "access_token": token.access_token.reveal(),
         "refresh_token": token.refresh_token.reveal() if token.refresh_token else None,
         "issued_at": token.issued_at,
-        # These two of the metadata once more: a fresh token is handed out without a look at the rest.
+        "lifetime": token.lifetime,
+        # These three of the metadata once more: a fresh token is handed out without a look at the rest.
         "expires_at": identity.expires_at,
+        "refresh_at": identity.refresh_at,
         "login_required": identity.login_required is not None,
         "native": token.native.reveal(),
         "subject": asdict(token.subject) if token.subject else None,
         "refreshing_since": stored.refreshing_since,
     }
+    if stored.last_failure is not None:
+        secret["last_failure"] = asdict(stored.last_failure)
+    if stored.unread is not None:
+        secret["unread"] = {**asdict(replace(stored.unread, body=Secret(""))), "body": stored.unread.body.reveal()}
     return Record(_metadata(identity), Secret(secret), stored.version or "")
 
 
@@ -125,7 +162,9 @@ def lookup_of(metadata: Mapping[str, Any]) -> Lookup:
     ended, tags = metadata["login_required"], metadata["tags"]
     unreported = ended["since"] if ended and ended["reported_at"] is None else None
     texts = json.dumps(sorted(tag_text(name, value) for name, value in tags.items())) if tags else None
-    return Lookup(metadata["id"], texts, None if ended else metadata["expires_at"], unreported)
+    due = metadata["refresh_at"] if metadata["expires_at"] is None else metadata["expires_at"]
+    is_refreshed = not ended or ended["kind"] == LoginReason.REFUSED
+    return Lookup(metadata["id"], texts, due if is_refreshed else None, unreported)
 
 
 def peek_identity(store: Store, key: RecordKey) -> Identity | None:
@@ -219,13 +258,21 @@ def _stored(key: RecordKey, record: Record) -> StoredIdentity:
             scope=identity.scope,
             issued_at=secret["issued_at"],
             expires_at=identity.expires_at,
+            refresh_at=identity.refresh_at,
+            lifetime=secret["lifetime"],
             native=Secret(secret["native"]),
             subject=Subject(**secret["subject"]) if secret["subject"] else None,
             account=identity.account,
         ),
         refreshing_since=secret["refreshing_since"],
         version=record.version,
+        last_failure=FailedRefresh(**secret["last_failure"]) if "last_failure" in secret else None,
+        unread=_unread(secret["unread"]) if "unread" in secret else None,
     )
+
+
+def _unread(content: Mapping[str, Any]) -> UnreadResponse:
+    return UnreadResponse(**{**content, "body": Secret(content["body"])})
 
 
 def _lookup(identity: Identity) -> Lookup:
@@ -244,5 +291,5 @@ def _identity(key: RecordKey, metadata: Mapping[str, Any]) -> Identity:
     account, ended = metadata["account"], metadata["login_required"]
     found = {name: metadata[name] for name in METADATA}
     found["account"] = Account(**account) if account else None
-    found["login_required"] = EndedGrant(**ended) if ended else None
+    found["login_required"] = EndedGrant(**{**ended, "kind": LoginReason(ended["kind"])}) if ended else None
     return Identity(service=key.service, user=key.user, tenant=key.tenant, **found)

@@ -30,5 +30,5 @@ def hold(
             stack.enter_context(locks.hold(name, timeout=timeout))
         except TimeoutError:
             since = f"has been {task} for {timeout:.0f} s" if timeout else f"is {task}"
-            raise StoreBusy(f"another everyauth {since}", hint=hint) from None
+            raise StoreBusy(f"another process {since}", hint=hint) from None
         yield

@@ -72,7 +72,7 @@ def test_the_catalogue_names_the_fields_of_the_account(victim, keys, me, subject
     [
         ({"me_status": 403}, "HTTP 403"),
         ({"me_status": 302}, "HTTP 302"),
-        ({"me": []}, "other than a JSON object"),
+        ({"me": []}, "without an account"),
         ({"me": {"name": "Ann"}}, "without an account"),
         ({"me": {"sub": True}}, "without an account"),
         ({"me": {"sub": {"a": 1}}}, "without an account"),

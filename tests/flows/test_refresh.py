@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from peers.token_server import ENTRY, HOUR, MINUTE, REDIRECT_URI, World
 
-from everyauth_cli.errors import ClientNotSet, LifetimeTooShort, LoginRequired, ServiceNotFound
+from everyauth_cli.errors import ClientNotSet, LifetimeTooShort, LoginRequired, RejectedAlthoughNew, ServiceNotFound
 from everyauth_cli.model import Secret
 from everyauth_cli.store.identities import read_identity
 
@@ -53,8 +53,9 @@ def test_a_fresh_token_needs_neither_catalogue_nor_client(world):
         (30, 27_000, 1),
         (600, 539_999, 0),
         (600, 540_000, 1),
-        (0, 0, 1),
-        (None, 10 * 365 * 24 * HOUR, 0),
+        # A tenth of a guess of an hour.
+        (0, 53 * MINUTE, 0),
+        (None, 54 * MINUTE, 1),
     ],
 )
 def test_a_token_is_refreshed_a_minute_or_a_tenth_of_its_lifetime_before_it_expires(world, lifetime, age, refreshes):
@@ -114,6 +115,7 @@ def test_a_lifetime_that_turns_out_too_short_raises_and_the_new_token_is_stored(
 
 def test_a_rejected_token_is_replaced_once(world):
     world.login()
+    world.clock.now += 2 * MINUTE
     assert world.token(rejected=Secret("access-2")) == "access-3"
     assert world.token(rejected=Secret("access-2")) == "access-3"
     assert world.token(rejected=Secret("never seen")) == "access-3"
@@ -123,6 +125,7 @@ def test_a_rejected_token_is_replaced_once(world):
 def test_a_rejected_token_without_expiry_is_replaced_too(world):
     world.server.lifetime = None
     world.login()
+    world.clock.now += 2 * MINUTE
     assert world.token(rejected=Secret("access-2")) == "access-3"
 
 
@@ -217,8 +220,24 @@ def test_eight_threads_get_one_token_from_one_refresh(world):
     assert world.server.refreshes == 1
 
 
+def test_a_token_that_is_rejected_although_it_is_new_is_not_replaced(world):
+    world.login()
+    world.clock.now += 1
+    assert world.token(rejected=Secret("access-2")) == "access-3"
+    world.clock.now += MINUTE - 1
+    for _ in range(3):
+        with pytest.raises(RejectedAlthoughNew, match="rejected although example has just issued it; check its scopes"):
+            world.token(rejected=Secret("access-3"))
+    assert world.server.refreshes == 1
+    assert world.token() == "access-3"
+    assert world.auth.find()[0].login_required is None
+    world.clock.now += 1
+    assert world.token(rejected=Secret("access-3")) == "access-4"
+
+
 def test_eight_callers_with_one_rejected_token_cause_one_refresh(world):
     world.login()
+    world.clock.now += 2 * MINUTE
     with ThreadPoolExecutor(8) as pool:
         tokens = set(pool.map(lambda _: world.token(rejected=Secret("access-2")), range(8)))
     assert tokens == {"access-3"}

@@ -139,10 +139,13 @@ def token(fields, *, service=SERVICE, requested="read", previous=None, added=Non
     [
         (3600, 3600),
         ("3600", 3600),
-        (3600.9, 3600),
+        (3600.9, 3600.9),
         ("3600.0", 3600),
-        (0, 0),
-        (-5, 0),
+        (" 3600 ", 3600),
+        (0, None),
+        (-5, None),
+        ("3600s", None),
+        (1_800_000_000, None),
         (None, None),
         ("", None),
         ("soon", None),
@@ -159,7 +162,7 @@ def token(fields, *, service=SERVICE, requested="read", previous=None, added=Non
 def test_the_lifetime_of_a_token_is_read_in_every_spelling(expires_in, lifetime):
     read = token({"expires_in": expires_in})
     assert read.issued_at == NOW
-    assert read.expires_at == (None if lifetime is None else NOW + lifetime * 1000)
+    assert read.expires_at == (None if lifetime is None else NOW + int(lifetime * 1000))
 
 
 def test_a_token_without_expires_in_has_no_expiry():
@@ -282,18 +285,30 @@ def test_a_further_access_token_is_not_carried_over_a_refresh():
 
 
 @pytest.mark.parametrize(
-    ("fields", "previous", "lifetime"),
+    ("fields", "previous", "assumed"),
     [
-        ({"refresh_token": "r"}, None, 3600),
-        ({}, PREVIOUS, 3600),
+        ({"refresh_token": "r"}, None, HOUR),
+        ({"refresh_token": "r", "expires_in": 0}, None, HOUR),
+        ({}, replace(PREVIOUS, issued_at=NOW - 2 * HOUR), 2 * HOUR),
+        ({"expires_in": "soon"}, replace(PREVIOUS, expires_at=None, lifetime=3 * HOUR), 3 * HOUR),
+        ({}, replace(PREVIOUS, expires_at=None), HOUR),
         ({}, replace(PREVIOUS, refresh_token=None), None),
+        ({"expires_in": 0}, None, None),
         ({}, None, None),
-        ({"refresh_token": "r", "expires_in": 60}, None, 60),
     ],
 )
-def test_a_token_that_can_be_refreshed_and_has_no_lifetime_gets_one(fields, previous, lifetime):
-    read = token(fields, service=replace(SERVICE, default_lifetime=3600), previous=previous)
-    assert read.expires_at == (None if lifetime is None else NOW + lifetime * 1000)
+def test_a_refresh_is_tried_after_an_assumed_lifetime_where_none_is_stated(fields, previous, assumed):
+    read = token(fields, previous=previous)
+    assert read.expires_at is None
+    assert read.refresh_at == (None if assumed is None else NOW + assumed - assumed // 10)
+
+
+def test_the_last_lifetime_that_a_service_stated_is_remembered():
+    first = token({"refresh_token": "r", "expires_in": 60})
+    second = token({}, previous=first)
+    third = token({}, previous=second)
+    assert (first.expires_at, first.refresh_at) == (NOW + 60_000, None)
+    assert [second.lifetime, third.lifetime, third.refresh_at] == [60_000, 60_000, NOW + 54_000]
 
 
 def test_the_account_is_the_one_of_the_login_whatever_a_refresh_says():

@@ -22,9 +22,9 @@ from everyauth_cli.errors import (
 from everyauth_cli.model import Service
 from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.pages.result import Result
+from everyauth_cli.private_files import write_privately
 from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.settings import write_privately
 from everyauth_cli.store.identities import peek_identity
 from everyauth_cli.urls import check_url
 
@@ -69,6 +69,7 @@ def test_a_lost_answer_is_remembered_over_a_refused_connection(world):
     with pytest.raises(ServiceUnreachable):
         world.token()
     world.server.meanwhile = lambda: None
+    world.clock.now += HOUR
     world.server.faults = [ServiceUnreachable("cannot connect")]
     with pytest.raises(ServiceUnreachable):
         world.token()

@@ -36,7 +36,8 @@ def credential_of_any(who: str) -> str:
 def _current(service: str, tenant: str, who: str) -> tuple[dict[str, Any], dict[str, Any]]:
     metadata, secret = Store().read(service, tenant, who)
     whole = "refresh_token" in secret and isinstance(metadata, dict)
-    fresh = is_fresh(secret["issued_at"], secret["expires_at"], now=time.time_ns() // 1_000_000)
+    now = time.time_ns() // 1_000_000
+    fresh = is_fresh(secret["issued_at"], secret["expires_at"], secret["refresh_at"], now=now)
     if not whole or not fresh or secret["login_required"] or "moved_to" in secret:
         raise LookupError
     return metadata, secret

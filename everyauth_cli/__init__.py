@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         UsageProblem,
     )
     from everyauth_cli.everyauth import EveryAuth
+    from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
+    from everyauth_cli.flows.login import Grant
     from everyauth_cli.flows.revoke import Revocation
     from everyauth_cli.flows.selector import Page
     from everyauth_cli.model import Identity
@@ -30,9 +32,13 @@ __all__ = [
     "Credential",
     "EveryAuth",
     "EveryAuthError",
+    "Grant",
+    "HealthState",
     "Identity",
     "LoginRequired",
     "NotFound",
+    "Outcome",
+    "Pacing",
     "Page",
     "Revocation",
     "ServiceError",
@@ -42,9 +48,13 @@ __all__ = [
     "memory_store",
 ]
 
-# Where each public name lives: it is imported when it is first asked for, because start-up is paid at every call.
+# The module of each public name, imported at its first use, because start-up is paid at every call.
 _HOMES = {
     "EveryAuth": "everyauth_cli.everyauth",
+    "Grant": "everyauth_cli.flows.login",
+    "HealthState": "everyauth_cli.flows.batch",
+    "Outcome": "everyauth_cli.flows.batch",
+    "Pacing": "everyauth_cli.flows.batch",
     "Revocation": "everyauth_cli.flows.revoke",
     "Credential": "everyauth_cli.store.credential",
     "Identity": "everyauth_cli.model",

@@ -1,7 +1,7 @@
 """All errors that this package raises on purpose, in one tree.
 
-Each line has an error's exit code, stable code and meaning. `KeyUnknown`, `Locked` and `VersionConflict` are defined in
-the modules that raise them.
+Each line has an error's exit code, stable code and meaning. `KeyUnknown`, `Locked`, `NoCollection` and
+`VersionConflict` are defined in the modules that raise them.
 
     EveryAuthError                1  error
     ├── UsageProblem              2  usage                a value or an option cannot be used
@@ -25,9 +25,11 @@ the modules that raise them.
     │   │   └── KeyUnknown        5  service_unreadable   an id token's key is not among the issuer's keys
     │   ├── RevocationFailed      5  revocation_failed    deleted here, but not revoked at the service
     │   ├── AlertFailed           5  alert_failed         an alert did not reach its command or webhook
+    │   ├── RejectedAlthoughNew   5  rejected_although_new  an API rejects a token that was just issued
     │   └── LifetimeTooShort      5  lifetime_too_short   the service issues no tokens with the lifetime asked for
     └── StoreError                6  store_error          the store cannot be used
         ├── StoreUnavailable      6  store_unavailable    the store is missing or does not respond
+        │   └── NoCollection      6  store_unavailable    the keyring has no default collection for new items
         ├── StoreLocked           6  store_locked         the store is locked
         │   └── Locked            6  store_locked         items of the keyring have to be unlocked first
         ├── StoreBusy             6  store_busy           another process holds a record's lock for too long
@@ -227,6 +229,12 @@ class AlertFailed(ServiceError):
     """An alert did not reach its command or webhook; the next run tries again."""
 
     code = "alert_failed"
+
+
+class RejectedAlthoughNew(ServiceError):
+    """An API rejected an access token right after it was issued, which another token would not cure."""
+
+    code = "rejected_although_new"
 
 
 class LifetimeTooShort(ServiceError):

@@ -15,7 +15,7 @@ from everyauth_cli.errors import EveryAuthError, ServiceError, ServiceUnreadable
 from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.sanitize import printable, redact, without_secrets
-from everyauth_cli.store.locks import FileLocks
+from everyauth_cli.store.file_locks import FileLocks
 
 LARGEST = 256 * 1024
 """Bytes of a log file, after which a new one is begun; the one before it is kept."""

@@ -13,15 +13,16 @@ from everyauth_cli.errors import UsageProblem
 from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
-from everyauth_cli.flows.refresh import requirement
+from everyauth_cli.flows.refresh import PATIENT, Patience
+from everyauth_cli.flows.requirement import requirement
 from everyauth_cli.flows.selector import Page, Selector, Who, read_who
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
-from everyauth_cli.store import Store
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.identity_record import IdentitySummary, key_of
+from everyauth_cli.store.identities import IdentitySummary, key_of
+from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.batch import Outcome, Pacing
@@ -44,7 +45,7 @@ class EveryAuth:
 
     `clock` returns milliseconds since the epoch; `override` returns the client id and secret that the environment
     gives for a service; `warn` receives what a caller should know although the call succeeded; `record` receives each
-    event at a service; `shield` returns a context in which interrupts wait, for a refresh or a revocation.
+    event at a service; in `shield` interrupts wait for a revocation; `patience` bounds the wait for a refresh.
 
     A method that may wait has an async method: `await auth.aget_identity(...)` is `auth.get_identity(...)` in a thread.
     """
@@ -61,6 +62,7 @@ class EveryAuth:
         warn: Callable[[str], None] = lambda _: None,
         record: Record = ignore,
         shield: Callable[[], AbstractContextManager[None]] = nullcontext,
+        patience: Patience = PATIENT,
     ) -> None:
         if not profile:
             raise UsageProblem("the profile is empty; it would match any")
@@ -75,6 +77,7 @@ class EveryAuth:
             warn=warn,
             record=record,
             shield=shield,
+            patience=patience,
         )
         self.clients = self._flows.clients
 
@@ -91,10 +94,11 @@ class EveryAuth:
         warn: Callable[[str], None] = lambda _: None,
         around_send: Callable[[Send, Request], Response] | None = None,
         shield: Callable[[], AbstractContextManager[None]] = nullcontext,
+        patience: Patience = PATIENT,
     ) -> Self:
         """Assemble it from settings; `around_send` may watch each request. Raises `ConfigurationProblem`."""
         return cls(
-            store=store_of(settings),
+            store=store_of(settings, warn=warn),
             catalogue=Catalogue(settings.services_dir),
             send=functools.partial(around_send, _send) if around_send else _send,
             profile=settings.profile,
@@ -102,6 +106,7 @@ class EveryAuth:
             warn=warn,
             record=EventLog(settings.log_dir).record,
             shield=shield,
+            patience=patience,
         )
 
     def begin(
@@ -342,4 +347,4 @@ class EveryAuth:
 def _send(request: Request) -> Response:
     from everyauth_cli.transport import send  # httpx costs more than all else together
 
-    return send(request)
+    return send(request, deadline=request.deadline)

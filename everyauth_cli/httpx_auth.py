@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import suppress
 
 import httpx
 
+from everyauth_cli.errors import RejectedAlthoughNew
 from everyauth_cli.model import Secret
 
 
 class HttpxAuth(httpx.Auth):
     """Bearer authentication (RFC 6750 section 2.1) that gets the current access token for each request.
 
-    After a 401 it gets another token than the rejected one and sends the request once more. It keeps no token, and
-    many threads and tasks may share it.
+    After a 401 it gets another token than the rejected one and sends the request once more. A 401 for a token that was
+    just issued is returned as it is, since another token would get it too. It keeps no token, and many threads and
+    tasks may share it.
     """
 
     def __init__(self, current: Callable[..., Secret[str]]) -> None:
@@ -25,14 +28,16 @@ class HttpxAuth(httpx.Auth):
         token = self._current()
         response = yield _signed(request, token)
         if _is_rejected(response, token):
-            yield _signed(request, self._current(rejected=token))
+            with suppress(RejectedAlthoughNew):
+                yield _signed(request, self._current(rejected=token))
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         await request.aread()
         token = await asyncio.to_thread(self._current)
         response = yield _signed(request, token)
         if _is_rejected(response, token):
-            yield _signed(request, await asyncio.to_thread(self._current, rejected=token))
+            with suppress(RejectedAlthoughNew):
+                yield _signed(request, await asyncio.to_thread(self._current, rejected=token))
 
 
 def _signed(request: httpx.Request, token: Secret[str]) -> httpx.Request:

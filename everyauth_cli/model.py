@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -16,6 +17,7 @@ from everyauth_cli.services.rules import (
     Parameter,
     RevocationRules,
 )
+from everyauth_cli.urls import has_placeholder
 
 T = TypeVar("T")
 Method = Literal["GET", "POST", "DELETE"]
@@ -119,6 +121,7 @@ class Service:
     code_lifetime: int | None = None
     expires_field: str = "expires_in"
     default_lifetime: int | None = None
+    refresh_margin: int | None = None
     error_words: Mapping[str, str] = field(default_factory=dict)
     keep_callback: tuple[str, ...] = ()
     native: tuple[str, ...] | None = None
@@ -166,7 +169,7 @@ class Request:
 
     At most one of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) is given. `rest` is the secret end of the
     URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested JSON body in place
-    of `fields`.
+    of `fields`. With a `deadline` (seconds) the caller's thread waits that long for the response, in place of 30 s.
 
     Raises `ConfigurationProblem` for a URL with a placeholder left in it: its host was compared with no other.
     """
@@ -180,10 +183,10 @@ class Request:
     body: BodyFormat = BodyFormat.FORM
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
-        # A brace cannot be in a URL otherwise (RFC 3986 section 2).
-        if "{" in self.url or "}" in self.url:
+        if has_placeholder(self.url):
             raise ConfigurationProblem(f"{self.url} has a placeholder that nothing fills; nothing was sent")
 
 
@@ -199,6 +202,11 @@ class Response:
     body: Secret[bytes]
     retry_after: str | None = None
     is_complete: bool = True
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it is one of RFC 9110 section 15.3."""
+        return 200 <= self.status < 300  # noqa: PLR2004
 
     @property
     def is_temporary(self) -> bool:
@@ -244,8 +252,10 @@ class Subject:
 class Token:
     """The content of a token response; times are milliseconds since the epoch.
 
-    `native` holds the other fields that apps get, without any refresh token. `id_token` came with this response and is
-    not stored; `subject` is that of the login's id token.
+    `expires_at` is None where the service stated no usable lifetime; `lifetime` (milliseconds) is the last one that it
+    stated for this identity. `refresh_at` is the time to try a refresh where `expires_at` does not decide it; where
+    that is None it is a guess, which never makes the token expired. `native` holds the other fields that apps get,
+    without any refresh token. `id_token` came with this response and is not stored; `subject` is that of the login's.
     """
 
     access_token: Secret[str]
@@ -254,9 +264,22 @@ class Token:
     issued_at: int
     expires_at: int | None
     native: Secret[dict[str, Any]]
+    refresh_at: int | None = None
+    lifetime: int | None = None
     id_token: Secret[str] | None = None
     subject: Subject | None = None
     account: Account | None = None
+
+
+class LoginReason(StrEnum):
+    """The kinds of reasons why a login is needed."""
+
+    ENDED = "ended"
+    """The grant was revoked or has expired."""
+    REFUSED = "refused"
+    """The refresh of an expired token was refused for another reason; it is tried again."""
+    ACCOUNT_CHANGED = "account_changed"
+    """The tokens are of another account now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,14 +289,16 @@ class EndedGrant:
     since: int
     reason: str
     reported_at: int | None = None
+    kind: LoginReason = LoginReason.ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """The metadata of an identity: the access that one user granted at one service.
 
-    Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token. The grant
-    is bound to `client_id` and `token_endpoint` (RFC 6749 section 6); `redirect_uri` is the login's.
+    Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
+    `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` and `token_endpoint` (RFC 6749
+    section 6); `redirect_uri` is the login's.
     """
 
     id: str
@@ -291,4 +316,5 @@ class Identity:
     client_id: str
     token_endpoint: str
     redirect_uri: str = ""
+    refresh_at: int | None = None
     login_required: EndedGrant | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from requests import PreparedRequest, Response, codes
 from requests.auth import AuthBase
 
+from everyauth_cli.errors import RejectedAlthoughNew
 from everyauth_cli.model import Secret
 
 
@@ -16,7 +17,8 @@ class RequestsAuth(AuthBase):
     """Bearer authentication (RFC 6750 section 2.1) that gets the current access token for each request.
 
     After a 401 it gets another token than the rejected one and sends the request once more, if its body can be sent
-    again. It keeps no token, and many threads may share it.
+    again. A 401 for a token that was just issued is returned as it is. It keeps no token, and many threads may share
+    it.
     """
 
     def __init__(self, current: Callable[..., Secret[str]]) -> None:
@@ -39,9 +41,12 @@ class RequestsAuth(AuthBase):
         sent = response.request.headers.get("Authorization")
         if response.status_code != codes.unauthorized or sent != _bearer(token):
             return response
+        try:
+            fresh = self._current(rejected=token)
+        except RejectedAlthoughNew:
+            return response
         response.content  # noqa: B018 - read to its end, so that the connection can be used again
         response.close()
-        fresh = self._current(rejected=token)
         if not _rewind(response.request, start):
             return response
         request = response.request.copy()

@@ -13,6 +13,7 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import DEFAULT_PROFILE, Secret
+from everyauth_cli.os_keyring import bus_addresses, namespace_of
 from everyauth_cli.private_files import make_directory, open_private
 
 DEFAULT_STORE = "keyring:"
@@ -20,7 +21,7 @@ CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
 SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 POWERSHELL = "mnt/c/Windows/System32/WindowsPowerShell/v1.0/powershell.exe"
-CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook")
+CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook", "left_store")
 # The last two may hold a database's password.
 SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "PGPASSWORD")
 
@@ -81,7 +82,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         config_dir=config_dir,
         data_dir=data_dir,
-        namespace=_namespace(environ, data_dir),
+        namespace=namespace_of(str(data_dir), usual=_usual_data_dir()),
         profile=environ.get("EVERYAUTH_PROFILE") or DEFAULT_PROFILE,
         sealing_key=config.get("sealing_key"),
         alert_command=tuple(config.get("alert_command", ())),
@@ -90,7 +91,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         key_file=Path(environ["EVERYAUTH_KEY_FILE"]) if environ.get("EVERYAUTH_KEY_FILE") else None,
         client_ids={name: value for name, kind, value in _client_variables(environ) if kind == "ID"},
         client_secrets={name: Secret(value) for name, kind, value in _client_variables(environ) if kind == "SECRET"},
-        bus_address=environ.get("DBUS_SESSION_BUS_ADDRESS") or _usual_bus(environ),
+        bus_address=bus_addresses(environ) if sys.platform == "linux" else environ.get("DBUS_SESSION_BUS_ADDRESS"),
         keyring_backend=environ.get("PYTHON_KEYRING_BACKEND") or None,
         local_display=_has_display(environ) and not environ.get("SSH_CONNECTION"),
     )
@@ -200,24 +201,43 @@ def write_privately(path: Path, text: str) -> None:
 
 
 def _directories(environ: Mapping[str, str]) -> tuple[Path, Path]:
-    """The directories for configuration and data: `EVERYAUTH_HOME` for both, else the platform's own."""
-    if environ.get("EVERYAUTH_HOME"):
-        home = Path(environ["EVERYAUTH_HOME"]).expanduser().absolute()
-        return home, home
-    import platformdirs
+    """The directories for configuration and data: `EVERYAUTH_HOME` for both, else the platform's own.
 
-    directories = platformdirs.PlatformDirs("everyauth", appauthor=False)
-    return directories.user_config_path, directories.user_data_path
+    Raises `ConfigurationProblem` where there is neither.
+    """
+    try:
+        if environ.get("EVERYAUTH_HOME"):
+            home = Path(environ["EVERYAUTH_HOME"]).expanduser().absolute()
+            return home, home
+        import platformdirs
+
+        directories = platformdirs.PlatformDirs("everyauth", appauthor=False)
+        found = directories.user_config_path, directories.user_data_path
+    except RuntimeError:
+        raise _homeless() from None
+    if environ.get("HOME") == "" or not all(directory.is_absolute() for directory in found):
+        raise _homeless()
+    return found
 
 
-def _namespace(environ: Mapping[str, str], data_dir: Path) -> str:
-    """Empty for the data directory that everybody has; else a short mark of its own."""
-    usual = environ.get("XDG_DATA_HOME") in (None, "", str(Path("~/.local/share").expanduser()))
-    if usual and not environ.get("EVERYAUTH_HOME"):
-        return ""
-    import hashlib
+def _homeless() -> ConfigurationProblem:
+    return ConfigurationProblem(
+        "there is no home directory: HOME is not set, and this user has no entry in the passwd database",
+        hint="EVERYAUTH_HOME=/path/to/a/directory names one for everyauth",
+    )
 
-    return "@" + hashlib.sha256(str(data_dir).encode()).hexdigest()[:8]
+
+def _usual_data_dir(platform: str = sys.platform) -> str | None:
+    """The data directory of a user who has chosen none, where there is a home."""
+    if platform != "linux":
+        import platformdirs
+
+        return str(platformdirs.PlatformDirs("everyauth", appauthor=False).user_data_path)
+    try:
+        usual = Path("~/.local/share/everyauth").expanduser()
+    except RuntimeError:
+        return None
+    return str(usual) if usual.is_absolute() else None
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -231,7 +251,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
     try:
         config = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationProblem(
             f"{path} is not TOML: {error}", hint="correct it, or move it away and choose again: everyauth store use URL"
         ) from None
@@ -257,14 +277,6 @@ def _check_choice(path: Path, name: str, value: object) -> None:
 def _client_variables(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
     matches = ((CLIENT_VARIABLE.fullmatch(name), value) for name, value in environ.items())
     return [(match[1], match[2], value) for match, value in matches if match and value]
-
-
-def _usual_bus(environ: Mapping[str, str]) -> str | None:
-    """The session bus where the D-Bus specification's usual place has one, though no variable names it."""
-    runtime = environ.get("XDG_RUNTIME_DIR")
-    if sys.platform == "linux" and runtime and (Path(runtime) / "bus").exists():
-        return f"unix:path={runtime}/bus"
-    return None
 
 
 def _has_display(environ: Mapping[str, str]) -> bool:

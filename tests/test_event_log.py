@@ -22,7 +22,7 @@ from everyauth_cli.errors import (
 from everyauth_cli.event_log import LARGEST, Event, EventLog, redacted
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import redact
-from everyauth_cli.store.identity_record import read_identity
+from everyauth_cli.store.identities import read_identity
 
 EVENT = Event(
     time=NOW, profile="default", service="example", user="me", tenant="me", action="login", outcome="done", duration=5

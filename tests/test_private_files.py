@@ -10,7 +10,7 @@ from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import write_privately
-from everyauth_cli.store.locks import FileLocks
+from everyauth_cli.store.file_locks import FileLocks
 
 UMASKS = [0o000, 0o002, 0o022, 0o027, 0o077, 0o277, 0o777]
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 import typer
 
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.model import RecordKey
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.settings import Settings, read_settings
-from everyauth_cli.store import Index
-from everyauth_cli.store.identity_record import KIND
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.settings import read_settings
+from everyauth_cli.store.from_settings import store_of
+from everyauth_cli.store.identities import identity_query, list_keys
+
+MOST_USERS = 1000
+"""Users that a completion offers at most: nobody reads more, and memory stays flat."""
 
 
 def service_names(incomplete: str) -> list[str]:
@@ -38,29 +43,18 @@ def services_and_users(context: typer.Context, incomplete: str) -> list[tuple[st
 
 
 def _users(context: typer.Context, service: str | None, incomplete: str) -> list[tuple[str, str]]:
-    try:
-        keys = _identities(context, service)
-    except (EveryAuthError, OSError):
-        return []
-    services: dict[str, list[str]] = {}
-    for key in keys:
-        if key.user.startswith(incomplete):
-            services.setdefault(key.user, []).append(key.service)
-    return [(user, ", ".join(sorted(set(services[user])))) for user in sorted(services)]
+    services: dict[str, set[str]] = {}
+    with suppress(EveryAuthError, OSError):
+        for key in _identities(context, service):
+            if key.user.startswith(incomplete):
+                services.setdefault(key.user, set()).add(key.service)
+            if len(services) == MOST_USERS:
+                break
+    return [(user, ", ".join(sorted(services[user]))) for user in sorted(services)]
 
 
-def _identities(context: typer.Context, service: str | None) -> list[RecordKey]:
+def _identities(context: typer.Context, service: str | None) -> Iterator[RecordKey]:
     settings = read_settings()
     profile = context.params.get("profile") or context.find_root().params.get("profile") or settings.profile
     name = Catalogue(settings.services_dir).get(service).name if service else ""
-    index = _index(settings)
-    # A file that is not there yet would be made by looking into it.
-    if not index.exists:
-        return []
-    return [key for key, _ in index.find(RecordKey(profile=profile, kind=KIND, service=name))]
-
-
-def _index(settings: Settings) -> Index:
-    """The index of the store that is used; how its vault would be opened does not matter."""
-    store = open_store(settings.store_url, data_dir=settings.data_dir, keyring=Keyring(), sealing_key=SealingKey())
-    return store.index
+    return list_keys(store_of(settings), identity_query(profile, name))

@@ -6,10 +6,10 @@ from everyauth_cli.cli.durations import read_duration
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
 from everyauth_cli.flows.hints import not_logged_in
-from everyauth_cli.flows.refresh import Requirement
+from everyauth_cli.flows.requirement import Requirement
 from everyauth_cli.model import ID_PREFIX
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import identity_key
+from everyauth_cli.store.identities import identity_key
 
 
 def requirement_of(session: Session, min_ttl: str | None, rejected: bool) -> Requirement:

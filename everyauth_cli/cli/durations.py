@@ -36,9 +36,9 @@ def read_pairs(texts: list[str], option: str) -> dict[str, str]:
 
 
 def expiry(moment: int | None, *, now: int) -> str:
-    """When a token expires, None being never; both are milliseconds since the epoch."""
+    """When a token expires, None being not known; both are milliseconds since the epoch."""
     if moment is None:
-        return "never"
+        return "not known"
     return f"in {span(moment - now)}" if moment > now else "expired"
 
 

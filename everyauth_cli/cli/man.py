@@ -1,4 +1,4 @@
-"""Manual pages, made from templates and the command tree: `python -m everyauth_cli.cli.man everyauth.1` prints one."""
+"""Manual pages, made from templates, commands and keys: `python -m everyauth_cli.cli.man everyauth.1` prints one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typer.main import get_command
 from everyauth_cli.cli.help import CommandHelp, ParameterHelp
 from everyauth_cli.cli.tree import tree
 from everyauth_cli.cli.typer_internals import command_tree
+from everyauth_cli.services.keys import KEYS, Key, default_of
 
 TERM = re.compile(r"(?P<term>.+)\n: (?P<about>(?:.+\n?)+)")
 HEADING = re.compile(r"^(\.TH|#) .*\n", re.MULTILINE)
@@ -31,6 +32,11 @@ def everyauth_1() -> str:
     )
 
 
+def everyauth_services_5() -> str:
+    """Return the page of the service files, made from the table of their keys."""
+    return page("everyauth-services.5", keys=(line for key, about in KEYS.items() for line in _key(key, about)))
+
+
 def page(name: str, **parts: str | Iterable[str]) -> str:
     """Return a page as roff, from its template NAME.in and the parts that the template names: text or lines of roff.
 
@@ -45,14 +51,15 @@ def page(name: str, **parts: str | Iterable[str]) -> str:
     return "\n".join([f'.\\" Made by python -m everyauth_cli.cli.man {name}', *_roff_lines(template, lines)]) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"everyauth.1": everyauth_1}
+PAGES: dict[str, Callable[[], str]] = {"everyauth.1": everyauth_1, "everyauth-services.5": everyauth_services_5}
 
 
 def _roff_lines(template: str, parts: Mapping[str, Iterable[str]]) -> Iterator[str]:
     after_text = False
     for block in re.sub(HEADING, r"\g<0>\n", template).strip().split("\n\n"):
         if block.startswith((".TH ", "# ")):
-            yield block if block.startswith(".") else f".SH {roff(block[2:])}"
+            # Names and commands would be hyphenated.
+            yield from [".nr HY 0", block] if block.startswith(".") else [f".SH {roff(block[2:])}"]
         elif block in parts:
             yield from parts[block]
         elif found := TERM.fullmatch(block):
@@ -84,6 +91,15 @@ def _parameters(params: Iterable[ParameterHelp]) -> Iterator[str]:
     for param in params:
         names = ", ".join(f"`{name}`" for name in param.names)
         yield from (".TP", roff(f"{names} {_placeholders(param.metavar)}".strip()), roff(param.about))
+
+
+def _key(key: str, about: Key) -> Iterator[str]:
+    default = default_of(key)
+    yield from (".TP", roff(f"`{key}`"), roff(about.help), ".br", roff(f"Type: {about.reader.type}."))
+    if default is not None:
+        yield roff(f"Default: `{default}`.")
+    if about.example:
+        yield from (".br", roff(f"Example: `{key} = {about.example}`"))
 
 
 def _placeholders(text: str) -> str:

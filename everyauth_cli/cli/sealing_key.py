@@ -10,9 +10,11 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import StoreError, WrongKey
 from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.settings import Settings, write_privately
-from everyauth_cli.store import Store, client_record, identity_record
+from everyauth_cli.store.clients import KIND as CLIENT
 from everyauth_cli.store.from_settings import keyring_of, store_of
-from everyauth_cli.store.opening import IN_KEYRING, key_name, keyring_locks, open_os_keyring
+from everyauth_cli.store.identities import KIND as IDENTITY
+from everyauth_cli.store.records import Query, Store
+from everyauth_cli.store.sealed.key_place import IN_KEYRING
 
 
 def with_sealing_key(session: Session, settings: Settings) -> Settings:
@@ -21,9 +23,9 @@ def with_sealing_key(session: Session, settings: Settings) -> Settings:
         return settings
     try:
         keyring = keyring_of(settings)
-        vault = open_os_keyring(keyring, keyring_locks(settings.data_dir))
-        if vault.read(key_name(keyring)) is None:
-            vault.write(key_name(keyring), _first_key(settings))
+        items = keyring.open()
+        if items.read(keyring.key_name) is None:
+            items.write(keyring.key_name, _first_key(settings))
         session.terminal.note("The sealing key is kept in the OS keyring.")
         return replace(settings, sealing_key=IN_KEYRING)
     except WrongKey:
@@ -45,7 +47,7 @@ def _key_file(settings: Settings) -> Path:
 
 def _first_key(settings: Settings) -> Secret[str]:
     """A new key for a store that holds nothing yet; raises `WrongKey` for one that holds what it would not open."""
-    from everyauth_cli.store.vault_sealed import new_key
+    from everyauth_cli.store.sealed.keys import new_key
 
     store = store_of(settings)
     if any(record_keys(store)):
@@ -57,5 +59,5 @@ def _first_key(settings: Settings) -> Secret[str]:
 
 
 def record_keys(store: Store) -> Iterator[RecordKey]:
-    for kind in (client_record.KIND, identity_record.KIND):
-        yield from (key for key, _ in store.index.find(RecordKey(profile="", kind=kind, service="")))
+    for kind in (CLIENT, IDENTITY):
+        yield from (key for key, _ in store.entries(Query(RecordKey(profile="", kind=kind, service=""))))

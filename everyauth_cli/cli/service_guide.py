@@ -1,4 +1,4 @@
-"""What `everyauth service get` says: how a service is set up, what it does then, and where that is known from."""
+"""The guide to a service that `everyauth service get` prints: setup steps, facts to expect, endpoints and sources."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from everyauth_cli.urls import is_loopback
 
 WIDTH = 98
 LABEL = 15
-PASTED = "Nothing of ours listens there: a login has you paste the address that it ends at."
+PASTED = "everyauth does not listen there: a login asks you to paste the URL at which the browser ends."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guide:
-    """A service with our client there; `own_keys` are those that the user's `own_file` gives.
+    """A service with our client there; `own_keys` are the keys in the user's `own_file`.
 
-    `filled` has the placeholders filled in, as far as all of them have a value.
+    `filled` is the service with its placeholders filled in, once all of them have a value.
     """
 
     service: Service
@@ -45,13 +45,13 @@ class Guide:
         return self.client.scope or self.service.scope_separator.join(self.service.scopes)
 
     def lines(self) -> Iterator[str]:
-        """The guide for people; the redirect URI stands alone on the last line."""
+        """Return the guide for people; the redirect URI is alone on the last line."""
         service = self.service
         yield f"{service.name}: {service.title}"
         yield from _labelled(self._state())
-        yield from _section(f"To set it up at {service.title}:", _numbered(self._steps()))
-        yield from _section("What to expect:", _items("  - ", self._expectations()))
-        yield from _section("Where it is reached, and where that is known from:", _labelled(self._facts()))
+        yield from _section(f"Set it up at {service.title}:", _numbered(self._steps()))
+        yield from _section("Good to know:", _items("  - ", self._expectations()))
+        yield from _section("Endpoints and sources:", _labelled(self._facts()))
         yield ""
         yield f"Register this redirect URI at {service.title}:"
         yield self.uri
@@ -60,7 +60,7 @@ class Guide:
         return {
             "client id": self.client.client_id or "not set",
             "client secret": "***" if self.has_secret else "not set",
-            "scope": self.scope or "none is asked for",
+            "scope": self.scope or "none is requested",
             **{p.name: f"{self._value(p)} ({p.help})" for p in self.service.params},
             **({"attention": self._attention()} if moved(self.filled, self.client) else {}),
         }
@@ -74,36 +74,35 @@ class Guide:
     def _attention(self) -> str:
         change = moved(self.filled, self.client)
         assert change is not None
-        key, there, before = change
-        way = confirmation(self.service, has_secret=self.has_secret)
-        return f"the {key} leads to {there} now, and the client was set for {before}: nothing is sent until {way}"
+        key, host, before = change
+        command = confirmation(self.service, has_secret=self.has_secret)
+        return (
+            f"the {key} is at {host} now, but the client was set for {before}; nothing is sent until you run {command}"
+        )
 
     def _steps(self) -> list[str]:
         service = self.service
         about = service.docs or next(iter(service.sources), "")
-        told = list(service.setup) or [
-            f"Register an OAuth 2.0 app (client) at {service.title}" + (f"; how is said at {about}" if about else "."),
-            "Give it the redirect URI on the last line, and note its client id and client secret.",
+        steps = list(service.setup) or [
+            f"Register an OAuth 2.0 app (client) at {service.title}" + (f", as described at {about}" if about else "."),
+            "Enter the redirect URI from the last line there, and copy the client id and the client secret.",
         ]
         needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
         params = "".join(f" --param {p.name}=..." for p in needed)
         secret = "" if service.token_endpoint_auth_method == ClientAuthMethod.NONE else " --client-secret -"
         if not self.client.client_id:
-            told.append(f"everyauth service set {service.name} --client-id ID{secret}{params}")
+            steps.append(f"everyauth service set {service.name} --client-id ID{secret}{params}")
         elif params:
-            told.append(f"everyauth service set {service.name}{params}")
-        return [*told, f"everyauth login {service.name}"]
+            steps.append(f"everyauth service set {service.name}{params}")
+        return [*steps, f"everyauth login {service.name}"]
 
     def _expectations(self) -> list[str]:
-        told = list(self.service.expect)
-        if not on_loopback(self.uri):
-            told.append(PASTED)
-        return told
+        return [*self.service.expect, *([] if on_loopback(self.uri) else [PASTED])]
 
     def _facts(self) -> dict[str, str]:
         service = self.service
-        known = {f"known from {n}" if n > 1 else "known from": told for n, told in enumerate(_sources(service), 1)}
-        endpoints = {"refresh": self.filled.refresh_endpoint, "who am I": self.filled.account.endpoint}
+        sources = {f"source {n}" if n > 1 else "source": text for n, text in enumerate(_sources(service), 1)}
+        endpoints = {"refresh": self.filled.refresh_endpoint, "account": self.filled.account.endpoint}
         own = {"your file": f"{self.own_file}: {self._own()}"} if self.own_keys else {}
         return {
             "authorize": self.filled.authorization_endpoint,
@@ -111,16 +110,16 @@ class Guide:
             **{label: url for label, url in endpoints.items() if url},
             "revocation": _revocation(self.filled),
             "documentation": service.docs or "none known",
-            **known,
+            **sources,
             **({"checked": service.checked} if service.checked else {}),
             **own,
         }
 
     def _own(self) -> str:
-        return "the whole entry" if self.service.own else f"its {', '.join(self.own_keys)} over the catalogue's"
+        return "the whole entry" if self.service.own else f"overrides {', '.join(self.own_keys)}"
 
     def as_json(self) -> dict[str, Any]:
-        """All of the guide as JSON."""
+        """Return the guide as JSON."""
         service, client = self.service, self.client
         return {
             "id": service.name,
@@ -134,12 +133,12 @@ class Guide:
                 "redirectUri": client.redirect_uri,
                 "params": dict(client.params),
             },
-            "authorizeUrl": self.filled.authorization_endpoint,
-            "tokenUrl": self.filled.token_endpoint,
-            "refreshUrl": self.filled.refresh_endpoint,
-            "accountUrl": self.filled.account.endpoint,
-            "revokeUrl": self.filled.revocation.endpoint,
-            "revocation_ends": service.revocation.ends if service.revocation.endpoint else None,
+            "authorizationEndpoint": self.filled.authorization_endpoint,
+            "tokenEndpoint": self.filled.token_endpoint,
+            "refreshEndpoint": self.filled.refresh_endpoint,
+            "accountEndpoint": self.filled.account.endpoint,
+            "revocationEndpoint": self.filled.revocation.endpoint,
+            "revocationEnds": service.revocation.ends if service.revocation.endpoint else None,
             "docs": service.docs or None,
             "redirectUri": self.uri,
             "setup": self._steps(),
@@ -156,7 +155,7 @@ class Guide:
 
 
 def _sources(service: Service) -> list[str]:
-    """Where the endpoints are known from: the documentation that was read, or catalogues that agree."""
+    """Return the sources of the endpoints: pages of the documentation, or catalogues that agree."""
     links = [source for source in service.sources if is_link(source)]
     named = [catalogues()[word] for word in service.sources if not is_link(word)]
     agreed = [f"{source.title}, {source.url} (last commit {source.last_commit})" for source in named]
@@ -164,7 +163,7 @@ def _sources(service: Service) -> list[str]:
 
 
 def guide_to(session: Session, service: Service) -> Guide:
-    """The guide to a service, with what is set of it here."""
+    """Return the guide to a service and to our client there."""
     auth = session.auth
     known = auth.clients.peek(service)
     client, has_secret = known or (Client(service=service.name, client_id=""), False)
@@ -182,14 +181,14 @@ def guide_to(session: Session, service: Service) -> Guide:
     )
 
 
-def wanted_upstream(service: Service) -> list[str]:
-    """What an entry lacks that those of the catalogue have."""
-    lacking = {
-        "title": service.title == service.name and "title, the service's name as it writes it",
-        "docs": not service.docs and "docs, a link to the service's documentation",
-        "sources": not service.sources and "sources, the pages that each key was taken from",
-        "checked": not service.checked and "checked, the day when the sources were read",
-        "setup": not service.setup and "setup, the steps to register an app there",
+def missing_in_entry(service: Service) -> list[str]:
+    """Return what an entry needs before it can be added to the catalogue."""
+    missing = {
+        "title, the service's name as the service writes it": service.title == service.name,
+        "docs, a link to the service's documentation": not service.docs,
+        "sources, the pages that each key was taken from": not service.sources,
+        "checked, the day when the sources were read": not service.checked,
+        "setup, the steps to register an app there": not service.setup,
     }
     urls = [
         service.authorization_endpoint,
@@ -197,16 +196,15 @@ def wanted_upstream(service: Service) -> list[str]:
         service.revocation.endpoint,
         service.account.endpoint,
     ]
-    here = [url for url in urls if url and is_loopback(url)]
-    return [told for told in lacking.values() if told] + [f"{url} is on this machine" for url in here]
+    local = [f"{url} is on this machine" for url in urls if url and is_loopback(url)]
+    return [text for text, is_missing in missing.items() if is_missing] + local
 
 
 def _revocation(service: Service) -> str:
     if service.revocation.endpoint is None:
-        return f"none: tokens stand until they expire or are revoked at {service.title}"
-    return service.revocation.endpoint + (
-        " (ends the whole grant)" if service.revocation.ends == RevocationEnds.GRANT else ""
-    )
+        return f"none: tokens are valid until they expire or are revoked at {service.title}"
+    whole = service.revocation.ends == RevocationEnds.GRANT
+    return service.revocation.endpoint + (" (revokes the whole grant)" if whole else "")
 
 
 def _parameter(parameter: Parameter, values: Mapping[str, str]) -> dict[str, Any]:
@@ -219,10 +217,10 @@ def _parameter(parameter: Parameter, values: Mapping[str, str]) -> dict[str, Any
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
-    """A titled part of the guide; one with nothing in it is left out."""
-    told = list(lines)
-    if told:
-        yield from ("", title, *told)
+    """Yield a titled section of the guide; an empty one is left out."""
+    content = list(lines)
+    if content:
+        yield from ("", title, *content)
 
 
 def _labelled(facts: Mapping[str, str]) -> Iterator[str]:
@@ -241,7 +239,7 @@ def _items(mark: str, texts: Sequence[str]) -> Iterator[str]:
 
 
 def _wrapped(start: str, text: str) -> list[str]:
-    """A text after its mark, broken between words; a command is never broken, since it is there to be copied."""
+    """Break a text between words after its mark; a command stays in one line, so that it can be copied."""
     if text.startswith("everyauth "):
         return [start + text]
     return textwrap.wrap(

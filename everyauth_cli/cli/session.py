@@ -12,8 +12,12 @@ from everyauth_cli.cli.options import Output
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.flows.refresh import Patience
 from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Request, Response
 from everyauth_cli.settings import Settings, read_settings
+
+NOTICE_SECONDS = 5.0
+"""After which a command that waits for a service says so."""
 
 
 class Session:
@@ -33,7 +37,12 @@ class Session:
     @functools.cached_property
     def auth(self) -> EveryAuth:
         return EveryAuth.from_settings(
-            self.settings, warn=self.terminal.warn, around_send=self._watched, shield=finished_first
+            self.settings,
+            warn=self.terminal.warn,
+            around_send=self._watched,
+            shield=finished_first,
+            # A command has nothing else to do, and what it waits for is stored in any case.
+            patience=Patience(seconds=None, notice_after=NOTICE_SECONDS, notice=self.terminal.note),
         )
 
     def send(self, request: Request) -> Response:

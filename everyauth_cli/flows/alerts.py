@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.errors import AlertFailed, EveryAuthError
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.model import Identity, RecordKey, Request, Response, Secret
+from everyauth_cli.model import Identity, Request, Response, Secret
 from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.settings import Settings, child_environment
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import KIND, find_readable, key_of, read_public, write_public
+from everyauth_cli.store.identities import find_unreported, key_of, read_identity, save_identity
+from everyauth_cli.store.records import Store
 
 COMMAND_SECONDS = 10.0
 LONGEST_RUN_MS = 60_000
@@ -80,11 +80,12 @@ class Reporter:
     def _mark(self, identity: Identity) -> None:
         key = key_of(self.profile, identity)
         with self.store.lock(key):
-            now = read_public(self.store, key)
+            stored = read_identity(self.store, key)
+            ended = stored.identity.login_required if stored else None
             # A new login has removed the mark.
-            if now and now.login_required and _is_same_end(now, identity):
-                reported = replace(now.login_required, reported_at=self.clock())
-                write_public(self.store, key, replace(now, login_required=reported))
+            if stored and ended and _is_same_end(stored.identity, identity):
+                reported = replace(stored.identity, login_required=replace(ended, reported_at=self.clock()))
+                save_identity(self.store, key, replace(stored, identity=reported))
 
 
 def _is_same_end(one: Identity, other: Identity) -> bool:
@@ -94,12 +95,7 @@ def _is_same_end(one: Identity, other: Identity) -> bool:
 
 def pending(store: Store, profile: str, *, since: int = 0) -> list[Identity]:
     """Return the identities of a profile whose grant ended since that time, and whose end was not reported."""
-    readable = find_readable(store, RecordKey(profile=profile, kind=KIND, service=""))
-    return [
-        identity
-        for _, identity in readable
-        if (ended := identity.login_required) and ended.reported_at is None and ended.since >= since
-    ]
+    return [identity for _, identity in find_unreported(store, profile, since=since)]
 
 
 def receiver(settings: Settings, send: Callable[[Request], Response]) -> Deliver | None:

@@ -14,15 +14,8 @@ from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
 from everyauth_cli.services.rules import Parameter
-from everyauth_cli.store import Store
-from everyauth_cli.store.client_record import (
-    bind,
-    client_key,
-    find_public_clients,
-    read_client,
-    read_public_client,
-    write_client,
-)
+from everyauth_cli.store.clients import StoredClient, client_key, list_clients, peek_client, read_client, save_client
+from everyauth_cli.store.records import Store
 from everyauth_cli.urls import REDIRECT_HOSTS, check_url
 
 Override = Callable[[str], tuple[str | None, Secret[str] | None]]
@@ -46,19 +39,21 @@ class Clients:
         `redirect_uri` is the one that the error names for registration, where it is not the client's own.
         Raises `ClientNotSet` when there is none, `HostChanged` when it was set for other hosts than the service has.
         """
-        stored = read_client(self._store, client_key(self._profile, service.name))
-        has_secret = stored is not None and stored.client_secret is not None
-        return self._usable(service, stored, has_secret=has_secret, redirect_uri=redirect_uri)
+        return self._usable(service, self._stored(service), redirect_uri=redirect_uri)
 
-    def without_secret(self, service: Service, *, redirect_uri: str | None = None) -> Client:
-        """Return the same without the stored secret, which a login does not need before its code is redeemed."""
-        found = read_public_client(self._store, client_key(self._profile, service.name))
-        stored, has_secret = found or (None, False)
-        return self._usable(service, stored, has_secret=has_secret, redirect_uri=redirect_uri)
+    def registered(self, name: str, *, redirect_uri: str | None = None) -> tuple[Service, Client]:
+        """Return the service of that name, as `filled` does, and its client, from one reading of the store."""
+        service = self._catalogue.get(name)
+        stored = self._stored(service)
+        service = self._filled(service, stored.client if stored else None)
+        return service, self._usable(service, stored, redirect_uri=redirect_uri)
 
-    def _usable(self, service: Service, stored: Client | None, *, has_secret: bool, redirect_uri: str | None) -> Client:
+    def _stored(self, service: Service) -> StoredClient | None:
+        return read_client(self._store, client_key(self._profile, service.name))
+
+    def _usable(self, service: Service, stored: StoredClient | None, *, redirect_uri: str | None) -> Client:
         client_id, client_secret = self._override(service.name)
-        client = stored or Client(service=service.name, client_id="")
+        client = stored.client if stored else Client(service=service.name, client_id="")
         if self._sandboxed and client.sandbox_url is None:
             raise _not_in_sandbox(service)
         if not (client_id or client.client_id):
@@ -66,23 +61,26 @@ class Clients:
         if client_id not in (None, client.client_id):
             # A stored secret belongs to the stored client id; it is not sent with another one.
             return replace(client, client_id=client_id, client_secret=client_secret)
-        self._check_hosts(service, client, has_secret=has_secret)
+        self._check_hosts(service, client)
         return replace(client, client_secret=client_secret or client.client_secret)
 
-    def _check_hosts(self, service: Service, client: Client, *, has_secret: bool) -> None:
+    def _check_hosts(self, service: Service, client: Client) -> None:
         """Check that a stored client is pinned to the service's present hosts; pin one that has no hosts yet."""
-        check_hosts(service, client, has_secret=has_secret)
+        check_hosts(service, client, has_secret=client.client_secret is not None)
         hosts = hosts_of(service)
         if hosts.keys() <= client.hosts.keys():
             return
         key = client_key(self._profile, service.name)
         with self._store.lock(key):
-            bind(self._store, key, hosts)
+            stored = read_client(self._store, key)
+            if stored is not None:
+                bound = replace(stored.client, hosts={**hosts, **stored.client.hosts})
+                save_client(self._store, key, replace(stored, client=bound))
 
     def peek(self, service: Service) -> tuple[Client, bool] | None:
-        """Return the client without its secret, and whether it has one; reads metadata only."""
+        """Return the client without its secret, and whether it has one; not verified, reads metadata only."""
         client_id, client_secret = self._override(service.name)
-        stored = read_public_client(self._store, client_key(self._profile, service.name))
+        stored = peek_client(self._store, client_key(self._profile, service.name))
         if stored is None and client_id is None:
             return None
         client, has_secret = stored or (Client(service=service.name, client_id=""), False)
@@ -91,7 +89,7 @@ class Clients:
 
     def ids(self, names: Sequence[str]) -> dict[str, str]:
         """Return the client ids of those of these services that have one; reads metadata only."""
-        stored = {client.service: client.client_id for client in find_public_clients(self._store, self._profile)}
+        stored = {client.service: client.client_id for client in list_clients(self._store, self._profile)}
         ids = {name: self._override(name)[0] or stored.get(name) for name in names}
         return {name: client_id for name, client_id in ids.items() if client_id}
 
@@ -103,17 +101,20 @@ class Clients:
         sandbox's profile before a login there.
         """
         service = self._catalogue.get(name)
-        if self._sandboxed:
-            known = self.peek(service)
-            if known is None or known[0].sandbox_url is None:
-                raise _not_in_sandbox(service)
-            return at_sandbox(service, known[0].sandbox_url)
-        if not service.params:
+        if not (self._sandboxed or service.params):
             return service
-        known = self.peek(service)
-        if known is None and any(p.default is None for p in service.params):
+        stored = self._stored(service)
+        return self._filled(service, stored.client if stored else None)
+
+    def _filled(self, service: Service, client: Client | None) -> Service:
+        if self._sandboxed:
+            if client is None or client.sandbox_url is None:
+                raise _not_in_sandbox(service)
+            return at_sandbox(service, client.sandbox_url)
+        is_set = client is not None or self._override(service.name)[0] is not None
+        if not is_set and any(p.default is None for p in service.params):
             raise _not_set(service, Client(service=service.name, client_id=""))
-        return fill(service, known[0].params if known else {})
+        return fill(service, client.params if client else {}) if service.params else service
 
     def set(
         self,
@@ -147,7 +148,8 @@ class Clients:
             check_param(service, name, value)
         key = client_key(self._profile, service.name)
         with self._store.lock(key):
-            before = read_client(self._store, key) or Client(service=service.name, client_id="")
+            stored = read_client(self._store, key) or StoredClient(client=Client(service=service.name, client_id=""))
+            before = stored.client
             client = replace(
                 before,
                 client_id=before.client_id if client_id is None else client_id,
@@ -159,7 +161,7 @@ class Clients:
             )
             changed = client_secret if before.client_secret else client_secret or client_id
             client = replace(client, hosts=_pinned_hosts(service, before, client, changed=bool(changed)))
-            write_client(self._store, client, key)
+            save_client(self._store, key, replace(stored, client=client))
         return client
 
     def set_sandbox(self, service: Service, *, sandbox_url: str, client_id: str, client_secret: Secret[str]) -> None:
@@ -174,13 +176,14 @@ class Clients:
         )
         key = client_key(self._profile, service.name)
         with self._store.lock(key):
-            write_client(self._store, client, key)
+            stored = read_client(self._store, key)
+            save_client(self._store, key, StoredClient(client=client, version=stored.version if stored else None))
 
     def delete(self, service: str) -> bool:
         """Delete the client of a service; return False when there was none."""
         key = client_key(self._profile, service)
         with self._store.lock(key):
-            known = self._store.index.read(key) is not None
+            known = self._store.peek(key) is not None
             self._store.delete(key)
         return known
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from everyauth_cli.event_log import Record
 from everyauth_cli.flows.clients import Clients, Override
 from everyauth_cli.flows.identities import Identities
-from everyauth_cli.flows.refresh import Refresher
+from everyauth_cli.flows.refresh import Patience, Refresher
 from everyauth_cli.model import Request, Response
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import Store
+from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.account import AccountEndpoint
@@ -39,6 +39,7 @@ class Flows:
     warn: Callable[[str], None]
     record: Record
     shield: Callable[[], AbstractContextManager[None]]
+    patience: Patience
 
     @cached_property
     def clients(self) -> Clients:
@@ -57,7 +58,7 @@ class Flows:
             clock=self.clock,
             warn=self.warn,
             record=self.record,
-            shield=self.shield,
+            patience=self.patience,
         )
 
     @cached_property

@@ -10,16 +10,16 @@ from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, Se
 from everyauth_cli.flows.account import AccountEndpoint
 from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
 from everyauth_cli.flows.clients import Clients, is_bound_to
-from everyauth_cli.flows.freshness import is_alive
+from everyauth_cli.flows.freshness import is_alive, is_due
 from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
-from everyauth_cli.flows.refresh import CURRENT, Refresher, Requirement
-from everyauth_cli.model import Account, Client, EndedGrant, Identity, RecordKey, Secret, Service, Token
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import StoredIdentity, key_of, read_identity, read_public, write_identity
+from everyauth_cli.flows.pause import seconds_until
+from everyauth_cli.flows.refresh import Refresher
+from everyauth_cli.flows.requirement import CURRENT, Requirement
+from everyauth_cli.model import Account, Client, EndedGrant, Identity, LoginReason, RecordKey, Secret, Service, Token
+from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
+from everyauth_cli.store.records import Store
 
 UNAUTHORIZED = 401
-SHORTEST_PAUSE = 1.0
-"""Seconds that a service is left alone at least when it demands a pause."""
 
 
 class _Deleted(Exception):
@@ -66,7 +66,7 @@ class HealthCheck:
 
     def _outcome(self, identity: Identity, act: Callable[[RecordKey], HealthState]) -> Outcome:
         key = key_of(self.profile, identity)
-        if identity.login_required is not None:
+        if identity.login_required is not None and identity.login_required.kind is not LoginReason.REFUSED:
             required = must_log_in(key, identity.login_required)
             return Outcome(identity=identity, state=HealthState.LOGIN_REQUIRED, error=required)
         try:
@@ -75,7 +75,7 @@ class HealthCheck:
             return Outcome(identity=identity, state=HealthState.DELETED)
         except EveryAuthError as error:
             return self._failure(key, identity, error)
-        now = read_public(self.store, key) or identity
+        now = peek_identity(self.store, key) or identity
         other = _other_account(key, now) if state is HealthState.OTHER_ACCOUNT else None
         return Outcome(identity=now, state=state, error=other)
 
@@ -83,7 +83,7 @@ class HealthCheck:
         pause = None
         if isinstance(error, ServiceUnreachable) and error.retry_after is not None:
             pause = seconds_until(error.retry_after, now=self.clock())
-        if isinstance(error, LoginRequired) and (now := read_public(self.store, key)) and now.login_required:
+        if isinstance(error, LoginRequired) and (now := peek_identity(self.store, key)) and now.login_required:
             return Outcome(identity=now, state=HealthState.LOGIN_REQUIRED, error=error)
         return Outcome(identity=identity, state=HealthState.FAILED, error=error, retry_after=pause)
 
@@ -95,14 +95,14 @@ class HealthCheck:
         stored = self._stored(key)
         if not self._is_due(stored.identity, expiring_within):
             return HealthState.FRESH
-        # As the rejected one, so that the old token does not pass for a refreshed one, however long it lives.
-        self._token(key, Requirement(rejected=stored.token.access_token))
+        # The old token must not pass for a refreshed one, however long it lives.
+        self._token(key, Requirement(replaced=stored.token.access_token))
         return HealthState.REFRESHED
 
     def _is_due(self, identity: Identity, expiring_within: int | None) -> bool:
         if expiring_within is None:
             return True
-        return identity.expires_at is not None and identity.expires_at - self.clock() <= expiring_within
+        return is_due(identity.expires_at, identity.refresh_at, now=self.clock(), within=expiring_within)
 
     def _without_refresh_token(self, key: RecordKey, identity: Identity) -> HealthState:
         if identity.expires_at is None or identity.expires_at > self.clock():
@@ -167,7 +167,7 @@ class HealthCheck:
             if not still(stored):
                 return
             marked = replace(stored, identity=replace(stored.identity, login_required=ended))
-            write_identity(self.store, key, marked, expect=stored.version)
+            save_identity(self.store, key, marked)
         raise must_log_in(key, ended)
 
     def _stored(self, key: RecordKey) -> StoredIdentity:
@@ -197,19 +197,3 @@ def _other_account(key: RecordKey, identity: Identity) -> LoginRequired:
         f"than {label}",
         hint=login_again(key),
     )
-
-
-def seconds_until(retry_after: str, *, now: int) -> float | None:
-    """Read a Retry-After, which is a number of seconds or a date (RFC 9110 section 10.2.3); None if it is neither.
-
-    `now` is milliseconds since the epoch.
-    """
-    from email.utils import parsedate_to_datetime
-
-    text = retry_after.strip()
-    if text.isascii() and text.isdecimal():
-        return max(float(text), SHORTEST_PAUSE)
-    try:
-        return max(parsedate_to_datetime(text).timestamp() - now / 1000, SHORTEST_PAUSE)
-    except (ValueError, OverflowError):
-        return None

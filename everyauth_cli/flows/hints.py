@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from everyauth_cli.errors import LoginRequired
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, EndedGrant, RecordKey
+from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, EndedGrant, LoginReason, RecordKey
 
 
 def user_of_tenant(user: str, tenant: str, *, quotes: tuple[str, str] = ('"', '"')) -> str:
@@ -40,8 +40,10 @@ def not_logged_in(key: RecordKey) -> LoginRequired:
 
 
 def must_log_in(key: RecordKey, ended: EndedGrant) -> LoginRequired:
-    """Make the error for an identity whose grant is marked as ended."""
-    return _login_required(key, f"{_user(key)} must log in at {key.service} again: {ended.reason}")
+    """Make the error for an identity that is marked as in need of a login."""
+    message = f"{_user(key)} must log in at {key.service} again: {ended.reason}"
+    replaces = " --replace" if ended.kind is LoginReason.ACCOUNT_CHANGED else ""
+    return LoginRequired(message, hint=login_again(key) + replaces)
 
 
 def bound_elsewhere(key: RecordKey) -> LoginRequired:
@@ -60,6 +62,14 @@ def no_refresh_token(key: RecordKey, *, rejected: bool) -> LoginRequired:
     else:
         problem = f"the access token of {_user(key)} at {key.service} has expired or expires too soon"
     return _login_required(key, f"{problem}, and there is no refresh token")
+
+
+def rejected_although_new(key: RecordKey) -> RejectedAlthoughNew:
+    """Make the error for an access token that an API rejects right after it was refreshed."""
+    return RejectedAlthoughNew(
+        f"the access token of {_user(key)} was rejected although {key.service} has just issued it; check its scopes",
+        hint=f'{login_again(key)} --scope "..."',
+    )
 
 
 def deleted_meanwhile(key: RecordKey) -> LoginRequired:

@@ -8,14 +8,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from everyauth_cli.errors import Ambiguous, ConfigurationProblem, LoginRequired, ServiceNotFound, UsageProblem
+from everyauth_cli.errors import (
+    Ambiguous,
+    ConfigurationProblem,
+    LoginRequired,
+    ServiceNotFound,
+    StoreError,
+    UsageProblem,
+)
 from everyauth_cli.flows.hints import login_again, not_logged_in
-from everyauth_cli.flows.refresh import CURRENT, Refresher, Requirement
+from everyauth_cli.flows.refresh import Refresher
+from everyauth_cli.flows.requirement import CURRENT, Requirement
 from everyauth_cli.flows.selector import (
     Page,
     Selector,
     Who,
     check_named,
+    check_texts,
     cursor_behind,
     is_plain_user,
     read_cursor,
@@ -24,9 +33,9 @@ from everyauth_cli.flows.selector import (
 )
 from everyauth_cli.model import ID_PREFIX, Identity, RecordKey, Secret
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import Store
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import IdentitySummary, find_identities, identity_key, key_of, list_identities
+from everyauth_cli.store.identities import IdentitySummary, find_identities, identity_key, key_of, list_identities
+from everyauth_cli.store.records import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +49,12 @@ class Identities:
 
     def find(self, service: str, selector: Selector, *, after: RecordKey | None = None) -> Iterator[Identity]:
         """Yield the identities that match, sorted by service, tenant and user; reads metadata only."""
-        found = find_identities(self.store, selector.key(self.profile, service), after=after)
+        found = find_identities(self.store, selector.query(self.profile, service), after=after)
         return filter(selector.matches, found)
 
     def summaries(self, service: str, selector: Selector) -> Iterator[IdentitySummary]:
         """Yield the same as summaries, one by one: memory stays flat however many there are."""
-        found = list_identities(self.store, selector.key(self.profile, service))
+        found = list_identities(self.store, selector.query(self.profile, service))
         return filter(selector.matches, found) if selector.tags else found
 
     def one(self, service: str, selector: Selector) -> Identity | None:
@@ -61,7 +70,7 @@ class Identities:
         if count < 1:
             raise UsageProblem(f"count is {count}; a page has one identity at least")
         selector, name = read_tags(tags), self.service_name(service) if service else ""
-        after = None if cursor is None else read_cursor(cursor, selector.key(self.profile, name))
+        after = None if cursor is None else read_cursor(cursor, selector.query(self.profile, name).key)
         items = list(islice(self.find(name, selector, after=after), count + 1))
         page = items[:count]
         return Page(items=page, next=cursor_behind(page[-1]) if len(items) > count else None)
@@ -95,7 +104,10 @@ class Identities:
         return None if name == service else self._selected(name, selector, requirement)
 
     def credential(self, identity: Identity, requirement: Requirement = CURRENT) -> Credential | None:
-        return self.refresher.current(key_of(self.profile, identity), requirement)
+        credential = self.refresher.current(key_of(self.profile, identity), requirement)
+        if credential is not None and not _is_of(credential, identity):
+            raise _differs(identity)
+        return credential
 
     def access_tokens(self, service: str, who: Who, tenant: str) -> Callable[..., Secret[str]]:
         """Return a function that returns the current access token, or another than the `rejected` one it is given.
@@ -128,7 +140,7 @@ class Identities:
             return service
 
     def has_secret(self, service: str, *, user: str, tenant: str) -> bool:
-        return self.store.read(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
+        return self.store.get(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
 
     def key_to_delete(self, service: str, user: str, *, tenant: str) -> RecordKey | None:
         """Return the key of a user's identity, whether it exists or not, or that of an existing id."""
@@ -140,7 +152,7 @@ class Identities:
         if not user.startswith(ID_PREFIX):
             return identity_key(self.profile, service, user=user, tenant=tenant)
         identity = self.one(service, read_who(user, tenant=tenant))
-        return key_of(self.profile, identity) if identity else None
+        return self._verified_key(identity) if identity else None
 
     def keys_to_delete(self, service: str, tags: Mapping[str, str]) -> Iterator[RecordKey]:
         """Yield the keys of the identities at a service that have all these tags."""
@@ -151,11 +163,33 @@ class Identities:
                 hint='give a tag, such as {"tenantId": TENANT}, or delete those of `get_identities` one by one',
             )
         found = self.find(self.service_name(service), read_tags(tags))
-        return (key_of(self.profile, identity) for identity in found)
+        return map(self._verified_key, found)
+
+    def _verified_key(self, identity: Identity) -> RecordKey:
+        """Return the key of a listed identity; raise `StoreError` where its record is another identity's."""
+        key, record = key_of(self.profile, identity), None
+        # One that cannot be read can still be deleted.
+        with contextlib.suppress(StoreError):
+            record = self.store.get(key)
+        if record is not None and record.metadata.get("id") != identity.id:
+            raise _differs(identity)
+        return key
+
+
+def _is_of(credential: Credential, identity: Identity) -> bool:
+    return credential.identity_id == identity.id and identity.tags.items() <= credential.tags.items()
+
+
+def _differs(identity: Identity) -> StoreError:
+    return StoreError(
+        f"the store lists another id or other tags for user {identity.user!r} at {identity.service} than it holds",
+        hint="try again; if it stays so, the store was changed outside of everyauth: log in again",
+    )
 
 
 def _check_service(service: str) -> None:
     """Refuse an empty service name, which would match any."""
+    check_texts(service)
     if not service:
         raise ServiceNotFound("the service is empty; it would match any", hint="everyauth service ls")
 

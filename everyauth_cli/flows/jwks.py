@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from everyauth_cli.errors import ServiceError
-from everyauth_cli.model import ACCEPT_JSON, RecordKey, Request, Response, Service
+from everyauth_cli.model import ACCEPT_JSON, RecordKey, Request, Response, Secret, Service
 from everyauth_cli.oauth.response_body import read_object
-from everyauth_cli.store import Store
+from everyauth_cli.store.records import Store, VersionConflict
 from everyauth_cli.urls import check_url, is_loopback
 
 LIFETIME_MS = 24 * 60 * 60 * 1000
@@ -31,7 +32,8 @@ class IssuerKeys:
 
     def cached(self, service: Service) -> Keys | None:
         """Return the cached keys, unless they are a day old or came from another URL than is configured now."""
-        cache = self.store.index.read(_key(service)) or {}
+        record = self.store.get(_key(service)) if self.store.backend.caches else None
+        cache = record.metadata if record else {}
         keys, fetched_at = cache.get("keys"), cache.get("fetched_at")
         if cache.get("source") != _source(service) or not isinstance(keys, list) or not isinstance(fetched_at, int):
             return None
@@ -46,8 +48,16 @@ class IssuerKeys:
             return None
         if not keys:
             return None
-        self.store.index.write(_key(service), {"source": _source(service), "keys": keys, "fetched_at": self.clock()})
+        self._cache(service, {"source": _source(service), "keys": keys, "fetched_at": self.clock()})
         return keys
+
+    def _cache(self, service: Service, cache: Mapping[str, Any]) -> None:
+        if not self.store.backend.caches:
+            return
+        record = self.store.get(_key(service))
+        # Another process may have fetched them too.
+        with suppress(VersionConflict):
+            self.store.save(_key(service), cache, Secret({}), version=record.version if record else None)
 
     def _discovered(self, service: Service) -> str | None:
         """Fetch the issuer's metadata and return its `jwks_uri` (OpenID Connect Discovery section 4)."""

@@ -12,7 +12,7 @@ from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import user_of_tenant
-from everyauth_cli.flows.refresh import refreshed
+from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import check_texts
 from everyauth_cli.model import (
     ID_PREFIX,
@@ -29,8 +29,8 @@ from everyauth_cli.model import (
 from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
 from everyauth_cli.oauth.token_endpoint import added_fields, code_request, missing_scopes, read_token
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity, write_identity
+from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity, save_identity
+from everyauth_cli.store.records import Store
 
 Query = Sequence[tuple[str, str]]
 
@@ -70,8 +70,7 @@ class LoginFlow:
     ) -> PendingLogin:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
         _check_user(user, tenant)
-        service = self.clients.filled(name)
-        client = self.clients.without_secret(service, redirect_uri=redirect_uri)
+        service, client = self.clients.registered(name, redirect_uri=redirect_uri)
         request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
 
@@ -142,7 +141,8 @@ class LoginFlow:
                 self._warn_of_first_account(stored.identity, grant.token)
             identity = _identity(grant, stored)
             identity = refreshed(replace(identity, account=None) if replace_account else identity, grant.token)
-            write_identity(self.store, key, StoredIdentity(identity=identity, token=grant.token))
+            version = stored.version if stored else None
+            save_identity(self.store, key, StoredIdentity(identity=identity, token=grant.token, version=version))
         return identity
 
     def _warn_of_first_account(self, before: Identity, token: Token) -> None:

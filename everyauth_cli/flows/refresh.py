@@ -1,75 +1,52 @@
-"""Hand out a current token for one identity: the stored one while it is fresh, else a new one, refreshed once.
-
-The order makes it safe for any number of processes. The lock comes before the read that decides; the record is
-rewritten with `refreshing_since` before the refresh token is sent, which proves that the store can be written; and
-every write compares the record's version, so that neither a newer login nor a deletion is undone.
-"""
+"""Hand out a current token for one identity: the stored one while it is fresh, else a new one, refreshed once."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from everyauth_cli.errors import (
-    ClientRejected,
-    InvalidGrant,
-    LifetimeTooShort,
-    ServiceError,
-    ServiceUnreachable,
-    ServiceUnreadable,
-    StoreBusy,
-    StoreError,
-)
-from everyauth_cli.event_log import Action, Record, ignore, recorded
-from everyauth_cli.flows.clients import Clients, is_bound_to
-from everyauth_cli.flows.freshness import is_alive, is_fresh, issued_lifetime
-from everyauth_cli.flows.hints import bound_elsewhere, deleted_meanwhile, must_log_in, no_refresh_token
-from everyauth_cli.model import Client, EndedGrant, Identity, RecordKey, Request, Response, Secret, Service, Token
-from everyauth_cli.store import Store, VersionConflict
+from everyauth_cli.errors import ClientRejected, EveryAuthError, ServiceError, ServiceUnreachable, StoreBusy
+from everyauth_cli.event_log import Record, ignore
+from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.freshness import is_fresh, lives_for
+from everyauth_cli.flows.refresh_run import Refreshed, RefreshRun
+from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
+from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
+from everyauth_cli.model import RecordKey, Request, Response
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identity_record import (
-    StoredIdentity,
-    content_of,
-    damaged,
-    read_held,
-    read_identity,
-    read_public,
-    write_identity,
-    write_public,
-)
+from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
+from everyauth_cli.store.records import Store
 
-STORE_PAUSES = (0.2, 1.0, 3.0)
-"""Seconds between attempts to store a token that the service has already rotated."""
+MOST_RUNS = 3
+"""Runs that a caller joins at most: one that others began may have found their requirement met, and not this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """A requirement of a token: at least `min_ttl` milliseconds of remaining lifetime, and not the `rejected` one."""
+class Patience:
+    """The patience of a caller with a run: `seconds` at most (None: to its end), with a notice after `notice_after`.
 
-    min_ttl: int = 0
-    rejected: Secret[str] | None = None
+    The run itself goes on, whoever waits for it.
+    """
+
+    seconds: float | None = 20.0
+    notice_after: float | None = None
+    notice: Callable[[str], None] = lambda _: None
 
 
-CURRENT = Requirement()
-"""The default: any token that has not expired."""
+PATIENT = Patience()
+"""The default, for an application."""
 
-
-def requirement(min_ttl: int, rejected: str | Secret[str] | None) -> Requirement:
-    """Make the requirement of a caller, who may give the rejected token as a plain text."""
-    if not min_ttl and not rejected:
-        return CURRENT
-    return Requirement(min_ttl=min_ttl, rejected=Secret(rejected) if isinstance(rejected, str) else rejected)
+FLIGHTS: SingleFlight[Refreshed | None] = SingleFlight()
+"""The refreshes under way in this process, of every `EveryAuth` in it: one for each identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refresher:
-    """Hands out credentials, and refreshes their access tokens (RFC 6749 section 6).
+    """Hands out credentials, and has their access tokens refreshed (RFC 6749 section 6).
 
     `clock` gives milliseconds since the epoch. `warn` receives a message when an old token is handed out because a
-    new one could not be had; `shield` keeps interrupts out between the request and the end of its storing.
+    new one could not be had.
     """
 
     store: Store
@@ -78,7 +55,7 @@ class Refresher:
     clock: Callable[[], int]
     warn: Callable[[str], None]
     record: Record = ignore
-    shield: Callable[[], AbstractContextManager[None]] = nullcontext
+    patience: Patience = PATIENT
 
     def current(self, key: RecordKey, requirement: Requirement = CURRENT) -> Credential | None:
         """Return a credential that meets the requirement; None when the identity does not exist.
@@ -90,177 +67,81 @@ class Refresher:
         if not isinstance(found, StoredIdentity):
             return found
         try:
-            with self.store.lock(key), self.shield():
-                return self._under_lock(key, requirement)
-        except StoreBusy as busy:
-            return self._without_lock(key, requirement, busy)
+            fresh = self._refreshed(key, requirement)
+        except (ServiceError, ClientRejected, StoreBusy) as error:
+            return _credential(key, self._old_token(found, requirement, error))
+        return _credential(key, fresh) if fresh else None
 
     def _read(self, key: RecordKey, requirement: Requirement) -> Credential | StoredIdentity | None:
         """Read the credential if it meets the requirement, else the stored identity that a new one is got with."""
-        record = self.store.read(key)
+        record = self.store.get(key)
         if record is None:
             return None
-        content = record.content.reveal()
         try:
-            if self._meets(content, requirement):
-                return Credential(key, content)
-            return read_held(self.store, key, record)
+            if self._meets(record.secret.reveal(), requirement):
+                return Credential(key, record)
+            return stored_identity(self.store, key, record)
         except (LookupError, TypeError) as error:
             raise damaged(self.store, key, error) from None
 
-    def _meets(self, content: Mapping[str, Any], requirement: Requirement) -> bool:
-        token = content["token"]
-        if requirement.rejected is not None and requirement.rejected == Secret(token["access_token"]):
+    def _meets(self, secret: Mapping[str, Any], requirement: Requirement) -> bool:
+        if requirement.excludes(secret["access_token"]):
             return False
-        fresh = is_fresh(token["issued_at"], content["expires_at"], now=self.clock(), min_ttl=requirement.min_ttl)
-        return fresh and content["login_required"] is None
+        fresh = is_fresh(
+            secret["issued_at"],
+            secret["expires_at"],
+            secret["refresh_at"],
+            now=self.clock(),
+            min_ttl=requirement.min_ttl,
+        )
+        return fresh and not secret["login_required"]
 
-    def _under_lock(self, key: RecordKey, requirement: Requirement) -> Credential | None:
-        stored = self._read(key, requirement)
-        if not isinstance(stored, StoredIdentity):
-            return stored
-        return _credential(key, self._refresh(key, stored, requirement))
+    def _refreshed(self, key: RecordKey, requirement: Requirement) -> StoredIdentity | None:
+        run = RefreshRun(
+            store=self.store, clients=self.clients, send=self.send, clock=self.clock, warn=self.warn, record=self.record
+        )
+        for _ in range(MOST_RUNS):
+            found = self._outcome(key, FLIGHTS.join((self._place, key), lambda: run(key, requirement)))
+            if found is None:
+                return None
+            if found.is_new:
+                return check_lifetime(found.stored, requirement)
+            if self._meets(record_of(found.stored).secret.reveal(), requirement):
+                return found.stored
+        raise ServiceUnreachable(f"{key.service} issued no token that meets what is required of it", lost=True)
 
-    def _refresh(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
-        refresh_token = self._refresh_token(key, stored, requirement)
-        service = self.clients.filled(key.service)
-        client = self.clients.get(service)
-        if not is_bound_to(stored.identity, service, client):
-            raise bound_elsewhere(key)
-        now = self.clock()
-        marked = self._mark(key, stored, since=stored.refreshing_since or now)
+    @property
+    def _place(self) -> tuple[str, str, int]:
+        """The store, by what makes it the same one for another `EveryAuth` of this process."""
+        in_memory = self.store.url == "memory:"
+        return self.store.url, self.store.namespace, id(self.store) if in_memory else 0
+
+    def _outcome(self, key: RecordKey, flight: Flight[Refreshed | None]) -> Refreshed | None:
+        """Wait for a run as long as the caller has patience, and return what it found or raise what it raised."""
         try:
-            with recorded(self.record, self.clock, Action.REFRESH, key, refresh_token, client.client_secret):
-                token = self._send(service, client, stored, refresh_token, now=now)
-        except InvalidGrant as refusal:
-            return self._adopt_or_end(key, marked, stored, refusal)
-        except (ServiceError, ClientRejected) as error:
-            return self._fall_back(key, marked, stored, requirement, error)
-        return _check_lifetime(self._save(key, marked, token), requirement)
+            if not self._waited(key, flight):
+                raise ServiceUnreachable(
+                    f"{key.service} has not answered a refresh for {self.patience.seconds:g} s; it goes on", lost=True
+                )
+        finally:
+            release_signals()
+        return flight.result()
 
-    def _send(
-        self, service: Service, client: Client, stored: StoredIdentity, refresh_token: Secret[str], *, now: int
-    ) -> Token:
-        # A fresh token is handed out without these modules.
-        from everyauth_cli.oauth.id_token import check_refreshed
-        from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
+    def _waited(self, key: RecordKey, flight: Flight[Refreshed | None]) -> bool:
+        patience = self.patience
+        if patience.notice_after is not None and not flight.wait(patience.notice_after):
+            patience.notice(f"Still waiting for {key.service} to refresh the token; what it sends will be stored ...")
+        return flight.wait(patience.seconds)
 
-        request = refresh_request(service, client, refresh_token, redirect_uri=stored.identity.redirect_uri)
-        token = read_token(service, self.send(request), requested_scope=None, now=now, previous=stored.token)
-        if token.id_token is None:
-            return token
-        return replace(token, subject=check_refreshed(service, client, token.subject, token.id_token))
-
-    def _refresh_token(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> Secret[str]:
-        """Return the refresh token, or raise the error for an identity that no refresh can help."""
-        identity = read_public(self.store, key) or stored.identity
-        if identity.login_required is not None:
-            raise must_log_in(key, identity.login_required)
-        if stored.token.refresh_token is None:
-            raise no_refresh_token(key, rejected=requirement.rejected is not None)
-        _check_lifetime(stored, requirement)
-        return stored.token.refresh_token
-
-    def _mark(self, key: RecordKey, stored: StoredIdentity, *, since: int | None) -> StoredIdentity:
-        return self._write(key, replace(stored, refreshing_since=since))
-
-    def _write(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
-        # Metadata and secret, so that a store that could not take the new token is known before it is requested.
-        return replace(stored, version=write_identity(self.store, key, stored, expect=stored.version))
-
-    def _save(self, key: RecordKey, marked: StoredIdentity, token: Token) -> StoredIdentity:
-        """Store a refreshed token, in several attempts: the old refresh token may be spent."""
-        fresh = StoredIdentity(identity=refreshed(marked.identity, token), token=token, version=marked.version)
-        for pause in (*STORE_PAUSES, None):
-            try:
-                return self._write_or_adopt(key, fresh)
-            except StoreError:
-                if pause is None:
-                    raise
-                time.sleep(pause)
-        raise AssertionError("unreachable")
-
-    def _write_or_adopt(self, key: RecordKey, fresh: StoredIdentity) -> StoredIdentity:
-        """Write the token, unless another process wrote meanwhile, or this one, but the secret alone."""
-        try:
-            return self._write(key, fresh)
-        except VersionConflict:
-            newer = read_identity(self.store, key)
-        if newer is None:
-            raise deleted_meanwhile(key)
-        if newer.token.access_token == fresh.token.access_token:
-            write_public(self.store, key, newer.identity)
-        return newer
-
-    def _adopt_or_end(
-        self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refusal: InvalidGrant
-    ) -> StoredIdentity:
-        """After `invalid_grant`, return a newer token that another process stored, or mark the grant as ended."""
-        stored = read_identity(self.store, key)
-        if stored is None:
-            raise deleted_meanwhile(key)
-        if stored.token.access_token != marked.token.access_token:
-            return stored
-        reason = refusal.message
-        if before.refreshing_since is not None:
-            reason += "; the response to an earlier refresh was lost"
-        ended = EndedGrant(since=self.clock(), reason=reason)
-        write_public(self.store, key, replace(marked.identity, login_required=ended))
-        raise must_log_in(key, ended) from None
-
-    def _fall_back(
-        self,
-        key: RecordKey,
-        marked: StoredIdentity,
-        before: StoredIdentity,
-        requirement: Requirement,
-        error: ServiceError | ClientRejected,
-    ) -> StoredIdentity:
-        """After a failure that says nothing about the grant, return the old token if it meets the requirement."""
-        lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
-        if not lost:
-            marked = self._mark(key, marked, since=before.refreshing_since)
-        if isinstance(error, ServiceUnreachable):
-            return self._old_token(marked, requirement, error)
-        raise error
-
-    def _without_lock(self, key: RecordKey, requirement: Requirement, busy: StoreBusy) -> Credential | None:
-        stored = self._read(key, requirement)
-        if not isinstance(stored, StoredIdentity):
-            return stored
-        return _credential(key, self._old_token(stored, requirement, ServiceError(busy.message, hint=busy.hint)))
-
-    def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: ServiceError) -> StoredIdentity:
-        if requirement.min_ttl or not is_alive(stored.token, now=self.clock(), rejected=requirement.rejected):
-            raise error
+    def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: EveryAuthError) -> StoredIdentity:
+        """Return the token that is stored while it lives and meets the requirement, with a warning; else raise."""
+        token, ended = stored.token, stored.identity.login_required
+        is_excluded = requirement.excludes(token.access_token.reveal())
+        if is_excluded or ended or not lives_for(token.expires_at, now=self.clock(), min_ttl=requirement.min_ttl):
+            raise ServiceError(error.message, hint=error.hint) if isinstance(error, StoreBusy) else error
         self.warn(f"{error.message}; using the present token, which has not expired")
         return stored
 
 
-def _check_lifetime(stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
-    """Raise `LifetimeTooShort` where the service issues no token that lives long enough."""
-    issued = issued_lifetime(stored.token)
-    if issued is not None and requirement.min_ttl and issued <= requirement.min_ttl:
-        raise LifetimeTooShort(
-            f"{stored.identity.service} issues tokens for {issued // 1000} s, "
-            f"and {requirement.min_ttl // 1000} s are required",
-            hint="require less with --min-ttl",
-        )
-    return stored
-
-
 def _credential(key: RecordKey, stored: StoredIdentity) -> Credential:
-    return Credential(key, content_of(stored).reveal())
-
-
-def refreshed(identity: Identity, token: Token) -> Identity:
-    """Return an identity's metadata after it was given a token."""
-    return replace(
-        identity,
-        scope=token.scope,
-        account=token.account or identity.account,
-        updated_at=token.issued_at,
-        expires_at=token.expires_at,
-        refreshable=token.refresh_token is not None,
-        login_required=None,
-    )
+    return Credential(key, record_of(stored))

@@ -41,8 +41,8 @@ from everyauth_cli.model import (
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, RevocationEnds
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import KIND, find_readable, read_identity, read_public, write_identity
+from everyauth_cli.store.identities import find_readable, identity_query, peek_identity, read_identity, save_identity
+from everyauth_cli.store.records import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,7 +114,7 @@ class Revoker:
             return []
         return [
             (sibling, other)
-            for sibling, other in find_readable(self.store, RecordKey(profile="", kind=KIND, service=""))
+            for sibling, other in find_readable(self.store, identity_query(""))
             if sibling != key and other.login_required is None and _may_share_grant(identity, other)
         ]
 
@@ -130,7 +130,7 @@ class Revoker:
                 stored = read_identity(self.store, sibling)
                 if stored is not None:
                     marked = replace(stored, identity=replace(stored.identity, login_required=ended))
-                    write_identity(self.store, sibling, marked, expect=stored.version)
+                    save_identity(self.store, sibling, marked)
 
     def ends_grant(self, identity: Identity) -> bool:
         """Return whether revoking its token ends all that its account has granted, other identities' part included."""
@@ -187,7 +187,7 @@ class Revoker:
     def _metadata(self, key: RecordKey) -> Identity | None:
         """Return the metadata of an identity whose secret may be lost or unreadable."""
         try:
-            return read_public(self.store, key)
+            return peek_identity(self.store, key)
         except StoreError:
             return None
 
@@ -228,8 +228,7 @@ class Revoker:
 
     def _bound(self, key: RecordKey, identity: Identity) -> tuple[Service, Client]:
         """Return the service and client of a grant; raises `LoginRequired` when they are others now."""
-        service = self.clients.filled(identity.service)
-        client = self.clients.get(service)
+        service, client = self.clients.registered(identity.service)
         if not is_bound_to(identity, service, client):
             raise bound_elsewhere(key)
         return service, client

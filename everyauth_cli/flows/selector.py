@@ -10,8 +10,8 @@ from typing import TypeGuard
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import ID_PREFIX, Identity, RecordKey
 from everyauth_cli.oauth import base64url
-from everyauth_cli.store.identity_record import KIND, IdentitySummary
-from everyauth_cli.store.records import key_matches
+from everyauth_cli.store.identities import IdentitySummary, identity_query
+from everyauth_cli.store.records import Query, key_matches
 
 Who = str | Mapping[str, str]
 """A user, an identity's id (`idn-...`), or tags, of which `userId` and `tenantId` are the user and the tenant."""
@@ -38,12 +38,14 @@ class Selector:
         pairs = {**{name: value for name, value in named.items() if value}, **self.tags}
         return ", ".join(f"{name}={value}" for name, value in pairs.items())
 
-    def key(self, profile: str, service: str) -> RecordKey:
-        """Return the key to search a store with; where there are tags or an id it matches more than the selector."""
-        return RecordKey(profile=profile, kind=KIND, service=service, tenant=self.tenant, user=self.user)
+    def query(self, profile: str, service: str) -> Query:
+        """Return the query that a store finds these identities by."""
+        return identity_query(
+            profile, service, user=self.user, tenant=self.tenant, tags=self.tags, identity_id=self.identity_id
+        )
 
     def matches(self, identity: Identity | IdentitySummary) -> bool:
-        """Return whether the tags and the id match, which a store cannot search for."""
+        """Return whether the tags and the id are these, whatever the store's index says."""
         return self.identity_id in ("", identity.id) and self.tags.items() <= identity.tags.items()
 
 
@@ -111,7 +113,8 @@ def read_cursor(cursor: str, query: RecordKey) -> RecordKey:
     """Return the key of a cursor. Raises `UsageProblem` for a cursor that did not come from a listing of `query`."""
     try:
         place = json.loads(base64url.decode(cursor))
-    except ValueError:
+        json.dumps(place, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise _bad_cursor() from None
     match place:
         case [str(service), str(tenant), str(user)]:

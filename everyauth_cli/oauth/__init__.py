@@ -1,1 +1,1 @@
-"""The protocol as pure pairs: what to send, and how to read the answer."""
+"""The OAuth 2.0 protocol, without I/O: functions that build requests and functions that read responses."""

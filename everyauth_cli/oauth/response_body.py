@@ -33,6 +33,11 @@ def read_object(body: bytes, content_type: str = "") -> dict[str, Any] | None:
     return _embedded(text) if found is None else found
 
 
+def read_json(body: bytes, content_type: str = "") -> Any:  # noqa: ANN401 - JSON
+    """Return the JSON value of a body in any Unicode encoding; None where it is none."""
+    return _decoded(_text(body, content_type).strip(" \t\r\n\0"))[0]
+
+
 def _text(body: bytes, content_type: str) -> str:
     for mark, encoding in BYTE_ORDER_MARKS:
         if body.startswith(mark):

@@ -10,6 +10,7 @@ from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import METHODS
 from everyauth_cli.oauth.error_response import read_fields, reported
+from everyauth_cli.oauth.lifetime import expiry_of
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, TEMPLATE_FIELD
 
@@ -89,9 +90,17 @@ def read_token(
             f"{service.name} answered without an access token{detail}", error=code, status=response.status
         )
     id_token = fields.get("id_token")
-    expires_in = _seconds(fields.get(service.expires_field))
-    if expires_in is None and (refresh_token or (previous and previous.refresh_token)):
-        expires_in = service.default_lifetime
+    # A service that does not rotate sends no refresh token: the old one stays valid (RFC 6749 section 6).
+    valid = Secret(refresh_token) if isinstance(refresh_token, str) and refresh_token else None
+    valid = valid or (previous.refresh_token if previous else None)
+    expiry = expiry_of(
+        service,
+        fields.get(service.expires_field),
+        Secret(access_token),
+        now=now,
+        refreshable=valid is not None,
+        previous=previous,
+    )
     try:
         scope = _scope(service, fields.get(service.scope_field))
         native = {**_carried_over(previous), **_native(service, fields)}
@@ -101,13 +110,12 @@ def read_token(
     native.update(added or {})
     return Token(
         access_token=Secret(access_token),
-        # A service that does not rotate sends no refresh token: the old one stays valid (RFC 6749 section 6).
-        refresh_token=Secret(refresh_token)
-        if isinstance(refresh_token, str) and refresh_token
-        else (previous.refresh_token if previous else None),
+        refresh_token=valid,
         scope=scope if scope is not None else (previous.scope if previous else requested_scope),
         issued_at=now,
-        expires_at=None if expires_in is None else now + expires_in * 1000,
+        expires_at=expiry.expires_at,
+        refresh_at=expiry.refresh_at,
+        lifetime=expiry.lifetime,
         native=Secret(native),
         id_token=Secret(id_token) if isinstance(id_token, str) and id_token.strip() else None,
         subject=previous.subject if previous else None,
@@ -121,16 +129,6 @@ def missing_scopes(service: Service, requested: str | None, granted: str | None)
     have = set(service.split_scope((granted or "").replace(",", " ")))
     have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
     return [scope for scope in service.split_scope(requested) if scope not in have]
-
-
-def _seconds(value: object) -> int | None:
-    """Return `expires_in` as a number; some services send a string, and some nothing."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return max(0, int(float(value)))
-    except (ValueError, OverflowError):
-        return None
 
 
 def _scope(service: Service, value: object) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Account, Client, Request, Response, Secret, Service
-from everyauth_cli.oauth.response_body import read_object, value_at
+from everyauth_cli.oauth.response_body import read_json, value_at
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import TEMPLATE_FIELD, BodyFormat
 
@@ -41,7 +41,7 @@ def read_account(service: Service, response: Response) -> Account:
         raise ServiceUnreachable(message, status=status, retry_after=response.retry_after)
     if status != OK:
         raise ServiceUnreadable(f"{endpoint} answered HTTP {status}", status=status)
-    fields = read_object(response.body.reveal(), response.content_type)
+    fields = read_json(response.body.reveal(), response.content_type)
     if fields is None:
         raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=status)
     account = account_in(service, fields)

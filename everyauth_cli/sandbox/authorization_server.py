@@ -116,7 +116,9 @@ class AuthorizationServer:
     def revoke(self, form: Mapping[str, str], *, basic: BasicCredentials | None = None) -> EndpointResponse:
         """Respond to a revocation request (RFC 7009 section 2.1). Raises `OAuthError`."""
         with self._counted():
-            return self._revoked(self._authenticated(form, basic), _required(form, "token"))
+            service = self.responses.service
+            method = service.revocation.auth_method or service.token_endpoint_auth_method
+            return self._revoked(self._authenticated(form, basic, method=method), _required(form, "token"))
 
     def revoke_unauthenticated(self, form: Mapping[str, str]) -> EndpointResponse:
         """Respond to a revocation request whose client need not authenticate here. Raises `OAuthError`."""
@@ -183,7 +185,7 @@ class AuthorizationServer:
         return _with_query(redirect_uri, {**parameters, "state": state})
 
     def _token(self, form: Mapping[str, str], basic: BasicCredentials | None) -> EndpointResponse:
-        client = self._authenticated(form, basic)
+        client = self._authenticated(form, basic, method=self.responses.service.token_endpoint_auth_method)
         grant_type = _required(form, "grant_type")
         if grant_type == "authorization_code":
             return self._redeem(client, form)
@@ -191,20 +193,15 @@ class AuthorizationServer:
             return self._refresh(client, form)
         raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")
 
-    def _authenticated(self, form: Mapping[str, str], basic: BasicCredentials | None) -> Registration:
+    def _authenticated(self, form: Mapping[str, str], basic: BasicCredentials | None, *, method: str) -> Registration:
         # One way to authenticate at a time (RFC 6749 section 2.3).
         if basic and ("client_secret" in form or form.get("client_id", basic[0]) != basic[0]):
             raise OAuthError("invalid_request", "The client authenticates in the header and in the body.")
         client_id, secret = basic or (_required(form, "client_id"), form.get("client_secret"))
         client = self._clients.get(client_id)
-        if client is None or not client.has_secret(secret) or not self._is_documented_method(basic, secret):
+        if client is None or not client.has_secret(secret) or not _is_documented(method, basic, secret):
             raise OAuthError("invalid_client", "Client authentication failed.", status=401)
         return client
-
-    def _is_documented_method(self, basic: BasicCredentials | None, secret: str | None) -> bool:
-        """Whether the client authenticates in the way that the service documents, or without a secret."""
-        in_header = self.responses.service.token_endpoint_auth_method in BASIC_METHODS
-        return (basic is not None) == in_header or not (basic or secret)
 
     def _redeem(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:
         value, redirect_uri = _required(form, "code"), _required(form, "redirect_uri")
@@ -314,3 +311,8 @@ def _with_query(uri: str, parameters: Mapping[str, str | None]) -> str:
     parts = urlsplit(uri)
     added = urlencode({name: value for name, value in parameters.items() if value is not None})
     return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, added]))))
+
+
+def _is_documented(method: str, basic: BasicCredentials | None, secret: str | None) -> bool:
+    """Whether a client authenticates in the way that the service documents, or without a secret."""
+    return (basic is not None) == (method in BASIC_METHODS) or not (basic or secret)

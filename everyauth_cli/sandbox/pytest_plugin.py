@@ -15,7 +15,7 @@ from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 from everyauth_cli.transport import send
 
 

@@ -1,1 +1,1 @@
-"""What is known of each service: data, and the reading of it."""
+"""The catalogue of services: its data, and the modules that read and check it."""

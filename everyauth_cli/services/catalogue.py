@@ -1,7 +1,7 @@
-"""The catalogue: one TOML file a service in this package, and the user's own files over them, key by key.
+"""The catalogue: one TOML file for each service, shipped in this package, and the user's own files over them.
 
-A file a service, because then looking one up parses no other, and because a file that somebody edits by hand
-keeps its comments when another service is added or removed. An alias is looked for in the heads of the files alone.
+One file for each, because then a lookup parses no other, and because the comments in a file that a user edits survive
+when another service is added or removed. To find an alias, only the first lines of the files are read.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from everyauth_cli.services.keys import KEYS
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
 EXAMPLE = "pagerduty"
-"""The service that examples speak of."""
+"""The service in examples."""
 HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
-"""The keys of an entry that a list shows."""
+"""The lines of an entry that a list needs."""
 DEEPEST = 4
-"""How many words of a key are looked for: each is a search of the whole file."""
+"""The most words of a key that are searched for, each in the whole file."""
 
 Stamp = tuple[int, int, int, int]
-"""What is another when a file was changed or replaced: its inode, its size, and when its content and itself changed."""
+"""Identifies one version of a file: its inode, its size, and the times when its content and its inode changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSummary:
-    """What a list says of a service; `own` says that the entry is the user's alone."""
+    """A service in a list; `own` says that the entry is the user's alone."""
 
     name: str
     title: str
@@ -44,24 +44,24 @@ class ServiceSummary:
 
 
 class Catalogue:
-    """All services that are known here; `own` is the directory of the user's own files."""
+    """All known services; `own` is the directory of the user's own files."""
 
     def __init__(self, own: Path | None = None) -> None:
         self._own = own
         self._read: dict[str, tuple[list[Stamp | None], Service]] = {}
 
     def names(self) -> list[str]:
-        """The names of all services, sorted."""
+        """Return the names of all services, sorted."""
         return sorted(_names(SHIPPED) | (_names(self._own) if self._own else set()))
 
     def get(self, name: str) -> Service:
-        """The service of that name or alias.
+        """Return the service with that name or alias.
 
         Raises `ServiceNotFound` with near names, `ConfigurationProblem` when the user's file is wrong.
         """
         if not NAME.fullmatch(name):
             return self._by_alias(name)
-        # Taken before the files are read: what is changed meanwhile is then read again.
+        # Taken before the files are read, so that a change meanwhile is noticed by the next lookup.
         stamps = [_stamp(SHIPPED / (name + SUFFIX)), _stamp(self.own_path(name))]
         if (known := self._read.get(name)) and known[0] == stamps:
             return known[1]
@@ -72,7 +72,7 @@ class Catalogue:
         return service
 
     def _made(self, name: str) -> Service | None:
-        """The service that the files of that name describe, if there are any."""
+        """Return the service in the files with that name, if any exist."""
         shipped, mine = _load(SHIPPED / (name + SUFFIX)), self._own_entry(name)
         if shipped is None and mine is None:
             return None
@@ -85,9 +85,9 @@ class Catalogue:
         )
 
     def listed(self) -> list[ServiceSummary]:
-        """What lists and searches say of each service, sorted by name; entries are read, but not checked.
+        """Return all services for a list, sorted by name; entries are read, but not checked.
 
-        Raises `ConfigurationProblem` for a file of the user's own that is no TOML.
+        Raises `ConfigurationProblem` for a user's file that is not TOML.
         """
         shipped, own = _names(SHIPPED), _names(self._own) if self._own else set()
         return [
@@ -96,11 +96,11 @@ class Catalogue:
         ]
 
     def own_keys(self, name: str) -> list[str]:
-        """The keys that the user's own file gives for a service."""
+        """Return the keys in the user's own file for a service."""
         return list(self._own_entry(name) or {})
 
     def source(self, name: str) -> str:
-        """A service's entry as TOML: the shipped file as it is, or the user's keys over it in the catalogue's order.
+        """Return a service's entry as TOML: the shipped file as it is, or with the user's keys, in the table's order.
 
         Raises as `get` does.
         """
@@ -114,20 +114,20 @@ class Catalogue:
         return tomli_w.dumps({key: entry[key] for key in KEYS if key in entry})
 
     def own_path(self, name: str) -> Path | None:
-        """Where the user's own entry of that name is, or would be."""
+        """Return the path of the user's own file for that name, which need not exist."""
         return self._own / (name + SUFFIX) if self._own else None
 
     def add(self, name: str, entry: Mapping[str, Any]) -> Path:
-        """Write an entry of the user's own and return its path.
+        """Write a file of the user's own and return its path.
 
-        Raises `UsageProblem` when the name is taken, `ConfigurationProblem` when the entry is wrong.
+        Raises `UsageProblem` when the name is in use, `ConfigurationProblem` when the entry is wrong.
         """
         path = self.own_path(name)
         assert path is not None
         make_service(name, entry, where=lambda _: "the new entry", own=True)
         if name in self.names():
             raise UsageProblem(
-                f"{name} is in the catalogue already", hint=f"choose another name, or edit {path} to change its keys"
+                f"{name} is already in the catalogue", hint=f"choose another name, or edit {path} to change its keys"
             )
         import tomli_w
 
@@ -140,7 +140,7 @@ class Catalogue:
         return path
 
     def remove(self, name: str) -> None:
-        """Delete the user's own entry of that name."""
+        """Delete the user's own file for that name."""
         path = self.own_path(name)
         assert path is not None
         try:
@@ -153,10 +153,10 @@ class Catalogue:
         return _load(path) if path else None
 
     def _by_alias(self, name: str) -> Service:
-        # The shipped ones first: what is wrong in a file of the user's is no obstacle to them.
+        # Shipped entries first, so that a mistake in an unrelated file of the user's does not matter.
         shipped = [_listed(each, shipped=True, mine=None) for each in sorted(_names(SHIPPED))]
         found = _with_alias(name, shipped)
-        # The user's file may give it other aliases.
+        # The user's file may replace its aliases.
         if found is not None and name in (service := self.get(found)).aliases:
             return service
         known = self.listed()
@@ -166,7 +166,7 @@ class Catalogue:
         words = [word for listed in known for word in (listed.name, *listed.aliases)]
         near = difflib.get_close_matches(name.lower(), words, 3, 0.7)
         raise ServiceNotFound(
-            f"there is no service {name!r} in the catalogue" + (f"; did you mean {' or '.join(near)}?" if near else ""),
+            f"the catalogue has no service {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""),
             hint="`everyauth service ls` lists them; `everyauth service add` adds one",
         )
 
@@ -187,7 +187,7 @@ def _listed(name: str, *, shipped: bool, mine: dict[str, Any] | None) -> Service
 
 
 def _head(path: Path) -> dict[str, Any]:
-    """Title and aliases of a shipped entry; to parse two lines of each is several times faster than all of all."""
+    """Read the title and aliases of a shipped entry; parsing two lines is several times faster than the whole file."""
     import tomllib
 
     return tomllib.loads("\n".join(HEAD.findall(path.read_text(encoding="utf-8"))))
@@ -204,7 +204,7 @@ def _names(directory: Path) -> set[str]:
 
 def _stamp(path: Path | None) -> Stamp | None:
     try:
-        file = os.stat(path) if path else None  # noqa: PTH116 - a login asks for its service three times
+        file = os.stat(path) if path else None  # noqa: PTH116 - faster; a login looks its service up three times
     except OSError:
         return None
     return (file.st_ino, file.st_size, file.st_mtime_ns, file.st_ctime_ns) if file else None
@@ -230,21 +230,21 @@ def _not_toml(path: Path, error: ValueError) -> ConfigurationProblem:
     return ConfigurationProblem(f"{path} is not TOML: {error}", hint="correct it, or move it away")
 
 
-def _twice(path: Path, said: str) -> ConfigurationProblem | None:
-    """That a key or a table is given twice, which the reader of TOML says in words of its own."""
-    match = re.match(r"Cannot (?:overwrite|declare)\b.*\(at (?:line (\d+)|end of document)", said)
+def _twice(path: Path, message: str) -> ConfigurationProblem | None:
+    """Return the error for a key or table that is given twice, from tomllib's own message, which names no key."""
+    match = re.match(r"Cannot (?:overwrite|declare)\b.*\(at (?:line (\d+)|end of document)", message)
     if match is None:
         return None
     lines = path.read_text(encoding="utf-8").splitlines()
     for at in range(int(match[1] or len(lines)), 0, -1):
-        # A value may go over several lines, and what is said is its end.
+        # A value may span several lines, and the message names the last one.
         if key := re.match(r"[\s\[]*([\w.\"'-]+)\s*[=\]]", lines[at - 1]):
             return ConfigurationProblem(f"{path}:{at}: {key[1]} is given twice", hint="keep one of the two")
     return None
 
 
 def _place(path: Path | None, key: str) -> str:
-    """The file of the user's own entry, with the line at which a key stands, or what it is in."""
+    """Return the user's own file with the line of a key, or of the table that it is in."""
     if path is None or not path.exists():
         return "the catalogue"
     lines, at = path.read_text(encoding="utf-8").splitlines(), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,9 +37,9 @@ class Key:
 
 
 KEYS: Mapping[str, Key] = {
-    "title": Key(values.TEXT, "The service's name as the service writes it."),
+    "title": Key(values.TEXT, "The service's name as the service writes it. By default the name of the file."),
     "docs": Key(values.LINK, "The service's documentation of OAuth."),
-    "service_documentation": Key(values.LINK, "The same as docs, as RFC 8414 names it.", field="docs"),
+    "service_documentation": Key(values.LINK, "The name of docs in RFC 8414.", field="docs"),
     "authorization_endpoint": Key(
         values.ENDPOINT,
         "The authorization endpoint (RFC 6749 section 3.1); required.",
@@ -89,7 +90,7 @@ KEYS: Mapping[str, Key] = {
     ),
     "id_token_issuers": Key(
         values.TEXTS,
-        "Other issuers that an id token may name; a field of its claims may stand in braces.",
+        "Other issuers that an id token may name; a field of its claims may be in braces.",
         field="id_token.issuers",
         example='["https://login.example.com/{tid}/v2.0"]',
     ),
@@ -138,7 +139,13 @@ KEYS: Mapping[str, Key] = {
     "code_lifetime": Key(values.SECONDS, "The lifetime of an authorization code."),
     "expires_field": Key(values.TEXT, "The field of a token response that has the access token's lifetime in seconds."),
     "default_lifetime": Key(
-        values.SECONDS, "The lifetime of an access token that comes with a refresh token and without a lifetime."
+        values.SECONDS,
+        "The lifetime that is assumed of an access token that comes with a refresh token and without a lifetime.",
+    ),
+    "refresh_margin": Key(
+        values.SECONDS_OR_NONE,
+        "The remaining lifetime of an access token at which it is refreshed, for a service that refuses an earlier "
+        "refresh; by default 60, or a tenth of the lifetime if that is less.",
     ),
     "error_words": Key(
         values.ERROR_WORDS,
@@ -218,6 +225,13 @@ def value_of(service: Service, key: str) -> Any:  # noqa: ANN401 - each key has 
     """Return the value of a key in a service."""
     part, _, name = FIELDS[key].rpartition(".")
     return getattr(getattr(service, part) if part else service, name)
+
+
+def default_of(key: str) -> str | None:
+    """Return the default of a key as TOML; None for a key that has no value by default."""
+    bare = Service(name="", title="", authorization_endpoint="", token_endpoint="")
+    value = value_of(bare, key)
+    return json.dumps(value) if isinstance(value, bool | str | tuple) and value not in ("", ()) else None
 
 
 def fields_of(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What single services do otherwise than their entry can say: small pure functions, each with what it follows."""
+"""Small pure functions for services that do what no key can say, each with a link to the documentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from everyauth_cli.services.rules import BodyFormat
 
 
 def _delete_token(service: Service, client: Client, token: Secret[str]) -> Request:
-    """Delete a token by name and password of the client, as JSON.
+    """Delete a token with the client's id and secret as HTTP Basic credentials, and a JSON body.
 
     https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
     """
@@ -27,7 +27,7 @@ def _delete_token(service: Service, client: Client, token: Secret[str]) -> Reque
 
 
 def _user_token(fields: dict[str, Any]) -> dict[str, Any]:
-    """Take the user's token where the app has none of its own.
+    """Take the user's token where the response has none for the app.
 
     https://docs.slack.dev/authentication/installing-with-oauth
     """
@@ -39,7 +39,7 @@ def _user_token(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _introspect(service: Service, client: Client, token: Secret[str]) -> Request:
-    """Ask what a token is good for (RFC 7662), which is what names the account.
+    """Introspect the token (RFC 7662); the response names the account.
 
     https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide
     """
@@ -49,7 +49,7 @@ def _introspect(service: Service, client: Client, token: Secret[str]) -> Request
 
 
 def _with_key(service: Service, client: Client, token: Secret[str]) -> Request:
-    """Ask with the app's key and the token in the query, the one place where the API takes them.
+    """Send the app's key and the token in the query, the only place where the API takes them.
 
     https://api.stackexchange.com/docs/authentication
     """
@@ -58,7 +58,7 @@ def _with_key(service: Service, client: Client, token: Secret[str]) -> Request:
 
 
 def _invalidate(service: Service, _: Client, token: Secret[str]) -> Request:
-    """Invalidate a token that stands in the path.
+    """Invalidate a token, which is part of the path.
 
     https://api.stackexchange.com/docs/invalidate-access-tokens
     """
@@ -74,4 +74,4 @@ QUIRKS: Mapping[str, Quirk] = MappingProxyType(
         "stackexchange": Quirk(account=_with_key, revoke=_invalidate),
     }
 )
-"""The quirks by the name that an entry gives."""
+"""The quirks, by the name in an entry."""

@@ -1,4 +1,4 @@
-"""Where an entry's endpoints are known from, and how far that can be believed: the level is computed, never typed."""
+"""Sources of an entry's endpoints, and the level of confidence that is computed from them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from everyauth_cli.model import Service
 
 SOURCES = Path(__file__).with_name("sources.toml")
 OLD = timedelta(days=366)
-"""A catalogue without a commit for longer than this is no witness: services have moved since, and others copied it."""
+"""A catalogue without a commit for longer confirms nothing: services have moved since, and others have copied it."""
 
 
 class Level(enum.StrEnum):
-    """How well an entry's endpoints are known."""
+    """The confidence in an entry's endpoints."""
 
     DOCUMENTATION = "documentation"
     AGREED = "agreed"
@@ -28,7 +28,7 @@ class Level(enum.StrEnum):
 class Source:
     """A public catalogue of services, and the day of the last commit in the copy that was read.
 
-    `same_as` names the catalogue of the same house, which is not a second voice.
+    `same_as` names a catalogue by the same authors, which is not a second source.
     """
 
     title: str
@@ -37,13 +37,13 @@ class Source:
     same_as: str | None = None
 
     def is_old(self, day: date) -> bool:
-        """Whether it had been left alone for over a year on that day."""
+        """Whether its last commit was over a year before that day."""
         return day - self.last_commit > OLD
 
 
 @functools.cache
 def catalogues() -> dict[str, Source]:
-    """The public catalogues that an entry may name, by the word that it names them with."""
+    """Return the public catalogues, by the name that entries have for each."""
     import tomllib
 
     with SOURCES.open("rb") as file:
@@ -51,32 +51,32 @@ def catalogues() -> dict[str, Source]:
 
 
 def check_source(text: str) -> str:
-    """A source, checked: a link that was read, or the word of a catalogue.
+    """Return a source after checking it: a link, or the name of a catalogue.
 
-    Raises `ValueError` with the words that are near.
+    Raises `ValueError` with near names.
     """
     if not is_link(text) and text not in catalogues():
         near = difflib.get_close_matches(text, catalogues(), 1)
-        offer = f"did you mean {near[0]}?" if near else "the words are " + ", ".join(catalogues())
+        offer = f"did you mean {near[0]}?" if near else "the names are " + ", ".join(catalogues())
         raise ValueError(f"{text!r} is neither an https URL nor a known catalogue; {offer}")
     return text
 
 
 def is_link(source: str) -> bool:
-    """Whether a source is the service's own documentation or code, and not a catalogue."""
+    """Whether a source is a page of the service's own, not the name of a catalogue."""
     return source.startswith("https://")
 
 
 def level(service: Service) -> Level:
-    """How well the endpoints of a service are known: by its own documentation, else by catalogues that agree.
+    """Return the confidence in a service's endpoints: from its documentation, else from catalogues that agree.
 
-    At least one of these must be current, as of the day on which the entry was checked.
+    One of the catalogues must have been current on the day when the entry was checked.
     """
     if any(map(is_link, service.sources)):
         return Level.DOCUMENTATION
     day = date.fromisoformat(service.checked) if service.checked else date.today()  # noqa: DTZ011 - a day is enough
     named = {word: catalogues()[word] for word in service.sources}
-    voices = {source.same_as or word for word, source in named.items()}
-    if len(voices) > 1 and not all(source.is_old(day) for source in named.values()):
+    authors = {source.same_as or word for word, source in named.items()}
+    if len(authors) > 1 and not all(source.is_old(day) for source in named.values()):
         return Level.AGREED
     return Level.UNCONFIRMED

@@ -80,6 +80,10 @@ def _seconds(value: object) -> int:
     return value
 
 
+def _seconds_or_none(value: object) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else _seconds(value)
+
+
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError("must be a list of strings")  # noqa: TRY004
@@ -199,6 +203,7 @@ ENDPOINT = Reader("https URL, may have placeholders", _endpoint)
 LINK = Reader("https URL", _link)
 TRUTH = Reader("true or false", _truth)
 SECONDS = Reader("number of seconds", _seconds)
+SECONDS_OR_NONE = Reader("number of seconds, or 0", _seconds_or_none)
 TEXTS = Reader("list of strings", _texts)
 LISTS = Reader("table of lists of strings", _lists)
 TABLE = Reader("table of strings", _table)

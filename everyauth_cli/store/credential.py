@@ -1,4 +1,4 @@
-"""What `get_identity` returns: a view of an identity's secret half, made without building anything of it."""
+"""Class `Credential`: a view of an identity's record, made without building anything of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from everyauth_cli.model import Account, RecordKey
+from everyauth_cli.store.credential_json import credential_json, native_json, tags_json
+from everyauth_cli.store.records import Record
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -17,31 +19,28 @@ class Credential:
     `access_token` is a plain `str`, because it is what was asked for; `repr` does not show it.
     """
 
-    __slots__ = ("_content", "_key")
+    __slots__ = ("_key", "_record", "_secret")
 
-    def __init__(self, key: RecordKey, content: dict[str, Any]) -> None:
-        """Of an identity's key and the content of its record, which becomes the credential's own.
+    def __init__(self, key: RecordKey, record: Record) -> None:
+        """Of an identity's key and its record, whose secret becomes the credential's own.
 
-        Raises `LookupError` or `TypeError` for a content that is none.
+        Raises `LookupError` or `TypeError` for a record that is not an identity's.
         """
+        self._secret = record.secret.reveal()
         # It is not for whoever asks for an access token.
-        del content["token"]["refresh_token"]
+        del self._secret["refresh_token"]
+        self._secret.pop("unread", None)
         self._key = key
-        self._content = content
+        self._record = record
 
     @property
     def access_token(self) -> str:
-        return str(self._content["token"]["access_token"])
+        return str(self._secret["access_token"])
 
     @property
     def native(self) -> Mapping[str, Any]:
         """What the service answered, in the original's words: times are milliseconds since the epoch."""
-        token, expires_at = self._content["token"], self._content["expires_at"]
-        native = {**token["native"], "timestamp": token["issued_at"]}
-        if expires_at is not None:
-            native["expires_at"] = expires_at
-        native["access_token"] = self.access_token
-        return native
+        return native_json(self._secret)
 
     @property
     def service_id(self) -> str:
@@ -49,23 +48,23 @@ class Credential:
 
     @property
     def identity_id(self) -> str:
-        return str(self._content["id"])
+        return str(self._record.metadata["id"])
 
     @property
     def tags(self) -> Mapping[str, str]:
         """The keys native to the app, the user and the tenant among them."""
-        return {"userId": self._key.user, "tenantId": self._key.tenant, **self._content["tags"]}
+        return tags_json(self._key.tenant, self._key.user, self._record.metadata)
 
     @property
     def account(self) -> Account | None:
         """Who granted it, where that is known."""
-        account = self._content["account"]
+        account = self._record.metadata["account"]
         return Account(**account) if account else None
 
     @property
     def expires_at(self) -> datetime | None:
         """When the token expires, in UTC; None for one that does not."""
-        expires_at = self._content["expires_at"]
+        expires_at = self._secret["expires_at"]
         try:
             return None if expires_at is None else EPOCH + timedelta(milliseconds=expires_at)
         except OverflowError:
@@ -73,16 +72,8 @@ class Credential:
 
     def as_json(self) -> dict[str, Any]:
         """The credential in the JSON shape that the original library returned."""
-        return {
-            "accessToken": self.access_token,
-            "native": self.native,
-            "everyauth": {
-                "serviceId": self.service_id,
-                "identityId": self.identity_id,
-                "tags": self.tags,
-                "account": self._content["account"] or None,
-            },
-        }
+        _, _, service, tenant, user = self._key
+        return credential_json(service, tenant, user, metadata=self._record.metadata, secret=self._secret)
 
     def __eq__(self, other: object) -> bool:
         return self.as_json() == other.as_json() if isinstance(other, Credential) else NotImplemented

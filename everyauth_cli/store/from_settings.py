@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.settings import Settings
-from everyauth_cli.store import Store
-from everyauth_cli.store.opening import (
-    KeyPlace,
-    Keyring,
-    SealingKey,
-    keyring_locks,
-    open_store,
-    without_password,
-)
+from everyauth_cli.store.keyring.opening import Keyring
+from everyauth_cli.store.opening import Warn, locks_beside, open_store, silent, without_password
+from everyauth_cli.store.records import Store
+from everyauth_cli.store.sealed.key_place import KeyPlace, SealingKey
 
 
-def store_of(settings: Settings) -> Store:
+def store_of(settings: Settings, *, warn: Warn = silent) -> Store:
     """The store that the settings name.
 
     Raises `ConfigurationProblem` for a URL that means nothing, or holds a password and is to be remembered.
@@ -31,16 +26,14 @@ def store_of(settings: Settings) -> Store:
         data_dir=settings.data_dir,
         keyring=keyring_of(settings),
         sealing_key=_sealing_key_of(settings),
+        warn=warn,
     )
 
 
 def key_place_of(settings: Settings) -> KeyPlace:
     """Where the settings say that the sealing key lies."""
     return KeyPlace(
-        url=without_password(settings.store_url),
-        key=_sealing_key_of(settings),
-        keyring=keyring_of(settings),
-        locks=keyring_locks(settings.data_dir),
+        url=without_password(settings.store_url), key=_sealing_key_of(settings), keyring=keyring_of(settings)
     )
 
 
@@ -51,6 +44,8 @@ def _sealing_key_of(settings: Settings) -> SealingKey:
 def keyring_of(settings: Settings) -> Keyring:
     """How the settings say that the OS keyring is reached."""
     return Keyring(
+        # The lock of those who write to the keyring, which is this machine's, whatever store is used.
+        lock_directory=locks_beside(settings.data_dir / "index.db"),
         bus_address=settings.bus_address,
         backend_name=settings.keyring_backend,
         may_prompt=settings.local_display,

@@ -3,65 +3,99 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
+from everyauth_cli.errors import StoreError
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store.locks import ThreadLocks
-from everyauth_cli.store.records import Store, key_matches
+from everyauth_cli.store.file_locks import ThreadLocks
+from everyauth_cli.store.records import (
+    NOT_LOOKED_UP,
+    Draft,
+    DueTexts,
+    Query,
+    Record,
+    Store,
+    Texts,
+    VersionConflict,
+    new_version,
+    parse_object,
+)
 
 
-class MemoryIndex:
-    """Public halves in a dict."""
+class Kept(NamedTuple):
+    """A record, and its version."""
+
+    draft: Draft
+    version: str
+
+
+class MemoryRecords:
+    """Records in a dict."""
+
+    exists = caches = True
 
     def __init__(self) -> None:
-        self._records: dict[RecordKey, dict[str, Any]] = {}
+        self.records: dict[RecordKey, Kept] = {}
 
-    @property
-    def exists(self) -> bool:
-        return True
+    def get(self, key: RecordKey, name: str) -> Record | None:
+        kept = self.records.get(key)
+        if kept is None:
+            return None
+        try:
+            return Record(kept.draft.metadata, Secret(parse_object(kept.draft.secret.reveal())), kept.version)
+        except (ValueError, TypeError):
+            raise StoreError(f"{name} is damaged", hint="delete that record, then log in again") from None
 
-    def read(self, key: RecordKey) -> dict[str, Any] | None:
-        public = self._records.get(key)
-        return None if public is None else dict(public)
+    def peek(self, key: RecordKey) -> str | None:
+        kept = self.records.get(key)
+        return None if kept is None else kept.draft.metadata
 
-    def find(
-        self, key: RecordKey, *, after: RecordKey | None = None, limit: int | None = None
-    ) -> list[tuple[RecordKey, dict[str, Any]]]:
-        records = self._records.copy()  # other threads may write meanwhile
-        keys = sorted(k for k in records if key_matches(k, key))
+    def save(self, key: RecordKey, name: str, draft: Draft, *, version: str | None) -> str:
+        kept = Kept(draft, new_version())
+        before = self.records.get(key)
+        if (before.version if before else None) != version:
+            raise VersionConflict(f"another thread changed {name} since it was read")
+        if before is None:
+            # Of several threads one succeeds.
+            if self.records.setdefault(key, kept) is not kept:
+                raise VersionConflict(f"another thread made {name} meanwhile")
+        else:
+            self.records[key] = kept
+        return kept.version
+
+    def add(self, key: RecordKey, metadata: str) -> bool:
+        kept = Kept(Draft(metadata, Secret("{}"), NOT_LOOKED_UP), "")
+        return self.records.setdefault(key, kept).draft.metadata == metadata
+
+    def delete(self, key: RecordKey, name: str) -> None:  # noqa: ARG002 - the keyring's records go by their name
+        self.records.pop(key, None)
+
+    def list(self, query: Query, *, after: RecordKey | None, limit: int | None) -> Texts:
+        records = self.records.copy()  # other threads may write meanwhile
+        keys = sorted(key for key, kept in records.items() if query.matches(key, kept.draft.lookup))
         behind = keys if after is None else keys[bisect_right(keys, after) :]
-        return [(k, dict(records[k])) for k in behind[:limit]]
+        return [(key, records[key].draft.metadata) for key in behind[:limit]]
 
-    def write(self, key: RecordKey, public: Mapping[str, Any]) -> None:
-        self._records[key] = dict(public)
+    def due(self, profile: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int) -> DueTexts:
+        found = sorted(
+            (kept.draft.lookup.due_at, key, kept.draft.metadata)
+            for key, kept in self.records.copy().items()
+            if key.profile == profile and kept.draft.lookup.due_at is not None and kept.draft.lookup.due_at < before
+        )
+        return [one for one in found if after is None or one[:2] > after][:limit]
 
-    def add(self, key: RecordKey, public: Mapping[str, Any]) -> bool:
-        return self._records.setdefault(key, dict(public)) == public
-
-    def delete(self, key: RecordKey) -> None:
-        self._records.pop(key, None)
-
-
-class MemoryVault:
-    """Secret halves in a dict."""
-
-    def __init__(self) -> None:
-        self._secrets: dict[str, Secret[str]] = {}
-
-    def read(self, name: str) -> Secret[str] | None:
-        return self._secrets.get(name)
-
-    def write(self, name: str, secret: Secret[str]) -> None:
-        self._secrets[name] = secret
-
-    def delete(self, name: str) -> None:
-        self._secrets.pop(name, None)
+    def unreported(self, profile: str, *, since: int) -> Texts:
+        found = sorted(
+            (kept.draft.lookup.unreported_since, key, kept.draft.metadata)
+            for key, kept in self.records.copy().items()
+            if key.profile == profile and (kept.draft.lookup.unreported_since or -1) >= since
+        )
+        return [(key, metadata) for _, key, metadata in found]
 
     def describe(self) -> str:
         return "the memory of this process"
 
 
 def memory_store() -> Store:
-    """A store that is gone when the process ends."""
-    return Store(url="memory:", index=MemoryIndex(), open_vault=MemoryVault, locks=ThreadLocks())
+    """A store that ends with the process."""
+    return Store(url="memory:", backend=MemoryRecords(), locks=ThreadLocks())

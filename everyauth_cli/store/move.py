@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from everyauth_cli.errors import RecordMoved, StoreError, UsageProblem
+from everyauth_cli.errors import StoreError, UsageProblem
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store import client_record, identity_record
-from everyauth_cli.store.records import MOVED_TO, Record, Store
+from everyauth_cli.store import clients, identities
+from everyauth_cli.store.records import MOVED_TO, NOT_LOOKED_UP, Query, Record, Store
 
-KINDS = (client_record.KIND, identity_record.KIND)
+KINDS = (clients.KIND, identities.KIND)
 
 
-def records(store: Store) -> list[RecordKey]:
+def records(store: Store) -> Iterator[RecordKey]:
     """The keys of all clients and identities of all profiles that have not been moved away, clients first."""
-    found = (store.index.find(RecordKey(profile="", kind=kind, service="")) for kind in KINDS)
-    return [key for entries in found for key, public in entries if MOVED_TO not in public]
+    for kind in KINDS:
+        entries = store.entries(Query(RecordKey(profile="", kind=kind, service="")))
+        yield from (entry.key for entry in entries if MOVED_TO not in entry.metadata)
 
 
 def check_apart(source: Store, target: Store) -> None:
     """Raises `UsageProblem` when both are one store, whatever they are called."""
     mark = RecordKey(profile="", kind="move", service=secrets.token_hex(8))
-    target.index.write(mark, {})
+    target.add(mark, {})
     try:
-        if source.index.read(mark) is not None:
+        if source.peek(mark) is not None:
             raise UsageProblem(f"{source.url} and {target.url} are one store", hint="name another to move to")
     finally:
-        target.index.delete(mark)
+        target.delete(mark)
 
 
 def move(source: Store, target: Store, key: RecordKey) -> None:
@@ -37,54 +37,51 @@ def move(source: Store, target: Store, key: RecordKey) -> None:
     Raises `StoreError`, with the record left where it was, when it cannot be moved.
     """
     with source.lock(key), target.lock(key):
-        public = source.index.read(key)
-        if public is None or MOVED_TO in public:
+        record = _present(_record(source, key))
+        if record is None:
             return
-        if not _is_tombstone(source, key):
-            _copy(source, target, key, public)
-            source.write(key, public=public, secret=Secret(_tombstone(target)))
-        if key.kind == client_record.KIND:
-            source.index.write(key, _tombstone(target))
-        else:
-            source.index.delete(key)
+        _copy(target, key, record)
+        tombstone = {MOVED_TO: target.url}
+        source.save(key, tombstone, Secret({**tombstone}), version=record.version)
 
 
-def _tombstone(target: Store) -> dict[str, Any]:
-    return {MOVED_TO: target.url}
+def _record(store: Store, key: RecordKey) -> Record | None:
+    """The record under a key, a moved one too."""
+    return store.backend.get(key, store.name(key))
 
 
-def _is_tombstone(store: Store, key: RecordKey) -> bool:
-    try:
-        store.read(key)
-    except RecordMoved:
-        return True
-    return False
+def _present(record: Record | None) -> Record | None:
+    return None if record is None or MOVED_TO in record.secret.reveal() else record
 
 
-def _copy(source: Store, target: Store, key: RecordKey, public: Mapping[str, Any]) -> None:
-    record = source.read(key)
-    if record is None:
-        raise StoreError(f"{source.name(key)} has no secret half in {source.url}", hint="log in again in the new store")
-    # What was once moved from there may come back.
-    there = None if _is_tombstone(target, key) else target.read(key)
-    if there is not None and _is_later_copy(record, public, there, target.index.read(key) or {}):
+def _copy(target: Store, key: RecordKey, record: Record) -> None:
+    # A record that was once moved from there may come back.
+    before = _record(target, key)
+    there = _present(before)
+    if there is not None and _is_later_copy(record, there):
         return
-    target.write(key, public=public, secret=record.content)
-    back = target.read(key)
-    if back is None or back.content != record.content or target.index.read(key) != public:
+    lookup = identities.lookup_of(record.metadata) if key.kind == identities.KIND else NOT_LOOKED_UP
+    version = before.version if before else None
+    target.save(key, record.metadata, record.secret, version=version, lookup=lookup)
+    back = target.get(key)
+    if back is None or not _is_same(back, record):
         raise StoreError(f"{target.url} does not give back what was written to {target.name(key)}")
 
 
-def _is_later_copy(record: Record, public: Mapping[str, Any], there: Record, public_there: Mapping[str, Any]) -> bool:
-    """Whether what is in the target is this record already, or what became of it there.
+def _is_same(one: Record, other: Record) -> bool:
+    return one.secret == other.secret and one.metadata == other.metadata
 
-    Raises `StoreError` when it is something else, which nobody but a person can choose between.
+
+def _is_later_copy(record: Record, there: Record) -> bool:
+    """Whether the target has this record already, or what became of it there.
+
+    Raises `StoreError` when it has another one, which only a person can choose between.
     """
-    if there.content == record.content:
-        return bool(public == public_there)
-    same = public.get("id") is not None and public.get("id") == public_there.get("id")
-    if same:
-        return bool(public_there["updated_at"] >= public["updated_at"])
+    if _is_same(record, there):
+        return True
+    identity_id = record.metadata.get("id")
+    if identity_id is not None and identity_id == there.metadata.get("id"):
+        return bool(there.metadata["updated_at"] >= record.metadata["updated_at"])
     raise StoreError(
         "another one is in the new store already", hint="delete the one of the two that is not wanted, and run it again"
     )

@@ -1,118 +1,148 @@
-"""The two halves of a record, the parts that keep them, and the store that is composed of these."""
+"""The store: records of metadata and secret, each with a version that a save is conditional on."""
 
 from __future__ import annotations
 
-import functools
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import quote
 
-from everyauth_cli.errors import RecordMoved, StoreBusy, StoreError
+from everyauth_cli.errors import RecordMoved, StoreBusy, StoreError, UsageProblem
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store.names import record_name
 
 LOCK_SECONDS = 45.0
 """How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
 
-
-PLAIN = re.compile("[A-Za-z0-9@.+_~-]*(:[A-Za-z0-9@.+_~-]*){4}")
-"""A record's name all of whose parts stand for themselves, as nearly all do; to find that out is fast."""
+BATCH = 100
+"""Entries of a list that are read at a time; of more, the processor would forget the first before the last."""
 
 DECODE = json.JSONDecoder().raw_decode
-"""What `json.loads` does for a text with no blanks around it, in three quarters of the time."""
+"""Decodes JSON that has no blanks around it in three quarters of the time that `json.loads` takes."""
 
 MOVED_TO = "moved_to"
-"""What is left of a record that was moved: the URL of the store that it is in now."""
-
-
-def moved(name: str, url: str) -> RecordMoved:
-    return RecordMoved(f"{name} was moved to {url}", hint=f"everyauth store use {url}")
+"""The one field of a record that was moved: the URL of the store that it is in now."""
 
 
 class VersionConflict(StoreError):
-    """The record was changed by another process since it was read; nothing was written."""
+    """Another process changed the record since it was read; nothing was written."""
 
     code = "version_conflict"
 
 
-class Record(NamedTuple):
-    """The secret half of a record, with the version that it was read at. One is made for each that is read."""
+class Lookup(NamedTuple):
+    """The columns that a record is found by, besides its key; `tags` is a JSON list of `tag_text`.
 
-    version: str
-    content: Secret[dict[str, Any]]
+    Times are milliseconds since the epoch: `due_at` when a token needs a refresh, `unreported_since` since when a
+    login is needed and nobody was notified.
+    """
 
-
-def parse_object(text: str) -> dict[str, Any]:
-    """A JSON object that a store keeps as text; raises `ValueError` or `TypeError` where it is none."""
-    try:
-        found, end = DECODE(text)
-    except ValueError:
-        end = -1
-    if end != len(text):
-        # Somebody else's hand has put blanks around it, or it is none.
-        found = json.loads(text)
-    if not isinstance(found, dict):
-        raise TypeError("no JSON object")
-    return found
+    identity_id: str | None = None
+    tags: str | None = None
+    due_at: int | None = None
+    unreported_since: int | None = None
 
 
-def key_matches(key: RecordKey, wanted: RecordKey) -> bool:
-    """Whether a key is what `Index.find` looks for: empty parts match any."""
-    return key.kind == wanted.kind and all(
-        getattr(wanted, part) in ("", getattr(key, part)) for part in ("profile", "service", "tenant", "user")
-    )
+NOT_LOOKED_UP = Lookup()
 
 
-class Index(Protocol):
-    """Keeps public halves: JSON objects without a secret. Listing never touches a vault."""
+class Query(NamedTuple):
+    """The records to list: of a key's kind, where each other part of the key that is not empty has to match."""
+
+    key: RecordKey
+    identity_id: str = ""
+    tags: tuple[str, ...] = ()
+
+    def matches(self, key: RecordKey, lookup: Lookup) -> bool:
+        """Whether a record is one of them, for a store that has no index."""
+        tags = json.loads(lookup.tags or "[]")
+        same_id = self.identity_id in ("", lookup.identity_id)
+        return key_matches(key, self.key) and same_id and all(tag in tags for tag in self.tags)
+
+
+class Entry(NamedTuple):
+    """A record in a list, without its secret: not verified, so nothing secret is chosen or sent from it."""
+
+    key: RecordKey
+    metadata: dict[str, Any]
+
+
+class Record:
+    """A record that was read for use: its metadata is what was saved together with its secret."""
+
+    __slots__ = ("_metadata", "secret", "version")
+
+    def __init__(self, metadata: str | dict[str, Any], secret: Secret[dict[str, Any]], version: str) -> None:
+        self._metadata = metadata
+        self.secret = secret
+        self.version = version
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Decoded when it is first needed: a fresh access token is handed out without it."""
+        if isinstance(self._metadata, str):
+            self._metadata = parse_object(self._metadata)
+        return self._metadata
+
+
+class Draft(NamedTuple):
+    """A record that is to be saved: JSON texts, and the columns that it is looked up by."""
+
+    metadata: str
+    secret: Secret[str]
+    lookup: Lookup
+
+
+Texts = list[tuple[RecordKey, str]]
+"""Keys, each with its record's metadata as text."""
+
+DueTexts = list[tuple[int, RecordKey, str]]
+"""The same with the moment that each is due at."""
+
+Entries = list[Entry]
+
+
+class Backend(Protocol):
+    """Keeps records; each call is whole by itself and raises `StoreError` where it cannot be done."""
 
     @property
     def exists(self) -> bool:
-        """Whether it is there already; else the first call makes it."""
+        """Whether there is a store already; else the first save makes it."""
         ...
 
-    def read(self, key: RecordKey) -> dict[str, Any] | None: ...
+    @property
+    def caches(self) -> bool:
+        """Whether a record is cheap enough for what can be fetched again; an item of a keyring is not."""
+        ...
 
-    def find(
-        self, key: RecordKey, *, after: RecordKey | None = None, limit: int | None = None
-    ) -> list[tuple[RecordKey, dict[str, Any]]]:
-        """All records of the key's kind, sorted; an empty profile, service, tenant or user matches any.
+    def get(self, key: RecordKey, name: str) -> Record | None: ...
 
-        With a `limit` no more than that many, and only those that sort behind `after`, which need not be there any
-        more: so a listing is read in pages while others write.
+    def peek(self, key: RecordKey) -> str | None:
+        """The metadata alone, not verified; touches no secret."""
+        ...
+
+    def save(self, key: RecordKey, name: str, draft: Draft, *, version: str | None) -> str:
+        """Save if the version is the one given (None: if there is no record), and return the new version.
+
+        Raises `VersionConflict`.
         """
         ...
 
-    def write(self, key: RecordKey, public: Mapping[str, Any]) -> None: ...
-
-    def add(self, key: RecordKey, public: Mapping[str, Any]) -> bool:
-        """Write a record unless another is there; whether it stands now. Of several who add at once, one succeeds.
-
-        The same content is no other, so that a call whose answer was lost may be made again. It is for what is worth
-        nothing after a while: a loss of power may take it.
-        """
+    def add(self, key: RecordKey, metadata: str) -> bool:
+        """Add a record without a secret unless there is one with other metadata; whether it is there now."""
         ...
 
-    def delete(self, key: RecordKey) -> None:
-        """Forget a record; one that is not there is no error."""
-        ...
+    def delete(self, key: RecordKey, name: str) -> None: ...
 
+    def list(self, query: Query, *, after: RecordKey | None, limit: int | None) -> Texts: ...
 
-class Vault(Protocol):
-    """Keeps secret halves, each under a name. Every call raises `StoreError` when it cannot be done."""
+    def due(self, profile: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int) -> DueTexts: ...
 
-    def read(self, name: str) -> Secret[str] | None: ...
-
-    def write(self, name: str, secret: Secret[str]) -> None: ...
-
-    def delete(self, name: str) -> None:
-        """Forget a secret; one that is not there is no error."""
-        ...
+    def unreported(self, profile: str, *, since: int) -> Texts: ...
 
     def describe(self) -> str:
-        """Where the secrets lie, for people."""
+        """The place of the secrets, for people."""
         ...
 
 
@@ -125,32 +155,23 @@ class Locks(Protocol):
 
 
 class Store:
-    """An index and a vault put together, and the order in which both are written.
+    """Records under their keys, over a back end, and locks between all who use them."""
 
-    A secret is written before its public half and deleted after it, so that a secret can always be found:
-    its name is derived from the record's key, not looked up.
-    """
-
-    def __init__(
-        self, *, url: str, index: Index, open_vault: Callable[[], Vault], locks: Locks, namespace: str = ""
-    ) -> None:
+    def __init__(self, *, url: str, backend: Backend, locks: Locks, namespace: str = "") -> None:
         self.url = url
-        self.index = index
-        self._open_vault = open_vault
+        self.backend = backend
         self.locks = locks
         self.namespace = namespace
 
-    @functools.cached_property
-    def vault(self) -> Vault:
-        """The vault, opened at its first use: listing needs none, and opening it may fail."""
-        return self._open_vault()
-
     def name(self, key: RecordKey) -> str:
-        """The name of a record in the vault; parts are percent-encoded, so no two keys share one."""
-        parts = ":".join(key)
-        if not PLAIN.fullmatch(parts):
-            parts = ":".join(quote(part, safe="@.+-_~") for part in key)
-        return f"everyauth{self.namespace}:{parts}".rstrip(":")
+        """The name of a record. Raises `UsageProblem` for a key that is not Unicode text."""
+        try:
+            return record_name(key, namespace=self.namespace)
+        except UnicodeEncodeError:
+            raise UsageProblem(
+                f"a name is not Unicode text: {key.service!r}, {key.tenant!r}, {key.user!r}",
+                hint="check how it was decoded",
+            ) from None
 
     @contextmanager
     def lock(self, key: RecordKey, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:
@@ -165,70 +186,140 @@ class Store:
                 ) from None
             yield
 
-    def read(self, key: RecordKey) -> Record | None:
-        """The secret half of a record."""
-        name = self.name(key)
-        secret = self.vault.read(name)
-        if secret is None:
-            return None
-        try:
-            content = parse_object(secret.reveal())
-            if content.get(MOVED_TO):
-                raise moved(name, content[MOVED_TO])
-            return Record(content.pop("version"), Secret(content))
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise StoreError(
-                f"what the store holds under {name} was not written by everyauth",
-                hint="delete that item by hand, then log in again",
-            ) from None
+    def get(self, key: RecordKey) -> Record | None:
+        """A record for use, verified as far as the store can. Raises `RecordMoved`, `StoreError`."""
+        record = self.backend.get(key, self.name(key))
+        if record is not None and MOVED_TO in (content := record.secret.reveal()):
+            raise moved(self.name(key), content[MOVED_TO])
+        return record
 
-    def write(
-        self, key: RecordKey, *, public: Mapping[str, Any], secret: Secret[dict[str, Any]], expect: str | None = None
+    def peek(self, key: RecordKey) -> dict[str, Any] | None:
+        """The metadata of a record for show: not verified, and no secret is touched."""
+        text = self.backend.peek(key)
+        return None if text is None else _metadata(key, text)
+
+    def save(
+        self,
+        key: RecordKey,
+        metadata: Mapping[str, Any],
+        secret: Secret[dict[str, Any]],
+        *,
+        version: str | None,
+        lookup: Lookup = NOT_LOOKED_UP,
     ) -> str:
-        """Write both halves, the secret one first, and return the new version.
+        """Save both parts if the record has the version that was read, and return the new one.
 
-        With `expect`, nothing is written and `VersionConflict` is raised unless the record still has that
-        version. Call it under the record's lock.
+        With None there must be no record yet. Raises `VersionConflict`, with nothing written.
         """
-        if expect is not None:
-            current = self.read(key)
-            if current is None or current.version != expect:
-                raise VersionConflict(f"{self.name(key)} was changed by another process")
-        import secrets
+        text = Secret(json.dumps(secret.reveal(), separators=(",", ":")))
+        draft = Draft(json.dumps(metadata, separators=(",", ":")), text, lookup)
+        return self.backend.save(key, self.name(key), draft, version=version)
 
-        version = secrets.token_hex(8)
-        text = json.dumps({"version": version, **secret.reveal()}, separators=(",", ":"))
-        self.vault.write(self.name(key), Secret(text))
-        self.index.write(key, public)
-        return version
+    def add(self, key: RecordKey, metadata: Mapping[str, Any]) -> bool:
+        """Add a record without a secret; False where there is another. Of several who add at once one succeeds.
+
+        The same metadata is no other, so that a call whose answer was lost may be made again. It is for what is worth
+        nothing after a while: a loss of power may take it.
+        """
+        return self.backend.add(key, json.dumps(metadata, separators=(",", ":")))
 
     def delete(self, key: RecordKey) -> None:
-        """Delete both halves, the public one first. Call it under the record's lock.
+        """Delete a record, if there is one. Call it under the record's lock."""
+        self.backend.delete(key, self.name(key))
 
-        When the vault cannot delete, the public half is put back, so that the record is still seen.
+    def list(self, query: Query, *, after: RecordKey | None = None, limit: int | None = None) -> Entries:
+        """Records sorted by profile, service, tenant and user; touches no secret.
+
+        With a `limit` no more than that many, and only those that sort behind `after`, which need not exist any more:
+        so a listing is read in pages while others write.
         """
-        public = self.index.read(key)
-        self.index.delete(key)
-        try:
-            self.vault.delete(self.name(key))
-        except StoreError:
-            if public is not None:
-                self.index.write(key, public)
-            raise
+        found = self.backend.list(query, after=after, limit=limit)
+        return [Entry(key, _metadata(key, text)) for key, text in found]
+
+    def entries(self, query: Query, *, after: RecordKey | None = None) -> Iterator[Entry]:
+        """All of them one by one, read in batches, so that memory stays flat."""
+        while True:
+            batch = self.list(query, after=after, limit=BATCH)
+            yield from batch
+            if len(batch) < BATCH:
+                return
+            after = batch[-1].key
+
+    def due(self, profile: str, *, before: int) -> Iterator[Entry]:
+        """The records that are due before that moment, the first due first, read in batches."""
+        after: tuple[int, RecordKey] | None = None
+        while True:
+            batch = self.backend.due(profile, before=before, after=after, limit=BATCH)
+            yield from (Entry(key, _metadata(key, text)) for _, key, text in batch)
+            if len(batch) < BATCH:
+                return
+            after = batch[-1][:2]
+
+    def unreported(self, profile: str, *, since: int) -> Entries:
+        """The records whose login is needed since that moment or later, and nobody was notified."""
+        return [Entry(key, _metadata(key, text)) for key, text in self.backend.unreported(profile, since=since)]
+
+    def describe(self) -> str:
+        """The place of the secrets, for people. Raises `StoreError`."""
+        return self.backend.describe()
 
     def probe(self) -> None:
-        """Write, read and delete a record, so that a store that cannot keep one is known beforehand.
+        """Save, read and delete a record, so that a store that cannot keep one is known beforehand.
 
         Raises `StoreError`.
         """
-        import secrets
-
-        key = RecordKey(profile="", kind="probe", service=secrets.token_hex(4))
-        self.vault.write(self.name(key), Secret("probe"))
+        key = RecordKey(profile="", kind="probe", service=new_version())
         try:
-            kept = self.vault.read(self.name(key))
-            self.index.write(key, {})
+            version = self.save(key, {}, Secret({"probe": key.service}), version=None)
+            kept = self.get(key)
         finally:
             self.delete(key)
-        if kept != Secret("probe"):
+        if kept is None or kept.version != version or kept.secret != Secret({"probe": key.service}):
             raise StoreError("the store does not give back what was written to it", hint="everyauth store status")
+
+
+def tag_text(name: str, value: str) -> str:
+    """A tag as it is looked up: one text in plain ASCII, which no other tag shares."""
+    return json.dumps([name, value])
+
+
+def moved(name: str, url: str) -> RecordMoved:
+    return RecordMoved(f"{name} was moved to {url}", hint=f"everyauth store use {url}")
+
+
+def new_version() -> str:
+    """A version that no other save gives, so that a record that was deleted and made anew is another one."""
+    return os.urandom(8).hex()
+
+
+def key_matches(key: RecordKey, wanted: RecordKey) -> bool:
+    """Whether a key is of that kind and has the parts of the other that are not empty."""
+    return key.kind == wanted.kind and all(
+        getattr(wanted, part) in ("", getattr(key, part)) for part in ("profile", "service", "tenant", "user")
+    )
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """A JSON object that a store keeps as text; raises `ValueError` or `TypeError` where it is none."""
+    try:
+        found, end = DECODE(text)
+    except ValueError:
+        end = -1
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if end != len(text):
+        # Edited by hand, it may have blanks around it.
+        found = json.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError("no JSON object")
+    return found
+
+
+def _metadata(key: RecordKey, text: str) -> dict[str, Any]:
+    try:
+        return parse_object(text)
+    except (ValueError, TypeError):
+        raise StoreError(
+            f"the store's entry of {key.user or key.service} at {key.service} is damaged",
+            hint="delete that record by hand; `everyauth login` or `everyauth service set` makes it anew",
+        ) from None

@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from everyauth_cli.model import Secret
-from everyauth_cli.store import Store
-from everyauth_cli.store.sealing import Sealer
+from everyauth_cli.store.records import Store
+from everyauth_cli.store.sealed.sealer import Sealer
 from everyauth_cli.web.sealed_values import seal, unseal, web_sealer
 
 LIFETIME_SECONDS = 3600

@@ -14,8 +14,8 @@ from typing import Any, Literal, TypedDict
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import LoginRequest, RecordKey, Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
-from everyauth_cli.store import Store
-from everyauth_cli.store.sealing import Sealer
+from everyauth_cli.store.records import Query, Store
+from everyauth_cli.store.sealed.sealer import Sealer
 from everyauth_cli.web.sealed_values import seal, unseal, web_sealer
 
 LIFETIME_SECONDS = 600
@@ -92,7 +92,7 @@ class PendingLogins:
         # Digests are spread evenly: that of one state in eight begins like this.
         if key.user < "2":
             self._delete_expired_markers()
-        return self.store.index.add(key, {"by": secrets.token_hex(8)})
+        return self.store.add(key, {"by": secrets.token_hex(8)})
 
     def deletion(self, state: Secret[str]) -> Cookie:
         """Return the cookie that makes the browser delete the login with that state."""
@@ -124,9 +124,9 @@ class PendingLogins:
         return RecordKey(profile=self.profile, kind=REPLAY_MARKER_KIND, service="")
 
     def _delete_expired_markers(self) -> None:
-        for key, _ in self.store.index.find(self._markers, limit=CLEANUP_LIMIT):
+        for key, _ in self.store.list(Query(self._markers), limit=CLEANUP_LIMIT):
             if key.tenant <= _sortable(self.clock()):
-                self.store.index.delete(key)
+                self.store.delete(key)
 
 
 def _to_json(pending: PendingLogin) -> Secret[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.oauth import base64url
-from everyauth_cli.store import Store
-from everyauth_cli.store.sealing import Sealer
-from everyauth_cli.store.vault_sealed import new_key, read_keys
+from everyauth_cli.store.records import Store, VersionConflict
+from everyauth_cli.store.sealed.keys import new_key, read_keys
+from everyauth_cli.store.sealed.sealer import Sealer
 
 KEY_KIND = "web"
 
@@ -17,14 +19,13 @@ def web_sealer(store: Store, profile: str) -> Sealer:
     Raises `StoreError`, `ConfigurationProblem`.
     """
     key = RecordKey(profile=profile, kind=KEY_KIND, service="")
-    record = store.read(key)
+    record = store.get(key)
     if record is None:
-        with store.lock(key):
-            # Another worker may have been first.
-            if store.read(key) is None:
-                store.write(key, public={}, secret=Secret({"key": new_key().reveal()}))
-        record = store.read(key)
-    text = record.content.reveal().get("key", "") if record else ""
+        # Another worker may be first.
+        with suppress(VersionConflict), store.lock(key):
+            store.save(key, {}, Secret({"key": new_key().reveal()}), version=None)
+        record = store.get(key)
+    text = str(record.secret.reveal().get("key", "")) if record else ""
     return Sealer(read_keys(Secret(text), where=f"the store's record {store.name(key)}")[0])
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_type
 
 import httpx
 import requests
 
-from everyauth_cli import Credential, EveryAuth, Identity, Page, Revocation
+from everyauth_cli import Credential, EveryAuth, Grant, HealthState, Identity, Outcome, Pacing, Page, Revocation
 
 
 def use(auth: EveryAuth) -> None:
@@ -32,11 +32,31 @@ def use(auth: EveryAuth) -> None:
     requests.get("https://api.example", auth=auth.requests_auth("pagerduty", "user-123"), timeout=10)
 
 
+def log_in(auth: EveryAuth, query: Sequence[tuple[str, str]]) -> None:
+    pending = auth.begin(
+        "pagerduty", redirect_uri="https://app.example/callback", user="user-123", tags={"plan": "gold"}
+    )
+    assert_type(auth.authorization_url(pending), str)
+    grant = auth.redeem(pending, query)
+    assert_type(grant, Grant)
+    assert_type(grant.request.user, str)
+    assert_type(auth.keep(grant), Identity)
+
+
+def check(auth: EveryAuth, identity: Identity) -> None:
+    assert_type(auth.check(identity), Outcome)
+    assert_type(auth.check(identity).state, HealthState)
+    assert_type(auth.check_all([identity], on_outcome=print), list[Outcome])
+    assert_type(auth.refresh_all(expiring_within=3_600_000, pacing=Pacing(seconds=60, jobs=4)), list[Outcome])
+
+
 async def use_async(auth: EveryAuth) -> None:
     assert_type(await auth.aget_identity("pagerduty", "user-123"), Credential | None)
     assert_type(await auth.aget_identities("pagerduty", count=10), Page)
     assert_type(await auth.adelete_identity("pagerduty", "user-123", local=True), Revocation)
     assert_type(await auth.adelete_identities("pagerduty", {"tenantId": "acme"}), list[Revocation])
+    assert_type(await auth.afind(service="pagerduty"), list[Identity])
+    assert_type(await auth.arefresh_all(expiring_within=3_600_000), list[Outcome])
 
 
 async def misuse(auth: EveryAuth) -> None:
@@ -48,3 +68,4 @@ async def misuse(auth: EveryAuth) -> None:
     await auth.aget_identity("pagerduty", 5)  # type: ignore[arg-type]
     await auth.aget_identity("pagerduty", "me", tennant="acme")  # type: ignore[call-arg]
     await auth.adelete_identities("pagerduty")  # type: ignore[call-arg]
+    await auth.arefresh_all(within=5)  # type: ignore[call-arg]

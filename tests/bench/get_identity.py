@@ -33,11 +33,13 @@ from peers.postgres import running
 from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.model import Identity, RecordKey, Secret, Token
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store.identity_record import StoredIdentity, identity_key, key_of, write_identity
+from everyauth_cli.store.identities import StoredIdentity, identity_key, key_of, write_identity
+from everyauth_cli.store.keyring.opening import Keyring
 from everyauth_cli.store.memory import memory_store
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.store.opening import open_store
 from everyauth_cli.store.records import Store
-from everyauth_cli.store.sealing import Sealer
+from everyauth_cli.store.sealed.key_place import SealingKey
+from everyauth_cli.store.sealed.sealer import Sealer
 
 SERVICE = "pagerduty"
 SIZES = (1_000, 100_000, 1_000_000)

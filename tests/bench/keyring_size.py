@@ -26,8 +26,8 @@ from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.identity_record import identity_key, read_identity, write_identity
-from everyauth_cli.store.vault_keyring import USERNAME
+from everyauth_cli.store.identities import identity_key, read_identity, save_identity
+from everyauth_cli.store.keyring.library import USERNAME
 
 REPEATS = 30
 IDENTITIES = 2000
@@ -38,7 +38,7 @@ def fill(settings: Settings) -> None:
     """Write the identities, the default user's last."""
     store, service = store_of(settings), Catalogue(settings.services_dir).get(SERVICE)
     for user in [*(f"user-{number}" for number in range(1, IDENTITIES)), DEFAULT_USER]:
-        write_identity(
+        save_identity(
             store, identity_key(DEFAULT_PROFILE, SERVICE, user=user), identity_of(service, user, now=now_ms())
         )
 
@@ -53,7 +53,7 @@ def jobs(settings: Settings) -> dict[str, Callable[[], object]]:
     return {
         "read, everyauth": lambda: read_identity(store_of(settings), KEY),
         "read, keyring library": lambda: backend().get_password(name, USERNAME),
-        "write, everyauth": lambda: write_identity(store_of(settings), KEY, identity),
+        "write, everyauth": lambda: save_identity(store_of(settings), KEY, identity),
         "write, keyring library": lambda: backend().set_password(name, USERNAME, text),
     }
 

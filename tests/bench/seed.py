@@ -6,7 +6,7 @@ import sys
 
 from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.model import DEFAULT_USER, Account, Identity, Secret, Service, Token
-from everyauth_cli.store.identity_record import StoredIdentity, identity_key, write_identity
+from everyauth_cli.store.identities import StoredIdentity, identity_key, save_identity
 
 YEAR = 365 * 24 * 3_600_000
 SCOPE = "openid read write"
@@ -49,9 +49,7 @@ def main() -> None:
     service = auth.catalogue.get(name)
     auth.clients.set(service, client_id="id", client_secret=Secret("client-secret"))
     for user in [DEFAULT_USER, *(f"user-{number}" for number in range(1, count))]:
-        write_identity(
-            auth.store, identity_key(auth.profile, name, user=user), identity_of(service, user, now=now_ms())
-        )
+        save_identity(auth.store, identity_key(auth.profile, name, user=user), identity_of(service, user, now=now_ms()))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_login_get_refresh_and_rm_over_the_keyring(shell, service):
 def test_the_keyring_librarys_own_command_reads_our_item(shell, service):
     (name,) = [name for name in ours(service) if ":identity:" in name]
     content = json.loads(service.keyring("get", name, "everyauth"))
-    assert content["token"]["access_token"] == shell.token()
+    assert content["secret"]["access_token"] == shell.token()
     service.keyring("del", name, "everyauth")
     shell.bad("everyauth token pagerduty", 4, "everyauth login pagerduty")
 

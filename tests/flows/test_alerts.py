@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from peers.recorder import recording
-from peers.token_server import World
+from peers.token_server import MINUTE, World
 
 from everyauth_cli.errors import AlertFailed, LoginRequired, ServiceUnreachable
 from everyauth_cli.flows.alerts import Reporter, event, pending, to_command, to_webhook
@@ -25,6 +25,7 @@ def world(tmp_path):
 def lose(world, user="me"):
     """Have an identity, and its grant refused."""
     world.login(user=user)
+    world.clock.now += 2 * MINUTE
     world.server.revoke_all()
     with pytest.raises(LoginRequired):
         world.auth.get_identity("example", user, rejected=Secret(world.token(user)))

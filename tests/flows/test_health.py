@@ -8,9 +8,9 @@ from peers.token_server import ENTRY, HOUR, MINUTE, NOW, World, json_response
 
 from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.flows.batch import HealthState, Pacing
-from everyauth_cli.flows.health import seconds_until
+from everyauth_cli.flows.pause import seconds_until
 from everyauth_cli.model import Secret
-from everyauth_cli.store.identity_record import read_identity
+from everyauth_cli.store.identities import read_identity
 
 ACCOUNT_ENDPOINT = "https://issuer.example/me"
 CHECKABLE = ENTRY + f'account_endpoint = "{ACCOUNT_ENDPOINT}"\n'
@@ -56,10 +56,11 @@ def test_a_token_that_expires_soon_is_refreshed(world, within, state):
     assert world.token() == ("access-3" if world.server.refreshes else "access-2")
 
 
-def test_a_token_without_expiry_is_refreshed_only_without_a_limit(world):
+def test_a_token_of_unknown_expiry_is_refreshed_by_the_guess_or_without_a_limit(world):
     world.server.lifetime = None
     world.login()
-    assert refresh(world).state is HealthState.FRESH
+    assert refresh(world, 10 * MINUTE).state is HealthState.FRESH
+    assert refresh(world, HOUR).state is HealthState.REFRESHED
     assert refresh(world, None).state is HealthState.REFRESHED
 
 
@@ -122,7 +123,12 @@ def test_after_a_pause_all_are_refreshed_once(world):
     world.server.faults = [replace(json_response({}, status=503), retry_after="20")] * 2
     world.server.rotates = False
     now = [0.0]
-    pacing = Pacing(seconds=60, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
+
+    def sleep(seconds):
+        now[0] += seconds
+        world.clock.now += int(seconds * 1000)
+
+    pacing = Pacing(seconds=60, clock=lambda: now[0], sleep=sleep)
     seen = []
     outcomes = world.auth.refresh_all(pacing=pacing, on_outcome=seen.append)
     assert seen == outcomes
@@ -176,6 +182,7 @@ def test_another_account_is_an_outcome_of_its_own(world):
 def test_a_rejected_token_is_refreshed_once_and_works_again(world):
     world.entry("example", CHECKABLE)
     world.login()
+    world.clock.now += 2 * MINUTE
 
     class Once(dict):
         def get(self, url, default=None):
@@ -190,6 +197,7 @@ def test_a_token_rejected_after_its_refresh_requires_a_login(world, extra, refre
     world.entry("example", CHECKABLE)
     world.server.extra = extra
     world.login()
+    world.clock.now += 2 * MINUTE
     world.server.pages[ACCOUNT_ENDPOINT] = UNAUTHORIZED
     outcome = check(world)
     assert (outcome.state, outcome.exit_code, world.server.refreshes) == (HealthState.LOGIN_REQUIRED, 4, refreshes)

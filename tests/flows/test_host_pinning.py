@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from peers.stores import overwrite
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, REVOCABLE, World
 
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.flows.host_pinning import check_hosts, hosts_of, moved
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services.keys import with_values
-from everyauth_cli.store.client_record import client_key
+from everyauth_cli.store.clients import client_key
 
 MOVED = ENTRY.replace("issuer.example/token", "evil.example/token")
 PLACED = """\
@@ -151,10 +152,10 @@ def test_a_url_that_the_catalogue_adds_later_is_pinned_at_its_first_use():
 
 def test_a_client_without_hosts_is_pinned_at_its_first_use(world):
     key = client_key("default", "example")
-    public = world.store.index.read(key)
-    world.store.index.write(key, {name: value for name, value in public.items() if name != "hosts"})
+    metadata = world.store.get(key).metadata
+    overwrite(world.store, key, metadata={**metadata, "hosts": {}})
     world.login()
-    assert world.store.index.read(key) == public
+    assert world.store.get(key).metadata == metadata
     world.entry("example", MOVED)
     with pytest.raises(HostChanged):
         world.login()

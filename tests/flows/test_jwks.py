@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from peers.liar import KEYS, lying, public
+from peers.stores import overwrite
 from peers.token_server import json_response
 
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.model import RecordKey, Service
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -126,7 +127,7 @@ def test_without_an_issuer_no_keys_are_fetched(victim):
 def test_a_damaged_cache_is_fetched_again(victim, damage):
     victim.login()
     key = RecordKey(profile="", kind="keys", service="op")
-    victim.store.index.write(key, {**victim.store.index.read(key), **damage})
+    overwrite(victim.store, key, metadata={**victim.store.get(key).metadata, **damage})
     assert victim.login().account
     assert victim.warnings == []
     assert fetches(victim) == 2

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from peers.stores import over
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World, id_token, json_response
 
 from everyauth_cli.errors import (
@@ -18,9 +19,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Account
-from everyauth_cli.store import Store
-from everyauth_cli.store.locks import ThreadLocks
-from everyauth_cli.store.memory import MemoryIndex, MemoryVault
+from everyauth_cli.store.memory import MemoryRecords
 
 
 @pytest.fixture
@@ -245,36 +244,34 @@ def test_the_lock_of_a_login_keeps_other_logins_out_and_refreshes_in(world):
 
 
 def test_a_store_that_fails_at_the_end_leaves_the_old_credential(tmp_path):
-    class Full(MemoryVault):
+    class Full(MemoryRecords):
         full = False
 
-        def write(self, name, secret):
+        def save(self, key, name, draft, *, version):
             if self.full:
                 raise StoreUnavailable("the disk is full")
-            super().write(name, secret)
+            return super().save(key, name, draft, version=version)
 
-    vault = Full()
-    world = World(tmp_path, store=Store(url="", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks()))
+    records = Full()
+    world = World(tmp_path, store=over(records))
     world.login()
-    vault.full = True
+    records.full = True
     with pytest.raises(StoreUnavailable):
         world.login()
     assert world.token() == "access-2"
 
 
-def test_a_login_begins_without_reading_a_secret(tmp_path):
-    class Shut(MemoryVault):
+def test_a_login_begins_with_a_client_that_was_verified(tmp_path):
+    class Shut(MemoryRecords):
         shut = False
 
-        def read(self, name):
+        def get(self, key, name):
             if self.shut:
-                raise StoreUnavailable("the vault is locked")
-            return super().read(name)
+                raise StoreUnavailable("the keyring is locked")
+            return super().get(key, name)
 
-    vault = Shut()
-    world = World(tmp_path, store=Store(url="", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks()))
-    vault.shut = True
-    pending, answered = begun(world)
-    assert pending.request.client_id == "id"
+    records = Shut()
+    world = World(tmp_path, store=over(records))
+    records.shut = True
     with pytest.raises(StoreUnavailable):
-        world.auth.redeem(pending, answered)
+        begun(world)

@@ -1,43 +1,34 @@
 """Identities in pages, while others log in and out, and the deletion of many."""
 
-import base64
+import json
 import threading
 
 import pytest
+from peers.stores import over, sealed_store
 from peers.token_server import ENTRY, REVOCABLE, World
 
 from everyauth_cli import Page
 from everyauth_cli.errors import ClientNotSet, ServiceNotFound, UsageProblem
-from everyauth_cli.model import Secret
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import BATCH
-from everyauth_cli.store.locks import ThreadLocks
-from everyauth_cli.store.memory import MemoryIndex, MemoryVault
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
-
-KEY = base64.urlsafe_b64encode(bytes(32)).decode()
+from everyauth_cli.store.memory import MemoryRecords
+from everyauth_cli.store.records import BATCH, NOT_LOOKED_UP
 
 
-def sealed(directory):
-    return open_store("sqlite://", data_dir=directory, keyring=Keyring(), sealing_key=SealingKey(text=Secret(KEY)))
-
-
-class Counting(MemoryIndex):
-    """An index that counts the entries that it was asked for at once."""
+class Counting(MemoryRecords):
+    """Records of which it is counted how many are listed at once."""
 
     def __init__(self):
         super().__init__()
         self.most = 0
 
-    def find(self, key, *, after=None, limit=None):
-        found = super().find(key, after=after, limit=limit)
+    def list(self, query, *, after=None, limit=None):
+        found = super().list(query, after=after, limit=limit)
         self.most = max(self.most, len(found))
         return found
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def world(tmp_path, request):
-    return World(tmp_path, store=sealed(tmp_path / "data") if request.param == "sqlite" else None)
+    return World(tmp_path, store=sealed_store(tmp_path / "data") if request.param == "sqlite" else None)
 
 
 def users(page):
@@ -126,17 +117,19 @@ def test_a_listing_during_logins_and_deletions_misses_no_identity_that_stays(wor
         other.join()
 
 
-def test_an_index_is_read_in_batches_and_no_further_than_the_page(tmp_path):
-    index = Counting()
-    world = World(tmp_path, store=Store(url="", index=index, open_vault=MemoryVault, locks=ThreadLocks()))
+def test_a_list_is_read_in_batches_and_no_further_than_the_page(tmp_path):
+    records = Counting()
+    world = World(tmp_path, store=over(records))
     world.login(user="a", tags={"plan": "gold"})
-    public = index.read(world.key("a"))
+    gold = records.records[world.key("a")]
+    other = json.dumps({**json.loads(gold.draft.metadata), "tags": {}})
     for number in range(3 * BATCH):
-        index.write(world.key(f"user-{number:05}"), {**public, "tags": {}})
-    index.write(world.key("z"), public)
+        draft = gold.draft._replace(metadata=other, lookup=NOT_LOOKED_UP)
+        records.records[world.key(f"user-{number:05}")] = gold._replace(draft=draft)
+    records.records[world.key("z")] = gold
     assert users(world.auth.get_identities("example", {"plan": "gold"})) == ["a", "z"]
     assert len(world.auth.find()) == 3 * BATCH + 2
-    assert index.most == BATCH
+    assert records.most == BATCH
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_a_user_s_redirect_uri_replaces_the_default(everyauth):
     mine = "https://you.example/callback?tenant=1"
     done = everyauth("service", "set", "pagerduty", "--redirect-uri", mine)
     assert ok(done) == mine + "\n"
-    assert "paste the address that it ends at" in done.err
+    assert "asks you to paste the URL" in done.err
     assert ok(everyauth("service", "get", "pagerduty")).splitlines()[-1] == mine
     shown = json.loads(ok(everyauth("service", "get", "pagerduty", "-o", "json")))
     assert shown["redirectUri"] == shown["configuration"]["redirectUri"] == mine

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from peers.token_server import ENTRY, HOUR, MINUTE, REDIRECT_URI, World
 
-from everyauth_cli.errors import ClientNotSet, LifetimeTooShort, LoginRequired, ServiceNotFound
+from everyauth_cli.errors import ClientNotSet, LifetimeTooShort, LoginRequired, RejectedAlthoughNew, ServiceNotFound
 from everyauth_cli.model import Secret
-from everyauth_cli.store.identity_record import read_identity
+from everyauth_cli.store.identities import read_identity
 
 
 @pytest.fixture
@@ -53,8 +53,9 @@ def test_a_fresh_token_needs_neither_catalogue_nor_client(world):
         (30, 27_000, 1),
         (600, 539_999, 0),
         (600, 540_000, 1),
-        (0, 0, 1),
-        (None, 10 * 365 * 24 * HOUR, 0),
+        # A tenth of a guess of an hour.
+        (0, 53 * MINUTE, 0),
+        (None, 54 * MINUTE, 1),
     ],
 )
 def test_a_token_is_refreshed_a_minute_or_a_tenth_of_its_lifetime_before_it_expires(world, lifetime, age, refreshes):
@@ -114,6 +115,7 @@ def test_a_lifetime_that_turns_out_too_short_raises_and_the_new_token_is_stored(
 
 def test_a_rejected_token_is_replaced_once(world):
     world.login()
+    world.clock.now += 2 * MINUTE
     assert world.token(rejected=Secret("access-2")) == "access-3"
     assert world.token(rejected=Secret("access-2")) == "access-3"
     assert world.token(rejected=Secret("never seen")) == "access-3"
@@ -123,6 +125,7 @@ def test_a_rejected_token_is_replaced_once(world):
 def test_a_rejected_token_without_expiry_is_replaced_too(world):
     world.server.lifetime = None
     world.login()
+    world.clock.now += 2 * MINUTE
     assert world.token(rejected=Secret("access-2")) == "access-3"
 
 
@@ -180,18 +183,6 @@ def test_the_redirect_uri_of_the_login_is_repeated_where_the_service_wants_it(wo
     assert world.server.requests[-1].fields["redirect_uri"] == REDIRECT_URI
 
 
-def test_a_record_without_a_redirect_uri_is_refreshed_without_it(world):
-    world.entry("example", ENTRY + "refresh_redirect_uri = true\n")
-    world.login()
-    secret, public = world.store.read(world.key()).content.reveal(), dict(world.store.index.read(world.key()))
-    for half in secret, public:
-        del half["redirect_uri"]
-    world.store.write(world.key(), public=public, secret=Secret(secret))
-    world.clock.now += HOUR
-    assert world.token()
-    assert "redirect_uri" not in world.server.requests[-1].fields
-
-
 def test_the_record_is_marked_while_a_refresh_runs(world):
     seen = []
     world.login()
@@ -202,16 +193,16 @@ def test_the_record_is_marked_while_a_refresh_runs(world):
     assert read_identity(world.store, world.key()).refreshing_since is None
 
 
-def test_a_refresh_token_is_in_no_credential_and_no_index(world):
+def test_a_refresh_token_is_in_no_credential_and_no_metadata(world):
     world.server.extra = {"deep": [{"refresh_token": "grant-1.refresh-other"}]}
     world.login()
     for _ in range(2):
         shown = json.dumps(world.auth.get_identity("example").as_json()) + repr(world.auth.find())
-        shown += json.dumps(world.store.index.read(world.key()))
+        shown += json.dumps(world.store.peek(world.key()))
         assert "refresh-" not in shown
         assert "refresh_token" not in shown
         world.clock.now += HOUR
-    assert "access-" not in json.dumps(world.store.index.read(world.key()))
+    assert "access-" not in json.dumps(world.store.peek(world.key()))
 
 
 def test_eight_threads_get_one_token_from_one_refresh(world):
@@ -229,8 +220,24 @@ def test_eight_threads_get_one_token_from_one_refresh(world):
     assert world.server.refreshes == 1
 
 
+def test_a_token_that_is_rejected_although_it_is_new_is_not_replaced(world):
+    world.login()
+    world.clock.now += 1
+    assert world.token(rejected=Secret("access-2")) == "access-3"
+    world.clock.now += MINUTE - 1
+    for _ in range(3):
+        with pytest.raises(RejectedAlthoughNew, match="rejected although example has just issued it; check its scopes"):
+            world.token(rejected=Secret("access-3"))
+    assert world.server.refreshes == 1
+    assert world.token() == "access-3"
+    assert world.auth.find()[0].login_required is None
+    world.clock.now += 1
+    assert world.token(rejected=Secret("access-3")) == "access-4"
+
+
 def test_eight_callers_with_one_rejected_token_cause_one_refresh(world):
     world.login()
+    world.clock.now += 2 * MINUTE
     with ThreadPoolExecutor(8) as pool:
         tokens = set(pool.map(lambda _: world.token(rejected=Secret("access-2")), range(8)))
     assert tokens == {"access-3"}

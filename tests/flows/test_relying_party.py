@@ -11,8 +11,8 @@ from joserfc import jwk
 from joserfc.errors import SecurityWarning
 from peers.liar import CLIENT_ID, CLIENT_SECRET, KEYS, lying, public
 
-from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError, ServiceUnreadable
-from everyauth_cli.model import Account, Secret
+from everyauth_cli.errors import LoginDenied, LoginFailed, LoginRequired, ServiceError, ServiceUnreadable
+from everyauth_cli.model import Account, LoginReason, Secret
 
 HMAC = {"alg": "HS256", "kid": None}
 PUBLISHED_AS_SECRET = jwk.OctKey.import_key(json.dumps(public("one")[0]))
@@ -190,28 +190,41 @@ def test_a_subject_of_another_kind_is_one_all_the_same(victim, sub):
     json.dumps(identity.account.subject, ensure_ascii=False).encode()
 
 
-LIES_AT_A_REFRESH = {
-    "another sub": ({"sub": "EVIL"}, "about another account"),
-    "another sub as a number": ({"sub": 6}, "about another account"),
-    "another iss": ({"iss": "https://evil.example"}, "its issuer is"),
-    "another aud": ({"aud": "another-client"}, "another client (aud)"),
-    "no sub": ({"sub": None}, "about another account"),
+IGNORED_AT_A_REFRESH = {
+    "another iss": ({"claims": {"iss": "https://evil.example"}}, "its issuer is"),
+    "another aud": ({"claims": {"aud": "another-client"}}, "another client (aud)"),
+    "another azp": ({"claims": {"aud": [CLIENT_ID], "azp": "other"}}, "another client (azp)"),
+    "no sub": ({"claims": {"sub": None}}, "names no subject"),
+    "not an id token": ({"token": {"id_token": "opaque"}}, "cannot be read"),
+    "encrypted": ({"token": {"id_token": "e30.a.b.c.d"}}, "cannot be read"),
 }
 
 
-@pytest.mark.parametrize("native", [["scope"], None])
-@pytest.mark.parametrize(("claims", "says"), LIES_AT_A_REFRESH.values(), ids=LIES_AT_A_REFRESH)
-def test_a_refresh_for_another_subject_is_refused(victim, claims, says, native):
-    victim.entry(native=native)
+@pytest.mark.parametrize(("lies", "says"), IGNORED_AT_A_REFRESH.values(), ids=IGNORED_AT_A_REFRESH)
+def test_an_id_token_that_does_not_hold_costs_no_refreshed_token(victim, lies, says):
     victim.login()
     before = victim.auth.get_identity("op").access_token
-    lie(victim, {"claims": claims, "token": {"access_token": "evil"}})
-    with pytest.raises(ServiceUnreadable) as caught:
-        victim.auth.get_identity("op", rejected=Secret(before))
-    assert says in caught.value.message
-    assert victim.auth.get_identity("op").access_token == before
-    lie(victim, {"claims": {"exp": NOW - 5000, "nonce": None}, "token": {"access_token": "good"}})
-    assert victim.auth.get_identity("op", rejected=Secret(before)).access_token == "good"
+    lie(victim, {**lies, "token": {"access_token": "new", **lies.get("token", {})}})
+    victim.wait()
+    assert victim.auth.get_identity("op", rejected=Secret(before)).access_token == "new"
+    assert "the id token was ignored" in victim.warnings[-1]
+    assert says in victim.warnings[-1]
+
+
+@pytest.mark.parametrize("sub", ["EVIL", 6])
+def test_a_refresh_for_another_account_is_stored_and_handed_out_to_nobody(victim, sub):
+    identity = victim.login()
+    before = victim.auth.get_identity("op").access_token
+    lie(victim, {"claims": {"sub": sub}, "token": {"access_token": "of-another"}})
+    victim.wait()
+    for demand in ({"rejected": Secret(before)}, {}, {"min_ttl": 1}):
+        with pytest.raises(LoginRequired, match="a token of another account") as caught:
+            victim.auth.get_identity("op", **demand)
+        assert caught.value.exit_code == 4
+        assert caught.value.hint == "everyauth login op --replace"
+    (marked,) = victim.auth.find()
+    assert marked.id == identity.id
+    assert marked.login_required.kind is LoginReason.ACCOUNT_CHANGED
 
 
 TENANTS = "https://login.example/{tid}/v2.0"

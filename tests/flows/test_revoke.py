@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 from peers.endings import BOTH, end, is_deleted, sent
 from peers.sandbox import Background
+from peers.stores import over
 from peers.token_server import ENTRY, HOUR, REVOCABLE, World, json_response
 
 from everyauth_cli.errors import (
@@ -15,9 +16,7 @@ from everyauth_cli.errors import (
     StoreUnavailable,
 )
 from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.store import Store
-from everyauth_cli.store.locks import ThreadLocks
-from everyauth_cli.store.memory import MemoryIndex, MemoryVault
+from everyauth_cli.store.memory import MemoryRecords
 
 GRANT = REVOCABLE + 'revocation_ends = "grant"\n'
 
@@ -156,12 +155,6 @@ def test_where_a_token_ends_the_grant_the_second_may_do_it(world):
     assert (revocation.revoked, revocation.problem) == (BOTH, None)
 
 
-def test_without_metadata_tokens_are_revoked_all_the_same(world):
-    identity = world.login()
-    world.store.index.delete(world.key())
-    assert end(world) == Revocation(identity=identity, offered=True, revoked=BOTH, not_revoked=[])
-
-
 def test_deleting_an_unknown_identity_does_nothing(world):
     assert end(world) == Revocation()
     assert world.server.requests == []
@@ -191,17 +184,16 @@ def test_interrupts_wait_from_the_first_request_until_it_is_deleted(world):
 
 
 def test_a_store_that_cannot_delete_raises_and_the_next_try_deletes(tmp_path):
-    class Stubborn(MemoryVault):
+    class Stubborn(MemoryRecords):
         stuck = True
 
-        def delete(self, name):
+        def delete(self, key, name):
             if self.stuck:
                 raise StoreUnavailable("read-only")
-            super().delete(name)
+            super().delete(key, name)
 
-    vault = Stubborn()
-    store = Store(url="", index=MemoryIndex(), open_vault=lambda: vault, locks=ThreadLocks())
-    world = World(tmp_path, store=store)
+    records = Stubborn()
+    world = World(tmp_path, store=over(records))
     world.entry("example", REVOCABLE)
     identity = world.login()
     with pytest.raises(StoreUnavailable, match="read-only; example has revoked"):
@@ -209,7 +201,7 @@ def test_a_store_that_cannot_delete_raises_and_the_next_try_deletes(tmp_path):
     assert world.auth.find() == [identity]
     with pytest.raises(StoreUnavailable, match=r"^read-only$"):
         end(world, local=True)
-    vault.stuck = False
+    records.stuck = False
     assert end(world).revoked == BOTH
     assert is_deleted(world)
 
@@ -220,7 +212,7 @@ def test_a_lock_that_times_out_sends_nothing(world):
             raise TimeoutError
 
     world.login()
-    busy = Store(url="", index=world.store.index, open_vault=lambda: world.store.vault, locks=Busy())
+    busy = over(world.store.backend, locks=Busy())
     with pytest.raises(StoreBusy):
         world.another(busy).delete_identity("example", user="me")
     assert sent(world) == []
@@ -269,10 +261,10 @@ def test_threads_that_delete_one_identity_revoke_it_once(world):
 
 def test_a_grant_that_was_revoked_is_refreshed_by_no_copy(world):
     world.login()
-    name = world.store.name(world.key())
-    copy = world.store.vault.read(name)
+    records = world.store.backend.records
+    copy = records[world.key()]
     end(world)
-    world.store.vault.write(name, copy)
+    records[world.key()] = copy
     world.clock.now += HOUR
     with pytest.raises(LoginRequired, match="must log in at example again"):
         world.token()

@@ -1,11 +1,11 @@
 """Identities that share a grant, and end when it is revoked with the token of one of them."""
 
 import pytest
+from peers.stores import over
 from peers.token_server import ENTRY, HOUR, REVOCABLE, World
 
 from everyauth_cli.errors import LoginRequired, StoreUnavailable
-from everyauth_cli.store import Store
-from everyauth_cli.store.locks import ThreadLocks
+from everyauth_cli.store.memory import MemoryRecords
 
 GRANT = REVOCABLE + 'revocation_ends = "grant"\n'
 
@@ -84,10 +84,12 @@ def test_a_grant_of_another_client_is_no_sibling(family, change):
 
 
 def test_finding_siblings_reads_no_secret(family):
-    def refuse():
-        raise StoreUnavailable("locked")
+    class Locked(MemoryRecords):
+        def get(self, key, name):
+            raise StoreUnavailable("locked")
 
-    locked = Store(url="", index=family.store.index, open_vault=refuse, locks=ThreadLocks())
+    locked = over(Locked())
+    locked.backend.records = family.store.backend.records
     identity = family.auth.find_one("me", service="example")
     assert len(family.another(locked).siblings(identity)) == len(FAMILY)
 
@@ -126,6 +128,6 @@ def test_a_local_deletion_ends_no_siblings(family):
 
 
 def test_a_damaged_entry_is_no_obstacle(family):
-    family.store.index.write(family.key("broken"), {"id": 1})
+    family.store.add(family.key("broken"), {"id": 1})
     assert siblings(family) == FAMILY
     assert family.auth.delete_identity("example", user="me").problem is None

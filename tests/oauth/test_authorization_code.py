@@ -1,4 +1,4 @@
-"""The authorization request, and every answer to it that is refused."""
+"""The authorization request, and every authorization response that is refused."""
 
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
@@ -47,7 +47,7 @@ PENDING = pending()
 STATE = PENDING.state.reveal()
 
 
-def asked(service=SERVICE, login=None):
+def request_params(service=SERVICE, login=None):
     return dict(parse_qsl(urlsplit(authorization_url(service, login or pending(service))).query))
 
 
@@ -89,16 +89,18 @@ def test_a_login_holds_its_request_and_its_redirect_uri():
 
 
 def test_a_service_without_pkce_gets_no_challenge():
-    fields = asked(replace(SERVICE, pkce=False))
+    fields = request_params(replace(SERVICE, pkce=False))
     assert not {"code_challenge", "code_challenge_method"} & fields.keys()
 
 
 def test_an_empty_scope_is_left_out():
-    assert "scope" not in asked(login=pending(scope=""))
+    assert "scope" not in request_params(login=pending(scope=""))
 
 
 def test_further_parameters_are_added_and_cannot_replace_ours():
-    fields = asked(replace(SERVICE, authorization_params={"access_type": "offline", "state": "fixed"}), PENDING)
+    fields = request_params(
+        replace(SERVICE, authorization_params={"access_type": "offline", "state": "fixed"}), PENDING
+    )
     assert fields["access_type"] == "offline"
     assert fields["state"] == STATE
 
@@ -167,7 +169,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("query", "says"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_an_answer_is_refused(query, says):
+def test_a_response_is_refused(query, says):
     with pytest.raises(LoginFailed) as caught:
         read_response(SERVICE, PENDING, query)
     assert says in caught.value.message
@@ -185,7 +187,7 @@ def test_an_issuer_that_always_names_itself_must():
 
 
 @pytest.mark.parametrize("error", [*ERROR_HINTS, "invalid_request", "strange\x1b[31m"])
-def test_an_error_of_the_service_is_told_with_what_to_do(error):
+def test_an_error_of_the_service_comes_with_a_hint(error):
     with pytest.raises(ServiceError) as caught:
         read_response(SERVICE, PENDING, [("error", error), ("error_description", "because"), S])
     assert "because" in caught.value.message

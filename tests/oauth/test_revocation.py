@@ -1,4 +1,4 @@
-"""What is sent to a revocation endpoint, and what its answers say of the token."""
+"""The revocation request, and the responses that say whether the token is revoked."""
 
 from dataclasses import replace
 
@@ -121,7 +121,7 @@ def test_a_token_that_cannot_authenticate_its_own_revocation_is_revoked():
 
 
 @pytest.mark.parametrize("status", [200, 400, 401])
-def test_a_type_of_token_that_is_not_revoked_is_told_apart(status):
+def test_a_type_of_token_that_is_not_revoked_is_distinguished(status):
     assert read_revocation(SERVICE, json_response({"error": "unsupported_token_type"}, status=status)) is False
 
 
@@ -154,7 +154,7 @@ def test_anything_else_leaves_the_token_standing(given, kind, says):
 @pytest.mark.parametrize(
     "given", [json_response(PAGE, content_type="text/html"), json_response({}, status=302)], ids=str
 )
-def test_a_wrong_endpoint_is_told_by_its_key(given):
+def test_a_wrong_endpoint_is_named_by_its_key(given):
     with pytest.raises(ServiceUnreadable) as caught:
         read_revocation(SERVICE, given)
     assert caught.value.hint == "check revocation_endpoint: everyauth service get example"

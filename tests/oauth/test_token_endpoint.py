@@ -1,4 +1,4 @@
-"""What is sent to a token endpoint, and the tokens that are read from its answers."""
+"""The token requests, and the tokens that are read from the responses."""
 
 from dataclasses import replace
 
@@ -118,10 +118,10 @@ def test_further_parameters_are_sent_and_cannot_replace_ours():
         assert fields["client_id"] == "the id"
 
 
-def test_a_refresh_repeats_the_redirect_uri_where_the_service_wants_it():
+def test_a_refresh_repeats_the_redirect_uri_where_the_service_requires_it():
     service = replace(SERVICE, refresh_redirect_uri=True)
-    wanted = refresh_request(service, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri)
-    assert shown(wanted) == ({**REFRESH_FIELDS, "redirect_uri": PENDING.redirect_uri, **POST}, None)
+    request_with_uri = refresh_request(service, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri)
+    assert shown(request_with_uri) == ({**REFRESH_FIELDS, "redirect_uri": PENDING.redirect_uri, **POST}, None)
     for request in (
         refresh_request(service, CLIENT, Secret("refresh")),
         refresh_request(SERVICE, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri),
@@ -135,14 +135,17 @@ def token(fields, *, service=SERVICE, requested="read", previous=None, added=Non
 
 
 @pytest.mark.parametrize(
-    ("expires_in", "life"),
+    ("expires_in", "lifetime"),
     [
         (3600, 3600),
         ("3600", 3600),
-        (3600.9, 3600),
+        (3600.9, 3600.9),
         ("3600.0", 3600),
-        (0, 0),
-        (-5, 0),
+        (" 3600 ", 3600),
+        (0, None),
+        (-5, None),
+        ("3600s", None),
+        (1_800_000_000, None),
         (None, None),
         ("", None),
         ("soon", None),
@@ -156,10 +159,10 @@ def token(fields, *, service=SERVICE, requested="read", previous=None, added=Non
         (10**400, None),
     ],
 )
-def test_the_life_of_a_token_is_read_in_every_spelling(expires_in, life):
+def test_the_lifetime_of_a_token_is_read_in_every_spelling(expires_in, lifetime):
     read = token({"expires_in": expires_in})
     assert read.issued_at == NOW
-    assert read.expires_at == (None if life is None else NOW + life * 1000)
+    assert read.expires_at == (None if lifetime is None else NOW + int(lifetime * 1000))
 
 
 def test_a_token_without_expires_in_has_no_expiry():
@@ -224,7 +227,7 @@ def test_a_refresh_that_names_no_scope_keeps_the_granted_one():
 
 
 @pytest.mark.parametrize(
-    ("separator", "asked", "granted", "missing"),
+    ("separator", "requested", "granted", "missing"),
     [
         (" ", "read write", "read write", []),
         (" ", "read write", "write read more", []),
@@ -238,11 +241,11 @@ def test_a_refresh_that_names_no_scope_keeps_the_granted_one():
         (",", "a b", "a,b", []),
     ],
 )
-def test_scopes_that_were_not_granted_are_named(separator, asked, granted, missing):
-    assert missing_scopes(replace(SERVICE, scope_separator=separator), asked, granted) == missing
+def test_scopes_that_were_not_granted_are_named(separator, requested, granted, missing):
+    assert missing_scopes(replace(SERVICE, scope_separator=separator), requested, granted) == missing
 
 
-def test_a_granted_scope_stands_for_those_that_it_covers():
+def test_a_granted_scope_includes_those_that_it_covers():
     service = replace(
         SERVICE, scope_covers={"user": ("user:email", "read:user"), "https://x.example/email": ("email",)}
     )
@@ -282,18 +285,30 @@ def test_a_further_access_token_is_not_carried_over_a_refresh():
 
 
 @pytest.mark.parametrize(
-    ("fields", "previous", "life"),
+    ("fields", "previous", "assumed"),
     [
-        ({"refresh_token": "r"}, None, 3600),
-        ({}, PREVIOUS, 3600),
+        ({"refresh_token": "r"}, None, HOUR),
+        ({"refresh_token": "r", "expires_in": 0}, None, HOUR),
+        ({}, replace(PREVIOUS, issued_at=NOW - 2 * HOUR), 2 * HOUR),
+        ({"expires_in": "soon"}, replace(PREVIOUS, expires_at=None, lifetime=3 * HOUR), 3 * HOUR),
+        ({}, replace(PREVIOUS, expires_at=None), HOUR),
         ({}, replace(PREVIOUS, refresh_token=None), None),
+        ({"expires_in": 0}, None, None),
         ({}, None, None),
-        ({"refresh_token": "r", "expires_in": 60}, None, 60),
     ],
 )
-def test_a_token_that_can_be_refreshed_and_has_no_life_is_given_one(fields, previous, life):
-    read = token(fields, service=replace(SERVICE, default_lifetime=3600), previous=previous)
-    assert read.expires_at == (None if life is None else NOW + life * 1000)
+def test_a_refresh_is_tried_after_an_assumed_lifetime_where_none_is_stated(fields, previous, assumed):
+    read = token(fields, previous=previous)
+    assert read.expires_at is None
+    assert read.refresh_at == (None if assumed is None else NOW + assumed - assumed // 10)
+
+
+def test_the_last_lifetime_that_a_service_stated_is_remembered():
+    first = token({"refresh_token": "r", "expires_in": 60})
+    second = token({}, previous=first)
+    third = token({}, previous=second)
+    assert (first.expires_at, first.refresh_at) == (NOW + 60_000, None)
+    assert [second.lifetime, third.lifetime, third.refresh_at] == [60_000, 60_000, NOW + 54_000]
 
 
 def test_the_account_is_the_one_of_the_login_whatever_a_refresh_says():

@@ -105,7 +105,7 @@ def test_not_now_is_no_word_about_the_grant(status, body):
     assert error.lost is (status != 429)
 
 
-def test_the_wait_that_is_asked_for_is_told():
+def test_the_wait_in_retry_after_is_in_the_message():
     assert "wait 120 s" in refusal(status=429, retry_after="120").message
     assert "\n" not in refusal(status=503, retry_after="1\n\x1b[1m").message
 
@@ -164,7 +164,7 @@ FIELDS = st.dictionaries(KNOWN, JSON | ID_TOKENS | st.just("a"), max_size=6)
 BODIES = (
     st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()) | FIELDS.map(lambda v: json.dumps(v).encode())
 )
-ANSWERS = st.builds(
+RESPONSES = st.builds(
     Response,
     status=st.sampled_from([200, 201, 204, 301, 302, 400, 401, 403, 404, 429, 500, 503]) | st.integers(200, 599),
     content_type=st.sampled_from(["application/json", FORM, "text/html", ""]) | st.text(max_size=10),
@@ -175,11 +175,11 @@ PAGERDUTY_LIKE = replace(SERVICE, native=("scope", "id_token"), account=AccountR
 
 
 @settings(max_examples=300, deadline=None)
-@given(given_answer=ANSWERS, again=st.booleans())
+@given(response=RESPONSES, again=st.booleans())
 @pytest.mark.parametrize("service", [SERVICE, PAGERDUTY_LIKE])
-def test_any_answer_gives_a_token_or_an_error_of_ours(service, given_answer, again):
+def test_any_response_gives_a_token_or_an_error_of_ours(service, response, again):
     previous = read(json_response({"access_token": "a", "refresh_token": "r"})) if again else None
-    token = token_or_message(given_answer, service=service, previous=previous)
+    token = token_or_message(response, service=service, previous=previous)
     if isinstance(token, str):
         assert token
         assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in token)
@@ -187,14 +187,14 @@ def test_any_answer_gives_a_token_or_an_error_of_ours(service, given_answer, aga
     assert isinstance(token, Token)
     assert isinstance(token.access_token.reveal(), str)
     assert token.access_token
-    assert 200 <= given_answer.status < 300
+    assert 200 <= response.status < 300
     assert not holds_refresh_token(token.native.reveal())
     assert token.expires_at is None or token.expires_at >= token.issued_at
 
 
-def token_or_message(given_answer, **how):
+def token_or_message(response, **how):
     try:
-        return read(given_answer, **how)
+        return read(response, **how)
     except EveryAuthError as error:
         return error.message
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from peers.sandbox import NAME
 
-from everyauth_cli.store.identity_record import identity_key
+from everyauth_cli.store.identities import identity_key
 
 if TYPE_CHECKING:
     from peers.sandbox import Shell

@@ -1,5 +1,6 @@
 """A home whose index has users with hostile names, and shells that complete them."""
 
+import json
 import os
 import shutil
 import sys
@@ -9,8 +10,8 @@ import pytest
 
 from everyauth_cli.model import RecordKey
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store.index_sqlite import SqliteIndex
-from everyauth_cli.store.sqlite import SqliteFile
+from everyauth_cli.store.sqlite.file import SqliteFile
+from everyauth_cli.store.table import RecordTable, Row
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"bash": "everyauth.bash", "zsh": "_everyauth", "fish": "everyauth.fish", "powershell": "everyauth.ps1"}
@@ -73,8 +74,8 @@ def completing_shell(everyauth, home):
 def fill(home, users, *, profile="default"):
     (home / "services").mkdir(parents=True, exist_ok=True)
     (home / "services" / "acme.toml").write_text(ACME, encoding="utf-8")
-    index = SqliteIndex(SqliteFile(home / "index.db"))
+    table = RecordTable(SqliteFile(home / "index.db"))
     for service, names in users.items():
         for user in names:
             key = RecordKey(profile=profile, kind="identity", service=service, tenant=user, user=user)
-            index.write(key, {"id": f"idn-{user}"})
+            table.replace(key, Row(json.dumps({"id": f"idn-{user}"}), None, "", None))

@@ -17,5 +17,4 @@ def sent(world):
 
 
 def is_deleted(world, user="me"):
-    key = world.key(user)
-    return world.store.vault.read(world.store.name(key)) is None and world.store.index.read(key) is None
+    return world.store.peek(world.key(user)) is None

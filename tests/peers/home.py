@@ -13,7 +13,7 @@ from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.identity_record import identity_key, read_identity
+from everyauth_cli.store.identities import identity_key, identity_query, list_keys, read_identity
 
 
 class Home:
@@ -62,8 +62,7 @@ class Home:
 
     def users(self) -> list[str]:
         """The users that have an identity, in any profile."""
-        find = self.auth().store.index.find
-        return [key.user for key, _ in find(identity_key("", "op", user=""))]
+        return [key.user for key in list_keys(self.auth().store, identity_query("", "op"))]
 
     def tokens(self) -> tuple[str, str]:
         """The access token and the refresh token of `me`."""

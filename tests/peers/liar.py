@@ -18,7 +18,7 @@ from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 from everyauth_cli.transport import send
 
 CLIENT_ID = "the-client"
@@ -162,7 +162,14 @@ class Victim:
         self.directory = directory
         self.warnings: list[str] = []
         self.store = memory_store()
-        self.auth = EveryAuth(store=self.store, catalogue=Catalogue(directory), send=send, warn=self.warnings.append)
+        self.waited = 0
+        self.auth = EveryAuth(
+            store=self.store,
+            catalogue=Catalogue(directory),
+            send=send,
+            warn=self.warnings.append,
+            clock=lambda: now_ms() + self.waited,
+        )
         self.entry()
         self.auth.clients.set(self.auth.catalogue.get("op"), client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
 
@@ -177,6 +184,10 @@ class Victim:
         }
         lines = [f"{key} = {json.dumps(value)}\n" for key, value in _changed(entry, keys).items()]
         (self.directory / "op.toml").write_text("".join(lines))
+
+    def wait(self) -> None:
+        """Let two minutes pass, after which a token is no longer new."""
+        self.waited += 120_000
 
     def begin_and_finish(self, **about: Any) -> Grant:
         """Log in until the code is redeemed; the liar plays the browser too."""

@@ -13,8 +13,9 @@ from typing import Any
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Identity, RecordKey, Request, Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import Store, memory_store
-from everyauth_cli.store.identity_record import identity_key
+from everyauth_cli.store.identities import identity_key
+from everyauth_cli.store.memory import memory_store
+from everyauth_cli.store.records import Store
 
 REDIRECT_URI = "http://127.0.0.1:28282/callback/example"
 TOKEN_ENDPOINT = "https://issuer.example/token"

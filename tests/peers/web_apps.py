@@ -26,6 +26,7 @@ import everyauth_cli.web.flask
 import everyauth_cli.web.starlette
 from everyauth_cli.model import RecordKey
 from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
+from everyauth_cli.store.records import Query
 
 NAME = "pagerduty"
 BASE_URL = "https://app.example"
@@ -205,4 +206,4 @@ def redeemed(world: EveryAuthSandbox) -> int:
 def stored(world: EveryAuthSandbox) -> list[str]:
     """Return the kinds of the records of users and logins in the store."""
     kinds = ["identity", "web-replay-marker"]
-    return [kind for kind in kinds if world.auth.store.index.find(RecordKey(profile="", kind=kind, service=""))]
+    return [kind for kind in kinds if world.auth.store.list(Query(RecordKey(profile="", kind=kind, service="")))]

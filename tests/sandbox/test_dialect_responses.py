@@ -19,8 +19,8 @@ from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.responses import user_id
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import memory_store
-from everyauth_cli.store.identity_record import identity_key, read_identity
+from everyauth_cli.store.identities import identity_key, read_identity
+from everyauth_cli.store.memory import memory_store
 from everyauth_cli.transport import send
 
 pytestmark = pytest.mark.slow

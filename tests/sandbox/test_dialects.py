@@ -26,8 +26,8 @@ from everyauth_cli.sandbox.dialect import (
     names,
 )
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import memory_store
-from everyauth_cli.store.identity_record import StoredIdentity, identity_key, read_identity
+from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity
+from everyauth_cli.store.memory import memory_store
 
 CLIENT_ID, CLIENT_SECRET = "the client/id", "the s3cret&+"
 CLIENT_KEY = "the-key(("

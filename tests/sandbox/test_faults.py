@@ -8,7 +8,7 @@ import pytest
 
 from everyauth_cli import errors
 from everyauth_cli.sandbox.faults import DESCRIPTIONS, Fault
-from everyauth_cli.store.identity_record import identity_key, read_identity
+from everyauth_cli.store.identities import identity_key, read_identity
 
 pytestmark = pytest.mark.slow
 

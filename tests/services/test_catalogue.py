@@ -87,7 +87,7 @@ def test_looking_a_service_up_reads_no_other(own, name):
 
 
 @pytest.mark.parametrize("name", ["pagerdut", "PagerDuty", "pager-duty", "pageduty"])
-def test_an_unknown_service_is_told_with_near_names(name):
+def test_an_unknown_service_is_an_error_with_near_names(name):
     with pytest.raises(ServiceNotFound) as caught:
         Catalogue().get(name)
     assert caught.value.exit_code == 3
@@ -137,14 +137,14 @@ def test_what_cannot_be_added_writes_nothing(own, name, entry, kind):
 
 
 @pytest.mark.parametrize("content", [b"authorization_endpoint = ", b"\xff\xfe", b"[[["])
-def test_a_file_that_is_no_toml_is_told(tmp_path, content):
+def test_a_file_that_is_not_toml_is_an_error(tmp_path, content):
     (tmp_path / "example.toml").write_bytes(content)
     error = problem(Catalogue(tmp_path))
     assert f"{tmp_path / 'example.toml'} is not TOML" in error.message
     assert error.hint
 
 
-def test_a_directory_that_cannot_be_read_is_told(tmp_path):
+def test_a_directory_that_cannot_be_read_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     catalogue = Catalogue(tmp_path / "file")
     for call in (catalogue.names, lambda: catalogue.get("pagerduty")):
@@ -154,7 +154,7 @@ def test_a_directory_that_cannot_be_read_is_told(tmp_path):
         catalogue.add("example", URLS)
 
 
-def test_a_directory_in_the_place_of_a_file_is_told(tmp_path):
+def test_a_directory_in_place_of_a_file_is_an_error(tmp_path):
     (tmp_path / "example.toml").mkdir()
     assert "cannot read" in problem(Catalogue(tmp_path)).message
 

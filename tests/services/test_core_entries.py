@@ -1,4 +1,4 @@
-"""What the core entries say that no dialect shows: aliases, settings, quirks, scopes that cover others."""
+"""The core entries beyond their dialects: aliases, settings, quirks, scopes that cover others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from everyauth_cli.oauth.token_endpoint import missing_scopes, read_token
 from everyauth_cli.oauth.userinfo import account_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 
 SERVICES = ["asana", "atlassian", "discord", "github", "github-enterprise", "gitlab", "google", "hubspot"]
 CLIENT = Client(service="x", client_id="the/id", client_secret=Secret("s3cret"))
@@ -121,7 +121,7 @@ def test_hubspot_tells_the_account_by_introspection():
 
 
 @pytest.mark.parametrize(
-    ("name", "asked", "granted", "missing"),
+    ("name", "requested", "granted", "missing"),
     [
         (
             "google",
@@ -136,8 +136,8 @@ def test_hubspot_tells_the_account_by_introspection():
         ("hubspot", "oauth tickets", "oauth", ["tickets"]),
     ],
 )
-def test_scopes_that_another_one_covers_are_not_missing(name, asked, granted, missing):
-    assert missing_scopes(entry(name), asked, granted) == missing
+def test_scopes_that_another_one_covers_are_not_missing(name, requested, granted, missing):
+    assert missing_scopes(entry(name), requested, granted) == missing
 
 
 @pytest.mark.parametrize("name", ["github", "github-enterprise"])

@@ -1,4 +1,4 @@
-"""What a catalogue entry may say: every mistake is told with its place, endpoints are safe, placeholders are filled."""
+"""A catalogue entry: every mistake is reported with its place, endpoints are safe, placeholders are filled in."""
 
 import pytest
 
@@ -80,12 +80,12 @@ def problem(catalogue, name="example"):
             "",
         ),
         ('sources = ["nanga"]', "did you mean nango?", ""),
-        ('sources = ["zzz"]', "the words are activepieces", ""),
+        ('sources = ["zzz"]', "the names are activepieces", ""),
         ('sources = ["http://x.example/"]', "neither an https URL", ""),
         ('sources = ["https://me@x.example/"]', "user name", ""),
     ],
 )
-def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):
+def test_a_mistake_in_an_entry_is_reported_with_its_line(own, line, says, hint):
     error = problem(Catalogue(own(f"{LINES}{line}\n")))
     assert says in error.message
     assert "example.toml:3" in error.message
@@ -109,7 +109,7 @@ def test_a_mistake_in_an_entry_is_told_with_its_line(own, line, says, hint):
         ("[params]\nsub = 1", "4: params.sub = 1: sub needs help"),
     ],
 )
-def test_a_mistake_inside_a_table_is_told_with_its_line(own, text, says):
+def test_a_mistake_inside_a_table_is_reported_with_its_line(own, text, says):
     assert f"example.toml:{says}" in problem(Catalogue(own(f"{LINES}{text}\n"))).message
 
 
@@ -126,7 +126,7 @@ def test_a_mistake_inside_a_table_is_told_with_its_line(own, text, says):
         ('[params.sub]\nhelp = "x"\n[params.sub]\n', "5: params.sub is given twice"),
     ],
 )
-def test_a_key_that_is_given_twice_is_told_with_its_line(own, text, says):
+def test_a_key_that_is_given_twice_is_reported_with_its_line(own, text, says):
     error = problem(Catalogue(own(f"{LINES}{text}")))
     assert f"example.toml:{says}" in error.message
     assert error.hint == "keep one of the two"
@@ -191,7 +191,7 @@ def test_placeholders_are_filled_from_settings_and_defaults(own):
     assert fill(service, {"sub": "a", "region": "us"}).token_endpoint == "https://a.us.example/token"
 
 
-def test_a_placeholder_without_a_value_is_told_with_the_command(own):
+def test_a_placeholder_without_a_value_is_an_error_with_the_command(own):
     with pytest.raises(ConfigurationProblem) as caught:
         fill(Catalogue(own(PLACEHOLDERS)).get("example"), {})
     assert caught.value.hint == "everyauth service set example --param sub=..."
@@ -219,7 +219,7 @@ def test_a_placeholder_must_be_declared(own):
         ('params.host = {help = "a host", default = "{client_id}"}', "params.host.default"),
     ],
 )
-def test_a_placeholder_that_nothing_fills_is_told_with_its_place(own, line, key):
+def test_a_placeholder_that_nothing_fills_is_reported_with_its_place(own, line, key):
     found = problem(Catalogue(own(f"{LINES}{line}\n")))
     assert f"example.toml:3: {key} = " in found.message
     assert "the placeholder {client_" in found.message
@@ -290,13 +290,13 @@ def test_nothing_else_fills_a_placeholder(own, value):
         ("region", "https://acme.us.example/token", "us"),
     ],
 )
-def test_a_whole_address_in_the_place_of_its_part_is_told_with_the_part(own, name, value, meant):
-    with pytest.raises(ConfigurationProblem, match="more than the part of the host name") as caught:
+def test_a_whole_address_in_place_of_a_part_is_an_error_with_the_part(own, name, value, meant):
+    with pytest.raises(ConfigurationProblem, match="whole host name, of which") as caught:
         check_param(Catalogue(own(PLACEHOLDERS)).get("example"), name, value)
     assert caught.value.hint == f"did you mean {meant}? everyauth service set example --param {name}={meant}"
 
 
-def test_a_setting_that_the_service_does_not_have_is_told(own):
+def test_a_setting_that_the_service_does_not_have_is_an_error(own):
     with pytest.raises(ConfigurationProblem, match="it has sub, region"):
         check_param(Catalogue(own(PLACEHOLDERS)).get("example"), "tenant", "x")
     with pytest.raises(ConfigurationProblem, match="it has sub, region") as caught:

@@ -6,7 +6,10 @@ import pytest
 from peers.token_server import json_response
 
 from everyauth_cli.errors import InvalidGrant
+from everyauth_cli.model import Client, Secret
+from everyauth_cli.oauth.revocation import revocation_request
 from everyauth_cli.oauth.token_endpoint import read_token
+from everyauth_cli.oauth.userinfo import account_in
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.keys import value_of
 from everyauth_cli.services.placeholders import fill
@@ -17,10 +20,14 @@ FACTS = [
     ("airtable", "token_endpoint_auth_method", "client_secret_basic"),
     ("authentik", "scopes", ("openid", "profile", "email", "offline_access")),
     ("auth0", "scopes", ("openid", "profile", "email", "offline_access")),
+    ("autodesk", "scopes", ("user-profile:read",)),
+    ("aweber", "token_endpoint_auth_method", "client_secret_basic"),
     ("clever", "token_endpoint_auth_method", "client_secret_basic"),
     ("huggingface", "any_port", True),
     ("lever", "scopes", ("offline_access",)),
     ("musicbrainz", "authorization_params", {"access_type": "offline"}),
+    ("oura", "authorization_endpoint", "https://moi.ouraring.com/oauth/v2/ext/oauth-authorize"),
+    ("oura", "token_endpoint", "https://moi.ouraring.com/oauth/v2/ext/oauth-token"),
     ("pagerduty", "id_token_issuers", ("https://app.pagerduty.com/global/oauth/anonymous",)),
     ("podio", "token_endpoint", "https://api.podio.com/oauth/token/v2"),
     ("podio", "body", "json"),
@@ -29,6 +36,8 @@ FACTS = [
     ("start-gg", "refresh_endpoint", "https://api.start.gg/oauth/refresh"),
     ("start-gg", "body", "json"),
     ("start-gg", "refresh_redirect_uri", True),
+    ("todoist", "authorization_endpoint", "https://app.todoist.com/oauth/authorize"),
+    ("todoist", "token_endpoint", "https://api.todoist.com/oauth/access_token"),
     ("trakt", "authorization_endpoint", "https://auth.trakt.tv/oauth/authorize"),
     ("trakt", "token_endpoint", "https://auth.trakt.tv/oauth/token"),
     ("trakt", "body", "json"),
@@ -54,6 +63,53 @@ SANDBOXES = [
 ]
 
 
+CLIENT = Client(service="x", client_id="id", client_secret=Secret("s3cret"))
+IN_BODY = {"client_id": "id", "client_secret": "s3cret"}
+REVOCATIONS = [
+    ("auth0", "https://acme/oauth/revoke", False, "form", {"token": "t0ken", **IN_BODY}),
+    ("box", "https://api.box.com/oauth2/revoke", False, "form", {"token": "t0ken", **IN_BODY}),
+    ("cognito", "https://acme/oauth2/revoke", True, "form", {"token": "t0ken"}),
+    ("klaviyo", "https://a.klaviyo.com/oauth/revoke", True, "form", {"token": "t0ken", "token_type_hint": "HINT"}),
+    ("line", "https://api.line.me/oauth2/v2.1/revoke", False, "form", {"HINT": "t0ken", **IN_BODY}),
+    ("notion", "https://api.notion.com/v1/oauth/revoke", True, "json", {"token": "t0ken"}),
+    ("strava", "https://www.strava.com/oauth/deauthorize", False, "form", {"HINT": "t0ken"}),
+    ("supabase", "https://api.supabase.com/v1/oauth/revoke", False, "json", {"HINT": "t0ken", **IN_BODY}),
+    ("todoist", "https://api.todoist.com/api/v1/revoke", True, "form", {"token": "t0ken", "token_type_hint": "HINT"}),
+    ("trakt", "https://auth.trakt.tv/oauth/revoke", False, "json", {"token": "t0ken", **IN_BODY}),
+    ("x", "https://api.x.com/2/oauth2/revoke", True, "form", {"token": "t0ken", "token_type_hint": "HINT"}),
+    ("zoho", "https://accounts.zoho.com/oauth/v2/token/revoke", False, "form", {"token": "t0ken"}),
+    ("zoom", "https://zoom.us/oauth/revoke", True, "form", {"token": "t0ken"}),
+]
+
+NOTION = {"workspace_id": "w", "workspace_name": "Acme", "owner": {"user": {"id": "u", "name": "Ann"}}}
+ACCOUNTS = [
+    ("dropbox", {"account_id": "dbid:1"}, "dbid:1", "dbid:1"),
+    ("intercom", {"id": "1", "email": "ann@example.com"}, "1", "ann@example.com"),
+    ("notion", NOTION, "w/u", "Ann (Acme)"),
+    ("notion", {**NOTION, "owner": {"workspace": True}}, "w", "Acme"),
+    ("pipedrive", {"data": {"id": 2, "company_id": 1, "email": "ann@example.com"}}, "1/2", "ann@example.com"),
+    ("stripe", {"stripe_user_id": "acct_1"}, "acct_1", "acct_1"),
+    ("tumblr", {"response": {"user": {"name": "ann"}}}, "ann", "ann"),
+]
+
+
+@pytest.mark.parametrize(("name", "url", "basic", "body", "fields"), REVOCATIONS)
+def test_a_token_is_revoked_as_the_service_documents(name, url, basic, body, fields):
+    service = Catalogue().get(name)
+    service = fill(service, {parameter.name: "acme" for parameter in service.params if parameter.default is None})
+    hint = service.revocation.tokens[0]
+    request = revocation_request(service, CLIENT, Secret("t0ken"), hint=hint)
+    sent = {key: value.reveal() if isinstance(value, Secret) else value for key, value in request.fields.items()}
+    assert (request.method, request.url, request.basic is not None, request.body) == ("POST", url, basic, body)
+    assert sent == {key.replace("HINT", hint): value.replace("HINT", hint) for key, value in fields.items()}
+
+
+@pytest.mark.parametrize(("name", "fields", "subject", "label"), ACCOUNTS)
+def test_the_account_is_read_from_the_fields_that_the_service_documents(name, fields, subject, label):
+    account = account_in(Catalogue().get(name), fields)
+    assert (account.subject, account.label) == (subject, label)
+
+
 @pytest.mark.parametrize(("name", "key", "value"), FACTS)
 def test_a_fact_stays_as_it_was_found(name, key, value):
     assert value_of(Catalogue().get(name), key) == value
@@ -68,6 +124,6 @@ def test_a_sandbox_of_the_service_is_a_setting_and_not_the_default(name, params,
 
 
 def test_an_ended_grant_at_arcgis_is_a_number():
-    told = {"code": 498, "error": "invalid_request", "message": "refresh_token expired", "details": []}
+    fields = {"code": 498, "error": "invalid_request", "message": "refresh_token expired", "details": []}
     with pytest.raises(InvalidGrant, match="498"):
-        read_token(Catalogue().get("arcgis"), json_response({"error": told}), asked=None, now=0)
+        read_token(Catalogue().get("arcgis"), json_response({"error": fields}), requested_scope=None, now=0)

@@ -15,7 +15,7 @@ from everyauth_cli.services.catalogue import Catalogue
 
 
 def knobs(service: Service) -> tuple[object, ...]:
-    """What an entry says of how requests are made and answers are read, without the names and places in it."""
+    """The keys of an entry that change how requests are made and responses read, without names and URLs."""
     return (
         service.token_endpoint_auth_method,
         service.body,

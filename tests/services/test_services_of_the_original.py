@@ -1,4 +1,4 @@
-"""What single services need beyond the contract: their regions and hosts, their quirks, their own redirect URIs."""
+"""Single services beyond the contract: their regions and hosts, their quirks, their own redirect URIs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from everyauth_cli.oauth.token_endpoint import added_fields, read_token
 from everyauth_cli.oauth.userinfo import account_in, account_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 
 CATALOGUE = Catalogue()
 GUIDED = ["linear", "mattermost", "microsoft", "quickbooks", "reddit", "salesforce", "slack", "stackoverflow"]
@@ -73,7 +73,7 @@ def test_the_redirect_uri_is_one_that_the_service_accepts(name, uri):
     assert on_loopback(uri) == (name != "slack")
 
 
-def test_a_port_and_a_redirect_uri_of_ones_own_hold_where_https_is_wanted():
+def test_a_port_and_a_redirect_uri_of_ones_own_are_used_where_https_is_required():
     slack = CATALOGUE.get("slack")
     assert redirect_uri(slack, Client(service="slack", client_id="id", port=9)) == "https://localhost:9/callback/slack"
     own = Client(service="slack", client_id="id", redirect_uri="https://you.example/cb")
@@ -88,18 +88,18 @@ def test_a_setup_guide_is_made_of_whole_sentences(name):
     assert all(line[0].isupper() and line.endswith(".") for line in (*service.setup, *service.expect))
 
 
-def test_the_users_own_scopes_are_asked_for_beside_the_bots_or_alone():
+def test_the_users_own_scopes_are_requested_beside_the_bots_or_alone():
     auth = EveryAuth(store=memory_store(), catalogue=CATALOGUE, send=lambda _: None)
     auth.clients.set(CATALOGUE.get("slack"), client_id="id", params={"user_scope": "search:read,users:read"})
 
-    def asked(scope):
+    def authorization_params(scope):
         pending = auth.begin("slack", redirect_uri="https://localhost/", scope=scope)
         return parse_qs(urlsplit(auth.authorization_url(pending)).query)
 
-    assert asked(None)["user_scope"] == ["search:read,users:read"]
-    assert asked(None)["scope"][0].startswith("chat:write,users:read,")
-    assert "scope" not in asked("")
-    assert asked("")["user_scope"] == ["search:read,users:read"]
+    assert authorization_params(None)["user_scope"] == ["search:read,users:read"]
+    assert authorization_params(None)["scope"][0].startswith("chat:write,users:read,")
+    assert "scope" not in authorization_params("")
+    assert authorization_params("")["user_scope"] == ["search:read,users:read"]
 
 
 USER = {"id": "U1", "scope": "search:read", "access_token": "xoxp-1", "refresh_token": "xoxe-u", "expires_in": 43200}
@@ -116,7 +116,7 @@ def test_a_users_token_takes_the_place_of_a_bots_only_where_there_is_none():
     }
 
 
-def test_a_users_token_beside_a_bots_is_gone_after_a_refresh_which_does_not_renew_it():
+def test_a_users_token_beside_a_bots_is_dropped_by_a_refresh_which_does_not_renew_it():
     fields = {"ok": True, "access_token": "xoxb-1", "refresh_token": "xoxe-b", "expires_in": 43200, "team": TEAM}
     before = read("slack", {**fields, "authed_user": USER})
     after = read("slack", {**fields, "access_token": "xoxb-2"}, previous=before)

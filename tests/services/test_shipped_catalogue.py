@@ -1,4 +1,4 @@
-"""What is shipped can be believed: every entry is sound, and its endpoints are documented or known from two sides."""
+"""The shipped entries: each is valid, and its endpoints are documented or confirmed by two catalogues."""
 
 import re
 import tomllib
@@ -30,7 +30,11 @@ TWO_DOMAINS = {
     "sage": ("sageone.com", "sage.com"),
 }
 """Services whose two endpoints lie in different domains, and truly so: the second is where the client secret goes."""
-THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",), "quickbooks": ("intuit.com",)}
+POPULAR = 47
+"""As many services as have a setup guide."""
+REGISTERED_BY_DOMAIN = {"strava"}
+"""Services that are told the domain of a redirect URI only."""
+THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",)}
 """Services that revoke tokens in yet another domain of theirs."""
 
 
@@ -89,6 +93,20 @@ def test_an_entry_says_where_it_is_from(service):
     assert list(service.sources) == [*links, *sorted(set(service.sources) - set(links))]
     assert service.docs
     assert date(2026, 1, 1) <= date.fromisoformat(service.checked) <= date.today()  # noqa: DTZ011
+
+
+def test_a_setup_guide_is_made_of_whole_sentences(service):
+    assert all(line[0].isupper() and line.endswith(".") for line in (*service.setup, *service.expect))
+
+
+def test_a_setup_guide_has_a_place_for_our_redirect_uri(service):
+    guide = " ".join(service.setup)
+    assert not guide or "redirect URI" in guide or service.name in REGISTERED_BY_DOMAIN
+    assert not guide or not service.any_port or "any port" in guide or service.name in {"google", "microsoft"}
+
+
+def test_popular_services_have_a_setup_guide(services):
+    assert sum(bool(service.setup) for service in services) >= POPULAR
 
 
 def test_a_client_secret_goes_to_the_domain_that_the_browser_went_to(service):

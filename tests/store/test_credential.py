@@ -1,4 +1,4 @@
-"""What `get_identity` returns: the original's shape, and no refresh token anywhere in it."""
+"""The credential that `get_identity` returns: the original's shape, and no refresh token anywhere in it."""
 
 import copy
 import json
@@ -6,8 +6,9 @@ import pickle
 
 import pytest
 
-from everyauth_cli.model import Account, RecordKey
+from everyauth_cli.model import Account, RecordKey, Secret
 from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.records import Record
 
 HIDDEN = "s3cret-value"
 KEY = RecordKey(profile="default", kind="identity", service="pagerduty", tenant="user-123", user="user-123")
@@ -20,25 +21,22 @@ NATIVE = {
 }
 
 
-def content(**changes):
-    return {
-        "id": "idn-1",
-        "tags": {"plan": "gold"},
-        "account": {"subject": "1", "label": "ann@example.org"},
+def record(**changes):
+    metadata = {"id": "idn-1", "tags": {"plan": "gold"}, "account": {"subject": "1", "label": "ann@example.org"}}
+    secret = {
+        "access_token": HIDDEN,
+        "refresh_token": "the-refresh-token",
+        "issued_at": 1,
         "expires_at": 1000,
-        "token": {
-            "access_token": HIDDEN,
-            "refresh_token": "the-refresh-token",
-            "issued_at": 1,
-            "native": {"scope": "openid write", "id_token": f"ey.{HIDDEN}"},
-        },
-        **changes,
+        "native": {"scope": "openid write", "id_token": f"ey.{HIDDEN}"},
     }
+    metadata, secret = ({name: changes.get(name, part[name]) for name in part} for part in (metadata, secret))
+    return Record(metadata, Secret(secret), "1")
 
 
 @pytest.fixture
 def credential():
-    return Credential(KEY, content())
+    return Credential(KEY, record())
 
 
 def test_a_credential_does_not_show_its_token(credential):
@@ -64,7 +62,7 @@ def test_a_credential_as_json_has_the_shape_of_the_original(credential):
 
 
 def test_what_is_not_known_is_none():
-    credential = Credential(KEY, content(account=None, expires_at=None))
+    credential = Credential(KEY, record(account=None, expires_at=None))
     assert (credential.account, credential.expires_at) == (None, None)
     assert credential.as_json()["everyauth"]["account"] is None
     assert "expires_at" not in credential.native
@@ -86,9 +84,9 @@ def test_a_credential_cannot_be_changed_through_what_it_shows(credential):
 
 def test_credentials_that_show_the_same_are_equal(credential):
     assert credential == copy.deepcopy(credential) == pickle.loads(pickle.dumps(credential))
-    assert credential != Credential(KEY, content(id="idn-2"))
+    assert credential != Credential(KEY, record(id="idn-2"))
     assert credential != HIDDEN
 
 
 def test_an_expiry_after_the_last_year_of_datetime_is_none():
-    assert Credential(KEY, content(expires_at=10**18)).expires_at is None
+    assert Credential(KEY, record(expires_at=10**18)).expires_at is None

@@ -1,14 +1,12 @@
 """What is damaged, foreign or out of all proportion ends in an error of ours, and loses nothing."""
 
-import base64
 import json
 import socket
-import sqlite3
 import time
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from peers.stores import damage, in_file, sealed_store
 from peers.token_server import ENTRY, HOUR, TOKEN_ENDPOINT, World, json_response
 
 from everyauth_cli.errors import (
@@ -20,19 +18,14 @@ from everyauth_cli.errors import (
     ServiceUnreachable,
     ServiceUnreadable,
     StoreError,
-    StoreUnavailable,
 )
-from everyauth_cli.model import Secret, Service
+from everyauth_cli.model import Service
 from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.pages.result import Result
 from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import write_privately
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import read_public
-from everyauth_cli.store.locks import ThreadLocks
-from everyauth_cli.store.memory import MemoryIndex, MemoryVault
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
+from everyauth_cli.store.identities import peek_identity
 from everyauth_cli.urls import check_url
 
 SERVICE = Service(
@@ -76,6 +69,7 @@ def test_a_lost_answer_is_remembered_over_a_refused_connection(world):
     with pytest.raises(ServiceUnreachable):
         world.token()
     world.server.meanwhile = lambda: None
+    world.clock.now += HOUR
     world.server.faults = [ServiceUnreachable("cannot connect")]
     with pytest.raises(ServiceUnreachable):
         world.token()
@@ -83,44 +77,22 @@ def test_a_lost_answer_is_remembered_over_a_refused_connection(world):
         world.token()
 
 
-class Stumbling(MemoryIndex):
-    """An index whose writes fail by their number."""
-
-    count, failing = 0, ()
-
-    def write(self, key, public):
-        self.count += 1
-        if self.count in self.failing:
-            raise StoreUnavailable("full")
-        super().write(key, public)
-
-
-def test_an_index_that_stumbles_after_the_answer_is_written_again(tmp_path):
-    index, vault = Stumbling(), MemoryVault()
-    world = World(tmp_path, store=Store(url="", index=index, open_vault=lambda: vault, locks=ThreadLocks()))
+@pytest.mark.parametrize("metadata", ["garbage", "5", "{}", "[" * 100_000])
+def test_a_damaged_entry_of_a_list_is_a_store_error(tmp_path, metadata):
+    world = World(tmp_path, store=sealed_store(tmp_path))
     world.login()
+    in_file(tmp_path / "everyauth.db", "UPDATE everyauth_records SET metadata = ?", metadata)
+    for call in (world.auth.find, lambda: peek_identity(world.store, world.key()), world.token):
+        with pytest.raises(StoreError):
+            call()
+
+
+@pytest.mark.parametrize("part", ["metadata", "secret"])
+@pytest.mark.parametrize("text", ["", "password", "[]", "5", "null", '{"access_token": 1}', "[" * 100_000])
+def test_a_record_of_another_shape_is_a_store_error(world, part, text):
+    world.login()
+    damage(world.store, world.key(), **{part: text})
     world.clock.now += HOUR
-    index.count, index.failing = 0, (2,)
-    token = world.token()
-    assert world.auth.find()[0].expires_at == world.clock.now + HOUR
-    assert world.token() == token
-
-
-@pytest.mark.parametrize("public", ["garbage", "5", "{}"])
-def test_a_damaged_entry_of_the_index_is_a_store_error(tmp_path, public):
-    key = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
-    world = World(tmp_path, store=open_store("sqlite://", data_dir=tmp_path, keyring=Keyring(), sealing_key=key))
-    world.login()
-    with closing(sqlite3.connect(tmp_path / "everyauth.db")) as connection, connection:
-        connection.execute("UPDATE records SET public = ?", (public,))
-    with pytest.raises(StoreError):
-        world.auth.find()
-    with pytest.raises(StoreError):
-        read_public(world.store, world.key())
-
-
-def test_a_secret_of_a_foreign_shape_is_a_store_error(world):
-    world.store.vault.write(world.store.name(world.key()), Secret('{"version": "1"}'))
     with pytest.raises(StoreError, match="damaged"):
         world.token()
 

@@ -15,7 +15,7 @@ from peers.secret_service import SecretService, deaf_bus, scripted, secret_servi
 
 from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
-from everyauth_cli.store.secret_service import SecretServiceVault, is_offered
+from everyauth_cli.store.keyring.secret_service import SecretServiceItems, is_offered
 
 pytestmark = pytest.mark.slow
 
@@ -31,14 +31,14 @@ WRITER = """
 import functools, sys
 from pathlib import Path
 from everyauth_cli.model import Secret
-from everyauth_cli.store.locks import FileLocks
-from everyauth_cli.store.secret_service import SecretServiceVault
+from everyauth_cli.store.file_locks import FileLocks
+from everyauth_cli.store.keyring.secret_service import SecretServiceItems
 address, directory, writer = sys.argv[1:]
 lock = functools.partial(FileLocks(Path(directory)).hold, "keyring", timeout=20)
-vault = SecretServiceVault(address, lock=lock, may_prompt=False)
+items = SecretServiceItems(address, lock=lock, may_prompt=False)
 for turn in range(5):
-    vault.write(f"item-{writer}", Secret(f"{writer}-{turn}"))
-    vault.write(f"item-{writer}-{turn}", Secret("once"))
+    items.write(f"item-{writer}", Secret(f"{writer}-{turn}"))
+    items.write(f"item-{writer}-{turn}", Secret("once"))
 """
 
 
@@ -54,8 +54,8 @@ def bus(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-def vault(bus_address: str, *, may_prompt: bool = False, seconds: float = 3, prompt_seconds: float = 60):
-    return SecretServiceVault(
+def items(bus_address: str, *, may_prompt: bool = False, seconds: float = 3, prompt_seconds: float = 60):
+    return SecretServiceItems(
         bus_address, lock=nullcontext, may_prompt=may_prompt, seconds=seconds, prompt_seconds=prompt_seconds
     )
 
@@ -74,14 +74,14 @@ def failure(error: type[StoreError], call, *, within: float) -> StoreError:
 @pytest.mark.parametrize("text", ["", "plain", "grüße, 日本, \U0001f511\n\t\x00", "x" * 65536])
 def test_what_is_written_is_read(service, text):
     assert is_offered(f"tcp:host=localhost,port=1;{service.bus_address}")
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     assert kept.read(NAME) is None
     kept.write(NAME, Secret(text))
     assert kept.read(NAME) == Secret(text)
 
 
 def test_an_item_is_overwritten_and_deleted(service):
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     kept.write(NAME, Secret("first"))
     kept.write(NAME, Secret("second"))
     kept.write(NAME + ":other", Secret("other"))
@@ -94,7 +94,7 @@ def test_an_item_is_overwritten_and_deleted(service):
 
 
 def test_the_keyring_library_and_we_share_one_item(service):
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     kept.write(NAME, Secret("ours"))
     assert service.keyring("get", NAME, "everyauth") == "ours\n"
     service.keyring("set", NAME, "everyauth", input="theirs")
@@ -105,7 +105,7 @@ def test_the_keyring_library_and_we_share_one_item(service):
 
 
 def test_doubles_that_others_made_go_with_the_next_change(service):
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     for change in (lambda: kept.write(NAME, Secret("ours")), lambda: kept.delete(NAME)):
         for other in ("one", "two"):
             service.create({"service": NAME, "username": "everyauth", "made-by": other}, other.encode())
@@ -118,7 +118,7 @@ def test_doubles_that_others_made_go_with_the_next_change(service):
 
 def test_what_others_keep_under_that_name_does_no_harm(service):
     service.create({"service": NAME, "username": "someone"}, b"not ours")
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     assert kept.read(NAME) is None
     kept.delete(NAME)
     assert len(service.items(NAME)) == 1
@@ -131,7 +131,7 @@ def test_processes_that_write_at_once_lose_nothing(service, tmp_path):
     command = [sys.executable, "-c", WRITER, service.bus_address, str(tmp_path / "locks")]
     writers = [subprocess.Popen([*command, str(writer)]) for writer in range(8)]
     assert [writer.wait(30) for writer in writers] == [0] * 8
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     for writer in range(8):
         assert kept.read(f"item-{writer}") == Secret(f"{writer}-4")
         assert len(service.items(f"item-{writer}")) == 1
@@ -141,7 +141,7 @@ def test_processes_that_write_at_once_lose_nothing(service, tmp_path):
 @pytest.mark.alone
 @pytest.mark.parametrize("operation", [lambda v: v.read(NAME), *CHANGES])
 def test_a_locked_keyring_is_said_to_be_locked(service, operation):
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     kept.write(NAME, Secret("old"))
     service.lock()
     error = failure(StoreLocked, lambda: operation(kept), within=1)
@@ -153,14 +153,14 @@ def test_a_locked_keyring_is_said_to_be_locked(service, operation):
 
 def test_what_is_not_there_needs_no_unlocking(service):
     service.lock()
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     assert kept.read(NAME) is None
     kept.delete(NAME)
 
 
 @pytest.mark.alone
 def test_a_prompt_that_cannot_be_shown_counts_as_dismissed(service):
-    kept = vault(service.bus_address, may_prompt=True)
+    kept = items(service.bus_address, may_prompt=True)
     kept.write(NAME, Secret("old"))
     service.lock()
     assert "dismissed" in failure(StoreLocked, lambda: kept.read(NAME), within=2).message
@@ -168,7 +168,7 @@ def test_a_prompt_that_cannot_be_shown_counts_as_dismissed(service):
 
 @pytest.mark.alone
 def test_a_prompt_that_nobody_answers_ends(service):
-    kept = vault(service.bus_address, may_prompt=True, seconds=1, prompt_seconds=1.5)
+    kept = items(service.bus_address, may_prompt=True, seconds=1, prompt_seconds=1.5)
     kept.write(NAME, Secret("old"))
     service.lock()
     with open_dbus_connection(service.bus_address) as prompter:
@@ -181,7 +181,7 @@ def test_a_prompt_that_nobody_answers_ends(service):
 
 @pytest.mark.alone
 def test_a_frozen_daemon_ends_in_time(service):
-    kept = SecretServiceVault(service.bus_address, lock=nullcontext, may_prompt=True)
+    kept = SecretServiceItems(service.bus_address, lock=nullcontext, may_prompt=True)
     service.freeze()
     assert "within 3 s" in failure(StoreUnavailable, lambda: kept.read(NAME), within=8).message
 
@@ -189,7 +189,7 @@ def test_a_frozen_daemon_ends_in_time(service):
 @pytest.mark.alone
 @pytest.mark.parametrize("operation", CHANGES)
 def test_a_change_on_a_frozen_daemon_ends_in_time(service, operation):
-    kept = vault(service.bus_address, seconds=0.3)
+    kept = items(service.bus_address, seconds=0.3)
     service.freeze()
     failure(StoreUnavailable, lambda: operation(kept), within=1.5)
 
@@ -199,7 +199,7 @@ def test_a_service_without_a_keyring_is_unavailable(service, tmp_path):
     service.stop()
     (tmp_path / "service/data/keyrings/login.keyring").unlink()
     service.start(unlocked=False)
-    kept = vault(service.bus_address)
+    kept = items(service.bus_address)
     error = failure(StoreUnavailable, lambda: kept.write(NAME, Secret("new")), within=2)
     assert "no default collection" in error.message
     assert kept.read(NAME) is None
@@ -208,7 +208,7 @@ def test_a_service_without_a_keyring_is_unavailable(service, tmp_path):
 @pytest.mark.alone
 def test_a_bus_without_a_service(bus):
     assert not is_offered(bus)
-    error = failure(StoreUnavailable, lambda: vault(bus).read(NAME), within=1)
+    error = failure(StoreUnavailable, lambda: items(bus).read(NAME), within=1)
     assert error.message == "no Secret Service answers on the session bus"
     assert error.hint == "everyauth store use sqlite://"
 
@@ -216,7 +216,7 @@ def test_a_bus_without_a_service(bus):
 @pytest.mark.alone
 @pytest.mark.parametrize("address", ["unix:path=/nonexistent/bus", "unix:dir=/tmp", "unix:", "nonsense"])
 def test_no_bus_at_that_address(address):
-    failure(StoreUnavailable, lambda: vault(address).read(NAME), within=1)
+    failure(StoreUnavailable, lambda: items(address).read(NAME), within=1)
     failure(StoreUnavailable, lambda: is_offered(address), within=1)
 
 
@@ -224,21 +224,21 @@ def test_no_bus_at_that_address(address):
 @pytest.mark.parametrize("lines", [[], [b"OK 0123456789abcdef\r\n"] * 2])
 def test_a_bus_that_does_not_answer(tmp_path, lines):
     with deaf_bus(tmp_path / "bus", *lines) as address:
-        error = failure(StoreUnavailable, lambda: vault(address, seconds=0.3).read(NAME), within=1.5)
+        error = failure(StoreUnavailable, lambda: items(address, seconds=0.3).read(NAME), within=1.5)
     assert "did not answer within 0.3 s" in error.message
 
 
 @pytest.mark.alone
 def test_a_bus_that_lets_nobody_in(tmp_path):
     with deaf_bus(tmp_path / "bus", b"REJECTED EXTERNAL\r\n", b"REJECTED EXTERNAL\r\n") as address:
-        error = failure(StoreUnavailable, lambda: vault(address).read(NAME), within=1)
+        error = failure(StoreUnavailable, lambda: items(address).read(NAME), within=1)
     assert "does not let this user in" in error.message
 
 
 @pytest.mark.parametrize("first", [NO_OBJECT, None])
 def test_what_may_pass_is_tried_once_more(bus, first):
     with scripted(bus, SearchItems=[first, FOUND], GetSecrets=[SECRETS]) as fake:
-        assert vault(bus, seconds=0.3).read(NAME) == Secret("secret")
+        assert items(bus, seconds=0.3).read(NAME) == Secret("secret")
     assert fake.called == ["SearchItems", "SearchItems", "OpenSession", "GetSecrets"]
 
 
@@ -246,28 +246,28 @@ def test_what_may_pass_is_tried_once_more(bus, first):
 @pytest.mark.parametrize(("error", "times"), [(NO_OBJECT, 2), ("org.freedesktop.DBus.Error.AccessDenied", 1)])
 def test_a_refusal_is_not_asked_for_again_and_again(bus, error, times):
     with scripted(bus, SearchItems=[error]) as fake:
-        failure(StoreUnavailable, lambda: vault(bus).read(NAME), within=1)
+        failure(StoreUnavailable, lambda: items(bus).read(NAME), within=1)
     assert fake.called == ["SearchItems"] * times
 
 
 def test_an_answered_prompt_unlocks(bus):
     answers = {"SearchItems": [("aoao", ([], [ITEM]))], "Unlock": [("aoo", ([], PROMPT))], "GetSecrets": [SECRETS]}
     with scripted(bus, completed=(False, ("ao", [ITEM])), **answers) as fake:
-        assert vault(bus, may_prompt=True).read(NAME) == Secret("secret")
+        assert items(bus, may_prompt=True).read(NAME) == Secret("secret")
     assert fake.called == ["SearchItems", "Unlock", "Prompt", "OpenSession", "GetSecrets"]
 
 
 @pytest.mark.alone
 def test_nothing_is_asked_where_no_prompt_is_allowed(bus):
     with scripted(bus, SearchItems=[FOUND], CreateItem=[("oo", ("/", PROMPT))]) as fake:
-        failure(StoreLocked, lambda: vault(bus).write(NAME, Secret("secret")), within=1)
+        failure(StoreLocked, lambda: items(bus).write(NAME, Secret("secret")), within=1)
     assert "Prompt" not in fake.called
 
 
 def test_a_service_may_ask_before_it_creates_an_item(bus):
     answers = {"CreateItem": [("oo", ("/", PROMPT))], "SearchItems": [FOUND], "GetSecrets": [SECRETS]}
     with scripted(bus, completed=(False, ("o", ITEM)), **answers) as fake:
-        vault(bus, may_prompt=True).write(NAME, Secret("secret"))
+        items(bus, may_prompt=True).write(NAME, Secret("secret"))
     assert "Delete" not in fake.called
 
 
@@ -276,15 +276,15 @@ def test_what_stays_locked_is_locked(bus):
     answers = {"CreateItem": ["org.freedesktop.Secret.Error.IsLocked"], "SearchItems": [FOUND]}
     answers["Unlock"] = [("aoo", ([], "/"))]
     with scripted(bus, **answers):
-        failure(StoreLocked, lambda: vault(bus).write(NAME, Secret("secret")), within=1)
+        failure(StoreLocked, lambda: items(bus).write(NAME, Secret("secret")), within=1)
     with scripted(bus, SearchItems=[FOUND], GetSecrets=["org.freedesktop.Secret.Error.IsLocked"]):
-        failure(StoreLocked, lambda: vault(bus).read(NAME), within=1)
+        failure(StoreLocked, lambda: items(bus).read(NAME), within=1)
 
 
 @pytest.mark.alone
 def test_a_write_that_is_not_read_back_is_an_error(bus):
     with scripted(bus, CreateItem=[("oo", (ITEM, "/"))], SearchItems=[FOUND], GetSecrets=[SECRETS]) as fake:
-        error = failure(StoreUnavailable, lambda: vault(bus).write(NAME, Secret("another")), within=1)
+        error = failure(StoreUnavailable, lambda: items(bus).write(NAME, Secret("another")), within=1)
     assert "does not give back" in error.message
     assert fake.called == WRITE * 2
 
@@ -307,7 +307,7 @@ def test_the_lock_is_held_for_changes_only_and_not_while_somebody_is_asked(bus):
         "GetSecrets": [SECRETS],
     }
     with scripted(bus, completed=(False, ("ao", [])), **answers) as fake:
-        kept = SecretServiceVault(bus, lock=lock, may_prompt=True)
+        kept = SecretServiceItems(bus, lock=lock, may_prompt=True)
         kept.read(NAME)
         assert held == []
         kept.write(NAME, Secret("secret"))
@@ -316,5 +316,5 @@ def test_the_lock_is_held_for_changes_only_and_not_while_somebody_is_asked(bus):
 
 
 def test_the_keyring_library_is_not_imported():
-    check = "import sys, everyauth_cli.store.secret_service; sys.exit('keyring' in sys.modules)"
+    check = "import sys, everyauth_cli.store.keyring.secret_service; sys.exit('keyring' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

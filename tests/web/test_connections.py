@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 from peers.connections import CONNECT, DISCONNECT, buttons, form, notices, row
+from peers.stores import damage, over
 from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Browser, decide, stored
 
 from everyauth_cli.errors import LoginRequired, StoreUnavailable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import EndedGrant
-from everyauth_cli.store import Store
-from everyauth_cli.store.identity_record import key_of, read_identity, write_identity
+from everyauth_cli.store.identities import identity_key, key_of, read_identity, save_identity
+from everyauth_cli.store.memory import MemoryRecords
 from everyauth_cli.transport import send
 
 pytestmark = pytest.mark.slow
@@ -24,10 +25,8 @@ HOUR = 3600
 def change(world, identity, **changes) -> None:
     """Change an identity's metadata in the store."""
     key = key_of(world.auth.profile, identity)
-    stored_identity = read_identity(world.auth.store, key)
-    write_identity(
-        world.auth.store, key, replace(stored_identity, identity=replace(stored_identity.identity, **changes))
-    )
+    stored = read_identity(world.auth.store, key)
+    save_identity(world.auth.store, key, replace(stored, identity=replace(stored.identity, **changes)))
 
 
 def test_a_service_that_is_offered_and_not_connected(page_browser):
@@ -197,7 +196,7 @@ def test_a_signed_out_user_sees_no_connections(world, page_browser):
     page_browser.user = ""
     response = page_browser.get(PAGE)
     assert (response.status, "Sign in first" in response.text) == (401, True)
-    assert world.auth.store.vault._secrets == {}
+    assert world.auth.store.backend.records == {}
 
 
 @pytest.mark.parametrize("framework", ["starlette", "fastapi", "django"])
@@ -267,21 +266,18 @@ def test_only_metadata_is_read(world, app):
     """The page needs no secret of an identity, and sends nothing to a service."""
     world.log_in(NAME, "user-123")
     browser = Browser(app({}))
-    vault = world.auth.store.vault
-    for name in [name for name in vault._secrets if "pagerduty" in name]:
-        del vault._secrets[name]
+    damage(world.auth.store, identity_key("default", NAME, user="user-123"), secret="garbage")
     world.sandbox.server(NAME).counts.clear()
     assert "Works" in row(browser)
     assert not world.sandbox.server(NAME).counts
 
 
 def test_a_store_failure_is_logged_for_the_operator(world, app, caplog):
-    def down():
-        raise StoreUnavailable("the database is down", hint="start it")
+    class Down(MemoryRecords):
+        def get(self, key, name):
+            raise StoreUnavailable("the database is down", hint="start it")
 
-    kept = world.auth.store
-    store = Store(url=kept.url, index=kept.index, open_vault=down, locks=kept.locks)
-    auth = EveryAuth(store=store, catalogue=world.auth.catalogue, send=send)
+    auth = EveryAuth(store=over(Down()), catalogue=world.auth.catalogue, send=send)
     response = Browser(app({"auth": auth})).get(PAGE)
     assert response.status == 503
     assert "database" not in response.text

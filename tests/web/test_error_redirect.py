@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 
 import pytest
+from peers.stores import sealed_store
 from peers.web_apps import BASE_URL, CALLBACK, FRAMEWORKS, NAME, PREFIX, Browser, decide, redeemed, stored
 
 from everyauth_cli.errors import LoginFailed, ServiceUnreachable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
 from everyauth_cli.transport import send
 
 pytestmark = pytest.mark.slow
@@ -20,8 +20,9 @@ FINISHED = f"{BASE_URL}/done"
 
 
 def stored_secrets(world) -> set[str]:
-    """The names of all secrets in the store."""
-    return set(world.auth.store.vault._secrets)
+    """The names of all records with a secret in the store."""
+    store = world.auth.store
+    return {store.name(key) for key, kept in store.backend.records.items() if kept.version}
 
 
 def test_a_denial_is_passed_to_the_app(world, browser):
@@ -247,9 +248,8 @@ def test_a_cookie_is_valid_only_under_its_name_and_at_its_app(world, app, browse
 
 def worker(world, path) -> EveryAuth:
     """One of several processes that share a store."""
-    key = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
     return EveryAuth(
-        store=open_store(f"sqlite://{path}", data_dir=path.parent, keyring=Keyring(), sealing_key=key),
+        store=sealed_store(path.parent, f"sqlite://{path}"),
         catalogue=world.auth.catalogue,
         send=send,
         override=lambda _: (CLIENT_ID, Secret(CLIENT_SECRET)),

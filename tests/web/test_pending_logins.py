@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from peers.children import child
+from peers.stores import sealed_store
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import LoginRequest, RecordKey, Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
-from everyauth_cli.store import memory_store
-from everyauth_cli.store.memory import MemoryIndex
-from everyauth_cli.store.opening import Keyring, SealingKey, open_store
-from everyauth_cli.store.vault_sealed import new_key
+from everyauth_cli.store.memory import MemoryRecords, memory_store
+from everyauth_cli.store.records import Query
+from everyauth_cli.store.sealed.keys import new_key
 from everyauth_cli.web.pending_logins import CLEANUP_LIMIT, LIFETIME_SECONDS, REPLAY_MARKER_KIND, PendingLogins
 from everyauth_cli.web.sealed_values import KEY_KIND
 
@@ -73,8 +72,7 @@ print([n for n, pending in enumerate(several(40)) if ours.claim(pending)])
 
 
 def shared(url, directory):
-    sealing_key = SealingKey(text=Secret(base64.urlsafe_b64encode(bytes(32)).decode()))
-    return open_store(url, data_dir=Path(directory), keyring=Keyring(), sealing_key=sealing_key)
+    return sealed_store(Path(directory), url)
 
 
 def several(count, *, started_at=START):
@@ -110,7 +108,7 @@ def test_a_login_is_found_only_at_its_app(field):
     other = replace(ours, **{field: "another"})
     content = Secret({"key": new_key().reveal()})
     for profile in {ours.profile, other.profile}:
-        ours.store.write(KEY._replace(profile=profile), public={}, secret=content)
+        ours.store.save(KEY._replace(profile=profile), {}, content, version=None)
     (cookie,) = ours.add(PENDING, {})
     cookies = {cookie["key"]: cookie["value"]}
     assert [found.find(PENDING.state, cookies) for found in (ours, other)] == [PENDING, None]
@@ -121,12 +119,12 @@ def test_workers_that_start_at_once_share_one_key():
     with ThreadPoolExecutor(8) as threads:
         keys = list(threads.map(lambda _: logins(store)._sealer.key_id, range(8)))
     assert keys == keys[:1] * 8
-    assert "key" not in (store.index.read(KEY) or {})
+    assert "key" not in (store.peek(KEY) or {})
 
 
 def test_an_invalid_key_is_an_error():
     store = memory_store()
-    store.write(KEY, public={}, secret=Secret({"key": "short"}))
+    store.save(KEY, {}, Secret({"key": "short"}), version=None)
     with pytest.raises(ConfigurationProblem, match="everyauth:default:web holds no sealing key"):
         logins(store).add(PENDING, {})
 
@@ -146,7 +144,7 @@ def test_processes_claim_a_login_once(url, tmp_path):
         worker.stdin.flush()
     taken = [number for worker in workers for number in json.loads(worker.communicate()[0])]
     assert sorted(taken) == list(range(40))
-    assert len(shared(url, tmp_path).index.find(MARKERS)) == 40
+    assert len(shared(url, tmp_path).list(Query(MARKERS))) == 40
 
 
 def test_replay_markers_of_expired_logins_are_deleted():
@@ -154,14 +152,14 @@ def test_replay_markers_of_expired_logins_are_deleted():
     ours = logins(clock=lambda: now[0])
     pendings = several(4 * CLEANUP_LIMIT)
     assert all(map(ours.claim, pendings))
-    assert len(ours.store.index.find(MARKERS)) == len(pendings)
+    assert len(ours.store.list(Query(MARKERS))) == len(pendings)
     assert not any(map(ours.claim, pendings))
 
     now[0] = START + len(pendings) // 2 + LIFETIME_SECONDS * 1000
     later = several(CLEANUP_LIMIT, started_at=now[0])
     assert all(map(ours.claim, later))
     left = [pending for pending in pendings if not ours.has_expired(pending)]
-    assert len(ours.store.index.find(MARKERS)) == len(left) + len(later)
+    assert len(ours.store.list(Query(MARKERS))) == len(left) + len(later)
     assert not any(map(ours.claim, [*left, *later]))
 
 
@@ -169,12 +167,12 @@ def test_a_login_reads_few_replay_markers():
     ours = logins()
     limits = []
 
-    class Watched(MemoryIndex):
-        def find(self, key, *, after=None, limit=None):
+    class Watched(MemoryRecords):
+        def list(self, query, *, after=None, limit=None):
             limits.append(limit)
-            return super().find(key, after=after, limit=limit)
+            return super().list(query, after=after, limit=limit)
 
-    ours.store.index = Watched()
+    ours.store.backend = Watched()
     for pending in several(80):
         ours.add(pending, {})
         ours.claim(pending)

@@ -233,7 +233,9 @@ def _expiry(identity: Identity) -> str:
     now = now_ms()
     refreshed = " and is refreshed automatically" if identity.refreshable else ""
     if identity.expires_at is None:
-        return "The access token does not expire."
+        if identity.refreshable:
+            return "The lifetime of the access token is not known; it is refreshed automatically."
+        return "The service states no expiry of the access token."
     if identity.expires_at <= now:
         return f"The access token has expired{refreshed}."
     return f"The access token expires {expiry(identity.expires_at, now=now)}{refreshed}."

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from everyauth_cli._version import __version__
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-# What this, hot_store.py and hot_keyring.py do stands a second time, and explained, in settings, store and refresh.
 # What is not the usual case raises, whatever it is: nothing is printed then, and the whole path answers or explains.
-ONLY_IN_VAULT = {"version", "token", "refreshing_since"}
 
 
 def answer(args: list[str]) -> bool:
@@ -25,70 +19,19 @@ def answer(args: list[str]) -> bool:
 
 
 def _text(args: list[str]) -> str:
+    if args == ["--version"]:
+        return f"everyauth {__version__}"
+    if args[:1] != ["token"] and args[:2] != ["identity", "get"]:
+        raise LookupError
+    from everyauth_cli.cli.fast.credential import access_token, credential, credential_of_any
+
     match args:
-        case ["--version"]:
-            return f"everyauth {__version__}"
         case ["token", service]:
-            return str(_credential(service, "me")["accessToken"])
+            return access_token(service, "me")
         case ["token", service, who]:
-            return str(_credential(service, who)["accessToken"])
+            return access_token(service, who)
         case ["identity", "get", who]:
-            return _as_json(_credential_of_any(who))
+            return credential_of_any(who)
         case ["identity", "get", service, who]:
-            return _as_json(_credential(service, who))
+            return credential(service, who)
     raise LookupError
-
-
-def _as_json(credential: dict[str, Any]) -> str:
-    import json
-
-    return json.dumps(credential, indent=2, ensure_ascii=False)
-
-
-def _credential(service: str, who: str) -> dict[str, Any]:
-    from everyauth_cli.cli.fast.records import Store
-
-    return _shown(_current(Store().read(service, who, who)), service, who, who)
-
-
-def _credential_of_any(who: str) -> dict[str, Any]:
-    import json
-
-    from everyauth_cli.cli.fast.records import Store
-
-    store = Store()
-    service, tenant, public = store.find(who)
-    content = _current(store.read(service, tenant, who))
-    # What the index says is not shown, but has to be whole: the record says the same.
-    if json.loads(public) != {name: value for name, value in content.items() if name not in ONLY_IN_VAULT}:
-        raise LookupError
-    return _shown(content, service, tenant, who)
-
-
-def _current(secret: str) -> dict[str, Any]:
-    import json
-    import time
-
-    content: dict[str, Any] = json.loads(secret)
-    token, expires_at = content["token"], content["expires_at"]
-    margin = max(0, min(60_000, ((expires_at or 0) - token["issued_at"]) // 10))
-    fresh = expires_at is None or expires_at - time.time_ns() // 1_000_000 > margin
-    whole = "version" in content and "refresh_token" in token
-    if not fresh or not whole or content["login_required"] is not None or content.get("moved_to"):
-        raise LookupError
-    return content
-
-
-def _shown(content: dict[str, Any], service: str, tenant: str, who: str) -> dict[str, Any]:
-    token, expires_at = content["token"], content["expires_at"]
-    native = {**token["native"], "timestamp": token["issued_at"]}
-    if expires_at is not None:
-        native["expires_at"] = expires_at
-    native["access_token"] = str(token["access_token"])
-    about = {
-        "serviceId": service,
-        "identityId": str(content["id"]),
-        "tags": {"userId": who, "tenantId": tenant, **content["tags"]},
-        "account": content["account"] or None,
-    }
-    return {"accessToken": native["access_token"], "native": native, "everyauth": about}

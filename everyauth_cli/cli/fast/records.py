@@ -1,51 +1,67 @@
-"""Reads a record of the usual stores for hot.py, and raises for all that is not usual."""
+"""Reads a record of the usual stores for the short cut, and raises for everything that is not usual."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
+
+from everyauth_cli.os_keyring import bus_addresses, namespace_of, socket_paths
+from everyauth_cli.store.names import record_name, sealing_key_name
+from everyauth_cli.store.statements import READ, SCHEMA_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-NAME_PART = re.compile("[A-Za-z0-9@.+_~][A-Za-z0-9@.+_~-]*")
+PART = re.compile("[A-Za-z0-9@.+_~][A-Za-z0-9@.+_~-]*")
 # As `store use` writes it; for anything else in config.toml, TOML would have to be read.
-CHOICE = re.compile(r'(store|sealing_key|alert_webhook) = "([^"\\\x00-\x1f\x7f]*)"')
-SQLITE = re.compile("sqlite://(/[^/%?#][^%?#]*)")
+CHOICE = re.compile(r'(store|sealing_key|left_store|alert_webhook) = "([^"\\\x00-\x1f\x7f]*)"')
+SQLITE = re.compile("sqlite://(/+[^/%?#][^%?#]*)")
 USUAL_FILES = {"keyring:": "index.db", "sqlite://": "everyauth.db"}
-IDENTITIES = "SELECT service, tenant, public FROM records WHERE profile = ? AND kind = 'identity' AND user = ?"
+IDENTITIES = (
+    "SELECT service, tenant, metadata FROM everyauth_records WHERE kind = 'identity' AND profile = ? AND username = ?"
+)
 
 
 class Store:
-    """Where the environment and config.toml say that records are."""
+    """The store that the environment and config.toml name."""
 
     def __init__(self) -> None:
-        data_dir, config_dir, namespace = _directories()
+        data_dir, config_dir = _directories()
         config = _config(f"{config_dir}/config.toml")
         url = os.environ.get("EVERYAUTH_STORE") or config.get("store", "keyring:")
         self._profile = os.environ.get("EVERYAUTH_PROFILE") or "default"
         self._in_keyring = url == "keyring:"
+        self._data_dir = data_dir
         self._file = f"sqlite://{data_dir}/{USUAL_FILES[url]}" if url in USUAL_FILES else url
         self._remembered_key = config.get("sealing_key")
-        self._prefix = f"everyauth{namespace}:"
 
     def find(self, user: str) -> Any:  # noqa: ANN401 - three texts
-        """Service, tenant and public half of the one identity of a user."""
+        """Service, tenant and metadata of the one identity of a user, not verified."""
         (row,) = self._rows(IDENTITIES, self._profile, user)
         return row
 
-    def read(self, service: str, tenant: str, user: str) -> str:
-        """The secret half of an identity."""
-        parts = (self._profile, "identity", service, tenant, user)
-        if user.startswith("idn-") or not all(map(NAME_PART.fullmatch, parts)):
+    def read(self, service: str, tenant: str, user: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Metadata and secret of an identity."""
+        key = (self._profile, "identity", service, tenant, user)
+        if user.startswith("idn-") or not all(map(PART.fullmatch, key)):
             raise LookupError
-        name = ":".join(parts)
-        if self._in_keyring:
-            return _from_keyring(self._prefix + name).decode()
-        ((cell,),) = self._rows("SELECT cell FROM sealed WHERE name = ?", f"everyauth:{name}")
-        return _unsealed(f"everyauth:{name}".encode(), cell, self._sealing_key()).decode()
+        return self._from_item(key) if self._in_keyring else self._from_row(key)
+
+    def _from_item(self, key: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+        item = json.loads(_from_keyring(record_name(key, namespace=self._namespace())))
+        item["version"].encode()  # raises for what is not text
+        return item["metadata"], item["secret"]
+
+    def _from_row(self, key: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+        from everyauth_cli.cli.fast.sealed import opened
+
+        profile, kind, service, tenant, user = key
+        ((metadata, sealed, version, _, *lookup),) = self._rows(READ, kind, profile, service, tenant, user)
+        secret = opened(self._sealing_key(), record_name(key), metadata, sealed, version, tuple(lookup))
+        return json.loads(metadata), json.loads(secret)
 
     def _rows(self, statement: str, *values: str) -> list[Any]:
         import sqlite3
@@ -53,39 +69,38 @@ class Store:
         if (match := SQLITE.fullmatch(self._file)) is None:
             raise LookupError
         # It is not created. Who closes the last connection to it locks it for a moment; no longer wait is for here.
-        connection = sqlite3.connect(f"file:{match[1]}?mode=rw", uri=True, timeout=1)
+        connection = sqlite3.connect(f"file:/{match[1].lstrip('/')}?mode=rw", uri=True, timeout=1)
         try:
-            if connection.execute("PRAGMA user_version").fetchone() != (1,):
+            if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA_VERSION,):
                 raise LookupError
             return connection.execute(statement, values).fetchall()
         finally:
             connection.close()
 
-    def _sealing_key(self) -> bytes:
-        import base64
-
+    def _sealing_key(self) -> str:
         file, text = os.environ.get("EVERYAUTH_KEY_FILE"), os.environ.get("EVERYAUTH_KEY")
         if not file and not text and self._remembered_key == "keyring":
-            text = _from_keyring(f"{self._prefix}sealing-key").decode()
-        elif file or not text:
-            with open(file or self._remembered_key or "", encoding="ascii") as opened:  # noqa: PTH123 - pathlib is heavy
-                text = opened.read()
-        (word,) = text.replace(",", " ").split()
-        return base64.b64decode(word.encode("ascii"), altchars=b"-_", validate=True)
+            return _from_keyring(sealing_key_name(self._namespace())).decode()
+        if not file and text:
+            return text
+        with open(file or self._remembered_key or "", encoding="ascii") as opened:  # noqa: PTH123 - pathlib is heavy
+            return opened.read()
+
+    def _namespace(self) -> str:
+        usual = os.path.expanduser("~/.local/share/everyauth")  # noqa: PTH111 - pathlib is heavy
+        return namespace_of(self._data_dir, usual=usual if usual.startswith("/") else None)
 
 
-def _directories() -> tuple[str, str, str]:
+def _directories() -> tuple[str, str]:
     own, home = os.environ.get("EVERYAUTH_HOME"), os.path.expanduser("~")  # noqa: PTH111 - pathlib is heavy
     data = os.environ.get("XDG_DATA_HOME") or f"{home}/.local/share"
     config = os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
-    found = [own, own] if own else [f"{data}/everyauth", f"{config}/everyauth"]
+    found = (own, own) if own else (f"{data}/everyauth", f"{config}/everyauth")
     if sys.platform != "linux" or not all(path.startswith("/") for path in found):
         raise LookupError
-    if not own and data == f"{home}/.local/share":
-        return found[0], found[1], ""
-    import hashlib
-
-    return found[0], found[1], "@" + hashlib.sha256(found[0].encode()).hexdigest()[:8]
+    if not own and os.environ.get("HOME") == "":
+        raise LookupError
+    return found
 
 
 def _config(path: str) -> dict[str, str]:
@@ -100,22 +115,11 @@ def _config(path: str) -> dict[str, str]:
     return found
 
 
-def _unsealed(name: bytes, cell: bytes, key: bytes) -> bytes:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-    if len(key) != 32:  # noqa: PLR2004
-        raise LookupError
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"everyauth record " + name).derive(key)
-    return AESGCM(derived).decrypt(cell[1:13], cell[13:], name)
-
-
 def _from_keyring(name: str) -> bytes:
     from everyauth_cli.cli.fast.secret_service import read
 
-    address = os.environ.get("DBUS_SESSION_BUS_ADDRESS") or f"unix:path={os.environ['XDG_RUNTIME_DIR']}/bus"
-    match = re.fullmatch("unix:path=([^,;%]+)(,guid=[0-9a-f]+)?", address)
-    if match is None or os.environ.get("PYTHON_KEYRING_BACKEND"):
+    if os.environ.get("PYTHON_KEYRING_BACKEND"):
         raise LookupError
-    return read(match[1], name)
+    # Of several buses the whole path finds the first that answers.
+    (path,) = socket_paths(bus_addresses(os.environ) or "")
+    return read(path, name)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from struct import pack, unpack_from
+
+from everyauth_cli.store.keyring.bus import connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from typing import BinaryIO
 
 SECONDS = 1.0
@@ -18,15 +19,9 @@ SERVICE = ("/org/freedesktop/secrets", "org.freedesktop.secrets", "org.freedeskt
 RETURN, SIGNAL = 2, 4
 
 
-def read(path: str, name: str) -> bytes:
+def read(path: str | bytes, name: str) -> bytes:
     """The item of that name, over the session bus at that path; raises where nothing is there or it is locked."""
-    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as answers:
-        connection.settimeout(SECONDS)
-        connection.connect(path)
-        connection.sendall(b"\0AUTH EXTERNAL %s\r\n" % str(os.getuid()).encode().hex().encode())
-        if not answers.readline().startswith(b"OK "):
-            raise LookupError
-        connection.sendall(b"BEGIN\r\n")
+    with connect(path, SECONDS) as connection, connection.makefile("rb") as answers:
         return _secret(Bus(connection, answers), name)
 
 

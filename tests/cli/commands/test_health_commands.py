@@ -184,7 +184,7 @@ def test_what_cannot_be_meant_is_refused(shell, line, says):
     shell.bad(line, 2, says)
 
 
-def test_a_check_asks_the_service_and_a_token_refused_twice_is_gone(shell, inbox):
+def test_a_check_asks_the_service_and_a_token_refused_twice_is_deleted(shell, inbox):
     shell.log_in()
     account, _, user = shell.identities()[0]["account"]["subject"].partition("/")
     with recording() as recorder:

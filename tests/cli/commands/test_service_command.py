@@ -17,9 +17,9 @@ PAGERDUTY = {
     "id": "pagerduty",
     "title": "PagerDuty",
     "docs": "https://developer.pagerduty.com/docs/oauth-functionality",
-    "authorizeUrl": "https://identity.pagerduty.com/oauth/authorize",
-    "tokenUrl": "https://identity.pagerduty.com/oauth/token",
-    "revokeUrl": None,
+    "authorizationEndpoint": "https://identity.pagerduty.com/oauth/authorize",
+    "tokenEndpoint": "https://identity.pagerduty.com/oauth/token",
+    "revocationEndpoint": None,
     "redirectUri": "http://127.0.0.1:28282/callback/pagerduty",
     "added": False,
 }
@@ -255,7 +255,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
             ("https://user:hidden@auth.example/a", "https://auth.example/t"),
             ["authorization_endpoint", "password"],
         ),
-        ("pagerduty", ("https://auth.example/a", "https://auth.example/t"), ["in the catalogue already"]),
+        ("pagerduty", ("https://auth.example/a", "https://auth.example/t"), ["already in the catalogue"]),
         ("No Name", ("https://auth.example/a", "https://auth.example/t"), ["a-z"]),
         ("../mine", ("https://auth.example/a", "https://auth.example/t"), ["a-z"]),
     ],
@@ -276,11 +276,16 @@ def test_whether_tokens_can_be_revoked_is_shown(everyauth):
     )
     ok(everyauth("service", "add", "mine", *urls, "--revoke-url", "https://auth.example/r"))
     assert "  revocation     https://auth.example/r\n" in ok(everyauth("service", "get", "mine"))
-    assert json.loads(ok(everyauth("service", "get", "mine", "-o", "json")))["revokeUrl"] == "https://auth.example/r"
+    assert (
+        json.loads(ok(everyauth("service", "get", "mine", "-o", "json")))["revocationEndpoint"]
+        == "https://auth.example/r"
+    )
     path = everyauth.home / "services" / "mine.toml"
     path.write_text(path.read_text() + 'revocation_ends = "grant"\n')
-    assert "  revocation     https://auth.example/r (ends the whole grant)\n" in ok(everyauth("service", "get", "mine"))
-    says = "  revocation     none: tokens stand until they expire or are revoked at PagerDuty\n"
+    assert "  revocation     https://auth.example/r (revokes the whole grant)\n" in ok(
+        everyauth("service", "get", "mine")
+    )
+    says = "  revocation     none: tokens are valid until they expire or are revoked at PagerDuty\n"
     assert says in ok(everyauth("service", "get", "pagerduty"))
 
 

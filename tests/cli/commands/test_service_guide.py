@@ -86,7 +86,7 @@ def test_the_guide_as_json_has_all_of_it(home):
         {"name": "region", "help": "where", "default": "", "value": ""},
     ]
     assert (shown["ownFile"], shown["added"], shown["attention"]) == (str(path), True, None)
-    assert shown["tokenUrl"] == "https://acme.op.example/token"
+    assert shown["tokenEndpoint"] == "https://acme.op.example/token"
 
 
 def test_the_guide_says_what_a_file_of_yours_changes(home):
@@ -94,7 +94,7 @@ def test_the_guide_says_what_a_file_of_yours_changes(home):
     path.parent.mkdir(parents=True)
     path.write_text('scopes = ["write"]\ncode_lifetime = 20\n')
     shown = " ".join(home.good("everyauth service get pagerduty").split())
-    assert f"your file {path}: its scopes, code_lifetime over the catalogue's" in shown
+    assert f"your file {path}: overrides scopes, code_lifetime" in shown
     shown = json.loads(home.good("everyauth service get pagerduty -o json"))
     assert (shown["ownFile"], shown["ownKeys"], shown["added"]) == (str(path), ["scopes", "code_lifetime"], False)
 
@@ -102,8 +102,8 @@ def test_the_guide_says_what_a_file_of_yours_changes(home):
 def test_a_service_without_steps_gets_some_all_the_same(home):
     home.entry(docs="https://op.example/docs")
     shown = home.good("everyauth service get op")
-    assert "1. Register an OAuth 2.0 app (client) at op; how is said at https://op.example/docs" in shown
-    assert "redirect URI on the last line" in shown
+    assert "1. Register an OAuth 2.0 app (client) at op, as described at https://op.example/docs" in shown
+    assert "redirect URI from the last line" in shown
 
 
 def guide(service, **client):
@@ -151,7 +151,7 @@ def test_an_https_redirect_uri_is_said_to_be_pasted():
     )
     lines = list(guide(service, redirect_uri="https://you.example/cb").lines())
     assert lines[-1] == "https://you.example/cb"
-    assert any("has you paste the address" in line for line in lines)
+    assert any("asks you to paste the URL" in line for line in lines)
 
 
 def test_a_search_finds_names_titles_and_aliases(home):

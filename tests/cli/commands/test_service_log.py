@@ -99,7 +99,7 @@ def test_no_secret_goes_to_a_token_host_that_a_file_has_changed(shell):
             says = ("the token_endpoint of pagerduty is on localhost now", "set for 127.0.0.1", "--client-secret -")
             shell.bad_both(f"everyauth {line}", 2, "host_changed", *says)
         shown = " ".join(shell.good("everyauth service get pagerduty").split())
-        assert "the token_endpoint leads to localhost now, and the client was set for 127.0.0.1" in shown
+        assert "the token_endpoint is at localhost now, but the client was set for 127.0.0.1" in shown
         assert wrong.requests == []
         shell.good("everyauth service set pagerduty --scope read")
         shell.bad("everyauth login pagerduty", 2, "localhost")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sqlite3
 import subprocess
@@ -12,10 +11,13 @@ from collections.abc import Callable
 import pytest
 from peers.both_paths import GET, INSTALLED, ME, WHOLE_PATH, ran
 from peers.sandbox import KEY, NAME, Shell, sandbox_shell
+from peers.stores import in_file, overwrite
 
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.model import Secret
-from everyauth_cli.store.identity_record import identity_key
+from everyauth_cli.store.identities import identity_key
+from everyauth_cli.store.records import MOVED_TO
+from everyauth_cli.store.sealed.cell import associated_data
 
 OTHER_KEY = KEY.swapcase()
 HOME = "everyauth-home"
@@ -80,32 +82,34 @@ def test_any_other_line_is_left_to_the_whole_path(shell, line):
     assert not ran(shell, line.format(id=shell.auth.find_one("me").id)).answered
 
 
+METADATA = ("tags", "account", "scope", "created_at", "refreshable", "id")
+
+
 def rewritten(shell: Shell, *, login_required: bool = False, refresh: bool = False, **changes: object) -> None:
     """Change what the record of `me` says; without a refresh token, so that the whole path changes nothing."""
+    record = shell.auth.store.get(ME)
+    secret = record.secret.reveal() | {name: value for name, value in changes.items() if name not in METADATA}
+    secret |= {"login_required": login_required} | ({} if refresh else {"refresh_token": None})
+    shared = {name: changes[name] for name in ("expires_at", *METADATA) if name in changes}
+    shared |= {"login_required": {"since": 1, "reason": "it was revoked"}} if login_required else {}
+    overwrite(shell.auth.store, ME, metadata=record.metadata | shared, secret=secret)
+
+
+def sealed_text(shell: Shell, secret: str) -> None:
+    """Seal any text as the secret of `me`."""
     store = shell.auth.store
-    content = store.read(ME).content.reveal()
-    token = content["token"] | {name: changes.pop(name) for name in ("issued_at", "native") if name in changes}
-    token |= {} if refresh else {"refresh_token": None}
-    if login_required:
-        changes["login_required"] = {"since": 1, "reason": "it was revoked"}
-    whole = {**content, **changes, "token": token}
-    public = {name: whole[name] for name in store.index.read(ME)}
-    store.write(ME, public=public, secret=Secret(whole))
+    row, name = store.backend.table.read(ME), store.name(ME)
+    sealer = store.backend._sealer_in_use()
+    sealed = sealer.seal(name, Secret(secret), bound_to=associated_data(name, row.metadata, row.version, row[4:]))
+    store.backend.table.replace(ME, row._replace(sealed=sealed))
 
 
-def written(shell: Shell, text: str) -> None:
-    shell.auth.store.vault.write(shell.auth.store.name(ME), Secret(text))
-
-
-def without(shell: Shell, *path: str) -> None:
+def without(shell: Shell, part: str, name: str) -> None:
     """Take something out of the record."""
-    store = shell.auth.store
-    content = json.loads(store.vault.read(store.name(ME)).reveal())
-    inner = content
-    for name in path[:-1]:
-        inner = inner[name]
-    del inner[path[-1]]
-    written(shell, json.dumps(content))
+    record = shell.auth.store.get(ME)
+    parts = {"metadata": record.metadata, "secret": record.secret.reveal()}
+    del parts[part][name]
+    overwrite(shell.auth.store, ME, **parts)
 
 
 def expiring(shell: Shell, *, life: int, left: int) -> None:
@@ -133,12 +137,24 @@ def schema(shell: Shell, version: int) -> None:
         connection.execute(f"PRAGMA user_version = {version}")
 
 
+def behind(shell: Shell) -> None:
+    in_file(shell.command.home / "everyauth.db", "UPDATE everyauth_records SET metadata = metadata || ' '")
+
+
 def elsewhere(shell: Shell) -> dict[str, str]:
     """The file is where only its URL says, and a directory's name has a blank in it."""
     place = shell.command.directory / "a place"
     place.mkdir()
     (shell.command.home / "everyauth.db").rename(place / "it.db")
     return {"EVERYAUTH_STORE": f"sqlite://{place / 'it.db'}"}
+
+
+def moved_away(shell: Shell) -> None:
+    overwrite(shell.auth.store, ME, metadata={MOVED_TO: "sqlite:///e.db"}, secret={MOVED_TO: "sqlite:///e.db"})
+
+
+def with_four_slashes(shell: Shell) -> dict[str, str]:
+    return {"EVERYAUTH_STORE": f"sqlite:///{shell.command.home / 'everyauth.db'}"}
 
 
 PATHS = 'store = "sqlite://"', 'sealing_key = "KEY_FILE"'
@@ -154,15 +170,17 @@ STATES: dict[str, tuple[Callable[[Shell], object], bool]] = {
     "little life left": (lambda shell: expiring(shell, life=3600, left=30), False),
     "an expired token": (lambda shell: expiring(shell, life=3600, left=-5), False),
     "a grant that is gone": (lambda shell: rewritten(shell, login_required=True), False),
-    "a moved record": (lambda shell: rewritten(shell, moved_to="sqlite:///elsewhere.db"), False),
-    "a record that is no JSON": (lambda shell: written(shell, "no JSON"), False),
-    "a record that is a list": (lambda shell: written(shell, "[1]"), False),
-    "a record without its version": (lambda shell: without(shell, "version"), False),
-    "a record without its tags": (lambda shell: without(shell, "tags"), False),
-    "a record without what was last refreshed": (lambda shell: without(shell, "token", "refresh_token"), False),
+    "a moved record": (moved_away, False),
+    "a secret that is no JSON": (lambda shell: sealed_text(shell, "no JSON"), False),
+    "a secret that is a list": (lambda shell: sealed_text(shell, "[1]"), False),
+    "a secret without what was last refreshed": (lambda shell: without(shell, "secret", "refresh_token"), False),
+    "a secret without its state": (lambda shell: without(shell, "secret", "login_required"), False),
+    "metadata that was changed behind the store": (behind, False),
     "a record of a time that is text": (lambda shell: rewritten(shell, expires_at="soon"), False),
-    "another schema": (lambda shell: schema(shell, 2), False),
+    "another schema": (lambda shell: schema(shell, 3), False),
+    "the first schema": (lambda shell: schema(shell, 1), False),
     "a file elsewhere": (elsewhere, True),
+    "four slashes": (with_four_slashes, True),
     "what is no store": (lambda _: {"EVERYAUTH_STORE": "/etc/passwd"}, False),
     "a path that is no store": (lambda shell: {"EVERYAUTH_STORE": str(shell.command.home / "everyauth.db")}, False),
     "an empty home": (lambda shell: {"EVERYAUTH_HOME": str(shell.command.directory / "new")}, False),
@@ -178,6 +196,7 @@ STATES: dict[str, tuple[Callable[[Shell], object], bool]] = {
     "a key file of another key": (lambda shell: key_file(shell, OTHER_KEY), False),
     "a key file that is gone": (lambda _: {"EVERYAUTH_KEY_FILE": "/nowhere"}, False),
     "a remembered store": (lambda shell: config(shell, *PATHS), True),
+    "a store that was left": (lambda shell: config(shell, *PATHS, 'left_store = "keyring:"'), True),
     "a remembered webhook": (lambda shell: config(shell, *PATHS, 'alert_webhook = "https://example.com/"'), True),
     "a remembered store and no key": (lambda shell: config(shell, PATHS[0]), False),
     "an empty remembered store": (lambda shell: config(shell, 'store = ""', PATHS[1]), False),
@@ -204,12 +223,6 @@ def test_whatever_the_state_is_both_paths_say_the_same(shell, state):
         assert ran(shell, line, **(env or {})).answered == answered, line
 
 
-def indexed(shell: Shell, **changes: object) -> None:
-    """Change what the index says of `me`; None takes it out."""
-    public = shell.auth.store.index.read(ME)
-    shell.auth.store.index.write(ME, {k: v for k, v in (public | changes).items() if k not in changes or v is not None})
-
-
 def half_a_character(shell: Shell) -> None:
     rewritten(shell, tags={"plan": "\ud800"})
 
@@ -223,9 +236,7 @@ def of_another_tenant(shell: Shell) -> None:
 # What is done to the home, and which of the lines `GET` the short cut answers then.
 PARTLY = {
     "half a character": (half_a_character, GET[:2]),
-    "an entry of the index that is damaged": (lambda shell: indexed(shell, scope=None, created_at=None), GET[:3]),
-    "an entry of the index that says something else": (lambda shell: indexed(shell, refreshable="?"), GET[:3]),
-    "no entry in the index": (lambda shell: shell.auth.store.index.delete(ME), GET[:3]),
+    "metadata without tags": (lambda shell: without(shell, "metadata", "tags"), GET[:2]),
     "another user beside": (lambda shell: shell.log_in("you"), GET),
     "an identity of another tenant beside": (lambda shell: shell.log_in(tenant="acme"), GET[:3]),
     "an identity of another tenant alone": (of_another_tenant, GET[3:]),
@@ -249,7 +260,7 @@ def test_half_a_character_is_left_where_a_stream_would_take_it(shell):
 @pytest.mark.slow
 def test_an_id_is_no_user_to_both_paths(shell):
     store = shell.auth.store
-    store.write(identity_key("default", NAME, user="idn-1"), public={}, secret=store.read(ME).content)
+    store.save(identity_key("default", NAME, user="idn-1"), {}, store.get(ME).secret, version=None)
     assert not ran(shell, "token pagerduty idn-1").answered
 
 

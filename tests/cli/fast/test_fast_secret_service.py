@@ -8,9 +8,12 @@ import sys
 
 import pytest
 from bench.homes import SEED
-from peers.both_paths import ME, answered, ran
+from peers.both_paths import GET, ME, answered, ran
 from peers.sandbox import NAME, sandbox_shell
 from peers.secret_service import secret_service
+from peers.stores import in_file
+
+from everyauth_cli.model import Secret
 
 pytestmark = pytest.mark.slow
 
@@ -35,15 +38,15 @@ def test_the_keyring_is_read_by_both_paths(keyring):
     assert answered(keyring) == {True}
     assert answered(keyring, EVERYAUTH_STORE="keyring://") == {False}
     assert answered(keyring, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring") == {False}
-    keyring.auth.store.vault.delete(keyring.auth.store.name(ME))
+    keyring.auth.store.backend.items.delete(keyring.auth.store.name(ME))
     assert answered(keyring) == {False}
 
 
 def test_of_several_items_both_paths_read_the_newest(keyring, service):
     name = keyring.auth.store.name(ME)
-    content = json.loads(keyring.auth.store.vault.read(name).reveal())
+    content = json.loads(keyring.auth.store.backend.items.read(name).reveal())
     for number in range(10):
-        content["token"]["access_token"] = f"token-{number}"
+        content["secret"]["access_token"] = f"token-{number}"
         service.create({"service": name, "username": "everyauth"}, json.dumps(content).encode())
     done = ran(keyring, "token pagerduty")
     assert done.answered
@@ -88,3 +91,24 @@ def test_the_platforms_directories_are_the_same_to_both_paths(everyauth, service
         assert answered(shell, XDG_DATA_HOME=f"{tmp_path}/none") == {False}
         assert answered(shell, XDG_DATA_HOME=f"{tmp_path}/none/") == {False}
         assert answered(shell, EVERYAUTH_HOME=str(everyauth.home)) == {False}
+
+
+@pytest.mark.parametrize("change", ['{"tags": {"plan": "gold"}}', "{}", "garbage"])
+def test_a_list_that_differs_from_the_item_is_left_to_the_whole_path(keyring, change):
+    path = keyring.command.home / "index.db"
+    in_file(path, "UPDATE everyauth_records SET metadata = ? WHERE kind = 'identity'", change)
+    assert [ran(keyring, line).answered for line in GET] == [True, True, True, False]
+
+
+def test_an_item_of_an_earlier_everyauth_is_left_to_the_whole_path(keyring):
+    name = keyring.auth.store.name(ME)
+    keyring.auth.store.backend.items.write(name, Secret('{"version": "1", "id": "idn-1", "token": {}}'))
+    assert not ran(keyring, "token pagerduty").answered
+
+
+@pytest.mark.parametrize("spelled", ["{}/", "{}/./", "{}/../{name}", "{}-link"])
+def test_a_home_that_is_spelled_otherwise_has_the_same_namespace(keyring, spelled):
+    shell_home = keyring.command.home
+    shell_home.with_name(f"{shell_home.name}-link").symlink_to(shell_home)
+    home = spelled.format(shell_home, name=shell_home.name)
+    assert ran(keyring, "token pagerduty", EVERYAUTH_HOME=home).answered

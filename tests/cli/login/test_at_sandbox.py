@@ -18,7 +18,7 @@ from everyauth_cli.model import SANDBOX_PROFILE, Secret
 from everyauth_cli.sandbox.detection import Listener, detect
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store import memory_store
+from everyauth_cli.store.memory import memory_store
 from everyauth_cli.transport import send
 
 NAME = "pagerduty"

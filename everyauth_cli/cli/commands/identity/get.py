@@ -8,7 +8,7 @@ from everyauth_cli.cli.credentials import credential_of, requirement_of
 from everyauth_cli.cli.named_identity import ambiguous_as, nobody, service_and_who
 from everyauth_cli.cli.options import MinTtl, Names, Rejected, ServiceOption, UserOption
 from everyauth_cli.cli.session import Session
-from everyauth_cli.flows.refresh import Requirement
+from everyauth_cli.flows.requirement import Requirement
 from everyauth_cli.store.credential import Credential
 
 

@@ -13,7 +13,7 @@ from everyauth_cli.cli.options import ServiceOption, UserOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.store.identity_record import IdentitySummary
+from everyauth_cli.store.identities import IdentitySummary
 
 COLUMNS = ["service", "user", "tenant", "account", "scopes", "age", "expires", "id"]
 

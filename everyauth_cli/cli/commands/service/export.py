@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument
-from everyauth_cli.cli.service_guide import wanted_upstream
+from everyauth_cli.cli.service_guide import missing_in_entry
 from everyauth_cli.cli.session import Session
 
 
@@ -15,7 +15,7 @@ def export(session: Session, name: ServiceArgument) -> None:
     service = session.auth.catalogue.get(name)
     text = session.auth.catalogue.source(service.name)
     keys = session.auth.catalogue.own_keys(service.name)
-    missing = wanted_upstream(service) if keys else []
+    missing = missing_in_entry(service) if keys else []
     if session.terminal.as_json:
         session.terminal.json({"id": service.name, "toml": text, "ownKeys": keys, "missing": missing})
         return

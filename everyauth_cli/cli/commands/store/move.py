@@ -15,9 +15,9 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound, StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey
 from everyauth_cli.settings import Settings, remember
-from everyauth_cli.store import Store
 from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.move import check_apart, move, records
+from everyauth_cli.store.records import Store
 
 
 @command(group, "move")
@@ -29,11 +29,11 @@ def move_all(
     """Move all clients and identities to another store; when it was cut off, run it again."""
     settings = session.settings
     source = store_of(_named(settings, source_url))
-    if not source.index.exists:
+    if not source.backend.exists:
         raise NotFound(f"there is no store {source.url}", hint="everyauth store status")
     target = _target(session, _named(settings, target_url))
     check_apart(source, target)
-    keys = records(source)
+    keys = list(records(source))
     problems = _move(session, source, target, keys)
     session.terminal.note(f"Clients and identities moved to {target.url}: {len(keys) - len(problems)}.")
     if problems:

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
 from everyauth_cli.cli.session import Session
-from everyauth_cli.errors import ConfigurationProblem, StoreBusy, UsageProblem, WrongKey
+from everyauth_cli.errors import ConfigurationProblem, StoreBusy, StoreError, StoreUnavailable, UsageProblem, WrongKey
 from everyauth_cli.model import Secret
 from everyauth_cli.settings import write_privately
-from everyauth_cli.store import Store
 from everyauth_cli.store.from_settings import key_place_of, store_of
-from everyauth_cli.store.opening import KeyPlace
-from everyauth_cli.store.records import LOCK_SECONDS
+from everyauth_cli.store.records import Store
+from everyauth_cli.store.sealed.key_place import KeyPlace
 
 if TYPE_CHECKING:
-    from everyauth_cli.store.vault_sealed import SealedVault
+    from everyauth_cli.store.sealed.records import SealedRecords
 
 ROTATION = "everyauth:rotation"
 
@@ -30,6 +29,7 @@ def rotate_key(session: Session) -> None:
     store, place = store_of(settings), key_place_of(settings)
     _sealed(store)
     with _alone(store):
+        place.remove_leftovers()
         keys = _words(place)
         if len(keys) > 1:
             say("There are several keys already, so the rotation to the first of them goes on.")
@@ -43,13 +43,13 @@ def rotate_key(session: Session) -> None:
         say("Every other machine that uses this store needs the new key now.")
 
 
-def _sealed(store: Store) -> SealedVault:
-    from everyauth_cli.store.vault_sealed import SealedVault
+def _sealed(store: Store) -> SealedRecords:
+    from everyauth_cli.store.sealed.records import SealedRecords
 
-    if isinstance(store.vault, SealedVault):
-        return store.vault
+    if isinstance(store.backend, SealedRecords):
+        return store.backend
     raise UsageProblem(
-        f"{store.url} has no sealing key: its secrets are in {store.vault.describe()}", hint="everyauth store status"
+        f"{store.url} has no sealing key: its secrets are in {store.describe()}", hint="everyauth store status"
     )
 
 
@@ -71,7 +71,7 @@ def _words(place: KeyPlace) -> list[str]:
 
 def _add_key(place: KeyPlace, keys: list[str]) -> list[str]:
     """A new key before the old one, which stays until nothing is sealed with it any more."""
-    from everyauth_cli.store.vault_sealed import new_key
+    from everyauth_cli.store.sealed.keys import new_key
 
     if not place.can_be_written:
         raise ConfigurationProblem(
@@ -85,18 +85,21 @@ def _add_key(place: KeyPlace, keys: list[str]) -> list[str]:
 
 
 def _seal_all(session: Session, store: Store) -> int:
-    """Seal all secrets with the first key, each under its record's lock; raises `WrongKey` when some do not open."""
-    vault = _sealed(store)
-    vault.use_first_key()
+    """Seal all secrets with the first key; raises `WrongKey` when some do not open."""
+    records = _sealed(store)
+    records.use_first_key()
     sealed, refused = 0, set[str]()
-    # More than once: one may be written by who had looked at the key in use just before it changed.
-    while left := [name for name in vault.names() if name not in refused and not vault.is_current(name)]:
+    # More than once: a save may come between the reading of a record and its sealing.
+    while left := [key for key in records.outdated() if store.name(key) not in refused]:
         with session.terminal.progress("sealing", len(left)) as advance:
-            for name in left:
-                if _seal_anew(store, name):
+            for key in left:
+                try:
+                    records.reseal(key, store.name(key))
                     sealed += 1
-                else:
-                    refused.add(name)
+                except StoreUnavailable:
+                    raise
+                except StoreError:
+                    refused.add(store.name(key))
                 advance()
     if refused:
         raise WrongKey(
@@ -105,23 +108,6 @@ def _seal_all(session: Session, store: Store) -> int:
             hint="add the key that they were sealed with after those there are, and run this again",
         )
     return sealed
-
-
-def _seal_anew(store: Store, name: str) -> bool:
-    """Whether a secret could be sealed with the first key."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(store.locks.hold(name, timeout=LOCK_SECONDS))
-        except TimeoutError:
-            raise StoreBusy(
-                f"another everyauth has been busy with {name} for {LOCK_SECONDS:.0f} s",
-                hint="run this again: it goes on where it was",
-            ) from None
-        try:
-            _sealed(store).reseal(name)
-        except WrongKey:
-            return False
-        return True
 
 
 def _drop_old(session: Session, place: KeyPlace, keys: list[str]) -> None:

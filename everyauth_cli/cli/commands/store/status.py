@@ -19,7 +19,7 @@ def status(session: Session) -> None:
         store.probe()
     except StoreError as error:
         problem = error
-    where = None if problem else store.vault.describe()
+    where = None if problem else store.describe()
     if session.terminal.as_json:
         session.terminal.json(
             {"store": store.url, "from": settings.store_from, "answers": problem is None, "secrets": where}

@@ -13,11 +13,11 @@ from everyauth_cli.cli.commands.store import group
 from everyauth_cli.cli.sealing_key import record_keys, with_sealing_key
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, StoreError, WrongKey
-from everyauth_cli.model import RecordKey
 from everyauth_cli.settings import Settings, remember
-from everyauth_cli.store import Store, identity_record
 from everyauth_cli.store.from_settings import store_of
+from everyauth_cli.store.identities import identity_query, list_keys
 from everyauth_cli.store.opening import without_password
+from everyauth_cli.store.records import Store
 
 
 @command(group, "use")
@@ -37,11 +37,11 @@ def use(
     store_of(settings)
     if not url.startswith("keyring:"):
         settings = with_sealing_key(session, settings)
-    store = store_of(settings)
+    store = store_of(settings, warn=session.terminal.warn)
     store.probe()
     _check_key(store)
     remember(settings, store=url, sealing_key=settings.sealing_key)
-    session.terminal.note(f"Credentials are kept in {url} from now on: {store.vault.describe()}.")
+    session.terminal.note(f"Credentials are kept in {url} from now on: {store.describe()}.")
     if before.store_from == "EVERYAUTH_STORE":
         session.terminal.warn("EVERYAUTH_STORE is set and goes before what is remembered")
     if before.store_url != url and (left := _count(before)):
@@ -53,7 +53,7 @@ def _check_key(store: Store) -> None:
     """Raises `WrongKey` where the store holds what its key does not open."""
     for key in islice(record_keys(store), 1):
         try:
-            store.read(key)
+            store.get(key)
         except WrongKey:
             raise
         except StoreError:
@@ -64,8 +64,6 @@ def _check_key(store: Store) -> None:
 def _count(settings: Settings) -> int:
     """How many identities a store holds, as far as it can be asked: it may be why another is wanted."""
     try:
-        return len(
-            store_of(settings).index.find(RecordKey(profile=settings.profile, kind=identity_record.KIND, service=""))
-        )
+        return sum(1 for _ in list_keys(store_of(settings), identity_query(settings.profile)))
     except EveryAuthError:
         return 0

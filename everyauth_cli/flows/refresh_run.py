@@ -1,0 +1,322 @@
+"""One refresh of one identity, from the lock to the stored token; it runs in a thread of its own.
+
+The order makes it safe for any number of processes. The lock comes before the read that decides; the record is saved
+with `refreshing_since` before the refresh token is sent, which proves that the store can be written; and every save
+names the version that was read, so that neither a newer login nor a deletion is undone. A response is stored first
+and judged afterwards: the refresh token that it answers is spent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from everyauth_cli.errors import (
+    ClientRejected,
+    EveryAuthError,
+    InvalidGrant,
+    ServiceError,
+    ServiceUnreachable,
+    ServiceUnreadable,
+    StoreError,
+)
+from everyauth_cli.event_log import Action, Record, ignore, recorded
+from everyauth_cli.flows.clients import Clients, is_bound_to
+from everyauth_cli.flows.freshness import is_alive, is_fresh
+from everyauth_cli.flows.hints import (
+    bound_elsewhere,
+    deleted_meanwhile,
+    login_again,
+    must_log_in,
+    no_refresh_token,
+    rejected_although_new,
+)
+from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
+from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
+from everyauth_cli.model import (
+    Client,
+    EndedGrant,
+    Identity,
+    LoginReason,
+    RecordKey,
+    Request,
+    Response,
+    Secret,
+    Service,
+    Token,
+)
+from everyauth_cli.store.identities import StoredIdentity, UnreadResponse, read_identity, save_identity
+from everyauth_cli.store.records import Store, VersionConflict
+
+RUN_SECONDS = 90.0
+"""For the request, and then once more for a store that cannot take the response."""
+LOCK_SECONDS = 20.0
+"""The longest wait for the run of another process."""
+STORE_PAUSES = (0.2, 1.0, 3.0)
+"""Seconds between attempts to store a response; the last is repeated."""
+NEW_MS = 60_000
+"""A refreshed token that is rejected so soon after it was issued is not cured by another one."""
+LARGEST_UNREAD = 16 * 1024
+"""Bytes of a response that is kept although nothing can be read from it; a token response is smaller by far."""
+
+
+class Refreshed(NamedTuple):
+    """An identity with a current token; `is_new` when this run brought the token."""
+
+    stored: StoredIdentity
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshRun:
+    """Refreshes one identity (RFC 6749 section 6) unless another process has; `clock` gives milliseconds."""
+
+    store: Store
+    clients: Clients
+    send: Callable[[Request], Response]
+    clock: Callable[[], int]
+    warn: Callable[[str], None]
+    record: Record = ignore
+
+    def __call__(self, key: RecordKey, requirement: Requirement) -> Refreshed | None:
+        """Return the identity with a token that meets the requirement; None when it does not exist.
+
+        Raises what `EveryAuth.get_identity` raises.
+        """
+        with self.store.lock(key, timeout=LOCK_SECONDS):
+            stored = read_identity(self.store, key)
+            if stored is None:
+                return None
+            if self._meets(stored, requirement):
+                return Refreshed(stored, is_new=False)
+            return Refreshed(self._refreshed(key, stored, requirement), is_new=True)
+
+    def _meets(self, stored: StoredIdentity, requirement: Requirement) -> bool:
+        token = stored.token
+        if stored.identity.login_required or requirement.excludes(token.access_token.reveal()):
+            return False
+        now, min_ttl = self.clock(), requirement.min_ttl
+        return is_fresh(token.issued_at, token.expires_at, token.refresh_at, now=now, min_ttl=min_ttl)
+
+    def _refreshed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
+        refresh_token = self._refresh_token(key, stored, requirement)
+        service, client = self.clients.registered(key.service)
+        if not is_bound_to(stored.identity, service, client):
+            raise bound_elsewhere(key)
+        if (late := self._read_late(key, stored, service)) is not None:
+            return late
+        marked = self._mark(key, stored)
+        try:
+            with recorded(self.record, self.clock, Action.REFRESH, key, refresh_token, client.client_secret):
+                return self._exchanged(key, marked, service, client, refresh_token)
+        except InvalidGrant as refusal:
+            return self._adopt_or_end(key, marked, stored, refusal)
+        except (ServiceError, ClientRejected) as error:
+            raise self._remembered(key, marked, stored, error) from None
+
+    def _refresh_token(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> Secret[str]:
+        """Return the refresh token, or raise the error for an identity that no refresh can help now."""
+        token, ended = stored.token, stored.identity.login_required
+        if ended is not None and ended.kind is not LoginReason.REFUSED:
+            raise must_log_in(key, ended)
+        if token.refresh_token is None:
+            raise no_refresh_token(key, rejected=requirement.rejected is not None)
+        is_rejected = requirement.rejected is not None and requirement.rejected == token.access_token
+        # One that a login brought is refreshed once.
+        is_refreshed = token.issued_at != stored.identity.granted_at
+        if is_rejected and is_refreshed and self.clock() - token.issued_at < NEW_MS:
+            raise rejected_although_new(key)
+        check_lifetime(stored, requirement)
+        failure = stored.last_failure
+        if failure is not None and self.clock() < failure.until:
+            raise remembered_error(failure, now=self.clock())
+        return token.refresh_token
+
+    def _mark(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
+        since = stored.refreshing_since or self.clock()
+        return save_identity(self.store, key, replace(stored, refreshing_since=since))
+
+    def _exchanged(
+        self, key: RecordKey, marked: StoredIdentity, service: Service, client: Client, refresh_token: Secret[str]
+    ) -> StoredIdentity:
+        # A fresh token is handed out without this module.
+        from everyauth_cli.oauth.token_endpoint import refresh_request
+
+        now = self.clock()
+        request = refresh_request(service, client, refresh_token, redirect_uri=marked.identity.redirect_uri)
+        response = self.send(replace(request, deadline=RUN_SECONDS))
+        return self._stored(key, marked, service, client, response, now=now)
+
+    def _stored(
+        self,
+        key: RecordKey,
+        marked: StoredIdentity,
+        service: Service,
+        client: Client,
+        response: Response,
+        *,
+        now: int,
+    ) -> StoredIdentity:
+        """Store what the response holds, and return it or raise what is wrong with it."""
+        from everyauth_cli.oauth.token_endpoint import read_token
+
+        try:
+            token = read_token(service, response, requested_scope=None, now=now, previous=marked.token)
+        except ServiceUnreadable:
+            if response.is_success and response.body.reveal().strip():
+                self._keep_unread(key, marked, response, now=now)
+            raise
+        fresh = _with_token(marked, self._judged(service, client, token))
+        saved = self._save(key, fresh, spent=marked.token.refresh_token)
+        if saved.identity.login_required is not None:
+            raise must_log_in(key, saved.identity.login_required)
+        return saved
+
+    def _judged(self, service: Service, client: Client, token: Token) -> tuple[Token, EndedGrant | None]:
+        """Return the token with its id token's subject, and a mark where that is another account's."""
+        from everyauth_cli.oauth.id_token import read_refreshed
+
+        if token.id_token is None:
+            return token, None
+        try:
+            subject = read_refreshed(service, client, token.id_token)
+        except ServiceUnreadable as error:
+            # It is no reason to lose a grant (OpenID Connect Core section 12.2 allows to leave it out).
+            self.warn(f"{error.message}; the id token was ignored")
+            return token, None
+        if token.subject is None or subject.sub == token.subject.sub:
+            return replace(token, subject=subject), None
+        reason = f"{service.name} refreshed it with a token of another account"
+        return token, EndedGrant(since=self.clock(), reason=reason, kind=LoginReason.ACCOUNT_CHANGED)
+
+    def _keep_unread(self, key: RecordKey, marked: StoredIdentity, response: Response, *, now: int) -> None:
+        body = response.body.reveal()
+        if len(body) > LARGEST_UNREAD:
+            return
+        unread = UnreadResponse(
+            status=response.status,
+            content_type=response.content_type,
+            body=Secret(body.decode("latin-1")),
+            received_at=now,
+        )
+        self._save(key, replace(marked, unread=unread), spent=marked.token.refresh_token)
+
+    def _read_late(self, key: RecordKey, stored: StoredIdentity, service: Service) -> StoredIdentity | None:
+        """Read a response that could not be read when it came: a newer version, or a mended entry, may be able to."""
+        if stored.unread is None:
+            return None
+        from everyauth_cli.oauth.token_endpoint import read_token
+
+        late = stored.unread
+        response = Response(
+            status=late.status, content_type=late.content_type, body=Secret(late.body.reveal().encode("latin-1"))
+        )
+        try:
+            token = read_token(service, response, requested_scope=None, now=late.received_at, previous=stored.token)
+        except EveryAuthError:
+            return None
+        saved = self._save(key, _with_token(stored, (token, None)), spent=stored.token.refresh_token)
+        return saved if self._meets(saved, CURRENT) else None
+
+    def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
+        """Save what a response brought, however often the store has to be tried."""
+        end, pauses = time.monotonic() + RUN_SECONDS, iter(STORE_PAUSES)
+        pause = next(pauses)
+        while True:
+            try:
+                return self._save_or_adopt(key, fresh, spent=spent)
+            except StoreError:
+                if time.monotonic() + pause > end:
+                    raise
+            time.sleep(pause)
+            pause = next(pauses, pause)
+
+    def _save_or_adopt(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
+        """Save, or return what another process has saved meanwhile, if that is a newer token and no mere mark.
+
+        Raises `VersionConflict` when the save is to be tried over another version.
+        """
+        try:
+            return save_identity(self.store, key, fresh)
+        except VersionConflict:
+            newer = read_identity(self.store, key)
+        if newer is None:
+            raise deleted_meanwhile(key)
+        if newer.token.refresh_token != spent:
+            return newer
+        over_a_mark = replace(fresh, version=newer.version)
+        return save_identity(self.store, key, over_a_mark)
+
+    def _adopt_or_end(
+        self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refusal: InvalidGrant
+    ) -> StoredIdentity:
+        """After `invalid_grant`, return a newer token that another process stored, or mark the grant as ended."""
+        stored = read_identity(self.store, key)
+        if stored is None:
+            raise deleted_meanwhile(key)
+        if stored.token.access_token != marked.token.access_token:
+            return stored
+        reason = refusal.message
+        if before.refreshing_since is not None:
+            reason += "; the response to an earlier refresh was lost"
+        ended = EndedGrant(since=self.clock(), reason=reason)
+        save_identity(self.store, key, _marked(stored, ended))
+        raise must_log_in(key, ended)
+
+    def _remembered(
+        self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, error: ServiceError | ClientRejected
+    ) -> EveryAuthError:
+        """Save the failure with the record, and return the error to raise.
+
+        A response that may have been lost leaves `refreshing_since` standing.
+        """
+        lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
+        now = self.clock()
+        # With what was kept of a response that could not be read.
+        stored = read_identity(self.store, key) if isinstance(error, ServiceUnreadable) else marked
+        if stored is None:
+            return deleted_meanwhile(key)
+        failed = replace(stored, refreshing_since=stored.refreshing_since if lost else before.refreshing_since)
+        if self._is_refused(stored, error):
+            refused = EndedGrant(since=now, reason=error.message, kind=LoginReason.REFUSED)
+            # One that is there already was reported, and is the same.
+            mark = before.identity.login_required or refused
+            failed = replace(failed, identity=replace(failed.identity, login_required=mark))
+            error = error.copy(hint=login_again(key))
+        if is_remembered(error):
+            failed = replace(failed, last_failure=pause_of(error, before.last_failure, now=now))
+        save_identity(self.store, key, failed)
+        return error
+
+    def _is_refused(self, stored: StoredIdentity, error: EveryAuthError) -> bool:
+        """Whether an expired token's refresh was refused for a reason that only a new login may cure."""
+        from everyauth_cli.oauth.error_response import Refusal, refusal_of
+
+        return refusal_of(error) is Refusal.OTHER and not is_alive(stored.token, now=self.clock())
+
+
+def refreshed(identity: Identity, token: Token) -> Identity:
+    """Return an identity's metadata after it was given a token."""
+    return replace(
+        identity,
+        scope=token.scope,
+        account=token.account or identity.account,
+        updated_at=token.issued_at,
+        expires_at=token.expires_at,
+        refresh_at=token.refresh_at,
+        refreshable=token.refresh_token is not None,
+        login_required=None,
+    )
+
+
+def _with_token(stored: StoredIdentity, judged: tuple[Token, EndedGrant | None]) -> StoredIdentity:
+    token, ended = judged
+    identity = replace(refreshed(stored.identity, token), login_required=ended)
+    return StoredIdentity(identity=identity, token=token, version=stored.version)
+
+
+def _marked(stored: StoredIdentity, ended: EndedGrant) -> StoredIdentity:
+    identity = replace(stored.identity, login_required=ended)
+    return replace(stored, identity=identity, refreshing_since=None, last_failure=None)

@@ -1,0 +1,98 @@
+"""A client registration as a record: the one module that knows its JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from everyauth_cli.errors import StoreError
+from everyauth_cli.model import Client, RecordKey, Secret
+from everyauth_cli.store.records import MOVED_TO, Query, Store, moved
+
+KIND = "client"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredClient:
+    """A client, and the version of the record that it was read from (None: not saved yet)."""
+
+    client: Client
+    version: str | None = None
+
+
+def client_key(profile: str, service: str) -> RecordKey:
+    return RecordKey(profile=profile, kind=KIND, service=service)
+
+
+def read_client(store: Store, key: RecordKey) -> StoredClient | None:
+    """The client of a key for use, with its secret. Raises `StoreError`."""
+    record = store.get(key)
+    if record is None:
+        return None
+    try:
+        secret = record.secret.reveal()["client_secret"]
+        client = replace(_client(key, record.metadata), client_secret=Secret(secret) if secret else None)
+    except (LookupError, TypeError, ValueError) as error:
+        raise _damaged(key, error) from None
+    return StoredClient(client=client, version=record.version)
+
+
+def peek_client(store: Store, key: RecordKey) -> tuple[Client, bool] | None:
+    """A client without its secret, and whether it has one, for show: not verified, and no secret is touched."""
+    metadata = store.peek(key)
+    if metadata is None:
+        return None
+    if MOVED_TO in metadata:
+        raise moved(f"the client of {key.service}", metadata[MOVED_TO])
+    return _peeked(key, metadata), bool(metadata.get("has_secret"))
+
+
+def list_clients(store: Store, profile: str) -> Iterator[Client]:
+    """All clients of a profile without their secrets, for show."""
+    entries = store.entries(Query(client_key(profile, "")))
+    return (_peeked(key, metadata) for key, metadata in entries if MOVED_TO not in metadata)
+
+
+def save_client(store: Store, key: RecordKey, stored: StoredClient) -> StoredClient:
+    """Save a client over the version that was read. Raises `VersionConflict`; call it under the record's lock."""
+    client = stored.client
+    metadata = {
+        "client_id": client.client_id,
+        "scope": client.scope,
+        "port": client.port,
+        "redirect_uri": client.redirect_uri,
+        "sandbox_url": client.sandbox_url,
+        "params": dict(client.params),
+        "hosts": dict(client.hosts),
+        "has_secret": client.client_secret is not None,
+    }
+    secret = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
+    return replace(stored, version=store.save(key, metadata, Secret(secret), version=stored.version))
+
+
+def _peeked(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
+    try:
+        return _client(key, metadata)
+    except (LookupError, TypeError) as error:
+        raise _damaged(key, error) from None
+
+
+def _client(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
+    return Client(
+        service=key.service,
+        client_id=metadata["client_id"],
+        scope=metadata["scope"],
+        port=metadata["port"],
+        redirect_uri=metadata["redirect_uri"],
+        sandbox_url=metadata["sandbox_url"],
+        params=metadata["params"],
+        hosts=metadata["hosts"],
+    )
+
+
+def _damaged(key: RecordKey, error: Exception) -> StoreError:
+    return StoreError(
+        f"the client of {key.service} in the store is damaged: {type(error).__name__}",
+        hint=f"everyauth service rm {key.service}, then set it anew",
+    )

@@ -1,0 +1,1 @@
+"""Records whose secrets are items of the OS keyring."""

@@ -1,0 +1,349 @@
+"""Linux: the Secret Service over one bounded D-Bus session (specifications.freedesktop.org/secret-service-spec)."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from typing import Any, TypeVar
+
+import jeepney  # type: ignore[import-untyped]
+
+from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
+from everyauth_cli.model import Secret
+from everyauth_cli.os_keyring import socket_paths
+from everyauth_cli.sanitize import printable
+from everyauth_cli.store.keyring.bus import connect
+from everyauth_cli.store.keyring.records import Check
+
+T = TypeVar("T")
+
+CALL_SECONDS = 3.0
+PROMPT_SECONDS = 60.0
+RETRY_PAUSE = 0.05
+
+OTHER_STORE = "everyauth store use sqlite://"
+UNLOCK = f"unlock the keyring (log in to the desktop, or use Passwords and Keys), or `{OTHER_STORE}`"
+
+BUS_NAME = "org.freedesktop.secrets"
+PREFIX = "org.freedesktop.Secret."
+USERNAME = "everyauth"
+
+IS_LOCKED = PREFIX + "Error.IsLocked"
+NO_SUCH_OBJECT = PREFIX + "Error.NoSuchObject"
+DBUS_ERROR = "org.freedesktop.DBus.Error."
+# gnome-keyring takes its objects off the bus for a moment while it rewrites its file.
+PASSING = {NO_SUCH_OBJECT, DBUS_ERROR + "UnknownMethod", DBUS_ERROR + "UnknownObject", DBUS_ERROR + "NoReply"}
+
+
+class Refusal(Exception):
+    """An error reply: its D-Bus name and its text."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{name}: {text}")
+        self.name = name
+        self.text = text
+
+
+class Locked(StoreLocked):
+    """The objects at `paths` have to be unlocked before a change can be made."""
+
+    def __init__(self, *paths: str) -> None:
+        super().__init__("the keyring is locked", hint=UNLOCK)
+        self.paths = list(paths)
+
+
+class NoCollection(StoreUnavailable):
+    """There is no default collection that an item could be put into."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the keyring has no default collection to put secrets into, and there is no display to ask for one on",
+            hint=f"log in to the desktop, or set a default keyring in Passwords and Keys; or `{OTHER_STORE}`",
+        )
+
+
+class Bus:
+    """A connection to a session bus, on which every wait ends at a deadline."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._socket = connection
+        self._parser = jeepney.Parser()
+        self._unread: list[jeepney.Message] = []
+        self._serial = 0
+        self.seconds = seconds
+        self.allow(seconds)
+
+    def allow(self, seconds: float) -> None:
+        """Let everything from now on take so long."""
+        self._deadline = time.monotonic() + seconds
+
+    def call(self, target: jeepney.DBusAddress, method: str, signature: str = "", *body: object) -> tuple[Any, ...]:
+        """Call a method and wait for what it returns; an error reply is raised as `Refusal`."""
+        self._serial = serial = self._serial + 1
+        self._ready().sendall(jeepney.new_method_call(target, method, signature, body).serialise(serial))
+        reply = self.wait_for(lambda message: message.header.fields.get(jeepney.HeaderFields.reply_serial) == serial)
+        if reply.header.message_type is jeepney.MessageType.error:
+            raise Refusal(reply.header.fields[jeepney.HeaderFields.error_name], str(*reply.body[:1]))
+        return tuple(reply.body)
+
+    def wait_for(self, wanted: Callable[[jeepney.Message], bool]) -> jeepney.Message:
+        """The next message that is wanted; others are kept, because a signal may come before a reply."""
+        while not (found := [message for message in self._unread if wanted(message)]):
+            data = self._ready().recv(65536)
+            if not data:
+                raise ConnectionResetError(None, "it closed the connection")
+            self._unread += self._parser.feed(data)
+        self._unread.remove(found[0])
+        return found[0]
+
+    def _ready(self) -> socket.socket:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        return self._socket
+
+
+class Items:
+    """The items of one name, as one connection to the Secret Service sees them.
+
+    For gnome-keyring's sake they are searched for first, one call is made at a time, and `Properties.Get` never: it
+    aborts if `OpenSession` is the first call of a connection and comes too early, where a search is only refused.
+    """
+
+    def __init__(self, bus: Bus, name: str, *, prompt_seconds: float | None) -> None:
+        self._bus = bus
+        self._name = name
+        self._prompt_seconds = prompt_seconds
+        self._unlocked, self._locked = self._search()
+
+    def read(self) -> bytes | None:
+        items = self._unlocked or self._locked
+        if not items:
+            return None
+        # gnome-keyring numbers its items: it is the newest, and the same one at every read.
+        item = max(items, key=lambda path: (len(path), path))
+        if not self._unlocked:
+            self.unlock([item])
+        return self._secret(item)
+
+    def write(self, secret: bytes, check: Callable[[bytes | None], None] | None = None) -> None:
+        """Write, and make sure that this is what will be read; `check` sees what is there before.
+
+        Raises `Locked`, `NoCollection`.
+        """
+        if check is not None:
+            if self._locked and not self._unlocked:
+                raise Locked(*self._locked)
+            check(self.read())
+        item = self._create(secret)
+        unlocked, _ = self._search()
+        if item not in unlocked or self._secret(item) != secret:
+            raise Refusal(NO_SUCH_OBJECT, "it does not give back what was written to it")
+        self._delete([path for path in unlocked if path != item])
+
+    def delete(self) -> None:
+        """Delete them all. Raises `Locked`."""
+        self._delete(self._unlocked)
+        if self._locked:
+            raise Locked(*self._locked)
+
+    def unlock(self, paths: list[str]) -> None:
+        _, prompt = self._call("Unlock", "ao", paths)
+        self._settle(prompt)
+
+    def create_collection(self) -> None:
+        """Ask the person for a default collection. Raises `NoCollection` where nobody can be asked."""
+        if self._prompt_seconds is None:
+            raise NoCollection
+        properties = {PREFIX + "Collection.Label": ("s", "Default keyring")}
+        _, prompt = self._call("CreateCollection", "a{sv}s", properties, "default")
+        self._settle(prompt)
+
+    def _call(self, method: str, signature: str, *body: object) -> tuple[Any, ...]:
+        return self._bus.call(_object("/org/freedesktop/secrets", "Service"), method, signature, *body)
+
+    def _search(self) -> tuple[Any, ...]:
+        """The unlocked and the locked items."""
+        return self._call("SearchItems", "a{ss}", {"service": self._name, "username": USERNAME})
+
+    @functools.cached_property
+    def _session(self) -> str:
+        return str(self._call("OpenSession", "sv", "plain", ("s", ""))[1])
+
+    def _secret(self, item: str) -> bytes:
+        (secrets,) = self._call("GetSecrets", "aoo", [item], self._session)
+        if item not in secrets:
+            raise Refusal(NO_SUCH_OBJECT, "the item is gone")
+        return bytes(secrets[item][2])
+
+    def _create(self, secret: bytes) -> str:
+        collection = self._default_collection()
+        # Label, attributes and content type are those of the keyring library: it and we replace each other's item.
+        label = f"Password for '{USERNAME}' on '{self._name}'"
+        attributes = {"application": "Python keyring library", "service": self._name, "username": USERNAME}
+        properties = {PREFIX + "Item.Label": ("s", label), PREFIX + "Item.Attributes": ("a{ss}", attributes)}
+        replacing = (properties, (self._session, b"", secret, "text/plain"), True)
+        try:
+            item, prompt = self._bus.call(_object(collection, "Collection"), "CreateItem", "a{sv}(oayays)b", *replacing)
+        except Refusal as refusal:
+            raise (Locked(collection) if refusal.name == IS_LOCKED else refusal) from None
+        return str(self._settle(prompt) or item)
+
+    def _default_collection(self) -> str:
+        for pause in (RETRY_PAUSE, 0.0):
+            (collection,) = self._call("ReadAlias", "s", "default")
+            if collection != "/":
+                return str(collection)
+            # It may be off the bus for a moment.
+            time.sleep(pause)
+        raise NoCollection
+
+    def _delete(self, items: list[str]) -> None:
+        for item in items:
+            (prompt,) = self._bus.call(_object(item, "Item"), "Delete")
+            self._settle(prompt)
+
+    def _settle(self, prompt: str) -> Any:  # noqa: ANN401 - a variant
+        """Show the prompt that a method returned, if it did and if that is allowed, and return its result."""
+        if prompt == "/":
+            return None
+        if self._prompt_seconds is None:
+            raise StoreLocked("the keyring is locked, and there is no display to ask for its password on", hint=UNLOCK)
+        rule = jeepney.MatchRule(type="signal", interface=PREFIX + "Prompt", member="Completed", path=prompt)
+        self._bus.call(jeepney.message_bus, "AddMatch", "s", rule.serialise())
+        self._bus.call(_object(prompt, "Prompt"), "Prompt", "s", "")
+        self._bus.allow(self._prompt_seconds)
+        try:
+            dismissed, (_, result) = self._bus.wait_for(rule.matches).body
+        except TimeoutError:
+            raise StoreLocked(f"no answer to the keyring's prompt in {self._prompt_seconds:g} s", hint=UNLOCK) from None
+        if dismissed:
+            raise StoreLocked("the keyring's prompt was dismissed", hint=UNLOCK)
+        self._bus.allow(self._bus.seconds)
+        return result
+
+
+class SecretServiceItems:
+    """Secrets as items of the Secret Service, one a name, in its default collection.
+
+    `lock` is held around each change, since gnome-keyring loses writes that come at the same time.
+    """
+
+    def __init__(
+        self,
+        bus_address: str,
+        *,
+        lock: Callable[[], AbstractContextManager[None]],
+        may_prompt: bool,
+        seconds: float = CALL_SECONDS,
+        prompt_seconds: float = PROMPT_SECONDS,
+    ) -> None:
+        self._bus_address = bus_address
+        self._lock = lock
+        self._seconds = seconds
+        self._prompt_seconds = prompt_seconds if may_prompt else None
+
+    def read(self, name: str) -> Secret[str] | None:
+        return _as_text(self._attempt(name, Items.read))
+
+    def write(self, name: str, secret: Secret[str], *, check: Check | None = None) -> None:
+        def look(before: bytes | None) -> None:
+            if check is not None:
+                check(_as_text(before))
+
+        self._change(name, lambda items: items.write(secret.reveal().encode(), look if check else None))
+
+    def delete(self, name: str) -> None:
+        self._change(name, Items.delete)
+
+    def describe(self) -> str:
+        return "the Secret Service of this session (its default keyring)"
+
+    def _change(self, name: str, change: Callable[[Items], None]) -> None:
+        try:
+            with self._lock():
+                self._attempt(name, change)
+        except Locked as locked:
+            # Not under the lock: nobody should wait for a person to answer somebody else's prompt.
+            self._attempt(name, functools.partial(Items.unlock, paths=locked.paths))
+        except NoCollection:
+            self._attempt(name, Items.create_collection)
+        else:
+            return
+        with self._lock():
+            self._attempt(name, change)
+
+    def _attempt(self, name: str, operation: Callable[[Items], T]) -> T:
+        seconds = self._prompt_seconds
+        return _attempt(
+            self._bus_address, lambda bus: operation(Items(bus, name, prompt_seconds=seconds)), seconds=self._seconds
+        )
+
+
+def is_offered(bus_address: str) -> bool:
+    """Whether the bus has a Secret Service, running or to be started. Raises `StoreUnavailable` if it cannot say."""
+    lists = ("ListNames", "ListActivatableNames")
+    return _attempt(
+        bus_address, lambda bus: any(BUS_NAME in bus.call(jeepney.message_bus, names)[0] for names in lists)
+    )
+
+
+def _attempt(address: str, operation: Callable[[Bus], T], *, seconds: float = CALL_SECONDS, again: bool = True) -> T:
+    """Do it on a connection of its own, and once more on a new one if what went wrong may pass."""
+    try:
+        with _connected(address, seconds) as bus:
+            return operation(bus)
+    except (OSError, Refusal) as error:
+        if not again or (isinstance(error, Refusal) and error.name not in PASSING):
+            raise _explained(error, seconds) from None
+    time.sleep(RETRY_PAUSE)
+    return _attempt(address, operation, seconds=seconds, again=False)
+
+
+@contextmanager
+def _connected(address: str, seconds: float) -> Iterator[Bus]:
+    connection = _first_that_answers(address, seconds)
+    with closing(connection):
+        bus = Bus(connection, seconds)
+        bus.call(jeepney.message_bus, "Hello")
+        yield bus
+
+
+def _first_that_answers(addresses: str, seconds: float) -> socket.socket:
+    """A connection to the first bus of a list that there is. Raises `OSError`, `StoreUnavailable`."""
+    try:
+        paths = list(socket_paths(addresses))
+    except ValueError:
+        paths = []
+    if not paths:
+        raise StoreUnavailable("the session bus address names no socket", hint=OTHER_STORE)
+    *others, last = paths
+    for path in others:
+        with suppress(OSError):
+            return connect(path, seconds)
+    return connect(last, seconds)
+
+
+def _as_text(secret: bytes | None) -> Secret[str] | None:
+    # An item that is no text was written by another program; whoever reads it sees that it makes no sense.
+    return None if secret is None else Secret(secret.decode(errors="replace"))
+
+
+def _explained(error: OSError | Refusal, seconds: float) -> StoreError:
+    if isinstance(error, TimeoutError):
+        return StoreUnavailable(f"the keyring did not answer within {seconds:g} s, twice", hint=OTHER_STORE)
+    if isinstance(error, OSError):
+        return StoreUnavailable(f"cannot talk to the session bus: {error.strerror}", hint=OTHER_STORE)
+    if error.name == IS_LOCKED:
+        return Locked()
+    if error.name == DBUS_ERROR + "ServiceUnknown" or error.name.startswith(DBUS_ERROR + "Spawn."):
+        return StoreUnavailable("no Secret Service answers on the session bus", hint=OTHER_STORE)
+    return StoreUnavailable(f"the Secret Service failed: {printable(error.text or error.name)}", hint=OTHER_STORE)
+
+
+def _object(path: str, interface: str) -> jeepney.DBusAddress:
+    return jeepney.DBusAddress(path, bus_name=BUS_NAME, interface=PREFIX + interface)

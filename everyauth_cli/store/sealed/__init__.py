@@ -1,0 +1,1 @@
+"""Records sealed with AES-256-GCM, in one row of a table each."""

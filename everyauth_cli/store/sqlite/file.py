@@ -1,0 +1,285 @@
+"""Statements to a SQLite file, each whole by itself, over a few connections kept open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from everyauth_cli.errors import StoreError, StoreUnavailable
+from everyauth_cli.private_files import make_directory, open_private
+from everyauth_cli.store.sqlite.journal import (
+    CANNOT_SHARE_MEMORY,
+    MOUNTS,
+    WRITE_AHEAD,
+    leave_log,
+    use_journal,
+    wanted_journal,
+)
+from everyauth_cli.store.sqlite.schema import check_schema, make_schema
+from everyauth_cli.store.sqlite.without_writing import may_be_for_want_of_writing, rows_without_writing
+from everyauth_cli.store.table import Values
+
+BUSY_SECONDS = 30.0
+"""How long to wait for other writers: SQLite lets them in by luck, and on a slow disk the last of many waits long."""
+
+KEPT_OPEN = 8
+INHERITED: list[sqlite3.Connection] = []
+"""A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""
+
+LASTING = "PRAGMA synchronous = FULL"
+"""fsync at every commit; with NORMAL, under a write-ahead log, a commit lasts only from the next checkpoint on."""
+
+Place = tuple[int, int, int]
+"""The file that a connection is to (inode, device), and the process that it is in."""
+
+
+class Kept(NamedTuple):
+    """A connection, what it was to when it was opened, and whether the file's journal is a write-ahead log."""
+
+    place: Place | None
+    connection: sqlite3.Connection
+    has_log: bool
+
+
+class SqliteFile:
+    """A database file, opened when it is first needed; threads may share one, and so may forks.
+
+    Its journal is a write-ahead log, under which readers and a writer do not wait for each other, where `mounts` (as
+    Linux lists them) shows a disk of this machine. `warn` is told when it cannot be switched.
+
+    Raises `StoreUnavailable` when the file cannot be opened or written, `StoreError` when it is damaged.
+    """
+
+    by_user = " INDEXED BY everyauth_by_user"
+
+    def __init__(self, path: Path, *, mounts: Path = MOUNTS, warn: Callable[[str], None] = lambda _: None) -> None:
+        self.path = path
+        self._name = str(path)
+        self._mounts = mounts
+        self._warn = warn
+        self._idle: list[Kept] = []
+        self._writing = Turns()
+        weakref.finalize(self, _close_all, self._idle)
+
+    @property
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def run(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Run a statement that changes nothing, and return its rows: none where there is no file."""
+        try:
+            place = _place(self._name)
+            if place is None:
+                return []
+            kept = self._take(place) or self._open()
+            try:
+                rows = kept.connection.execute(statement, values).fetchall()
+            except BaseException:
+                kept.connection.close()
+                raise
+        except (OSError, ValueError, sqlite3.Error) as error:
+            return self._run_without_writing(error, statement, values)
+        self._keep(kept)
+        return rows
+
+    def change(self, statement: str, values: Values = (), *, lasting: bool = True) -> int:
+        """Run a statement that changes something, and return how many rows it changed.
+
+        It is on the disk then, unless it is not to be `lasting`: then a loss of power may take it.
+        """
+        try:
+            with self._writing.turn():
+                kept = self._take(_place(self._name)) or self._open()
+                try:
+                    changed = _change(kept, statement, values, lasting=lasting)
+                    if lasting and not self._writing.awaited:
+                        _checkpoint(kept.connection)
+                except BaseException:
+                    kept.connection.close()
+                    raise
+        except (OSError, ValueError, sqlite3.Error) as error:
+            raise self._explained(error) from None
+        self._keep(kept)
+        return changed
+
+    def change_alone(self, statement: str, values: Values = ()) -> None:
+        """Run a statement when no other change is under way, as every change to a file is."""
+        self.change(statement, values)
+
+    def _run_without_writing(self, error: Exception, statement: str, values: Values) -> list[tuple[Any, ...]]:
+        if may_be_for_want_of_writing(error) and self.path.is_file():
+            with contextlib.suppress(OSError, sqlite3.Error):
+                return rows_without_writing(self.path, statement, values)
+        raise self._explained(error) from None
+
+    def _take(self, place: Place | None) -> Kept | None:
+        """A connection to the file that is there now, which may have taken the place of another."""
+        try:
+            while (kept := self._idle.pop()).place != place:
+                _close(kept)
+        except IndexError:
+            return None
+        return kept
+
+    def _keep(self, kept: Kept) -> None:
+        self._idle.append(kept)
+        if len(self._idle) > KEPT_OPEN:
+            _close(self._idle.pop())
+
+    def _open(self) -> Kept:
+        self._create_privately()
+        place = _place(self._name)
+        try:
+            connection, journal = self._connected()
+        except sqlite3.OperationalError as error:
+            if _code(error) not in CANNOT_SHARE_MEMORY:
+                raise
+            try:
+                leave_log(self._name)
+            except sqlite3.Error:
+                raise error from None
+            connection, journal = self._connected(may_switch=False)
+        return Kept(place, connection, journal == WRITE_AHEAD)
+
+    def _connected(self, *, may_switch: bool = True) -> tuple[sqlite3.Connection, str]:
+        # One thread at a time has a connection, whichever that is; each statement is a transaction.
+        connection = sqlite3.connect(self._name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute(LASTING)
+            # What was deleted or overwritten is not left in the file's free pages.
+            connection.execute("PRAGMA secure_delete = ON").fetchall()
+            ((journal,),) = connection.execute("PRAGMA journal_mode")
+            ((version,),) = connection.execute("PRAGMA user_version")
+            if version:
+                check_schema(self.path, version)
+            if may_switch:
+                journal = self._switched(connection, journal)
+            if not version:
+                make_schema(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection, journal
+
+    def _switched(self, connection: sqlite3.Connection, journal: str) -> str:
+        wanted = wanted_journal(self.path, self._mounts)
+        if journal == wanted:
+            return journal
+        journal = use_journal(connection, wanted)
+        if journal == WRITE_AHEAD != wanted:
+            self._warn(
+                f"{self.path} has a write-ahead log, which is not safe on a network's file system, and another process"
+                " has it open, so it stays; end that process, then run this again"
+            )
+        return journal
+
+    def _create_privately(self) -> None:
+        if self.path.exists():
+            return
+        make_directory(self.path.parent)
+        # Exclusively: to close a file that another thread has made and opened would end that thread's locks on it.
+        with contextlib.suppress(FileExistsError):
+            os.close(open_private(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+
+    def _explained(self, error: Exception) -> StoreError:
+        if isinstance(error, (OSError, ValueError)):
+            reason = error.strerror if isinstance(error, OSError) else error
+            return StoreUnavailable(
+                f"cannot use {self.path}: {reason}",
+                hint="make it readable and writable for you, or choose another with `everyauth store use`",
+            )
+        if isinstance(error, sqlite3.OperationalError):
+            return StoreUnavailable(
+                f"cannot use {self.path}: {error}", hint="check the disk and the file's permissions, then try again"
+            )
+        if _code(error) == sqlite3.SQLITE_NOTADB:
+            return StoreError(
+                f"{self.path} is damaged, or no store of everyauth: {error}",
+                hint="choose another with `everyauth store use`, or stop what uses it and move that file away",
+            )
+        return StoreError(
+            f"{self.path} is damaged: {error}",
+            hint="stop what uses it and move that file away; `everyauth login` fills a new one",
+        )
+
+
+class Turns:
+    """Lets one thread of this process write at a time: SQLite lets those who wait in by luck, after a pause."""
+
+    def __init__(self) -> None:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._lock, self._waiting, self._pid = threading.Lock(), deque[None](), os.getpid()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether another thread waits for its turn."""
+        return len(self._waiting) > 1
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        if self._pid != os.getpid():
+            # In a fork: whoever had the turn is in the parent.
+            self._begin_anew()
+        # Not a count, which threads would change at once.
+        self._waiting.append(None)
+        try:
+            with self._lock:
+                yield
+        finally:
+            self._waiting.pop()
+
+
+def _code(error: Exception) -> int:
+    """SQLite's code of an error; 0 for one that comes from Python's own module."""
+    return getattr(error, "sqlite_errorcode", 0)
+
+
+def _place(name: str) -> Place | None:
+    """Where a file is now, if it is anywhere."""
+    try:
+        file = os.stat(name)  # noqa: PTH116 - at each statement
+    except FileNotFoundError:
+        return None
+    return file.st_ino, file.st_dev, os.getpid()
+
+
+def _change(kept: Kept, statement: str, values: Values, *, lasting: bool) -> int:
+    if lasting or not kept.has_log:
+        return kept.connection.execute(statement, values).rowcount
+    kept.connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        return kept.connection.execute(statement, values).rowcount
+    finally:
+        kept.connection.execute(LASTING)
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    """Move what was written from the log into the file itself: a copy of it alone, or one moved away, lacks nothing.
+
+    That waits for the disk twice, so it is left to the last of those who write at once; if that one fails, to the next.
+    All is on the disk already.
+    """
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _close(kept: Kept) -> None:
+    if kept.place is None or kept.place[2] == os.getpid():
+        kept.connection.close()
+    else:
+        INHERITED.append(kept.connection)
+
+
+def _close_all(idle: list[Kept]) -> None:
+    while idle:
+        _close(idle.pop())

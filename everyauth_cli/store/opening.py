@@ -104,7 +104,7 @@ def sqlite_path(url: str, data_dir: Path) -> Path:
         raise ConfigurationProblem(f"{url!r} holds a null character", hint="sqlite:///path/to/file.db")
     rest = rest if not rest.startswith("/") else "/" + rest.lstrip("/")
     path = Path(rest[1:] if sys.platform == "win32" else rest)
-    if not path.is_absolute():
+    if not path.is_absolute() or not path.name:
         raise ConfigurationProblem(f"{url!r} holds no absolute path", hint="three slashes: sqlite:///path/to/file.db")
     return path
 

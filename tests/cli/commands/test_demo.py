@@ -122,7 +122,7 @@ def exported(demo: Demo, name: str) -> str:
 def test_the_demo_ends_well_and_leaves_nothing_behind(demo):
     assert (demo.code, demo.left, demo.processes) == (0, [], []), demo.out + demo.err
     assert exported(demo, "EVERYAUTH_HOME").startswith(demo.environment["TMPDIR"])
-    assert "the demo plays the person" in demo.out
+    assert "the demo acts as the user" in demo.out
     assert "Traceback" not in demo.out + demo.err
 
 

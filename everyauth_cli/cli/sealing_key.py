@@ -16,6 +16,7 @@ from everyauth_cli.store.from_settings import keyring_of, store_of
 from everyauth_cli.store.identities import KIND as IDENTITY
 from everyauth_cli.store.records import Query, Store
 from everyauth_cli.store.sealed.key_place import IN_KEYRING
+from everyauth_cli.store.sealed.keys import new_key
 
 
 def with_sealing_key(session: Session, settings: Settings) -> Settings:
@@ -48,8 +49,6 @@ def _key_file(settings: Settings) -> Path:
 
 def _first_key(settings: Settings) -> Secret[str]:
     """A new key for a store that holds nothing yet; raises `WrongKey` for one that holds what it would not open."""
-    from everyauth_cli.store.sealed.keys import new_key
-
     store = store_of(settings)
     if any(record_keys(store)):
         raise WrongKey(

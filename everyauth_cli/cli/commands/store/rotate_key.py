@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
@@ -15,9 +14,8 @@ from everyauth_cli.private_files import write_privately
 from everyauth_cli.store.from_settings import key_place_of, store_of
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import KeyPlace
-
-if TYPE_CHECKING:
-    from everyauth_cli.store.sealed.records import SealedRecords
+from everyauth_cli.store.sealed.keys import new_key
+from everyauth_cli.store.sealed.records import SealedRecords
 
 ROTATION = "everyauth:rotation"
 
@@ -44,8 +42,6 @@ def rotate_key(session: Session) -> None:
 
 
 def _sealed(store: Store) -> SealedRecords:
-    from everyauth_cli.store.sealed.records import SealedRecords
-
     if isinstance(store.backend, SealedRecords):
         return store.backend
     raise UsageProblem(
@@ -71,8 +67,6 @@ def _words(place: KeyPlace) -> list[str]:
 
 def _add_key(place: KeyPlace, keys: list[str]) -> list[str]:
     """A new key before the old one, which stays until nothing is sealed with it any more."""
-    from everyauth_cli.store.sealed.keys import new_key
-
     if not place.can_be_written:
         raise ConfigurationProblem(
             f"the sealing key comes from {place.describe()}, which no command can change",

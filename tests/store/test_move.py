@@ -211,5 +211,5 @@ def test_killed_again_and_again_it_loses_nothing(shell, postgres):
 def test_a_store_that_is_not_there_is_not_made_to_be_moved(everyauth, tmp_path):
     done = everyauth("store", "move", f"sqlite://{tmp_path}/mistyped.db", f"sqlite://{tmp_path}/other.db")
     assert (done.code, done.out) == (3, "")
-    assert "there is no store" in done.err
+    assert "no store at" in done.err
     assert not list(tmp_path.glob("*.db"))

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from everyauth_cli.cli.commands.demo import demo_environment
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Secret
-from everyauth_cli.settings import demo_environment, read_settings, remember, write_privately
+from everyauth_cli.private_files import write_privately
+from everyauth_cli.settings import read_settings, remember
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -17,24 +17,25 @@ from everyauth_cli.store.records import MOVED_TO, Query, Store
 PLURALS = {"identity": "identities", "client": "clients"}
 
 
-def note_what_stays(session: Session, settings: Settings, *, chosen: str) -> str | None:
+def show_what_stays(session: Session, settings: Settings, *, chosen: str) -> str | None:
     """Name the records that stay in the store of these settings and the way to move them; return its URL then."""
     left = contents(settings)
     url = without_password(settings.store_url)
     if not left:
         return None
-    session.terminal.note(f"{left} stay in {url}. `everyauth store use` goes back to it; to move them here:")
-    session.terminal.note(_move(url, chosen))
+    back = shlex.join(["everyauth", "store", "use", url])
+    session.terminal.info(f"{left} stay in {url}; {back} switches back. To move them here:")
+    session.terminal.info(_move(url, chosen))
     return url
 
 
-def note_left_store(session: Session) -> None:
+def show_left_store(session: Session) -> None:
     """Name the store that was left for this one, where this one lists nothing."""
     settings = session.settings
     if settings.left_store is None or settings.left_store == settings.store_url:
         return
     move = _move(settings.left_store, without_password(settings.store_url))
-    session.terminal.note(
+    session.terminal.info(
         f"{settings.left_store} was left for this store, with records in it. To move them here: {move}"
     )
 

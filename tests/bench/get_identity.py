@@ -178,7 +178,7 @@ def identity_of(name: str) -> StoredIdentity:
 
 
 def rows(store: Store, users: Iterable[str]) -> Iterator[tuple[RecordKey, Row, bytes]]:
-    """What the library would have saved for these users, sealed for both tables."""
+    """Yield the rows that the library would save for these users, sealed for both tables."""
     bare, sealer = AESGCM(BARE_KEY), Sealer(Secret(SEALING_KEY))
     record = record_of(identity_of(user(0)))
     text = json.dumps(record.secret.reveal(), separators=(",", ":"))

@@ -312,7 +312,7 @@ class EveryAuth:
         """
         from everyauth_cli.httpx_auth import HttpxAuth
 
-        return HttpxAuth(self._flows.identities.access_tokens(service, who, tenant))
+        return HttpxAuth(self._flows.identities.access_tokens(service, who, tenant), service=service)
 
     def requests_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> RequestsAuth:
         """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
@@ -323,25 +323,15 @@ class EveryAuth:
 
         return RequestsAuth(self._flows.identities.access_tokens(service, who, tenant))
 
-    # Each is the method of the same name without the `a`, run in a thread.
-    abegin = async_method(begin)
-    aauthorization_url = async_method(authorization_url)
-    aredeem = async_method(redeem)
-    akeep = async_method(keep)
-    aget_identity = async_method(get_identity)
-    acredential = async_method(credential)
-    aget_identities = async_method(get_identities)
-    afind = async_method(find)
-    afind_one = async_method(find_one)
-    aservice_name = async_method(service_name)
-    aholds = async_method(holds)
-    acheck = async_method(check)
-    acheck_all = async_method(check_all)
-    arefresh_all = async_method(refresh_all)
-    asiblings = async_method(siblings)
-    aends_grant = async_method(ends_grant)
-    adelete_identity = async_method(delete_identity)
-    adelete_identities = async_method(delete_identities)
+    # Each is the method of the same name without the `a`, run in a thread of ours.
+    abegin, aauthorization_url = async_method(begin), async_method(authorization_url)
+    aredeem, akeep = async_method(redeem), async_method(keep)
+    aget_identity, acredential = async_method(get_identity), async_method(credential)
+    aget_identities, afind, afind_one = async_method(get_identities), async_method(find), async_method(find_one)
+    aservice_name, aholds = async_method(service_name), async_method(holds)
+    acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)
+    asiblings, aends_grant = async_method(siblings), async_method(ends_grant)
+    adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)
 
 
 def _send(request: Request) -> Response:

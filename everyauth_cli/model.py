@@ -28,6 +28,7 @@ SANDBOX_PROFILE = "sandbox"
 DEFAULT_USER = "me"
 DEFAULT_PORT = 28282
 ID_PREFIX = "idn-"
+ACCEPT_JSON: Mapping[str, str] = MappingProxyType({"Accept": "application/json"})
 REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS, SERVER_ERROR = 408, 425, 429, 500
 
 
@@ -160,9 +161,6 @@ class Client:
     hosts: Mapping[str, str] = field(default_factory=dict)
 
 
-ACCEPT_JSON: Mapping[str, str] = MappingProxyType({"Accept": "application/json"})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One HTTP request to a service, ready for `transport.send`.
@@ -218,8 +216,8 @@ class Response:
 class LoginRequest:
     """A request for access to a user's account at a service, whatever the grant type that answers it.
 
-    `scope` is the scope to ask for, empty for none. `client_id` and `token_endpoint` are what the token will be bound
-    to (RFC 6749 section 6). `started_at` is milliseconds since the epoch.
+    `scope` is empty to request none. The token will be bound to `client_id` and `token_endpoint` (RFC 6749 section 6).
+    `started_at` is milliseconds since the epoch.
     """
 
     service: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from everyauth_cli.errors import ConfigurationProblem
+
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -38,6 +40,29 @@ def open_private(path: str | Path, flags: int) -> int:
     if flags & os.O_CREAT:
         _give_back(descriptor, os.fstat(descriptor).st_mode, FILE_MODE)
     return descriptor
+
+
+def write_privately(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all.
+
+    Raises `ConfigurationProblem`.
+    """
+    try:
+        make_directory(path.parent)
+        temporary = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
+        try:
+            with open(temporary, "x", encoding="utf-8", opener=open_private) as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigurationProblem(
+            f"cannot write {path}: {error.strerror}",
+            hint="make its directory writable for you, or name another with EVERYAUTH_HOME",
+        ) from None
 
 
 def _give_back(target: int | Path, found: int, mode: int) -> None:

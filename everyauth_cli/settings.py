@@ -1,10 +1,9 @@
-"""Where files lie and what the environment says: but for cli/fast/records.py the only reader of `os.environ`."""
+"""Reads the settings: directories, `config.toml`, and the environment, of which it is the only reader but for a few."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,13 +13,10 @@ from typing import Any
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import DEFAULT_PROFILE, Secret
 from everyauth_cli.os_keyring import bus_addresses, namespace_of
-from everyauth_cli.private_files import make_directory, open_private
+from everyauth_cli.private_files import write_privately
 
 DEFAULT_STORE = "keyring:"
 CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
-SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
-CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
-POWERSHELL = "mnt/c/Windows/System32/WindowsPowerShell/v1.0/powershell.exe"
 CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook", "left_store")
 # The last two may hold a database's password.
 SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "PGPASSWORD")
@@ -28,12 +24,12 @@ SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "P
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What was found at start: directories, choices, and what the environment overrides.
+    """The settings found at start: directories, choices in `config.toml`, and the environment, which overrides them.
 
     `sealing_key` is what `config.toml` remembers: a file's path or "keyring"; `key` and `key_file` come from the
-    environment and go first. `alert_command` is an argv; of it and `alert_webhook` at most one is set, and the URL of a
-    webhook is a secret, because who has it can post there. `namespace` keeps apart, in one OS keyring, what belongs to
-    different directories.
+    environment and go first. `left_store` is the URL of a store that was left with records in it. `alert_command` is an
+    argv; of it and `alert_webhook` at most one is set, and the URL of a webhook is a secret, because who has it can
+    post there. `namespace` keeps apart, in one OS keyring, what belongs to different directories.
     """
 
     config_dir: Path
@@ -43,6 +39,7 @@ class Settings:
     store_url: str = DEFAULT_STORE
     store_from: str = "the default"
     sealing_key: str | None = None
+    left_store: str | None = None
     alert_command: tuple[str, ...] = ()
     alert_webhook: Secret[str] | None = None
     key: Secret[str] | None = None
@@ -85,6 +82,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         namespace=namespace_of(str(data_dir), usual=_usual_data_dir()),
         profile=environ.get("EVERYAUTH_PROFILE") or DEFAULT_PROFILE,
         sealing_key=config.get("sealing_key"),
+        left_store=config.get("left_store"),
         alert_command=tuple(config.get("alert_command", ())),
         alert_webhook=Secret(config["alert_webhook"]) if "alert_webhook" in config else None,
         key=Secret(environ["EVERYAUTH_KEY"]) if environ.get("EVERYAUTH_KEY") else None,
@@ -93,7 +91,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         client_secrets={name: Secret(value) for name, kind, value in _client_variables(environ) if kind == "SECRET"},
         bus_address=bus_addresses(environ) if sys.platform == "linux" else environ.get("DBUS_SESSION_BUS_ADDRESS"),
         keyring_backend=environ.get("PYTHON_KEYRING_BACKEND") or None,
-        local_display=_has_display(environ) and not environ.get("SSH_CONNECTION"),
+        local_display=has_display(environ) and not environ.get("SSH_CONNECTION"),
     )
     if environ.get("EVERYAUTH_STORE"):
         return replace(settings, store_url=environ["EVERYAUTH_STORE"], store_from="EVERYAUTH_STORE")
@@ -102,66 +100,12 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What decides whether a browser can open here. `browser_variable`: the user has named one in `BROWSER`.
-
-    `wslview` and `powershell` are the paths of these programs, which open a browser of Windows from WSL.
-    """
-
-    browser_variable: bool = False
-    ssh: bool = False
-    wsl: bool = False
-    wslview: str | None = None
-    powershell: str | None = None
-    container: bool = False
-    display: bool = False
-
-
-def read_surroundings(
-    environ: Mapping[str, str] | None = None, *, kernel: str | None = None, root: Path = Path("/")
-) -> Surroundings:
-    """The surroundings of this process; `kernel` is the kernel's release, `root` the root of the file system."""
-    import platform
-
-    environ = os.environ if environ is None else environ
-    kernel = platform.release() if kernel is None else kernel
-    container = bool(environ.get("container")) or any((root / mark).exists() for mark in CONTAINER_MARKS)
-    path = environ.get("PATH", os.defpath)
-    return Surroundings(
-        browser_variable=bool(environ.get("BROWSER")),
-        ssh=any(environ.get(name) for name in SSH_VARIABLES),
-        # A container's kernel is that of the machine around it.
-        wsl="microsoft" in kernel.lower() and not container,
-        wslview=shutil.which("wslview", path=path),
-        powershell=shutil.which("powershell.exe", path=path) or shutil.which(str(root / POWERSHELL)),
-        container=container,
-        display=_has_display(environ),
-    )
-
-
 def child_environment() -> dict[str, str]:
     """This process's environment without the secrets in it, for a process that it starts."""
     return {
         name: value
         for name, value in os.environ.items()
         if name not in SECRET_VARIABLES and not CLIENT_VARIABLE.fullmatch(name)
-    }
-
-
-def demo_environment(home: str, scripts: str) -> dict[str, str]:
-    """An environment for the demo's commands: a home of their own, and nothing of ours that would reach outside it.
-
-    `scripts` is the directory of the installed command. The OS keyring is out of reach, so nothing stays in it.
-    """
-    kept = {name: value for name, value in child_environment().items() if not name.startswith("EVERYAUTH_")}
-    return {
-        **kept,
-        "EVERYAUTH_HOME": home,
-        "PATH": os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)]),
-        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
     }
 
 
@@ -175,29 +119,6 @@ def remember(settings: Settings, **choices: str | list[str] | None) -> None:
     config = {**_read_config(settings.config_file), **choices}
     text = tomli_w.dumps({name: value for name, value in config.items() if value is not None})
     write_privately(settings.config_file, text)
-
-
-def write_privately(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all.
-
-    Raises `ConfigurationProblem`.
-    """
-    try:
-        make_directory(path.parent)
-        temporary = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
-        try:
-            with open(temporary, "x", encoding="utf-8", opener=open_private) as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigurationProblem(
-            f"cannot write {path}: {error.strerror}",
-            hint="make its directory writable for you, or name another with EVERYAUTH_HOME",
-        ) from None
 
 
 def _directories(environ: Mapping[str, str]) -> tuple[Path, Path]:
@@ -279,5 +200,6 @@ def _client_variables(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
     return [(match[1], match[2], value) for match, value in matches if match and value]
 
 
-def _has_display(environ: Mapping[str, str]) -> bool:
+def has_display(environ: Mapping[str, str]) -> bool:
+    """Return whether a window can be opened, as far as the environment says."""
     return sys.platform in ("darwin", "win32") or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))

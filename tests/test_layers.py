@@ -27,7 +27,7 @@ LAYERS = {
     "oauth/base64url": set[str](),
     "loopback_server": set[str](),
     "async_methods": {"errors"},
-    "private_files": set[str](),
+    "private_files": {"errors"},
     "os_keyring": set[str](),
     "model": {"errors", "urls"} | BASE,
     "urls": set[str](),
@@ -73,7 +73,7 @@ HOMES = {
     "tomli_w": ["settings.py", "services/*"],
 }
 # The second runs before settings.py, whose import alone takes longer than its whole work.
-ENVIRONMENT_HOMES = ["settings.py", "cli/fast/records.py"]
+ENVIRONMENT_HOMES = ["settings.py", "cli/fast/records.py", "cli/login/surroundings.py"]
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 # What creates a file or directory, whose mode then is for private_files.py to choose.
 CREATION = {"mkdir", "makedirs", "mkstemp", "mkdtemp", "NamedTemporaryFile", "write_text", "write_bytes", "touch"}

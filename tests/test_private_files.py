@@ -7,9 +7,8 @@ import pytest
 from peers.sandbox import free_port
 
 from everyauth_cli.event_log import Event, EventLog
-from everyauth_cli.private_files import make_directory, open_private
+from everyauth_cli.private_files import make_directory, open_private, write_privately
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.settings import write_privately
 from everyauth_cli.store.file_locks import FileLocks
 
 UMASKS = [0o000, 0o002, 0o022, 0o027, 0o077, 0o277, 0o777]

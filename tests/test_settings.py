@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from everyauth_cli.cli.commands.demo import demo_environment
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Secret
-from everyauth_cli.settings import demo_environment, read_settings, remember, write_privately
+from everyauth_cli.private_files import write_privately
+from everyauth_cli.settings import read_settings, remember
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -80,6 +82,38 @@ def test_each_data_directory_has_its_own_namespace():
     assert len(namespaces) == 3
     assert "" not in namespaces
     assert read_settings({"EVERYAUTH_HOME": "/a"}).namespace == read_settings({"EVERYAUTH_HOME": "/a/"}).namespace
+
+
+# Imported by root, where the package lies in a directory of root's; then a user whom the passwd database does not know.
+HOMELESS = """
+import hashlib, os, platformdirs, platformdirs.unix, pwd, sys, tomllib
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.settings import read_settings
+if os.geteuid() == 0:
+    os.setuid(54321)
+try:
+    print(read_settings().data_dir)
+except ConfigurationProblem as error:
+    print(error.message, error.hint)
+"""
+
+
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}])
+def test_without_any_home_the_one_that_helps_is_named(home):
+    if not home and os.geteuid() != 0:
+        pytest.skip("only root can be a user without an entry in passwd")
+    (message,) = in_child(HOMELESS, **home)
+    assert "no home directory" in message
+    assert "EVERYAUTH_HOME=" in message
+    assert in_child(HOMELESS, **home, EVERYAUTH_HOME="/") == ["/"]
+
+
+def test_a_data_directory_that_is_the_usual_one_has_no_namespace(tmp_path):
+    usual = tmp_path / ".local/share/everyauth"
+    usual.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(usual)
+    for home in (usual, f"{usual}/", tmp_path / "link"):
+        assert in_child(DIRECTORIES, HOME=str(tmp_path), EVERYAUTH_HOME=str(home))[2] == "-"
 
 
 def test_the_store_comes_from_the_environment_else_the_file_else_the_default(read, tmp_path):

@@ -1,4 +1,4 @@
-"""The command tree's root, what every command takes, and what every command is given."""
+"""The root of the command tree, and the decorator that makes a function a command."""
 
 from __future__ import annotations
 
@@ -14,11 +14,60 @@ from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, Verbo
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.typer_internals import Command, Group
 from everyauth_cli.errors import LoginRequired
+from everyauth_cli.services.catalogue import EXAMPLE
 
-EPILOG = "Exit codes: 0 done, 2 usage, 3 nothing or too much matches, 4 log in, 5 the service, 6 the store."
+ABOUT = """Get, keep and refresh OAuth 2.0 access tokens.
+
+`everyauth login` logs you in at a service in the browser and stores the credential in the OS keyring. `everyauth token`
+prints its access token, refreshed first if it has expired."""
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 internal error, 2 usage, 3 not found or ambiguous, 4 login needed, 5 service, 6 store."
+)
+EXAMPLES = [
+    "# Set the client that you registered at a service; it asks for the secret",
+    f"everyauth service set {EXAMPLE} --client-id ID --client-secret -",
+    "# Log in, and print the access token",
+    f"everyauth login {EXAMPLE} && everyauth token {EXAMPLE}",
+    "# Log in as a user of your app, and print the credential as JSON",
+    f"everyauth login {EXAMPLE} --user user-123",
+    "everyauth identity get user-123",
+]
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="everyauth",
+    cls=Group,
+    help=ABOUT,
+    epilog=help_text(EXIT_CODES, EXAMPLES),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings=HELP_OPTIONS,
+)
 
 
-def group(name: str, about: str, *, examples: Sequence[str] = ()) -> typer.Typer:
+def _show_version(given: bool) -> None:
+    if given:
+        print(f"everyauth {__version__}")  # noqa: T201 - before any command, so before any terminal
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    output: OutputOption = None,
+    profile: ProfileOption = None,
+    verbose: VerboseOption = None,
+    version: Annotated[  # noqa: ARG001 - shown by its callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that may come before the command as well as after it."""
+    context.obj = {"output": output, "profile": profile, "verbose": verbose}
+
+
+def group(name: str, about: str, *, examples: Sequence[str]) -> typer.Typer:
     """Add a group of commands to the tree."""
     made = typer.Typer(
         name=name,
@@ -34,45 +83,11 @@ def group(name: str, about: str, *, examples: Sequence[str] = ()) -> typer.Typer
     return made
 
 
-HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
-app = typer.Typer(
-    name="everyauth",
-    cls=Group,
-    help="Get OAuth 2.0 credentials, keep them in the OS keyring, hand out access tokens that are always current.",
-    epilog=EPILOG,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings=HELP_OPTIONS,
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        print(f"everyauth {__version__}")  # noqa: T201 - before any command, so before any terminal
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    context: typer.Context,
-    output: OutputOption = None,
-    profile: ProfileOption = None,
-    verbose: VerboseOption = None,
-    version: Annotated[  # noqa: ARG001 - shown by its callback
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Take the options that may stand before the command as well as after it."""
-    context.obj = {"output": output, "profile": profile, "verbose": verbose}
-
-
-def command(parent: typer.Typer, name: str, *, examples: Sequence[str] = ()) -> Callable[..., Any]:
-    """Make a function a command: it is given a `Session` first, and gets the common options besides its own."""
+def command(parent: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable[..., Any]:
+    """Make a function a command: it gets a `Session` first, and takes the common options besides its own."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        def run(context: typer.Context, **arguments: Any) -> None:  # noqa: ANN401
+        def run(context: typer.Context, **arguments: Any) -> None:  # noqa: ANN401 - as many types as commands have
             common: dict[str, Any] = {key: arguments.pop(key) for key in COMMON}
             before = context.obj or {}
             chosen = {key: before.get(key) if value is None else value for key, value in common.items()}

@@ -1,9 +1,10 @@
-"""A batch over identities for `identity refresh` and `check`: run, shown, reported."""
+"""Runs a batch over identities for `identity refresh` and `check`, and shows the outcomes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -16,13 +17,15 @@ from everyauth_cli.flows.batch import MOST_JOBS, HealthState, Outcome, Pacing
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 
-COLUMNS = ["service", "who", "state", "expires", "id", "problem"]
+COLUMNS = ["service", "user", "state", "expires", "id", "problem"]
 
 JobsOption = Annotated[
-    int, typer.Option("--jobs", min=1, max=MOST_JOBS, metavar="N", help="How many at once; of one service at most 4.")
+    int,
+    typer.Option("--jobs", min=1, max=MOST_JOBS, metavar="N", help="Parallel requests (at most 4 per service)."),
 ]
 TimeoutOption = Annotated[
-    str, typer.Option("--timeout", metavar="DURATION", help="Begin nothing after that; what runs is finished.")
+    str,
+    typer.Option("--timeout", metavar="DURATION", help="Start no request after this time; let running ones finish."),
 ]
 
 
@@ -36,16 +39,16 @@ def run_batch(
     seconds = read_duration(timeout)
     identities = session.auth.find(service=session.auth.service_name(service) if service else "")
     interrupts: list[None] = []
-    with finished_first(told=lambda: interrupts.append(None)):
+    with finished_first(on_interrupt=lambda: interrupts.append(None)):
         pacing = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
         with session.terminal.progress("identities", len(identities)) as advance:
-            outcomes = call(identities, pacing=pacing, on_outcome=lambda _: advance())
-        _show(session, sorted(outcomes, key=_place), left=len(identities) - len(outcomes))
+            outcomes = call(identities, pacing=replace(pacing, on_outcome=lambda _: advance()))
+        _show(session, sorted(outcomes, key=_order), left=len(identities) - len(outcomes))
     session.report(all_pending=True)
     raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
 
 
-def _place(outcome: Outcome) -> tuple[str, str, str]:
+def _order(outcome: Outcome) -> tuple[str, str, str]:
     return outcome.identity.service, outcome.identity.tenant, outcome.identity.user
 
 
@@ -54,22 +57,23 @@ def _show(session: Session, outcomes: Sequence[Outcome], *, left: int) -> None:
     session.terminal.list(COLUMNS, [_row(outcome, now) for outcome in outcomes], [_as_json(one) for one in outcomes])
     counts = Counter(outcome.state for outcome in outcomes)
     words = [f"{counts[state]} {state}" for state in HealthState if counts[state]]
-    words += [f"{left} not looked at"] if left else []
+    words += [f"{left} not started"] if left else []
     total = len(outcomes) + left
-    who = "identity" if total == 1 else "identities"
-    session.terminal.note(f"{total} {who}: {', '.join(words)}." if words else "No identities.")
+    noun = "identity" if total == 1 else "identities"
+    session.terminal.info(f"{total} {noun}: {', '.join(words)}." if words else "No identities.")
     if counts[HealthState.NOT_CHECKABLE]:
-        session.terminal.note("cannot be checked: no request that tests a token of this service is known")
+        session.terminal.info("cannot be checked: no request that tests a token of this service is known")
 
 
 def _row(outcome: Outcome, now: int) -> list[str]:
     identity, error = outcome.identity, outcome.error
-    said = f"{error.message}; try: {error.hint}" if error and error.hint else (error.message if error else "")
+    hint = f"; try: {error.hint}" if error and error.hint else ""
     user = user_of_tenant(identity.user, identity.tenant, quotes=("", ""))
-    return [identity.service, user, outcome.state, expiry(identity.expires_at, now=now), identity.id, said]
+    problem = f"{error.message}{hint}" if error else ""
+    return [identity.service, user, outcome.state, expiry(identity.expires_at, now=now), identity.id, problem]
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
     error = outcome.error
-    said = {"code": error.code, "message": error.message, "hint": error.hint} if error else None
-    return {**as_json(outcome.identity), "state": outcome.state, "error": said}
+    shown = {"code": error.code, "message": error.message, "hint": error.hint} if error else None
+    return {**as_json(outcome.identity), "state": outcome.state, "error": shown}

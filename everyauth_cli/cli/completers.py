@@ -1,4 +1,7 @@
-"""Completion of names that live in the catalogue and the index; it touches no secret and never fails."""
+"""Completes names of services and users from the catalogue and the store's metadata, without reading a secret.
+
+A configuration or store that cannot be read gives no names.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identities import identity_query, list_keys
 
 MOST_USERS = 1000
-"""Users that a completion offers at most: nobody reads more, and memory stays flat."""
+"""The most users that a completion offers: people read no more, and memory stays flat."""
 
 
 def service_names(incomplete: str) -> list[str]:
-    """Names of services that begin with what was typed."""
+    """Return the names of services that begin with the text."""
     try:
         names = Catalogue(read_settings().services_dir).names()
     except (EveryAuthError, OSError):
@@ -28,12 +31,12 @@ def service_names(incomplete: str) -> list[str]:
 
 
 def users(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Users that have an identity, each with its services: at the service that the line names, else at any."""
+    """Return users with an identity at the service that the line names, else at any, each with its services."""
     return _users(context, context.params.get("service"), incomplete)
 
 
 def services_and_users(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """What may come next where `[SERVICE] WHO` is wanted, either of which an option may have said."""
+    """Return the services and users that fit next in `[SERVICE] WHO`, each of which an option may give too."""
     words = context.params.get("names") or []
     service, user = context.params.get("service"), context.params.get("user")
     services = [] if words or service else [(name, "a service") for name in service_names(incomplete)]

@@ -1,4 +1,4 @@
-"""Answers the completion scripts: what may come next on a command line."""
+"""Prints the candidates that the completion scripts ask for."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from typer.main import get_command
 from everyauth_cli.cli.tree import tree
 from everyauth_cli.cli.typer_internals import candidates
 
-WORD_PART = re.compile(
-    r"""(?P<blank>\s+) | (?P<plain>[^\s\\'"]+) | \\(?P<escaped>.?)
-    | '(?P<single>[^']*)(?P<single_end>'?) | "(?P<double>(?:[^"\\]|\\.)*)(?P<double_end>"?)""",
-    re.VERBOSE | re.DOTALL,
-)
+# Compiled when it is first used: every command imports this module.
+WORD_PART = r"""(?xs) (?P<blank>\s+) | (?P<plain>[^\s\\'"]+) | \\(?P<escaped>.?)
+    | '(?P<single>[^']*)(?P<single_end>'?) | "(?P<double>(?:[^"\\]|\\.)*)(?P<double_end>"?)"""
 
 
 class Shell(StrEnum):
-    """The shells that there are scripts for."""
+    """The shells with a completion script."""
 
     bash = "bash"
     zsh = "zsh"
@@ -27,8 +25,8 @@ class Shell(StrEnum):
     powershell = "powershell"
 
 
-def answer(shell: str, *words: str) -> None:
-    """Response a script: bash gives the line and the part to be replaced, others the words up to the cursor."""
+def print_candidates(shell: str, *words: str) -> None:
+    """Print what may come next; bash gives the line and the part to replace, others the words up to the cursor."""
     if shell == Shell.bash:
         lines = bash_lines(*words)
     else:
@@ -39,7 +37,7 @@ def answer(shell: str, *words: str) -> None:
 
 
 def bash_lines(line: str, replaced: str) -> Iterator[str]:
-    """What may stand in the place of the line's end, quoted for the quotes that it stands in."""
+    """Yield what may replace the end of the line, quoted as the quotes around it need."""
     words, _ = split(line)
     kept, quote = split(line.removesuffix(replaced))
     for candidate, _ in _candidates(words[1:]):
@@ -47,19 +45,19 @@ def bash_lines(line: str, replaced: str) -> Iterator[str]:
 
 
 def described_lines(words: Sequence[str]) -> Iterator[str]:
-    """The candidates as they are, each with what it is after a tab."""
+    """Yield each candidate as it is, with its description after a tab."""
     for candidate, about in _candidates(words):
         yield f"{candidate}\t{about}"
 
 
 def split(line: str) -> tuple[list[str], str]:
-    """The words of a line for bash, without their quotes, and the quote that is open at its end.
+    """Split a line as bash does, into words without quotes, and the quote that is open at its end.
 
     The last word is empty when the line ends in a blank.
     """
     words: list[list[str]] = [[]]
     quote = ""
-    for part in WORD_PART.finditer(line):
+    for part in re.finditer(WORD_PART, line):
         found = part.groupdict()
         if found["blank"]:
             words.append([])
@@ -75,7 +73,7 @@ def split(line: str) -> tuple[list[str], str]:
 
 
 def quoted(text: str, quote: str) -> str:
-    """A text as it is written for bash inside a quote, or outside of any."""
+    """Quote a text for bash, inside an open quote or outside of any."""
     if not quote:
         return re.sub(r"""([\s!"#$&'()*;<>?\[\\\]^`{|}~])""", r"\\\1", text)
     # Inside double quotes a backslash does not keep ! from the history.

@@ -1,4 +1,4 @@
-"""A current credential as `token` and `identity get` are asked for it."""
+"""The current credential that `token` and `identity get` print."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from everyauth_cli.store.identities import identity_key
 
 
 def requirement_of(session: Session, min_ttl: str | None, rejected: bool) -> Requirement:
+    """Return what --min-ttl and --rejected ask of the token; with --rejected, a token is read from stdin."""
     return Requirement(
         min_ttl=int(read_duration(min_ttl) * 1000) if min_ttl else 0,
         rejected=session.terminal.ask_secret("rejected token") if rejected else None,
@@ -20,9 +21,10 @@ def requirement_of(session: Session, min_ttl: str | None, rejected: bool) -> Req
 
 
 def credential_of(session: Session, service: str, who: str, requirement: Requirement) -> Credential:
+    """Return the current credential of an identity; raises `NotFound`, `LoginRequired` and what a refresh raises."""
     credential = session.auth.get_identity(service, who, min_ttl=requirement.min_ttl, rejected=requirement.rejected)
     if credential is not None:
         return credential
     if who.startswith(ID_PREFIX):
-        raise NotFound(f"there is no identity {who} at {service}", hint="everyauth identity ls")
+        raise NotFound(f"{service} has no identity {who}", hint="everyauth identity ls")
     raise not_logged_in(identity_key(session.settings.profile, service, user=who))

@@ -1,4 +1,4 @@
-"""Times, durations and settings in the words that people type and read."""
+"""Durations and `key=value` pairs as people type them, and times as they read them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ STEPS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def read_duration(text: str) -> float:
-    """Seconds in a duration such as 90, 90s, 10m, 2h or 1d; a bare number is seconds.
+    """Return the seconds in a duration such as 90, 90s, 10m, 2h or 1d; a bare number is seconds.
 
     Raises `UsageProblem`.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])?", text.strip())
     if match is None:
-        raise UsageProblem(f"{text!r} is no duration", hint="write 90s, 10m, 2h or 1d")
+        raise UsageProblem(f"{text!r} is not a duration", hint="write 90s, 10m, 2h or 1d")
     return float(match[1]) * UNITS[match[2] or "s"]
 
 
 def read_pairs(texts: list[str], option: str) -> dict[str, str]:
-    """The `key=value` pairs of an option that may be repeated.
+    """Return the `key=value` pairs of an option that may be repeated.
 
     Raises `UsageProblem`.
     """
@@ -30,20 +30,20 @@ def read_pairs(texts: list[str], option: str) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not key or not equals:
-            raise UsageProblem(f"{option} {text!r} is no pair", hint=f"{option} key=value")
+            raise UsageProblem(f"{option} {text!r} is not key=value", hint=f"{option} key=value")
         pairs[key] = value
     return pairs
 
 
 def expiry(moment: int | None, *, now: int) -> str:
-    """When a token expires, None being not known; both are milliseconds since the epoch."""
+    """Return when a token expires, in words; None is not known. Both are milliseconds since the epoch."""
     if moment is None:
         return "not known"
     return f"in {span(moment - now)}" if moment > now else "expired"
 
 
 def span(milliseconds: int) -> str:
-    """A span of time in its largest unit."""
+    """Return a span of time in its largest unit."""
     seconds = max(milliseconds // 1000, 0)
     for size, unit in STEPS:
         number = seconds // size

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 NARROWEST, WIDEST = 40, 100
+UNBREAKABLE = "\N{NO-BREAK SPACE}"
 VERBATIM = "\b\n"
 """At the start of a paragraph, this keeps its lines as they are; Typer's own help follows it too."""
 COMMON = "Common options"
@@ -32,7 +32,7 @@ class ParameterHelp:
     def usage(self) -> str:
         """The parameter as the usage line shows it; an option appears there only if it is required."""
         if self.names:
-            return f"{self.names[-1]} {self.metavar}" if self.required else ""
+            return f"{self.names[-1]}{UNBREAKABLE}{self.metavar}" if self.required else ""
         # A metavar of several words shows by itself which of them may be left out.
         optional = not self.required and " " not in self.metavar
         name = f"[{self.metavar}]" if optional else self.metavar
@@ -75,21 +75,24 @@ def help_text(about: str, examples: Sequence[str]) -> str:
 def help_page(command: CommandHelp, *, columns: int) -> str:
     """Return the whole help of a command, for a terminal with so many columns."""
     width = min(max(columns, NARROWEST), WIDEST)
-    lines = [*_wrapped(f"{command.path} {command.usage}", "Usage: ", width)]
+    lines = _wrapped(f"{command.path} {command.usage}", "Usage: ", width)
     for paragraph in command.about.split("\n\n"):
         lines += ["", *_wrapped(" ".join(paragraph.split()), "  ", width)]
+    if command.commands:
+        lines += ["", "Commands:", *_columns(command.commands, width)]
     for section in dict.fromkeys(param.section for param in command.parameters):
         found = [(param.label, param.about) for param in command.parameters if param.section == section]
         lines += ["", f"{section}:", *_columns(found, width)]
-    if command.commands:
-        lines += ["", "Commands:", *_columns(command.commands, width)]
     for paragraph in filter(None, command.epilog.split("\n\n")):
         as_it_is = paragraph.startswith(VERBATIM)
         lines += ["", *(paragraph.splitlines()[1:] if as_it_is else _wrapped(paragraph, "", width))]
-    return "\n".join(lines)
+    return "\n".join(lines).replace(UNBREAKABLE, " ")
 
 
 def _wrapped(text: str, start: str, width: int) -> list[str]:
+    # Every command imports this module, and few print a help.
+    import textwrap
+
     return textwrap.wrap(
         text,
         width,

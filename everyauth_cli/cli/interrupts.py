@@ -1,4 +1,4 @@
-"""Keeps an interrupt from cutting off what must be finished."""
+"""Delays an interrupt until a block that must not be cut off has ended."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import FrameType
 
 
 @contextmanager
-def finished_first(*, told: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block is done; a second one is obeyed at once.
+def finished_first(*, on_interrupt: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block has ended; a second one is obeyed at once.
 
-    A refresh that was cut off would lose the refresh token that the service has just rotated. `told` is called at the
-    first. In a thread nothing is done: signals come to the main one, which has to wait for those that it started.
+    A refresh that is cut off would lose the refresh token that the service has just rotated. `on_interrupt` is called
+    at the first signal. In a thread this does nothing: signals come to the main thread, which waits for the others.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -25,7 +25,7 @@ def finished_first(*, told: Callable[[], None] = lambda: None) -> Iterator[None]
         if caught:
             raise KeyboardInterrupt
         caught.append(number)
-        told()
+        on_interrupt()
 
     before = {number: signal.signal(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

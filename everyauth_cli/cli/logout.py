@@ -1,4 +1,4 @@
-"""Revokes what was granted at the service and deletes it here, for `logout` and `identity rm`."""
+"""Revokes an identity's tokens at the service and deletes it here, for `logout` and `identity rm`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogoutTarget:
-    """Whose identity is to end; `identity` is None when the index has lost it, while its secret is there."""
+    """The user to log out; `identity` is None when its metadata was lost, while its secret is still stored."""
 
     service: str
     user: str
@@ -26,13 +26,15 @@ class LogoutTarget:
     identity: Identity | None
 
     @property
-    def who(self) -> str:
-        return user_of_tenant(self.user, self.tenant, quotes=("", ""))
+    def name(self) -> str:
+        return f"user {user_of_tenant(self.user, self.tenant)}"
 
 
-def find(session: Session, retyped: str, service: str, who: str, *, local: bool, yes: bool) -> LogoutTarget | None:
-    """The one identity that is meant; `retyped` is the command that names one of several by its id."""
-    with ambiguous_as(retyped + " --local" * local + " --yes" * yes):
+def find_target(
+    session: Session, command: str, service: str, who: str, *, local: bool, yes: bool
+) -> LogoutTarget | None:
+    """Find the one identity that is named; `command` with an id for `{}` names one of several."""
+    with ambiguous_as(command + " --local" * local + " --yes" * yes):
         found = session.auth.find_one(who, service=service)
     if found is not None:
         return LogoutTarget(service=found.service, user=found.user, tenant=found.tenant, identity=found)
@@ -41,66 +43,66 @@ def find(session: Session, retyped: str, service: str, who: str, *, local: bool,
     return None
 
 
-def end(session: Session, wanted: LogoutTarget, *, local: bool, asks: bool, yes: bool) -> None:
-    """End an identity, after a yes: `asks` for one, or others would end with it.
+def log_out(session: Session, target: LogoutTarget, *, local: bool, confirm: bool, yes: bool) -> None:
+    """Revoke and delete an identity, after a yes where `confirm` asks for one or other logins end with it.
 
-    Raises `RevocationFailed` when it was deleted here and what was granted stands.
+    Raises `RevocationFailed` when it was deleted here while its tokens stay valid.
     """
-    siblings = session.auth.siblings(wanted.identity) if wanted.identity and not local else []
-    _name(session, wanted.service, siblings)
-    question = f"End the login of {wanted.who} at {wanted.service}{', and these with it' if siblings else ''}?"
-    if (asks or siblings) and not yes and not session.terminal.confirm(question):
-        session.terminal.note("Nothing was deleted.")
+    siblings = session.auth.siblings(target.identity) if target.identity and not local else []
+    _show_siblings(session, target.service, siblings)
+    question = f"Log {target.name} out of {target.service}{', and those above with it' if siblings else ''}?"
+    if (confirm or siblings) and not yes and not session.terminal.confirm(question):
+        session.terminal.info("Nothing was deleted.")
         return
-    # Whoever interrupts it is still told what stands at the service.
+    # An interrupt waits, so that the tokens that stay valid are always shown.
     with finished_first():
-        revocation = session.auth.delete_identity(wanted.service, user=wanted.user, tenant=wanted.tenant, local=local)
+        revocation = session.auth.delete_identity(target.service, user=target.user, tenant=target.tenant, local=local)
         if revocation.problem:
-            raise _failed(session, wanted, revocation)
-        session.terminal.note(_report(wanted, revocation, local=local))
+            raise _failed(session, target, revocation)
+        session.terminal.info(_report(target, revocation, local=local))
         if revocation.revoked:
-            _name_logins(session, siblings)
+            _show_logins(session, siblings)
             session.report()
         if session.terminal.as_json:
-            session.terminal.json(_as_json(wanted, revocation))
+            session.terminal.json(_as_json(target, revocation))
 
 
-def _name(session: Session, service: str, siblings: list[tuple[str, Identity]]) -> None:
+def _show_siblings(session: Session, service: str, siblings: list[tuple[str, Identity]]) -> None:
     if not siblings:
         return
-    session.terminal.note(f"{service} ends the whole grant when a token is revoked, and these with it:")
+    session.terminal.info(f"Revoking a token at {service} ends the whole grant, and these logins with it:")
     for profile, identity in siblings:
         label = f", {identity.account.label}" if identity.account else ""
         about = f"user {identity.user}, tenant {identity.tenant}, profile {profile}{label}"
-        session.terminal.note(f"  {identity.service}, {about}")
+        session.terminal.info(f"  {identity.service}, {about}")
 
 
-def _name_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None:
+def _show_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None:
     if not siblings:
         return
-    session.terminal.note("What ended with it needs a new login:")
+    session.terminal.info("To log in again those that ended with it:")
     for profile, identity in siblings:
         named = "" if {profile, session.auth.profile} == {DEFAULT_PROFILE} else profile
         login = login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=named)
-        session.terminal.note(f"  {login}")
+        session.terminal.info(f"  {login}")
 
 
-def _report(wanted: LogoutTarget, revocation: Revocation, *, local: bool) -> str:
-    service = wanted.service
+def _report(target: LogoutTarget, revocation: Revocation, *, local: bool) -> str:
+    service = target.service
     if not revocation.not_revoked:
-        done = "revoked there and deleted here" if revocation.revoked else "deleted here; nothing stands there any more"
-        return f"Logged {wanted.who} out of {service}: {done}."
+        done = "revoked there and deleted here" if revocation.revoked else "deleted here; no token was left to revoke"
+        return f"Logged {target.name} out of {service}: {done}."
     if local:
         why = "Nothing was revoked there"
     elif revocation.offered:
         why = f"{service} does not revoke all of its tokens"
     else:
         why = f"{service} offers no revocation"
-    return f"Deleted {wanted.who} at {service}. {why}: {_standing(service, revocation)}."
+    return f"Deleted {target.name} at {service}. {why}: {_still_valid(service, revocation)}."
 
 
-def _failed(session: Session, wanted: LogoutTarget, revocation: Revocation) -> RevocationFailed:
-    service = wanted.service
+def _failed(session: Session, target: LogoutTarget, revocation: Revocation) -> RevocationFailed:
+    service = target.service
     try:
         known = session.auth.catalogue.get(service)
     except EveryAuthError:
@@ -108,30 +110,28 @@ def _failed(session: Session, wanted: LogoutTarget, revocation: Revocation) -> R
     else:
         by_hand = f"revoke it in {known.title}'s settings" + (f"; {known.docs}" if known.docs else "")
     return RevocationFailed(
-        f"{revocation.problem}. {wanted.who} was deleted here, and at {service} {_standing(service, revocation)}",
+        f"{revocation.problem}. {target.name} was deleted here, but at {service} {_still_valid(service, revocation)}",
         hint=by_hand,
     )
 
 
-def _standing(service: str, revocation: Revocation) -> str:
-    """What stands at the service, and for how long."""
+def _still_valid(service: str, revocation: Revocation) -> str:
+    """The tokens that were not revoked, each with the time for which it stays valid."""
     expires_at = revocation.identity.expires_at if revocation.identity else None
-    life = "until it is revoked there" if expires_at is None else f"for {span(expires_at - now_ms())}"
+    lifetime = "until it is revoked there" if expires_at is None else f"for {span(expires_at - now_ms())}"
     words = {
-        ACCESS_TOKEN: f"its access token stands {life}",
-        REFRESH_TOKEN: f"its refresh token as long as {service} keeps it",
+        ACCESS_TOKEN: f"its access token stays valid {lifetime}",
+        REFRESH_TOKEN: f"its refresh token stays valid as long as {service} accepts it",
     }
-    if ACCESS_TOKEN not in revocation.not_revoked:
-        words[REFRESH_TOKEN] = f"its refresh token stands as long as {service} keeps it"
     return ", ".join(text for name, text in words.items() if name in revocation.not_revoked)
 
 
-def _as_json(wanted: LogoutTarget, revocation: Revocation) -> dict[str, object]:
+def _as_json(target: LogoutTarget, revocation: Revocation) -> dict[str, object]:
     identity = revocation.identity
     return {
         "identityId": identity.id if identity else None,
-        "serviceId": wanted.service,
-        "tags": {"userId": wanted.user, "tenantId": wanted.tenant, **(identity.tags if identity else {})},
+        "serviceId": target.service,
+        "tags": {"userId": target.user, "tenantId": target.tenant, **(identity.tags if identity else {})},
         "revoked": list(revocation.revoked),
         "notRevoked": list(revocation.not_revoked),
     }

@@ -1,4 +1,4 @@
-"""Runs a command line and turns what happens into streams and an exit code: the one error boundary."""
+"""Runs a command line and turns its errors into output and an exit code: the one error boundary."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
+from everyauth_cli.cli.completion import print_candidates
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.cli.tree import tree
 from everyauth_cli.cli.typer_internals import failed_command, is_help, parser_error, usage_message
@@ -17,7 +18,7 @@ from everyauth_cli.errors import EveryAuthError, UsageProblem
 ParserError = parser_error()
 INTERRUPTED = 130
 COMPLETION = "__complete"
-"""What the completion scripts' command line begins with: no command of the tree, since the help would list it."""
+"""The first word of a completion script's command line; it is not in the tree, where the help would list it."""
 
 
 def run(args: Sequence[str]) -> int:
@@ -35,38 +36,36 @@ def run(args: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # Who read our output has gone; what is left in the buffer must not be complained about at exit.
+        # The reader of our output has closed it; Python would complain about what is left in the buffer at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the boundary
         _trace(args)
         terminal.error(
-            EveryAuthError(f"a fault of everyauth: {type(error).__name__}", hint="the same with --verbose shows where")
+            EveryAuthError(f"internal error: {type(error).__name__}", hint="run it again with --verbose to see where")
         )
         return EveryAuthError.exit_code
 
 
 def _call(args: Sequence[str]) -> int:
     if args[:1] == [COMPLETION]:
-        from everyauth_cli.cli import completion
-
-        completion.answer(*args[1:])
+        print_candidates(*args[1:])
         return 0
     root = tree(args)
-    # From here on garbage is looked for again, but not in what has been imported, nor when the process ends.
+    # The garbage collector was off while modules were imported; it need not look at them again.
     gc.freeze()
     gc.enable()
     return root(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
 
 
 def _check_text(args: Sequence[str]) -> None:
-    """Refuse what no file, database or service could be given: bytes of the command line that are no UTF-8."""
+    """Refuse arguments that are not UTF-8, which no file, database or service takes; raises `UsageProblem`."""
     if any(not arg.isascii() and any("\ud800" <= character <= "\udfff" for character in arg) for arg in args):
-        raise UsageProblem("the command line holds bytes that are no UTF-8", hint="check the terminal's encoding")
+        raise UsageProblem("the command line has bytes that are not UTF-8", hint="check the terminal's encoding")
 
 
 def _wants_json(args: Sequence[str]) -> bool:
-    """Whether errors are to be JSON, known even when the command line cannot be parsed."""
+    """Whether errors are printed as JSON; this works even when the command line cannot be parsed."""
     return any(
         arg in ("-ojson", "--output=json") or (arg in ("-o", "--output") and list(args[at + 1 : at + 2]) == ["json"])
         for at, arg in enumerate(args)
@@ -82,7 +81,7 @@ def _usage(terminal: Terminal, error: Exception) -> int:
 
 
 def _trace(args: Sequence[str]) -> None:
-    """With --verbose, say where an error came from; a trace shows code, never values."""
+    """With --verbose, print the traceback, which shows code and never values."""
     if {"-v", "--verbose"} & set(args):
         import traceback
 

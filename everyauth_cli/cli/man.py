@@ -9,7 +9,7 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from everyauth_cli.cli.help import CommandHelp, ParameterHelp
+from everyauth_cli.cli.help import UNBREAKABLE, CommandHelp, ParameterHelp
 from everyauth_cli.cli.tree import tree
 from everyauth_cli.cli.typer_internals import command_tree
 from everyauth_cli.services.keys import KEYS, Key, default_of
@@ -79,7 +79,7 @@ def _command(command: CommandHelp, common: set[str]) -> Iterator[str]:
     own = [param for param in command.parameters if not common.intersection(param.names)]
     options = ["[OPTIONS]"] * any(param.names for param in own)
     words = [*options, *(param.usage for param in own), "COMMAND" * bool(command.commands)]
-    yield f".SS {roff(' '.join(filter(None, (command.path, *map(_placeholders, words)))))}"
+    yield f".SS {roff(' '.join(filter(None, (command.path, *map(_placeholders, words)))))}".replace(UNBREAKABLE, " ")
     for at, paragraph in enumerate(command.about.split("\n\n")):
         yield from [".PP"] * bool(at)
         yield from map(roff, paragraph.splitlines())

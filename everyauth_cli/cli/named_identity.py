@@ -1,4 +1,4 @@
-"""The identity that a command line names, and what is said when it names none or several."""
+"""The identity that a command line names, and the errors when it names none or several."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from everyauth_cli.errors import Ambiguous, EveryAuthError, LoginRequired, NotFo
 from everyauth_cli.model import Identity
 
 GET = "everyauth identity get"
-MOST_GUESSES = 10
+MOST_CANDIDATES = 10
 
 
 def service_and_who(
     names: Sequence[str], service: str | None, user: str | None, *, command: str = GET
 ) -> tuple[str | None, str]:
-    """What `[SERVICE] WHO`, `--service` and `--user` say together to a command."""
+    """Return the service, if it is given, and the user or id that `[SERVICE] WHO`, `--service` and `--user` name.
+
+    Raises `UsageProblem` when they name none or too many.
+    """
     words = list(names)
     if user is not None:
         words.append(user)
@@ -27,7 +30,7 @@ def service_and_who(
         return None, words[0]
     if len(words) != 2:  # noqa: PLR2004 - SERVICE and WHO
         raise UsageProblem(
-            "who is wanted: a user or an idn- id, with the service before it where the user has several",
+            "name one identity: a user or an `idn-` id, with the service before it if the user has several",
             hint=f"{command} SERVICE WHO",
         )
     return words[0], words[1]
@@ -35,30 +38,30 @@ def service_and_who(
 
 @contextmanager
 def ambiguous_as(command: str) -> Iterator[None]:
-    """Where several identities match, list the commands that were meant; `{}` stands for the id."""
+    """Have the error for several identities list this command for each of them, with its id in place of `{}`."""
     try:
         yield
     except Ambiguous as ambiguous:
         raise Ambiguous(ambiguous.who, ambiguous.candidates, command=command) from None
 
 
-def nobody(session: Session, who: str, *, command: str = GET) -> EveryAuthError:
-    """Nothing matches; who typed a service's name is told how the command was meant."""
+def not_found(session: Session, who: str, *, command: str = GET) -> EveryAuthError:
+    """Make the error for a user or id without an identity; for a service's name it lists the service's identities."""
     try:
         name = session.auth.catalogue.get(who).name
     except ServiceNotFound:
-        return NotFound(f"no identity matches {who}", hint="everyauth identity ls")
+        return NotFound(f'no identity found for "{who}"', hint="everyauth identity ls")
     found = session.auth.find(service=name)
     if not found and command != GET:
-        return NotFound(f"{name} is a service, and nobody is logged in there", hint="everyauth identity ls")
+        return NotFound(f"{name} is a service, and it has no identities", hint="everyauth identity ls")
     if not found:
-        return LoginRequired(f"{name} is a service, and nobody has logged in there", hint=f"everyauth login {name}")
-    commands = "\n".join(f"  {_naming(command, identity)}" for identity in found[:MOST_GUESSES])
-    return NotFound(f"{name} is a service; say whose credential is wanted:\n{commands}")
+        return LoginRequired(f"{name} is a service, and no user has logged in there", hint=f"everyauth login {name}")
+    commands = "\n".join(f"  {_command_for(identity, command)}" for identity in found[:MOST_CANDIDATES])
+    return NotFound(f"{name} is a service; name one of its identities:\n{commands}")
 
 
-def _naming(command: str, identity: Identity) -> str:
-    """A command with an identity named as shortly as can be."""
+def _command_for(identity: Identity, command: str) -> str:
+    """The command with the identity named as shortly as possible."""
     by_name = identity.tenant == identity.user and not identity.user.startswith("-")
     names = [identity.service, identity.user] if by_name else [identity.id]
     return f"{command} {shlex.join(names)}"

@@ -12,7 +12,7 @@ from everyauth_cli.cli.help import COMMON as COMMON_OPTIONS
 
 
 class Output(StrEnum):
-    """How data and errors are shown."""
+    """Formats of data and errors."""
 
     pretty = "pretty"
     json = "json"
@@ -24,7 +24,7 @@ OutputOption = Annotated[
         "-o",
         "--output",
         metavar="pretty|json",
-        help="How to show data and errors.",
+        help="Format of data and errors.",
         show_default="pretty",
         rich_help_panel=COMMON_OPTIONS,
     ),
@@ -34,8 +34,9 @@ ProfileOption = Annotated[
     typer.Option(
         "-p",
         "--profile",
-        help="The namespace of clients and identities.",
-        show_default="default",
+        metavar="PROFILE",
+        help="Namespace of clients and identities, if not `default`.",
+        show_default=False,
         rich_help_panel=COMMON_OPTIONS,
     ),
 ]
@@ -44,38 +45,46 @@ VerboseOption = Annotated[
     typer.Option(
         "-v",
         "--verbose",
-        help="Tell of each request, and of errors in full.",
+        help="Log every HTTP request and show full errors.",
         show_default=False,
         rich_help_panel=COMMON_OPTIONS,
     ),
 ]
 COMMON = {"output": OutputOption, "profile": ProfileOption, "verbose": VerboseOption}
 
-
+ServiceArgument = Annotated[
+    str,
+    typer.Argument(metavar="SERVICE", autocompletion=service_names, help="A service name; see `everyauth service ls`."),
+]
+WhoArgument = Annotated[
+    str, typer.Argument(metavar="WHO", autocompletion=users, help="A user, or the id of an identity (`idn-...`).")
+]
 Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[SERVICE] WHO",
         autocompletion=services_and_users,
-        help="WHO is a user or an idn- id; SERVICE where the user has several.",
+        help="WHO is a user or the id of an identity (`idn-...`). Give SERVICE if the user has identities at several.",
         show_default=False,
     ),
 ]
-ServiceArgument = Annotated[
-    str, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="As `service ls` has it.")
-]
-WhoArgument = Annotated[str, typer.Argument(metavar="WHO", autocompletion=users, help="A user or an idn- id.")]
 ServiceOption = Annotated[
-    str | None, typer.Option("--service", autocompletion=service_names, help="Only of this service.")
+    str | None,
+    typer.Option("--service", metavar="SERVICE", autocompletion=service_names, help="Only identities of this service."),
 ]
-UserOption = Annotated[str | None, typer.Option("--user", autocompletion=users, help="Only of this user.")]
+UserOption = Annotated[
+    str | None, typer.Option("--user", metavar="USER", autocompletion=users, help="Only identities of this user.")
+]
 MinTtl = Annotated[
     str | None,
-    typer.Option("--min-ttl", metavar="DURATION", help="The life that the token must have left, such as 10m."),
+    typer.Option("--min-ttl", metavar="DURATION", help="Minimum remaining lifetime, for example 10m."),
 ]
 Rejected = Annotated[
     bool,
-    typer.Option("--rejected", help="A token on stdin was refused (401): refresh if it is still the stored one."),
+    typer.Option(
+        "--rejected",
+        help="Read from stdin a token that the service rejected (401), and refresh it if it is the stored one.",
+    ),
 ]
-LocalOption = Annotated[bool, typer.Option("--local", help="Only delete it here; revoke nothing at the service.")]
-YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
+LocalOption = Annotated[bool, typer.Option("--local", help="Delete it here without revoking it at the service.")]
+YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")]

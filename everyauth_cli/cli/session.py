@@ -11,7 +11,7 @@ from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.options import Output
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, UsageProblem
-from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.everyauth import EveryAuth, now_ms, send_request
 from everyauth_cli.flows.refresh import Patience
 from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Request, Response
 from everyauth_cli.settings import Settings, read_settings
@@ -21,7 +21,7 @@ NOTICE_SECONDS = 5.0
 
 
 class Session:
-    """What a command works with: the terminal, the settings, and `EveryAuth` over them, each made when needed."""
+    """The terminal, the settings and `EveryAuth` for one command, each made when it is first needed."""
 
     def __init__(self, *, output: Output | None, profile: str | None, verbose: bool) -> None:
         self.terminal = Terminal(as_json=output is Output.json)
@@ -42,19 +42,17 @@ class Session:
             around_send=self._watched,
             shield=finished_first,
             # A command has nothing else to do, and what it waits for is stored in any case.
-            patience=Patience(seconds=None, notice_after=NOTICE_SECONDS, notice=self.terminal.note),
+            patience=Patience(seconds=None, notice_after=NOTICE_SECONDS, notice=self.terminal.info),
         )
 
     def send(self, request: Request) -> Response:
-        """Send a request that is none of `EveryAuth`'s own; with --verbose it is told of as those are."""
-        from everyauth_cli.transport import send
-
-        return self._watched(send, request)
+        """Send a request that is not one of `EveryAuth`'s own; with --verbose it is logged like those."""
+        return self._watched(send_request, request)
 
     def report(self, *, all_pending: bool = False) -> None:
-        """Report what this command has found to be gone, if alerts go anywhere; or else all that was not reported.
+        """Send alerts about identities that need a login: those found by this command, or all that are pending.
 
-        What cannot be reported is warned of, and stays for the next run.
+        An alert that cannot be delivered is a warning, and stays pending for the next run.
         """
         from everyauth_cli.flows.alerts import Reporter, receiver
 
@@ -67,41 +65,41 @@ class Session:
         except EveryAuthError as error:
             failures = [error]
         for failure in failures:
-            self.terminal.warn(f"an alert was not delivered, and is tried again by the next run: {failure.message}")
+            self.terminal.warn(f"an alert was not delivered; the next run tries again: {failure.message}")
 
     @property
     def in_sandbox(self) -> bool:
-        """Whether this is the profile of the sandbox."""
+        """Whether this is the sandbox's profile."""
         return self.settings.profile == SANDBOX_PROFILE
 
     @property
     def profile_to_name(self) -> str:
-        """The profile, where a command that is to work in it has to name it."""
+        """The profile, if a suggested command has to name it to work in it."""
         return "" if self.settings.profile == DEFAULT_PROFILE else self.settings.profile
 
-    def led_to_sandbox(self) -> Session:
-        """The same in the profile of the sandbox; raises `UsageProblem` when another was asked for."""
+    def for_sandbox(self) -> Session:
+        """Return the same session in the sandbox's profile; raises `UsageProblem` when --profile was given."""
         if self._profile:
             raise UsageProblem(
                 "--sandbox has a profile of its own, so --profile cannot be given with it",
-                hint="leave --profile out; what comes of it is under --profile sandbox",
+                hint="leave out --profile; the login is stored in the profile sandbox",
             )
         output = Output.json if self.terminal.as_json else None
         return Session(output=output, profile=SANDBOX_PROFILE, verbose=self.verbose)
 
     def _watched(self, send: Callable[[Request], Response], request: Request) -> Response:
         try:
-            return self._told(send, request) if self.verbose else send(request)
+            return self._logged(send, request) if self.verbose else send(request)
         except ServiceUnreachable as error:
             if self.in_sandbox and not error.lost:
                 raise error.copy(hint="everyauth sandbox, in another terminal") from None
             raise
 
-    def _told(self, send: Callable[[Request], Response], request: Request) -> Response:
+    def _logged(self, send: Callable[[Request], Response], request: Request) -> Response:
         started = time.monotonic()
-        answer = send(request)
+        response = send(request)
         took = time.monotonic() - started
-        asked = request.fields.get("grant_type") or request.fields.get("token_type_hint")
-        what = f" ({asked})" if asked else ""
-        self.terminal.note(f"{request.method} {request.url}{what}: {answer.status} in {took:.2f} s")
-        return answer
+        kind = request.fields.get("grant_type") or request.fields.get("token_type_hint")
+        about = f" ({kind})" if kind else ""
+        self.terminal.info(f"{request.method} {request.url}{about}: {response.status} in {took:.2f} s")
+        return response

@@ -138,7 +138,8 @@ def our_help(command: Node, context: Node) -> str:
 def described(command: Node, context: Node) -> CommandHelp:
     """Return what the help and the manual say of a command; raises `PartMissing`."""
     commands = getattr(command, "commands", {})
-    params = [_described(param) for param in part(command, "get_params")(context)]
+    # A group has so few options that all are in one section.
+    params = [_described(param, "Options" if commands else "") for param in part(command, "get_params")(context)]
     return CommandHelp(
         path=part(context, "command_path"),
         about=part(command, "help") or "",
@@ -153,13 +154,13 @@ def described(command: Node, context: Node) -> CommandHelp:
     )
 
 
-def _described(param: Node) -> ParameterHelp:
+def _described(param: Node, section: str) -> ParameterHelp:
     argument = part(param, "param_type_name") == "argument"
     # Typer keeps the names of --help in a set, so they come in any order.
     names = [] if argument else sorted(part(param, "opts"), key=lambda option: option.startswith("--"))
     flag = not argument and part(param, "is_flag")
     is_help_option = "--help" in names
-    section = COMMON if is_help_option else getattr(param, "rich_help_panel", None)
+    section = section or (COMMON if is_help_option else getattr(param, "rich_help_panel", ""))
     about = "Show this help." if is_help_option else part(param, "help") or ""
     return ParameterHelp(
         names=names,

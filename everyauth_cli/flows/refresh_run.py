@@ -8,7 +8,6 @@ and judged afterwards: the refresh token that it answers is spent.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -20,7 +19,6 @@ from everyauth_cli.errors import (
     ServiceError,
     ServiceUnreachable,
     ServiceUnreadable,
-    StoreError,
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
@@ -33,6 +31,7 @@ from everyauth_cli.flows.hints import (
     no_refresh_token,
     rejected_although_new,
 )
+from everyauth_cli.flows.keeping import STORE_SECONDS, Keeper, write_back
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.model import (
@@ -47,15 +46,16 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
+from everyauth_cli.oauth.error_response import Refusal, refusal_of
+from everyauth_cli.oauth.id_token import read_refreshed
+from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 from everyauth_cli.store.identities import StoredIdentity, UnreadResponse, read_identity, save_identity
-from everyauth_cli.store.records import Store, VersionConflict
+from everyauth_cli.store.records import Store
 
 RUN_SECONDS = 90.0
-"""For the request, and then once more for a store that cannot take the response."""
+"""For the request; a store that cannot take the response has as long again."""
 LOCK_SECONDS = 20.0
 """The longest wait for the run of another process."""
-STORE_PAUSES = (0.2, 1.0, 3.0)
-"""Seconds between attempts to store a response; the last is repeated."""
 NEW_MS = 60_000
 """A refreshed token that is rejected so soon after it was issued is not cured by another one."""
 LARGEST_UNREAD = 16 * 1024
@@ -71,7 +71,10 @@ class Refreshed(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshRun:
-    """Refreshes one identity (RFC 6749 section 6) unless another process has; `clock` gives milliseconds."""
+    """Refreshes one identity (RFC 6749 section 6) unless another process has; `clock` gives milliseconds.
+
+    A store that cannot take the response is tried for `store_seconds`.
+    """
 
     store: Store
     clients: Clients
@@ -79,6 +82,7 @@ class RefreshRun:
     clock: Callable[[], int]
     warn: Callable[[str], None]
     record: Record = ignore
+    store_seconds: float = STORE_SECONDS
 
     def __call__(self, key: RecordKey, requirement: Requirement) -> Refreshed | None:
         """Return the identity with a token that meets the requirement; None when it does not exist.
@@ -89,6 +93,7 @@ class RefreshRun:
             stored = read_identity(self.store, key)
             if stored is None:
                 return None
+            stored = write_back(self.store, key, stored)
             if self._meets(stored, requirement):
                 return Refreshed(stored, is_new=False)
             return Refreshed(self._refreshed(key, stored, requirement), is_new=True)
@@ -141,9 +146,6 @@ class RefreshRun:
     def _exchanged(
         self, key: RecordKey, marked: StoredIdentity, service: Service, client: Client, refresh_token: Secret[str]
     ) -> StoredIdentity:
-        # A fresh token is handed out without this module.
-        from everyauth_cli.oauth.token_endpoint import refresh_request
-
         now = self.clock()
         request = refresh_request(service, client, refresh_token, redirect_uri=marked.identity.redirect_uri)
         response = self.send(replace(request, deadline=RUN_SECONDS))
@@ -160,8 +162,6 @@ class RefreshRun:
         now: int,
     ) -> StoredIdentity:
         """Store what the response holds, and return it or raise what is wrong with it."""
-        from everyauth_cli.oauth.token_endpoint import read_token
-
         try:
             token = read_token(service, response, requested_scope=None, now=now, previous=marked.token)
         except ServiceUnreadable:
@@ -176,8 +176,6 @@ class RefreshRun:
 
     def _judged(self, service: Service, client: Client, token: Token) -> tuple[Token, EndedGrant | None]:
         """Return the token with its id token's subject, and a mark where that is another account's."""
-        from everyauth_cli.oauth.id_token import read_refreshed
-
         if token.id_token is None:
             return token, None
         try:
@@ -207,8 +205,6 @@ class RefreshRun:
         """Read a response that could not be read when it came: a newer version, or a mended entry, may be able to."""
         if stored.unread is None:
             return None
-        from everyauth_cli.oauth.token_endpoint import read_token
-
         late = stored.unread
         response = Response(
             status=late.status, content_type=late.content_type, body=Secret(late.body.reveal().encode("latin-1"))
@@ -221,33 +217,8 @@ class RefreshRun:
         return saved if self._meets(saved, CURRENT) else None
 
     def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
-        """Save what a response brought, however often the store has to be tried."""
-        end, pauses = time.monotonic() + RUN_SECONDS, iter(STORE_PAUSES)
-        pause = next(pauses)
-        while True:
-            try:
-                return self._save_or_adopt(key, fresh, spent=spent)
-            except StoreError:
-                if time.monotonic() + pause > end:
-                    raise
-            time.sleep(pause)
-            pause = next(pauses, pause)
-
-    def _save_or_adopt(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
-        """Save, or return what another process has saved meanwhile, if that is a newer token and no mere mark.
-
-        Raises `VersionConflict` when the save is to be tried over another version.
-        """
-        try:
-            return save_identity(self.store, key, fresh)
-        except VersionConflict:
-            newer = read_identity(self.store, key)
-        if newer is None:
-            raise deleted_meanwhile(key)
-        if newer.token.refresh_token != spent:
-            return newer
-        over_a_mark = replace(fresh, version=newer.version)
-        return save_identity(self.store, key, over_a_mark)
+        keeper = Keeper(store=self.store, key=key, spent=spent, warn=self.warn, seconds=self.store_seconds)
+        return keeper.save(fresh)
 
     def _adopt_or_end(
         self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refusal: InvalidGrant
@@ -292,8 +263,6 @@ class RefreshRun:
 
     def _is_refused(self, stored: StoredIdentity, error: EveryAuthError) -> bool:
         """Whether an expired token's refresh was refused for a reason that only a new login may cure."""
-        from everyauth_cli.oauth.error_response import Refusal, refusal_of
-
         return refusal_of(error) is Refusal.OTHER and not is_alive(stored.token, now=self.clock())
 
 

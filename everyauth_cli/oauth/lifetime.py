@@ -12,7 +12,7 @@ from everyauth_cli.oauth.response_body import read_object
 GUESS_MARGIN_SHARE = 10
 """A guessed lifetime is left unused by this share of it, because it may be a little shorter."""
 HOUR_MS = 60 * 60 * 1000
-LONGEST_SECONDS = 10 * 365 * 24 * 60 * 60
+LONGEST_SECONDS = 11 * 365 * 24 * 60 * 60
 DECIMAL = re.compile(r"\s*[0-9]{1,15}(?:\.[0-9]{0,15})?\s*")
 JWT_LENGTH = 16 * 1024
 
@@ -61,7 +61,7 @@ def lifetime_of(expires_in: object) -> int | None:
     """Return `expires_in` (RFC 6749 section 5.1) in milliseconds; None where it states no lifetime.
 
     Zero and less are some services' words for "never" and others' mistakes, as are the absolute times that some send:
-    seconds or milliseconds since the epoch are all more than ten years, and no lifetime is that long.
+    seconds or milliseconds since the epoch are all more than eleven years. The longest documented lifetime is ten.
     """
     if isinstance(expires_in, str):
         seconds = float(expires_in) if DECIMAL.fullmatch(expires_in) else 0.0

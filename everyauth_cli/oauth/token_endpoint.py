@@ -32,7 +32,7 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return _token_request(service, client, service.token_endpoint, fields)
+    return token_request(service, client, service.token_endpoint, fields)
 
 
 def refresh_request(service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "") -> Request:
@@ -43,10 +43,11 @@ def refresh_request(service: Service, client: Client, refresh_token: Secret[str]
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return _token_request(service, client, service.refresh_endpoint or service.token_endpoint, fields)
+    return token_request(service, client, service.refresh_endpoint or service.token_endpoint, fields)
 
 
-def _token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
+def token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
+    """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2)."""
     request = Request(url=url, fields={**service.token_params, **fields}, body=service.body, headers=ACCEPT_JSON)
     return METHODS[service.token_endpoint_auth_method](request, client)
 
@@ -82,42 +83,25 @@ def read_token(
     fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
-    access_token, refresh_token = fields.get(ACCESS_TOKEN), fields.get(REFRESH_TOKEN)
-    access_token = access_token.strip() if isinstance(access_token, str) else ""
-    if not VSCHAR.fullmatch(access_token):
-        code, detail = reported(fields)
-        raise ServiceUnreadable(
-            f"{service.name} answered without an access token{detail}", error=code, status=response.status
-        )
-    id_token = fields.get("id_token")
-    # A service that does not rotate sends no refresh token: the old one stays valid (RFC 6749 section 6).
-    valid = Secret(refresh_token) if isinstance(refresh_token, str) and refresh_token else None
-    valid = valid or (previous.refresh_token if previous else None)
+    access_token, refresh_token = _access_token(service, response, fields), _refresh_token(fields, previous)
     expiry = expiry_of(
         service,
         fields.get(service.expires_field),
-        Secret(access_token),
+        access_token,
         now=now,
-        refreshable=valid is not None,
+        refreshable=refresh_token is not None,
         previous=previous,
     )
-    try:
-        scope = _scope(service, fields.get(service.scope_field))
-        native = {**_carried_over(previous), **_native(service, fields)}
-    except RecursionError:
-        message = f"{service.name} answered with fields nested too deep"
-        raise ServiceUnreadable(message, status=response.status) from None
-    native.update(added or {})
     return Token(
-        access_token=Secret(access_token),
-        refresh_token=valid,
-        scope=scope if scope is not None else (previous.scope if previous else requested_scope),
+        access_token=access_token,
+        refresh_token=refresh_token,
+        scope=_scope(service, fields.get(service.scope_field)) or (previous.scope if previous else requested_scope),
         issued_at=now,
         expires_at=expiry.expires_at,
         refresh_at=expiry.refresh_at,
         lifetime=expiry.lifetime,
-        native=Secret(native),
-        id_token=Secret(id_token) if isinstance(id_token, str) and id_token.strip() else None,
+        native=Secret({**_native(service, response, fields, previous), **(added or {})}),
+        id_token=_id_token(fields),
         subject=previous.subject if previous else None,
         account=previous.account if previous else None,
     )
@@ -131,6 +115,28 @@ def missing_scopes(service: Service, requested: str | None, granted: str | None)
     return [scope for scope in service.split_scope(requested) if scope not in have]
 
 
+def _access_token(service: Service, response: Response, fields: Mapping[str, Any]) -> Secret[str]:
+    value = fields.get(ACCESS_TOKEN)
+    if isinstance(value, str) and VSCHAR.fullmatch(value.strip()):
+        return Secret(value.strip())
+    code, detail = reported(fields)
+    message = f"{service.name} answered without an access token{detail}"
+    raise ServiceUnreadable(message, error=code, status=response.status)
+
+
+def _refresh_token(fields: Mapping[str, Any], previous: Token | None) -> Secret[str] | None:
+    value = fields.get(REFRESH_TOKEN)
+    if isinstance(value, str) and value:
+        return Secret(value)
+    # A service that does not rotate sends no refresh token: the old one stays valid (RFC 6749 section 6).
+    return previous.refresh_token if previous else None
+
+
+def _id_token(fields: Mapping[str, Any]) -> Secret[str] | None:
+    value = fields.get("id_token")
+    return Secret(value) if isinstance(value, str) and value.strip() else None
+
+
 def _scope(service: Service, value: object) -> str | None:
     """Return the granted scope as one string, from a list too; None for an empty one, which says nothing."""
     if isinstance(value, list):
@@ -138,15 +144,16 @@ def _scope(service: Service, value: object) -> str | None:
     return printable(value, SCOPE_LENGTH) or None if isinstance(value, str) else None
 
 
-def _native(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _native(service: Service, response: Response, fields: Mapping[str, Any], previous: Token | None) -> dict[str, Any]:
+    """Return the fields for `native`, with those of an earlier response but its access tokens, which have expired."""
     chosen = fields if service.native is None else {name: fields[name] for name in service.native if name in fields}
-    return {name: value for name, value in _without(REFRESH_TOKEN, chosen).items() if name != ACCESS_TOKEN}
-
-
-def _carried_over(previous: Token | None) -> dict[str, Any]:
-    """Return the fields of an earlier response without its access tokens, which have expired with the main one."""
-    kept: dict[str, Any] = _without(ACCESS_TOKEN, previous.native.reveal()) if previous else {}
-    return kept
+    try:
+        old: dict[str, Any] = _without(ACCESS_TOKEN, previous.native.reveal()) if previous else {}
+        new = {name: value for name, value in _without(REFRESH_TOKEN, chosen).items() if name != ACCESS_TOKEN}
+    except RecursionError:
+        message = f"{service.name} answered with fields nested too deep"
+        raise ServiceUnreadable(message, status=response.status) from None
+    return {**old, **new}
 
 
 def _without(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, NamedTuple, Protocol
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from everyauth_cli.errors import RecordMoved, StoreBusy, StoreError, UsageProblem
+from everyauth_cli.errors import RecordMoved, StoreError, UsageProblem
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store.locks import Locks, hold
 from everyauth_cli.store.names import record_name
+
+if TYPE_CHECKING:
+    from everyauth_cli.store.spool import Spool
 
 LOCK_SECONDS = 45.0
 """How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
@@ -146,22 +150,20 @@ class Backend(Protocol):
         ...
 
 
-class Locks(Protocol):
-    """Locks between all who use the store, one a name."""
-
-    def hold(self, name: str, *, timeout: float) -> AbstractContextManager[None]:
-        """Hold the lock; raises `TimeoutError` after `timeout` seconds."""
-        ...
-
-
 class Store:
-    """Records under their keys, over a back end, and locks between all who use them."""
+    """Records under their keys, over a back end, and locks between all who use them.
 
-    def __init__(self, *, url: str, backend: Backend, locks: Locks, namespace: str = "") -> None:
+    The `spool` takes a record that the back end could not take when it came.
+    """
+
+    def __init__(
+        self, *, url: str, backend: Backend, locks: Locks, namespace: str = "", spool: Spool | None = None
+    ) -> None:
         self.url = url
         self.backend = backend
         self.locks = locks
         self.namespace = namespace
+        self.spool = spool
 
     def name(self, key: RecordKey) -> str:
         """The name of a record. Raises `UsageProblem` for a key that is not Unicode text."""
@@ -173,18 +175,10 @@ class Store:
                 hint="check how it was decoded",
             ) from None
 
-    @contextmanager
-    def lock(self, key: RecordKey, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:
+    def lock(self, key: RecordKey, *, timeout: float = LOCK_SECONDS) -> AbstractContextManager[None]:
         """Hold the record's lock; raises `StoreBusy` after `timeout` seconds."""
-        with ExitStack() as held:
-            try:
-                held.enter_context(self.locks.hold(self.name(key), timeout=timeout))
-            except TimeoutError:
-                raise StoreBusy(
-                    f"another everyauth has been busy with {self.name(key)} for {timeout:.0f} s",
-                    hint="wait for it to end, or end it, and try again",
-                ) from None
-            yield
+        name = self.name(key)
+        return hold(self.locks, name, timeout=timeout, task=f"busy with {name}")
 
     def get(self, key: RecordKey) -> Record | None:
         """A record for use, verified as far as the store can. Raises `RecordMoved`, `StoreError`."""
@@ -225,7 +219,10 @@ class Store:
 
     def delete(self, key: RecordKey) -> None:
         """Delete a record, if there is one. Call it under the record's lock."""
-        self.backend.delete(key, self.name(key))
+        name = self.name(key)
+        if self.spool is not None:
+            self.spool.remove(name)
+        self.backend.delete(key, name)
 
     def list(self, query: Query, *, after: RecordKey | None = None, limit: int | None = None) -> Entries:
         """Records sorted by profile, service, tenant and user; touches no secret.

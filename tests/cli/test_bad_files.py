@@ -1,4 +1,4 @@
-"""Files and directories that cannot be read: what is said, the exit code, and that nothing is lost."""
+"""Files and directories that cannot be read: the message, the exit code, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def shell(everyauth):
         ("store status", "store = 'sqlite:///x?mode=ro'", ["'sqlite:///x?mode=ro' holds more than a path", "%3F"]),
     ],
 )
-def test_a_corrupt_configuration_is_answered_with_its_path(shell, line, text, says):
+def test_the_error_for_a_corrupt_configuration_has_its_path(shell, line, text, says):
     shell.log_in()
     path = shell.command.home / "config.toml"
     path.write_text(text, errors="surrogateescape")
@@ -62,7 +62,7 @@ def test_a_corrupt_configuration_is_answered_with_its_path(shell, line, text, sa
         ),
     ],
 )
-def test_a_corrupt_entry_is_answered_with_its_path_and_line(shell, text, says):
+def test_the_error_for_a_corrupt_entry_has_its_path_and_line(shell, text, says):
     shell.log_in()
     token = shell.token()
     (shell.command.home / "services" / "pagerduty.toml").write_text(text)
@@ -72,15 +72,15 @@ def test_a_corrupt_entry_is_answered_with_its_path_and_line(shell, text, says):
     assert shell.token() == token
 
 
-def test_a_home_below_a_file_is_answered_with_its_path(shell, tmp_path):
+def test_the_error_for_a_home_below_a_file_has_its_path(shell, tmp_path):
     (tmp_path / "file").touch()
     shell.env["EVERYAUTH_HOME"] = str(tmp_path / "file" / "home")
     for line in ("token pagerduty", "login pagerduty", "identity ls", "service set pagerduty --client-id x"):
-        said = shell.bad(f"everyauth {line}", 2, str(tmp_path / "file" / "home"), "Not a directory")
-        assert "try: " in said
+        shown = shell.bad(f"everyauth {line}", 2, str(tmp_path / "file" / "home"), "Not a directory")
+        assert "try: " in shown
 
 
-def test_a_directory_that_may_not_be_read_is_answered_with_its_path(shell):
+def test_the_error_for_an_unreadable_directory_has_its_path(shell):
     shell.log_in()
     home = shell.command.home
     assert shell.works(shell.token())

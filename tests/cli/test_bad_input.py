@@ -1,4 +1,4 @@
-"""Every item of "Bad input": what is said, the exit code, an empty stdout, and that nothing is lost."""
+"""Every item of "Bad input": the message, the exit code, an empty stdout, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shell(everyauth):
 
 @pytest.fixture
 def endpoint(shell):
-    """A server before the sandbox's token endpoint, over which somebody has logged in."""
+    """A server before the sandbox's token endpoint, over which a user has logged in."""
     with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
         shell.entry(token_endpoint=endpoint.url)
         shell.log_in()
@@ -47,15 +47,15 @@ def endpoint(shell):
         "everyauth identity rm pagerdty me --yes",
     ],
 )
-def test_an_unknown_service_is_answered_with_near_names(shell, line):
+def test_the_error_for_an_unknown_service_has_similar_names(shell, line):
     shell.bad(line, 3, "pagerdty", "did you mean pagerduty?")
 
 
-def test_a_service_like_no_other_is_answered_with_how_to_list_and_add(shell):
+def test_the_error_for_a_service_like_no_other_has_the_commands_to_list_and_add(shell):
     shell.bad_both("everyauth login zzz", 3, "service_not_found", "everyauth service ls", "everyauth service add")
 
 
-def test_a_missing_client_is_answered_with_the_command_to_set_it(everyauth, tmp_path):
+def test_the_error_for_a_missing_client_has_the_command_to_set_it(everyauth, tmp_path):
     with sandbox_shell(everyauth, registered=False) as shell:
         shell.env["BROWSER"] = witness(tmp_path / "opened")
         way_out = "everyauth service set pagerduty --client-id ID --client-secret -"
@@ -63,7 +63,7 @@ def test_a_missing_client_is_answered_with_the_command_to_set_it(everyauth, tmp_
         assert not (tmp_path / "opened").exists()
 
 
-def test_a_port_in_use_is_answered_with_who_holds_it(shell, tmp_path):
+def test_the_error_for_a_port_in_use_names_its_process(shell, tmp_path):
     shell.log_in()
     token = shell.token()
     port = int(shell.sandbox.redirect_uri.partition("127.0.0.1:")[2].partition("/")[0])
@@ -75,7 +75,7 @@ def test_a_port_in_use_is_answered_with_who_holds_it(shell, tmp_path):
     assert shell.token() == token
 
 
-def test_a_denied_consent_is_said_and_the_old_credential_stays(shell):
+def test_a_denied_consent_is_an_error_and_the_old_credential_stays(shell):
     shell.log_in()
     token = shell.token()
     shell.env["BROWSER"] = browser("--deny")
@@ -84,16 +84,16 @@ def test_a_denied_consent_is_said_and_the_old_credential_stays(shell):
     assert shell.token() == token
 
 
-def test_a_login_that_nobody_finishes_ends_at_its_time(shell):
+def test_an_unfinished_login_times_out(shell):
     shell.log_in()
     token = shell.token()
     line = "everyauth login pagerduty --no-browser --timeout 200ms -o json"
-    said = shell.bad(line, 4, "the login was not finished within")
-    assert json.loads(said.splitlines()[-1])["error"]["code"] == "login_timed_out"
+    shown = shell.bad(line, 4, "the login was not finished within")
+    assert json.loads(shown.splitlines()[-1])["error"]["code"] == "login_timed_out"
     assert shell.token() == token
 
 
-def test_a_provider_that_is_down_at_a_login_is_said_in_the_page_too(shell, endpoint):
+def test_a_provider_that_is_down_at_a_login_is_shown_in_the_page_too(shell, endpoint):
     token = shell.token()
     endpoint.lie = html(503)
     process = shell.start("everyauth login pagerduty --no-browser")
@@ -106,7 +106,7 @@ def test_a_provider_that_is_down_at_a_login_is_said_in_the_page_too(shell, endpo
     assert shell.token() == token
 
 
-def test_a_provider_that_is_gone_is_said_and_the_old_credential_stays(shell):
+def test_an_unreachable_provider_is_an_error_and_the_old_credential_stays(shell):
     shell.log_in()
     token = shell.token()
     closed = socket.create_server(("127.0.0.1", 0))
@@ -119,7 +119,7 @@ def test_a_provider_that_is_gone_is_said_and_the_old_credential_stays(shell):
     assert shell.token() == token
 
 
-def test_a_provider_that_is_down_at_a_refresh_leaves_a_token_that_lives(shell, endpoint):
+def test_a_provider_that_is_down_at_a_refresh_leaves_a_valid_token(shell, endpoint):
     token = shell.token()
     endpoint.lie = html(503)
     shell.clock.tick(TOKEN_LIFETIME - 30)
@@ -132,7 +132,7 @@ def test_a_provider_that_is_down_at_a_refresh_leaves_a_token_that_lives(shell, e
     shell.bad("everyauth token pagerduty --rejected", 5, "HTTP 503", input=token)
 
 
-def test_a_provider_that_is_down_at_a_refresh_is_an_error_once_the_token_is_dead(shell, endpoint):
+def test_a_provider_that_is_down_at_a_refresh_is_an_error_once_the_token_has_expired(shell, endpoint):
     endpoint.lie = html(502)
     shell.clock.tick(TOKEN_LIFETIME + 1)
     shell.bad_both("everyauth token pagerduty", 5, "service_unreachable", "HTTP 502", "try again later")
@@ -151,7 +151,7 @@ def test_a_provider_that_is_down_at_a_refresh_is_an_error_once_the_token_is_dead
         (json_error("bad_verification_code"), "service_error", ["bad_verification_code (so it is)"]),
     ],
 )
-def test_an_answer_that_is_none_costs_nothing(shell, endpoint, lie, code, says):
+def test_a_malformed_response_costs_nothing(shell, endpoint, lie, code, says):
     token = shell.token()
     endpoint.lie = lie
     shell.bad("everyauth login pagerduty", 5, *says)
@@ -227,8 +227,8 @@ def test_identities_that_all_match_are_listed_with_commands_that_work(shell):
     shell.log_in("bob", tenant="umbrella", account="bob@example.com")
 
     def listed(line: str) -> list[str]:
-        said = shell.bad_both(line, 3, "ambiguous", "2 identities match bob", "acme", "umbrella", "bob@example.com")
-        commands = [shown.partition("   ")[0].strip() for shown in said.splitlines() if shown.startswith("  everyauth")]
+        shown = shell.bad_both(line, 3, "ambiguous", "2 identities match bob", "acme", "umbrella", "bob@example.com")
+        commands = [row.partition("   ")[0].strip() for row in shown.splitlines() if row.startswith("  everyauth")]
         assert len(set(commands)) == 2
         return commands
 
@@ -242,7 +242,7 @@ def test_identities_that_all_match_are_listed_with_commands_that_work(shell):
     assert [identity["tags"]["tenantId"] for identity in shell.identities()] == ["umbrella"]
 
 
-def test_a_secret_too_large_for_the_keyring_is_answered_with_another_store(shell, tmp_path):
+def test_the_error_for_a_secret_too_large_for_the_keyring_suggests_another_store(shell, tmp_path):
     here = str(Path(__file__).parents[1])
     shell.env |= {
         "EVERYAUTH_STORE": "keyring:",

@@ -1,4 +1,4 @@
-"""What may come next, as the program says it."""
+"""Candidates for the next word, as the program prints them."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def test_the_file_is_what_the_program_prints(everyauth, name):
     assert path.read_bytes() == printed.out.encode(), remedy
 
 
-def test_help_shows_the_one_command_and_not_what_scripts_ask(everyauth):
+def test_help_shows_the_command_for_people_and_not_the_one_for_scripts(everyauth):
     shown = everyauth("--help").out
     assert "  completion " in shown
     assert "__complete" not in shown
@@ -72,7 +72,7 @@ def test_help_shows_the_one_command_and_not_what_scripts_ask(everyauth):
         ("login --bogus ", SERVICES),
     ],
 )
-def test_what_may_come_next(ask, line, expected):
+def test_candidates(ask, line, expected):
     assert set(ask(*line.split(" "))) == expected
 
 
@@ -80,11 +80,11 @@ def test_the_profile_of_the_environment_counts(ask):
     assert ask("token", "pagerduty", "", env={"EVERYAUTH_PROFILE": "work"}) == ["worker"]
 
 
-def test_each_candidate_comes_with_what_it_is(everyauth, home):
+def test_each_candidate_has_a_description(everyauth, home):
     fill(home, {"pagerduty": ["bob"], "acme": ["bob"]})
     assert everyauth("__complete", "fish", "identity", "get", "bob").out == "bob\tacme, pagerduty\n"
-    assert everyauth("__complete", "fish", "identity", "rm", "--y").out == "--yes\tDo not ask.\n"
-    assert everyauth("__complete", "fish", "sto").out == "store\tWhere credentials are kept.\n"
+    assert everyauth("__complete", "fish", "identity", "rm", "--y").out == "--yes\tDo not ask for confirmation.\n"
+    assert everyauth("__complete", "fish", "sto").out == "store\tChoose where credentials are stored.\n"
 
 
 def test_powershell_marks_the_word_at_the_cursor(ask):
@@ -92,7 +92,7 @@ def test_powershell_marks_the_word_at_the_cursor(ask):
     assert ask("token", "pagerduty", "=us", shell="powershell") == ["user-123"]
 
 
-def test_what_a_terminal_cannot_show_is_left_out(ask, home):
+def test_unprintable_candidates_are_left_out(ask, home):
     fill(home, {"pagerduty": ["evil\x1b[2Jname", "two\nlines", "tab\tbed", "bidi\u202etxt"]})
     assert ask("token", "pagerduty", "") == ["bob", "user-123"]
 
@@ -114,7 +114,7 @@ def test_breakage_is_silent(ask, home, breakage):
     assert ask("login", "pagerduty", "--us") == ["--user"]
 
 
-def test_a_store_that_is_not_there_is_not_made(everyauth, home):
+def test_a_missing_store_is_not_made(everyauth, home):
     done = everyauth("__complete", "zsh", "identity", "get", "")
     assert (done.code, done.err) == (0, "")
     assert "pagerduty\t" in done.out

@@ -1,4 +1,4 @@
-"""What may come next, as real shells show it."""
+"""Candidates for the next word, as real shells show them."""
 
 import subprocess
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ def test_a_line_of_bash_is_read(line, words, quote):
 
 
 @pytest.mark.parametrize("quote", ["", "'", '"'])
-def test_what_is_quoted_for_bash_is_read_back_by_bash(completing_shell, quote):
+def test_text_quoted_for_bash_is_read_back_by_bash(completing_shell, quote):
     written = [quote + quoted(user, quote) for user in HOSTILE]
     words = [word if word[1:].endswith(quote) else word + quote for word in written]
     lines = "\n".join(f"printf '%s\\0' {word}" for word in words)
@@ -60,7 +60,7 @@ def test_what_is_quoted_for_bash_is_read_back_by_bash(completing_shell, quote):
         ("everyauth token nowhere ", "", []),
     ],
 )
-def test_bash_gets_its_answer(completing_shell, line, replaced, expected):
+def test_bash_gets_its_candidates(completing_shell, line, replaced, expected):
     function = f"""
         source {ROOT}/completions/everyauth.bash
         COMP_LINE="$1 and more" COMP_POINT=${{#1}}
@@ -96,7 +96,7 @@ TYPED = [
     ("zo", "ë", "zoë"),
     ('"ban', "bang", "bang!bang"),
 ]
-"""What is typed and then a TAB, what is shown then, and the word that the command gets."""
+"""Text typed before a TAB, text shown after it, and the word that the command gets."""
 
 START = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
@@ -132,7 +132,7 @@ def test_the_first_tab_completes_what_the_command_then_gets(completing_shell, na
 
 
 @pytest.mark.parametrize("name", START)
-def test_all_that_is_possible_is_listed(completing_shell, name):
+def test_all_candidates_are_listed(completing_shell, name):
     with at_a_prompt(name, completing_shell(name)) as shown:
         shown.type("everyauth identity \t\t")
         for command in ("ls", "get", "rm"):
@@ -166,10 +166,10 @@ def test_zsh_knows_the_file_by_its_first_line():
         ("everyauth token nowhere ", set()),
     ],
 )
-def test_fish_gets_its_answer(completing_shell, line, expected):
+def test_fish_gets_its_candidates(completing_shell, line, expected):
     env = completing_shell("fish") | {"LINE": line}
     script = f'source {ROOT}/completions/everyauth.fish; complete -C "$LINE"'
     argv = ["fish", "--no-config", "-c", script]
     done = subprocess.run(argv, cwd=env["HOME"], env=env, capture_output=True, encoding="utf-8", check=True)
     assert not done.stderr
-    assert {answer.split("\t")[0] for answer in done.stdout.splitlines()} == expected
+    assert {line.split("\t")[0] for line in done.stdout.splitlines()} == expected

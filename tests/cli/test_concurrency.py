@@ -25,7 +25,7 @@ def shell(everyauth):
 
 @pytest.fixture
 def endpoint(shell):
-    """A server before the sandbox's token endpoint, over which somebody has logged in, an hour ago."""
+    """A server before the sandbox's token endpoint, over which a user has logged in, an hour ago."""
     with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
         shell.entry(token_endpoint=endpoint.url)
         shell.log_in()
@@ -56,7 +56,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def test_sixteen_processes_that_want_one_expired_token_refresh_it_once(any_store):
+def test_sixteen_processes_refresh_one_expired_token_once(any_store):
     any_store.log_in()
     old = any_store.token()
     any_store.clock.tick(TOKEN_LIFETIME + 1)
@@ -128,7 +128,7 @@ def test_a_client_set_anew_while_a_refresh_runs_is_kept(shell, endpoint):
     assert json.loads(shell.good("everyauth service get pagerduty -o json"))["configuration"]["scope"] == "read"
 
 
-def test_what_lives_is_listed_and_handed_out_while_a_refresh_runs(shell, endpoint):
+def test_a_valid_token_is_listed_and_printed_while_a_refresh_runs(shell, endpoint):
     shell.log_in("bob")
     endpoint.after = gate = Gate()
     asking = shell.start("everyauth token pagerduty")
@@ -140,7 +140,7 @@ def test_what_lives_is_listed_and_handed_out_while_a_refresh_runs(shell, endpoin
 
 
 @pytest.mark.parametrize("hook", ["before", "after"])
-def test_after_a_refresh_was_killed_the_next_one_recovers_or_says_what_was_lost(shell, endpoint, hook):
+def test_after_a_killed_refresh_the_next_one_recovers_or_names_the_loss(shell, endpoint, hook):
     gate = Gate()
     setattr(endpoint, hook, gate)
     asking = shell.start("everyauth token pagerduty")
@@ -182,7 +182,7 @@ def any_port(everyauth, provider):
     return everyauth
 
 
-def test_the_second_of_two_logins_for_one_identity_waits_and_takes_what_the_first_brings(any_port, provider):
+def test_the_second_of_two_logins_for_one_identity_waits_and_takes_the_result_of_the_first(any_port, provider):
     first = any_port.start("login", "op", "--no-browser")
     url = authorization_url(first)
     second = any_port.start("login", "op", "--no-browser", "-o", "json")
@@ -197,7 +197,7 @@ def test_the_second_of_two_logins_for_one_identity_waits_and_takes_what_the_firs
     assert any_port("token", "op").code == 0
 
 
-def test_a_login_that_waited_goes_on_by_itself_when_the_first_brought_nothing(any_port, provider):
+def test_a_login_that_waited_goes_on_when_the_first_failed(any_port, provider):
     first = any_port.start("login", "op", "--no-browser")
     url = authorization_url(first)
     second = any_port.start("login", "op", "--no-browser")
@@ -210,7 +210,7 @@ def test_a_login_that_waited_goes_on_by_itself_when_the_first_brought_nothing(an
     assert any_port("token", "op").code == 0
 
 
-def test_a_login_that_waited_is_not_content_with_less_than_it_was_to_bring(any_port, provider):
+def test_a_login_that_waited_goes_on_when_the_first_granted_too_little(any_port, provider):
     first = any_port.start("login", "op", "--no-browser")
     url = authorization_url(first)
     second = any_port.start("login", "op", "--no-browser", "--scope", "openid email", "--tag", "team=blue")

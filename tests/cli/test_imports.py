@@ -17,7 +17,7 @@ HTTP = {"httpx", "rich"}
 
 @pytest.fixture
 def sealed(everyauth):
-    """The command over a sealed store, with somebody logged in at the sandbox."""
+    """The command over a sealed store, with a user logged in at the sandbox."""
     with sandbox_shell(everyauth) as shell:
         shell.log_in()
         yield shell

@@ -1,4 +1,4 @@
-"""What an installation has besides the package: completion scripts and manual pages, in an editable one too."""
+"""Completion scripts and manual pages in an installation, an editable one too."""
 
 import subprocess
 import sys

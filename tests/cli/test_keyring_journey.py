@@ -1,4 +1,4 @@
-"""The whole journey over a real gnome-keyring, and what is said when there is none that can be used."""
+"""The whole journey over a real gnome-keyring, and the errors when none can be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def service(tmp_path):
 
 @contextmanager
 def keyring_shell(everyauth, service):
-    """The command over the keyring, with somebody logged in."""
+    """The command over the keyring, with a user logged in."""
     with sandbox_shell(everyauth, registered=False) as shell:
         shell.env = {"BROWSER": shell.env["BROWSER"], "DBUS_SESSION_BUS_ADDRESS": service.bus_address}
         shell.register()
@@ -61,7 +61,7 @@ def test_login_get_refresh_and_rm_over_the_keyring(shell, service):
     assert second != first
     assert shell.token("user-123") == second
     status = json.loads(shell.good("everyauth store status -o json"))
-    assert (status["store"], status["from"], status["answers"]) == ("keyring:", "the default", True)
+    assert (status["store"], status["from"], status["available"]) == ("keyring:", "the default", True)
     assert not [file for file in shell.command.home.rglob("*") if file.is_file() and b"pdus+_" in file.read_bytes()]
 
     shell.good("everyauth identity rm user-123 --yes")
@@ -117,7 +117,7 @@ def fail(service) -> dict[str, str]:
         (fail, "store_unavailable", "keyring.backends.fail.Keyring"),
     ],
 )
-def test_a_keyring_that_cannot_be_used_is_said_before_a_browser_opens(everyauth, tmp_path, trouble, code, says):
+def test_an_unusable_keyring_is_an_error_before_a_browser_opens(everyauth, tmp_path, trouble, code, says):
     with secret_service(tmp_path / "service") as service, keyring_shell(everyauth, service) as shell:
         fails_in_time(shell, trouble(service), tmp_path / "opened", code=code, says=says)
 
@@ -131,7 +131,7 @@ def fails_in_time(shell, env, opened, *, code, says):
     assert time.monotonic() - started < SECONDS
     assert [process.returncode for process in processes] == [6] * 4
     assert outs[:3] == ("", "", "")
-    assert "answers  no" in outs[3].splitlines()
+    assert "available  no" in outs[3].splitlines()
     for err in errs:
         assert says in err
         assert WAY_OUT in err
@@ -143,7 +143,7 @@ def fails_in_time(shell, env, opened, *, code, says):
     shell.good("everyauth service get pagerduty")
 
 
-def test_what_was_kept_is_there_when_the_keyring_is_unlocked_again(shell, service):
+def test_credentials_are_back_when_the_keyring_is_unlocked_again(shell, service):
     token = shell.token()
     service.lock()
     shell.bad("everyauth token pagerduty", 6, "locked")
@@ -152,20 +152,26 @@ def test_what_was_kept_is_there_when_the_keyring_is_unlocked_again(shell, servic
     assert shell.token() == token
 
 
-def test_without_a_keyring_the_way_out_that_is_named_leads_on(shell, service):
+def test_without_a_keyring_the_suggested_command_works(shell, service):
     service.stop()
-    said = shell.bad("everyauth login pagerduty", 6, WAY_OUT)
-    assert "PYTHON_KEYRING_BACKEND" not in said or WAY_OUT in said
+    shown = shell.bad("everyauth login pagerduty", 6, WAY_OUT)
+    assert "PYTHON_KEYRING_BACKEND" not in shown or WAY_OUT in shown
     chosen = shell(WAY_OUT)
     assert (chosen.code, chosen.out) == (0, "")
     assert "sealing.key" in chosen.err
-    assert "1 identities stay in keyring:" in chosen.err
+    assert "1 identity and 1 client stay in keyring:;" in chosen.err
+    assert "everyauth store move keyring: sqlite://" in chosen.err
+    listed = shell("everyauth identity ls")
+    assert (listed.code, listed.out) == (0, "")
+    assert "keyring: was left for this store" in listed.err
+    assert "everyauth store move keyring: sqlite://" in listed.err
+    assert "was left" in shell("everyauth identity ls -o json").err
     shell.register()
     shell.good("everyauth login pagerduty")
     assert shell.works(shell.token())
 
 
-def test_the_sealing_key_lies_in_the_keyring_where_there_is_one(shell, service):
+def test_the_sealing_key_is_in_the_keyring_if_it_can_be_used(shell, service):
     chosen = shell(WAY_OUT)
     assert (chosen.code, "OS keyring" in chosen.err) == (0, True)
     assert not (shell.command.home / "sealing.key").exists()

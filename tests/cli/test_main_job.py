@@ -150,20 +150,20 @@ def test_a_credential_is_got_by_each_name_of_its_identity(shell):
     assert json.loads(shell.good("everyauth token pagerduty user-123 -o json")) == {"accessToken": by_id.strip()}
 
 
-def test_the_first_guess_says_the_exact_command_which_then_works(shell):
+def test_the_error_for_a_likely_mistake_has_a_command_that_works(shell):
     shell.bad_both("everyauth identity get pagerduty", 4, "login_required", "everyauth login pagerduty")
     shell.log_in("user-123")
     shell.log_in("a person")
     shell.log_in("user-123", tenant="acme")
-    said = shell.bad("everyauth identity get pagerduty", 3, "pagerduty is a service")
-    commands = [line.strip() for line in said.splitlines() if line.startswith("  everyauth")]
+    shown = shell.bad("everyauth identity get pagerduty", 3, "pagerduty is a service")
+    commands = [line.strip() for line in shown.splitlines() if line.startswith("  everyauth")]
     assert "everyauth identity get pagerduty user-123" in commands
     found = [json.loads(shell.good(command))["everyauth"]["tags"]["userId"] for command in commands]
     assert sorted(set(found)) == ["a person", "user-123"]
     assert len(set(commands)) == len(commands)
 
 
-def test_a_token_can_be_asked_to_live_for_a_while(shell):
+def test_a_minimum_lifetime_can_be_required(shell):
     shell.log_in()
     first = shell.token()
     assert shell.good("everyauth token pagerduty --min-ttl 10m").strip() == first
@@ -188,7 +188,7 @@ def test_a_rejected_token_is_refreshed_only_while_it_is_the_stored_one(shell):
     shell.bad("everyauth token pagerduty --rejected", 2, "rejected token", input="")
 
 
-def test_an_identity_is_deleted_only_when_that_is_meant(shell):
+def test_an_identity_is_deleted_only_after_a_yes(shell):
     shell.log_in("user-123")
     shell.log_in()
     shell.bad("everyauth identity rm user-123", 2, "--yes", input="")

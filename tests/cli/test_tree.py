@@ -1,4 +1,4 @@
-"""The command line, of which only what is named is imported: it is the same as all of it together."""
+"""Only the commands that a command line names are imported, and it is the same as with all of them."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_a_command_imports_no_other_commands_module(line):
         ("service log pagerduty --limit 0", "Invalid value for '--limit': "),
     ],
 )
-def test_what_cannot_be_parsed_is_told(everyauth, line, message):
+def test_a_line_that_cannot_be_parsed_is_a_usage_error(everyauth, line, message):
     done = everyauth(*line.split())
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"error: {message}")
 
 
 @pytest.mark.parametrize("line", ["service ls", "service get pagerduty", "completion bash"])
-def test_who_has_closed_its_output_is_told_nothing(everyauth, line):
+def test_a_closed_output_is_no_error(everyauth, line):
     command = [*everyauth.argv, *line.split()]
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *command],

@@ -133,7 +133,9 @@ def test_a_login_gets_a_valid_token_and_the_account(journey, name):
     assert identity.account.subject == fill_text(documented.subject, values)
     assert identity.account.label == fill_text(documented.label, values)
     assert journey.server.user(journey.credential().access_token) == ACCOUNT
-    assert (identity.expires_at is None) == (journey.dialect.tokens.lifetime is None)
+    lives_for = journey.dialect.tokens.lifetime
+    # Where no lifetime is stated, only the time to try a refresh is known.
+    assert (identity.expires_at is None and identity.refresh_at is None) == (lives_for is None)
     assert identity.refreshable == (journey.dialect.tokens.refresh_tokens != "none")
 
 

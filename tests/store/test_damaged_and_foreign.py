@@ -22,9 +22,9 @@ from everyauth_cli.errors import (
 from everyauth_cli.model import Service
 from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.pages.result import Result
+from everyauth_cli.private_files import write_privately
 from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.settings import write_privately
 from everyauth_cli.store.identities import peek_identity
 from everyauth_cli.urls import check_url
 

@@ -287,7 +287,18 @@ def test_a_url_names_its_file(tmp_path, url, path):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "x", "keyring:other", "sqlite:", "sqlite:/a", "sqlite://host/a.db", "file:///a", "sqlite:///%00"]
+    "url",
+    [
+        "",
+        "x",
+        "keyring:other",
+        "sqlite:",
+        "sqlite:/a",
+        "sqlite://host/a.db",
+        "file:///a",
+        "sqlite:///%00",
+        "sqlite:///.",
+    ],
 )
 def test_a_url_that_means_nothing_is_told(tmp_path, url):
     with pytest.raises(ConfigurationProblem) as caught:

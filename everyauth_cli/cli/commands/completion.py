@@ -1,4 +1,4 @@
-"""`everyauth completion`: print the script that completes our command lines in a shell."""
+"""`everyauth completion`: print a shell's completion script."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ CLI = Path(__file__).parents[1]
 PLACES = [CLI / "completions", CLI.parents[1] / "completions"]
 
 
-@command(app.app, "completion", examples=["source <(everyauth completion bash)"])
+@command(
+    app.app,
+    "completion",
+    examples=["source <(everyauth completion bash)", "everyauth completion zsh > _everyauth"],
+)
 def completion(
     session: Session,
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")],

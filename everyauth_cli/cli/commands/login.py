@@ -20,6 +20,7 @@ from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
 from everyauth_cli.cli.login.browser import BrowserChoice, choose_browser
 from everyauth_cli.cli.login.redirect import redirect_waiter, wait_for_response
 from everyauth_cli.cli.login.result_page import failure, question, success
+from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
@@ -31,22 +32,36 @@ from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
-from everyauth_cli.settings import read_surroundings
+from everyauth_cli.services.catalogue import EXAMPLE
 
 
-@command(app.app, "login")
+@command(
+    app.app,
+    "login",
+    examples=[
+        f"everyauth login {EXAMPLE}",
+        f"everyauth login {EXAMPLE} --user user-123 --no-browser",
+        f"everyauth login {EXAMPLE} --sandbox",
+    ],
+)
 def login(
     session: Session,
     service: ServiceArgument,
     user: Annotated[
-        str, typer.Option("--user", autocompletion=users, help="The user to store the login for, in your own words.")
+        str,
+        typer.Option(
+            "--user", metavar="USER", autocompletion=users, help="The user to store the login for, by a name of yours."
+        ),
     ] = DEFAULT_USER,
-    tenant: Annotated[str | None, typer.Option("--tenant", help="The user's tenant.", show_default="the user")] = None,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", metavar="TENANT", help="The user's tenant.", show_default="the user")
+    ] = None,
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag to find it by; may be repeated.")
     ] = None,
     scope: Annotated[
-        str | None, typer.Option("--scope", help="The scopes to request this time.", show_default="as set")
+        str | None,
+        typer.Option("--scope", metavar="SCOPES", help="The scopes to request this time.", show_default="as set"),
     ] = None,
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")
@@ -116,7 +131,7 @@ def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitSt
     try:
         locks.enter_context(lock(timeout=0))
     except StoreBusy:
-        session.terminal.note(f"Waiting for another login of user {user} at {name} to finish ...")
+        session.terminal.info(f"Waiting for another login of user {user} at {name} to finish ...")
     else:
         return None
     try:
@@ -205,7 +220,7 @@ def _redeem(
     if not session.terminal.can_ask:
         raise other
     waiter.show(question(other, service_title=options.service.title))
-    session.terminal.note(f"{other.difference}.")
+    session.terminal.info(f"{other.difference}.")
     if not session.terminal.confirm("Replace the stored account?"):
         raise other
     return grant, auth.keep(grant, replace_account=True)
@@ -224,7 +239,7 @@ def _command_line(session: Session, options: LoginOptions) -> str:
 def _report(session: Session, identity: Identity) -> None:
     account = f" as {identity.account.label}" if identity.account else ""
     user = user_of_tenant(identity.user, identity.tenant)
-    session.terminal.note(f"Logged in to {identity.service}{account}, stored for user {user}. {_expiry(identity)}")
+    session.terminal.info(f"Logged in to {identity.service}{account}, stored for user {user}. {_expiry(identity)}")
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))
 

@@ -1,17 +1,22 @@
-"""`everyauth logout`: what was granted at a service, revoked there and deleted here."""
+"""`everyauth logout`: revoke a login at its service and delete it here."""
 
 from __future__ import annotations
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.logout import end, find
+from everyauth_cli.cli.logout import find_target, log_out
 from everyauth_cli.cli.options import LocalOption, ServiceArgument, WhoArgument, YesOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
 from everyauth_cli.model import DEFAULT_USER
+from everyauth_cli.services.catalogue import EXAMPLE
 
 
-@command(app.app, "logout")
+@command(
+    app.app,
+    "logout",
+    examples=[f"everyauth logout {EXAMPLE}", f"everyauth logout {EXAMPLE} user-123 --local"],
+)
 def logout(
     session: Session,
     service: ServiceArgument,
@@ -19,9 +24,12 @@ def logout(
     local: LocalOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Revoke at a service what was granted there, and delete it here; asks only if others would end with it."""
+    """Revoke a login at its service and delete it here.
+
+    It asks for confirmation only if other logins end with it.
+    """
     name = session.auth.service_name(service)
-    wanted = find(session, f"everyauth logout {name} {{}}", name, who, local=local, yes=yes)
-    if wanted is None:
-        raise NotFound(f"nobody is logged in at {name} as {who}", hint=f"everyauth identity ls --service {name}")
-    end(session, wanted, local=local, asks=False, yes=yes)
+    target = find_target(session, f"everyauth logout {name} {{}}", name, who, local=local, yes=yes)
+    if target is None:
+        raise NotFound(f'no user "{who}" is logged in at {name}', hint=f"everyauth identity ls --service {name}")
+    log_out(session, target, local=local, confirm=False, yes=yes)

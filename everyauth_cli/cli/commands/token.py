@@ -1,4 +1,4 @@
-"""`everyauth token`: a current access token, and nothing else."""
+"""`everyauth token`: print a current access token."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from everyauth_cli.cli.named_identity import ambiguous_as
 from everyauth_cli.cli.options import MinTtl, Rejected, ServiceArgument, WhoArgument
 from everyauth_cli.cli.session import Session
 from everyauth_cli.model import DEFAULT_USER
+from everyauth_cli.services.catalogue import EXAMPLE
 
 
-@command(app.app, "token")
+@command(
+    app.app,
+    "token",
+    examples=[
+        f"everyauth token {EXAMPLE}",
+        f"everyauth token {EXAMPLE} user-123 --min-ttl 10m",
+        f'curl -H "Authorization: Bearer $(everyauth token {EXAMPLE})" URL',
+    ],
+)
 def token(
     session: Session,
     service: ServiceArgument,
@@ -19,7 +28,10 @@ def token(
     min_ttl: MinTtl = None,
     rejected: Rejected = False,
 ) -> None:
-    """Print a current access token, and nothing else."""
+    """Print a current access token.
+
+    A token that has expired, or is about to, is refreshed first.
+    """
     with ambiguous_as(f"everyauth token {service} {{}}"):
         credential = credential_of(session, service, who, requirement_of(session, min_ttl, rejected))
     if session.terminal.as_json:

@@ -20,8 +20,8 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
     # Importing it takes time that a login to a real service need not spend.
     from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 
-    sandboxed = session.led_to_sandbox()
-    auth, note = sandboxed.auth, sandboxed.terminal.note
+    sandboxed = session.for_sandbox()
+    auth, note = sandboxed.auth, sandboxed.terminal.info
     service = auth.catalogue.get(name)
     listener = detect(port)
     if listener is Listener.OTHER:

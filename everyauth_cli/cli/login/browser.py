@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from everyauth_cli.settings import Surroundings, child_environment
+from everyauth_cli.cli.login.surroundings import Surroundings
+from everyauth_cli.settings import child_environment
 
 SCRIPT = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 

@@ -53,9 +53,9 @@ class PasteReader:
     def _takes(self, line: str | None) -> bool:
         problem = TOO_LONG if line is None else self._hand_over(line)
         if problem is None:
-            self._terminal.note("Got it.")
+            self._terminal.info("Got it.")
         elif problem:
-            self._terminal.note(problem)
+            self._terminal.info(problem)
         return problem is None
 
     def _hand_over(self, line: str) -> str | None:

@@ -45,7 +45,7 @@ def redirect_waiter(terminal: Terminal, service: Service, client: Client) -> Red
         host=parts.hostname or service.loopback_host,
         port=parts.port or 0,
         service=service.name,
-        on_unverified=lambda text: terminal.note(f"Ignored an error response without state ({text}); still waiting."),
+        on_unverified=lambda text: terminal.info(f"Ignored an error response without state ({text}); still waiting."),
     )
 
 
@@ -66,15 +66,15 @@ def wait_for_response(
     """
     pastes = can_paste(terminal)
     with pasting(terminal, waiter, authorization_url=url) if pastes else nullcontext():
-        terminal.note(_instructions(terminal, service, browser, pastes=pastes))
-        terminal.note(url)
+        terminal.info(_instructions(terminal, service, browser, pastes=pastes))
+        terminal.info(url)
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
                 hint=f"{command_line} --no-browser, if you can open the URL on this machine",
             )
         if terminal.stderr.isatty():
-            terminal.note(_waiting(service, waiter, pastes=pastes))
+            terminal.info(_waiting(service, waiter, pastes=pastes))
         if browser.opener is not None:
             open_browser(
                 browser.opener, url, on_failure=lambda: _not_opened(terminal, waiter, command_line=command_line)
@@ -107,7 +107,7 @@ def _not_opened(terminal: Terminal, waiter: RedirectWaiter, *, command_line: str
     if waiter.ended:
         return
     if terminal.can_ask:
-        terminal.note("The browser could not be opened; open the URL above yourself.")
+        terminal.info("The browser could not be opened; open the URL above yourself.")
     else:
         waiter.fail(
             LoginFailed(

@@ -198,7 +198,8 @@ class SqliteFile:
             )
         if isinstance(error, sqlite3.OperationalError):
             return StoreUnavailable(
-                f"cannot use {self.path}: {error}", hint="check the disk and the file's permissions, then try again"
+                f"cannot use {self.path}: {error}",
+                hint="see whether the disk is full or cannot be written, then try again",
             )
         if _code(error) == sqlite3.SQLITE_NOTADB:
             return StoreError(

@@ -30,7 +30,7 @@ def shell(everyauth):
 
 @pytest.fixture
 def inbox(shell, tmp_path):
-    """Alerts go to a command that appends them to a file; gives what has arrived."""
+    """Alerts go to a command that appends them to a file; gives the alerts."""
     path = tmp_path / "inbox"
     shell.good(f"everyauth alerts set --command {sys.executable} -- -c {shlex.quote(APPEND)} {path}")
     return lambda: [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -41,7 +41,7 @@ def soon(shell):
     shell.clock.tick(TOKEN_LIFETIME - 600)
 
 
-def test_a_timer_refreshes_what_expires_soon_and_says_so_in_plain_lines(shell):
+def test_a_timer_refreshes_what_expires_soon_and_shows_plain_lines(shell):
     shell.log_in("ann")
     soon(shell)
     shell.log_in("bob")
@@ -56,7 +56,7 @@ def test_a_timer_refreshes_what_expires_soon_and_says_so_in_plain_lines(shell):
     assert shell.counts["refresh_token"] == 1
 
 
-def test_all_are_refreshed_at_once_when_that_is_asked(shell):
+def test_all_refreshes_every_identity(shell):
     for user in ("ann", "bob", "cem", "dan"):
         shell.log_in(user)
     before = shell.token("ann")
@@ -67,7 +67,7 @@ def test_all_are_refreshed_at_once_when_that_is_asked(shell):
     assert shell.token("ann") != before
 
 
-def test_nobody_is_nobody(shell):
+def test_without_identities_there_is_nothing_to_do(shell):
     done = shell(REFRESH)
     assert (done.code, done.out, done.err) == (0, "", "No identities.\n")
 
@@ -80,7 +80,7 @@ def test_nobody_is_nobody(shell):
         (Fault.TOO_MANY, 5, "failed", "asks to wait 30 s"),
     ],
 )
-def test_the_exit_code_says_what_is_wrong_and_stdout_with_whom(shell, fault, code, state, says):
+def test_the_exit_code_names_the_problem_and_stdout_the_user(shell, fault, code, state, says):
     shell.log_in()
     soon(shell)
     shell.sandbox.fault = fault
@@ -103,7 +103,7 @@ def test_the_worst_exit_code_wins(shell):
     assert done.err == "2 identities: 1 login_required, 1 failed.\n"
 
 
-def test_what_any_command_finds_gone_is_reported_at_once_and_once(shell, inbox):
+def test_any_command_that_finds_an_ended_grant_reports_it_once(shell, inbox):
     shell.log_in("ann")
     shell.clock.tick(TOKEN_LIFETIME)
     shell.sandbox.fault = Fault.REVOKED
@@ -120,7 +120,7 @@ def test_what_any_command_finds_gone_is_reported_at_once_and_once(shell, inbox):
     assert len(inbox()) == 1
 
 
-def test_an_alert_that_did_not_arrive_comes_again_with_its_id(shell):
+def test_an_alert_that_was_not_delivered_is_sent_again_with_its_id(shell):
     shell.log_in()
     soon(shell)
     shell.sandbox.fault = Fault.REVOKED
@@ -129,7 +129,7 @@ def test_an_alert_that_did_not_arrive_comes_again_with_its_id(shell):
         shell.good(f"everyauth alerts set --webhook http://127.0.0.1:{recorder.port}/hook/secret-path")
         done = shell(REFRESH)
         assert done.code == 4
-        assert "warning: an alert was not delivered, and is tried again by the next run: the webhook at" in done.err
+        assert "warning: an alert was not delivered; the next run tries again: the webhook at" in done.err
         assert "secret-path" not in done.err
         assert "pending  1" in shell.good("everyauth alerts status")
         recorder.reply(b"", status=200)
@@ -140,7 +140,7 @@ def test_an_alert_that_did_not_arrive_comes_again_with_its_id(shell):
     assert first == second
 
 
-def test_where_alerts_go_nowhere_what_is_gone_is_marked_all_the_same(shell):
+def test_without_alerts_an_ended_grant_is_marked_all_the_same(shell):
     shell.log_in()
     soon(shell)
     shell.sandbox.fault = Fault.REVOKED
@@ -155,12 +155,12 @@ def test_alerts_are_set_tried_shown_and_turned_off(shell, inbox):
     assert (event["event"], event["identity"]["loginRequired"]["reason"]) == ("test", "this is a test")
     assert f"alerts   command {sys.executable} -c" in shell.good("everyauth alerts status")
     shell.good("everyauth alerts set --webhook -", input="https://hooks.example/T1/secret-path\n")
-    said = shell.good("everyauth alerts status")
-    assert "alerts   webhook at https://hooks.example\n" in said
-    assert "secret-path" not in said
+    shown = shell.good("everyauth alerts status")
+    assert "alerts   webhook at https://hooks.example\n" in shown
+    assert "secret-path" not in shown
     shell.good("everyauth alerts off")
-    assert "go nowhere" in shell.good("everyauth alerts status")
-    shell.bad("everyauth alerts test", 2, "alerts go nowhere yet", "everyauth alerts set")
+    assert "alerts   off\n" in shell.good("everyauth alerts status")
+    shell.bad("everyauth alerts test", 2, "no command or webhook is set for alerts", "everyauth alerts set")
 
 
 def test_an_alert_that_cannot_be_delivered_fails_its_test(shell):
@@ -171,20 +171,20 @@ def test_an_alert_that_cannot_be_delivered_fails_its_test(shell):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("everyauth alerts set", "either a command"),
-        ("everyauth alerts set --command sh --webhook https://x.example/", "either a command"),
-        ("everyauth alerts set --webhook https://x.example/ more", "either a command"),
+        ("everyauth alerts set", "give either --command"),
+        ("everyauth alerts set --command sh --webhook https://x.example/", "give either --command"),
+        ("everyauth alerts set --webhook https://x.example/ more", "give either --command"),
         ("everyauth alerts set --webhook http://x.example/", "use https"),
-        ("everyauth alerts set --command 'mail -s x'", "there is no program 'mail -s x'"),
+        ("everyauth alerts set --command 'mail -s x'", "no program 'mail -s x' was found"),
         (f"{REFRESH} --jobs 33", "--jobs"),
-        (f"{REFRESH} --expiring-within soon", "'soon' is no duration"),
+        (f"{REFRESH} --expiring-within soon", "'soon' is not a duration"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(shell, line, says):
+def test_nonsense_is_a_usage_error(shell, line, says):
     shell.bad(line, 2, says)
 
 
-def test_a_check_asks_the_service_and_a_token_refused_twice_is_deleted(shell, inbox):
+def test_a_check_asks_the_service_and_a_token_rejected_twice_needs_a_login(shell, inbox):
     shell.log_in()
     account, _, user = shell.identities()[0]["account"]["subject"].partition("/")
     with recording() as recorder:
@@ -201,7 +201,7 @@ def test_a_check_asks_the_service_and_a_token_refused_twice_is_deleted(shell, in
     shell.bad("everyauth token pagerduty", 4, "rejected its access token, a refreshed one too")
 
 
-def test_who_cannot_be_asked_is_no_failure(shell):
+def test_an_identity_that_cannot_be_checked_is_no_failure(shell):
     shell.log_in()
     done = shell(CHECK)
     assert (done.code, done.out.split("\t")[2]) == (0, "cannot be checked")
@@ -219,7 +219,7 @@ def test_at_a_terminal_there_is_a_bar_and_a_table(shell):
     assert "1 identity: 1 refreshed." in shown.shown
 
 
-def test_an_interrupt_lets_what_runs_be_finished_and_begins_nothing_more(shell):
+def test_an_interrupt_lets_running_refreshes_finish_and_starts_no_more(shell):
     shell.log_in("ann")
     shell.log_in("bob")
     before = shell.token("ann")
@@ -231,7 +231,7 @@ def test_an_interrupt_lets_what_runs_be_finished_and_begins_nothing_more(shell):
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert [line.split("\t")[1:3] for line in out.splitlines()] == [["ann", "refreshed"]]
-    assert "2 identities: 1 refreshed, 1 not looked at." in err
+    assert "2 identities: 1 refreshed, 1 not started." in err
     shell.sandbox.fault = None
     after = shell.token("ann")
     assert after != before

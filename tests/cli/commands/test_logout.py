@@ -1,4 +1,4 @@
-"""`everyauth logout` and `identity rm`: revoked at a real provider, deleted whatever a false one answers, and said."""
+"""`everyauth logout` and `identity rm`: revoked at a real provider, deleted whatever a false one responds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from peers.sandbox import free_port
 pytestmark = pytest.mark.slow
 
 BOTH = ["refresh_token", "access_token"]
-STANDS = "at op its access token stands for 59 minutes, its refresh token as long as op keeps it"
+DELETED = 'Deleted user "me" at op. '
+STILL_VALID = (
+    "at op its access token stays valid for 59 minutes, its refresh token stays valid as long as op accepts it"
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def home(everyauth):
 
 @pytest.fixture
 def endpoint(home):
-    """A revocation endpoint that takes all, with somebody logged in before it."""
+    """A revocation endpoint that accepts everything, with a user logged in before it."""
     with front("http://127.0.0.1:9/") as endpoint:
         endpoint.lie = Response(200, "text/plain", b"")
         home.entry(revocation_endpoint=endpoint.url)
@@ -55,7 +58,7 @@ def at_the_provider(
 
 
 def honoured(provider, access: str, refresh: str) -> tuple[bool, bool]:
-    """Whether the provider takes them: at its userinfo and at its token endpoint."""
+    """Whether the provider accepts the tokens: at its userinfo endpoint and at its token endpoint."""
     auth = {"client_id": "web-post", "client_secret": provider.client_secret}
     with httpx.Client(trust_env=False) as client:
         userinfo = client.get(provider.userinfo_url, headers={"Authorization": f"Bearer {access}"})
@@ -65,10 +68,10 @@ def honoured(provider, access: str, refresh: str) -> tuple[bool, bool]:
 
 def test_after_a_logout_the_provider_refuses_both_tokens(home, provider):
     at_the_provider(home, provider)
-    held = home.tokens()
+    tokens = home.tokens()
     done = home("everyauth logout op")
-    assert (done.code, done.out, done.err) == (0, "", "Logged me out of op: revoked there and deleted here.\n")
-    assert honoured(provider, *held) == (False, False)
+    assert (done.code, done.out, done.err) == (0, "", 'Logged user "me" out of op: revoked there and deleted here.\n')
+    assert honoured(provider, *tokens) == (False, False)
     assert home.users() == []
     home.bad("everyauth token op", 4, "everyauth login op")
 
@@ -83,18 +86,18 @@ def test_the_provider_takes_every_client_authentication(home, provider, auth, cl
 
 def test_local_leaves_both_tokens_alive(home, provider):
     at_the_provider(home, provider)
-    held = home.tokens()
+    tokens = home.tokens()
     done = home("everyauth logout op --local")
     assert (done.code, done.out) == (0, "")
-    assert done.err.startswith("Deleted me at op. Nothing was revoked there: its access token stands for 59 minutes, ")
-    assert honoured(provider, *held) == (True, True)
+    assert done.err.startswith(f"{DELETED}Nothing was revoked there: its access token stays valid for 59 minutes, ")
+    assert honoured(provider, *tokens) == (True, True)
     assert home.users() == []
 
 
 def test_a_logout_that_was_killed_between_its_requests_is_ended_by_the_next(home, provider):
     with front(provider.revocation_url) as endpoint:
         at_the_provider(home, provider, revocation_endpoint=endpoint.url)
-        held = home.tokens()
+        tokens = home.tokens()
         endpoint.after = gate = Gate()
         process = home.command.start("logout", "op")
         assert gate.reached.wait(20)
@@ -103,10 +106,10 @@ def test_a_logout_that_was_killed_between_its_requests_is_ended_by_the_next(home
         endpoint.after = lambda: None
         gate.open.set()
         assert home.users() == ["me"]
-        assert honoured(provider, *held)[1] is False
+        assert honoured(provider, *tokens)[1] is False
         assert "revoked there and deleted here" in home("everyauth logout op").err
     assert home.users() == []
-    assert honoured(provider, *held) == (False, False)
+    assert honoured(provider, *tokens) == (False, False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -151,56 +154,58 @@ FAILURES = {
 
 @pytest.mark.parametrize("line", ["everyauth logout op", "everyauth identity rm me --yes"])
 @pytest.mark.parametrize(("lie", "says"), FAILURES.values(), ids=FAILURES)
-def test_a_failing_revocation_is_told_and_keeps_no_copy(home, endpoint, line, lie, says):
+def test_a_failing_revocation_is_an_error_and_keeps_no_copy(home, endpoint, line, lie, says):
     endpoint.lie = lie
     if lie is None:
         home.entry(revocation_endpoint=f"http://127.0.0.1:{free_port()}/revoke")
-    home.bad(line, 5, f"error: {says}", f"me was deleted here, and {STANDS}", "  try: revoke it in op's settings")
+    home.bad(
+        line, 5, f"error: {says}", f'user "me" was deleted here, but {STILL_VALID}', "  try: revoke it in op's settings"
+    )
     assert home.users() == []
     home.bad("everyauth token op", 4, "everyauth login op")
 
 
-def test_a_failing_revocation_as_json_has_a_code_and_where_to_go(home, endpoint):
+def test_a_failing_revocation_as_json_has_a_code_and_a_hint(home, endpoint):
     home.entry(revocation_endpoint=endpoint.url, title="The OP", docs="https://op.example/docs")
     endpoint.lie = html(503)
-    said = json.loads(home.bad("everyauth logout op -o json", 5).splitlines()[-1])["error"]
-    assert said["code"] == "revocation_failed"
-    assert said["hint"] == "revoke it in The OP's settings; https://op.example/docs"
-    assert "access-" not in str(said)
+    shown = json.loads(home.bad("everyauth logout op -o json", 5).splitlines()[-1])["error"]
+    assert shown["code"] == "revocation_failed"
+    assert shown["hint"] == "revoke it in The OP's settings; https://op.example/docs"
+    assert "access-" not in str(shown)
 
 
 @pytest.mark.parametrize("line", ["everyauth logout op", "everyauth logout op me", "everyauth identity rm op me --yes"])
-def test_what_was_done_is_json_on_standard_output(home, endpoint, line):
+def test_the_result_is_json_on_standard_output(home, endpoint, line):
     (identity,) = json.loads(home.good("everyauth identity ls -o json"))["items"]
     about = {"identityId": identity["identityId"], "serviceId": "op", "tags": {"userId": "me", "tenantId": "me"}}
     assert json.loads(home.good(f"{line} -o json")) == {**about, "revoked": BOTH, "notRevoked": []}
     assert [request["token_type_hint"] for request in endpoint.requests] == BOTH
 
 
-def test_a_service_without_revocation_is_told_with_what_stands(home):
+def test_without_revocation_the_tokens_that_stay_valid_are_named(home):
     home.entry()
     home.log_in()
     done = home("everyauth logout op -o json")
-    assert done.err.startswith("Deleted me at op. op offers no revocation: its access token stands for 59 minutes, ")
+    assert done.err.startswith(f"{DELETED}op offers no revocation: its access token stays valid for 59 minutes, ")
     assert (done.code, json.loads(done.out)["notRevoked"]) == (0, BOTH)
     home.server.extra = {"expires_in": None, "refresh_token": None}
     home.log_in()
-    assert "its access token stands until it is revoked there." in home("everyauth logout op").err
+    assert "its access token stays valid until it is revoked there." in home("everyauth logout op").err
     home.server.extra = {"expires_in": 0, "refresh_token": None}
     home.log_in()
-    assert home("everyauth logout op").err == "Logged me out of op: deleted here; nothing stands there any more.\n"
+    assert home("everyauth logout op").err == 'Logged user "me" out of op: deleted here; no token was left to revoke.\n'
 
 
-def test_a_token_that_the_service_does_not_revoke_is_told(home, endpoint):
+def test_a_token_that_the_service_does_not_revoke_is_named(home, endpoint):
     endpoint.lie = json_error("unsupported_token_type", status=400)
     done = home("everyauth logout op")
     assert done.code == 0
-    assert done.err.startswith("Deleted me at op. op does not revoke all of its tokens: its access token stands for ")
+    assert done.err.startswith(f"{DELETED}op does not revoke all of its tokens: its access token stays valid for ")
 
 
-def test_nobody_is_logged_out(home, endpoint):
-    home.bad("everyauth logout op bob", 3, "nobody is logged in at op as bob", "everyauth identity ls --service op")
-    home.bad("everyauth logout op idn-unknown", 3, "nobody is logged in at op as idn-unknown")
+def test_an_unknown_user_is_not_found(home, endpoint):
+    home.bad("everyauth logout op bob", 3, 'no user "bob" is logged in at op', "everyauth identity ls --service op")
+    home.bad("everyauth logout op idn-unknown", 3, 'no user "idn-unknown" is logged in at op')
     home.bad("everyauth logout opp", 3, "did you mean op?")
     assert home.users() == ["me"]
     assert endpoint.requests == []
@@ -209,12 +214,12 @@ def test_nobody_is_logged_out(home, endpoint):
 def test_one_of_several_is_named_by_a_command_that_works(home, endpoint):
     for tenant in ("acme", "umbrella"):
         home.log_in("bob", tenant=tenant)
-    said = home.bad("everyauth logout op bob --local", 3, "2 identities match bob", "tenant acme", "tenant umbrella")
-    commands = [line.partition("   ")[0].strip() for line in said.splitlines() if line.startswith("  everyauth")]
+    shown = home.bad("everyauth logout op bob --local", 3, "2 identities match bob", "tenant acme", "tenant umbrella")
+    commands = [line.partition("   ")[0].strip() for line in shown.splitlines() if line.startswith("  everyauth")]
     assert all(line.startswith("everyauth logout op idn-") and line.endswith(" --local") for line in commands)
     home.good(commands[0])
     assert endpoint.requests == []
-    assert "Logged bob of tenant umbrella out of op" in home("everyauth logout op bob").err
+    assert 'Logged user "bob" of tenant "umbrella" out of op' in home("everyauth logout op bob").err
     assert home.users() == ["me"]
 
 
@@ -236,10 +241,10 @@ LOGINS = ["everyauth login op --user bot --tenant acme", "everyauth login op --p
 
 
 def test_siblings_are_named_and_nothing_ends_without_a_yes(home, family):
-    home.bad("everyauth logout op", 2, *NAMED, "nobody is here to say yes", "--yes")
+    home.bad("everyauth logout op", 2, *NAMED, "confirmation needed", "pass --yes")
     home.bad("everyauth identity rm op me", 2, *NAMED, "--yes")
     with home.at_a_terminal("everyauth logout op") as shown:
-        shown.wait_for("End the login of me at op, and these with it? [y/N]")
+        shown.wait_for('Log user "me" out of op, and those above with it? [y/N]')
         assert all(name in shown.shown for name in NAMED)
         shown.type("n\n")
         assert shown.end() == 0
@@ -248,12 +253,12 @@ def test_siblings_are_named_and_nothing_ends_without_a_yes(home, family):
     assert len(home.users()) == 4
 
 
-def test_after_a_yes_the_siblings_are_told_how_to_log_in_again(home, family):
+def test_after_a_yes_the_logins_of_the_siblings_are_suggested(home, family):
     with home.at_a_terminal("everyauth logout op") as shown:
         shown.wait_for("[y/N]")
         shown.type("y\n")
         assert shown.end() == 0
-    assert "Logged me out of op: revoked there and deleted here." in shown.shown
+    assert 'Logged user "me" out of op: revoked there and deleted here.' in shown.shown
     assert all(f"  {login}\n" in shown.shown for login in LOGINS)
     assert [request["token_type_hint"] for request in family.requests] == ["refresh_token"]
     assert sorted(home.users()) == ["bob", "bot", "me"]
@@ -267,24 +272,24 @@ def test_yes_beforehand_names_the_siblings_all_the_same(home, family):
 
 def test_a_revocation_that_fails_ends_no_sibling(home, family):
     family.lie = html(503)
-    said = home.bad("everyauth logout op --yes", 5, *NAMED)
-    assert not [login for login in LOGINS if login in said]
+    shown = home.bad("everyauth logout op --yes", 5, *NAMED)
+    assert not [login for login in LOGINS if login in shown]
 
 
 @pytest.mark.parametrize("line", ["everyauth logout op --local", "everyauth logout op bob"])
-def test_where_no_sibling_would_end_none_is_named_and_nobody_asked(home, family, line):
+def test_where_no_sibling_would_end_none_is_named_and_no_question_asked(home, family, line):
     done = home(line)
     assert (done.code, done.out) == (0, "")
     assert "ends the whole grant" not in done.err
     assert len(home.users()) == 3
 
 
-def test_a_logout_asks_nobody_and_identity_rm_does(home, endpoint):
+def test_identity_rm_asks_for_confirmation_and_logout_does_not(home, endpoint):
     with home.at_a_terminal("everyauth identity rm me") as shown:
-        shown.wait_for("End the login of me at op? [y/N]")
+        shown.wait_for('Log user "me" out of op? [y/N]')
         shown.type("\n")
         assert shown.end() == 0
     assert home.users() == ["me"]
     with home.at_a_terminal("everyauth logout op") as shown:
         assert shown.end() == 0
-    assert shown.shown == "Logged me out of op: revoked there and deleted here.\n"
+    assert shown.shown == 'Logged user "me" out of op: revoked there and deleted here.\n'

@@ -1,4 +1,4 @@
-"""`everyauth store rotate-key`: whatever happens meanwhile, everything opens with the keys that are there."""
+"""`everyauth store rotate-key`: whatever happens meanwhile, every secret opens with the keys at hand."""
 
 import itertools
 import time
@@ -88,7 +88,7 @@ def test_another_key_opens_everything_and_the_old_one_nothing(any_home):
     (old,) = any_home.sealing_keys()
     done = any_home(*ROTATE)
     assert (done.code, done.out) == (0, "")
-    assert "Secrets sealed anew in " in done.err
+    assert "Secrets sealed with the new key in " in done.err
     assert ": 5.\n" in done.err
     (new,) = any_home.sealing_keys()
     assert new != old
@@ -113,13 +113,13 @@ def test_the_old_keys_are_kept_for_other_stores_and_backups(any_home):
         path = place.key.file.with_name("sealing.key.before")
         assert path.stat().st_mode & 0o777 == 0o600
         kept = path.read_text().split()
-        assert f"kept in {path}" in done.err
+        assert f"The old key is in {path}" in done.err
     else:
         kept = place.keyring.open().read(f"{place.keyring.key_name}-before").reveal().split()
     assert kept == keys[::-1]
 
 
-def test_who_began_before_a_rotation_reads_and_writes_after_it(any_home):
+def test_a_process_from_before_a_rotation_reads_and_writes_after_it(any_home):
     before = any_home.fill(3)
     (old,) = any_home.sealing_keys()
     stale = Home(any_home.command, EVERYAUTH_STORE=any_home.settings.store_url, EVERYAUTH_KEY=old).store()
@@ -155,18 +155,18 @@ def test_a_rotation_that_is_killed_again_and_again_loses_nothing(sqlite):
 def test_what_is_written_during_a_rotation_is_kept(sqlite):
     store = sqlite.fill(80)
     process = sqlite.command.start(*ROTATE, env=sqlite.env)
-    turns = itertools.count()
+    numbers = itertools.count()
     while process.poll() is None:
-        number = next(turns) % 50
+        number = next(numbers) % 50
         with store.lock(key(number)):
             put(store, number)
     assert process.returncode == 0, process.stderr.read()
-    assert next(turns) > 10
+    assert next(numbers) > 10
     assert len(sqlite.sealing_keys()) == 1
     assert sqlite.contents(80) == list(range(80))
 
 
-def test_a_rotation_that_was_cut_off_goes_on_with_the_same_key(sqlite):
+def test_an_interrupted_rotation_continues_with_the_same_key(sqlite):
     sqlite.fill(3)
     (old,) = sqlite.sealing_keys()
     new = new_key().reveal()
@@ -176,7 +176,7 @@ def test_a_rotation_that_was_cut_off_goes_on_with_the_same_key(sqlite):
     records.reseal(key(1), sqlite.store().name(key(1)))
     done = sqlite(*ROTATE)
     assert done.code == 0
-    assert "goes on" in done.err
+    assert "continuing the rotation" in done.err
     assert ": 2.\n" in done.err
     assert sqlite.sealing_keys() == [new]
     assert sqlite.contents(3) == [0, 1, 2]
@@ -209,7 +209,7 @@ def test_a_copy_of_the_key_that_a_killed_rotation_left_is_removed_by_the_next(sq
     assert sorted(found.name for found in path.parent.glob("sealing.key*")) == ["sealing.key", "sealing.key.before"]
 
 
-def test_a_key_in_the_environment_is_rotated_by_who_set_it(everyauth):
+def test_a_key_in_the_environment_is_rotated_by_hand(everyauth):
     home = Home(everyauth, EVERYAUTH_STORE="sqlite://", EVERYAUTH_KEY=KEY)
     home.fill(2)
     done = home(*ROTATE)
@@ -218,7 +218,7 @@ def test_a_key_in_the_environment_is_rotated_by_who_set_it(everyauth):
     home.env["EVERYAUTH_KEY"] = f"{new_key().reveal()} {KEY}"
     done = home(*ROTATE)
     assert done.code == 0
-    assert "take the others out" in done.err
+    assert "remove the others" in done.err
     home.env["EVERYAUTH_KEY"] = home.env["EVERYAUTH_KEY"].split()[0]
     assert home.contents(2) == [0, 1]
 
@@ -229,7 +229,7 @@ def test_two_rotations_do_not_run_at_once(sqlite):
     with sqlite.store().locks.hold("everyauth:rotation", timeout=0):
         done = sqlite(*ROTATE)
     assert (done.code, done.out) == (6, "")
-    assert "another everyauth is rotating" in done.err
+    assert "another process is rotating" in done.err
     assert sqlite.sealing_keys() == [old]
 
 

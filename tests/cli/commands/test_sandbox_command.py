@@ -1,4 +1,4 @@
-"""`everyauth sandbox` as it is typed: what it prints, what it takes, and its faults as the command shows them."""
+"""`everyauth sandbox` as it is typed: its output, its options, and its faults as commands show them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_redirect_uri_of_a_web_app_can_be_registered(everyauth):
     assert (status, "not registered" in page) == (400, True)
 
 
-def test_what_it_says_leads_a_service_of_ones_own_to_it(everyauth):
+def test_its_output_sends_a_service_of_the_users_to_it(everyauth):
     sandbox = Sandbox(everyauth)
     base = re.search(r"The sandbox is at (http://127\.0\.0\.1:\d+), for every service", sandbox.stderr)[1]
     assert sandbox.entry.splitlines() == [
@@ -125,11 +125,11 @@ def test_a_fault_is_shown_with_its_exit_code_and_nothing_on_stdout(everyauth, fa
     [
         ("--like pagerdoody", 3, "did you mean pagerduty?"),
         ("--fault meteor", 2, "'drop-after-rotation'"),
-        ("--token-lifetime long", 2, "is no duration"),
+        ("--token-lifetime long", 2, "is not a duration"),
         ("--port 70000", 2, "65535"),
     ],
 )
-def test_what_it_does_not_know_is_refused(everyauth, options, code, says):
+def test_unknown_values_are_usage_errors(everyauth, options, code, says):
     done = everyauth("sandbox", *options.split(), env=ENV)
     assert (done.code, done.out) == (code, "")
     assert says in done.err

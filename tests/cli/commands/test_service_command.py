@@ -146,7 +146,7 @@ def test_a_secret_is_asked_for_without_echo_on_a_terminal(everyauth):
     assert configuration(everyauth)["clientSecret"] == "***"
 
 
-def test_a_secret_in_argv_works_and_on_a_terminal_is_answered_with_one_line(everyauth):
+def test_a_secret_in_argv_works_and_on_a_terminal_gives_one_line_of_advice(everyauth):
     with on_a_terminal(everyauth, "service", "set", "pagerduty", "--clientSecret", "hidden") as shown:
         assert shown.end() == 0
     assert [HISTORY in line for line in shown.shown.splitlines()].count(True) == 1
@@ -296,19 +296,19 @@ def test_plain_http_is_for_loopback_alone_in_a_file_too(everyauth):
     refused(everyauth("service", "get", "mine"), 2, "mine.toml:2", "token_endpoint", "https")
 
 
-def test_removing_asks_and_says_what_goes(everyauth):
+def test_removing_asks_for_confirmation_and_names_what_it_removes(everyauth):
     ok(everyauth("service", "set", "pagerduty", "--client-id", "one"))
     refused(everyauth("service", "rm", "pagerduty", input="y\n"), 2, "--yes")
-    for answer, left in [("n\n", "one"), ("\n", "one"), ("y\n", None)]:
+    for typed, left in [("n\n", "one"), ("\n", "one"), ("y\n", None)]:
         with on_a_terminal(everyauth, "service", "rm", "pagerduty") as shown:
             shown.wait_for("Remove the client of pagerduty?")
-            shown.type(answer)
+            shown.type(typed)
             assert shown.end() == 0
         assert configuration(everyauth)["clientId"] == left
     refused(everyauth("service", "rm", "pagerduty", "--yes"), 3, "pagerduty has no client")
 
 
-def test_the_environment_goes_before_what_is_set(everyauth):
+def test_the_environment_overrides_the_stored_client(everyauth):
     with sandbox_shell(everyauth, registered=False) as shell:
         port = urlsplit(shell.sandbox.redirect_uri).port
         shell.good(f"everyauth service set pagerduty --client-id wrong --client-secret wrong --port {port}")
@@ -325,8 +325,8 @@ def test_the_environment_goes_before_what_is_set(everyauth):
     [["service", "set", "pagerduty", "--client_id", "x"], ["service", "ls", "--all"], ["--outptu", "json"], ["logn"]],
 )
 def test_an_unknown_option_or_command_is_a_usage_error(everyauth, words):
-    said = refused(everyauth(*words), 2, "error: ", "--help")
+    shown = refused(everyauth(*words), 2, "error: ", "--help")
     as_json = refused(everyauth(*words, "-o", "json"), 2)
     error = json.loads(as_json.splitlines()[-1])["error"]
     assert error["code"] == "usage"
-    assert error["message"] in said
+    assert error["message"] in shown

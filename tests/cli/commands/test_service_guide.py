@@ -1,4 +1,4 @@
-"""What people see and do with services: the guide, the list with its search, settings that are asked for, exports."""
+"""Services as people see them: the guide, the list with its search, questions for settings, exports."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_guide_says_what_a_file_of_yours_changes(home):
     assert (shown["ownFile"], shown["ownKeys"], shown["added"]) == (str(path), ["scopes", "code_lifetime"], False)
 
 
-def test_a_service_without_steps_gets_some_all_the_same(home):
+def test_a_service_without_steps_gets_general_ones(home):
     home.entry(docs="https://op.example/docs")
     shown = home.good("everyauth service get op")
     assert "1. Register an OAuth 2.0 app (client) at op, as described at https://op.example/docs" in shown
@@ -145,7 +145,7 @@ def test_a_name_that_is_longer_than_its_column_is_kept_apart():
     assert "  a_very_long_parameter x (what for)" in list(guide(service).lines())
 
 
-def test_an_https_redirect_uri_is_said_to_be_pasted():
+def test_the_guide_says_that_an_https_redirect_is_pasted():
     service = Service(
         name="op", title="Op", authorization_endpoint="https://x.example/", token_endpoint="https://x.example/"
     )
@@ -197,7 +197,7 @@ def test_on_a_terminal_settings_are_asked_for_with_what_they_are(home):
 
 
 @pytest.mark.parametrize(
-    ("typed", "says"), [("https://acme.op.example/", "--param sub=acme"), ("\n", "nothing was typed")]
+    ("typed", "says"), [("https://acme.op.example/", "--param sub=acme"), ("\n", "no text was typed")]
 )
 def test_a_wrong_answer_saves_nothing(home, typed, says):
     placed(home)
@@ -209,7 +209,7 @@ def test_a_wrong_answer_saves_nothing(home, typed, says):
     assert json.loads(home.good("everyauth service get op -o json"))["configuration"]["clientId"] is None
 
 
-def test_where_nobody_can_be_asked_the_command_is_said(home):
+def test_without_a_terminal_the_command_is_suggested(home):
     placed(home)
     home.bad("everyauth service set op --client-id one", 2, "needs sub (your subdomain)", "set op --param sub=...")
     home.bad("everyauth service set op --param sbu=x", 2, "did you mean sub?", "--param sub=...")

@@ -23,10 +23,10 @@ def rows(shell, options=""):
     return [tuple(line.split("\t")[1:3]) for line in lines]
 
 
-def test_what_happened_is_listed_with_the_newest_last(shell):
+def test_events_are_listed_with_the_newest_last(shell):
     done = shell("everyauth service log pagerduty")
     assert (done.code, done.out) == (0, "")
-    assert "Nothing has happened at pagerduty on this machine so far." in done.err
+    assert "No events of pagerduty on this machine yet." in done.err
     shell.good("everyauth login pagerduty")
     shell.clock.tick(TOKEN_LIFETIME)
     shell.token()
@@ -55,7 +55,7 @@ def test_a_failure_is_listed_with_what_the_service_said(shell):
     assert "invalid_client" in items[-1]["message"]
 
 
-def test_an_answer_that_nobody_foresaw_names_the_log_which_has_it(shell):
+def test_an_unforeseen_response_has_the_log_as_its_hint(shell):
     with recording() as other:
         shell.log_in()
         shell.clock.tick(TOKEN_LIFETIME)
@@ -124,6 +124,6 @@ def test_removing_a_client_leaves_the_log(shell):
     assert rows(shell) == [("login", "done")]
 
 
-def test_the_log_of_a_service_that_is_not_there(shell):
+def test_the_log_of_an_unknown_service(shell):
     shell.bad("everyauth service log nowhere", 3, "nowhere")
     shell.bad("everyauth service log pagerduty --limit 0", 2, "--limit")

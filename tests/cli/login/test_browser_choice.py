@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli.cli.login.browser import choose_browser, open_browser
-from everyauth_cli.settings import read_surroundings
+from everyauth_cli.cli.login.surroundings import read_surroundings
 
 WSL = "5.15.153.1-microsoft-standard-WSL2"
 LINUX = "6.1.0-21-amd64"

@@ -1,4 +1,4 @@
-"""`everyauth alerts`: who is told when an identity is gone."""
+"""`everyauth alerts`: notify a command or webhook when an identity needs a login."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from everyauth_cli.urls import origin
 
 SET = "everyauth alerts set --command CMD, or --webhook URL"
 
-group = app.group("alerts", "Who is told when an identity is gone: a command or a webhook.")
+group = app.group(
+    "alerts",
+    "Alert a command or webhook when a login is needed.",
+    examples=["everyauth alerts set --webhook -", "everyauth alerts test"],
+)
 
 
 def target(settings: Settings) -> str:
+    """Name the command or webhook; of a webhook's URL only the origin, since its path may be a secret."""
     if settings.alert_command:
         return f"command {shlex.join(settings.alert_command)}"
-    return f"webhook at {origin(settings.alert_webhook.reveal())}" if settings.alert_webhook else "go nowhere"
+    return f"webhook at {origin(settings.alert_webhook.reveal())}" if settings.alert_webhook else "off"

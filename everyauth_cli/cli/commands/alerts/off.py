@@ -1,4 +1,4 @@
-"""`everyauth alerts off`: no more alerts."""
+"""`everyauth alerts off`: send no more alerts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.settings import remember
 
 
-@command(group, "off")
+@command(group, "off", examples=["everyauth alerts off"])
 def off(session: Session) -> None:
-    """Send no more alerts; what is gone is still marked."""
+    """Send no more alerts.
+
+    Identities that need a login are still marked in `everyauth identity ls`.
+    """
     remember(session.settings, alert_command=None, alert_webhook=None)
-    session.terminal.note("Alerts go nowhere from now on.")
+    session.terminal.info("Alerts are off.")

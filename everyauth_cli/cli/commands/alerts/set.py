@@ -1,4 +1,4 @@
-"""`everyauth alerts set`: the command or webhook that alerts go to."""
+"""`everyauth alerts set`: set the command or webhook for alerts."""
 
 from __future__ import annotations
 
@@ -17,39 +17,48 @@ from everyauth_cli.settings import remember
 from everyauth_cli.urls import check_url
 
 
-@command(group, "set")
+@command(
+    group,
+    "set",
+    examples=["everyauth alerts set --command logger -- -t everyauth", "everyauth alerts set --webhook -"],
+)
 def set_(
     session: Session,
     command: Annotated[
         str | None,
-        typer.Option("--command", metavar="CMD", help="Run this, with the event as JSON on its standard input."),
+        typer.Option(
+            "--command", metavar="CMD", help="Run this program, with the event as JSON on its standard input."
+        ),
     ] = None,
     webhook: Annotated[
-        str | None, typer.Option("--webhook", metavar="URL", help="Post the event as JSON there; - asks for the URL.")
+        str | None, typer.Option("--webhook", metavar="URL", help="Post the event as JSON to this URL; - asks for it.")
     ] = None,
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ARG]...", help="Arguments of CMD; -- goes before them.", show_default=False),
+        typer.Argument(metavar="ARG", help="Arguments of CMD, after --.", show_default=False),
     ] = None,
 ) -> None:
-    """Choose the one command or webhook that alerts go to, and remember it."""
+    """Set the command or webhook for alerts.
+
+    It replaces the one that was set before.
+    """
     if (command is None) == (webhook is None) or (webhook and arguments):
-        raise UsageProblem("either a command, with its arguments, or a webhook is wanted", hint=SET)
+        raise UsageProblem("give either --command, with its arguments, or --webhook", hint=SET)
     if command is not None:
         remember(session.settings, alert_command=[_program(command), *(arguments or [])], alert_webhook=None)
     else:
         url = session.terminal.ask_secret("webhook") if webhook == "-" else Secret(webhook or "")
         remember(session.settings, alert_command=None, alert_webhook=_checked(url).reveal())
-    session.terminal.note("Alerts go there from now on. Try it: everyauth alerts test")
+    session.terminal.info("Saved. To try it: everyauth alerts test")
 
 
 def _program(name: str) -> str:
-    """Where a program lies, in full: a timer's PATH is not that of the shell it was set in."""
+    """Return the full path of a program: a timer may have another PATH than this shell."""
     found = shutil.which(name)
     if found is None:
         raise UsageProblem(
-            f"there is no program {name!r} to run",
-            hint="one program alone after --command, its arguments after --: --command logger -- -t everyauth",
+            f"no program {name!r} was found",
+            hint="give the program after --command, its arguments after --: --command logger -- -t everyauth",
         )
     return str(Path(found).absolute())
 

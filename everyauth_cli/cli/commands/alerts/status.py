@@ -1,4 +1,4 @@
-"""`everyauth alerts status`: where alerts go, and how many wait."""
+"""`everyauth alerts status`: show where alerts go."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from everyauth_cli.flows.alerts import pending
 from everyauth_cli.urls import origin
 
 
-@command(group, "status")
+@command(group, "status", examples=["everyauth alerts status"])
 def status(session: Session) -> None:
-    """Say where alerts go, and how many wait to be delivered."""
+    """Show where alerts go and how many are pending."""
     settings = session.settings
     waiting = len(pending(session.auth.store, settings.profile))
     if session.terminal.as_json:
         webhook = origin(settings.alert_webhook.reveal()) if settings.alert_webhook else None
-        said = {"command": list(settings.alert_command) or None, "webhook": webhook, "pending": waiting}
-        session.terminal.json(said)
+        shown = {"command": list(settings.alert_command) or None, "webhook": webhook, "pending": waiting}
+        session.terminal.json(shown)
     else:
         session.terminal.data(f"alerts   {target(settings)}")
         session.terminal.data(f"pending  {waiting}")

@@ -1,4 +1,4 @@
-"""`everyauth alerts test`: an alert about a made-up identity."""
+"""`everyauth alerts test`: send an alert about a made-up identity."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from everyauth_cli.flows.alerts import AlertEvent, event, receiver
 from everyauth_cli.model import Account, EndedGrant, Identity
 
 
-@command(group, "test")
+@command(group, "test", examples=["everyauth alerts test"])
 def test(session: Session) -> None:
-    """Send an alert about a made-up identity, to see that it arrives."""
+    """Send a test alert about a made-up identity."""
     deliver = receiver(session.settings, session.send)
     if deliver is None:
-        raise UsageProblem("alerts go nowhere yet", hint=SET)
+        raise UsageProblem("no command or webhook is set for alerts", hint=SET)
     deliver(event(AlertEvent.TEST, _made_up(now_ms())))
-    session.terminal.note(f"Delivered to the {target(session.settings)}.")
+    session.terminal.info(f"Delivered to the {target(session.settings)}.")
 
 
 def _made_up(now: int) -> Identity:
@@ -31,7 +31,7 @@ def _made_up(now: int) -> Identity:
         tenant="user-123",
         tags={},
         scope="read",
-        account=Account(subject="1", label="someone@example.org"),
+        account=Account(subject="1", label="user@example.org"),
         created_at=now,
         granted_at=now,
         updated_at=now,

@@ -1,4 +1,4 @@
-"""`everyauth identity check`: whether each service takes its token."""
+"""`everyauth identity check`: check that each service accepts its token."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from everyauth_cli.cli.commands.identity import group
 from everyauth_cli.cli.options import ServiceOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.batch import JOBS
+from everyauth_cli.services.catalogue import EXAMPLE
 
 
-@command(group, "check")
+@command(group, "check", examples=["everyauth identity check", f"everyauth identity check --service {EXAMPLE}"])
 def check(
     session: Session,
     service: ServiceOption = None,
     jobs: JobsOption = JOBS,
     timeout: TimeoutOption = "5m",
 ) -> None:
-    """Ask each service whether it takes the token; exit code 4 when any needs a login, 5 when a service failed."""
+    """Check that each service accepts its token.
+
+    The exit code is 4 if an identity needs a login, 5 if a service failed.
+    """
     run_batch(session, service, session.auth.check_all, jobs=jobs, timeout=timeout)

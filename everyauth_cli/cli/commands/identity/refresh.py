@@ -1,4 +1,4 @@
-"""`everyauth identity refresh`: what expires soon, refreshed."""
+"""`everyauth identity refresh`: refresh the tokens that expire soon."""
 
 from __future__ import annotations
 
@@ -14,20 +14,31 @@ from everyauth_cli.cli.durations import read_duration
 from everyauth_cli.cli.options import ServiceOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.batch import JOBS
+from everyauth_cli.services.catalogue import EXAMPLE
 
 
-@command(group, "refresh")
+@command(
+    group,
+    "refresh",
+    examples=[
+        "everyauth identity refresh --expiring-within 2h",
+        f"everyauth identity refresh --all --service {EXAMPLE}",
+    ],
+)
 def refresh(
     session: Session,
-    all_: Annotated[bool, typer.Option("--all", help="Refresh all, whenever they expire.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Refresh all tokens, whenever they expire.")] = False,
     service: ServiceOption = None,
     expiring_within: Annotated[
-        str, typer.Option("--expiring-within", metavar="DURATION", help="Refresh what expires that soon.")
+        str, typer.Option("--expiring-within", metavar="DURATION", help="Refresh tokens that expire within this time.")
     ] = "1h",
     jobs: JobsOption = JOBS,
     timeout: TimeoutOption = "5m",
 ) -> None:
-    """Refresh what expires soon, for a timer; exit code 4 when any needs a login, 5 when a service failed."""
+    """Refresh the tokens that expire soon.
+
+    For a timer, such as cron. The exit code is 4 if an identity needs a login, 5 if a service failed.
+    """
     within = None if all_ else int(read_duration(expiring_within) * 1000)
     refresh_all = functools.partial(session.auth.refresh_all, expiring_within=within)
     run_batch(session, service, refresh_all, jobs=jobs, timeout=timeout)

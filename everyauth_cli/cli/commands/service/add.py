@@ -1,4 +1,4 @@
-"""`everyauth service add`: a service that the catalogue lacks."""
+"""`everyauth service add`: add a service that the catalogue lacks."""
 
 from __future__ import annotations
 
@@ -12,31 +12,51 @@ from everyauth_cli.cli.durations import read_pairs
 from everyauth_cli.cli.session import Session
 
 
-@command(group, "add")
+@command(
+    group,
+    "add",
+    examples=["everyauth service add acme --authorize-url URL --token-url URL"],
+)
 def add(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="SERVICE", help="A name of your choice: a-z, 0-9 and -.")],
-    authorization_endpoint: Annotated[str, typer.Option("--authorize-url", help="The authorization endpoint.")],
-    token_endpoint: Annotated[str, typer.Option("--token-url", help="The token endpoint.")],
-    scope: Annotated[str | None, typer.Option("--scope", help="The scopes to ask for by default.")] = None,
+    authorization_endpoint: Annotated[
+        str, typer.Option("--authorize-url", metavar="URL", help="The authorization endpoint.")
+    ],
+    token_endpoint: Annotated[str, typer.Option("--token-url", metavar="URL", help="The token endpoint.")],
+    scope: Annotated[
+        str | None, typer.Option("--scope", metavar="SCOPES", help="The scopes to request by default, in one argument.")
+    ] = None,
     token_endpoint_auth_method: Annotated[
-        str | None, typer.Option("--client-auth", help="How the client shows who it is: post (default), basic or none.")
+        str | None,
+        typer.Option(
+            "--client-auth",
+            metavar="METHOD",
+            help="Client authentication: client_secret_post (default), client_secret_basic or none.",
+        ),
     ] = None,
     issuer: Annotated[
-        str | None, typer.Option("--issuer", help="The issuer of its logins and id tokens, which both are checked for.")
+        str | None,
+        typer.Option("--issuer", metavar="URL", help="The issuer; its logins and id tokens are checked for it."),
     ] = None,
     authorize_param: Annotated[
         list[str] | None,
         typer.Option(
-            "--authorize-param", metavar="KEY=VALUE", help="A further parameter of the authorization request."
+            "--authorize-param",
+            metavar="KEY=VALUE",
+            help="A further parameter of the authorization request; may be repeated.",
         ),
     ] = None,
     revocation_endpoint: Annotated[
-        str | None, typer.Option("--revoke-url", help="The revocation endpoint (RFC 7009), if there is one.")
+        str | None,
+        typer.Option("--revoke-url", metavar="URL", help="The revocation endpoint (RFC 7009), if it has one."),
     ] = None,
-    docs: Annotated[str | None, typer.Option("--docs", help="A link to the documentation.")] = None,
+    docs: Annotated[str | None, typer.Option("--docs", metavar="URL", help="A link to the documentation.")] = None,
 ) -> None:
-    """Add a service that the catalogue lacks; the file that is written can be edited."""
+    """Add a service that the catalogue lacks.
+
+    It writes a file, whose path it shows and which you can edit.
+    """
     entry: dict[str, Any] = {
         "authorization_endpoint": authorization_endpoint,
         "token_endpoint": token_endpoint,
@@ -48,5 +68,5 @@ def add(
         "docs": docs,
     }
     path = session.auth.catalogue.add(name, {key: value for key, value in entry.items() if value is not None})
-    session.terminal.note(f"Added {name} in {path}.")
-    session.terminal.note(f"Now: everyauth service set {name} --client-id ID --client-secret -")
+    session.terminal.info(f"Added {name} in {path}.")
+    session.terminal.info(f"Next: everyauth service set {name} --client-id ID --client-secret -")

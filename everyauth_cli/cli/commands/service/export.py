@@ -1,4 +1,4 @@
-"""`everyauth service export`: a catalogue entry as TOML."""
+"""`everyauth service export`: print a catalogue entry as TOML."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.service_guide import missing_in_entry
 from everyauth_cli.cli.session import Session
+from everyauth_cli.services.catalogue import EXAMPLE
 
 
-@command(group, "export")
+@command(group, "export", examples=[f"everyauth service export {EXAMPLE}"])
 def export(session: Session, name: ServiceArgument) -> None:
-    """Print the catalogue entry of a service as TOML, yours over the shipped one, ready for a pull request."""
+    """Print a catalogue entry as TOML.
+
+    Your own keys override the shipped ones. Standard error lists what a pull request still needs.
+    """
     service = session.auth.catalogue.get(name)
     text = session.auth.catalogue.source(service.name)
     keys = session.auth.catalogue.own_keys(service.name)
@@ -21,6 +25,6 @@ def export(session: Session, name: ServiceArgument) -> None:
         return
     session.terminal.data(text.removesuffix("\n"))
     if keys and not service.own:
-        session.terminal.note("Comments are not in it: take the shipped file's from the repository.")
+        session.terminal.info("Comments are left out: copy them from the shipped file in the repository.")
     for line in missing:
-        session.terminal.note(f"Still to do before a pull request: {line}.")
+        session.terminal.info(f"Still to do before a pull request: {line}.")

@@ -1,4 +1,4 @@
-"""`everyauth service get`: how a service is set up."""
+"""`everyauth service get`: show how to set up a service."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.service_guide import guide_to
 from everyauth_cli.cli.session import Session
+from everyauth_cli.services.catalogue import EXAMPLE
 
 
-@command(group, "get")
+@command(group, "get", examples=[f"everyauth service get {EXAMPLE}", f"everyauth service get {EXAMPLE} -o json"])
 def get(session: Session, name: ServiceArgument) -> None:
-    """Show how a service is set up: steps, redirect URI, scopes, settings, what to expect, and where that is from."""
+    """Show how to set up a service.
+
+    The steps, the redirect URI, scopes, settings, what to expect of its tokens, and the sources of all this.
+    """
     guide = guide_to(session, session.auth.catalogue.get(name))
     if session.terminal.as_json:
         session.terminal.json(guide.as_json())

@@ -1,4 +1,4 @@
-"""`everyauth service log`: what happened at a service on this machine."""
+"""`everyauth service log`: show the events of a service on this machine."""
 
 from __future__ import annotations
 
@@ -17,40 +17,44 @@ from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import DEFAULT_PROFILE
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.catalogue import EXAMPLE
 
 COLUMNS = ["time", "action", "outcome", "user", "status", "ms", "message"]
 
 
-@command(group, "log")
+@command(group, "log", examples=[f"everyauth service log {EXAMPLE}", f"everyauth service log {EXAMPLE} --limit 100"])
 def log(
     session: Session,
     name: ServiceArgument,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many events to show.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Maximum number of events.")] = 20,
 ) -> None:
-    """Show the last logins, refreshes, revocations and failures at a service, the newest last."""
+    """Show the latest events of a service.
+
+    Logins, refreshes, revocations and failures on this machine, the newest last.
+    """
     service = session.auth.catalogue.get(name)
     events = EventLog(session.settings.log_dir)
     try:
         last = events.last(service.name, limit)
     except OSError as error:
         raise ConfigurationProblem(
-            f"cannot read {events.path(service.name)}: {error.strerror}", hint="make it readable for you"
+            f"cannot read {events.path(service.name)}: {error.strerror}", hint="make it readable for your user"
         ) from None
     if not last and not session.terminal.as_json:
-        session.terminal.note(f"Nothing has happened at {service.name} on this machine so far.")
+        session.terminal.info(f"No events of {service.name} on this machine yet.")
         return
     session.terminal.list(COLUMNS, [_row(event) for event in last], [_as_json(event) for event in last])
 
 
 def _row(event: Event) -> list[str]:
-    who = user_of_tenant(event.user, event.tenant, quotes=("", ""))
-    who += "" if event.profile == DEFAULT_PROFILE else f" in {event.profile}"
+    user = user_of_tenant(event.user, event.tenant, quotes=("", ""))
+    user += "" if event.profile == DEFAULT_PROFILE else f" in {event.profile}"
     return [
         # Without a space it stays in one piece in a table.
         datetime.fromtimestamp(event.time / 1000).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
         event.action,
         event.outcome,
-        printable(who),
+        printable(user),
         str(event.status or ""),
         "" if event.duration is None else str(event.duration),
         printable(event.message or ""),
@@ -58,11 +62,11 @@ def _row(event: Event) -> list[str]:
 
 
 def _as_json(event: Event) -> dict[str, Any]:
-    told = asdict(event)
+    shown = asdict(event)
     return {
-        "time": told.pop("time"),
-        "serviceId": told.pop("service"),
-        "userId": told.pop("user"),
-        "tenantId": told.pop("tenant"),
-        **told,
+        "time": shown.pop("time"),
+        "serviceId": shown.pop("service"),
+        "userId": shown.pop("user"),
+        "tenantId": shown.pop("tenant"),
+        **shown,
     }

@@ -1,4 +1,4 @@
-"""`everyauth service ls`: the services of the catalogue."""
+"""`everyauth service ls`: list the services of the catalogue."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from everyauth_cli.errors import ServiceNotFound
 from everyauth_cli.services.catalogue import ServiceSummary
 
 
-@command(group, "ls")
+@command(group, "ls", examples=["everyauth service ls", "everyauth service ls --search atlas"])
 def ls(
     session: Session,
     search: Annotated[
-        str | None, typer.Option("--search", metavar="TEXT", help="Only those with this in a name, title or alias.")
+        str | None,
+        typer.Option("--search", metavar="TEXT", help="Only services with this text in name, title or alias."),
     ] = None,
 ) -> None:
-    """List the services of the catalogue, those that are set first."""
+    """List the services of the catalogue.
+
+    Those with a client come first.
+    """
     listed = session.auth.catalogue.listed()
     ids = session.auth.clients.ids([service.name for service in listed])
     if search is not None:
@@ -32,17 +36,17 @@ def ls(
 
 
 def _matching(listed: list[ServiceSummary], search: str) -> list[ServiceSummary]:
-    """The services that a search finds; raises `ServiceNotFound` with near names when there is none."""
-    wanted = search.casefold()
+    """Return the services that a search finds; raises `ServiceNotFound` with similar names when it finds none."""
+    text = search.casefold()
     words = {word.casefold(): s for s in listed for word in (s.name, s.title, *s.aliases)}
-    found = {s.name for word, s in words.items() if wanted in word}
+    found = {s.name for word, s in words.items() if text in word}
     if not found:
-        near = dict.fromkeys(words[word].name for word in difflib.get_close_matches(wanted, words, 5, 0.6))
+        similar = dict.fromkeys(words[word].name for word in difflib.get_close_matches(text, words, 5, 0.6))
         raise ServiceNotFound(
             f"no service has {search!r} in its name, title or aliases"
-            + (f"; did you mean {' or '.join(near)}?" if near else ""),
-            hint=f"everyauth service get {next(iter(near))}"
-            if len(near) == 1
+            + (f"; did you mean {' or '.join(similar)}?" if similar else ""),
+            hint=f"everyauth service get {next(iter(similar))}"
+            if len(similar) == 1
             else "`everyauth service ls` lists all; `everyauth service add` adds one",
         )
     return [s for s in listed if s.name in found]

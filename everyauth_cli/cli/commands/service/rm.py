@@ -1,4 +1,4 @@
-"""`everyauth service rm`: the client of a service, removed."""
+"""`everyauth service rm`: remove the client of a service."""
 
 from __future__ import annotations
 
@@ -7,28 +7,32 @@ from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument, YesOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
+from everyauth_cli.services.catalogue import EXAMPLE
 
 
-@command(group, "rm")
+@command(group, "rm", examples=[f"everyauth service rm {EXAMPLE}", "everyauth service rm acme --yes"])
 def rm(
     session: Session,
     name: ServiceArgument,
     yes: YesOption = False,
 ) -> None:
-    """Remove the client of a service, and the service itself if you added it."""
+    """Remove your client at a service.
+
+    A service that you added is removed too.
+    """
     auth = session.auth
     service = auth.catalogue.get(name)
     known = auth.clients.peek(service) is not None
-    goes = [f"the client of {service.name}"] * known + [f"your catalogue entry {service.name}"] * service.own
-    if not goes:
-        raise NotFound(f"{service.name} has no client here", hint="everyauth service ls")
-    if not yes and not session.terminal.confirm(f"Remove {' and '.join(goes)}?"):
-        session.terminal.note("Nothing was removed.")
+    removed = [f"the client of {service.name}"] * known + [f"your catalogue entry {service.name}"] * service.own
+    if not removed:
+        raise NotFound(f"{service.name} has no client", hint="everyauth service ls")
+    if not yes and not session.terminal.confirm(f"Remove {' and '.join(removed)}?"):
+        session.terminal.info("Nothing was removed.")
         return
     auth.clients.delete(service.name)
     if service.own:
         auth.catalogue.remove(service.name)
-    session.terminal.note(f"Removed {' and '.join(goes)}.")
+    session.terminal.info(f"Removed {' and '.join(removed)}.")
     if left := len(auth.find(service=service.name)):
-        session.terminal.note(f"{left} of its identities stay: everyauth identity ls --service {service.name}")
-        session.terminal.note("They can be deleted here, but no longer revoked there, until it is set again.")
+        session.terminal.info(f"{left} of its identities stay: everyauth identity ls --service {service.name}")
+        session.terminal.info("Until a client is set again, they can be deleted here but not revoked at the service.")

@@ -1,4 +1,4 @@
-"""`everyauth service set`: our registration (client) at a service."""
+"""`everyauth service set`: set our client (registration) at a service."""
 
 from __future__ import annotations
 
@@ -16,35 +16,69 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
 from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.services.catalogue import EXAMPLE
 from everyauth_cli.services.parameters import check_param
 
-HISTORY = "the secret is in your shell's history now; `--client-secret -` asks for it or reads standard input"
+HISTORY = "the secret is in your shell's history now; `--client-secret -` asks for it, or reads standard input"
+
+ScopeOption = Annotated[
+    str | None, typer.Option("--scope", metavar="SCOPES", help="The scopes to request at a login, in one argument.")
+]
+ClientIdOption = Annotated[
+    str | None, typer.Option("--client-id", "--clientId", metavar="ID", help="The client id of your registration.")
+]
+ClientSecretOption = Annotated[
+    str | None,
+    typer.Option(
+        "--client-secret",
+        "--clientSecret",
+        metavar="SECRET",
+        help="The client secret; - asks for it, or reads standard input.",
+    ),
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", min=1, max=65535, metavar="PORT", help="The port of the redirect URI, if it is not 28282."),
+]
+RedirectUriOption = Annotated[
+    str | None,
+    typer.Option(
+        "--redirect-uri",
+        metavar="URI",
+        help="The redirect URI that you registered, if it is another; for https you paste the URL of the response.",
+    ),
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="KEY=VALUE", help="A parameter that the service needs; may be repeated."),
+]
 
 
-@command(group, "set")
+@command(
+    group,
+    "set",
+    examples=[
+        f"everyauth service set {EXAMPLE}",
+        f"everyauth service set {EXAMPLE} --client-id ID --client-secret -",
+        f'everyauth service set {EXAMPLE} --scope "read write"',
+    ],
+)
 def set_(
     session: Session,
     name: ServiceArgument,
-    scope: Annotated[str | None, typer.Option("--scope", help="The scopes to ask for at a login.")] = None,
-    client_id: Annotated[str | None, typer.Option("--client-id", "--clientId", help="The client id.")] = None,
-    client_secret: Annotated[
-        str | None,
-        typer.Option("--client-secret", "--clientSecret", help="The client secret; - asks for it, or reads stdin."),
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="The port of the redirect URI, when not 28282.")
-    ] = None,
-    own_uri: Annotated[
-        str | None,
-        typer.Option("--redirect-uri", metavar="URI", help="The redirect URI that is registered, when not ours."),
-    ] = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", metavar="KEY=VALUE", help="A further setting of the service.")
-    ] = None,
+    scope: ScopeOption = None,
+    client_id: ClientIdOption = None,
+    client_secret: ClientSecretOption = None,
+    port: PortOption = None,
+    own_uri: RedirectUriOption = None,
+    param: ParamOption = None,
 ) -> None:
-    """Set the client of a service; only what is named changes. With nothing named, list what can be set."""
+    """Set your client (registration) at a service.
+
+    Only the given values change. Without any, it lists what can be set.
+    """
     service = session.auth.catalogue.get(name)
-    named = {
+    given = {
         "scope": scope,
         "client id": client_id,
         "client secret": client_secret,
@@ -52,12 +86,12 @@ def set_(
         "redirect URI": own_uri,
         "parameters": param,
     }
-    saved = [label for label, value in named.items() if value not in (None, [])]
+    saved = [label for label, value in given.items() if value not in (None, [])]
     if not saved:
         _list_settings(session, service)
         return
     if client_id == "":
-        raise UsageProblem("the client id is empty", hint=f"everyauth service rm {service.name} takes the client out")
+        raise UsageProblem("the client id is empty", hint=f"to remove the client: everyauth service rm {service.name}")
     if port and own_uri:
         raise UsageProblem(
             "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
@@ -73,24 +107,24 @@ def set_(
         redirect_uri=own_uri,
         params=params,
     )
-    session.terminal.note(f"Saved for {service.name}: {', '.join(saved)}.")
-    _show_set(session, service, client, hosts_before=before[0].hosts if before else {})
+    session.terminal.info(f"Saved for {service.name}: {', '.join(saved)}.")
+    _show_next_steps(session, service, client, hosts_before=before[0].hosts if before else {})
 
 
-def _show_set(session: Session, service: Service, client: Client, *, hosts_before: Mapping[str, str]) -> None:
-    """Say where a client's secrets go from now on, and what is to be done with it next."""
+def _show_next_steps(session: Session, service: Service, client: Client, *, hosts_before: Mapping[str, str]) -> None:
+    """Show the hosts that get the client's secrets from now on, and what to do next."""
     if hosts_before:
         for host in sorted({*client.hosts.values()} - {*hosts_before.values()}):
-            session.terminal.note(f"Its secrets go to {host} from now on.")
+            session.terminal.info(f"Its secrets go to {host} from now on.")
     if not client.client_id:
-        session.terminal.note(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
+        session.terminal.info(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
     uri = redirect_uri(service, client)
     if not on_loopback(uri):
-        session.terminal.note(PASTED)
+        session.terminal.info(PASTED)
     if session.terminal.as_json:
         session.terminal.json(guide_to(session, service).as_json())
         return
-    session.terminal.note(f"Register this redirect URI at {service.title}:")
+    session.terminal.info(f"Register this redirect URI at {service.title}:")
     session.terminal.data(uri)
 
 
@@ -98,26 +132,26 @@ def _read_secret(session: Session, given: str | None) -> Secret[str] | None:
     if given == "-":
         return session.terminal.ask_secret("client secret")
     if given and session.terminal.can_ask:
-        session.terminal.note(HISTORY)
+        session.terminal.info(HISTORY)
     return None if given is None else Secret(given)
 
 
 def _list_settings(session: Session, service: Service) -> None:
     rows = [
-        ["--scope", "the scopes to ask for at a login"],
+        ["--scope", "the scopes to request at a login"],
         ["--client-id", "the client id of your registration"],
         ["--client-secret", "its client secret; - asks for it, or reads standard input"],
-        ["--port", "the port of the redirect URI, when not 28282"],
-        ["--redirect-uri", "the redirect URI that is registered, when not ours; https is answered by pasting"],
+        ["--port", "the port of the redirect URI, if it is not 28282"],
+        ["--redirect-uri", "the redirect URI that you registered; for https you paste the URL of the response"],
         *([f"--param {p.name}=", p.help + (f" (default {p.default})" if p.default else "")] for p in service.params),
     ]
-    session.terminal.list(["setting", "what it is"], rows, [{"setting": s, "help": h} for s, h in rows])
+    session.terminal.list(["setting", "help"], rows, [{"setting": s, "help": h} for s, h in rows])
 
 
 def _complete(session: Session, service: Service, params: dict[str, str]) -> dict[str, str]:
-    """The parameters with those that must have a value and have none, asked for where somebody is.
+    """Return the parameters with every required one; on a terminal, the missing ones are asked for.
 
-    Raises `UsageProblem` with the command that names them.
+    Raises `UsageProblem` with the command that sets them.
     """
     for name, value in params.items():
         check_param(service, name, value)

@@ -1,7 +1,11 @@
-"""`everyauth store`: where credentials are kept."""
+"""`everyauth store`: choose where credentials are stored."""
 
 from __future__ import annotations
 
 from everyauth_cli.cli import app
 
-group = app.group("store", "Where credentials are kept.")
+group = app.group(
+    "store",
+    "Choose where credentials are stored.",
+    examples=["everyauth store status", "everyauth store use sqlite://"],
+)

@@ -1,4 +1,4 @@
-"""`everyauth store move`: all clients and identities into another store."""
+"""`everyauth store move`: move all clients and identities to another store."""
 
 from __future__ import annotations
 
@@ -16,42 +16,47 @@ from everyauth_cli.errors import NotFound, StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey
 from everyauth_cli.settings import Settings, remember
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.move import check_apart, move, records
+from everyauth_cli.store.move import check_apart, move, record_keys
 from everyauth_cli.store.records import Store
 
 
-@command(group, "move")
+@command(group, "move", examples=["everyauth store move keyring: sqlite://"])
 def move_all(
     session: Session,
-    source_url: Annotated[str, typer.Argument(metavar="FROM", help="The store that they are in.")],
+    source_url: Annotated[str, typer.Argument(metavar="FROM", help="The store to move them from.")],
     target_url: Annotated[str, typer.Argument(metavar="TO", help="The store to move them to.")],
 ) -> None:
-    """Move all clients and identities to another store; when it was cut off, run it again."""
+    """Move all clients and identities to another store.
+
+    Run it again if it was interrupted.
+    """
     settings = session.settings
     source = store_of(_named(settings, source_url))
     if not source.backend.exists:
-        raise NotFound(f"there is no store {source.url}", hint="everyauth store status")
+        raise NotFound(f"no store at {source.url}", hint="everyauth store status")
     target = _target(session, _named(settings, target_url))
     check_apart(source, target)
-    keys = list(records(source))
+    keys = list(record_keys(source))
     problems = _move(session, source, target, keys)
-    session.terminal.note(f"Clients and identities moved to {target.url}: {len(keys) - len(problems)}.")
+    session.terminal.info(f"Clients and identities moved to {target.url}: {len(keys) - len(problems)}.")
     if problems:
         for key, problem in problems.items():
-            session.terminal.note(f"{source.name(key)} stays: {problem.message}")
+            session.terminal.info(f"{source.name(key)} was not moved: {problem.message}")
         first = next(iter(problems.values()))
-        raise StoreError(f"{len(problems)} of {len(keys)} stay in {source.url}", hint=first.hint or "run it again")
-    session.terminal.note("What runs in the old store is told so. To use the new one:")
-    session.terminal.note(f"everyauth store use {target.url}")
+        raise StoreError(
+            f"{len(problems)} of {len(keys)} were not moved and stay in {source.url}", hint=first.hint or "run it again"
+        )
+    session.terminal.info("Programs that use the old store get an error that names the new one. To use the new one:")
+    session.terminal.info(f"everyauth store use {target.url}")
 
 
 def _named(settings: Settings, url: str) -> Settings:
-    # As if it were to be remembered: a command line is no place for a password either.
+    # A URL with a password is refused here as in the configuration: other users may read a command line.
     return replace(settings, store_url=url, store_from=str(settings.config_file))
 
 
 def _target(session: Session, settings: Settings) -> Store:
-    """The target with a sealing key, if it needs one, after a look whether it works."""
+    """Return the target with a sealing key, if it needs one, after a test of whether it works."""
     store_of(settings)
     if not settings.store_url.startswith("keyring:"):
         sealed = with_sealing_key(session, settings)
@@ -64,7 +69,10 @@ def _target(session: Session, settings: Settings) -> Store:
 
 
 def _move(session: Session, source: Store, target: Store, keys: list[RecordKey]) -> dict[RecordKey, StoreError]:
-    """Move one after the other; gives those that stay. Raises `StoreUnavailable` when there is no point in going on."""
+    """Move one record after the other and return those that could not be moved.
+
+    Raises `StoreUnavailable`, since the next record would fail as well.
+    """
     problems: dict[RecordKey, StoreError] = {}
     with session.terminal.progress("moving", len(keys)) as advance:
         for key in keys:

@@ -1,51 +1,50 @@
-"""`everyauth store rotate-key`: another sealing key, without a moment at which something cannot be opened."""
+"""`everyauth store rotate-key`: seal all secrets with a new key, while every one can be opened at any time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
 from everyauth_cli.cli.session import Session
-from everyauth_cli.errors import ConfigurationProblem, StoreBusy, StoreError, StoreUnavailable, UsageProblem, WrongKey
+from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable, UsageProblem, WrongKey
 from everyauth_cli.model import Secret
-from everyauth_cli.settings import write_privately
+from everyauth_cli.private_files import write_privately
 from everyauth_cli.store.from_settings import key_place_of, store_of
+from everyauth_cli.store.locks import hold
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import KeyPlace
-
-if TYPE_CHECKING:
-    from everyauth_cli.store.sealed.records import SealedRecords
+from everyauth_cli.store.sealed.keys import new_key
+from everyauth_cli.store.sealed.records import SealedRecords
 
 ROTATION = "everyauth:rotation"
 
 
-@command(group, "rotate-key")
+@command(group, "rotate-key", examples=["everyauth store rotate-key"])
 def rotate_key(session: Session) -> None:
-    """Make a new sealing key and seal all secrets with it; when it was cut off, run it again."""
-    settings, say = session.settings, session.terminal.note
+    """Seal all secrets with a new sealing key.
+
+    Run it again if it was interrupted. The old key is kept in a file.
+    """
+    settings, info = session.settings, session.terminal.info
     store, place = store_of(settings), key_place_of(settings)
     _sealed(store)
     with _alone(store):
         place.remove_leftovers()
         keys = _words(place)
         if len(keys) > 1:
-            say("There are several keys already, so the rotation to the first of them goes on.")
+            info("There are several keys already: continuing the rotation to the first.")
         else:
             keys = _add_key(place, keys)
-        # Opened anew: with both keys.
+        # Opened again, with both keys.
         store = store_of(settings)
-        say(f"Secrets sealed anew in {store.url}: {_seal_all(session, store)}.")
+        info(f"Secrets sealed with the new key in {store.url}: {_seal_all(session, store)}.")
         _drop_old(session, place, keys)
     if store.url.startswith("postgres"):
-        say("Every other machine that uses this store needs the new key now.")
+        info("Every other machine that uses this store needs the new key now.")
 
 
 def _sealed(store: Store) -> SealedRecords:
-    from everyauth_cli.store.sealed.records import SealedRecords
-
     if isinstance(store.backend, SealedRecords):
         return store.backend
     raise UsageProblem(
@@ -53,16 +52,9 @@ def _sealed(store: Store) -> SealedRecords:
     )
 
 
-@contextmanager
-def _alone(store: Store) -> Iterator[None]:
-    with ExitStack() as held:
-        try:
-            held.enter_context(store.locks.hold(ROTATION, timeout=0))
-        except TimeoutError:
-            raise StoreBusy(
-                "another everyauth is rotating this store's key", hint="wait for it to end, then look: store status"
-            ) from None
-        yield
+def _alone(store: Store) -> AbstractContextManager[None]:
+    hint = "wait for it to end, then run this again"
+    return hold(store.locks, ROTATION, timeout=0, task="rotating this store's key", hint=hint)
 
 
 def _words(place: KeyPlace) -> list[str]:
@@ -70,13 +62,11 @@ def _words(place: KeyPlace) -> list[str]:
 
 
 def _add_key(place: KeyPlace, keys: list[str]) -> list[str]:
-    """A new key before the old one, which stays until nothing is sealed with it any more."""
-    from everyauth_cli.store.sealed.keys import new_key
-
+    """Put a new key before the old one, which stays until no secret is sealed with it."""
     if not place.can_be_written:
         raise ConfigurationProblem(
-            f"the sealing key comes from {place.describe()}, which no command can change",
-            hint="put a new key before the old one there, with a blank between, and run this again; "
+            f"the sealing key comes from {place.describe()}, which everyauth cannot change",
+            hint="put a new key before the old one there, with a space between, and run this again; "
             "openssl rand -base64 32 | tr +/ -_ makes one",
         )
     keys = [new_key().reveal(), *keys]
@@ -103,20 +93,20 @@ def _seal_all(session: Session, store: Store) -> int:
                 advance()
     if refused:
         raise WrongKey(
-            f"{len(refused)} secrets do not open with the keys that are here, such as {min(refused)}; "
-            f"{sealed} others were sealed anew, and no key was taken away",
-            hint="add the key that they were sealed with after those there are, and run this again",
+            f"{len(refused)} secrets do not open with the keys given here, for example {min(refused)}; "
+            f"{sealed} others were sealed with the new key, and no key was removed",
+            hint="add the key that they were sealed with after the others, and run this again",
         )
     return sealed
 
 
 def _drop_old(session: Session, place: KeyPlace, keys: list[str]) -> None:
     if not place.can_be_written:
-        session.terminal.note(f"Only the first key in {place.describe()} is needed now; take the others out.")
+        session.terminal.info(f"Only the first key in {place.describe()} is needed now; remove the others.")
         return
     first, *old = keys
     kept = place.keep_old(Secret("\n".join(old)), write_file=write_privately)
     place.write(Secret(first), write_file=write_privately)
-    session.terminal.note(f"The new key is in {place.describe()}, and the old one is not there any more.")
-    session.terminal.note(f"It is kept in {kept}: other stores, and backups made before, open with it alone.")
-    session.terminal.note("Delete it there when nothing needs it.")
+    session.terminal.info(f"The new key is in {place.describe()}; the old one was removed from it.")
+    session.terminal.info(f"The old key is in {kept}: other stores, and backups made before, open with it only.")
+    session.terminal.info("Delete that file when nothing needs it.")

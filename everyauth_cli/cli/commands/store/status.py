@@ -1,4 +1,4 @@
-"""`everyauth store status`: which store is used, and whether it answers."""
+"""`everyauth store status`: show the store and whether it works."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from everyauth_cli.errors import EveryAuthError, StoreError
 from everyauth_cli.store.from_settings import store_of
 
 
-@command(group, "status")
+@command(group, "status", examples=["everyauth store status", "everyauth store status -o json"])
 def status(session: Session) -> None:
-    """Say which store is used, whether it answers, and where secrets lie."""
+    """Show the store and whether it works."""
     settings = session.settings
     store = store_of(settings)
     problem: EveryAuthError | None = None
@@ -22,11 +22,11 @@ def status(session: Session) -> None:
     where = None if problem else store.describe()
     if session.terminal.as_json:
         session.terminal.json(
-            {"store": store.url, "from": settings.store_from, "answers": problem is None, "secrets": where}
+            {"store": store.url, "from": settings.store_from, "available": problem is None, "secrets": where}
         )
     else:
-        session.terminal.data(f"store    {store.url} (from {settings.store_from})")
-        session.terminal.data(f"answers  {'no' if problem else 'yes'}")
-        session.terminal.data(f"secrets  {where or 'cannot be reached'}")
+        session.terminal.data(f"store      {store.url} (from {settings.store_from})")
+        session.terminal.data(f"available  {'no' if problem else 'yes'}")
+        session.terminal.data(f"secrets    {where or 'unavailable'}")
     if problem:
         raise problem

@@ -136,7 +136,7 @@ class Gate:
         self.requests = []
 
     @property
-    def held(self):
+    def count(self):
         return len(self.requests)
 
     def __call__(self, request):
@@ -175,19 +175,19 @@ def test_a_service_that_hangs_holds_up_neither_another_nor_the_pool_of_the_loop(
 
     async def run():
         tasks = [asyncio.create_task(auth.aget_identity("example", f"user-{n}")) for n in range(HANGING)]
-        await until(lambda: gate.held >= LANE_THREADS)
+        await until(lambda: gate.count >= LANE_THREADS)
         # With a pool of the app none of these would end before the gate is opened.
         async with asyncio.timeout(30):
             assert (await auth.aget_identity("good")).access_token
             await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
             assert await asyncio.to_thread(lambda: "free") == "free"
         assert not any(task.done() for task in tasks)
-        assert gate.held == LANE_THREADS
+        assert gate.count == LANE_THREADS
         gate.opened.set()
         return await asyncio.gather(*tasks)
 
     assert len({credential.access_token for credential in asyncio.run(run())}) == HANGING
-    assert gate.held == HANGING
+    assert gate.count == HANGING
 
 
 def test_a_call_in_line_whose_task_is_cancelled_is_not_made(two_services):
@@ -199,13 +199,13 @@ def test_a_call_in_line_whose_task_is_cancelled_is_not_made(two_services):
 
     async def run():
         begun = [asyncio.create_task(auth.aget_identity("example", f"user-{n}")) for n in range(LANE_THREADS)]
-        await until(lambda: gate.held == LANE_THREADS)
+        await until(lambda: gate.count == LANE_THREADS)
         await asyncio.gather(*map(impatient, range(LANE_THREADS, HANGING)))
         gate.opened.set()
         await asyncio.gather(*begun)
 
     asyncio.run(run())
-    assert gate.held == LANE_THREADS
+    assert gate.count == LANE_THREADS
 
 
 def test_the_httpx_auth_of_another_service_is_not_held_up(two_services):
@@ -213,7 +213,7 @@ def test_the_httpx_auth_of_another_service_is_not_held_up(two_services):
 
     async def run():
         tasks = [asyncio.create_task(auth.aget_identity("example", f"user-{n}")) for n in range(HANGING)]
-        await until(lambda: gate.held >= LANE_THREADS)
+        await until(lambda: gate.count >= LANE_THREADS)
         transport = httpx.MockTransport(lambda request: httpx.Response(200, text=request.headers["authorization"]))
         async with asyncio.timeout(30), httpx.AsyncClient(transport=transport, auth=auth.httpx_auth("good")) as client:
             assert (await client.get("https://api.example")).text.startswith("Bearer access-")

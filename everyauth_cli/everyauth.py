@@ -130,10 +130,7 @@ class EveryAuth:
         )
 
     def login_lock(self, service: str, *, user: str, tenant: str = "", timeout: float) -> AbstractContextManager[None]:
-        """Keep other logins for the same identity out, while it can still be read and refreshed.
-
-        Raises `StoreBusy` after `timeout` seconds.
-        """
+        """Keep other logins for the same identity out; raises `StoreBusy` after `timeout` seconds."""
         return self._flows.login.lock(service, user=user, tenant=tenant, timeout=timeout)
 
     def authorization_url(self, pending: PendingLogin) -> str:
@@ -227,10 +224,7 @@ class EveryAuth:
         return self._flows.identities.one(service, read_who(who, tenant=tenant))
 
     def service_name(self, service: str) -> str:
-        """Return a service's canonical name, also of one removed from the catalogue while it has identities.
-
-        Raises `ServiceNotFound`.
-        """
+        """Return the name of a service or alias, or of stored identities; raises `ServiceNotFound` for any other."""
         return self._flows.identities.service_name(service)
 
     def holds(self, service: str, *, user: str, tenant: str = "") -> bool:
@@ -244,16 +238,9 @@ class EveryAuth:
         """
         return self._flows.health.check(identity)
 
-    def check_all(
-        self,
-        identities: Sequence[Identity] | None = None,
-        *,
-        pacing: Pacing | None = None,
-        on_outcome: Callable[[Outcome], None] = lambda _: None,
-    ) -> list[Outcome]:
+    def check_all(self, identities: Sequence[Identity] | None = None, *, pacing: Pacing | None = None) -> list[Outcome]:
         """Check many identities, as `refresh_all` refreshes them."""
-        identities = self.find() if identities is None else identities
-        return self._flows.health.check_all(identities, pacing, on_outcome)
+        return self._flows.health.check_all(self.find() if identities is None else identities, pacing)
 
     def refresh_all(
         self,
@@ -261,15 +248,14 @@ class EveryAuth:
         *,
         expiring_within: int | None = None,
         pacing: Pacing | None = None,
-        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> list[Outcome]:
         """Refresh the access tokens of many identities, all of the profile unless given, several at once.
 
         With `expiring_within` (milliseconds) only those that expire so soon are refreshed. Errors are in the outcomes.
-        `on_outcome` is called as each ends. Raises `StoreError` when the identities cannot be listed.
+        Raises `StoreError` when the identities cannot be listed.
         """
         identities = self.find() if identities is None else identities
-        return self._flows.health.refresh_all(identities, pacing, on_outcome, expiring_within=expiring_within)
+        return self._flows.health.refresh_all(identities, pacing, expiring_within=expiring_within)
 
     def siblings(self, identity: Identity) -> list[tuple[str, Identity]]:
         """Return the identities, each with its profile, that `delete_identity` would end along with this one.

@@ -8,7 +8,6 @@ and judged afterwards: the refresh token that it answers is spent.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -20,7 +19,6 @@ from everyauth_cli.errors import (
     ServiceError,
     ServiceUnreachable,
     ServiceUnreadable,
-    StoreError,
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
@@ -33,6 +31,7 @@ from everyauth_cli.flows.hints import (
     no_refresh_token,
     rejected_although_new,
 )
+from everyauth_cli.flows.keeping import STORE_SECONDS, Keeper, write_back
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.model import (
@@ -51,14 +50,12 @@ from everyauth_cli.oauth.error_response import Refusal, refusal_of
 from everyauth_cli.oauth.id_token import read_refreshed
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 from everyauth_cli.store.identities import StoredIdentity, UnreadResponse, read_identity, save_identity
-from everyauth_cli.store.records import Store, VersionConflict
+from everyauth_cli.store.records import Store
 
 RUN_SECONDS = 90.0
-"""For the request, and then once more for a store that cannot take the response."""
+"""For the request; a store that cannot take the response has as long again."""
 LOCK_SECONDS = 20.0
 """The longest wait for the run of another process."""
-STORE_PAUSES = (0.2, 1.0, 3.0)
-"""Seconds between attempts to store a response; the last is repeated."""
 NEW_MS = 60_000
 """A refreshed token that is rejected so soon after it was issued is not cured by another one."""
 LARGEST_UNREAD = 16 * 1024
@@ -74,7 +71,10 @@ class Refreshed(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshRun:
-    """Refreshes one identity (RFC 6749 section 6) unless another process has; `clock` gives milliseconds."""
+    """Refreshes one identity (RFC 6749 section 6) unless another process has; `clock` gives milliseconds.
+
+    A store that cannot take the response is tried for `store_seconds`.
+    """
 
     store: Store
     clients: Clients
@@ -82,6 +82,7 @@ class RefreshRun:
     clock: Callable[[], int]
     warn: Callable[[str], None]
     record: Record = ignore
+    store_seconds: float = STORE_SECONDS
 
     def __call__(self, key: RecordKey, requirement: Requirement) -> Refreshed | None:
         """Return the identity with a token that meets the requirement; None when it does not exist.
@@ -92,6 +93,7 @@ class RefreshRun:
             stored = read_identity(self.store, key)
             if stored is None:
                 return None
+            stored = write_back(self.store, key, stored)
             if self._meets(stored, requirement):
                 return Refreshed(stored, is_new=False)
             return Refreshed(self._refreshed(key, stored, requirement), is_new=True)
@@ -215,33 +217,8 @@ class RefreshRun:
         return saved if self._meets(saved, CURRENT) else None
 
     def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
-        """Save what a response brought, however often the store has to be tried."""
-        end, pauses = time.monotonic() + RUN_SECONDS, iter(STORE_PAUSES)
-        pause = next(pauses)
-        while True:
-            try:
-                return self._save_or_adopt(key, fresh, spent=spent)
-            except StoreError:
-                if time.monotonic() + pause > end:
-                    raise
-            time.sleep(pause)
-            pause = next(pauses, pause)
-
-    def _save_or_adopt(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
-        """Save, or return what another process has saved meanwhile, if that is a newer token and no mere mark.
-
-        Raises `VersionConflict` when the save is to be tried over another version.
-        """
-        try:
-            return save_identity(self.store, key, fresh)
-        except VersionConflict:
-            newer = read_identity(self.store, key)
-        if newer is None:
-            raise deleted_meanwhile(key)
-        if newer.token.refresh_token != spent:
-            return newer
-        over_a_mark = replace(fresh, version=newer.version)
-        return save_identity(self.store, key, over_a_mark)
+        keeper = Keeper(store=self.store, key=key, spent=spent, warn=self.warn, seconds=self.store_seconds)
+        return keeper.save(fresh)
 
     def _adopt_or_end(
         self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refusal: InvalidGrant

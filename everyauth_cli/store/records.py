@@ -6,15 +6,18 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from everyauth_cli.errors import RecordMoved, StoreError, UsageProblem
 from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store.locks import Locks, hold
 from everyauth_cli.store.names import record_name
 
+if TYPE_CHECKING:
+    from everyauth_cli.store.spool import Spool
+
 LOCK_SECONDS = 45.0
-"""How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
+"""The wait for a record's lock: longer than a token request usually takes."""
 
 BATCH = 100
 """Entries of a list that are read at a time; of more, the processor would forget the first before the last."""
@@ -148,13 +151,19 @@ class Backend(Protocol):
 
 
 class Store:
-    """Records under their keys, over a back end, and locks between all who use them."""
+    """Records under their keys, over a back end, and locks between all who use them.
 
-    def __init__(self, *, url: str, backend: Backend, locks: Locks, namespace: str = "") -> None:
+    The `spool` takes a record that the back end could not take when it came.
+    """
+
+    def __init__(
+        self, *, url: str, backend: Backend, locks: Locks, namespace: str = "", spool: Spool | None = None
+    ) -> None:
         self.url = url
         self.backend = backend
         self.locks = locks
         self.namespace = namespace
+        self.spool = spool
 
     def name(self, key: RecordKey) -> str:
         """The name of a record. Raises `UsageProblem` for a key that is not Unicode text."""
@@ -210,7 +219,10 @@ class Store:
 
     def delete(self, key: RecordKey) -> None:
         """Delete a record, if there is one. Call it under the record's lock."""
-        self.backend.delete(key, self.name(key))
+        name = self.name(key)
+        if self.spool is not None:
+            self.spool.remove(name)
+        self.backend.delete(key, name)
 
     def list(self, query: Query, *, after: RecordKey | None = None, limit: int | None = None) -> Entries:
         """Records sorted by profile, service, tenant and user; touches no secret.
@@ -277,10 +289,10 @@ def new_version() -> str:
     return os.urandom(8).hex()
 
 
-def key_matches(key: RecordKey, wanted: RecordKey) -> bool:
-    """Whether a key is of that kind and has the parts of the other that are not empty."""
-    return key.kind == wanted.kind and all(
-        getattr(wanted, part) in ("", getattr(key, part)) for part in ("profile", "service", "tenant", "user")
+def key_matches(key: RecordKey, pattern: RecordKey) -> bool:
+    """Whether a key has the kind of the pattern, and each of its parts that is not empty."""
+    return key.kind == pattern.kind and all(
+        getattr(pattern, part) in ("", getattr(key, part)) for part in ("profile", "service", "tenant", "user")
     )
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from everyauth_cli.store.sealed.sealer import Sealer
 
 
+SPOOLED = b"everyauth spool\n"
+
+
 class SealedRecords:
     """Seals with the first of the keys; all of them open, which is how a key is rotated.
 
@@ -111,6 +114,21 @@ class SealedRecords:
         if text is None:
             raise _changed(name)
         self.table.reseal(key, sealer.seal(name, text, bound_to=bound_to), sealer.key_id, version=row.version)
+
+    def seal_text(self, name: str, text: Secret[str]) -> bytes:
+        """Seal a text that is kept outside the table, with the key in use and its id before it."""
+        sealer = self._sealer_in_use()
+        return sealer.key_id + sealer.seal(name, text, bound_to=SPOOLED + name.encode())
+
+    def unseal_text(self, name: str, sealed: bytes) -> Secret[str] | None:
+        """Open such a text; None where it was changed, or sealed with a key that is not known any more."""
+        from everyauth_cli.store.sealed.sealer import KEY_ID_BYTES
+
+        try:
+            sealer = self._sealer(sealed[:KEY_ID_BYTES], name)
+        except WrongKey:
+            return None
+        return sealer.unseal(name, sealed[KEY_ID_BYTES:], bound_to=SPOOLED + name.encode())
 
     def _sealer_in_use(self) -> Sealer:
         if self._in_use is None:

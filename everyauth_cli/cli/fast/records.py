@@ -21,7 +21,8 @@ CHOICE = re.compile(r'(store|sealing_key|left_store|alert_webhook) = "([^"\\\x00
 SQLITE = re.compile("sqlite://(/+[^/%?#][^%?#]*)")
 USUAL_FILES = {"keyring:": "index.db", "sqlite://": "everyauth.db"}
 IDENTITIES = (
-    "SELECT service, tenant, metadata FROM everyauth_records WHERE kind = 'identity' AND profile = ? AND username = ?"
+    "SELECT service, tenant, metadata FROM everyauth_records INDEXED BY everyauth_by_user"
+    " WHERE kind = 'identity' AND profile = ? AND username = ?"
 )
 
 

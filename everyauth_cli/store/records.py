@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from everyauth_cli.store.spool import Spool
 
 LOCK_SECONDS = 45.0
-"""How long to wait for a record's lock: longer than a refresh can take (its one deadline is 30 s)."""
+"""The wait for a record's lock: longer than a token request usually takes."""
 
 BATCH = 100
 """Entries of a list that are read at a time; of more, the processor would forget the first before the last."""
@@ -289,10 +289,10 @@ def new_version() -> str:
     return os.urandom(8).hex()
 
 
-def key_matches(key: RecordKey, wanted: RecordKey) -> bool:
-    """Whether a key is of that kind and has the parts of the other that are not empty."""
-    return key.kind == wanted.kind and all(
-        getattr(wanted, part) in ("", getattr(key, part)) for part in ("profile", "service", "tenant", "user")
+def key_matches(key: RecordKey, pattern: RecordKey) -> bool:
+    """Whether a key has the kind of the pattern, and each of its parts that is not empty."""
+    return key.kind == pattern.kind and all(
+        getattr(pattern, part) in ("", getattr(key, part)) for part in ("profile", "service", "tenant", "user")
     )
 
 

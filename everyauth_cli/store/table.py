@@ -76,7 +76,7 @@ class Database(Protocol):
     """Runs statements with `?` for each value, each whole by itself. Raises `StoreError`."""
 
     by_user: str
-    """What has the index by user be used; PostgreSQL finds that out, where SQLite takes the first that is in order."""
+    """Makes a query use the index by user; PostgreSQL does so by itself, SQLite takes the first that is in order."""
 
     @property
     def exists(self) -> bool: ...

@@ -208,7 +208,7 @@ class PostgresDatabase:
 
     @functools.cached_property
     def _options(self) -> dict[str, Any]:
-        """How to connect. Raises `ConfigurationProblem` for a URL that means nothing."""
+        """The options of a connection. Raises `ConfigurationProblem` for a URL that means nothing."""
         defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "everyauth"}
         try:
             options = {**defaults, **conninfo_to_dict(self._url.reveal()), "client_encoding": "utf8"}

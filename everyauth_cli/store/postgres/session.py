@@ -17,7 +17,7 @@ Waiting = Generator[Any, Any, T]
 
 LOOK_UP_SECONDS = 0.1
 CANCEL_SECONDS = 1.0
-"""How long to ask the server to give up a statement that was not answered in time."""
+"""The time for the server to cancel a statement that it did not finish in time."""
 
 
 class Session(Connection[tuple[Any, ...]]):

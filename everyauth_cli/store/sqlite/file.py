@@ -19,16 +19,16 @@ from everyauth_cli.store.sqlite.journal import (
     CANNOT_SHARE_MEMORY,
     MOUNTS,
     WRITE_AHEAD,
+    journal_for,
     leave_log,
     use_journal,
-    wanted_journal,
 )
 from everyauth_cli.store.sqlite.schema import check_schema, make_schema
 from everyauth_cli.store.sqlite.without_writing import may_be_for_want_of_writing, rows_without_writing
 from everyauth_cli.store.table import Values
 
 BUSY_SECONDS = 30.0
-"""How long to wait for other writers: SQLite lets them in by luck, and on a slow disk the last of many waits long."""
+"""The wait for other writers: SQLite lets them in by luck, and on a slow disk the last of many waits long."""
 
 KEPT_OPEN = 8
 INHERITED: list[sqlite3.Connection] = []
@@ -66,7 +66,7 @@ class SqliteFile:
         self._mounts = mounts
         self._warn = warn
         self._idle: list[Kept] = []
-        self._writing = Turns()
+        self._writing = OneWriter()
         weakref.finalize(self, _close_all, self._idle)
 
     @property
@@ -96,7 +96,7 @@ class SqliteFile:
         It is on the disk then, unless it is not to be `lasting`: then a loss of power may take it.
         """
         try:
-            with self._writing.turn():
+            with self._writing.alone():
                 kept = self._take(_place(self._name)) or self._open()
                 try:
                     changed = _change(kept, statement, values, lasting=lasting)
@@ -170,11 +170,11 @@ class SqliteFile:
         return connection, journal
 
     def _switched(self, connection: sqlite3.Connection, journal: str) -> str:
-        wanted = wanted_journal(self.path, self._mounts)
-        if journal == wanted:
+        best = journal_for(self.path, self._mounts)
+        if journal == best:
             return journal
-        journal = use_journal(connection, wanted)
-        if journal == WRITE_AHEAD != wanted:
+        journal = use_journal(connection, best)
+        if journal == WRITE_AHEAD != best:
             self._warn(
                 f"{self.path} has a write-ahead log, which is not safe on a network's file system, and another process"
                 " has it open, so it stays; end that process, then run this again"
@@ -212,7 +212,7 @@ class SqliteFile:
         )
 
 
-class Turns:
+class OneWriter:
     """Lets one thread of this process write at a time: SQLite lets those who wait in by luck, after a pause."""
 
     def __init__(self) -> None:
@@ -223,13 +223,13 @@ class Turns:
 
     @property
     def awaited(self) -> bool:
-        """Whether another thread waits for its turn."""
+        """Whether another thread waits to write."""
         return len(self._waiting) > 1
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         if self._pid != os.getpid():
-            # In a fork: whoever had the turn is in the parent.
+            # In a fork: the thread that writes is in the parent.
             self._begin_anew()
         # Not a count, which threads would change at once.
         self._waiting.append(None)

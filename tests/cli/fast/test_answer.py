@@ -112,9 +112,9 @@ def without(shell: Shell, part: str, name: str) -> None:
     overwrite(shell.auth.store, ME, **parts)
 
 
-def expiring(shell: Shell, *, life: int, left: int) -> None:
+def expiring(shell: Shell, *, lifetime: int, left: int) -> None:
     now = now_ms()
-    rewritten(shell, issued_at=now + (left - life) * 1000, expires_at=now + left * 1000)
+    rewritten(shell, issued_at=now + (left - lifetime) * 1000, expires_at=now + left * 1000)
 
 
 def config(shell: Shell, *lines: str) -> dict[str, str]:
@@ -161,14 +161,14 @@ PATHS = 'store = "sqlite://"', 'sealing_key = "KEY_FILE"'
 # What is done to the home, which may return an environment, and whether the short cut answers then.
 STATES: dict[str, tuple[Callable[[Shell], object], bool]] = {
     "a token that does not expire": (lambda shell: rewritten(shell, expires_at=None), True),
-    "a short life with more than a tenth of it left": (lambda shell: expiring(shell, life=60, left=59), True),
+    "a short lifetime with more than a tenth of it left": (lambda shell: expiring(shell, lifetime=60, left=59), True),
     "no account": (lambda shell: rewritten(shell, account=None), True),
     "tags, fields and text of any kind": (
         lambda shell: rewritten(shell, tags={"plan": "g\u00f6ld", "userId": "x"}, native={"a": [1, {"\u2028": 1e300}]}),
         True,
     ),
-    "little life left": (lambda shell: expiring(shell, life=3600, left=30), False),
-    "an expired token": (lambda shell: expiring(shell, life=3600, left=-5), False),
+    "little lifetime left": (lambda shell: expiring(shell, lifetime=3600, left=30), False),
+    "an expired token": (lambda shell: expiring(shell, lifetime=3600, left=-5), False),
     "a grant that is gone": (lambda shell: rewritten(shell, login_required=True), False),
     "a moved record": (moved_away, False),
     "a secret that is no JSON": (lambda shell: sealed_text(shell, "no JSON"), False),

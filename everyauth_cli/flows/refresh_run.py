@@ -205,8 +205,6 @@ class RefreshRun:
         """Read a response that could not be read when it came: a newer version, or a mended entry, may be able to."""
         if stored.unread is None:
             return stored
-        from everyauth_cli.oauth.token_endpoint import read_token
-
         late = stored.unread
         response = Response(
             status=late.status, content_type=late.content_type, body=Secret(late.body.reveal().encode("latin-1"))

@@ -103,7 +103,7 @@ class KeyringRecords:
             self.items.delete(name)
         except StoreError:
             if row is not None:
-                self.table.replace(key, row)
+                self.table.replace(key, Row._make(row))
             raise
 
     def list(self, query: Query, *, after: RecordKey | None, limit: int | None) -> Texts:

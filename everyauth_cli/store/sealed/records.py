@@ -53,7 +53,7 @@ class SealedRecords:
         row = self.table.read(key)
         if row is None:
             return None
-        metadata, sealed, version, key_id = row[:4]
+        metadata, sealed, version, key_id, *_ = row
         sealer = self._sealers.get(key_id) or self._sealer(key_id, name)
         text = sealer.unseal(name, sealed, bound_to=associated_data(name, metadata, version, row[4:]))
         if text is None:
@@ -107,9 +107,10 @@ class SealedRecords:
 
     def reseal(self, key: RecordKey, name: str) -> None:
         """Seal a record with the first key, unless somebody saves it meanwhile. Raises `WrongKey`, `StoreError`."""
-        row, sealer = self.table.read(key), self._sealer_in_use()
-        if row is None:
+        found, sealer = self.table.read(key), self._sealer_in_use()
+        if found is None:
             return
+        row = Row._make(found)
         bound_to = associated_data(name, row.metadata, row.version, row[4:])
         text = self._sealer(row.key_id, name).unseal(name, row.sealed, bound_to=bound_to)
         if text is None:

@@ -8,6 +8,7 @@ import time
 
 import httpx
 import pytest
+from peers.stores import sealed_store
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World
 
 from everyauth_cli import EveryAuth, LoginRequired, UsageProblem
@@ -15,6 +16,7 @@ from everyauth_cli.async_methods import LANE_THREADS, Lane, lane_of, run_in_lane
 from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.flows.refresh import Patience
 from everyauth_cli.model import Secret
+from everyauth_cli.store.at_once import WouldWait, at_once
 
 # These take no time, or are a lock, which has to be released by the thread that took it, or an iterator that reads
 # only as far as its caller goes.
@@ -225,6 +227,7 @@ def test_the_httpx_auth_of_another_service_is_not_held_up(two_services):
 
 
 def test_without_a_loop_of_asyncio_the_error_names_it(world):
+    world.clock.now += HOUR
     with pytest.raises(UsageProblem, match="event loop of asyncio"):
         world.auth.aget_identity("example").send(None)
 
@@ -257,3 +260,34 @@ def test_a_child_of_a_fork_has_lanes_of_its_own():
         os._exit(done)
     free.set()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def test_the_loop_reads_a_fresh_token_from_a_quiet_file_by_itself(tmp_path):
+    world = World(tmp_path, store=sealed_store(tmp_path))
+    world.login()
+    assert world.token() == "access-2"
+    assert at_once(world.token) == "access-2"
+
+    async def run():
+        return (await world.auth.aget_identity("example")).access_token
+
+    # No loop is needed where no thread is.
+    with pytest.raises(StopIteration) as ended:
+        run().send(None)
+    assert ended.value.value == "access-2"
+
+
+def test_the_loop_leaves_to_a_thread_what_has_to_be_waited_for(tmp_path):
+    world = World(tmp_path, store=sealed_store(tmp_path))
+    world.login(tags={"plan": "gold"})
+    assert world.token() == "access-2"
+    with pytest.raises(WouldWait):  # a search
+        at_once(lambda: world.token({"plan": "gold"}))
+    another = world.another(sealed_store(tmp_path))
+    with pytest.raises(WouldWait):  # neither the file nor the key was opened yet
+        at_once(lambda: another.get_identity("example"))
+    world.clock.now += HOUR
+    with pytest.raises(WouldWait):  # a refresh
+        at_once(world.token)
+    assert world.server.refreshes == 0
+    assert world.token() == "access-3"

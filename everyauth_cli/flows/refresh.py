@@ -13,6 +13,7 @@ from everyauth_cli.flows.freshness import is_fresh, lives_for
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
 from everyauth_cli.model import RecordKey, Request, Response
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
 from everyauth_cli.store.records import Store
@@ -99,6 +100,7 @@ class Refresher:
         return fresh and not secret["login_required"]
 
     def _refreshed(self, key: RecordKey, requirement: Requirement) -> StoredIdentity | None:
+        check_may_wait()
         # A fresh token is handed out without this module and the protocol's.
         from everyauth_cli.flows.refresh_run import RefreshRun
 

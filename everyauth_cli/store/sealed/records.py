@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from everyauth_cli.errors import StoreError, WrongKey
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.records import (
     BATCH,
     Draft,
@@ -52,7 +53,7 @@ class SealedRecords:
         row = self.table.read(key)
         if row is None:
             return None
-        metadata, sealed, version, key_id = row[:4]
+        metadata, sealed, version, key_id, *_ = row
         sealer = self._sealers.get(key_id) or self._sealer(key_id, name)
         text = sealer.unseal(name, sealed, bound_to=associated_data(name, metadata, version, row[4:]))
         if text is None:
@@ -106,9 +107,10 @@ class SealedRecords:
 
     def reseal(self, key: RecordKey, name: str) -> None:
         """Seal a record with the first key, unless somebody saves it meanwhile. Raises `WrongKey`, `StoreError`."""
-        row, sealer = self.table.read(key), self._sealer_in_use()
-        if row is None:
+        found, sealer = self.table.read(key), self._sealer_in_use()
+        if found is None:
             return
+        row = Row._make(found)
         bound_to = associated_data(name, row.metadata, row.version, row[4:])
         text = self._sealer(row.key_id, name).unseal(name, row.sealed, bound_to=bound_to)
         if text is None:
@@ -137,6 +139,7 @@ class SealedRecords:
         return self._in_use
 
     def _read_sealers(self) -> None:
+        check_may_wait()
         from everyauth_cli.store.sealed.sealer import Sealer  # a list needs no cryptography
 
         sealers = [Sealer(key) for key in self._read_keys()]

@@ -18,6 +18,7 @@ from everyauth_cli.model import Secret
 from everyauth_cli.store.identities import identity_key
 from everyauth_cli.store.records import MOVED_TO
 from everyauth_cli.store.sealed.cell import associated_data
+from everyauth_cli.store.table import Row
 
 OTHER_KEY = KEY.swapcase()
 HOME = "everyauth-home"
@@ -98,7 +99,7 @@ def rewritten(shell: Shell, *, login_required: bool = False, refresh: bool = Fal
 def sealed_text(shell: Shell, secret: str) -> None:
     """Seal any text as the secret of `me`."""
     store = shell.auth.store
-    row, name = store.backend.table.read(ME), store.name(ME)
+    row, name = Row._make(store.backend.table.read(ME)), store.name(ME)
     sealer = store.backend._sealer_in_use()
     sealed = sealer.seal(name, Secret(secret), bound_to=associated_data(name, row.metadata, row.version, row[4:]))
     store.backend.table.replace(ME, row._replace(sealed=sealed))

@@ -17,6 +17,7 @@ from types import CodeType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from everyauth_cli.errors import UsageProblem
+from everyauth_cli.store.at_once import WouldWait, at_once
 
 S = TypeVar("S")
 P = ParamSpec("P")
@@ -126,7 +127,16 @@ async def run_in_lane(name: Hashable, call: Callable[[], R]) -> R:
     return await done
 
 
-def async_method(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
+async def run_at_once_or_in_lane(name: Hashable, call: Callable[[], R]) -> R:
+    """Make a call by the loop itself where nothing has to be waited for, as for a fresh token, else in a lane."""
+    with suppress(WouldWait):
+        return at_once(call)
+    return await run_in_lane(name, call)
+
+
+def async_method(
+    method: Callable[Concatenate[S, P], R], *, tries_at_once: bool = False
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
     """Return the async method of a method: its parameters, result and errors, and its name with an `a` before it.
 
     Its calls share a lane with those that concern the same service, or else with those of the same method. A task that
@@ -135,11 +145,12 @@ def async_method(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate
     """
     code: CodeType = method.__code__
     first = code.co_varnames[1]
+    run = run_at_once_or_in_lane if tries_at_once else run_in_lane
 
     @functools.wraps(method)
     async def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         lane = _service(first, args[0] if args else kwargs.get(first)) or (method.__name__,)
-        return await run_in_lane(lane, functools.partial(method, self, *args, **kwargs))
+        return await run(lane, functools.partial(method, self, *args, **kwargs))
 
     call.__name__ = f"a{method.__name__}"
     call.__qualname__ = call.__qualname__.removesuffix(method.__name__) + call.__name__

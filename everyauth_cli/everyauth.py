@@ -312,7 +312,8 @@ class EveryAuth:
     # Each is the method of the same name without the `a`, run in a thread of ours.
     abegin, aauthorization_url = async_method(begin), async_method(authorization_url)
     aredeem, akeep = async_method(redeem), async_method(keep)
-    aget_identity, acredential = async_method(get_identity), async_method(credential)
+    aget_identity = async_method(get_identity, tries_at_once=True)
+    acredential = async_method(credential, tries_at_once=True)
     aget_identities, afind, afind_one = async_method(get_identities), async_method(find), async_method(find_one)
     aservice_name, aholds = async_method(service_name), async_method(holds)
     acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)

@@ -8,6 +8,7 @@ import time
 
 import httpx
 import pytest
+from peers.stores import sealed_store
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World
 
 from everyauth_cli import EveryAuth, LoginRequired, UsageProblem
@@ -15,6 +16,7 @@ from everyauth_cli.async_methods import LANE_THREADS, Lane, lane_of, run_in_lane
 from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.flows.refresh import Patience
 from everyauth_cli.model import Secret
+from everyauth_cli.store.at_once import WouldWait, at_once
 
 # These take no time, or are a lock, which has to be released by the thread that took it, or an iterator that reads
 # only as far as its caller goes.
@@ -155,7 +157,7 @@ def two_services(world):
         world.login(user=f"user-{number}")
     world.clock.now += HOUR
     world.server.claims.clear()
-    world.login(service="good")
+    world.login(service="good", tags={"plan": "gold"})
     gate = Gate(world.server, "issuer.example")
     auth = EveryAuth(
         store=world.store, catalogue=world.auth.catalogue, send=gate, clock=world.clock, patience=Patience(seconds=50)
@@ -179,6 +181,8 @@ def test_a_service_that_hangs_holds_up_neither_another_nor_the_pool_of_the_loop(
         # With a pool of the app none of these would end before the gate is opened.
         async with asyncio.timeout(30):
             assert (await auth.aget_identity("good")).access_token
+            # A search is left to a thread.
+            assert (await auth.aget_identity("good", {"plan": "gold"})).access_token
             await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
             assert await asyncio.to_thread(lambda: "free") == "free"
         assert not any(task.done() for task in tasks)
@@ -214,8 +218,9 @@ def test_the_httpx_auth_of_another_service_is_not_held_up(two_services):
     async def run():
         tasks = [asyncio.create_task(auth.aget_identity("example", f"user-{n}")) for n in range(HANGING)]
         await until(lambda: gate.count >= LANE_THREADS)
+        signed = auth.httpx_auth("good", {"plan": "gold"})  # a search, which is left to a thread
         transport = httpx.MockTransport(lambda request: httpx.Response(200, text=request.headers["authorization"]))
-        async with asyncio.timeout(30), httpx.AsyncClient(transport=transport, auth=auth.httpx_auth("good")) as client:
+        async with asyncio.timeout(30), httpx.AsyncClient(transport=transport, auth=signed) as client:
             assert (await client.get("https://api.example")).text.startswith("Bearer access-")
         assert not any(task.done() for task in tasks)
         gate.opened.set()
@@ -225,6 +230,7 @@ def test_the_httpx_auth_of_another_service_is_not_held_up(two_services):
 
 
 def test_without_a_loop_of_asyncio_the_error_names_it(world):
+    world.clock.now += HOUR
     with pytest.raises(UsageProblem, match="event loop of asyncio"):
         world.auth.aget_identity("example").send(None)
 
@@ -257,3 +263,34 @@ def test_a_child_of_a_fork_has_lanes_of_its_own():
         os._exit(done)
     free.set()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def test_the_loop_reads_a_fresh_token_from_a_quiet_file_by_itself(tmp_path):
+    world = World(tmp_path, store=sealed_store(tmp_path))
+    world.login()
+    assert world.token() == "access-2"
+    assert at_once(world.token) == "access-2"
+
+    async def run():
+        return (await world.auth.aget_identity("example")).access_token
+
+    # No loop is needed where no thread is.
+    with pytest.raises(StopIteration) as ended:
+        run().send(None)
+    assert ended.value.value == "access-2"
+
+
+def test_the_loop_leaves_to_a_thread_what_has_to_be_waited_for(tmp_path):
+    world = World(tmp_path, store=sealed_store(tmp_path))
+    world.login(tags={"plan": "gold"})
+    assert world.token() == "access-2"
+    with pytest.raises(WouldWait):  # a search
+        at_once(lambda: world.token({"plan": "gold"}))
+    another = world.another(sealed_store(tmp_path))
+    with pytest.raises(WouldWait):  # neither the file nor the key was opened yet
+        at_once(lambda: another.get_identity("example"))
+    world.clock.now += HOUR
+    with pytest.raises(WouldWait):  # a refresh
+        at_once(world.token)
+    assert world.server.refreshes == 0
+    assert world.token() == "access-3"

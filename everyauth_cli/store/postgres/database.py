@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import printable
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.postgres.schema import OWNERS, SCHEMA, VERSION, check_owners, check_version
 from everyauth_cli.store.postgres.session import Session
 from everyauth_cli.store.table import Values
@@ -91,6 +92,7 @@ class PostgresDatabase:
     def _done(
         self, statement: str, values: Values, seconds: float | None, *, after: str | None = None
     ) -> tuple[list[Any], int]:
+        check_may_wait()
         try:
             if not self._checked:
                 self._check_schema()

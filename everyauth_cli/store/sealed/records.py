@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from everyauth_cli.errors import StoreError, WrongKey
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.records import (
     BATCH,
     Draft,
@@ -138,6 +139,7 @@ class SealedRecords:
         return self._in_use
 
     def _read_sealers(self) -> None:
+        check_may_wait()
         from everyauth_cli.store.sealed.sealer import Sealer  # a list needs no cryptography
 
         sealers = [Sealer(key) for key in self._read_keys()]

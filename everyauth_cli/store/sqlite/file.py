@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.private_files import make_directory, open_private
+from everyauth_cli.store.at_once import WouldWait, may_wait
 from everyauth_cli.store.sqlite.journal import (
     CANNOT_SHARE_MEMORY,
     MOUNTS,
@@ -84,6 +85,8 @@ class SqliteFile:
 
     def run(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Run a statement that changes nothing, and return its rows: none where there is no file."""
+        if not may_wait():
+            return self._run_at_once(statement, values)
         try:
             place = self._place()
             if place is None:
@@ -96,6 +99,27 @@ class SqliteFile:
                 raise
         except (OSError, ValueError, sqlite3.Error) as error:
             return self._run_without_writing(error, statement, values)
+        self._keep(kept)
+        return rows
+
+    def _run_at_once(self, statement: str, values: Values) -> list[tuple[Any, ...]]:
+        """Run it over a connection that is open already, on a disk of this machine. Raises `WouldWait`."""
+        if not (self._idle and self._idle[-1].has_log):
+            raise WouldWait
+        try:
+            kept = self._take(_place(self._name))
+            if kept is None:
+                raise WouldWait
+            try:
+                kept.connection.execute("PRAGMA busy_timeout = 0")
+                rows = kept.connection.execute(statement, values).fetchall()
+                kept.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+            except BaseException:
+                kept.connection.close()
+                raise
+        except (OSError, ValueError, sqlite3.Error):
+            # A thread finds out why, or waits until it can be done.
+            raise WouldWait from None
         self._keep(kept)
         return rows
 

@@ -64,12 +64,12 @@ while True:
     print("saved", flush=True)
 """
 MOVE = """
-from everyauth_cli.store.move import move, records
+from everyauth_cli.store.move import move, record_keys
 here, there = store, opened(users.pop(), "")
 print("saved", flush=True)
 while True:
     for source, target in ((here, there), (there, here)):
-        for found in list(records(source)):
+        for found in list(record_keys(source)):
             move(source, target, found)
 """
 ROTATE = """

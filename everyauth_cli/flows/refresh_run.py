@@ -9,6 +9,7 @@ and judged afterwards: the refresh token that it answers is spent.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from everyauth_cli.errors import (
     ServiceError,
     ServiceUnreachable,
     ServiceUnreadable,
+    StoreError,
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients, is_bound_to
@@ -33,7 +35,7 @@ from everyauth_cli.flows.hints import (
 )
 from everyauth_cli.flows.keeping import STORE_SECONDS, Keeper, write_back
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
-from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
+from everyauth_cli.flows.requirement import Requirement, check_lifetime
 from everyauth_cli.model import (
     Client,
     EndedGrant,
@@ -93,7 +95,7 @@ class RefreshRun:
             stored = read_identity(self.store, key)
             if stored is None:
                 return None
-            stored = write_back(self.store, key, stored)
+            stored = self._read_late(key, write_back(self.store, key, stored))
             if self._meets(stored, requirement):
                 return Refreshed(stored, is_new=False)
             return Refreshed(self._refreshed(key, stored, requirement), is_new=True)
@@ -110,8 +112,6 @@ class RefreshRun:
         service, client = self.clients.registered(key.service)
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key)
-        if (late := self._read_late(key, stored, service)) is not None:
-            return late
         marked = self._mark(key, stored)
         try:
             with recorded(self.record, self.clock, Action.REFRESH, key, refresh_token, client.client_secret):
@@ -201,20 +201,21 @@ class RefreshRun:
         )
         self._save(key, replace(marked, unread=unread), spent=marked.token.refresh_token)
 
-    def _read_late(self, key: RecordKey, stored: StoredIdentity, service: Service) -> StoredIdentity | None:
+    def _read_late(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
         """Read a response that could not be read when it came: a newer version, or a mended entry, may be able to."""
         if stored.unread is None:
-            return None
+            return stored
         late = stored.unread
         response = Response(
             status=late.status, content_type=late.content_type, body=Secret(late.body.reveal().encode("latin-1"))
         )
         try:
+            service, client = self.clients.registered(key.service)
             token = read_token(service, response, requested_scope=None, now=late.received_at, previous=stored.token)
         except EveryAuthError:
-            return None
-        saved = self._save(key, _with_token(stored, (token, None)), spent=stored.token.refresh_token)
-        return saved if self._meets(saved, CURRENT) else None
+            return stored
+        judged = self._judged(service, client, token)
+        return self._save(key, _with_token(stored, judged), spent=stored.token.refresh_token)
 
     def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
         keeper = Keeper(store=self.store, key=key, spent=spent, warn=self.warn, seconds=self.store_seconds)
@@ -250,20 +251,20 @@ class RefreshRun:
         if stored is None:
             return deleted_meanwhile(key)
         failed = replace(stored, refreshing_since=stored.refreshing_since if lost else before.refreshing_since)
-        if self._is_refused(stored, error):
+        is_refused = refusal_of(error) is Refusal.OTHER
+        if is_refused:
+            error = error.copy(hint=login_again(key))
+        if is_refused and not is_alive(stored.token, now=now):
             refused = EndedGrant(since=now, reason=error.message, kind=LoginReason.REFUSED)
             # One that is there already was reported, and is the same.
             mark = before.identity.login_required or refused
             failed = replace(failed, identity=replace(failed.identity, login_required=mark))
-            error = error.copy(hint=login_again(key))
         if is_remembered(error):
             failed = replace(failed, last_failure=pause_of(error, before.last_failure, now=now))
-        save_identity(self.store, key, failed)
+        # The failure is what the caller has to know, also where it cannot be remembered.
+        with suppress(StoreError):
+            save_identity(self.store, key, failed)
         return error
-
-    def _is_refused(self, stored: StoredIdentity, error: EveryAuthError) -> bool:
-        """Whether an expired token's refresh was refused for a reason that only a new login may cure."""
-        return refusal_of(error) is Refusal.OTHER and not is_alive(stored.token, now=self.clock())
 
 
 def refreshed(identity: Identity, token: Token) -> Identity:

@@ -157,7 +157,7 @@ def two_services(world):
         world.login(user=f"user-{number}")
     world.clock.now += HOUR
     world.server.claims.clear()
-    world.login(service="good")
+    world.login(service="good", tags={"plan": "gold"})
     gate = Gate(world.server, "issuer.example")
     auth = EveryAuth(
         store=world.store, catalogue=world.auth.catalogue, send=gate, clock=world.clock, patience=Patience(seconds=50)
@@ -181,6 +181,8 @@ def test_a_service_that_hangs_holds_up_neither_another_nor_the_pool_of_the_loop(
         # With a pool of the app none of these would end before the gate is opened.
         async with asyncio.timeout(30):
             assert (await auth.aget_identity("good")).access_token
+            # A search is left to a thread.
+            assert (await auth.aget_identity("good", {"plan": "gold"})).access_token
             await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
             assert await asyncio.to_thread(lambda: "free") == "free"
         assert not any(task.done() for task in tasks)
@@ -216,8 +218,9 @@ def test_the_httpx_auth_of_another_service_is_not_held_up(two_services):
     async def run():
         tasks = [asyncio.create_task(auth.aget_identity("example", f"user-{n}")) for n in range(HANGING)]
         await until(lambda: gate.count >= LANE_THREADS)
+        signed = auth.httpx_auth("good", {"plan": "gold"})  # a search, which is left to a thread
         transport = httpx.MockTransport(lambda request: httpx.Response(200, text=request.headers["authorization"]))
-        async with asyncio.timeout(30), httpx.AsyncClient(transport=transport, auth=auth.httpx_auth("good")) as client:
+        async with asyncio.timeout(30), httpx.AsyncClient(transport=transport, auth=signed) as client:
             assert (await client.get("https://api.example")).text.startswith("Bearer access-")
         assert not any(task.done() for task in tasks)
         gate.opened.set()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import sys
 
+from everyauth_cli.cli.fast.answer import answer
+
 
 def main() -> None:
     """Run the command line and exit."""
     try:
-        from everyauth_cli.cli.fast.answer import answer
-
         if answer(sys.argv[1:]):
             sys.exit(0)
         # What is imported stays; to look through it for garbage takes a fifth of a command's time. See cli/main.py.

@@ -100,7 +100,7 @@ class EveryAuth:
         return cls(
             store=store_of(settings, warn=warn),
             catalogue=Catalogue(settings.services_dir),
-            send=functools.partial(around_send, _send) if around_send else _send,
+            send=functools.partial(around_send, send_request) if around_send else send_request,
             profile=settings.profile,
             override=settings.client_override,
             warn=warn,
@@ -344,7 +344,7 @@ class EveryAuth:
     adelete_identities = async_method(delete_identities)
 
 
-def _send(request: Request) -> Response:
+def send_request(request: Request) -> Response:
     from everyauth_cli.transport import send  # httpx costs more than all else together
 
     return send(request, deadline=request.deadline)

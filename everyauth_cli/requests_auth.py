@@ -41,12 +41,12 @@ class RequestsAuth(AuthBase):
         sent = response.request.headers.get("Authorization")
         if response.status_code != codes.unauthorized or sent != _bearer(token):
             return response
+        response.content  # noqa: B018 - read to its end, so that the connection can be used again
+        response.close()
         try:
             fresh = self._current(rejected=token)
         except RejectedAlthoughNew:
             return response
-        response.content  # noqa: B018 - read to its end, so that the connection can be used again
-        response.close()
         if not _rewind(response.request, start):
             return response
         request = response.request.copy()

@@ -38,7 +38,7 @@ class Finished:
 class Command:
     """The installed `everyauth`, run as a child process that inherits no environment."""
 
-    argv: tuple[str, ...] = (sys.executable, "-m", "everyauth_cli")
+    argv = (sys.executable, "-m", "everyauth_cli")
 
     def __init__(self, directory: Path, home: Path) -> None:
         self.directory = directory

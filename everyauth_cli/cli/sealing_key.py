@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import StoreError, WrongKey
-from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.model import Secret
 from everyauth_cli.private_files import write_privately
 from everyauth_cli.settings import Settings
-from everyauth_cli.store.clients import KIND as CLIENT
 from everyauth_cli.store.from_settings import keyring_of, store_of
-from everyauth_cli.store.identities import KIND as IDENTITY
-from everyauth_cli.store.records import Query, Store
+from everyauth_cli.store.move import record_keys
 from everyauth_cli.store.sealed.key_place import IN_KEYRING
 from everyauth_cli.store.sealed.keys import new_key
 
@@ -50,15 +47,9 @@ def _key_file(settings: Settings) -> Path:
 def _first_key(settings: Settings) -> Secret[str]:
     """Make a key for an empty store; raises `WrongKey` for a store with secrets, which the key would not open."""
     store = store_of(settings)
-    if any(record_keys(store)):
+    if any(record_keys(store, moved=True)):
         raise WrongKey(
             f"{store.url} has credentials already, and the key that they were sealed with is not here",
             hint="set EVERYAUTH_KEY_FILE to a file with that key, or choose an empty store",
         )
     return new_key()
-
-
-def record_keys(store: Store) -> Iterator[RecordKey]:
-    """The keys of all clients and identities, of every profile."""
-    for kind in (CLIENT, IDENTITY):
-        yield from (key for key, _ in store.entries(Query(RecordKey(profile="", kind=kind, service=""))))

@@ -11,7 +11,7 @@ from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.options import Output
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, UsageProblem
-from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.everyauth import EveryAuth, now_ms, send_request
 from everyauth_cli.flows.refresh import Patience
 from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Request, Response
 from everyauth_cli.settings import Settings, read_settings
@@ -47,9 +47,7 @@ class Session:
 
     def send(self, request: Request) -> Response:
         """Send a request that is not one of `EveryAuth`'s own; with --verbose it is logged like those."""
-        from everyauth_cli.transport import send
-
-        return self._watched(send, request)
+        return self._watched(send_request, request)
 
     def report(self, *, all_pending: bool = False) -> None:
         """Send alerts about identities that need a login: those found by this command, or all that are pending.

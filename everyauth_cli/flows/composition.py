@@ -17,7 +17,6 @@ from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
-    from everyauth_cli.flows.account import AccountEndpoint
     from everyauth_cli.flows.health import HealthCheck
     from everyauth_cli.flows.login import LoginFlow
     from everyauth_cli.flows.revoke import Revoker
@@ -63,16 +62,12 @@ class Flows:
 
     @cached_property
     def login(self) -> LoginFlow:
-        from everyauth_cli.flows.account import Accounts
-        from everyauth_cli.flows.jwks import IssuerKeys
         from everyauth_cli.flows.login import LoginFlow
 
-        keys = IssuerKeys(store=self.store, send=self.send, clock=self.clock)
         return LoginFlow(
             profile=self.profile,
             store=self.store,
             clients=self.clients,
-            accounts=Accounts(keys=keys, endpoint=self._account_endpoint, clock=self.clock, warn=self.warn),
             send=self.send,
             clock=self.clock,
             warn=self.warn,
@@ -102,12 +97,7 @@ class Flows:
             store=self.store,
             clients=self.clients,
             refresher=self.refresher,
-            account_endpoint=self._account_endpoint,
+            send=self.send,
             clock=self.clock,
+            record=self.record,
         )
-
-    @cached_property
-    def _account_endpoint(self) -> AccountEndpoint:
-        from everyauth_cli.flows.account import AccountEndpoint
-
-        return AccountEndpoint(send=self.send, clock=self.clock, record=self.record)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, ServiceUnreachable
+from everyauth_cli.event_log import Record, ignore
 from everyauth_cli.flows.account import AccountEndpoint
 from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
 from everyauth_cli.flows.clients import Clients, is_bound_to
@@ -15,7 +16,19 @@ from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in,
 from everyauth_cli.flows.pause import seconds_until
 from everyauth_cli.flows.refresh import Refresher
 from everyauth_cli.flows.requirement import CURRENT, Requirement
-from everyauth_cli.model import Account, Client, EndedGrant, Identity, LoginReason, RecordKey, Secret, Service, Token
+from everyauth_cli.model import (
+    Account,
+    Client,
+    EndedGrant,
+    Identity,
+    LoginReason,
+    RecordKey,
+    Request,
+    Response,
+    Secret,
+    Service,
+    Token,
+)
 from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
 from everyauth_cli.store.records import Store
 
@@ -37,8 +50,9 @@ class HealthCheck:
     store: Store
     clients: Clients
     refresher: Refresher
-    account_endpoint: AccountEndpoint
+    send: Callable[[Request], Response]
     clock: Callable[[], int]
+    record: Record = ignore
 
     def refresh_all(
         self,
@@ -143,7 +157,8 @@ class HealthCheck:
     def _account(self, key: RecordKey, service: Service, client: Client, token: Secret[str]) -> Account | None:
         """Return the account of a token; None when the service rejects the token (RFC 6750 section 3.1)."""
         try:
-            return self.account_endpoint.ask(service, client, token, key=key)
+            endpoint = AccountEndpoint(send=self.send, clock=self.clock, record=self.record)
+            return endpoint.ask(service, client, token, key=key)
         except ServiceError as error:
             if error.status == UNAUTHORIZED:
                 return None

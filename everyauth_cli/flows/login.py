@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, UsageProblem
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
-from everyauth_cli.flows.account import Accounts
+from everyauth_cli.flows.account import AccountEndpoint, Accounts
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import user_of_tenant
+from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import check_texts
 from everyauth_cli.model import (
@@ -59,7 +60,6 @@ class LoginFlow:
     profile: str
     store: Store
     clients: Clients
-    accounts: Accounts
     send: Callable[[Request], Response]
     clock: Callable[[], int]
     warn: Callable[[str], None]
@@ -118,9 +118,15 @@ class LoginFlow:
         if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
             raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
         token = self._token(service, client, pending, response)
-        token = self.accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
+        token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
         missing = missing_scopes(service, request.scope, token.scope)
         return Grant(request=request, token=token, redirect_uri=pending.redirect_uri, missing_scopes=missing)
+
+    @property
+    def _accounts(self) -> Accounts:
+        keys = IssuerKeys(store=self.store, send=self.send, clock=self.clock)
+        endpoint = AccountEndpoint(send=self.send, clock=self.clock, record=self.record)
+        return Accounts(keys=keys, endpoint=endpoint, clock=self.clock, warn=self.warn)
 
     def _token(self, service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse) -> Token:
         now, added = self.clock(), added_fields(service, client, response)

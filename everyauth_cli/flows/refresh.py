@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.errors import ClientRejected, EveryAuthError, ServiceError, ServiceUnreachable, StoreBusy
 from everyauth_cli.event_log import Record, ignore
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_fresh, lives_for
-from everyauth_cli.flows.refresh_run import Refreshed, RefreshRun
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
 from everyauth_cli.model import RecordKey, Request, Response
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
 from everyauth_cli.store.records import Store
+
+if TYPE_CHECKING:
+    from everyauth_cli.flows.refresh_run import Refreshed
 
 MOST_RUNS = 3
 """Runs that a caller joins at most: one that others began may have found their requirement met, and not this one."""
@@ -97,6 +99,9 @@ class Refresher:
         return fresh and not secret["login_required"]
 
     def _refreshed(self, key: RecordKey, requirement: Requirement) -> StoredIdentity | None:
+        # A fresh token is handed out without this module and the protocol's.
+        from everyauth_cli.flows.refresh_run import RefreshRun
+
         run = RefreshRun(
             store=self.store, clients=self.clients, send=self.send, clock=self.clock, warn=self.warn, record=self.record
         )

@@ -47,6 +47,9 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
+from everyauth_cli.oauth.error_response import Refusal, refusal_of
+from everyauth_cli.oauth.id_token import read_refreshed
+from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 from everyauth_cli.store.identities import StoredIdentity, UnreadResponse, read_identity, save_identity
 from everyauth_cli.store.records import Store, VersionConflict
 
@@ -141,9 +144,6 @@ class RefreshRun:
     def _exchanged(
         self, key: RecordKey, marked: StoredIdentity, service: Service, client: Client, refresh_token: Secret[str]
     ) -> StoredIdentity:
-        # A fresh token is handed out without this module.
-        from everyauth_cli.oauth.token_endpoint import refresh_request
-
         now = self.clock()
         request = refresh_request(service, client, refresh_token, redirect_uri=marked.identity.redirect_uri)
         response = self.send(replace(request, deadline=RUN_SECONDS))
@@ -160,8 +160,6 @@ class RefreshRun:
         now: int,
     ) -> StoredIdentity:
         """Store what the response holds, and return it or raise what is wrong with it."""
-        from everyauth_cli.oauth.token_endpoint import read_token
-
         try:
             token = read_token(service, response, requested_scope=None, now=now, previous=marked.token)
         except ServiceUnreadable:
@@ -176,8 +174,6 @@ class RefreshRun:
 
     def _judged(self, service: Service, client: Client, token: Token) -> tuple[Token, EndedGrant | None]:
         """Return the token with its id token's subject, and a mark where that is another account's."""
-        from everyauth_cli.oauth.id_token import read_refreshed
-
         if token.id_token is None:
             return token, None
         try:
@@ -207,8 +203,6 @@ class RefreshRun:
         """Read a response that could not be read when it came: a newer version, or a mended entry, may be able to."""
         if stored.unread is None:
             return None
-        from everyauth_cli.oauth.token_endpoint import read_token
-
         late = stored.unread
         response = Response(
             status=late.status, content_type=late.content_type, body=Secret(late.body.reveal().encode("latin-1"))
@@ -292,8 +286,6 @@ class RefreshRun:
 
     def _is_refused(self, stored: StoredIdentity, error: EveryAuthError) -> bool:
         """Whether an expired token's refresh was refused for a reason that only a new login may cure."""
-        from everyauth_cli.oauth.error_response import Refusal, refusal_of
-
         return refusal_of(error) is Refusal.OTHER and not is_alive(stored.token, now=self.clock())
 
 

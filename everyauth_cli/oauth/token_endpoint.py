@@ -32,7 +32,7 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return _token_request(service, client, service.token_endpoint, fields)
+    return token_request(service, client, service.token_endpoint, fields)
 
 
 def refresh_request(service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "") -> Request:
@@ -43,10 +43,11 @@ def refresh_request(service: Service, client: Client, refresh_token: Secret[str]
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return _token_request(service, client, service.refresh_endpoint or service.token_endpoint, fields)
+    return token_request(service, client, service.refresh_endpoint or service.token_endpoint, fields)
 
 
-def _token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
+def token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
+    """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2)."""
     request = Request(url=url, fields={**service.token_params, **fields}, body=service.body, headers=ACCEPT_JSON)
     return METHODS[service.token_endpoint_auth_method](request, client)
 

@@ -13,11 +13,14 @@ from everyauth_cli.store.records import MOVED_TO, NOT_LOOKED_UP, Query, Record, 
 KINDS = (clients.KIND, identities.KIND)
 
 
-def records(store: Store) -> Iterator[RecordKey]:
-    """The keys of all clients and identities of all profiles that have not been moved away, clients first."""
+def record_keys(store: Store, *, moved: bool = False) -> Iterator[RecordKey]:
+    """Yield the keys of all clients and identities of all profiles, clients first.
+
+    With `moved` they include those of records that were moved to another store.
+    """
     for kind in KINDS:
         entries = store.entries(Query(RecordKey(profile="", kind=kind, service="")))
-        yield from (entry.key for entry in entries if MOVED_TO not in entry.metadata)
+        yield from (entry.key for entry in entries if moved or MOVED_TO not in entry.metadata)
 
 
 def check_apart(source: Store, target: Store) -> None:

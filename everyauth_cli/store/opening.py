@@ -58,18 +58,17 @@ def _sqlite_store(url: str, path: Path, keyring: Keyring, sealing_key: SealingKe
 
 def _postgres_store(url: str, keyring: Keyring, sealing_key: SealingKey, warn: Warn) -> Store:
     try:
-        from everyauth_cli.store.postgres.claims import Claims
-        from everyauth_cli.store.postgres.database import PostgresDatabase, decoded, encoded
+        from everyauth_cli.store.postgres.opening import open_table
     except ImportError:
         raise StoreUnavailable(
             "PostgreSQL needs the package psycopg, which is not installed",
             hint="pip install 'everyauth-cli[postgres]'",
         ) from None
-    database = PostgresDatabase(Secret(url), shown=without_password(url), warn=warn)
-    place = KeyPlace(url=database.shown, key=sealing_key, keyring=keyring)
-    table = RecordTable(database, encode=encoded, decode=decoded)
-    where = f"sealed in {database.shown}; the key is in {place.describe()}"
-    return Store(url=database.shown, backend=SealedRecords(table, place.read_keys, where=where), locks=Claims(database))
+    shown = without_password(url)
+    table, claims = open_table(Secret(url), shown=shown, warn=warn)
+    place = KeyPlace(url=shown, key=sealing_key, keyring=keyring)
+    where = f"sealed in {shown}; the key is in {place.describe()}"
+    return Store(url=shown, backend=SealedRecords(table, place.read_keys, where=where), locks=claims)
 
 
 def without_password(url: str) -> str:

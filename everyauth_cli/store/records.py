@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
-from everyauth_cli.errors import RecordMoved, StoreBusy, StoreError, UsageProblem
+from everyauth_cli.errors import RecordMoved, StoreError, UsageProblem
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store.locks import Locks, hold
 from everyauth_cli.store.names import record_name
 
 LOCK_SECONDS = 45.0
@@ -146,14 +147,6 @@ class Backend(Protocol):
         ...
 
 
-class Locks(Protocol):
-    """Locks between all who use the store, one a name."""
-
-    def hold(self, name: str, *, timeout: float) -> AbstractContextManager[None]:
-        """Hold the lock; raises `TimeoutError` after `timeout` seconds."""
-        ...
-
-
 class Store:
     """Records under their keys, over a back end, and locks between all who use them."""
 
@@ -173,18 +166,10 @@ class Store:
                 hint="check how it was decoded",
             ) from None
 
-    @contextmanager
-    def lock(self, key: RecordKey, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:
+    def lock(self, key: RecordKey, *, timeout: float = LOCK_SECONDS) -> AbstractContextManager[None]:
         """Hold the record's lock; raises `StoreBusy` after `timeout` seconds."""
-        with ExitStack() as held:
-            try:
-                held.enter_context(self.locks.hold(self.name(key), timeout=timeout))
-            except TimeoutError:
-                raise StoreBusy(
-                    f"another everyauth has been busy with {self.name(key)} for {timeout:.0f} s",
-                    hint="wait for it to end, or end it, and try again",
-                ) from None
-            yield
+        name = self.name(key)
+        return hold(self.locks, name, timeout=timeout, task=f"busy with {name}")
 
     def get(self, key: RecordKey) -> Record | None:
         """A record for use, verified as far as the store can. Raises `RecordMoved`, `StoreError`."""

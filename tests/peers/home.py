@@ -6,9 +6,9 @@ import json
 
 from peers.sandbox import SEALED
 from peers.terminal import terminal
-from peers.token_server import AuthorizationServer
+from peers.token_server import HOUR, AuthorizationServer
 
-from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.everyauth import EveryAuth, now_ms
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
@@ -32,14 +32,27 @@ class Home:
         urls = {"authorization_endpoint": "https://op.example/auth", "token_endpoint": "https://op.example/token"}
         path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in {**urls, **keys}.items()))
 
-    def auth(self, profile: str = "default") -> EveryAuth:
+    def auth(self, profile: str = "default", *, hours_ago: int = 0) -> EveryAuth:
         settings = read_settings(self.command.environment())
-        catalogue = Catalogue(settings.services_dir)
-        return EveryAuth(store=store_of(settings), catalogue=catalogue, send=self.server, profile=profile)
+        return EveryAuth(
+            store=store_of(settings),
+            catalogue=Catalogue(settings.services_dir),
+            send=self.server,
+            profile=profile,
+            clock=lambda: now_ms() - hours_ago * HOUR,
+        )
 
-    def log_in(self, user: str = "me", *, account: str = "alice", tenant: str = "", profile: str = "default") -> None:
-        """Log in at an authorization server that is called as a function."""
-        auth = self.auth(profile)
+    def log_in(
+        self,
+        user: str = "me",
+        *,
+        account: str = "alice",
+        tenant: str = "",
+        profile: str = "default",
+        hours_ago: int = 0,
+    ) -> None:
+        """Log in at an authorization server that is called as a function, maybe so long ago that the token expired."""
+        auth = self.auth(profile, hours_ago=hours_ago)
         auth.clients.set(auth.catalogue.get("op"), client_id="web-post", client_secret=Secret("s"))
         pending = auth.begin("op", redirect_uri="http://127.0.0.1/callback/op", user=user, tenant=tenant)
         query = [("code", f"code-{account}"), ("state", pending.state.reveal())]

@@ -36,7 +36,7 @@ NAME = "pagerduty"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SEALED = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY}
 TOKEN_LIFETIME = 3600
-SECRET = re.compile(rf"pdus\+_|eyJ|sandbox-secret-not-a-real-secret|{re.escape(KEY)}")
+SECRET = re.compile(rf"pdus\+_|eyJ[\w-]*\.|sandbox-secret-not-a-real-secret|{re.escape(KEY)}")
 
 # Runs the command with a clock that is ahead by this many milliseconds.
 LATER = """
@@ -47,14 +47,12 @@ time.time_ns = lambda: now() + ahead
 main()
 """
 
-# Runs the command with other default ports, since another program may use the real ones.
+# Python runs this in every child that has its directory on PYTHONPATH: another program may use the real default ports.
 OTHER_PORTS = """
-import sys
 from everyauth_cli import model
 from everyauth_cli.sandbox import detection
-model.DEFAULT_PORT, detection.DEFAULT_SANDBOX_PORT = int(sys.argv.pop(1)), int(sys.argv.pop(1))
-from everyauth_cli.__main__ import main
-main()
+
+model.DEFAULT_PORT, detection.DEFAULT_SANDBOX_PORT = {}, {}
 """
 
 
@@ -79,7 +77,6 @@ class Shell:
         self.sandbox = sandbox
         self.clock = clock
         self.prefix: tuple[str, ...] = ()
-        self.argv = command.argv
         self.env: dict[str, str] = {**SEALED, "BROWSER": browser()}
         self.entry()
 
@@ -197,7 +194,7 @@ class Shell:
     @contextmanager
     def _at_the_time(self) -> Iterator[None]:
         later = (sys.executable, "-c", LATER, str(self.clock.ahead))
-        self.command.argv = self.prefix + (later if self.clock.ahead else self.argv)
+        self.command.argv = self.prefix + (later if self.clock.ahead else type(self.command).argv)
         yield
 
 
@@ -230,10 +227,18 @@ def witness(path: Path) -> str:
     return f"{shlex.join(['touch', str(path)])} %s"
 
 
+def other_ports(directory: Path, *ports: int) -> str:
+    """Return a value for `PYTHONPATH` with which the default ports are these: the redirect URI's and the sandbox's."""
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(OTHER_PORTS.format(*ports))
+    return str(directory)
+
+
 def use_free_ports(command: Command) -> tuple[int, int]:
     """Give the command free default ports, and return them: the redirect URI's and the sandbox's."""
     ports = free_port(), free_port()
-    command.argv = (sys.executable, "-c", OTHER_PORTS, *map(str, ports))
+    plain, path = command.environment, other_ports(command.directory / "ports", *ports)
+    command.environment = lambda extra=None: plain({"PYTHONPATH": path, **(extra or {})})
     return ports
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store.file_locks import ThreadLocks
 from everyauth_cli.store.keyring.opening import Keyring
+from everyauth_cli.store.locks import Locks
 from everyauth_cli.store.memory import MemoryRecords
 from everyauth_cli.store.opening import open_store
-from everyauth_cli.store.records import NOT_LOOKED_UP, Locks, Lookup, Store
+from everyauth_cli.store.records import NOT_LOOKED_UP, Lookup, Store
 from everyauth_cli.store.sealed.key_place import SealingKey
 
 KEY = base64.urlsafe_b64encode(bytes(32)).decode()

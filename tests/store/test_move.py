@@ -10,7 +10,7 @@ from peers.secret_service import secret_service
 from everyauth_cli.errors import RecordMoved, StoreError, StoreUnavailable, UsageProblem
 from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store.memory import MemoryRecords, memory_store
-from everyauth_cli.store.move import check_apart, move, records
+from everyauth_cli.store.move import check_apart, move, record_keys
 from everyauth_cli.store.records import Query
 
 IDENTITY = RecordKey(profile="default", kind="identity", service="example", tenant="acme", user="ann")
@@ -46,16 +46,16 @@ def content(store, key=IDENTITY):
 
 
 def test_records_are_in_the_new_store_and_the_old_one_names_it(source, target):
-    assert list(records(source)) == [CLIENT, IDENTITY]
-    for key in list(records(source)):
+    assert list(record_keys(source)) == [CLIENT, IDENTITY]
+    for key in list(record_keys(source)):
         move(source, target, key)
         assert target.peek(key) == metadata()
         with pytest.raises(RecordMoved, match="moved to postgresql://new/place") as caught:
             source.get(key)
         assert caught.value.hint == "everyauth store use postgresql://new/place"
     assert (content(target), content(target, CLIENT)) == ("token", "secret")
-    assert list(records(source)) == []
-    assert list(records(target)) == [CLIENT, IDENTITY]
+    assert list(record_keys(source)) == []
+    assert list(record_keys(target)) == [CLIENT, IDENTITY]
     assert target.list(Query(IDENTITY, "idn-1"))
     assert not source.list(Query(IDENTITY, "idn-1"))
 
@@ -64,7 +64,7 @@ def test_it_can_be_moved_back(source, target):
     move(source, target, IDENTITY)
     move(target, source, IDENTITY)
     assert content(source) == "token"
-    assert list(records(source)) == [CLIENT, IDENTITY]
+    assert list(record_keys(source)) == [CLIENT, IDENTITY]
     with pytest.raises(RecordMoved):
         target.get(IDENTITY)
 
@@ -107,12 +107,12 @@ def test_cut_off_anywhere_it_is_finished_by_the_next_one(source, target, key, at
         assert content(source, key) is not None
     except RecordMoved:
         assert content(target, key) is not None
-    for left in list(records(source)):
+    for left in list(record_keys(source)):
         move(source, target, left)
     assert content(target, key) == {IDENTITY: "token", CLIENT: "secret"}[key]
     with pytest.raises(RecordMoved):
         source.get(key)
-    assert list(records(source)) == []
+    assert list(record_keys(source)) == []
 
 
 @pytest.mark.parametrize(("updated_at", "kept"), [(2, "refreshed there"), (0, "token")])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
-from everyauth_cli.errors import EveryAuthError, SecretTooLarge, StoreBusy, StoreLocked, StoreUnavailable
+from everyauth_cli.errors import EveryAuthError, SecretTooLarge, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import printable
 from everyauth_cli.store.keyring.records import Check, Items
-from everyauth_cli.store.records import Locks
+from everyauth_cli.store.locks import Locks, hold
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -113,18 +113,9 @@ class LibraryItems:
                 )
 
 
-@contextmanager
-def _writing(locks: Locks) -> Iterator[None]:
+def _writing(locks: Locks) -> AbstractContextManager[None]:
     """Hold the lock of all writers to the keyring."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(locks.hold("keyring", timeout=LOCK_SECONDS))
-        except TimeoutError:
-            raise StoreBusy(
-                f"another everyauth has been writing to the keyring for {LOCK_SECONDS:.0f} s",
-                hint="wait for it to end, or end it, and try again",
-            ) from None
-        yield
+    return hold(locks, "keyring", timeout=LOCK_SECONDS, task="writing to the keyring")
 
 
 def _load(backend_name: str | None) -> KeyringBackend:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from peers.sandbox import free_port, other_ports
 
 SECONDS = 60
 TOKEN = re.compile(r"^pdus\+_0\S+$", re.MULTILINE)
 VARIES = {
-    r"127\.0\.0\.1:(?!28282)\d+": "SANDBOX",
+    r"127\.0\.0\.1:\d+": "LOOPBACK",
     r"(state|code_challenge)=[\w-]+": r"\1",
     r"pdus\+_0\S+?\b(?=\"|$)": "TOKEN",
     r"eyJ[\w.-]+": "ID_TOKEN",
@@ -68,8 +69,7 @@ def demo(directory, path) -> Demo:
     home.mkdir()
     temporary.mkdir()
     environment = {"PATH": path, "HOME": str(home), "TMPDIR": str(temporary), "LANG": "C.UTF-8", "DEMO": str(directory)}
-    if given := os.environ.get("PYTHONPATH"):
-        environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, given.split(os.pathsep)))
+    environment["PYTHONPATH"] = other_ports(directory / "ports", free_port(), free_port())
     done = subprocess.run(
         ["everyauth", "demo"],
         executable=shutil.which("everyauth", path=path),

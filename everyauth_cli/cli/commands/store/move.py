@@ -16,7 +16,7 @@ from everyauth_cli.errors import NotFound, StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey
 from everyauth_cli.settings import Settings, remember
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.move import check_apart, move, records
+from everyauth_cli.store.move import check_apart, move, record_keys
 from everyauth_cli.store.records import Store
 
 
@@ -36,7 +36,7 @@ def move_all(
         raise NotFound(f"no store at {source.url}", hint="everyauth store status")
     target = _target(session, _named(settings, target_url))
     check_apart(source, target)
-    keys = list(records(source))
+    keys = list(record_keys(source))
     problems = _move(session, source, target, keys)
     session.terminal.info(f"Clients and identities moved to {target.url}: {len(keys) - len(problems)}.")
     if problems:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
 from everyauth_cli.cli.session import Session
-from everyauth_cli.errors import ConfigurationProblem, StoreBusy, StoreError, StoreUnavailable, UsageProblem, WrongKey
+from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable, UsageProblem, WrongKey
 from everyauth_cli.model import Secret
 from everyauth_cli.private_files import write_privately
 from everyauth_cli.store.from_settings import key_place_of, store_of
+from everyauth_cli.store.locks import hold
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import KeyPlace
 from everyauth_cli.store.sealed.keys import new_key
@@ -52,16 +52,9 @@ def _sealed(store: Store) -> SealedRecords:
     )
 
 
-@contextmanager
-def _alone(store: Store) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(store.locks.hold(ROTATION, timeout=0))
-        except TimeoutError:
-            raise StoreBusy(
-                "another process is rotating this store's key", hint="wait for it to end, then run this again"
-            ) from None
-        yield
+def _alone(store: Store) -> AbstractContextManager[None]:
+    hint = "wait for it to end, then run this again"
+    return hold(store.locks, ROTATION, timeout=0, task="rotating this store's key", hint=hint)
 
 
 def _words(place: KeyPlace) -> list[str]:

@@ -11,11 +11,12 @@ import typer
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
 from everyauth_cli.cli.left_store import show_what_stays
-from everyauth_cli.cli.sealing_key import record_keys, with_sealing_key
+from everyauth_cli.cli.sealing_key import with_sealing_key
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import StoreError, WrongKey
 from everyauth_cli.settings import remember
 from everyauth_cli.store.from_settings import store_of
+from everyauth_cli.store.move import record_keys
 from everyauth_cli.store.records import Store
 
 
@@ -55,7 +56,7 @@ def use(
 
 def _check_key(store: Store) -> None:
     """Read one record; raises `WrongKey` when the key does not open it."""
-    for key in islice(record_keys(store), 1):
+    for key in islice(record_keys(store, moved=True), 1):
         try:
             store.get(key)
         except WrongKey:

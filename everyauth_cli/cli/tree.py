@@ -7,7 +7,7 @@ from importlib import import_module
 
 import typer
 
-from everyauth_cli.cli.app import app
+from everyauth_cli.cli.app import HELP_OPTIONS, app
 from everyauth_cli.cli.typer_internals import in_order
 
 COMMANDS: dict[str, list[str]] = {
@@ -24,10 +24,15 @@ COMMANDS: dict[str, list[str]] = {
 }
 """The commands and the groups, with the commands of each, in the order of the help."""
 
+HELP = [[option] for option in HELP_OPTIONS["help_option_names"]]
+
 
 def tree(words: Sequence[str] = ()) -> typer.Typer:
-    """Return the tree's root with the commands that a command line's first words name, or with all of them."""
-    for name in _named(words):
+    """Return the tree's root with the commands that a command line's first words name, or with all of them.
+
+    The root's help needs no more than its own commands and the names of the groups.
+    """
+    for name in COMMANDS if words[:1] in HELP else _named(words):
         import_module(f"everyauth_cli.cli.commands.{name.replace('-', '_')}")
     in_order(app, list(COMMANDS))
     for group in app.registered_groups:

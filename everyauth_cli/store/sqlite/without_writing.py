@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -48,6 +47,8 @@ def _read_in_place(path: Path, statement: str, values: Sequence[object]) -> list
 
 
 def _read_copy(path: Path, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    import tempfile  # with random, it takes long to import, and this is for stores that cannot be written
+
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / path.name
         for beside in ("", *BESIDE):

@@ -33,9 +33,9 @@ from everyauth_cli.flows.hints import (
     no_refresh_token,
     rejected_although_new,
 )
-from everyauth_cli.flows.keeping import STORE_SECONDS, Keeper, write_back
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
 from everyauth_cli.flows.requirement import Requirement, check_lifetime
+from everyauth_cli.flows.saving import STORE_SECONDS, Saver, write_back
 from everyauth_cli.model import (
     Client,
     EndedGrant,
@@ -218,8 +218,8 @@ class RefreshRun:
         return self._save(key, _with_token(stored, judged), spent=stored.token.refresh_token)
 
     def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
-        keeper = Keeper(store=self.store, key=key, spent=spent, warn=self.warn, seconds=self.store_seconds)
-        return keeper.save(fresh)
+        saver = Saver(store=self.store, key=key, spent=spent, warn=self.warn, seconds=self.store_seconds)
+        return saver.save(fresh)
 
     def _adopt_or_end(
         self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refusal: InvalidGrant

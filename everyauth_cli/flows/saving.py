@@ -1,4 +1,4 @@
-"""Keeps what a refresh brought: in the store, however often it has to be tried, else in a file beside it."""
+"""Saves what a refresh brought: in the store, however often it has to be tried, else in a file beside it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAUSES = (0.2, 1.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeper:
+class Saver:
     """Saves an identity over the version that was read, or over a mere mark, but over no newer token.
 
     `spent` is the refresh token that was sent: while it is still stored, what it was exchanged for is newer.

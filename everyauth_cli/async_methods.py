@@ -1,29 +1,166 @@
-"""Makes the async method of a method: the same call in a thread, while the event loop goes on."""
+"""Makes the async method of a method: the same call in a thread of ours, while the event loop goes on.
+
+The pools of the app are left alone: its event loop resolves names in one of them, and its other endpoints run there.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Coroutine, Hashable
+from contextlib import suppress
+from contextvars import copy_context
+from types import CodeType
 from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from everyauth_cli.errors import UsageProblem
+from everyauth_cli.store.at_once import WouldWait, at_once
 
 S = TypeVar("S")
 P = ParamSpec("P")
 R = TypeVar("R")
 
+LANE_THREADS = 32
+"""Threads for the calls that concern one service; one that hangs holds up its own users alone."""
 
-def async_method(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
+Job = Callable[[], None]
+
+
+class Lane:
+    """Runs jobs in threads, so many at once at most; the others wait in line.
+
+    The threads are no daemons: the end of the interpreter waits for the jobs. Each operation on a list is one step of
+    the interpreter, so that no lock is needed, which a signal's handler could find held.
+    """
+
+    def __init__(self, threads: int = LANE_THREADS) -> None:
+        self._jobs: deque[Job] = deque()
+        self._places = deque([None] * threads)
+
+    def add(self, job: Job) -> None:
+        self._jobs.append(job)
+        self._begin()
+
+    def _begin(self) -> None:
+        # Looked at again after a place is given back: a job may have been added by one who saw no place.
+        while self._jobs and self._take_place():
+            thread = threading.Thread(target=self._work, name="everyauth-async", daemon=False)
+            try:
+                thread.start()
+            except RuntimeError:  # the system allows no more threads, or the interpreter ends
+                self._places.append(None)
+                raise
+
+    def _take_place(self) -> bool:
+        try:
+            self._places.pop()
+        except IndexError:
+            return False
+        return True
+
+    def _work(self) -> None:
+        while True:
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                break
+            job()
+        self._places.append(None)
+        with suppress(RuntimeError):
+            self._begin()
+
+
+_lanes: weakref.WeakValueDictionary[Hashable, Lane] = weakref.WeakValueDictionary()
+"""Those in use: each is kept by its threads and by those who wait for it."""
+
+
+def lane_of(name: Hashable) -> Lane:
+    """Return the lane of that name in this process; the threads of a parent do not run in its child."""
+    key = os.getpid(), name
+    lane = _lanes.get(key)
+    if lane is None:
+        lane = _lanes[key] = Lane()
+    return lane
+
+
+async def run_in_lane(name: Hashable, call: Callable[[], R]) -> R:
+    """Make a call in a thread of that lane, and return its result or raise its error.
+
+    A task that is cancelled stops waiting; its call is not begun any more, or goes on in its thread to its end.
+    Raises `UsageProblem` where no event loop of asyncio runs.
+    """
+    import asyncio  # not loaded where nothing is async: start-up is paid at every call
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise UsageProblem(
+            "the async methods of everyauth need an event loop of asyncio, and none runs here",
+            hint="under trio, call the method without the `a` by trio.to_thread.run_sync",
+        ) from None
+    done: asyncio.Future[R] = loop.create_future()
+    context = copy_context()
+
+    def settle(outcome: Callable[[], None]) -> None:
+        if not done.done():
+            outcome()
+
+    def tell(outcome: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop was closed, so nobody waits
+            loop.call_soon_threadsafe(settle, outcome)
+
+    def job() -> None:
+        if done.cancelled() or loop.is_closed():
+            return
+        try:
+            result = context.run(call)
+        except BaseException as error:  # noqa: BLE001 - raised in the task that waits
+            tell(functools.partial(done.set_exception, error))
+        else:
+            tell(functools.partial(done.set_result, result))
+
+    lane = lane_of(name)
+    lane.add(job)
+    return await done
+
+
+async def run_at_once_or_in_lane(name: Hashable, call: Callable[[], R]) -> R:
+    """Make a call by the loop itself where nothing has to be waited for, as for a fresh token, else in a lane."""
+    with suppress(WouldWait):
+        return at_once(call)
+    return await run_in_lane(name, call)
+
+
+def async_method(
+    method: Callable[Concatenate[S, P], R], *, tries_at_once: bool = False
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
     """Return the async method of a method: its parameters, result and errors, and its name with an `a` before it.
 
-    A task that is cancelled stops waiting, but the call goes on in its thread to its end: a refresh that was sent
+    Its calls share a lane with those that concern the same service, or else with those of the same method. A task that
+    is cancelled stops waiting, but a call that was begun goes on in its thread to its end: a refresh that was sent
     still stores its token.
     """
+    code: CodeType = method.__code__
+    first = code.co_varnames[1]
+    run = run_at_once_or_in_lane if tries_at_once else run_in_lane
 
     @functools.wraps(method)
     async def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        import asyncio  # not loaded where nothing is async: start-up is paid at every call
-
-        return await asyncio.to_thread(method, self, *args, **kwargs)
+        lane = _service(first, args[0] if args else kwargs.get(first)) or (method.__name__,)
+        return await run(lane, functools.partial(method, self, *args, **kwargs))
 
     call.__name__ = f"a{method.__name__}"
     call.__qualname__ = call.__qualname__.removesuffix(method.__name__) + call.__name__
     return call
+
+
+def _service(parameter: str, value: object) -> str | None:
+    """Return the service that the first argument of a call is or belongs to."""
+    if parameter in ("service", "name"):
+        return value if isinstance(value, str) else None
+    request = getattr(value, "request", value)
+    found = getattr(request, "service", None)
+    return found if isinstance(found, str) else None

@@ -125,10 +125,7 @@ class EveryAuth:
         )
 
     def login_lock(self, service: str, *, user: str, tenant: str = "", timeout: float) -> AbstractContextManager[None]:
-        """Keep other logins for the same identity out, while it can still be read and refreshed.
-
-        Raises `StoreBusy` after `timeout` seconds.
-        """
+        """Keep other logins for the same identity out; raises `StoreBusy` after `timeout` seconds."""
         return self._flows.login.lock(service, user=user, tenant=tenant, timeout=timeout)
 
     def authorization_url(self, pending: PendingLogin) -> str:
@@ -222,10 +219,7 @@ class EveryAuth:
         return self._flows.identities.one(service, read_who(who, tenant=tenant))
 
     def service_name(self, service: str) -> str:
-        """Return a service's canonical name, also of one removed from the catalogue while it has identities.
-
-        Raises `ServiceNotFound`.
-        """
+        """Return the name of a service or alias, or of stored identities; raises `ServiceNotFound` for any other."""
         return self._flows.identities.service_name(service)
 
     def holds(self, service: str, *, user: str, tenant: str = "") -> bool:
@@ -239,16 +233,9 @@ class EveryAuth:
         """
         return self._flows.health.check(identity)
 
-    def check_all(
-        self,
-        identities: Sequence[Identity] | None = None,
-        *,
-        pacing: Pacing | None = None,
-        on_outcome: Callable[[Outcome], None] = lambda _: None,
-    ) -> list[Outcome]:
+    def check_all(self, identities: Sequence[Identity] | None = None, *, pacing: Pacing | None = None) -> list[Outcome]:
         """Check many identities, as `refresh_all` refreshes them."""
-        identities = self.find() if identities is None else identities
-        return self._flows.health.check_all(identities, pacing, on_outcome)
+        return self._flows.health.check_all(self.find() if identities is None else identities, pacing)
 
     def refresh_all(
         self,
@@ -256,15 +243,14 @@ class EveryAuth:
         *,
         expiring_within: int | None = None,
         pacing: Pacing | None = None,
-        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> list[Outcome]:
         """Refresh the access tokens of many identities, all of the profile unless given, several at once.
 
         With `expiring_within` (milliseconds) only those that expire so soon are refreshed. Errors are in the outcomes.
-        `on_outcome` is called as each ends. Raises `StoreError` when the identities cannot be listed.
+        Raises `StoreError` when the identities cannot be listed.
         """
         identities = self.find() if identities is None else identities
-        return self._flows.health.refresh_all(identities, pacing, on_outcome, expiring_within=expiring_within)
+        return self._flows.health.refresh_all(identities, pacing, expiring_within=expiring_within)
 
     def siblings(self, identity: Identity) -> list[tuple[str, Identity]]:
         """Return the identities, each with its profile, that `delete_identity` would end along with this one.
@@ -307,7 +293,7 @@ class EveryAuth:
         """
         from everyauth_cli.httpx_auth import HttpxAuth
 
-        return HttpxAuth(self._flows.identities.access_tokens(service, who, tenant))
+        return HttpxAuth(self._flows.identities.access_tokens(service, who, tenant), service=service)
 
     def requests_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> RequestsAuth:
         """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
@@ -318,25 +304,16 @@ class EveryAuth:
 
         return RequestsAuth(self._flows.identities.access_tokens(service, who, tenant))
 
-    # Each is the method of the same name without the `a`, run in a thread.
-    abegin = async_method(begin)
-    aauthorization_url = async_method(authorization_url)
-    aredeem = async_method(redeem)
-    akeep = async_method(keep)
-    aget_identity = async_method(get_identity)
-    acredential = async_method(credential)
-    aget_identities = async_method(get_identities)
-    afind = async_method(find)
-    afind_one = async_method(find_one)
-    aservice_name = async_method(service_name)
-    aholds = async_method(holds)
-    acheck = async_method(check)
-    acheck_all = async_method(check_all)
-    arefresh_all = async_method(refresh_all)
-    asiblings = async_method(siblings)
-    aends_grant = async_method(ends_grant)
-    adelete_identity = async_method(delete_identity)
-    adelete_identities = async_method(delete_identities)
+    # Each is the method of the same name without the `a`, run in a thread of ours.
+    abegin, aauthorization_url = async_method(begin), async_method(authorization_url)
+    aredeem, akeep = async_method(redeem), async_method(keep)
+    aget_identity = async_method(get_identity, tries_at_once=True)
+    acredential = async_method(credential, tries_at_once=True)
+    aget_identities, afind, afind_one = async_method(get_identities), async_method(find), async_method(find_one)
+    aservice_name, aholds = async_method(service_name), async_method(holds)
+    acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)
+    asiblings, aends_grant = async_method(siblings), async_method(ends_grant)
+    adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)
 
 
 def send_request(request: Request) -> Response:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 
 import httpx
 
+from everyauth_cli.async_methods import run_at_once_or_in_lane
 from everyauth_cli.errors import RejectedAlthoughNew
 from everyauth_cli.model import Secret
 
@@ -20,8 +21,9 @@ class HttpxAuth(httpx.Auth):
     tasks may share it.
     """
 
-    def __init__(self, current: Callable[..., Secret[str]]) -> None:
+    def __init__(self, current: Callable[..., Secret[str]], *, service: str) -> None:
         self._current = current
+        self._service = service
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.read()  # a stream could be sent only once
@@ -33,11 +35,12 @@ class HttpxAuth(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         await request.aread()
-        token = await asyncio.to_thread(self._current)
+        token = await run_at_once_or_in_lane(self._service, self._current)
         response = yield _signed(request, token)
         if _is_rejected(response, token):
             with suppress(RejectedAlthoughNew):
-                yield _signed(request, await asyncio.to_thread(self._current, rejected=token))
+                another = functools.partial(self._current, rejected=token)
+                yield _signed(request, await run_at_once_or_in_lane(self._service, another))
 
 
 def _signed(request: httpx.Request, token: Secret[str]) -> httpx.Request:

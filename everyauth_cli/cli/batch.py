@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -41,7 +42,7 @@ def run_batch(
     with finished_first(on_interrupt=lambda: interrupts.append(None)):
         pacing = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
         with session.terminal.progress("identities", len(identities)) as advance:
-            outcomes = call(identities, pacing=pacing, on_outcome=lambda _: advance())
+            outcomes = call(identities, pacing=replace(pacing, on_outcome=lambda _: advance()))
         _show(session, sorted(outcomes, key=_order), left=len(identities) - len(outcomes))
     session.report(all_pending=True)
     raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))

@@ -60,6 +60,7 @@ class Pacing:
     """The pace of a batch: `jobs` calls at once, `per_service` of one service, none begun after `seconds`.
 
     Calls that were begun are waited for. `clock` counts seconds; once `stopped` returns True no more are begun.
+    `on_outcome` is called with the outcome of each call as it ends.
     """
 
     seconds: float = SECONDS
@@ -68,10 +69,18 @@ class Pacing:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     stopped: Callable[[], bool] = lambda: False
+    on_outcome: Callable[[Outcome], None] = lambda _: None
 
-    def outcomes(self, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> Iterator[Outcome]:
-        """Yield the outcome of each call as it ends, also of one that raises, and none for a call not begun."""
-        return _Batch(self, identities, call).run()
+    def outcomes(self, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> list[Outcome]:
+        """Call the function for each identity; return the outcomes, also of a call that raises, in the order they end.
+
+        A call that was not begun has no outcome.
+        """
+        outcomes = list[Outcome]()
+        for outcome in _Batch(self, identities, call).run():
+            outcomes.append(outcome)
+            self.on_outcome(outcome)
+        return outcomes
 
 
 class _Batch:

@@ -41,18 +41,14 @@ def is_fresh(
     issued_at: int, expires_at: int | None, refresh_at: int | None = None, *, now: int, min_ttl: int = 0
 ) -> bool:
     """Return whether a token lives long enough, at least `min_ttl` milliseconds where its expiry is known."""
-    stale_at = _stale_at(issued_at, expires_at) if refresh_at is None else refresh_at
-    if stale_at is None:
-        return True
-    if now < issued_at - CLOCK_SKEW_MS or now >= stale_at:
-        return False
-    return lives_for(expires_at, now=now, min_ttl=min_ttl)
-
-
-def _stale_at(issued_at: int, expires_at: int | None) -> int | None:
-    if expires_at is None:
-        return None
-    return expires_at - max(min(MARGIN_MS, (expires_at - issued_at) // MARGIN_SHARE), 0)
+    # In one piece, since it is asked at every credential that is handed out.
+    if refresh_at is None:
+        if expires_at is None:
+            return True
+        margin = (expires_at - issued_at) // MARGIN_SHARE
+        refresh_at = expires_at - (MARGIN_MS if margin > MARGIN_MS else max(margin, 0))
+    in_time = issued_at - CLOCK_SKEW_MS <= now < refresh_at
+    return in_time and (expires_at is None or expires_at - now > min_ttl)
 
 
 def lives_for(expires_at: int | None, *, now: int, min_ttl: int) -> bool:

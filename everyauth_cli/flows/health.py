@@ -55,20 +55,15 @@ class HealthCheck:
     record: Record = ignore
 
     def refresh_all(
-        self,
-        identities: Sequence[Identity],
-        pacing: Pacing | None,
-        on_outcome: Callable[[Outcome], None],
-        *,
-        expiring_within: int | None,
+        self, identities: Sequence[Identity], pacing: Pacing | None, *, expiring_within: int | None
     ) -> list[Outcome]:
-        call = functools.partial(self.refresh, expiring_within=expiring_within)
-        return _outcomes(pacing, identities, call, on_outcome)
+        """Refresh many identities, several at once; see `refresh`."""
+        refresh = functools.partial(self.refresh, expiring_within=expiring_within)
+        return (pacing or Pacing()).outcomes(identities, refresh)
 
-    def check_all(
-        self, identities: Sequence[Identity], pacing: Pacing | None, on_outcome: Callable[[Outcome], None]
-    ) -> list[Outcome]:
-        return _outcomes(pacing, identities, self.check, on_outcome)
+    def check_all(self, identities: Sequence[Identity], pacing: Pacing | None) -> list[Outcome]:
+        """Check many identities, several at once; see `check`."""
+        return (pacing or Pacing()).outcomes(identities, self.check)
 
     def refresh(self, identity: Identity, *, expiring_within: int | None) -> Outcome:
         """Refresh an access token that expires within so many milliseconds; with None, whenever it expires."""
@@ -190,19 +185,6 @@ class HealthCheck:
         if stored is None:
             raise _Deleted
         return stored
-
-
-def _outcomes(
-    pacing: Pacing | None,
-    identities: Sequence[Identity],
-    call: Callable[[Identity], Outcome],
-    on_outcome: Callable[[Outcome], None],
-) -> list[Outcome]:
-    outcomes = list[Outcome]()
-    for outcome in (pacing or Pacing()).outcomes(identities, call):
-        outcomes.append(outcome)
-        on_outcome(outcome)
-    return outcomes
 
 
 def _other_account(key: RecordKey, identity: Identity) -> LoginRequired:

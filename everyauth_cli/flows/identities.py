@@ -33,6 +33,7 @@ from everyauth_cli.flows.selector import (
 )
 from everyauth_cli.model import ID_PREFIX, Identity, RecordKey, Secret
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import IdentitySummary, find_identities, identity_key, key_of, list_identities
 from everyauth_cli.store.records import Store
@@ -97,6 +98,7 @@ class Identities:
         return self.refresher.current(identity_key(self.profile, service, user=user, tenant=tenant), requirement)
 
     def _by_selector(self, service: str, selector: Selector, requirement: Requirement) -> Credential | None:
+        check_may_wait()  # many may match
         identity = self.one(service, selector)
         if identity is not None:
             return self.credential(identity, requirement)

@@ -13,6 +13,7 @@ from everyauth_cli.flows.freshness import is_fresh, lives_for
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
 from everyauth_cli.model import RecordKey, Request, Response
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
 from everyauth_cli.store.records import Store
@@ -69,7 +70,7 @@ class Refresher:
         if not isinstance(found, StoredIdentity):
             return found
         try:
-            fresh = self._refreshed(key, requirement)
+            fresh = self._refreshed(key, found, requirement)
         except (ServiceError, ClientRejected, StoreBusy) as error:
             return _credential(key, self._old_token(found, requirement, error))
         return _credential(key, fresh) if fresh else None
@@ -98,15 +99,18 @@ class Refresher:
         )
         return fresh and not secret["login_required"]
 
-    def _refreshed(self, key: RecordKey, requirement: Requirement) -> StoredIdentity | None:
+    def _refreshed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity | None:
+        check_may_wait()
         # A fresh token is handed out without this module and the protocol's.
         from everyauth_cli.flows.refresh_run import RefreshRun
 
         run = RefreshRun(
             store=self.store, clients=self.clients, send=self.send, clock=self.clock, warn=self.warn, record=self.record
         )
+        is_usable = self._is_usable(stored, requirement)
         for _ in range(MOST_RUNS):
-            found = self._outcome(key, FLIGHTS.join((self._place, key), lambda: run(key, requirement)))
+            flight = FLIGHTS.join((self._place, key), lambda: run(key, requirement))
+            found = self._outcome(key, flight, is_usable=is_usable)
             if found is None:
                 return None
             if found.is_new:
@@ -121,10 +125,10 @@ class Refresher:
         in_memory = self.store.url == "memory:"
         return self.store.url, self.store.namespace, id(self.store) if in_memory else 0
 
-    def _outcome(self, key: RecordKey, flight: Flight[Refreshed | None]) -> Refreshed | None:
+    def _outcome(self, key: RecordKey, flight: Flight[Refreshed | None], *, is_usable: bool) -> Refreshed | None:
         """Wait for a run as long as the caller has patience, and return what it found or raise what it raised."""
         try:
-            if not self._waited(key, flight):
+            if not self._waited(key, flight, is_usable=is_usable):
                 raise ServiceUnreachable(
                     f"{key.service} has not answered a refresh for {self.patience.seconds:g} s; it goes on", lost=True
                 )
@@ -132,20 +136,28 @@ class Refresher:
             release_signals()
         return flight.result()
 
-    def _waited(self, key: RecordKey, flight: Flight[Refreshed | None]) -> bool:
+    def _waited(self, key: RecordKey, flight: Flight[Refreshed | None], *, is_usable: bool) -> bool:
         patience = self.patience
+        if is_usable and patience.seconds is not None:
+            # Others have waited already, and there is a token to hand out: an endpoint that hangs holds up the first.
+            return flight.wait(max(0.0, patience.seconds - flight.age))
         if patience.notice_after is not None and not flight.wait(patience.notice_after):
             patience.notice(f"Still waiting for {key.service} to refresh the token; what it sends will be stored ...")
         return flight.wait(patience.seconds)
 
     def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: EveryAuthError) -> StoredIdentity:
         """Return the token that is stored while it lives and meets the requirement, with a warning; else raise."""
-        token, ended = stored.token, stored.identity.login_required
-        is_excluded = requirement.excludes(token.access_token.reveal())
-        if is_excluded or ended or not lives_for(token.expires_at, now=self.clock(), min_ttl=requirement.min_ttl):
+        if not self._is_usable(stored, requirement):
             raise ServiceError(error.message, hint=error.hint) if isinstance(error, StoreBusy) else error
         self.warn(f"{error.message}; using the present token, which has not expired")
         return stored
+
+    def _is_usable(self, stored: StoredIdentity, requirement: Requirement) -> bool:
+        """Whether the stored token would do while no other can be had."""
+        token = stored.token
+        if stored.identity.login_required or requirement.excludes(token.access_token.reveal()):
+            return False
+        return lives_for(token.expires_at, now=self.clock(), min_ttl=requirement.min_ttl)
 
 
 def _credential(key: RecordKey, stored: StoredIdentity) -> Credential:

@@ -8,8 +8,8 @@ and judged afterwards: the refresh token that it answers is spent.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -34,7 +34,8 @@ from everyauth_cli.flows.hints import (
     rejected_although_new,
 )
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
-from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
+from everyauth_cli.flows.requirement import Requirement, check_lifetime
+from everyauth_cli.flows.saving import STORE_SECONDS, Saver, write_back
 from everyauth_cli.model import (
     Client,
     EndedGrant,
@@ -51,14 +52,12 @@ from everyauth_cli.oauth.error_response import Refusal, refusal_of
 from everyauth_cli.oauth.id_token import read_refreshed
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 from everyauth_cli.store.identities import StoredIdentity, UnreadResponse, read_identity, save_identity
-from everyauth_cli.store.records import Store, VersionConflict
+from everyauth_cli.store.records import Store
 
 RUN_SECONDS = 90.0
-"""For the request, and then once more for a store that cannot take the response."""
+"""For the request; a store that cannot take the response has as long again."""
 LOCK_SECONDS = 20.0
 """The longest wait for the run of another process."""
-STORE_PAUSES = (0.2, 1.0, 3.0)
-"""Seconds between attempts to store a response; the last is repeated."""
 NEW_MS = 60_000
 """A refreshed token that is rejected so soon after it was issued is not cured by another one."""
 LARGEST_UNREAD = 16 * 1024
@@ -74,7 +73,10 @@ class Refreshed(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshRun:
-    """Refreshes one identity (RFC 6749 section 6) unless another process has; `clock` gives milliseconds."""
+    """Refreshes one identity (RFC 6749 section 6) unless another process has; `clock` gives milliseconds.
+
+    A store that cannot take the response is tried for `store_seconds`.
+    """
 
     store: Store
     clients: Clients
@@ -82,6 +84,7 @@ class RefreshRun:
     clock: Callable[[], int]
     warn: Callable[[str], None]
     record: Record = ignore
+    store_seconds: float = STORE_SECONDS
 
     def __call__(self, key: RecordKey, requirement: Requirement) -> Refreshed | None:
         """Return the identity with a token that meets the requirement; None when it does not exist.
@@ -92,6 +95,7 @@ class RefreshRun:
             stored = read_identity(self.store, key)
             if stored is None:
                 return None
+            stored = self._read_late(key, write_back(self.store, key, stored))
             if self._meets(stored, requirement):
                 return Refreshed(stored, is_new=False)
             return Refreshed(self._refreshed(key, stored, requirement), is_new=True)
@@ -108,8 +112,6 @@ class RefreshRun:
         service, client = self.clients.registered(key.service)
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key)
-        if (late := self._read_late(key, stored, service)) is not None:
-            return late
         marked = self._mark(key, stored)
         try:
             with recorded(self.record, self.clock, Action.REFRESH, key, refresh_token, client.client_secret):
@@ -199,49 +201,25 @@ class RefreshRun:
         )
         self._save(key, replace(marked, unread=unread), spent=marked.token.refresh_token)
 
-    def _read_late(self, key: RecordKey, stored: StoredIdentity, service: Service) -> StoredIdentity | None:
+    def _read_late(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
         """Read a response that could not be read when it came: a newer version, or a mended entry, may be able to."""
         if stored.unread is None:
-            return None
+            return stored
         late = stored.unread
         response = Response(
             status=late.status, content_type=late.content_type, body=Secret(late.body.reveal().encode("latin-1"))
         )
         try:
+            service, client = self.clients.registered(key.service)
             token = read_token(service, response, requested_scope=None, now=late.received_at, previous=stored.token)
         except EveryAuthError:
-            return None
-        saved = self._save(key, _with_token(stored, (token, None)), spent=stored.token.refresh_token)
-        return saved if self._meets(saved, CURRENT) else None
+            return stored
+        judged = self._judged(service, client, token)
+        return self._save(key, _with_token(stored, judged), spent=stored.token.refresh_token)
 
     def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
-        """Save what a response brought, however often the store has to be tried."""
-        end, pauses = time.monotonic() + RUN_SECONDS, iter(STORE_PAUSES)
-        pause = next(pauses)
-        while True:
-            try:
-                return self._save_or_adopt(key, fresh, spent=spent)
-            except StoreError:
-                if time.monotonic() + pause > end:
-                    raise
-            time.sleep(pause)
-            pause = next(pauses, pause)
-
-    def _save_or_adopt(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
-        """Save, or return what another process has saved meanwhile, if that is a newer token and no mere mark.
-
-        Raises `VersionConflict` when the save is to be tried over another version.
-        """
-        try:
-            return save_identity(self.store, key, fresh)
-        except VersionConflict:
-            newer = read_identity(self.store, key)
-        if newer is None:
-            raise deleted_meanwhile(key)
-        if newer.token.refresh_token != spent:
-            return newer
-        over_a_mark = replace(fresh, version=newer.version)
-        return save_identity(self.store, key, over_a_mark)
+        saver = Saver(store=self.store, key=key, spent=spent, warn=self.warn, seconds=self.store_seconds)
+        return saver.save(fresh)
 
     def _adopt_or_end(
         self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, refusal: InvalidGrant
@@ -273,20 +251,20 @@ class RefreshRun:
         if stored is None:
             return deleted_meanwhile(key)
         failed = replace(stored, refreshing_since=stored.refreshing_since if lost else before.refreshing_since)
-        if self._is_refused(stored, error):
+        is_refused = refusal_of(error) is Refusal.OTHER
+        if is_refused:
+            error = error.copy(hint=login_again(key))
+        if is_refused and not is_alive(stored.token, now=now):
             refused = EndedGrant(since=now, reason=error.message, kind=LoginReason.REFUSED)
             # One that is there already was reported, and is the same.
             mark = before.identity.login_required or refused
             failed = replace(failed, identity=replace(failed.identity, login_required=mark))
-            error = error.copy(hint=login_again(key))
         if is_remembered(error):
             failed = replace(failed, last_failure=pause_of(error, before.last_failure, now=now))
-        save_identity(self.store, key, failed)
+        # The failure is what the caller has to know, also where it cannot be remembered.
+        with suppress(StoreError):
+            save_identity(self.store, key, failed)
         return error
-
-    def _is_refused(self, stored: StoredIdentity, error: EveryAuthError) -> bool:
-        """Whether an expired token's refresh was refused for a reason that only a new login may cure."""
-        return refusal_of(error) is Refusal.OTHER and not is_alive(stored.token, now=self.clock())
 
 
 def refreshed(identity: Identity, token: Token) -> Identity:

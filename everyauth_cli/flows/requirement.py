@@ -24,8 +24,9 @@ class Requirement:
 
     def excludes(self, access_token: str) -> bool:
         """Whether that access token does not meet the requirement, whatever its lifetime."""
-        excluded = [token for token in (self.rejected, self.replaced) if token is not None]
-        return any(token == Secret(access_token) for token in excluded)
+        if self.rejected is None and self.replaced is None:
+            return False
+        return Secret(access_token) in (self.rejected, self.replaced)
 
 
 CURRENT = Requirement()

@@ -16,8 +16,9 @@ T = TypeVar("T")
 LONGEST_SECONDS = 100.0
 """Seconds that a signal that would end the process waits for the calls under way."""
 
-DEADLY = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
-"""The signals that end a process by default, besides SIGINT and those that nothing can hold back."""
+NAMES = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGVTALRM", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK")
+DEADLY = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+"""The signals that end a process by default, besides SIGINT, SIGKILL and those that report a fault of the program."""
 
 
 class Flight(Generic[T]):
@@ -25,6 +26,7 @@ class Flight(Generic[T]):
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
+        self._began = time.monotonic()
         self._landed = threading.Event()
         self._listeners: list[Callable[[], None]] = []
         self._result: list[T] = []
@@ -38,6 +40,11 @@ class Flight(Generic[T]):
             self._error = error
         self._landed.set()
         self._tell()
+
+    @property
+    def age(self) -> float:
+        """The seconds since the call began."""
+        return time.monotonic() - self._began
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait so many seconds at most, or without end; return whether the call has ended."""

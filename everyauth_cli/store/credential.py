@@ -39,7 +39,7 @@ class Credential:
 
     @property
     def native(self) -> Mapping[str, Any]:
-        """What the service answered, in the original's words: times are milliseconds since the epoch."""
+        """The fields of the token response, with the original's names; times are milliseconds since the epoch."""
         return native_json(self._secret)
 
     @property
@@ -57,7 +57,7 @@ class Credential:
 
     @property
     def account(self) -> Account | None:
-        """Who granted it, where that is known."""
+        """The account that granted access, None where it is not known."""
         account = self._record.metadata["account"]
         return Account(**account) if account else None
 

@@ -25,7 +25,7 @@ def credential_json(
 
 
 def native_json(secret: Mapping[str, Any]) -> dict[str, Any]:
-    """What the service answered, in the original's words: times are milliseconds since the epoch."""
+    """The fields of the token response, named as the original named them; times are milliseconds since the epoch."""
     native = {**secret["native"], "timestamp": secret["issued_at"]}
     if secret["expires_at"] is not None:
         native["expires_at"] = secret["expires_at"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from everyauth_cli.errors import StoreUnavailable
 from everyauth_cli.private_files import make_directory, open_private
 
-HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 """The errors that say that another holds a lock; any other says that nobody can lock there."""
 
 FIRST_PAUSE = 0.005
@@ -75,7 +75,7 @@ class FileLocks:
                 if _still_named(descriptor, path):
                     return descriptor
             except OSError as error:
-                if error.errno not in HELD:
+                if error.errno not in BUSY:
                     os.close(descriptor)
                     raise self._unsupported(error) from None
                 if time.monotonic() >= deadline:

@@ -1,4 +1,4 @@
-"""Puts a store together from the settings."""
+"""Opens the store that the settings name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _sealing_key_of(settings: Settings) -> SealingKey:
 
 
 def keyring_of(settings: Settings) -> Keyring:
-    """How the settings say that the OS keyring is reached."""
+    """The OS keyring, as the settings say that it is reached."""
     return Keyring(
         # The lock of those who write to the keyring, which is this machine's, whatever store is used.
         lock_directory=locks_beside(settings.data_dir / "index.db"),

@@ -6,11 +6,16 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Account, EndedGrant, Identity, LoginReason, RecordKey, Secret, Subject, Token
-from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, tag_text
+from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, parse_object, tag_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from everyauth_cli.store.spool import Spool
 
 KIND = "identity"
 METADATA = [field.name for field in fields(Identity) if field.name not in ("service", "user", "tenant")]
@@ -132,6 +137,26 @@ def save_identity(store: Store, key: RecordKey, stored: StoredIdentity) -> Store
     record = record_of(stored)
     version = store.save(key, record.metadata, record.secret, version=stored.version, lookup=_lookup(stored.identity))
     return replace(stored, version=version)
+
+
+def spool_identity(store: Store, spool: Spool, key: RecordKey, stored: StoredIdentity, *, spent: Secret[str]) -> Path:
+    """Write an identity that the store cannot take to a file, with the refresh token that was spent for it.
+
+    Raises `StoreError`, `ConfigurationProblem`.
+    """
+    record = record_of(stored)
+    parts = Secret({"metadata": record.metadata, "secret": record.secret.reveal(), "spent": spent.reveal()})
+    return spool.put(store.name(key), Secret(json.dumps(parts.reveal())))
+
+
+def spooled_identity(store: Store, spool: Spool, key: RecordKey) -> tuple[StoredIdentity, Secret[str]] | None:
+    """Read such an identity, and the refresh token that was spent for it."""
+    text = spool.get(store.name(key))
+    if text is None:
+        return None
+    content = Secret(parse_object(text.reveal()))
+    record = Record(content.reveal()["metadata"], Secret(content.reveal()["secret"]), "")
+    return stored_identity(store, key, record), Secret(content.reveal()["spent"])
 
 
 def record_of(stored: StoredIdentity) -> Record:

@@ -85,6 +85,4 @@ def _is_later_copy(record: Record, there: Record) -> bool:
     identity_id = record.metadata.get("id")
     if identity_id is not None and identity_id == there.metadata.get("id"):
         return bool(there.metadata["updated_at"] >= record.metadata["updated_at"])
-    raise StoreError(
-        "another one is in the new store already", hint="delete the one of the two that is not wanted, and run it again"
-    )
+    raise StoreError("the new store already has another one", hint="delete one of the two, and run it again")

@@ -16,6 +16,7 @@ from everyauth_cli.store.keyring.records import KeyringRecords
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import KeyPlace, SealingKey
 from everyauth_cli.store.sealed.records import SealedRecords
+from everyauth_cli.store.spool import Spool
 from everyauth_cli.store.sqlite.file import SqliteFile
 from everyauth_cli.store.table import RecordTable
 
@@ -36,27 +37,29 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
     """
     scheme, _, rest = url.partition(":")
     if POSTGRES.fullmatch(url):
-        return _postgres_store(url, keyring, sealing_key, warn)
+        return _postgres_store(url, data_dir, keyring, sealing_key, warn)
     if scheme == "keyring" and not rest.strip("/"):
         path = data_dir / "index.db"
         records = KeyringRecords(RecordTable(SqliteFile(path, warn=warn)), keyring.open)
         return Store(url=url, backend=records, locks=FileLocks(locks_beside(path)), namespace=keyring.namespace)
     if scheme == "sqlite" and rest.startswith("//"):
-        return _sqlite_store(url, sqlite_path(url, data_dir), keyring, sealing_key, warn)
+        return _sqlite_store(url, data_dir, keyring, sealing_key, warn)
     raise ConfigurationProblem(
         f"{url!r} is not a store",
         hint="keyring:, sqlite:///path or postgresql://host/database; `everyauth store use` remembers one",
     )
 
 
-def _sqlite_store(url: str, path: Path, keyring: Keyring, sealing_key: SealingKey, warn: Warn) -> Store:
+def _sqlite_store(url: str, data_dir: Path, keyring: Keyring, sealing_key: SealingKey, warn: Warn) -> Store:
+    path = sqlite_path(url, data_dir)
     place = KeyPlace(url=f"sqlite://{path}", key=sealing_key, keyring=keyring)
     table = RecordTable(SqliteFile(path, warn=warn))
     records = SealedRecords(table, place.read_keys, where=f"sealed in {path}; the key is in {place.describe()}")
-    return Store(url=url, backend=records, locks=FileLocks(locks_beside(path)))
+    spool = _spool(data_dir, place, records)
+    return Store(url=url, backend=records, locks=FileLocks(locks_beside(path)), spool=spool)
 
 
-def _postgres_store(url: str, keyring: Keyring, sealing_key: SealingKey, warn: Warn) -> Store:
+def _postgres_store(url: str, data_dir: Path, keyring: Keyring, sealing_key: SealingKey, warn: Warn) -> Store:
     try:
         from everyauth_cli.store.postgres.opening import open_table
     except ImportError:
@@ -67,8 +70,12 @@ def _postgres_store(url: str, keyring: Keyring, sealing_key: SealingKey, warn: W
     shown = without_password(url)
     table, claims = open_table(Secret(url), shown=shown, warn=warn)
     place = KeyPlace(url=shown, key=sealing_key, keyring=keyring)
-    where = f"sealed in {shown}; the key is in {place.describe()}"
-    return Store(url=shown, backend=SealedRecords(table, place.read_keys, where=where), locks=claims)
+    records = SealedRecords(table, place.read_keys, where=f"sealed in {shown}; the key is in {place.describe()}")
+    return Store(url=shown, backend=records, locks=claims, spool=_spool(data_dir, place, records))
+
+
+def _spool(data_dir: Path, place: KeyPlace, records: SealedRecords) -> Spool:
+    return Spool(directory=data_dir / "spool", url=place.url, seal=records.seal_text, unseal=records.unseal_text)
 
 
 def without_password(url: str) -> str:

@@ -6,7 +6,9 @@ SCHEMA_VERSION = 2
 WITHOUT_VERSION = 1
 """The schema of stores in which metadata was not bound to the secret: an upgrade would seal what nobody vouched for."""
 
-KEY = ("kind", "profile", "service", "tenant", "username")
+KEY = ("profile", "kind", "service", "tenant", "username")
+"""The columns of a key, in the order of `RecordKey`, which so is the values of a statement."""
+
 STORED = ("metadata", "sealed", "version", "key_id", "identity_id", "tags", "due_at", "unreported_since")
 HERE = " AND ".join(f"{column} = ?" for column in KEY)
 READ = f"SELECT {', '.join(STORED)} FROM everyauth_records WHERE {HERE}"

@@ -69,6 +69,9 @@ class Row(NamedTuple):
     unreported_since: int | None = None
 
 
+RowTuple = tuple[str, bytes | None, str, bytes | None, str | None, str | None, int | None, int | None]
+"""A row as it is read, of which nothing is made: that would take as long as to seek it."""
+
 Values = Sequence[str | int | bytes | None]
 
 
@@ -76,7 +79,7 @@ class Database(Protocol):
     """Runs statements with `?` for each value, each whole by itself. Raises `StoreError`."""
 
     by_user: str
-    """What has the index by user be used; PostgreSQL finds that out, where SQLite takes the first that is in order."""
+    """Makes a query use the index by user; PostgreSQL does so by itself, SQLite takes the first that is in order."""
 
     @property
     def exists(self) -> bool: ...
@@ -122,9 +125,9 @@ class RecordTable:
     def exists(self) -> bool:
         return self.database.exists
 
-    def read(self, key: RecordKey) -> Row | None:
-        rows = self.database.run(READ, self._values(key))
-        return Row._make(rows[0]) if rows else None
+    def read(self, key: RecordKey) -> RowTuple | None:
+        rows = self.database.run(READ, key if self._encode is None else self._values(key))
+        return rows[0] if rows else None
 
     def peek(self, key: RecordKey) -> str | None:
         rows = self.database.run(PEEK, self._values(key))
@@ -179,13 +182,10 @@ class RecordTable:
         self.database.change(RESEAL, (sealed, key_id, *self._values(key), version))
 
     def _values(self, key: RecordKey) -> tuple[str, ...]:
-        profile, kind, service, tenant, user = key
-        values = (kind, profile, service, tenant, user)
-        return tuple(map(self._encode, values)) if self._encode else values
+        return tuple(map(self._encode, key)) if self._encode else key
 
     def _key(self, row: Sequence[Any]) -> RecordKey:
-        kind, profile, service, tenant, user = map(self._decode, row[:5])
-        return RecordKey(profile, kind, service, tenant, user)
+        return RecordKey(*map(self._decode, row[:5]))
 
 
 def listing(

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qsl
 
-from anyio import from_thread
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, from_thread, to_thread
+from anyio.lowlevel import RunVar
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from everyauth_cli.async_methods import LANE_THREADS
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.web.app_callbacks import Authorized, MappedId, as_sync
 from everyauth_cli.web.connections import ConnectionRoutes
 from everyauth_cli.web.login import LoginRoutes
 from everyauth_cli.web.routes import MAX_FORM_BYTES, WebRequest, WebResponse
+
+_limiters = RunVar[dict[str, CapacityLimiter]]("everyauth_limiters")
+"""Those of an event loop, one for each service and one for each page: the loop's own is for the app's endpoints."""
 
 
 def authorize(
@@ -48,7 +52,10 @@ def authorize(
         given_auth=auth,
     )
 
-    return [Route(prefix, _endpoint(routes.start)), Route(f"{prefix}/callback", _endpoint(routes.callback))]
+    return [
+        Route(prefix, _endpoint(service, routes.start)),
+        Route(f"{prefix}/callback", _endpoint(service, routes.callback)),
+    ]
 
 
 def connections(
@@ -75,17 +82,27 @@ def connections(
         given_auth=auth,
     )
     return [
-        Route(prefix, _endpoint(routes.page)),
-        Route(f"{prefix}/connect", _endpoint(routes.connect), methods=["POST"]),
-        Route(f"{prefix}/disconnect", _endpoint(routes.disconnect), methods=["POST"]),
+        Route(prefix, _endpoint(routes.url, routes.page)),
+        Route(f"{prefix}/connect", _endpoint(routes.url, routes.connect), methods=["POST"]),
+        Route(f"{prefix}/disconnect", _endpoint(routes.url, routes.disconnect), methods=["POST"]),
     ]
 
 
-def _endpoint(respond: Callable[[WebRequest[Request]], WebResponse]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    lane: str, respond: Callable[[WebRequest[Request]], WebResponse]
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        return _starlette_response(await run_in_threadpool(respond, await _web_request(request)))
+        web_request = await _web_request(request)
+        return _starlette_response(await to_thread.run_sync(respond, web_request, limiter=_limiter(lane)))
 
     return endpoint
+
+
+def _limiter(lane: str) -> CapacityLimiter:
+    limiters = _limiters.get(None)
+    if limiters is None:
+        _limiters.set(limiters := {})
+    return limiters.setdefault(lane, CapacityLimiter(LANE_THREADS))
 
 
 async def _web_request(request: Request) -> WebRequest[Request]:

@@ -46,7 +46,7 @@ def log_in(auth: EveryAuth, query: Sequence[tuple[str, str]]) -> None:
 def check(auth: EveryAuth, identity: Identity) -> None:
     assert_type(auth.check(identity), Outcome)
     assert_type(auth.check(identity).state, HealthState)
-    assert_type(auth.check_all([identity], on_outcome=print), list[Outcome])
+    assert_type(auth.check_all([identity], pacing=Pacing(on_outcome=print)), list[Outcome])
     assert_type(auth.refresh_all(expiring_within=3_600_000, pacing=Pacing(seconds=60, jobs=4)), list[Outcome])
 
 

@@ -34,13 +34,15 @@ from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import Identity, RecordKey, Secret, Token
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.store.identities import StoredIdentity, identity_key, key_of, write_identity
+from everyauth_cli.store.identities import StoredIdentity, identity_key, lookup_of, record_of
 from everyauth_cli.store.keyring.opening import Keyring
-from everyauth_cli.store.memory import memory_store
 from everyauth_cli.store.opening import open_store
 from everyauth_cli.store.records import Store
+from everyauth_cli.store.sealed.cell import associated_data
 from everyauth_cli.store.sealed.key_place import SealingKey
 from everyauth_cli.store.sealed.sealer import Sealer
+from everyauth_cli.store.statements import KEY, STORED
+from everyauth_cli.store.table import REPLACE, Row
 
 SERVICE = "pagerduty"
 SIZES = (1_000, 100_000, 1_000_000)
@@ -53,6 +55,9 @@ Read = Callable[[str], object]
 FORK = multiprocessing.get_context("fork")
 
 
+Filling = Iterable[tuple[RecordKey, Row, bytes]]
+
+
 class Sqlite:
     """A sealed SQLite store, and a table for the yardstick in the same file."""
 
@@ -62,14 +67,13 @@ class Sqlite:
         self.path = directory / "everyauth.db"
         self.url = f"sqlite://{self.path}"
 
-    def fill(self, rows: Iterable[tuple[RecordKey, str, str, bytes, bytes]]) -> None:
+    def fill(self, rows: Filling, *, with_bare: bool = True) -> None:
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.execute("CREATE TABLE IF NOT EXISTS bare (user TEXT PRIMARY KEY, cell BLOB) WITHOUT ROWID")
-            for key, public, name, cell, bare in rows:
-                record = (key.profile, key.kind, key.service, key.tenant, key.user, public)
-                connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", record)
-                connection.execute("INSERT INTO sealed VALUES (?, ?)", (name, cell))
-                connection.execute("INSERT INTO bare VALUES (?, ?)", (key.user, bare))
+            for key, row, bare in rows:
+                connection.execute(REPLACE, (*key, *row))
+                if with_bare:
+                    connection.execute("INSERT INTO bare VALUES (?, ?)", (key.user, bare))
 
     def bare(self) -> Read:
         connection, cipher = sqlite3.connect(self.path), AESGCM(BARE_KEY)
@@ -89,12 +93,13 @@ class Postgresql:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def fill(self, rows: Iterable[tuple[RecordKey, str, str, bytes, bytes]]) -> None:
-        copied: dict[str, list[tuple[Any, ...]]] = {"everyauth_records": [], "everyauth_sealed": [], "bare": []}
-        for key, public, name, cell, bare in rows:
-            copied["everyauth_records"].append((key.profile, key.kind, key.service, key.tenant, key.user, public))
-            copied["everyauth_sealed"].append((name, cell))
-            copied["bare"].append((key.user, bare))
+    def fill(self, rows: Filling, *, with_bare: bool = True) -> None:
+        assert with_bare
+        copied: dict[str, list[tuple[Any, ...]]] = {f"everyauth_records ({', '.join(KEY + STORED)})": [], "bare": []}
+        records, bares = copied.values()
+        for key, row, bare in rows:
+            records.append((*key, *row))
+            bares.append((key.user, bare))
         with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE IF NOT EXISTS bare (username TEXT PRIMARY KEY, cell BYTEA)")
             for table, lines in copied.items():
@@ -120,7 +125,8 @@ Database = Sqlite | Postgresql
 
 def store_of(database: Database) -> Store:
     key = SealingKey(text=Secret(base64.urlsafe_b64encode(SEALING_KEY).decode()))
-    return open_store(database.url, data_dir=Path(os.devnull), keyring=Keyring(), sealing_key=key)
+    nowhere = Path(os.devnull)
+    return open_store(database.url, data_dir=nowhere, keyring=Keyring(lock_directory=nowhere), sealing_key=key)
 
 
 def ours(database: Database) -> Read:
@@ -172,26 +178,26 @@ def identity_of(name: str) -> StoredIdentity:
     return StoredIdentity(identity=identity, token=token)
 
 
-def rows(store: Store, users: Iterable[str]) -> Iterator[tuple[RecordKey, str, str, bytes, bytes]]:
-    """Make the rows that the library would have written for these users, sealed for both tables."""
-    template, bare, sealer = memory_store(), AESGCM(BARE_KEY), Sealer(Secret(SEALING_KEY))
-    first = identity_of(user(0))
-    key = key_of("default", first.identity)
-    write_identity(template, key, first)
-    public, text = json.dumps(template.index.read(key)), template.vault.read(template.name(key))
-    assert text is not None
+def rows(store: Store, users: Iterable[str]) -> Iterator[tuple[RecordKey, Row, bytes]]:
+    """Yield the rows that the library would save for these users, sealed for both tables."""
+    bare, sealer = AESGCM(BARE_KEY), Sealer(Secret(SEALING_KEY))
+    record = record_of(identity_of(user(0)))
+    text = json.dumps(record.secret.reveal(), separators=(",", ":"))
     for each in users:
         key = identity_key("default", SERVICE, user=each)
+        metadata = {**record.metadata, "id": f"idn-{each}", "tags": {"plan": "gold", "number": each}}
+        whole = json.dumps({**metadata, **record.secret.reveal()}).encode()
         name, nonce = store.name(key), os.urandom(12)
-        cell = nonce + bare.encrypt(nonce, text.reveal().encode(), None)
-        yield key, public, name, sealer.seal(name, text), cell
+        public, lookup = json.dumps(metadata, separators=(",", ":")), lookup_of(metadata)
+        sealed = sealer.seal(name, Secret(text), bound_to=associated_data(name, public, "1", lookup))
+        yield key, Row(public, sealed, "1", sealer.key_id, *lookup), nonce + bare.encrypt(nonce, whole, None)
 
 
-def fill(database: Database, start: int, stop: int) -> None:
+def fill(database: Database, start: int, stop: int, *, with_bare: bool = True) -> None:
     store = store_of(database)
     store.probe()
     for first in range(start, stop, BATCH):
-        database.fill(rows(store, map(user, range(first, min(stop, first + BATCH)))))
+        database.fill(rows(store, map(user, range(first, min(stop, first + BATCH)))), with_bare=with_bare)
 
 
 def rate(reader: Callable[[], Read], *, size: int, processes: int, seconds: float) -> float:

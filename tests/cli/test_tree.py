@@ -30,10 +30,34 @@ def test_help_is_as_in_the_whole_tree(everyauth, capsys, line):
     assert (done.code, done.out, done.err) == (0, capsys.readouterr().out, "")
 
 
+@pytest.mark.parametrize("line", ["", "--help", "-h", "-o json --help"])
+def test_the_help_of_all_is_as_in_the_whole_tree(everyauth, capsys, line):
+    done = everyauth(*line.split())
+    assert WHOLE(args=["--help"], prog_name="everyauth", standalone_mode=False) == 0
+    assert (done.code, done.out, done.err) == (0, capsys.readouterr().out, "")
+
+
+@pytest.mark.parametrize("options", ["-p sandbox", "--profile=x -v", "-o json --verbose -p service", "-p"])
+def test_options_before_a_command_do_not_hide_it(options):
+    code = "import sys; from everyauth_cli.cli.tree import tree; tree(sys.argv[1:]); print(*sys.modules)"
+    line = [*options.split(), *(["x"] if options == "-p" else []), "identity", "ls"]
+    done = subprocess.run([sys.executable, "-c", code, *line], capture_output=True, text=True, check=True)
+    modules = done.stdout.split()
+    assert "everyauth_cli.cli.commands.identity.ls" in modules
+    assert "everyauth_cli.cli.commands.identity.get" not in modules
+    assert "everyauth_cli.cli.commands.service" not in modules
+
+
 @pytest.mark.parametrize(
     "line", [name for name, below in COMMANDS.items() if not below] + [line for line in LINES if " " in line]
 )
 def test_a_command_imports_no_other_commands_module(line):
+    group = line.split()[0]
+    assert imported(line) == {group, line.replace(" ", ".").replace("-", "_")}
+
+
+def imported(line):
+    """The modules of commands, and the packages of groups, that the tree of a command line imports."""
     code = """if True:
         import sys
         from everyauth_cli.cli.tree import tree
@@ -41,8 +65,11 @@ def test_a_command_imports_no_other_commands_module(line):
         print(*(name.removeprefix("everyauth_cli.cli.commands.") for name in sys.modules if ".commands." in name))
     """
     done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True, check=True)
-    group = line.split()[0]
-    assert set(done.stdout.split()) == {group, line.replace(" ", ".").replace("-", "_")}
+    return set(done.stdout.split())
+
+
+def test_the_root_s_help_imports_no_command_of_a_group():
+    assert imported("--help") == {name.replace("-", "_") for name in COMMANDS}
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_after_a_pause_all_are_refreshed_once(world):
 
     pacing = Pacing(seconds=60, clock=lambda: now[0], sleep=sleep)
     seen = []
-    outcomes = world.auth.refresh_all(pacing=pacing, on_outcome=seen.append)
+    outcomes = world.auth.refresh_all(pacing=replace(pacing, on_outcome=seen.append))
     assert seen == outcomes
     assert [one.state for one in outcomes] == [HealthState.REFRESHED] * 3
     assert now[0] >= 20

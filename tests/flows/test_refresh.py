@@ -2,12 +2,14 @@
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from peers.token_server import ENTRY, HOUR, MINUTE, REDIRECT_URI, World
 
 from everyauth_cli.errors import ClientNotSet, LifetimeTooShort, LoginRequired, RejectedAlthoughNew, ServiceNotFound
+from everyauth_cli.flows.refresh import Patience
 from everyauth_cli.model import Secret
 from everyauth_cli.store.identities import read_identity
 
@@ -299,3 +301,24 @@ def test_without_a_refresh_token_the_login_command_is_the_hint(world):
     with pytest.raises(LoginRequired, match="rejected the access token"):
         world.token("ann", rejected=Secret("access-2"))
     assert world.server.refreshes == 0
+
+
+def test_an_endpoint_that_hangs_holds_up_the_first_caller_alone_while_the_token_lives(world):
+    world.login()
+    world.clock.now += HOUR - 30_000
+    free = threading.Event()
+    world.server.meanwhile = lambda: free.wait(20)
+    auth = world.another(world.store, patience=Patience(seconds=1))
+    try:
+        for at_most in (5, 0.5, 0.5):
+            began = time.monotonic()
+            assert auth.get_identity("example").access_token == "access-2"
+            assert time.monotonic() - began < at_most
+    finally:
+        free.set()
+    assert world.server.refreshes == 1
+    deadline = time.monotonic() + 10
+    while auth.get_identity("example").access_token != "access-3" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert auth.get_identity("example").access_token == "access-3"
+    assert world.server.refreshes == 1

@@ -61,7 +61,6 @@ class Stale:
         self.command, self.home, self.issuer = command, Home(command), issuer
         self.home.server = issuer
         self.home.entry(token_endpoint=url)
-        issuer.extra = {"id_token": None}
         issuer.lifetime = 1
         self.home.log_in(hours_ago=1)
         issuer.lifetime = 3600

@@ -1,4 +1,4 @@
-"""What is damaged, foreign or out of all proportion ends in an error of ours, and loses nothing."""
+"""Damaged, foreign and outsized records and responses: each ends in an error of ours, and loses nothing."""
 
 import json
 import socket
@@ -130,7 +130,7 @@ def test_somebody_else_on_the_other_loopback_address_is_a_port_in_use():
 
 
 @pytest.mark.alone
-def test_a_browser_that_has_gone_is_not_waited_for(listener):
+def test_a_browser_that_left_is_not_waited_for(listener):
     with connected(listener) as browser:
         browser.sendall(b"GET /c?a=b HTTP/1.1\r\n\r\n")
         listener.wait(5)
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_take_its_place_leaves_no_copy(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
 
 
-def test_an_entry_that_cannot_be_removed_is_told(tmp_path):
+def test_an_entry_that_cannot_be_removed_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationProblem):
         Catalogue(tmp_path / "file").remove("example")
@@ -184,7 +184,7 @@ def test_an_issuer_that_is_always_sent_has_to_be_known(tmp_path):
         Catalogue(tmp_path).get("example")
 
 
-def test_a_wait_until_a_date_is_told_as_one():
+def test_a_wait_until_a_date_is_shown_as_one():
     later = replace(json_response({}, status=503), retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
     with pytest.raises(ServiceUnreachable, match="wait until Wed, 21 Oct"):
         read_token(SERVICE, later, requested_scope="", now=0)

@@ -191,7 +191,7 @@ def test_a_child_does_not_inherit_a_lock(tmp_path):
         pass
 
 
-def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreUnavailable) as caught, FileLocks(tmp_path / "file" / "locks").hold("name", timeout=0):
         pass

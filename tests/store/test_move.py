@@ -124,7 +124,7 @@ def test_of_two_copies_of_one_identity_the_newer_is_kept(source, target, updated
 
 def test_another_login_in_the_new_store_is_not_overwritten(source, target):
     put(target, IDENTITY, "another", number="idn-2", updated_at=9)
-    with pytest.raises(StoreError, match="another one is in the new store"):
+    with pytest.raises(StoreError, match="the new store already has another one"):
         move(source, target, IDENTITY)
     assert (content(source), content(target)) == ("token", "another")
 

@@ -67,7 +67,7 @@ def test_many_that_start_at_once_on_an_empty_database_make_one_schema(postgres, 
     assert postgres.sql("SELECT count(*) FROM everyauth_records", url) == "1"
 
 
-def test_a_schema_of_another_version_is_told_and_left_alone(postgres, url):
+def test_a_schema_of_another_version_is_an_error_and_left_alone(postgres, url):
     put(table(url), 1)
     postgres.sql("UPDATE everyauth_schema SET version = 99", url)
     with pytest.raises(StoreError, match="another version"):
@@ -94,7 +94,7 @@ def test_tables_of_another_shape_are_an_error(postgres, url, tmp_path):
         peek(table(url))
 
 
-def test_a_role_without_rights_is_told_what_it_needs(postgres, url):
+def test_a_role_without_rights_is_an_error_that_names_what_it_needs(postgres, url):
     postgres.sql("CREATE ROLE guest LOGIN", url)
     guest = url.replace("everyauth@", "guest@")
     with pytest.raises(StoreUnavailable, match="permission denied") as caught:
@@ -125,7 +125,7 @@ def test_tables_that_belong_to_another_role_are_refused(postgres, url):
     assert peek(table(ours)) == {"n": 1}
 
 
-def test_a_server_that_may_only_be_read_is_told(postgres, url):
+def test_a_server_that_may_only_be_read_is_an_error(postgres, url):
     put(table(url), 1)
     postgres.sql(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on", url)
     standby = table(url)
@@ -136,7 +136,7 @@ def test_a_server_that_may_only_be_read_is_told(postgres, url):
 
 
 @pytest.mark.parametrize("full", ["everyauth_records", "everyauth_claims"])
-def test_a_full_disk_is_told_and_costs_no_refresh_token(postgres, url, tmp_path, full):
+def test_a_full_disk_is_an_error_and_costs_no_refresh_token(postgres, url, tmp_path, full):
     world = World(tmp_path, store=sealed_store(tmp_path, url))
     world.login(user="ann")
     before = world.token("ann")
@@ -193,7 +193,7 @@ def test_a_password_is_taken_out_of_what_is_shown(url, shown):
 
 
 @pytest.mark.parametrize("tail", ["h/d?nonsense=1", "[h/d", "h:nonsense/d", "h/d?connect_timeout=never"])
-def test_a_url_that_means_nothing_is_told_without_its_password(tail):
+def test_a_url_that_means_nothing_is_an_error_without_its_password(tail):
     with pytest.raises((ConfigurationProblem, StoreUnavailable)) as caught:
         peek(table(f"postgresql://me:hidden@{tail}"))
     assert "hidden" not in f"{caught.value.message} {caught.value.hint}"

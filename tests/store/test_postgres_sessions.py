@@ -248,7 +248,7 @@ def test_a_fork_takes_a_connection_of_its_own_and_leaves_its_parents_alone(url):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_server_that_went_away_is_told_and_used_again_when_it_is_back(other):
+def test_a_server_that_went_away_is_an_error_and_used_again_when_it_is_back(other):
     kept = table(other.new_database())
     put(kept, 1)
     other.stop()

@@ -43,7 +43,7 @@ def test_a_new_key_is_a_key_and_never_the_same():
     "given_text",
     ["", " \n", "short", "A" * 42, "A" * 44, "é" * 43, "A" * 42 + "+/", base64.b64encode(b"1" * 31).decode()],
 )
-def test_what_is_no_key_is_told_without_showing_it(given_text):
+def test_what_is_no_key_is_an_error_that_does_not_show_it(given_text):
     with pytest.raises(ConfigurationProblem) as caught:
         read_keys(Secret(given_text), where="the place")
     assert "the place holds no sealing key" in caught.value.message
@@ -237,7 +237,7 @@ def test_the_key_comes_from_a_file_before_a_text(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
-def test_a_key_file_that_cannot_be_read_is_told_and_listing_goes_on(tmp_path, content):
+def test_a_key_file_that_cannot_be_read_is_an_error_and_listing_goes_on(tmp_path, content):
     put(opened(tmp_path))
     if content is not None:
         (tmp_path / "key").write_bytes(content)
@@ -248,7 +248,7 @@ def test_a_key_file_that_cannot_be_read_is_told_and_listing_goes_on(tmp_path, co
     assert store.list(Query(KEY)) == [(KEY, {"n": 1})]
 
 
-def test_without_any_key_the_way_to_one_is_told(tmp_path):
+def test_without_any_key_the_error_names_the_way_to_one(tmp_path):
     store = sealed_store(tmp_path, key=SealingKey())
     with pytest.raises(StoreUnavailable, match="no sealing key") as caught:
         put(store)
@@ -300,7 +300,7 @@ def test_a_url_names_its_file(tmp_path, url, path):
         "sqlite:///.",
     ],
 )
-def test_a_url_that_means_nothing_is_told(tmp_path, url):
+def test_a_url_that_means_nothing_is_an_error(tmp_path, url):
     with pytest.raises(ConfigurationProblem) as caught:
         open_store(url, data_dir=tmp_path, keyring=keyring_of(tmp_path), sealing_key=SealingKey())
     assert repr(url) in caught.value.message

@@ -36,9 +36,9 @@ from everyauth_cli.store.keyring.secret_service import SecretServiceItems
 address, directory, writer = sys.argv[1:]
 lock = functools.partial(FileLocks(Path(directory)).hold, "keyring", timeout=20)
 items = SecretServiceItems(address, lock=lock, may_prompt=False)
-for turn in range(5):
-    items.write(f"item-{writer}", Secret(f"{writer}-{turn}"))
-    items.write(f"item-{writer}-{turn}", Secret("once"))
+for attempt in range(5):
+    items.write(f"item-{writer}", Secret(f"{writer}-{attempt}"))
+    items.write(f"item-{writer}-{attempt}", Secret("once"))
 """
 
 
@@ -135,7 +135,7 @@ def test_processes_that_write_at_once_lose_nothing(service, tmp_path):
     for writer in range(8):
         assert kept.read(f"item-{writer}") == Secret(f"{writer}-4")
         assert len(service.items(f"item-{writer}")) == 1
-        assert [kept.read(f"item-{writer}-{turn}") for turn in range(5)] == [Secret("once")] * 5
+        assert [kept.read(f"item-{writer}-{attempt}") for attempt in range(5)] == [Secret("once")] * 5
 
 
 @pytest.mark.alone
@@ -209,7 +209,7 @@ def test_a_service_without_a_keyring_is_unavailable(service, tmp_path):
 def test_a_bus_without_a_service(bus):
     assert not is_offered(bus)
     error = failure(StoreUnavailable, lambda: items(bus).read(NAME), within=1)
-    assert error.message == "no Secret Service answers on the session bus"
+    assert error.message == "no Secret Service replies on the session bus"
     assert error.hint == "everyauth store use sqlite://"
 
 
@@ -251,8 +251,8 @@ def test_a_refusal_is_not_asked_for_again_and_again(bus, error, times):
 
 
 def test_an_answered_prompt_unlocks(bus):
-    answers = {"SearchItems": [("aoao", ([], [ITEM]))], "Unlock": [("aoo", ([], PROMPT))], "GetSecrets": [SECRETS]}
-    with scripted(bus, completed=(False, ("ao", [ITEM])), **answers) as fake:
+    replies = {"SearchItems": [("aoao", ([], [ITEM]))], "Unlock": [("aoo", ([], PROMPT))], "GetSecrets": [SECRETS]}
+    with scripted(bus, completed=(False, ("ao", [ITEM])), **replies) as fake:
         assert items(bus, may_prompt=True).read(NAME) == Secret("secret")
     assert fake.called == ["SearchItems", "Unlock", "Prompt", "OpenSession", "GetSecrets"]
 
@@ -265,17 +265,17 @@ def test_nothing_is_asked_where_no_prompt_is_allowed(bus):
 
 
 def test_a_service_may_ask_before_it_creates_an_item(bus):
-    answers = {"CreateItem": [("oo", ("/", PROMPT))], "SearchItems": [FOUND], "GetSecrets": [SECRETS]}
-    with scripted(bus, completed=(False, ("o", ITEM)), **answers) as fake:
+    replies = {"CreateItem": [("oo", ("/", PROMPT))], "SearchItems": [FOUND], "GetSecrets": [SECRETS]}
+    with scripted(bus, completed=(False, ("o", ITEM)), **replies) as fake:
         items(bus, may_prompt=True).write(NAME, Secret("secret"))
     assert "Delete" not in fake.called
 
 
 @pytest.mark.alone
 def test_what_stays_locked_is_locked(bus):
-    answers = {"CreateItem": ["org.freedesktop.Secret.Error.IsLocked"], "SearchItems": [FOUND]}
-    answers["Unlock"] = [("aoo", ([], "/"))]
-    with scripted(bus, **answers):
+    replies = {"CreateItem": ["org.freedesktop.Secret.Error.IsLocked"], "SearchItems": [FOUND]}
+    replies["Unlock"] = [("aoo", ([], "/"))]
+    with scripted(bus, **replies):
         failure(StoreLocked, lambda: items(bus).write(NAME, Secret("secret")), within=1)
     with scripted(bus, SearchItems=[FOUND], GetSecrets=["org.freedesktop.Secret.Error.IsLocked"]):
         failure(StoreLocked, lambda: items(bus).read(NAME), within=1)
@@ -290,29 +290,29 @@ def test_a_write_that_is_not_read_back_is_an_error(bus):
 
 
 def test_the_lock_is_held_for_changes_only_and_not_while_somebody_is_asked(bus):
-    held = []
+    kept_open = []
 
     @contextmanager
     def lock():
-        held.append(len(fake.called))
+        kept_open.append(len(fake.called))
         try:
             yield
         finally:
-            held.append(len(fake.called))
+            kept_open.append(len(fake.called))
 
-    answers = {
+    replies = {
         "CreateItem": ["org.freedesktop.Secret.Error.IsLocked", ("oo", (ITEM, "/"))],
         "Unlock": [("aoo", ([], PROMPT))],
         "SearchItems": [FOUND],
         "GetSecrets": [SECRETS],
     }
-    with scripted(bus, completed=(False, ("ao", [])), **answers) as fake:
+    with scripted(bus, completed=(False, ("ao", [])), **replies) as fake:
         kept = SecretServiceItems(bus, lock=lock, may_prompt=True)
         kept.read(NAME)
-        assert held == []
+        assert kept_open == []
         kept.write(NAME, Secret("secret"))
-    assert fake.called[held[1] : held[2]] == ["SearchItems", "Unlock", "Prompt"]
-    assert fake.called[held[2] : held[3]] == WRITE
+    assert fake.called[kept_open[1] : kept_open[2]] == ["SearchItems", "Unlock", "Prompt"]
+    assert fake.called[kept_open[2] : kept_open[3]] == WRITE
 
 
 def test_the_keyring_library_is_not_imported():

@@ -1,4 +1,4 @@
-"""Which session bus is spoken to, and what is done where its keyring has no default collection."""
+"""The choice of a session bus, and a keyring on it that has no default collection."""
 
 import os
 import shutil
@@ -42,14 +42,14 @@ def items(address, *, may_prompt=False):
 
 
 def test_without_a_default_collection_one_is_asked_for_where_a_person_can_answer(bus):
-    answers = {
+    replies = {
         "SearchItems": [FOUND],
         "ReadAlias": [("o", ("/",)), ("o", ("/",)), ("o", ("/default",))],
         "CreateCollection": [("oo", ("/", PROMPT))],
         "CreateItem": [("oo", (ITEM, "/"))],
         "GetSecrets": [SECRETS],
     }
-    with scripted(bus, completed=(False, ("o", "/default")), **answers) as service:
+    with scripted(bus, completed=(False, ("o", "/default")), **replies) as service:
         items(bus, may_prompt=True).write(NAME, Secret("secret"))
     assert service.called.count("CreateCollection") == service.called.count("Prompt") == 1
 
@@ -66,8 +66,8 @@ def test_without_a_default_collection_and_a_display_the_way_on_is_named(bus):
 
 
 def test_a_default_collection_that_is_away_for_a_moment_is_waited_for(bus):
-    answers = {"ReadAlias": [("o", ("/",)), ("o", ("/default",))], "CreateItem": [("oo", (ITEM, "/"))]}
-    with scripted(bus, SearchItems=[FOUND], GetSecrets=[SECRETS], **answers) as service:
+    replies = {"ReadAlias": [("o", ("/",)), ("o", ("/default",))], "CreateItem": [("oo", (ITEM, "/"))]}
+    with scripted(bus, SearchItems=[FOUND], GetSecrets=[SECRETS], **replies) as service:
         items(bus).write(NAME, Secret("secret"))
     assert "CreateCollection" not in service.called
 

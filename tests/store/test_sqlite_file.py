@@ -27,7 +27,7 @@ def file(tmp_path):
 
 
 def open_files(path):
-    """How often this process has files of a database open."""
+    """Count the open files of a database in this process."""
     links = Path("/proc/self/fd").iterdir()
     return sum(link.readlink() == path for link in links if link.is_symlink())
 
@@ -56,10 +56,10 @@ def test_processes_that_make_the_file_at_once_do_not_fail(tmp_path):
 
 
 def _make_files(directory, name, start, failures):
-    for turn in range(60):
+    for number in range(60):
         start.wait(30)
         try:
-            SqliteFile(directory / f"{turn}.db").change(WRITE, (name, b"cell"))
+            SqliteFile(directory / f"{number}.db").change(WRITE, (name, b"cell"))
         except StoreError as error:
             failures.put(error.message)
 
@@ -91,9 +91,9 @@ def test_threads_share_a_file_and_few_connections(file):
 
     def work(number):
         try:
-            for turn in range(50):
-                file.change(WRITE, (f"{number}", str(turn).encode()))
-                assert file.run(READ, (f"{number}",)) == [(str(turn).encode(),)]
+            for write in range(50):
+                file.change(WRITE, (f"{number}", str(write).encode()))
+                assert file.run(READ, (f"{number}",)) == [(str(write).encode(),)]
         except Exception as error:  # noqa: BLE001 - shown below
             failures.append(error)
 
@@ -172,7 +172,7 @@ def test_nothing_is_left_open_when_a_file_is_let_go(tmp_path):
     assert [left.name for left in tmp_path.iterdir()] == ["everyauth.db"]
 
 
-def test_a_file_that_is_damaged_while_it_is_open_is_told(file):
+def test_a_file_that_is_damaged_while_it_is_open_is_an_error(file):
     file.change(WRITE, ("a", b"cell" * 5000))
     file.run("PRAGMA wal_checkpoint(TRUNCATE)")
     with file.path.open("r+b") as opened:

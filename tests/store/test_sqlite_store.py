@@ -62,7 +62,7 @@ def test_a_file_is_private_even_where_files_are_public(tmp_path):
     assert modes == {"new": 0o700, "everyauth.db": 0o600}
 
 
-def test_a_directory_that_cannot_be_written_is_told(tmp_path):
+def test_a_directory_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     store = sealed_store(tmp_path / "file")
     for call in (lambda: put(store), lambda: store.list(ALL), store.lock(KEY).__enter__, store.probe):
@@ -73,7 +73,7 @@ def test_a_directory_that_cannot_be_written_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"no database" * 100, b"SQLite format 3\x00" + b"\xff" * 4096])
-def test_a_damaged_file_is_told_and_left_alone(tmp_path, content):
+def test_a_damaged_file_is_an_error_and_left_alone(tmp_path, content):
     (tmp_path / "everyauth.db").write_bytes(content)
     with pytest.raises(StoreError, match="is damaged"):
         put(sealed_store(tmp_path))
@@ -87,7 +87,7 @@ def test_an_entry_that_was_edited_by_hand_may_have_blanks_around_it(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", '{"n": 1} {"n": 2}', b"\xff"])
-def test_an_entry_that_is_no_object_is_told_and_left_alone(tmp_path, text):
+def test_an_entry_that_is_no_object_is_an_error_and_left_alone(tmp_path, text):
     put(sealed_store(tmp_path), n=1)
     in_file(tmp_path / "everyauth.db", "UPDATE everyauth_records SET metadata = ?", text)
     for call in (lambda: peek(tmp_path), lambda: sealed_store(tmp_path).list(ALL)):
@@ -96,7 +96,7 @@ def test_an_entry_that_is_no_object_is_told_and_left_alone(tmp_path, text):
     assert in_file(tmp_path / "everyauth.db", "SELECT metadata FROM everyauth_records") == [(text,)]
 
 
-def test_a_file_of_another_version_is_told_and_left_alone(tmp_path):
+def test_a_file_of_another_version_is_an_error_and_left_alone(tmp_path):
     put(sealed_store(tmp_path), n=1)
     in_file(tmp_path / "everyauth.db", "PRAGMA user_version = 99")
     for call in (lambda: put(sealed_store(tmp_path), n=2), lambda: sealed_store(tmp_path).get(KEY)):

@@ -166,13 +166,13 @@ class TestEveryStore:
             for profile in ("default", "other"):
                 where = key(profile=profile, service=service, tenant=tenant, user=user)
                 store.add(where, {"n": 1})
-        wanted, paged, after = Query(key(**part)), [], None
-        while page := store.list(wanted, after=after, limit=2):
+        query, paged, after = Query(key(**part)), [], None
+        while page := store.list(query, after=after, limit=2):
             assert len(page) <= 2
             assert page[0] not in paged
             paged += page
             after = page[-1].key
-        assert paged == store.list(wanted) == list(store.entries(wanted))
+        assert paged == store.list(query) == list(store.entries(query))
         assert len(paged) >= 2
 
     def test_a_page_begins_behind_a_key_that_was_deleted(self, store):

@@ -50,8 +50,8 @@ def read(directory, way):
     command = [*mounted(way, directory), sys.executable, "-c", READ, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    found, *said = done.stdout.splitlines()
-    return json.loads(found), ["cannot use" in line for line in said]
+    found, *message = done.stdout.splitlines()
+    return json.loads(found), ["cannot use" in line for line in message]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -21,7 +21,8 @@ CHOICE = re.compile(r'(store|sealing_key|left_store|alert_webhook) = "([^"\\\x00
 SQLITE = re.compile("sqlite://(/+[^/%?#][^%?#]*)")
 USUAL_FILES = {"keyring:": "index.db", "sqlite://": "everyauth.db"}
 IDENTITIES = (
-    "SELECT service, tenant, metadata FROM everyauth_records WHERE kind = 'identity' AND profile = ? AND username = ?"
+    "SELECT service, tenant, metadata FROM everyauth_records INDEXED BY everyauth_by_user"
+    " WHERE kind = 'identity' AND profile = ? AND username = ?"
 )
 
 
@@ -58,8 +59,7 @@ class Store:
     def _from_row(self, key: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
         from everyauth_cli.cli.fast.sealed import opened
 
-        profile, kind, service, tenant, user = key
-        ((metadata, sealed, version, _, *lookup),) = self._rows(READ, kind, profile, service, tenant, user)
+        ((metadata, sealed, version, _, *lookup),) = self._rows(READ, *key)
         secret = opened(self._sealing_key(), record_name(key), metadata, sealed, version, tuple(lookup))
         return json.loads(metadata), json.loads(secret)
 

@@ -1,4 +1,4 @@
-"""Reads an item of the Secret Service for hot.py in as few lines of D-Bus as will do."""
+"""Reads an item of the Secret Service for the short cut in as few lines of D-Bus as will do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 SECONDS = 1.0
-"""For each answer; then the whole path, which has more patience, asks anew."""
+"""For each reply; after that the whole path, which waits longer, sends its own calls."""
 
 BUS = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
 SERVICE = ("/org/freedesktop/secrets", "org.freedesktop.secrets", "org.freedesktop.Secret.Service")
@@ -20,17 +20,17 @@ RETURN, SIGNAL = 2, 4
 
 
 def read(path: str | bytes, name: str) -> bytes:
-    """The item of that name, over the session bus at that path; raises where nothing is there or it is locked."""
-    with connect(path, SECONDS) as connection, connection.makefile("rb") as answers:
-        return _secret(Bus(connection, answers), name)
+    """The item of that name, over the session bus at that path; raises where there is none, or it is locked."""
+    with connect(path, SECONDS) as connection, connection.makefile("rb") as replies:
+        return _secret(Bus(connection, replies), name)
 
 
 class Bus:
-    """A connection on which one call is made at a time, so that the next answer is that to it."""
+    """A connection on which one call is made at a time, so that the next reply is the one to it."""
 
-    def __init__(self, connection: socket.socket, answers: BinaryIO) -> None:
+    def __init__(self, connection: socket.socket, replies: BinaryIO) -> None:
         self._connection = connection
-        self._answers = answers
+        self._replies = replies
         self.call("Hello", to=BUS)
 
     def call(self, method: str, signature: str = "", body: bytes = b"", *, to: tuple[str, str, str] = SERVICE) -> bytes:
@@ -45,8 +45,8 @@ class Bus:
 
     def _returned(self) -> bytes:
         while True:
-            order, kind, _, _, size, _, header = unpack_from("<cBBBIII", self._answers.read(16))
-            rest = self._answers.read(header + -header % 8 + size)
+            order, kind, _, _, size, _, header = unpack_from("<cBBBIII", self._replies.read(16))
+            rest = self._replies.read(header + -header % 8 + size)
             if order == b"l" and kind == RETURN:
                 return rest[len(rest) - size :]
             if order != b"l" or kind != SIGNAL:
@@ -54,7 +54,7 @@ class Bus:
 
 
 def _secret(bus: Bus, name: str) -> bytes:
-    """What secret_service.py does, in its order."""
+    """Make the calls of store/keyring/secret_service.py, in its order."""
     attributes = [("service", name), ("username", "everyauth")]
     entries = _joined(8, *(_joined(4, _text(key), _text(value)) for key, value in attributes))
     item = _newest(bus.call("SearchItems", "a{ss}", pack("<II", len(entries), 0) + entries))
@@ -62,22 +62,22 @@ def _secret(bus: Bus, name: str) -> bytes:
     if opened[:3] != b"\1s\0":
         raise LookupError
     session = _field(opened, _field(opened, 3)[1])[0]
-    wanted = _text(item.decode())
-    answer = bus.call("GetSecrets", "aoo", _joined(4, pack("<I", len(wanted)) + wanted, _text(session.decode())))
-    found, at = _field(answer, 8)
+    selected = _text(item.decode())
+    reply = bus.call("GetSecrets", "aoo", _joined(4, pack("<I", len(selected)) + selected, _text(session.decode())))
+    found, at = _field(reply, 8)
     if found != item:
         raise LookupError
-    _, at = _field(answer, at + -at % 8)
-    _, at = _field(answer, at, end=0)
-    return _field(answer, at, end=0)[0]
+    _, at = _field(reply, at + -at % 8)
+    _, at = _field(reply, at, end=0)
+    return _field(reply, at, end=0)[0]
 
 
-def _newest(answer: bytes) -> bytes:
-    """The unlocked item that is read, of the unlocked and the locked that were found."""
-    (size,), at = unpack_from("<I", answer), 4
+def _newest(reply: bytes) -> bytes:
+    """Return the item to read, of the unlocked ones that were found."""
+    (size,), at = unpack_from("<I", reply), 4
     items = []
     while at < 4 + size:
-        item, at = _field(answer, at)
+        item, at = _field(reply, at)
         items.append(item)
     return max(items, key=lambda path: (len(path), path))
 

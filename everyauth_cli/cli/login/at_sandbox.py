@@ -21,7 +21,7 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
     from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 
     sandboxed = session.for_sandbox()
-    auth, note = sandboxed.auth, sandboxed.terminal.info
+    auth, inform = sandboxed.auth, sandboxed.terminal.info
     service = auth.catalogue.get(name)
     listener = detect(port)
     if listener is Listener.OTHER:
@@ -33,11 +33,11 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
             stack.enter_context(Sandbox(auth.catalogue, port=port))
         url = f"http://{HOST}:{port}"
         auth.clients.set_sandbox(service, sandbox_url=url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
-        note(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
+        inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
         yield sandboxed
-    note(f"To print its token: everyauth token {service.name} --profile {SANDBOX_PROFILE}")
+    inform(f"To print its token: everyauth token {service.name} --profile {SANDBOX_PROFILE}")
     if listener is Listener.NONE:
-        note(
+        inform(
             "The sandbox ended with this login, so this token cannot be refreshed or revoked. For one that can, keep "
             f"a sandbox running (everyauth sandbox), then: everyauth login {service.name} --sandbox"
         )

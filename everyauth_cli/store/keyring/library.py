@@ -32,7 +32,7 @@ WINDOWS = "keyring.backends.Windows"
 WINDOWS_UNITS = 1280
 REFUSED = {
     "keyring.backends.null": "{} forgets what it is given",
-    "keyring.backends.fail": "no keyring was found here ({} stands for none)",
+    "keyring.backends.fail": "no keyring was found here ({} means none)",
 }
 
 

@@ -1,4 +1,4 @@
-"""How the OS keyring of this session is reached."""
+"""The access to the OS keyring of this session."""
 
 from __future__ import annotations
 

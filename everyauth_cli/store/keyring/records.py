@@ -9,6 +9,7 @@ from typing import Protocol
 
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.records import (
     NOT_LOOKED_UP,
     Draft,
@@ -70,6 +71,7 @@ class KeyringRecords:
         return self.table.exists
 
     def get(self, key: RecordKey, name: str) -> Record | None:  # noqa: ARG002 - its name is all that an item has
+        check_may_wait()
         secret = self.items.read(name)
         return None if secret is None else _record(name, secret)
 
@@ -101,7 +103,7 @@ class KeyringRecords:
             self.items.delete(name)
         except StoreError:
             if row is not None:
-                self.table.replace(key, row)
+                self.table.replace(key, Row._make(row))
             raise
 
     def list(self, query: Query, *, after: RecordKey | None, limit: int | None) -> Texts:

@@ -89,9 +89,9 @@ class Bus:
             raise Refusal(reply.header.fields[jeepney.HeaderFields.error_name], str(*reply.body[:1]))
         return tuple(reply.body)
 
-    def wait_for(self, wanted: Callable[[jeepney.Message], bool]) -> jeepney.Message:
-        """The next message that is wanted; others are kept, because a signal may come before a reply."""
-        while not (found := [message for message in self._unread if wanted(message)]):
+    def wait_for(self, matches: Callable[[jeepney.Message], bool]) -> jeepney.Message:
+        """The next message that matches; others are kept, because a signal may come before a reply."""
+        while not (found := [message for message in self._unread if matches(message)]):
             data = self._ready().recv(65536)
             if not data:
                 raise ConnectionResetError(None, "it closed the connection")
@@ -177,7 +177,7 @@ class Items:
     def _secret(self, item: str) -> bytes:
         (secrets,) = self._call("GetSecrets", "aoo", [item], self._session)
         if item not in secrets:
-            raise Refusal(NO_SUCH_OBJECT, "the item is gone")
+            raise Refusal(NO_SUCH_OBJECT, "the item was deleted meanwhile")
         return bytes(secrets[item][2])
 
     def _create(self, secret: bytes) -> str:
@@ -220,7 +220,8 @@ class Items:
         try:
             dismissed, (_, result) = self._bus.wait_for(rule.matches).body
         except TimeoutError:
-            raise StoreLocked(f"no answer to the keyring's prompt in {self._prompt_seconds:g} s", hint=UNLOCK) from None
+            message = f"the keyring's prompt was not answered within {self._prompt_seconds:g} s"
+            raise StoreLocked(message, hint=UNLOCK) from None
         if dismissed:
             raise StoreLocked("the keyring's prompt was dismissed", hint=UNLOCK)
         self._bus.allow(self._bus.seconds)

@@ -15,7 +15,7 @@ from everyauth_cli.errors import StoreError
 from everyauth_cli.store.postgres.database import PostgresDatabase
 
 CLAIM_SECONDS = 15.0
-"""How long a claim outlives a holder on another machine that was killed; shorter than others wait for it."""
+"""The time that a claim outlives a killed holder on another machine; others wait longer than that for it."""
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.25

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import printable
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.postgres.schema import OWNERS, SCHEMA, VERSION, check_owners, check_version
 from everyauth_cli.store.postgres.session import Session
 from everyauth_cli.store.table import Values
@@ -28,6 +28,7 @@ MOST_OPEN = 8
 """Connections of one process at most; a server takes a hundred, of all processes together."""
 
 PAUSE = 0.1
+WAIT = 0.002
 ALONE = "LOCK TABLE everyauth_records IN SHARE MODE"
 VERIFIED = "verify-full"
 
@@ -69,7 +70,7 @@ class PostgresDatabase:
 
     def _begin_anew(self) -> None:
         self._idle: list[Session] = []
-        self._free = threading.BoundedSemaphore(MOST_OPEN)
+        self._slots: list[None] = [None] * MOST_OPEN
         # Last: another thread of a fork that sees it takes from the new list.
         self._pid = os.getpid()
         weakref.finalize(self, _close, self._idle, self._pid)
@@ -91,6 +92,7 @@ class PostgresDatabase:
     def _done(
         self, statement: str, values: Values, seconds: float | None, *, after: str | None = None
     ) -> tuple[list[Any], int]:
+        check_may_wait()
         try:
             if not self._checked:
                 self._check_schema()
@@ -151,9 +153,12 @@ class PostgresDatabase:
             inherited = self._idle
             self._begin_anew()
             _let_go(inherited)
-        free = self._free
-        if not free.acquire(timeout=max(0.0, until - time.monotonic())):
-            raise TimeoutError
+        slots = self._slots
+        # A list, which threads take from one at a time; a semaphore costs as much as a statement's other half.
+        while not slots or not _taken(slots):
+            if time.monotonic() >= until:
+                raise TimeoutError
+            time.sleep(WAIT)
         try:
             session = self._take() or self._connect(until)
             try:
@@ -161,7 +166,7 @@ class PostgresDatabase:
             finally:
                 self._give_back(session)
         finally:
-            free.release()
+            slots.append(None)
 
     def _take(self) -> Session | None:
         try:
@@ -208,7 +213,7 @@ class PostgresDatabase:
 
     @functools.cached_property
     def _options(self) -> dict[str, Any]:
-        """How to connect. Raises `ConfigurationProblem` for a URL that means nothing."""
+        """The options of a connection. Raises `ConfigurationProblem` for a URL that means nothing."""
         defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "everyauth"}
         try:
             options = {**defaults, **conninfo_to_dict(self._url.reveal()), "client_encoding": "utf8"}
@@ -249,6 +254,14 @@ class PostgresDatabase:
         return StoreError(
             f"{self.shown} is not as everyauth made it: {reason}", hint="choose another with `everyauth store use`"
         )
+
+
+def _taken(slots: list[None]) -> bool:
+    try:
+        slots.pop()
+    except IndexError:
+        return False
+    return True
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from psycopg import Connection
@@ -17,7 +17,7 @@ Waiting = Generator[Any, Any, T]
 
 LOOK_UP_SECONDS = 0.1
 CANCEL_SECONDS = 1.0
-"""How long to ask the server to give up a statement that was not answered in time."""
+"""The time for the server to cancel a statement that it did not finish in time."""
 
 
 class Session(Connection[tuple[Any, ...]]):
@@ -53,28 +53,25 @@ class Session(Connection[tuple[Any, ...]]):
         With `after` that statement is run first, in one transaction with it. Raises `TimeoutError` after `seconds`,
         and psycopg's errors.
         """
-        with self._bounded(seconds):
+        self._until = time.monotonic() + seconds
+        try:
             if after is None:
                 return self._rows(statement, values)
             with self.transaction():
                 self._rows(after, None)
                 return self._rows(statement, values)
-
-    def _rows(self, statement: str, values: Sequence[object] | None) -> tuple[list[Any], int]:
-        # The statements are constants of this package; values travel apart from them.
-        done = self.execute(statement, values, binary=values is not None)
-        return done.fetchall() if done.description else [], done.rowcount
-
-    @contextmanager
-    def _bounded(self, seconds: float) -> Generator[None]:
-        self._until = time.monotonic() + seconds
-        try:
-            yield
         except BaseException:
             self._give_up()
             raise
         finally:
             self._until = math.inf
+
+    def _rows(self, statement: str, values: Sequence[object] | None) -> tuple[list[Any], int]:
+        # The statements are constants of this package; values travel apart from them.
+        done = self.execute(statement, values, binary=values is not None)
+        # Not by `description`, which is made for each column at each call.
+        has_rows = done.pgresult is not None and done.pgresult.nfields > 0
+        return done.fetchall() if has_rows else [], done.rowcount
 
     def _give_up(self) -> None:
         """End what is under way: it might wait for a lock, and be written when all is over. Then end the session."""

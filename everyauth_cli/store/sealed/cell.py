@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 FORMAT = b"\x02"
 NONCE_BYTES = 12
 KEY_BYTES = 32
+BOX = len(FORMAT) + NONCE_BYTES
 
 
 def key_info(name: str) -> bytes:
@@ -19,15 +20,14 @@ def key_info(name: str) -> bytes:
 def associated_data(name: str, metadata: str, version: str, lookup: Lookup) -> bytes:
     """All columns of a row but the secret, as they are stored: who changes one without the key makes it unreadable.
 
-    The lengths keep a text from being moved from one column to the next.
+    None of them has a line break in it as we write them, so no text can be moved from one column to the next.
     """
     identity_id, tags, due_at, unreported_since = lookup
-    lengths = f"{len(version)} {len(identity_id or '')} {len(tags or '')} {due_at!r} {unreported_since!r}"
-    return f"{name}\n{lengths}\n{version}{identity_id}{tags}{metadata}".encode()
+    return f"{name}\n{version}\n{identity_id}\n{tags}\n{due_at!r}\n{unreported_since!r}\n{metadata}".encode()
 
 
 def parts_of(cell: bytes | None) -> tuple[bytes, bytes]:
     """The nonce of a sealed secret, and what is encrypted. Raises `ValueError` for another format."""
     if cell is None or cell[:1] != FORMAT:
         raise ValueError("the format of the sealed secret is not known")
-    return cell[1 : 1 + NONCE_BYTES], cell[1 + NONCE_BYTES :]
+    return cell[1:BOX], cell[BOX:]

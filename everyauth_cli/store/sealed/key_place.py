@@ -13,7 +13,7 @@ from everyauth_cli.store.keyring.opening import Keyring
 from everyauth_cli.store.sealed.keys import read_keys
 
 IN_KEYRING = "keyring"
-"""What the configuration remembers when the sealing key lies in the OS keyring; else it is a file's path."""
+"""The value in the configuration when the sealing key is in the OS keyring; else it is a file's path."""
 
 # As `write_privately` names a file before it takes its place.
 LEFTOVER = re.compile(r"\.[0-9a-f]{16}")

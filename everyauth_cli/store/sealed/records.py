@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from everyauth_cli.errors import StoreError, WrongKey
 from everyauth_cli.model import RecordKey, Secret
+from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.records import (
     BATCH,
     Draft,
@@ -23,6 +24,9 @@ from everyauth_cli.store.table import RecordTable, Row
 
 if TYPE_CHECKING:
     from everyauth_cli.store.sealed.sealer import Sealer
+
+
+SPOOLED = b"everyauth spool\n"
 
 
 class SealedRecords:
@@ -49,7 +53,7 @@ class SealedRecords:
         row = self.table.read(key)
         if row is None:
             return None
-        metadata, sealed, version, key_id = row[:4]
+        metadata, sealed, version, key_id, *_ = row
         sealer = self._sealers.get(key_id) or self._sealer(key_id, name)
         text = sealer.unseal(name, sealed, bound_to=associated_data(name, metadata, version, row[4:]))
         if text is None:
@@ -103,14 +107,30 @@ class SealedRecords:
 
     def reseal(self, key: RecordKey, name: str) -> None:
         """Seal a record with the first key, unless somebody saves it meanwhile. Raises `WrongKey`, `StoreError`."""
-        row, sealer = self.table.read(key), self._sealer_in_use()
-        if row is None:
+        found, sealer = self.table.read(key), self._sealer_in_use()
+        if found is None:
             return
+        row = Row._make(found)
         bound_to = associated_data(name, row.metadata, row.version, row[4:])
         text = self._sealer(row.key_id, name).unseal(name, row.sealed, bound_to=bound_to)
         if text is None:
             raise _changed(name)
         self.table.reseal(key, sealer.seal(name, text, bound_to=bound_to), sealer.key_id, version=row.version)
+
+    def seal_text(self, name: str, text: Secret[str]) -> bytes:
+        """Seal a text that is kept outside the table, with the key in use and its id before it."""
+        sealer = self._sealer_in_use()
+        return sealer.key_id + sealer.seal(name, text, bound_to=SPOOLED + name.encode())
+
+    def unseal_text(self, name: str, sealed: bytes) -> Secret[str] | None:
+        """Open such a text; None where it was changed, or sealed with a key that is not known any more."""
+        from everyauth_cli.store.sealed.sealer import KEY_ID_BYTES
+
+        try:
+            sealer = self._sealer(sealed[:KEY_ID_BYTES], name)
+        except WrongKey:
+            return None
+        return sealer.unseal(name, sealed[KEY_ID_BYTES:], bound_to=SPOOLED + name.encode())
 
     def _sealer_in_use(self) -> Sealer:
         if self._in_use is None:
@@ -119,6 +139,7 @@ class SealedRecords:
         return self._in_use
 
     def _read_sealers(self) -> None:
+        check_may_wait()
         from everyauth_cli.store.sealed.sealer import Sealer  # a list needs no cryptography
 
         sealers = [Sealer(key) for key in self._read_keys()]

@@ -35,9 +35,7 @@ class Sealer:
         """The secret; None when it was sealed with another key, name or associated data, or was changed."""
         try:
             nonce, box = parts_of(cell)
-            return Secret(
-                self._cipher(name).decrypt(nonce, box, name.encode() if bound_to is None else bound_to).decode()
-            )
+            return Secret(self._cipher(name).decrypt(nonce, box, bound_to or name.encode()).decode())
         except (InvalidTag, ValueError, TypeError):
             return None
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,22 +16,26 @@ from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.private_files import make_directory, open_private
+from everyauth_cli.store.at_once import WouldWait, may_wait
 from everyauth_cli.store.sqlite.journal import (
     CANNOT_SHARE_MEMORY,
     MOUNTS,
     WRITE_AHEAD,
+    journal_for,
     leave_log,
     use_journal,
-    wanted_journal,
 )
 from everyauth_cli.store.sqlite.schema import check_schema, make_schema
 from everyauth_cli.store.sqlite.without_writing import may_be_for_want_of_writing, rows_without_writing
 from everyauth_cli.store.table import Values
 
 BUSY_SECONDS = 30.0
-"""How long to wait for other writers: SQLite lets them in by luck, and on a slow disk the last of many waits long."""
+"""The wait for other writers: SQLite lets them in by luck, and on a slow disk the last of many waits long."""
 
 KEPT_OPEN = 8
+LOOK_SECONDS = 0.02
+"""How old the knowledge may be that the file is still the same one; a change looks each time."""
+
 INHERITED: list[sqlite3.Connection] = []
 """A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""
 
@@ -38,7 +43,9 @@ LASTING = "PRAGMA synchronous = FULL"
 """fsync at every commit; with NORMAL, under a write-ahead log, a commit lasts only from the next checkpoint on."""
 
 Place = tuple[int, int, int]
-"""The file that a connection is to (inode, device), and the process that it is in."""
+"""The file that a connection is to (inode, device), and the process that it is in, by the forks before it."""
+
+forks = 0
 
 
 class Kept(NamedTuple):
@@ -46,6 +53,7 @@ class Kept(NamedTuple):
 
     place: Place | None
     connection: sqlite3.Connection
+    cursor: sqlite3.Cursor
     has_log: bool
 
 
@@ -66,7 +74,9 @@ class SqliteFile:
         self._mounts = mounts
         self._warn = warn
         self._idle: list[Kept] = []
-        self._writing = Turns()
+        self._here: Place | None = None
+        self._looked_until = 0.0
+        self._writing = OneWriter()
         weakref.finalize(self, _close_all, self._idle)
 
     @property
@@ -75,18 +85,41 @@ class SqliteFile:
 
     def run(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Run a statement that changes nothing, and return its rows: none where there is no file."""
+        if not may_wait():
+            return self._run_at_once(statement, values)
         try:
-            place = _place(self._name)
+            place = self._place()
             if place is None:
                 return []
             kept = self._take(place) or self._open()
             try:
-                rows = kept.connection.execute(statement, values).fetchall()
+                rows = kept.cursor.execute(statement, values).fetchall()
             except BaseException:
                 kept.connection.close()
                 raise
         except (OSError, ValueError, sqlite3.Error) as error:
             return self._run_without_writing(error, statement, values)
+        self._keep(kept)
+        return rows
+
+    def _run_at_once(self, statement: str, values: Values) -> list[tuple[Any, ...]]:
+        """Run it over a connection that is open already, on a disk of this machine. Raises `WouldWait`."""
+        if not (self._idle and self._idle[-1].has_log):
+            raise WouldWait
+        try:
+            kept = self._take(_place(self._name))
+            if kept is None:
+                raise WouldWait
+            try:
+                kept.connection.execute("PRAGMA busy_timeout = 0")
+                rows = kept.connection.execute(statement, values).fetchall()
+                kept.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+            except BaseException:
+                kept.connection.close()
+                raise
+        except (OSError, ValueError, sqlite3.Error):
+            # A thread finds out why, or waits until it can be done.
+            raise WouldWait from None
         self._keep(kept)
         return rows
 
@@ -96,7 +129,7 @@ class SqliteFile:
         It is on the disk then, unless it is not to be `lasting`: then a loss of power may take it.
         """
         try:
-            with self._writing.turn():
+            with self._writing.alone():
                 kept = self._take(_place(self._name)) or self._open()
                 try:
                     changed = _change(kept, statement, values, lasting=lasting)
@@ -113,6 +146,13 @@ class SqliteFile:
     def change_alone(self, statement: str, values: Values = ()) -> None:
         """Run a statement when no other change is under way, as every change to a file is."""
         self.change(statement, values)
+
+    def _place(self) -> Place | None:
+        """Where the file is, as of a moment ago: to ask the system takes as long as to read a row."""
+        now = time.monotonic()
+        if now > self._looked_until or self._here is None or self._here[2] != forks:
+            self._here, self._looked_until = _place(self._name), now + LOOK_SECONDS
+        return self._here
 
     def _run_without_writing(self, error: Exception, statement: str, values: Values) -> list[tuple[Any, ...]]:
         if may_be_for_want_of_writing(error) and self.path.is_file():
@@ -147,7 +187,7 @@ class SqliteFile:
             except sqlite3.Error:
                 raise error from None
             connection, journal = self._connected(may_switch=False)
-        return Kept(place, connection, journal == WRITE_AHEAD)
+        return Kept(place, connection, connection.cursor(), journal == WRITE_AHEAD)
 
     def _connected(self, *, may_switch: bool = True) -> tuple[sqlite3.Connection, str]:
         # One thread at a time has a connection, whichever that is; each statement is a transaction.
@@ -170,11 +210,11 @@ class SqliteFile:
         return connection, journal
 
     def _switched(self, connection: sqlite3.Connection, journal: str) -> str:
-        wanted = wanted_journal(self.path, self._mounts)
-        if journal == wanted:
+        best = journal_for(self.path, self._mounts)
+        if journal == best:
             return journal
-        journal = use_journal(connection, wanted)
-        if journal == WRITE_AHEAD != wanted:
+        journal = use_journal(connection, best)
+        if journal == WRITE_AHEAD != best:
             self._warn(
                 f"{self.path} has a write-ahead log, which is not safe on a network's file system, and another process"
                 " has it open, so it stays; end that process, then run this again"
@@ -212,24 +252,24 @@ class SqliteFile:
         )
 
 
-class Turns:
+class OneWriter:
     """Lets one thread of this process write at a time: SQLite lets those who wait in by luck, after a pause."""
 
     def __init__(self) -> None:
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._lock, self._waiting, self._pid = threading.Lock(), deque[None](), os.getpid()
+        self._lock, self._waiting, self._forks = threading.Lock(), deque[None](), forks
 
     @property
     def awaited(self) -> bool:
-        """Whether another thread waits for its turn."""
+        """Whether another thread waits to write."""
         return len(self._waiting) > 1
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        if self._pid != os.getpid():
-            # In a fork: whoever had the turn is in the parent.
+    def alone(self) -> Iterator[None]:
+        if self._forks != forks:
+            # In a fork: the thread that writes is in the parent.
             self._begin_anew()
         # Not a count, which threads would change at once.
         self._waiting.append(None)
@@ -251,7 +291,16 @@ def _place(name: str) -> Place | None:
         file = os.stat(name)  # noqa: PTH116 - at each statement
     except FileNotFoundError:
         return None
-    return file.st_ino, file.st_dev, os.getpid()
+    return file.st_ino, file.st_dev, forks
+
+
+def _count_fork() -> None:
+    global forks  # noqa: PLW0603 - of this process, in which its child begins anew
+    forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
 
 
 def _change(kept: Kept, statement: str, values: Values, *, lasting: bool) -> int:
@@ -275,7 +324,7 @@ def _checkpoint(connection: sqlite3.Connection) -> None:
 
 
 def _close(kept: Kept) -> None:
-    if kept.place is None or kept.place[2] == os.getpid():
+    if kept.place is None or kept.place[2] == forks:
         kept.connection.close()
     else:
         INHERITED.append(kept.connection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 import sqlite3
 import time
@@ -33,27 +32,28 @@ CANNOT_SHARE_MEMORY = (
 )
 
 
-def wanted_journal(path: Path, mounts: Path) -> str:
+def journal_for(path: Path, mounts: Path) -> str:
     """The journal for a file, by the file system that it is on; `mounts` lists them as Linux does."""
     return WRITE_AHEAD if _file_system(path, mounts) in LOCAL else ROLLBACK
 
 
-def use_journal(connection: sqlite3.Connection, wanted: str) -> str:
+def use_journal(connection: sqlite3.Connection, journal_to_use: str) -> str:
     """Switch the journal where it is another, and return the one that is used from now on.
 
     SQLite refuses that at once, without waiting, while another process has the file open.
     """
     ((journal,),) = connection.execute("PRAGMA journal_mode")
-    until = time.monotonic() + (SWITCH_SECONDS if wanted == WRITE_AHEAD else LEAVE_SECONDS)
-    while journal != wanted:
+    until = time.monotonic() + (SWITCH_SECONDS if journal_to_use == WRITE_AHEAD else LEAVE_SECONDS)
+    while journal != journal_to_use:
         try:
-            ((journal,),) = connection.execute(f"PRAGMA journal_mode = {wanted}")
+            ((journal,),) = connection.execute(f"PRAGMA journal_mode = {journal_to_use}")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
-        if journal == wanted or time.monotonic() > until:
+        if journal == journal_to_use or time.monotonic() > until:
             break
-        time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - for fairness
+        # A different pause in each process; the module random takes longer to import than most commands need.
+        time.sleep(time.monotonic_ns() % 1000 / 1000 * LONGEST_PAUSE)
     return str(journal)
 
 

@@ -47,7 +47,7 @@ def _read_in_place(path: Path, statement: str, values: Sequence[object]) -> list
 
 
 def _read_copy(path: Path, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-    import tempfile  # with random, it takes long to import, and this is for stores that cannot be written
+    import tempfile  # it imports random, which takes longer than most commands need
 
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / path.name

@@ -219,6 +219,7 @@ def test_at_a_terminal_there_is_a_bar_and_a_table(shell):
     assert "1 identity: 1 refreshed." in shown.shown
 
 
+@pytest.mark.alone
 def test_an_interrupt_lets_running_refreshes_finish_and_starts_no_more(shell):
     shell.log_in("ann")
     shell.log_in("bob")

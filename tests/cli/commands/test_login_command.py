@@ -261,6 +261,6 @@ def test_a_refresh_is_not_taken_for_the_other_login(shell):
 
 def test_the_hint_repeats_the_command(shell):
     line = "everyauth login pagerduty --user ann --tag a=b --scope read --no-browser --timeout 100ms --profile work"
-    shell.good("everyauth service set pagerduty --client-id x --profile work")
+    shell.good(f"everyauth service set pagerduty --client-id x --port {free_port()} --profile work")
     shown = shell.bad(line, 4, "try: everyauth login pagerduty --user ann --profile work --tag=a=b --scope=read")
     assert "--no-browser" in shown

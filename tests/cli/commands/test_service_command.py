@@ -7,7 +7,7 @@ import tomllib
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from peers.sandbox import SEALED, authorization_url, browser, sandbox_shell
+from peers.sandbox import SEALED, authorization_url, browser, sandbox_shell, use_free_ports
 from peers.terminal import terminal
 
 pytestmark = pytest.mark.slow
@@ -177,6 +177,7 @@ def test_further_settings_are_those_that_the_entry_declares(everyauth):
     refused(everyauth("login", "mine"), 2, "everyauth service set mine --client-id ID --client-secret - --param host=")
     ok(everyauth("service", "set", "mine", "--client-id", "one", "--param", "host=a.example"))
     assert configuration(everyauth, "mine")["params"] == {"host": "a.example"}
+    use_free_ports(everyauth)
     process = everyauth.start("login", "mine", "--no-browser")
     assert authorization_url(process).startswith("https://a.example/authorize?")
 

@@ -18,6 +18,7 @@ from everyauth_cli.model import Secret
 from everyauth_cli.store.identities import identity_key
 from everyauth_cli.store.records import MOVED_TO
 from everyauth_cli.store.sealed.cell import associated_data
+from everyauth_cli.store.table import Row
 
 OTHER_KEY = KEY.swapcase()
 HOME = "everyauth-home"
@@ -98,7 +99,7 @@ def rewritten(shell: Shell, *, login_required: bool = False, refresh: bool = Fal
 def sealed_text(shell: Shell, secret: str) -> None:
     """Seal any text as the secret of `me`."""
     store = shell.auth.store
-    row, name = store.backend.table.read(ME), store.name(ME)
+    row, name = Row._make(store.backend.table.read(ME)), store.name(ME)
     sealer = store.backend._sealer_in_use()
     sealed = sealer.seal(name, Secret(secret), bound_to=associated_data(name, row.metadata, row.version, row[4:]))
     store.backend.table.replace(ME, row._replace(sealed=sealed))
@@ -112,9 +113,9 @@ def without(shell: Shell, part: str, name: str) -> None:
     overwrite(shell.auth.store, ME, **parts)
 
 
-def expiring(shell: Shell, *, life: int, left: int) -> None:
+def expiring(shell: Shell, *, lifetime: int, left: int) -> None:
     now = now_ms()
-    rewritten(shell, issued_at=now + (left - life) * 1000, expires_at=now + left * 1000)
+    rewritten(shell, issued_at=now + (left - lifetime) * 1000, expires_at=now + left * 1000)
 
 
 def config(shell: Shell, *lines: str) -> dict[str, str]:
@@ -161,14 +162,14 @@ PATHS = 'store = "sqlite://"', 'sealing_key = "KEY_FILE"'
 # What is done to the home, which may return an environment, and whether the short cut answers then.
 STATES: dict[str, tuple[Callable[[Shell], object], bool]] = {
     "a token that does not expire": (lambda shell: rewritten(shell, expires_at=None), True),
-    "a short life with more than a tenth of it left": (lambda shell: expiring(shell, life=60, left=59), True),
+    "a short lifetime with more than a tenth of it left": (lambda shell: expiring(shell, lifetime=60, left=59), True),
     "no account": (lambda shell: rewritten(shell, account=None), True),
     "tags, fields and text of any kind": (
         lambda shell: rewritten(shell, tags={"plan": "g\u00f6ld", "userId": "x"}, native={"a": [1, {"\u2028": 1e300}]}),
         True,
     ),
-    "little life left": (lambda shell: expiring(shell, life=3600, left=30), False),
-    "an expired token": (lambda shell: expiring(shell, life=3600, left=-5), False),
+    "little lifetime left": (lambda shell: expiring(shell, lifetime=3600, left=30), False),
+    "an expired token": (lambda shell: expiring(shell, lifetime=3600, left=-5), False),
     "a grant that is gone": (lambda shell: rewritten(shell, login_required=True), False),
     "a moved record": (moved_away, False),
     "a secret that is no JSON": (lambda shell: sealed_text(shell, "no JSON"), False),

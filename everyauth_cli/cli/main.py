@@ -51,7 +51,7 @@ def _call(args: Sequence[str]) -> int:
     if args[:1] == [COMPLETION]:
         print_candidates(*args[1:])
         return 0
-    root = tree(args or ["--help"])
+    root = tree(args)
     # The garbage collector was off while modules were imported; it need not look at them again.
     gc.freeze()
     gc.enable()

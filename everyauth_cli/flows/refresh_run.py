@@ -242,7 +242,7 @@ class RefreshRun:
     ) -> EveryAuthError:
         """Save the failure with the record, and return the error to raise.
 
-        A response that may have been lost leaves `refreshing_since` standing.
+        After a response that may have been lost, `refreshing_since` stays.
         """
         lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
         now = self.clock()
@@ -256,7 +256,7 @@ class RefreshRun:
             error = error.copy(hint=login_again(key))
         if is_refused and not is_alive(stored.token, now=now):
             refused = EndedGrant(since=now, reason=error.message, kind=LoginReason.REFUSED)
-            # One that is there already was reported, and is the same.
+            # An earlier one was reported already, and is the same.
             mark = before.identity.login_required or refused
             failed = replace(failed, identity=replace(failed.identity, login_required=mark))
         if is_remembered(error):

@@ -14,7 +14,7 @@ from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, Verbo
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.typer_internals import Command, Group
 from everyauth_cli.errors import LoginRequired
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 ABOUT = """Get, keep and refresh OAuth 2.0 access tokens.
 

@@ -6,6 +6,8 @@ refresh), and not stated (neither: there is no refresh token, or never was an ex
 
 from __future__ import annotations
 
+import time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from everyauth_cli.model import Secret, Token
@@ -18,6 +20,11 @@ MARGIN_SHARE = 10
 
 CLOCK_SKEW_MS = 60_000
 """A token that was issued further in the future comes from a clock that was wrong, and so does its expiry."""
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 def remaining_lifetime(token: Token, *, now: int) -> int | None:

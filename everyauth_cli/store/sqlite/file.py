@@ -34,7 +34,7 @@ BUSY_SECONDS = 30.0
 
 KEPT_OPEN = 8
 LOOK_SECONDS = 0.02
-"""Seconds between checks that the file is still the same one; a change checks each time."""
+"""The age that the knowledge may have that the file is still the same one; a change looks each time."""
 
 INHERITED: list[sqlite3.Connection] = []
 """A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""

@@ -13,10 +13,10 @@ from everyauth_cli.cli.durations import expiry, read_pairs, span
 from everyauth_cli.cli.left_store import show_left_store
 from everyauth_cli.cli.options import ServiceOption, UserOption
 from everyauth_cli.cli.session import Session
-from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.model import Identity
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 from everyauth_cli.store.identities import IdentitySummary
 
 PAGE = 1000

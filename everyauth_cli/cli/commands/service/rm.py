@@ -7,7 +7,7 @@ from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument, YesOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(group, "rm", examples=[f"everyauth service rm {EXAMPLE}", "everyauth service rm acme --yes"])

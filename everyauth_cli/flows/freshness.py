@@ -27,11 +27,6 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def remaining_lifetime(token: Token, *, now: int) -> int | None:
-    """Return the milliseconds until the token expires, None when that is not known."""
-    return None if token.expires_at is None else token.expires_at - now
-
-
 def issued_lifetime(token: Token) -> int | None:
     """Return the milliseconds that the token was issued for, None when they are not known."""
     return None if token.expires_at is None else token.expires_at - token.issued_at

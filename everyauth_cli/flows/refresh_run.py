@@ -2,8 +2,8 @@
 
 The order makes it safe for any number of processes. The lock comes before the read that decides; the record is saved
 with `refreshing_since` before the refresh token is sent, which proves that the store can be written; and every save
-names the version that was read, so that neither a newer login nor a deletion is undone. A response is stored first
-and judged afterwards: the refresh token that it answers is spent.
+names the version that was read, so that neither a newer login nor a deletion is undone. A response is stored
+before any error about it is raised: the refresh token that it answers is spent.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ class RefreshRun:
     ) -> EveryAuthError:
         """Save the failure with the record, and return the error to raise.
 
-        After a response that may have been lost, `refreshing_since` stays.
+        A response that may have been lost leaves `refreshing_since` set.
         """
         lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
         now = self.clock()

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-LONGEST_SECONDS = 100.0
+LONGEST_SECONDS = 210.0
 """Seconds that a signal that would end the process waits for the calls under way."""
 
 NAMES = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGVTALRM", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK")

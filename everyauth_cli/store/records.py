@@ -17,8 +17,8 @@ from everyauth_cli.store.names import record_name
 if TYPE_CHECKING:
     from everyauth_cli.store.spool import Spool
 
-LOCK_SECONDS = 45.0
-"""The wait for a record's lock: longer than a token request usually takes."""
+LOCK_SECONDS = 210.0
+"""The wait for a record's lock: longer than a refresh can hold it, so that a login is not lost to a slow service."""
 
 BATCH = 100
 """Entries of a list that are read at a time; of more, the processor would forget the first before the last."""
@@ -182,8 +182,8 @@ class Store:
 
     def lock(self, key: RecordKey, *, timeout: float = LOCK_SECONDS) -> AbstractContextManager[None]:
         """Hold the record's lock; raises `StoreBusy` after `timeout` seconds."""
-        name = self.name(key)
-        return hold(self.locks, name, timeout=timeout, task=f"busy with {name}")
+        task = f"busy with user {key.user!r} at {key.service}" if key.user else f"busy with {key.service or key.kind}"
+        return hold(self.locks, self.name(key), timeout=timeout, task=task)
 
     def get(self, key: RecordKey) -> Record | None:
         """A record for use, verified as far as the store can. Raises `RecordMoved`, `StoreError`."""

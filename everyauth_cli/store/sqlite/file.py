@@ -34,7 +34,7 @@ BUSY_SECONDS = 30.0
 
 KEPT_OPEN = 8
 LOOK_SECONDS = 0.02
-"""The age that the knowledge may have that the file is still the same one; a change looks each time."""
+"""The longest time for which the file is taken to be the same one; each change looks again."""
 
 INHERITED: list[sqlite3.Connection] = []
 """A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""

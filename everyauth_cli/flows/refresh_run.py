@@ -256,7 +256,7 @@ class RefreshRun:
             error = error.copy(hint=login_again(key))
         if is_refused and not is_alive(stored.token, now=now):
             refused = EndedGrant(since=now, reason=error.message, kind=LoginReason.REFUSED)
-            # One that is there already was reported, and is the same.
+            # An earlier one was reported already, and is the same.
             mark = before.identity.login_required or refused
             failed = replace(failed, identity=replace(failed.identity, login_required=mark))
         if is_remembered(error):

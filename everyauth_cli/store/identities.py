@@ -132,7 +132,7 @@ def damaged(store: Store, key: RecordKey, error: Exception) -> StoreError:
 def save_identity(store: Store, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
     """Save an identity over the version that was read, and return it with the new one.
 
-    Marks are saved so too. Raises `VersionConflict` when somebody else has saved since; call it under the lock.
+    Marks are saved so too. Raises `VersionConflict` when another process has saved since; call it under the lock.
     """
     record = record_of(stored)
     version = store.save(key, record.metadata, record.secret, version=stored.version, lookup=_lookup(stored.identity))
@@ -219,7 +219,7 @@ def find_readable(store: Store, query: Query) -> Iterator[tuple[RecordKey, Ident
 
 
 def find_unreported(store: Store, profile: str, *, since: int) -> Iterator[tuple[RecordKey, Identity]]:
-    """The identities that need a login since that moment or later, and nobody was notified."""
+    """The identities that need a login since that moment or later, and were not reported."""
     return _readable(iter(store.unreported(profile, since=since)))
 
 

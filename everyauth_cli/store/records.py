@@ -42,7 +42,7 @@ class Lookup(NamedTuple):
     """The columns that a record is found by, besides its key; `tags` is a JSON list of `tag_text`.
 
     Times are milliseconds since the epoch: `due_at` when a token needs a refresh, `unreported_since` since when a
-    login is needed and nobody was notified.
+    login is needed and that was not reported.
     """
 
     identity_id: str | None = None
@@ -137,7 +137,7 @@ class Backend(Protocol):
         ...
 
     def add(self, key: RecordKey, metadata: str) -> bool:
-        """Add a record without a secret unless there is one with other metadata; whether it is there now."""
+        """Add a record without a secret unless there is one with other metadata; whether the store has it now."""
         ...
 
     def delete(self, key: RecordKey, name: str) -> None: ...
@@ -219,7 +219,7 @@ class Store:
     def add(self, key: RecordKey, metadata: Mapping[str, Any]) -> bool:
         """Add a record without a secret; False where there is another. Of several who add at once one succeeds.
 
-        The same metadata is no other, so that a call whose answer was lost may be made again. It is for what is worth
+        The same metadata is no other, so that a call may be made again after a lost response. It is for what is worth
         nothing after a while: a loss of power may take it.
         """
         return self.backend.add(key, json.dumps(metadata, separators=(",", ":")))
@@ -260,7 +260,7 @@ class Store:
             after = batch[-1][:2]
 
     def unreported(self, profile: str, *, since: int) -> Entries:
-        """The records whose login is needed since that moment or later, and nobody was notified."""
+        """The records whose login is needed since that moment or later, and that was not reported."""
         return [Entry(key, _metadata(key, text)) for key, text in self.backend.unreported(profile, since=since)]
 
     def describe(self) -> str:

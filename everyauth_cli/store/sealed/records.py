@@ -106,7 +106,7 @@ class SealedRecords:
             after = batch[-1]
 
     def reseal(self, key: RecordKey, name: str) -> None:
-        """Seal a record with the first key, unless somebody saves it meanwhile. Raises `WrongKey`, `StoreError`."""
+        """Seal a record with the first key, unless it is saved meanwhile. Raises `WrongKey`, `StoreError`."""
         found, sealer = self.table.read(key), self._sealer_in_use()
         if found is None:
             return

@@ -61,7 +61,7 @@ class SqliteFile:
     """A database file, opened when it is first needed; threads may share one, and so may forks.
 
     Its journal is a write-ahead log, under which readers and a writer do not wait for each other, where `mounts` (as
-    Linux lists them) shows a disk of this machine. `warn` is told when it cannot be switched.
+    Linux lists them) shows a disk of this machine. `warn` gets a warning when it cannot be switched.
 
     Raises `StoreUnavailable` when the file cannot be opened or written, `StoreError` when it is damaged.
     """
@@ -161,7 +161,7 @@ class SqliteFile:
         raise self._explained(error) from None
 
     def _take(self, place: Place | None) -> Kept | None:
-        """A connection to the file that is there now, which may have taken the place of another."""
+        """A connection to the present file, which may have replaced another."""
         try:
             while (kept := self._idle.pop()).place != place:
                 _close(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,6 +63,10 @@ class Session:
     def profile_to_name(self) -> str:
         """The profile, if a suggested command has to name it to work in it."""
         return "" if self.settings.profile == DEFAULT_PROFILE else self.settings.profile
+
+    def suggestion(self, command: str) -> str:
+        """Return a command to suggest, with the profile if it has to be named."""
+        return f"{command} --profile {shlex.quote(self.profile_to_name)}" if self.profile_to_name else command
 
     def for_sandbox(self) -> Session:
         """Return the same session in the sandbox's profile; raises `UsageProblem` when --profile was given."""

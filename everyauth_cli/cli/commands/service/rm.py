@@ -34,5 +34,6 @@ def rm(
         auth.catalogue.remove(service.name)
     session.terminal.info(f"Removed {' and '.join(removed)}.")
     if left := len(auth.find(service=service.name)):
-        session.terminal.info(f"{left} of its identities stay: everyauth identity ls --service {service.name}")
+        shown = session.suggestion(f"everyauth identity ls --service {service.name}")
+        session.terminal.info(f"{left} of its identities stay: {shown}")
         session.terminal.info("Until a client is set again, they can be deleted here but not revoked at the service.")

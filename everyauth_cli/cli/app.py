@@ -24,11 +24,11 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 internal error, 2 usage, 3 not found or ambiguous, 4 login needed, 5 service, 6 store."
 )
 EXAMPLES = [
-    "# Set the client that you registered at a service; it asks for the secret",
+    "# Set your client at a service; it asks for the secret",
     f"everyauth service set {EXAMPLE} --client-id ID --client-secret -",
     "# Log in, and print the access token",
     f"everyauth login {EXAMPLE} && everyauth token {EXAMPLE}",
-    "# Log in as a user of your app, and print the credential as JSON",
+    "# Log in a user of your app, and print the credential",
     f"everyauth login {EXAMPLE} --user user-123",
     "everyauth identity get user-123",
 ]

@@ -1,4 +1,5 @@
 # Completion of everyauth for bash, as `everyauth completion bash` prints it.
+# The candidates come quoted for bash: what readline replaces begins after any character of COMP_WORDBREAKS.
 
 _everyauth() {
     local candidate

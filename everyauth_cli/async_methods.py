@@ -109,7 +109,7 @@ async def run_in_lane(name: Hashable, call: Callable[[], R]) -> R:
             outcome()
 
     def tell(outcome: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the loop was closed, so nobody waits
+        with suppress(RuntimeError):  # the loop was closed, so no task waits
             loop.call_soon_threadsafe(settle, outcome)
 
     def job() -> None:

@@ -24,7 +24,7 @@ def bus_addresses(environ: Mapping[str, str]) -> str | None:
 
 
 def is_ours(path: str) -> bool:
-    """Whether a file is there and belongs to this user."""
+    """Whether a file exists and belongs to this user."""
     try:
         return os.stat(path).st_uid == os.geteuid()  # noqa: PTH116 - pathlib is heavy
     except OSError:

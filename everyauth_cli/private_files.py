@@ -24,7 +24,7 @@ def make_directory(path: Path) -> None:
         make_directory(path.parent)
         make_directory(path)
     except OSError:
-        # What is there already may be refused with another error than that it exists.
+        # For an existing directory the system may give another error than that it exists.
         if not path.is_dir():
             raise
     else:

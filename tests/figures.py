@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import io
 import statistics
 import sys
-import tokenize
 from collections.abc import Iterator, Mapping
 from math import ceil
 from pathlib import Path
@@ -55,8 +53,7 @@ def _largest(lengths: Mapping[str, int]) -> str:
 def _comments(modules: list[Module]) -> float:
     """The share of comments, those behind code included."""
     lines = sum(bool(line.strip()) for module in modules for line in module.source.splitlines())
-    tokens = (tokenize.generate_tokens(io.StringIO(module.source).readline) for module in modules)
-    return 100 * sum(token.type == tokenize.COMMENT for file in tokens for token in file) / lines
+    return 100 * sum(1 for module in modules for _ in module.comments()) / lines
 
 
 def _documented(modules: list[Module]) -> float:

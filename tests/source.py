@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -58,6 +60,12 @@ class Module:
         """The docstrings by the id of their node, those below an assignment included."""
         found = [node.value for node in self.nodes if isinstance(node, ast.Expr)]
         return {id(text): text for text in found if isinstance(text, ast.Constant) and isinstance(text.value, str)}
+
+    def comments(self) -> Iterator[tuple[int, str]]:
+        """The line and text of every comment."""
+        for token in tokenize.generate_tokens(io.StringIO(self.source).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
 
 
 def _imported_by_call(node: ast.AST) -> tuple[int, str] | None:

@@ -13,6 +13,10 @@ from peers.http_server import HEAD, OK, Peer, refresh_request, rude
 
 from everyauth_cli import __version__
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
+from everyauth_cli.flows import refresh_run
+from everyauth_cli.flows.refresh_run import RUN_SECONDS
+from everyauth_cli.flows.saving import STORE_SECONDS
+from everyauth_cli.flows.single_flight import LONGEST_SECONDS
 from everyauth_cli.model import Request, Secret
 from everyauth_cli.store.records import LOCK_SECONDS
 from everyauth_cli.transport import DEADLINE_SECONDS, MAX_BODY_BYTES, _made_client, send
@@ -222,3 +226,8 @@ def test_an_unreachable_proxy_gets_nothing(setenv):
 
 def test_the_deadline_is_shorter_than_the_wait_for_a_lock():
     assert DEADLINE_SECONDS < LOCK_SECONDS
+
+
+def test_a_lock_and_a_deadly_signal_wait_longer_than_a_refresh_takes():
+    assert RUN_SECONDS + STORE_SECONDS < LOCK_SECONDS
+    assert refresh_run.LOCK_SECONDS + RUN_SECONDS + STORE_SECONDS < LONGEST_SECONDS

@@ -14,7 +14,7 @@ from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, Verbo
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.typer_internals import Command, Group
 from everyauth_cli.errors import LoginRequired
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 ABOUT = """Get, keep and refresh OAuth 2.0 access tokens.
 
@@ -24,11 +24,11 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 internal error, 2 usage, 3 not found or ambiguous, 4 login needed, 5 service, 6 store."
 )
 EXAMPLES = [
-    "# Set the client that you registered at a service; it asks for the secret",
+    "# Set your client at a service; it asks for the secret",
     f"everyauth service set {EXAMPLE} --client-id ID --client-secret -",
     "# Log in, and print the access token",
     f"everyauth login {EXAMPLE} && everyauth token {EXAMPLE}",
-    "# Log in as a user of your app, and print the credential as JSON",
+    "# Log in a user of your app, and print the credential",
     f"everyauth login {EXAMPLE} --user user-123",
     "everyauth identity get user-123",
 ]

@@ -12,8 +12,8 @@ import typer
 from everyauth_cli.cli.durations import expiry, read_duration
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.session import Session
-from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.batch import MOST_JOBS, HealthState, Outcome, Pacing
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 

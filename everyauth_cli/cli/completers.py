@@ -21,7 +21,7 @@ MOST_USERS = 1000
 """The most users that a completion offers: people read no more, and memory stays flat."""
 
 
-def service_names(incomplete: str) -> list[str]:
+def service_names(_: typer.Context, incomplete: str) -> list[str]:
     """Return the names of services that begin with the text."""
     try:
         names = Catalogue(read_settings().services_dir).names()
@@ -39,7 +39,7 @@ def services_and_users(context: typer.Context, incomplete: str) -> list[tuple[st
     """Return the services and users that fit next in `[SERVICE] WHO`, each of which an option may give too."""
     words = context.params.get("names") or []
     service, user = context.params.get("service"), context.params.get("user")
-    services = [] if words or service else [(name, "a service") for name in service_names(incomplete)]
+    services = [] if words or service else [(name, "a service") for name in service_names(context, incomplete)]
     if user or len(words) + bool(service) > 1:
         return services
     return services + _users(context, service or next(iter(words), None), incomplete)

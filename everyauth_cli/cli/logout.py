@@ -9,7 +9,7 @@ from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.named_identity import ambiguous_as
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, RevocationFailed
-from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.revoke import Revocation
 from everyauth_cli.model import DEFAULT_PROFILE, Identity

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from everyauth_cli.cli.completers import service_names, services_and_users, users
 from everyauth_cli.cli.help import COMMON as COMMON_OPTIONS
+
+
+def completer(name: str) -> Callable[..., Any]:
+    """Complete by a function of completers.py, which imports the catalogue and the store, once a shell asks for it."""
+
+    def complete(context: typer.Context, incomplete: str) -> Any:  # noqa: ANN401 - candidates, as Typer takes them
+        return getattr(import_module("everyauth_cli.cli.completers"), name)(context, incomplete)
+
+    return complete
+
+
+service_names, users, services_and_users = map(completer, ("service_names", "users", "services_and_users"))
 
 
 class Output(StrEnum):

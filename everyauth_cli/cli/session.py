@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.options import Output
 from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, UsageProblem
-from everyauth_cli.everyauth import EveryAuth, now_ms, send_request
-from everyauth_cli.flows.refresh import Patience
+from everyauth_cli.errors import ServiceUnreachable, UsageProblem
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Request, Response
 from everyauth_cli.settings import Settings, read_settings
 
-NOTICE_SECONDS = 5.0
-"""After which a command that waits for a service says so."""
+if TYPE_CHECKING:
+    from everyauth_cli.cli.assembly import Assembly
+    from everyauth_cli.everyauth import EveryAuth
 
 
 class Session:
@@ -34,38 +35,24 @@ class Session:
         settings = read_settings()
         return replace(settings, profile=self._profile) if self._profile else settings
 
-    @functools.cached_property
+    @property
     def auth(self) -> EveryAuth:
-        return EveryAuth.from_settings(
-            self.settings,
-            warn=self.terminal.warn,
-            around_send=self._watched,
-            shield=finished_first,
-            # A command has nothing else to do, and what it waits for is stored in any case.
-            patience=Patience(seconds=None, notice_after=NOTICE_SECONDS, notice=self.terminal.info),
-        )
+        return self._assembly.auth
 
     def send(self, request: Request) -> Response:
         """Send a request that is not one of `EveryAuth`'s own; with --verbose it is logged like those."""
-        return self._watched(send_request, request)
+        return self._assembly.send(request)
 
     def report(self, *, all_pending: bool = False) -> None:
-        """Send alerts about identities that need a login: those found by this command, or all that are pending.
+        """Send alerts about identities that need a login: those found by this command, or all that are pending."""
+        self._assembly.report(since=0 if all_pending else self._started)
 
-        An alert that cannot be delivered is a warning, and stays pending for the next run.
-        """
-        from everyauth_cli.flows.alerts import Reporter, receiver
+    @functools.cached_property
+    def _assembly(self) -> Assembly:
+        # It imports the whole of `EveryAuth`, which a help page and a completion do without.
+        from everyauth_cli.cli.assembly import Assembly
 
-        try:
-            deliver = receiver(self.settings, self.send)
-            if deliver is None:
-                return
-            reporter = Reporter(store=self.auth.store, profile=self.settings.profile, deliver=deliver, clock=now_ms)
-            failures = reporter.report(since=0 if all_pending else self._started)
-        except EveryAuthError as error:
-            failures = [error]
-        for failure in failures:
-            self.terminal.warn(f"an alert was not delivered; the next run tries again: {failure.message}")
+        return Assembly(settings=self.settings, terminal=self.terminal, around_send=self._watched)
 
     @property
     def in_sandbox(self) -> bool:
@@ -76,6 +63,10 @@ class Session:
     def profile_to_name(self) -> str:
         """The profile, if a suggested command has to name it to work in it."""
         return "" if self.settings.profile == DEFAULT_PROFILE else self.settings.profile
+
+    def suggestion(self, command: str) -> str:
+        """Return a command to suggest, with the profile if it has to be named."""
+        return f"{command} --profile {shlex.quote(self.profile_to_name)}" if self.profile_to_name else command
 
     def for_sandbox(self) -> Session:
         """Return the same session in the sandbox's profile; raises `UsageProblem` when --profile was given."""

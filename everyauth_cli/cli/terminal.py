@@ -39,7 +39,7 @@ class Terminal:
 
     @property
     def can_ask(self) -> bool:
-        """Whether a person can read a question and type an answer."""
+        """Whether a person can read a question and type a reply."""
         # A stream that was closed before we began is None.
         return all(stream is not None and stream.isatty() for stream in (self.stdin, self.stderr))
 

@@ -242,7 +242,7 @@ def _last_context(root: Node, words: Sequence[str]) -> Node:
     while True:
         context = _context(here, name, context)
         given, rest, _ = part(part(here, "make_parser")(context), "parse_args")(rest)
-        # What was not given is in it too: as None, as an empty tuple, or as a mark of Typer's own.
+        # What was not given is in it too: as None, as an empty tuple, or as a marker of Typer's own.
         context.params = {name: value for name, value in given.items() if value and isinstance(value, PLAIN)}
         below = getattr(here, "commands", {}).get(rest[0]) if rest else None
         if below is None:

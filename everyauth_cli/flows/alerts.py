@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -109,6 +108,8 @@ def to_command(argv: Sequence[str], *, seconds: float = COMMAND_SECONDS) -> Deli
     """Deliver each event to a command's standard input: no shell, no secret in its environment."""
 
     def deliver(document: Mapping[str, Any]) -> None:
+        import tempfile  # with random, it takes long to import, and most commands send no alert
+
         # A file, because a pipe would stay open as long as anything that the command leaves running.
         with tempfile.TemporaryFile() as output:
             try:

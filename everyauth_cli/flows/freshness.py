@@ -6,6 +6,8 @@ refresh), and not stated (neither: there is no refresh token, or never was an ex
 
 from __future__ import annotations
 
+import time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from everyauth_cli.model import Secret, Token
@@ -20,9 +22,9 @@ CLOCK_SKEW_MS = 60_000
 """A token that was issued further in the future comes from a clock that was wrong, and so does its expiry."""
 
 
-def remaining_lifetime(token: Token, *, now: int) -> int | None:
-    """Return the milliseconds until the token expires, None when that is not known."""
-    return None if token.expires_at is None else token.expires_at - now
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 def issued_lifetime(token: Token) -> int | None:

@@ -84,7 +84,7 @@ class Refresher:
             if self._meets(record.secret.reveal(), requirement):
                 return Credential(key, record)
             return stored_identity(self.store, key, record)
-        except (LookupError, TypeError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise damaged(self.store, key, error) from None
 
     def _meets(self, secret: Mapping[str, Any], requirement: Requirement) -> bool:

@@ -2,8 +2,8 @@
 
 The order makes it safe for any number of processes. The lock comes before the read that decides; the record is saved
 with `refreshing_since` before the refresh token is sent, which proves that the store can be written; and every save
-names the version that was read, so that neither a newer login nor a deletion is undone. A response is stored first
-and judged afterwards: the refresh token that it answers is spent.
+names the version that was read, so that neither a newer login nor a deletion is undone. A response is stored
+before any error about it is raised: the refresh token that it answers is spent.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ class RefreshRun:
     ) -> EveryAuthError:
         """Save the failure with the record, and return the error to raise.
 
-        A response that may have been lost leaves `refreshing_since` standing.
+        A response that may have been lost leaves `refreshing_since` set.
         """
         lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
         now = self.clock()
@@ -256,7 +256,7 @@ class RefreshRun:
             error = error.copy(hint=login_again(key))
         if is_refused and not is_alive(stored.token, now=now):
             refused = EndedGrant(since=now, reason=error.message, kind=LoginReason.REFUSED)
-            # One that is there already was reported, and is the same.
+            # An earlier one was reported already, and is the same.
             mark = before.identity.login_required or refused
             failed = replace(failed, identity=replace(failed.identity, login_required=mark))
         if is_remembered(error):

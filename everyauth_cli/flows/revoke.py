@@ -128,7 +128,8 @@ class Revoker:
             # One that cannot be marked is found out when its token is rejected.
             with contextlib.suppress(StoreError), self.store.lock(sibling):
                 stored = read_identity(self.store, sibling)
-                if stored is not None:
+                # A login meanwhile has a grant of its own.
+                if stored is not None and stored.identity.granted_at == other.granted_at:
                     marked = replace(stored, identity=replace(stored.identity, login_required=ended))
                     save_identity(self.store, sibling, marked)
 

@@ -28,7 +28,7 @@ PAUSES = (0.2, 1.0, 3.0)
 class Saver:
     """Saves an identity over the version that was read, or over a mere mark, but over no newer token.
 
-    `spent` is the refresh token that was sent: while it is still stored, what it was exchanged for is newer.
+    `spent` is the refresh token that was sent: while it is still stored, the new tokens are newer.
     """
 
     store: Store

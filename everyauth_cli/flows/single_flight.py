@@ -13,12 +13,12 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-LONGEST_SECONDS = 100.0
+LONGEST_SECONDS = 210.0
 """Seconds that a signal that would end the process waits for the calls under way."""
 
 NAMES = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGVTALRM", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK")
 DEADLY = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
-"""The signals that end a process by default, besides SIGINT, SIGKILL and those that report a fault of the program."""
+"""The signals that end a process by default, besides SIGINT, SIGKILL and those that report a bug in the program."""
 
 
 class Flight(Generic[T]):
@@ -105,7 +105,7 @@ class SingleFlight(Generic[T]):
         try:
             return call()
         finally:
-            # Before the outcome is known to anybody: who asks from here on may want something newer.
+            # Before any caller knows the outcome: a later call may need something newer.
             self._flights.pop(key, None)
 
 

@@ -103,7 +103,7 @@ def _form(text: str) -> dict[str, str] | None:
 
 
 def _embedded(text: str) -> dict[str, Any] | None:
-    """Return the object that a warning stands before; a page may hold objects too, but none with these fields."""
+    """Return the object that follows a warning; a page may hold objects too, but none with these fields."""
     value, _ = _decoded(text, text.find('{"')) if '{"' in text else (None, 0)
     return value if isinstance(value, dict) and not MARKS.isdisjoint(value) else None
 

@@ -79,7 +79,7 @@ def read_token(
     in milliseconds since the epoch. `added` are more fields for `native`.
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
-    # A token that arrives in a refresh is kept whatever stands beside it: the old refresh token may be spent.
+    # A token that arrives in a refresh is kept whatever comes with it: the old refresh token may be spent.
     fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)

@@ -100,7 +100,7 @@ def html_document(title: str, body: str, *, style: Style = STYLE) -> str:
 
 
 def icon(kind: str, path: str) -> str:
-    """Return a round SVG icon; `kind` is its CSS class, `path` the SVG elements inside the circle."""
+    """Return a circular SVG icon; `kind` is its CSS class, `path` the SVG elements inside the circle."""
     return (
         f'<svg class="mark {kind}" aria-hidden="true" width="48" height="48" viewBox="0 0 48 48" fill="none" '
         'stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round">'

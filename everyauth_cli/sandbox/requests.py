@@ -16,7 +16,7 @@ from everyauth_cli.services.rules import BodyFormat
 
 MAX_PARAMETERS = 50
 TOKEN_MARK = "SENT"
-"""Stands for the token in an expected request."""
+"""The placeholder of the token in an expected request."""
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 BasicCredentials = tuple[str, str]

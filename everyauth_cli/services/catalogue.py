@@ -22,8 +22,6 @@ from everyauth_cli.services.keys import KEYS
 
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
-EXAMPLE = "pagerduty"
-"""The service in examples."""
 HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
 """The lines of an entry that a list needs."""
 DEEPEST = 4

@@ -217,7 +217,7 @@ _FIRST = {field: key for key, field in reversed(FIELDS.items())}
 
 
 def canonical(key: str) -> str:
-    """Return the key that stands for all keys with the same field: `docs` for `service_documentation`."""
+    """Return the first of all keys with the same field: `docs` for `service_documentation`."""
     return _FIRST[FIELDS[key]] if key in FIELDS else key
 
 

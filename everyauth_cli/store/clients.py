@@ -74,7 +74,7 @@ def save_client(store: Store, key: RecordKey, stored: StoredClient) -> StoredCli
 def _peeked(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
     try:
         return _client(key, metadata)
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise _damaged(key, error) from None
 
 

@@ -15,7 +15,7 @@ from everyauth_cli.errors import StoreUnavailable
 from everyauth_cli.private_files import make_directory, open_private
 
 BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-"""The errors that say that another holds a lock; any other says that nobody can lock there."""
+"""The errors that say that another holds a lock; any other says that locks do not work there."""
 
 FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.05
@@ -62,7 +62,7 @@ class FileLocks:
             yield
         finally:
             if sys.platform != "win32":
-                # Removed while it is held: who waits on this file sees that its name is gone and opens anew.
+                # Removed while it is held: a process that waits on it finds another file under the name, or none.
                 path.unlink(missing_ok=True)
             os.close(descriptor)
 

@@ -132,7 +132,7 @@ def damaged(store: Store, key: RecordKey, error: Exception) -> StoreError:
 def save_identity(store: Store, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
     """Save an identity over the version that was read, and return it with the new one.
 
-    Marks are saved so too. Raises `VersionConflict` when somebody else has saved since; call it under the lock.
+    Marks are saved so too. Raises `VersionConflict` when another process has saved since; call it under the lock.
     """
     record = record_of(stored)
     version = store.save(key, record.metadata, record.secret, version=stored.version, lookup=_lookup(stored.identity))
@@ -218,13 +218,8 @@ def find_readable(store: Store, query: Query) -> Iterator[tuple[RecordKey, Ident
     return _readable(_entries(store, query))
 
 
-def find_due(store: Store, profile: str, *, before: int) -> Iterator[tuple[RecordKey, Identity]]:
-    """The identities whose token expires before that moment and whose login is good, the first to expire first."""
-    return _readable(store.due(profile, before=before))
-
-
 def find_unreported(store: Store, profile: str, *, since: int) -> Iterator[tuple[RecordKey, Identity]]:
-    """The identities that need a login since that moment or later, and nobody was notified."""
+    """The identities that need a login since that moment or later, and were not reported."""
     return _readable(iter(store.unreported(profile, since=since)))
 
 
@@ -241,7 +236,7 @@ def _readable(entries: Iterator[Entry]) -> Iterator[tuple[RecordKey, Identity]]:
 def _read(entry: Entry) -> Identity:
     try:
         return _identity(entry.key, entry.metadata)
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise _damaged_entry(entry.key, error) from None
 
 
@@ -261,7 +256,7 @@ def _summary(entry: Entry) -> IdentitySummary:
             metadata["expires_at"],
             bool(metadata["login_required"]),
         )
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise _damaged_entry(key, error) from None
 
 

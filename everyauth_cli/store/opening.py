@@ -27,7 +27,7 @@ POSTGRES = re.compile(r"(postgres(?:ql)?://)(?:([^/]*)@|([^?]*)@)?(.*)", re.DOTA
 
 
 def silent(_: str) -> None:
-    """Warn nobody."""
+    """Drop a warning."""
 
 
 def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: SealingKey, warn: Warn = silent) -> Store:

@@ -17,8 +17,8 @@ from everyauth_cli.store.names import record_name
 if TYPE_CHECKING:
     from everyauth_cli.store.spool import Spool
 
-LOCK_SECONDS = 45.0
-"""The wait for a record's lock: longer than a token request usually takes."""
+LOCK_SECONDS = 210.0
+"""The wait for a record's lock: longer than a refresh can hold it, so that a login is not lost to a slow service."""
 
 BATCH = 100
 """Entries of a list that are read at a time; of more, the processor would forget the first before the last."""
@@ -42,7 +42,7 @@ class Lookup(NamedTuple):
     """The columns that a record is found by, besides its key; `tags` is a JSON list of `tag_text`.
 
     Times are milliseconds since the epoch: `due_at` when a token needs a refresh, `unreported_since` since when a
-    login is needed and nobody was notified.
+    login is needed and that was not reported.
     """
 
     identity_id: str | None = None
@@ -137,7 +137,7 @@ class Backend(Protocol):
         ...
 
     def add(self, key: RecordKey, metadata: str) -> bool:
-        """Add a record without a secret unless there is one with other metadata; whether it is there now."""
+        """Add a record without a secret unless there is one with other metadata; whether the store has it now."""
         ...
 
     def delete(self, key: RecordKey, name: str) -> None: ...
@@ -182,8 +182,8 @@ class Store:
 
     def lock(self, key: RecordKey, *, timeout: float = LOCK_SECONDS) -> AbstractContextManager[None]:
         """Hold the record's lock; raises `StoreBusy` after `timeout` seconds."""
-        name = self.name(key)
-        return hold(self.locks, name, timeout=timeout, task=f"busy with {name}")
+        task = f"busy with user {key.user!r} at {key.service}" if key.user else f"busy with {key.service or key.kind}"
+        return hold(self.locks, self.name(key), timeout=timeout, task=task)
 
     def get(self, key: RecordKey) -> Record | None:
         """A record for use, verified as far as the store can. Raises `RecordMoved`, `StoreError`."""
@@ -219,7 +219,7 @@ class Store:
     def add(self, key: RecordKey, metadata: Mapping[str, Any]) -> bool:
         """Add a record without a secret; False where there is another. Of several who add at once one succeeds.
 
-        The same metadata is no other, so that a call whose answer was lost may be made again. It is for what is worth
+        The same metadata is no other, so that a call may be made again after a lost response. It is for what is worth
         nothing after a while: a loss of power may take it.
         """
         return self.backend.add(key, json.dumps(metadata, separators=(",", ":")))
@@ -260,7 +260,7 @@ class Store:
             after = batch[-1][:2]
 
     def unreported(self, profile: str, *, since: int) -> Entries:
-        """The records whose login is needed since that moment or later, and nobody was notified."""
+        """The records whose login is needed since that moment or later, and that was not reported."""
         return [Entry(key, _metadata(key, text)) for key, text in self.backend.unreported(profile, since=since)]
 
     def describe(self) -> str:

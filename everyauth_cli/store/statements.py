@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SCHEMA_VERSION = 2
 WITHOUT_VERSION = 1
-"""The schema of stores in which metadata was not bound to the secret: an upgrade would seal what nobody vouched for."""
+"""The schema in which metadata was not bound to the secret: an upgrade would seal what was never verified."""
 
 KEY = ("profile", "kind", "service", "tenant", "username")
 """The columns of a key, in the order of `RecordKey`, which so is the values of a statement."""

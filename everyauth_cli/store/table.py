@@ -20,7 +20,7 @@ PEEK = f"SELECT metadata FROM everyauth_records WHERE {HERE}"
 DELETE = f"DELETE FROM everyauth_records WHERE {HERE}"
 COLUMNS = f"{', '.join(KEY)}, {', '.join(STORED)}"
 PLACES = ", ".join("?" * len(KEY + STORED))
-# The same version twice is the same save, made again because its answer was lost on the way.
+# The same version twice is the same save, made again after a lost response.
 INSERT = (
     f"INSERT INTO everyauth_records ({COLUMNS}) SELECT {PLACES} WHERE {KEY_IS_IN_USE}"
     f" ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET version = EXCLUDED.version"

@@ -80,7 +80,7 @@ class PendingLogins:
         text = unseal(self._sealer, self._associated_data(name, started_at), sealed) if sealed else None
         try:
             return None if text is None else _from_json(text)
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, ValueError):
             return None  # another version of everyauth wrote it
 
     def has_expired(self, pending: PendingLogin) -> bool:

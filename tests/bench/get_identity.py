@@ -30,7 +30,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from peers.postgres import running
 
-from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import Identity, RecordKey, Secret, Token
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.identities import StoredIdentity, identity_key, lookup_of, record_of

@@ -21,7 +21,7 @@ from bench.homes import SERVICE
 from bench.seed import identity_of
 from peers.secret_service import secret_service
 
-from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_USER, Account, Identity, Secret, Service, Token
 from everyauth_cli.store.identities import StoredIdentity, identity_key, save_identity
 

@@ -29,7 +29,7 @@ def shell(everyauth):
         ("token pagerduty", "\udcff\udcfe", ["is not TOML", "correct it, or move it away"]),
         ("identity ls", "stroe = 'sqlite://'", ["unknown key stroe", "store, sealing_key, alert_command"]),
         ("service ls", "store = 1", ["store must be a text"]),
-        ("store status", "store = 'mysql://x'", ["'mysql://x' is no store", "keyring:"]),
+        ("store status", "store = 'mysql://x'", ["'mysql://x' is not a store", "keyring:"]),
         ("store status", "store = 'sqlite://x'", ["'sqlite://x' holds no absolute path", "three slashes"]),
         ("store status", "store = 'sqlite:///x?mode=ro'", ["'sqlite:///x?mode=ro' holds more than a path", "%3F"]),
     ],
@@ -53,7 +53,7 @@ def test_the_error_for_a_corrupt_configuration_has_its_path(shell, line, text, s
     ("text", "says"),
     [
         ("authorization_endpoint = ", ["pagerduty.toml is not TOML", "correct it, or move it away"]),
-        ('\ntoken_ulr = "x"', ["pagerduty.toml:2: unknown key token_ulr", "did you mean token_endpoint?"]),
+        ('\ntoken_endpiont = "x"', ["pagerduty.toml:2: unknown key token_endpiont", "did you mean token_endpoint?"]),
         ("pkce = 1", ["pagerduty.toml:1: pkce = 1", "true or false"]),
         ('token_endpoint = "http://auth.example/t"', ["pagerduty.toml:1: token_endpoint", "https"]),
         (

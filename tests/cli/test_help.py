@@ -63,7 +63,7 @@ def test_no_line_is_wider_than_the_terminal(path, columns):
     command = ALL[path]
     lines = help_page(command, columns=columns).splitlines()
     assert [line for line in lines if len(line) > columns and line.strip() not in command.examples] == []
-    assert [line for line in command.examples if len(line) > 78] == []
+    assert [line for line in command.examples if len(line) > (58 if line.startswith("# ") else 78)] == []
 
 
 @every

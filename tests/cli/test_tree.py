@@ -52,6 +52,12 @@ def test_options_before_a_command_do_not_hide_it(options):
     "line", [name for name, below in COMMANDS.items() if not below] + [line for line in LINES if " " in line]
 )
 def test_a_command_imports_no_other_commands_module(line):
+    group = line.split()[0]
+    assert imported(line) == {group, line.replace(" ", ".").replace("-", "_")}
+
+
+def imported(line):
+    """The modules of commands, and the packages of groups, that the tree of a command line imports."""
     code = """if True:
         import sys
         from everyauth_cli.cli.tree import tree
@@ -59,8 +65,11 @@ def test_a_command_imports_no_other_commands_module(line):
         print(*(name.removeprefix("everyauth_cli.cli.commands.") for name in sys.modules if ".commands." in name))
     """
     done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True, check=True)
-    group = line.split()[0]
-    assert set(done.stdout.split()) == {group, line.replace(" ", ".").replace("-", "_")}
+    return set(done.stdout.split())
+
+
+def test_the_root_s_help_imports_no_command_of_a_group():
+    assert imported("--help") == {name.replace("-", "_") for name in COMMANDS}
 
 
 @pytest.mark.parametrize(

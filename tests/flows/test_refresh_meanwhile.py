@@ -21,8 +21,8 @@ class OpenLocks:
     busy = False
 
     def hold(self, name, *, timeout):
-        # A refresh waits 20 s for another process, everything else longer than a token request may take.
-        assert timeout in (20, 45)
+        # A refresh waits 20 s for another process, everything else longer than a refresh takes.
+        assert timeout in (20, 210)
         if self.busy:
             raise TimeoutError
         return nullcontext()

@@ -1,10 +1,13 @@
 """Identities that share a grant, and end when it is revoked with the token of one of them."""
 
+from contextlib import nullcontext
+
 import pytest
 from peers.stores import over
 from peers.token_server import ENTRY, HOUR, REVOCABLE, World
 
 from everyauth_cli.errors import LoginRequired, StoreUnavailable
+from everyauth_cli.store.identities import identity_key
 from everyauth_cli.store.memory import MemoryRecords
 
 GRANT = REVOCABLE + 'revocation_ends = "grant"\n'
@@ -120,6 +123,34 @@ def test_possible_siblings_are_not_ended(family):
     family.login(user="unknown")
     family.auth.delete_identity("example", user="me")
     assert tokens(family, who="unknown")
+
+
+class LoginsMeanwhile:
+    """Locks that let somebody log in while one is waited for."""
+
+    def __init__(self):
+        self.meanwhile = {}
+
+    def hold(self, name, *, timeout):
+        self.meanwhile.pop(name, lambda: None)()
+        return nullcontext()
+
+
+def test_a_sibling_that_logged_in_meanwhile_keeps_its_new_grant(tmp_path):
+    locks = LoginsMeanwhile()
+    world = World(tmp_path, store=over(MemoryRecords(), locks=locks))
+    world.entry("example", GRANT)
+    world.login("alice")
+    world.login("alice", user="bot")
+
+    def log_in():
+        world.clock.now += 1
+        world.login("alice", user="bot")
+
+    locks.meanwhile = {world.store.name(identity_key("default", "example", user="bot")): log_in}
+    world.auth.delete_identity("example", user="me")
+    assert not locks.meanwhile
+    assert world.auth.find_one("bot").login_required is None
 
 
 def test_a_local_deletion_ends_no_siblings(family):

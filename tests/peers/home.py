@@ -8,7 +8,8 @@ from peers.sandbox import SEALED
 from peers.terminal import terminal
 from peers.token_server import HOUR, AuthorizationServer
 
-from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings

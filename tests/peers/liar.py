@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from joserfc import errors, jwk, jws
 
-from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue

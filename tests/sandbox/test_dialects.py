@@ -11,8 +11,9 @@ import pytest
 from peers.recorder import Recorder, recording
 
 from everyauth_cli import errors
-from everyauth_cli.everyauth import EveryAuth, now_ms
+from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import redirect_uri
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import Secret
 from everyauth_cli.oauth.authorization_code import challenge
 from everyauth_cli.sandbox.dialect import (

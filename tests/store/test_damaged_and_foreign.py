@@ -87,6 +87,16 @@ def test_a_damaged_entry_of_a_list_is_a_store_error(tmp_path, metadata):
             call()
 
 
+def test_an_entry_with_a_mark_of_a_newer_version_is_a_store_error(tmp_path):
+    world = World(tmp_path, store=sealed_store(tmp_path))
+    world.login()
+    mark = '{"since": 1, "reason": "", "kind": "newer"}'
+    change = "UPDATE everyauth_records SET metadata = json_set(metadata, '$.login_required', json(?))"
+    in_file(tmp_path / "everyauth.db", change, mark)
+    with pytest.raises(StoreError, match="damaged"):
+        world.auth.find()
+
+
 @pytest.mark.parametrize("part", ["metadata", "secret"])
 @pytest.mark.parametrize("text", ["", "password", "[]", "5", "null", '{"access_token": 1}', "[" * 100_000])
 def test_a_record_of_another_shape_is_a_store_error(world, part, text):

@@ -13,7 +13,6 @@ import typer
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.completers import users
 from everyauth_cli.cli.durations import expiry, read_duration, read_pairs
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
@@ -21,10 +20,10 @@ from everyauth_cli.cli.login.browser import BrowserChoice, choose_browser
 from everyauth_cli.cli.login.redirect import redirect_waiter, wait_for_response
 from everyauth_cli.cli.login.result_page import failure, question, success
 from everyauth_cli.cli.login.surroundings import read_surroundings
-from everyauth_cli.cli.options import ServiceArgument
+from everyauth_cli.cli.options import ServiceArgument, users
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, OtherAccount, StoreBusy
-from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.login import Grant
@@ -32,7 +31,7 @@ from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(

@@ -9,7 +9,7 @@ from everyauth_cli.cli.options import LocalOption, ServiceArgument, WhoArgument,
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
 from everyauth_cli.model import DEFAULT_USER
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(
@@ -31,5 +31,6 @@ def logout(
     name = session.auth.service_name(service)
     target = find_target(session, f"everyauth logout {name} {{}}", name, who, local=local, yes=yes)
     if target is None:
-        raise NotFound(f'no user "{who}" is logged in at {name}', hint=f"everyauth identity ls --service {name}")
+        hint = session.suggestion(f"everyauth identity ls --service {name}")
+        raise NotFound(f'no user "{who}" is logged in at {name}', hint=hint)
     log_out(session, target, local=local, confirm=False, yes=yes)

@@ -10,14 +10,14 @@ import typer
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.completers import service_names
 from everyauth_cli.cli.durations import read_duration
+from everyauth_cli.cli.options import service_names
 from everyauth_cli.cli.session import Session
 from everyauth_cli.model import Service
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT
 from everyauth_cli.sandbox.faults import DESCRIPTIONS, Fault
+from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.at_sandbox import sandbox_params
-from everyauth_cli.services.catalogue import EXAMPLE
 
 FAULTS = "Make every refresh fail: " + "; ".join(f"{fault}: {text}" for fault, text in DESCRIPTIONS.items()) + "."
 

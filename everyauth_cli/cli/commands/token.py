@@ -9,7 +9,7 @@ from everyauth_cli.cli.named_identity import ambiguous_as
 from everyauth_cli.cli.options import MinTtl, Rejected, ServiceArgument, WhoArgument
 from everyauth_cli.cli.session import Session
 from everyauth_cli.model import DEFAULT_USER
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(

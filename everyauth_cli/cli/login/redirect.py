@@ -14,7 +14,7 @@ from everyauth_cli.model import Client, Service
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 
 SHORT_LIFETIME = 60
-"""Seconds; the user is told of a code whose lifetime is no longer."""
+"""Seconds; a code whose lifetime is no longer gets a notice to the user."""
 
 PASTE_INVITATION = (
     "The browser may be on any machine: paste here the URL that it ends at, even if that page does not load, "

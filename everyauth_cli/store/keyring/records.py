@@ -36,7 +36,7 @@ class Items(Protocol):
     def read(self, name: str) -> Secret[str] | None: ...
 
     def write(self, name: str, secret: Secret[str], *, check: Check | None = None) -> None:
-        """Write and read back; `check` is called with what is there, which nobody changes in between."""
+        """Write and read back; `check` gets the present secret, which no process changes in between."""
         ...
 
     def delete(self, name: str) -> None:
@@ -83,7 +83,7 @@ class KeyringRecords:
 
         def check(secret: Secret[str] | None) -> None:
             before = None if secret is None else _record(name, secret)
-            # This very record is there already where a save was cut off: only the list lacks it.
+            # A save that was cut off has left this very record: only the list lacks it.
             there = before is not None and _item("", _draft(before)) == saved
             if not there and (before.version if before else None) != version:
                 raise VersionConflict(f"another process changed {name} since it was read")

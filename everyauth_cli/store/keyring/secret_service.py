@@ -131,7 +131,7 @@ class Items:
         return self._secret(item)
 
     def write(self, secret: bytes, check: Callable[[bytes | None], None] | None = None) -> None:
-        """Write, and make sure that this is what will be read; `check` sees what is there before.
+        """Write, and make sure that this is what will be read; `check` sees the secret before.
 
         Raises `Locked`, `NoCollection`.
         """
@@ -156,7 +156,7 @@ class Items:
         self._settle(prompt)
 
     def create_collection(self) -> None:
-        """Ask the person for a default collection. Raises `NoCollection` where nobody can be asked."""
+        """Ask the person for a default collection. Raises `NoCollection` where no prompt can be shown."""
         if self._prompt_seconds is None:
             raise NoCollection
         properties = {PREFIX + "Collection.Label": ("s", "Default keyring")}
@@ -269,7 +269,7 @@ class SecretServiceItems:
             with self._lock():
                 self._attempt(name, change)
         except Locked as locked:
-            # Not under the lock: nobody should wait for a person to answer somebody else's prompt.
+            # Not under the lock: no process should wait for a person to answer the prompt of another.
             self._attempt(name, functools.partial(Items.unlock, paths=locked.paths))
         except NoCollection:
             self._attempt(name, Items.create_collection)

@@ -20,7 +20,7 @@ CLAIM_SECONDS = 15.0
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.25
 
-# By the server's clock alone, and when the row is ours already too: an answer may have been lost on the way.
+# By the server's clock alone, and when the row is ours already too: a response may have been lost on the way.
 ACQUIRE = """
 INSERT INTO everyauth_claims AS claim VALUES (?, ?, clock_timestamp() + make_interval(secs => ?))
 ON CONFLICT (name) DO UPDATE SET owner = EXCLUDED.owner, deadline = EXCLUDED.deadline
@@ -106,7 +106,7 @@ def has_ended(owner: str) -> bool:
     except ProcessLookupError:
         return True
     except OSError:
-        # Another user's, which is there.
+        # Another user's process, which exists.
         return False
     return words[1:2] != ["-"] and _started(pid) not in ("-", *words[1:2])
 

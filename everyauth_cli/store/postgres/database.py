@@ -45,12 +45,12 @@ PASSING = ("too many", "remaining connection slots", "starting up", "shutting do
 class PostgresDatabase:
     """A server's database, connected to when it is first needed; threads may share one, and so may forks.
 
-    `warn` is told once of a server that is not verified. Raises `StoreUnavailable` when it does not answer in time or
-    refuses, `StoreError` when what is there is not ours.
+    `warn` gets one warning of a server that is not verified. Raises `StoreUnavailable` when it does not answer in time
+    or refuses, `StoreError` when its tables are not ours.
     """
 
     by_user = ""
-    exists = True  # as far as it can be told without asking the server
+    exists = True  # as far as is known without a statement
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class PostgresDatabase:
     def run(self, statement: str, values: Values = (), *, seconds: float | None = None) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows, if it has any, within so many seconds or the usual ones.
 
-        Every statement has to be one that may be run twice: it is when its answer was lost.
+        Every statement has to be one that may be run twice: it is after a lost response.
         """
         return self._done(statement, values, seconds)[0]
 
@@ -127,7 +127,7 @@ class PostgresDatabase:
                 if state in IN_THE_WAY and time.monotonic() < until:
                     time.sleep(PAUSE)
                 elif state in NOT_PREPARED and self._prepares:
-                    # A pooler stands between, under which the next statement may be on another connection.
+                    # A pooler is in between, under which the next statement may be on another connection.
                     self._prepares = False
                     self._close_idle()
                 elif moved or not _has_ended(error, session):
@@ -284,7 +284,7 @@ def _has_ended(error: Error, session: Session | None) -> bool:
 
 
 def _is_verified(options: dict[str, Any]) -> bool:
-    """Whether nobody can stand between: on this machine, or by the server's certificate and name."""
+    """Whether no other host can be in between: on this machine, or by the server's certificate and name."""
     hosts = str(options.get("host") or options.get("hostaddr") or "").split(",")
     local = all(host in ("", *LOOPBACK_HOSTS) or host.startswith(("/", "@")) for host in hosts)
     return local or options.get("sslmode") == VERIFIED

@@ -23,7 +23,7 @@ CANCEL_SECONDS = 1.0
 class Session(Connection[tuple[Any, ...]]):
     """A connection of psycopg whose statements have a deadline, which its one hook for waiting keeps.
 
-    A statement that cannot be finished, for whatever reason, ends the session: its answer must not be read as that to
+    A statement that cannot be finished, for whatever reason, ends the session: its response must not be read as that to
     the next one.
     """
 

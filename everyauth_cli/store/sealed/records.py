@@ -19,7 +19,7 @@ from everyauth_cli.store.records import (
     new_version,
     parse_object,
 )
-from everyauth_cli.store.sealed.cell import associated_data
+from everyauth_cli.store.sealed.cell import KEY_ID_BYTES, associated_data
 from everyauth_cli.store.table import RecordTable, Row
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class SealedRecords:
             after = batch[-1]
 
     def reseal(self, key: RecordKey, name: str) -> None:
-        """Seal a record with the first key, unless somebody saves it meanwhile. Raises `WrongKey`, `StoreError`."""
+        """Seal a record with the first key, unless it is saved meanwhile. Raises `WrongKey`, `StoreError`."""
         found, sealer = self.table.read(key), self._sealer_in_use()
         if found is None:
             return
@@ -124,8 +124,6 @@ class SealedRecords:
 
     def unseal_text(self, name: str, sealed: bytes) -> Secret[str] | None:
         """Open such a text; None where it was changed, or sealed with a key that is not known any more."""
-        from everyauth_cli.store.sealed.sealer import KEY_ID_BYTES
-
         try:
             sealer = self._sealer(sealed[:KEY_ID_BYTES], name)
         except WrongKey:

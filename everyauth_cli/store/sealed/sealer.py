@@ -10,10 +10,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from everyauth_cli.model import Secret
-from everyauth_cli.store.sealed.cell import FORMAT, KEY_BYTES, NONCE_BYTES, key_info, parts_of
+from everyauth_cli.store.sealed.cell import FORMAT, KEY_BYTES, KEY_ID_BYTES, NONCE_BYTES, key_info, parts_of
 
 DIGEST_BYTES = 32
-KEY_ID_BYTES = 16
 CIPHERS_KEPT = 4096
 
 

@@ -34,7 +34,7 @@ BUSY_SECONDS = 30.0
 
 KEPT_OPEN = 8
 LOOK_SECONDS = 0.02
-"""The age that the knowledge may have that the file is still the same one; a change looks each time."""
+"""The longest time for which the file is taken to be the same one; each change looks again."""
 
 INHERITED: list[sqlite3.Connection] = []
 """A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""
@@ -61,7 +61,7 @@ class SqliteFile:
     """A database file, opened when it is first needed; threads may share one, and so may forks.
 
     Its journal is a write-ahead log, under which readers and a writer do not wait for each other, where `mounts` (as
-    Linux lists them) shows a disk of this machine. `warn` is told when it cannot be switched.
+    Linux lists them) shows a disk of this machine. `warn` gets a warning when it cannot be switched.
 
     Raises `StoreUnavailable` when the file cannot be opened or written, `StoreError` when it is damaged.
     """
@@ -161,7 +161,7 @@ class SqliteFile:
         raise self._explained(error) from None
 
     def _take(self, place: Place | None) -> Kept | None:
-        """A connection to the file that is there now, which may have taken the place of another."""
+        """A connection to the present file, which may have replaced another."""
         try:
             while (kept := self._idle.pop()).place != place:
                 _close(kept)

@@ -19,7 +19,7 @@ CANNOT_WRITE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE
 
 
 def may_be_for_want_of_writing(error: Exception) -> bool:
-    """Whether reading may have failed because SQLite wanted to write something beside the file."""
+    """Whether reading may have failed because SQLite needed to write a file beside it."""
     return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in CANNOT_WRITE
 
 
@@ -34,7 +34,7 @@ def rows_without_writing(path: Path, statement: str, values: Sequence[object]) -
             if _state(path) == before:
                 raise
             continue
-        # Somebody who can write may have done so meanwhile, under our hands.
+        # A process that can write may have done so meanwhile.
         if _state(path) == before:
             return rows
     raise sqlite3.OperationalError("it changes faster than it can be read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 
 import httpx
 import pytest
@@ -191,8 +192,9 @@ def test_without_revocation_the_tokens_that_stay_valid_are_named(home):
     home.server.extra = {"expires_in": None, "refresh_token": None}
     home.log_in()
     assert "its access token stays valid until it is revoked there." in home("everyauth logout op").err
-    home.server.extra = {"expires_in": 0, "refresh_token": None}
+    home.server.extra = {"expires_in": 1, "refresh_token": None}
     home.log_in()
+    time.sleep(1.1)
     assert home("everyauth logout op").err == 'Logged user "me" out of op: deleted here; no token was left to revoke.\n'
 
 
@@ -205,6 +207,7 @@ def test_a_token_that_the_service_does_not_revoke_is_named(home, endpoint):
 
 def test_an_unknown_user_is_not_found(home, endpoint):
     home.bad("everyauth logout op bob", 3, 'no user "bob" is logged in at op', "everyauth identity ls --service op")
+    home.bad("everyauth -p work logout op bob", 3, "everyauth identity ls --service op --profile work")
     home.bad("everyauth logout op idn-unknown", 3, 'no user "idn-unknown" is logged in at op')
     home.bad("everyauth logout opp", 3, "did you mean op?")
     assert home.users() == ["me"]

@@ -13,7 +13,7 @@ from peers.both_paths import GET, INSTALLED, ME, WHOLE_PATH, ran
 from peers.sandbox import KEY, NAME, Shell, sandbox_shell
 from peers.stores import in_file, overwrite
 
-from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import Secret
 from everyauth_cli.store.identities import identity_key
 from everyauth_cli.store.records import MOVED_TO

@@ -8,8 +8,8 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.alerts import SET, group, target
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.everyauth import now_ms
 from everyauth_cli.flows.alerts import AlertEvent, event, receiver
+from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import Account, EndedGrant, Identity
 
 

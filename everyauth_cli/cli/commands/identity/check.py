@@ -8,7 +8,7 @@ from everyauth_cli.cli.commands.identity import group
 from everyauth_cli.cli.options import ServiceOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.batch import JOBS
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(group, "check", examples=["everyauth identity check", f"everyauth identity check --service {EXAMPLE}"])

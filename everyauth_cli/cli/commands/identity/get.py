@@ -9,7 +9,7 @@ from everyauth_cli.cli.named_identity import ambiguous_as, not_found, service_an
 from everyauth_cli.cli.options import MinTtl, Names, Rejected, ServiceOption, UserOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.requirement import Requirement
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 from everyauth_cli.store.credential import Credential
 
 

@@ -13,10 +13,11 @@ from everyauth_cli.cli.durations import expiry, read_pairs, span
 from everyauth_cli.cli.left_store import show_left_store
 from everyauth_cli.cli.options import ServiceOption, UserOption
 from everyauth_cli.cli.session import Session
-from everyauth_cli.everyauth import now_ms
+from everyauth_cli.flows.freshness import now_ms
+from everyauth_cli.flows.hints import login_command
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.model import Identity
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.model import DEFAULT_USER, Identity
+from everyauth_cli.services import EXAMPLE
 from everyauth_cli.store.identities import IdentitySummary
 
 PAGE = 1000
@@ -59,7 +60,8 @@ def ls(
         now = now_ms()
         shown = session.terminal.rows(COLUMNS, (_row(one, now) for one in session.auth.listed(**filters, tags=tags)))
         if not shown:
-            session.terminal.info("No identities. To make one: everyauth login SERVICE")
+            login = login_command("SERVICE", user=DEFAULT_USER, profile=session.profile_to_name)
+            session.terminal.info(f"No identities. To make one: {login}")
     if not shown:
         show_left_store(session)
 

@@ -14,7 +14,7 @@ from everyauth_cli.cli.durations import read_duration
 from everyauth_cli.cli.options import ServiceOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.batch import JOBS
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(

@@ -8,7 +8,7 @@ from everyauth_cli.cli.logout import find_target, log_out
 from everyauth_cli.cli.named_identity import not_found, service_and_who
 from everyauth_cli.cli.options import LocalOption, Names, ServiceOption, UserOption, YesOption
 from everyauth_cli.cli.session import Session
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(

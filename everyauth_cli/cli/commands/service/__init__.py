@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from everyauth_cli.cli import app
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 group = app.group(
     "service",

@@ -7,7 +7,7 @@ from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.service_guide import missing_in_entry
 from everyauth_cli.cli.session import Session
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(group, "export", examples=[f"everyauth service export {EXAMPLE}"])

@@ -7,7 +7,7 @@ from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.service_guide import guide_to
 from everyauth_cli.cli.session import Session
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(group, "get", examples=[f"everyauth service get {EXAMPLE}", f"everyauth service get {EXAMPLE} -o json"])

@@ -17,7 +17,7 @@ from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import DEFAULT_PROFILE
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 COLUMNS = ["time", "action", "outcome", "user", "status", "ms", "message"]
 

@@ -7,7 +7,7 @@ from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument, YesOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 
 
 @command(group, "rm", examples=[f"everyauth service rm {EXAMPLE}", "everyauth service rm acme --yes"])
@@ -34,5 +34,6 @@ def rm(
         auth.catalogue.remove(service.name)
     session.terminal.info(f"Removed {' and '.join(removed)}.")
     if left := len(auth.find(service=service.name)):
-        session.terminal.info(f"{left} of its identities stay: everyauth identity ls --service {service.name}")
+        shown = session.suggestion(f"everyauth identity ls --service {service.name}")
+        session.terminal.info(f"{left} of its identities stay: {shown}")
         session.terminal.info("Until a client is set again, they can be deleted here but not revoked at the service.")

@@ -16,7 +16,7 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
 from everyauth_cli.model import Client, Secret, Service
-from everyauth_cli.services.catalogue import EXAMPLE
+from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.parameters import check_param
 
 HISTORY = "the secret is in your shell's history now; `--client-secret -` asks for it, or reads standard input"

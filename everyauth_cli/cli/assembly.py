@@ -1,0 +1,60 @@
+"""Assembles `EveryAuth` for a command, and sends its alerts; session.py imports it once a command needs either."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from everyauth_cli.cli.interrupts import finished_first
+from everyauth_cli.cli.terminal import Terminal
+from everyauth_cli.errors import EveryAuthError
+from everyauth_cli.everyauth import EveryAuth, Send, send_request
+from everyauth_cli.flows.alerts import Reporter, receiver
+from everyauth_cli.flows.freshness import now_ms
+from everyauth_cli.flows.refresh import Patience
+from everyauth_cli.model import Request, Response
+from everyauth_cli.settings import Settings
+
+NOTICE_SECONDS = 5.0
+"""Seconds after which a command that waits for a service says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """`EveryAuth` over the settings, which warns on the terminal; `around_send` watches each request."""
+
+    settings: Settings
+    terminal: Terminal
+    around_send: Callable[[Send, Request], Response]
+
+    @functools.cached_property
+    def auth(self) -> EveryAuth:
+        return EveryAuth.from_settings(
+            self.settings,
+            warn=self.terminal.warn,
+            around_send=self.around_send,
+            shield=finished_first,
+            # A command has nothing else to do, and what it waits for is stored in any case.
+            patience=Patience(seconds=None, notice_after=NOTICE_SECONDS, notice=self.terminal.info),
+        )
+
+    def send(self, request: Request) -> Response:
+        """Send a request that is not one of `EveryAuth`'s own."""
+        return self.around_send(send_request, request)
+
+    def report(self, *, since: int) -> None:
+        """Send alerts about identities that have needed a login since then, in milliseconds since the epoch.
+
+        An alert that cannot be delivered is a warning, and stays pending for the next run.
+        """
+        try:
+            deliver = receiver(self.settings, self.send)
+            if deliver is None:
+                return
+            reporter = Reporter(store=self.auth.store, profile=self.settings.profile, deliver=deliver, clock=now_ms)
+            failures = reporter.report(since=since)
+        except EveryAuthError as error:
+            failures = [error]
+        for failure in failures:
+            self.terminal.warn(f"an alert was not delivered; the next run tries again: {failure.message}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import httpx
 import pytest
@@ -11,6 +12,9 @@ from peers.oidc_provider import running
 from peers.sandbox import SEALED, authorization_url, free_port
 
 pytestmark = pytest.mark.slow
+
+LIFETIME = 3600
+"""Seconds that the provider issues an access token for."""
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +70,10 @@ def who(provider, token: str) -> str:
     return response.json()["sub"] if response.status_code == 200 else ""
 
 
-def expired(everyauth, token: str) -> str:
-    """Report the token as rejected, and return the next one."""
-    return ok(everyauth("token", "op", "--rejected", input=token)).strip()
+def longer(everyauth):
+    """Demand a token that lives longer than the one that was issued more than a second ago."""
+    time.sleep(1.1)
+    return everyauth("token", "op", "--min-ttl", f"{LIFETIME - 1}s")
 
 
 @pytest.mark.parametrize(
@@ -90,17 +95,16 @@ def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth
 def test_every_refresh_rotates_and_reuse_would_be_detected(everyauth, provider):
     ok(everyauth("login", "op"))
     tokens = [ok(everyauth("token", "op")).strip()]
-    for _ in range(3):
-        tokens.append(expired(everyauth, tokens[-1]))
+    tokens += [ok(longer(everyauth)).strip() for _ in range(3)]
     assert len(set(tokens)) == 4
     assert who(provider, tokens[-1]) == "alice"
 
     # An older state of the store, as in a restored backup: its refresh token was used already.
     database = everyauth.home / "everyauth.db"
     older = database.read_bytes()
-    latest = expired(everyauth, tokens[-1])
+    latest = ok(longer(everyauth)).strip()
     database.write_bytes(older)
-    done = everyauth("token", "op", "--rejected", input=tokens[-1])
+    done = longer(everyauth)
     refused(done, 4, 'user "me" must log in at op again', "invalid_grant", "everyauth login op")
     assert who(provider, latest) == ""
     assert json.loads(ok(everyauth("identity", "ls", "-o", "json")))["items"][0]["loginRequired"]
@@ -113,7 +117,7 @@ def test_a_narrower_grant_is_a_warning_and_stays_narrow(everyauth, provider):
     assert ok(done) == ""
     assert "warning: op granted fewer scopes than requested: email is missing; it granted openid api:read" in done.err
     token = ok(everyauth("token", "op")).strip()
-    assert expired(everyauth, token) != token
+    assert ok(everyauth("token", "op", "--rejected", input=token)).strip() != token
     assert json.loads(ok(everyauth("identity", "get", "me")))["native"]["scope"] == "openid api:read"
 
 

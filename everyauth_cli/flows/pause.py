@@ -1,4 +1,4 @@
-"""The pause after a failed refresh: as long as the service demands, else longer with each failure."""
+"""The pause after a failed refresh: as long as the service demands, else longer with each failure of the service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def is_remembered(error: EveryAuthError) -> bool:
 def pause_of(error: ServiceError | ClientRejected, before: FailedRefresh | None, *, now: int) -> FailedRefresh:
     """Return the failure with the moment until which it is not repeated, in milliseconds since the epoch."""
     failures = before.failures + 1 if before else 1
-    pause = min(FIRST_MS * 2 ** min(failures - 1, 20), LONGEST_MS)
+    # Who sets the client again after it was rejected should see at once that it works.
+    doublings = 0 if isinstance(error, ClientRejected) else min(failures - 1, 20)
+    pause = min(FIRST_MS * 2**doublings, LONGEST_MS)
     demanded = getattr(error, "retry_after", None)
     seconds = seconds_until(demanded, now=now) if demanded else None
     if seconds is not None:

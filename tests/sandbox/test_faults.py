@@ -14,6 +14,8 @@ pytestmark = pytest.mark.slow
 
 NAME = "pagerduty"
 TRANSIENT = ["500", "429"]
+PAUSE = 31
+"""Seconds, longer than a failed refresh is not repeated."""
 ERRORS = {
     "500": (errors.ServiceUnreachable, "HTTP 500"),
     "429": (errors.ServiceUnreachable, "asks to wait 30 s"),
@@ -64,6 +66,7 @@ def test_without_the_fault_the_next_refresh_works(expired, fault):
     with pytest.raises(errors.ServiceError):
         token(expired)
     expired.fault = None
+    expired.advance(PAUSE)
     assert works(expired, token(expired))
 
 
@@ -75,6 +78,7 @@ def test_a_valid_token_is_handed_out_meanwhile(everyauth_sandbox, fault):
     everyauth_sandbox.fault = fault
     assert token(everyauth_sandbox) == before
     everyauth_sandbox.fault = None
+    everyauth_sandbox.advance(PAUSE)
     assert token(everyauth_sandbox) != before
 
 
@@ -93,6 +97,7 @@ def test_a_rotation_whose_response_was_lost_ends_the_grant(expired):
     assert caught.value.lost
     assert expired.sandbox.server(NAME).counts["refresh_token"] == 1
     expired.fault = None
+    expired.advance(PAUSE)
     with pytest.raises(errors.LoginRequired, match="the response to an earlier refresh was lost") as ended:
         token(expired)
     assert ended.value.exit_code == 4

@@ -81,8 +81,8 @@ def test_a_secret_that_a_service_echoes_as_its_error_is_shown_nowhere(shell):
             echo.reply(json.dumps({"error": secret, "error_description": f"not {secret}"}).encode(), status=400)
         plain, as_json = shell("everyauth login pagerduty"), shell("everyauth login pagerduty -o json")
     assert (plain.code, as_json.code) == (5, 5)
-    assert "pagerduty refused (***: not ***)" in plain.err
-    assert json.loads(as_json.err.splitlines()[-1])["error"]["message"] == "pagerduty refused (***: not ***)"
+    assert "pagerduty answered *** (not ***)" in plain.err
+    assert json.loads(as_json.err.splitlines()[-1])["error"]["message"] == "pagerduty answered *** (not ***)"
     log = shell.good("everyauth service log pagerduty -o json")
     assert json.loads(log)["items"][-1]["error"] == "***"
     assert secret not in plain.err + as_json.err + log + shell.good("everyauth service log pagerduty")

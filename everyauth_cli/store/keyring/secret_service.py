@@ -342,7 +342,7 @@ def _explained(error: OSError | Refusal, seconds: float) -> StoreError:
     if error.name == IS_LOCKED:
         return Locked()
     if error.name == DBUS_ERROR + "ServiceUnknown" or error.name.startswith(DBUS_ERROR + "Spawn."):
-        return StoreUnavailable("no Secret Service answers on the session bus", hint=OTHER_STORE)
+        return StoreUnavailable("no Secret Service replies on the session bus", hint=OTHER_STORE)
     return StoreUnavailable(f"the Secret Service failed: {printable(error.text or error.name)}", hint=OTHER_STORE)
 
 

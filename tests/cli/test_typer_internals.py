@@ -86,16 +86,27 @@ def test_typer_s_own_help_is_shown_instead(painter):
     assert "Paint it." in shown
 
 
-@pytest.mark.parametrize("part", ["process_value", "get_params", "callback", "required", "default", "name"])
-def test_values_are_converted_by_typer_where_a_part_is_missing(painter, part):
+@pytest.mark.parametrize("part", ["get_params", "callback"])
+def test_values_are_converted_by_typer_where_a_command_lacks_a_part(painter, part):
     context = typer.Context(painter, None, "paint")
-    name, colour, often = (Without(param, part) for param in painter.params)
-    command = SimpleNamespace(callback=paint, get_params=lambda _: [name, colour, often])
-    take_as_typed(Without(command, part), context)
-    # Typer's own way is hidden too where its name is.
-    typed = painter.params if part == "process_value" else [name, colour, often]
-    values = [param.process_value(context, value) for param, value in zip(typed, ["me", "red", "3"], strict=True)]
-    assert values == ["me", Colour.red, 3]
+    take_as_typed(Without(painter, part), context)
+    assert [param.process_value(context, value) for param, value in typed(painter.params)] == ["me", Colour.red, 3]
+
+
+@pytest.mark.parametrize("part", ["process_value", "callback", "required", "default", "name"])
+def test_values_are_converted_by_typer_where_a_parameter_lacks_a_part(painter, part):
+    context = typer.Context(painter, None, "paint")
+    params = [Without(param, part) for param in painter.params]
+    take_as_typed(SimpleNamespace(callback=paint, get_params=lambda _: params), context)
+    # Without its name Typer's own way cannot be reached through the parameter that lacks it.
+    whole = painter.params if part == "process_value" else params
+    assert [param.process_value(context, value) for param, value in typed(whole)] == ["me", Colour.red, 3]
+    if part == "required":
+        assert whole[2].process_value(context, None) is None
+
+
+def typed(params):
+    return zip(params, ["me", "red", "3"], strict=True)
 
 
 def test_text_is_not_converted_where_nothing_is_missing(painter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method
@@ -317,6 +318,17 @@ class EveryAuth:
 
 
 def send_request(request: Request) -> Response:
-    from everyauth_cli.transport import send  # httpx costs more than all else together
+    """Send a request; raises `ServiceUnreachable`."""
+    response: Response = _transport().send(request, deadline=request.deadline)
+    return response
 
-    return send(request, deadline=request.deadline)
+
+def reach_server(url: str) -> None:
+    """Connect to the server of a URL and send nothing; raises `ServiceUnreachable`."""
+    _transport().reach(url)
+
+
+def _transport() -> ModuleType:
+    from everyauth_cli import transport  # HTTP and TLS cost more than all else together
+
+    return transport

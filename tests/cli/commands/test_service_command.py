@@ -210,7 +210,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         added = everyauth(
             *("service", "add", "mine", "--authorize-url", endpoints["authorization_endpoint"]),
             *("--token-url", endpoints["token_endpoint"], "--scope", "read write", "--authorize-param", "prompt=login"),
-            *("--docs", "https://example.com/docs"),
+            *("--docs", "https://example.com/docs", "--client-auth", "client_secret_post"),
         )
         assert ok(added) == ""
         assert str(path) in added.err
@@ -221,6 +221,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
             "scopes": ["read", "write"],
             "authorization_params": {"prompt": "login"},
             "docs": "https://example.com/docs",
+            "token_endpoint_auth_method": "client_secret_post",
         }
         port = urlsplit(shell.sandbox.redirect_uri).port
         uri = shell.good(
@@ -265,6 +266,32 @@ def test_a_service_with_a_bad_name_or_endpoint_is_not_added(everyauth, name, url
     done = everyauth("service", "add", name, "--authorize-url", urls[0], "--token-url", urls[1])
     refused(done, 2, *says)
     assert not list(everyauth.home.rglob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    ("options", "keys"),
+    [
+        ([], {"token_endpoint_auth_method": "client_secret_basic"}),
+        (["--client-auth", "none"], {"token_endpoint_auth_method": "none"}),
+        (
+            ["--basic-encoding", "raw", "--account-url", "https://auth.example/me"],
+            {
+                "token_endpoint_auth_method": "client_secret_basic",
+                "client_secret_basic_encoding": "raw",
+                "account_endpoint": "https://auth.example/me",
+            },
+        ),
+    ],
+)
+def test_an_added_service_says_how_its_client_authenticates(everyauth, options, keys):
+    urls = {"authorization_endpoint": "https://auth.example/a", "token_endpoint": "https://auth.example/t"}
+    given = ["--authorize-url", urls["authorization_endpoint"], "--token-url", urls["token_endpoint"]]
+    ok(everyauth("service", "add", "mine", *given, *options))
+    assert tomllib.loads((everyauth.home / "services" / "mine.toml").read_text()) == {**urls, **keys}
+    for option in ("--client-auth", "--basic-encoding"):
+        refused = everyauth("service", "add", "other", *given, option, "basic")
+        assert (refused.code, refused.out) == (2, "")
+        assert option in refused.err
 
 
 def test_whether_tokens_can_be_revoked_is_shown(everyauth):

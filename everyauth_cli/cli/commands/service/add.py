@@ -10,6 +10,7 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.durations import read_pairs
 from everyauth_cli.cli.session import Session
+from everyauth_cli.services.rules import BasicEncoding, ClientAuthMethod
 
 
 @command(
@@ -28,13 +29,21 @@ def add(
         str | None, typer.Option("--scope", metavar="SCOPES", help="The scopes to request by default, in one argument.")
     ] = None,
     token_endpoint_auth_method: Annotated[
-        str | None,
+        ClientAuthMethod,
         typer.Option(
             "--client-auth",
             metavar="METHOD",
-            help="Client authentication: client_secret_post (default), client_secret_basic or none.",
+            help="Client authentication at the token endpoint: client_secret_basic, client_secret_post or none.",
         ),
-    ] = None,
+    ] = ClientAuthMethod.CLIENT_SECRET_BASIC,
+    client_secret_basic_encoding: Annotated[
+        BasicEncoding,
+        typer.Option(
+            "--basic-encoding",
+            metavar="form|raw",
+            help="How client_secret_basic sends the secret: form-encoded (RFC 6749), or raw.",
+        ),
+    ] = BasicEncoding.FORM,
     issuer: Annotated[
         str | None,
         typer.Option("--issuer", metavar="URL", help="The issuer; its logins and id tokens are checked for it."),
@@ -51,18 +60,29 @@ def add(
         str | None,
         typer.Option("--revoke-url", metavar="URL", help="The revocation endpoint (RFC 7009), if it has one."),
     ] = None,
+    account_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--account-url",
+            metavar="URL",
+            help="An endpoint that names the account of a token, such as OpenID Connect's UserInfo.",
+        ),
+    ] = None,
     docs: Annotated[str | None, typer.Option("--docs", metavar="URL", help="A link to the documentation.")] = None,
 ) -> None:
     """Add a service that the catalogue lacks.
 
     It writes a file, whose path it shows and which you can edit.
     """
+    is_default = client_secret_basic_encoding is BasicEncoding.FORM
     entry: dict[str, Any] = {
         "authorization_endpoint": authorization_endpoint,
         "token_endpoint": token_endpoint,
         "revocation_endpoint": revocation_endpoint,
         "scopes": scope.split() if scope else None,
-        "token_endpoint_auth_method": token_endpoint_auth_method,
+        "account_endpoint": account_endpoint,
+        "token_endpoint_auth_method": token_endpoint_auth_method.value,
+        "client_secret_basic_encoding": None if is_default else client_secret_basic_encoding.value,
         "issuer": issuer,
         "authorization_params": read_pairs(authorize_param, "--authorize-param") if authorize_param else None,
         "docs": docs,

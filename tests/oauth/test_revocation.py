@@ -120,7 +120,7 @@ def test_a_token_that_cannot_authenticate_its_own_revocation_is_revoked():
         read_revocation(service, json_response({"ok": False, "error": "invalid_auth"}))
 
 
-def test_a_client_that_is_not_accepted_is_told_the_key_of_the_revocation_endpoint():
+def test_a_rejected_client_has_its_method_in_the_hint_by_the_key_of_this_endpoint():
     rejected = json_response({"error": "invalid_client"}, status=401)
     for service, key in [
         (SERVICE, "revocation_endpoint_auth_method"),

@@ -1,16 +1,13 @@
 """The token requests, and the tokens that are read from the responses."""
 
 from dataclasses import replace
-from urllib.parse import unquote_plus
 
 import pytest
 from peers.token_server import HOUR, TOKEN_ENDPOINT, World, id_token, json_response
 
-from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Account, Client, LoginRequest, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
 from everyauth_cli.oauth.token_endpoint import code_request, missing_scopes, read_token, refresh_request
-from everyauth_cli.services.rules import BasicEncoding
 
 SERVICE = Service(
     name="example",
@@ -76,27 +73,6 @@ def test_the_client_authenticates_in_the_way_that_the_service_takes(
     assert shown(code) == ({**CODE_FIELDS, **authentication}, basic)
     refresh = refresh_request(service, client, Secret("refresh"))
     assert shown(refresh) == ({**REFRESH_FIELDS, **authentication}, basic)
-
-
-@pytest.mark.parametrize("client_id", ["app", "a b", "ünï", "a+b%2F"])
-@pytest.mark.parametrize("secret", ["s3c+ret/=", "a:b", "100%", "a b", "pä$$", "%2B", "~!*'()&?#\"\\"])
-def test_basic_credentials_are_form_encoded_or_raw_as_the_server_reads_them(client_id, secret):
-    client = replace(CLIENT, client_id=client_id, client_secret=Secret(secret))
-    service = replace(SERVICE, token_endpoint_auth_method="client_secret_basic")
-    _, (name, password) = shown(refresh_request(service, client, Secret("refresh")))
-    assert (unquote_plus(name), unquote_plus(password)) == (client_id, secret)
-    assert ":" not in name + password
-    raw = replace(service, client_secret_basic_encoding=BasicEncoding.RAW)
-    assert shown(refresh_request(raw, client, Secret("refresh")))[1] == (client_id, secret)
-
-
-def test_a_client_id_with_a_colon_is_not_sent_raw():
-    service = replace(
-        SERVICE, token_endpoint_auth_method="client_secret_basic", client_secret_basic_encoding=BasicEncoding.RAW
-    )
-    with pytest.raises(ConfigurationProblem, match="has a colon") as caught:
-        refresh_request(service, replace(CLIENT, client_id="urn:app"), Secret("refresh"))
-    assert "client_secret_post" in caught.value.hint
 
 
 def test_a_request_goes_to_the_token_endpoint_and_asks_for_json():

@@ -268,32 +268,6 @@ def test_a_service_with_a_bad_name_or_endpoint_is_not_added(everyauth, name, url
     assert not list(everyauth.home.rglob("*.toml"))
 
 
-@pytest.mark.parametrize(
-    ("options", "keys"),
-    [
-        ([], {"token_endpoint_auth_method": "client_secret_basic"}),
-        (["--client-auth", "none"], {"token_endpoint_auth_method": "none"}),
-        (
-            ["--basic-encoding", "raw", "--account-url", "https://auth.example/me"],
-            {
-                "token_endpoint_auth_method": "client_secret_basic",
-                "client_secret_basic_encoding": "raw",
-                "account_endpoint": "https://auth.example/me",
-            },
-        ),
-    ],
-)
-def test_an_added_service_says_how_its_client_authenticates(everyauth, options, keys):
-    urls = {"authorization_endpoint": "https://auth.example/a", "token_endpoint": "https://auth.example/t"}
-    given = ["--authorize-url", urls["authorization_endpoint"], "--token-url", urls["token_endpoint"]]
-    ok(everyauth("service", "add", "mine", *given, *options))
-    assert tomllib.loads((everyauth.home / "services" / "mine.toml").read_text()) == {**urls, **keys}
-    for option in ("--client-auth", "--basic-encoding"):
-        refused = everyauth("service", "add", "other", *given, option, "basic")
-        assert (refused.code, refused.out) == (2, "")
-        assert option in refused.err
-
-
 def test_whether_tokens_can_be_revoked_is_shown(everyauth):
     urls = ("--authorize-url", "https://auth.example/a", "--token-url", "https://auth.example/t")
     refused(

@@ -16,6 +16,7 @@ from everyauth_cli.flows.batch import MOST_JOBS, HealthState, Outcome, Pacing
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
+from everyauth_cli.model import Identity
 
 COLUMNS = ["service", "user", "state", "expires", "id", "problem"]
 
@@ -40,12 +41,20 @@ def run_batch(
     identities = session.auth.find(service=session.auth.service_name(service) if service else "")
     interrupts: list[None] = []
     with finished_first(on_interrupt=lambda: interrupts.append(None)):
-        pacing = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
-        with session.terminal.progress("identities", len(identities)) as advance:
-            outcomes = call(identities, pacing=replace(pacing, on_outcome=lambda _: advance()))
-        _show(session, sorted(outcomes, key=_order), left=len(identities) - len(outcomes))
+        outcomes = outcomes_of(
+            session, identities, call, pacing=Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
+        )
+        _show(session, outcomes, left=len(identities) - len(outcomes))
     session.report(all_pending=True)
     raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
+
+
+def outcomes_of(
+    session: Session, identities: Sequence[Identity], call: Callable[..., list[Outcome]], *, pacing: Pacing
+) -> list[Outcome]:
+    """Call `check_all` or `refresh_all` with progress on the terminal, and return the sorted outcomes."""
+    with session.terminal.progress("identities", len(identities)) as advance:
+        return sorted(call(identities, pacing=replace(pacing, on_outcome=lambda _: advance())), key=_order)
 
 
 def _order(outcome: Outcome) -> tuple[str, str, str]:

@@ -176,15 +176,19 @@ class Terminal:
             self.rows(columns, rows)
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a progress bar on a terminal while the block runs; each call of the function it gives is one step."""
+    def progress(self, label: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+        """Show a progress bar on a terminal while the block runs; each call of the function it gives is one step.
+
+        Without a total it shows the number of steps alone.
+        """
         if self.stderr is None or not self.stderr.isatty():
             yield lambda: None
             return
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import MofNCompleteColumn, Progress
 
-        with Progress(console=Console(file=self.stderr), transient=True) as bar:
+        columns = [] if total is not None else [*Progress.get_default_columns()[:2], MofNCompleteColumn()]
+        with Progress(*columns, console=Console(file=self.stderr), transient=True) as bar:
             task = bar.add_task(label, total=total)
             yield lambda: bar.advance(task)
 

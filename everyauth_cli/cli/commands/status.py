@@ -10,14 +10,14 @@ import typer
 from everyauth_cli.cli import app
 from everyauth_cli.cli.alert_target import alert_target
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.batch import outcomes_of
+from everyauth_cli.cli.batch import with_progress
 from everyauth_cli.cli.durations import span
 from everyauth_cli.cli.identity_state import needs_login, state
 from everyauth_cli.cli.overview import Overview, read_overview
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.errors import LoginRequired
-from everyauth_cli.flows.batch import Outcome, Pacing
+from everyauth_cli.flows.batch import Outcome
 from everyauth_cli.flows.hints import login_again, user_of_tenant
 from everyauth_cli.model import Identity
 from everyauth_cli.services import EXAMPLE
@@ -49,8 +49,7 @@ def status(
 
 
 def _checked(session: Session) -> dict[str, Outcome]:
-    found = outcomes_of(session, session.auth.find(), session.auth.check_all, pacing=Pacing())
-    return {one.identity.id: one for one in found}
+    return {one.identity.id: one for one in with_progress(session.terminal, session.auth.checked())}
 
 
 def show_overview(session: Session, overview: Overview, outcomes: Mapping[str, Outcome]) -> None:

@@ -53,8 +53,8 @@ FAILURE_TEXTS: dict[type[EveryAuthError], FailureText] = {
     ),
     ClientRejected: FailureText(
         "{service} does not know this client",
-        "It rejected the client id or the client secret that everyauth sent, so nothing was stored.",
-        "Set them again, then log in again:",
+        "It rejected the client id or the client secret that everyauth sent, or the way in which they were sent, so "
+        "nothing was stored.",
     ),
     ServiceUnreachable: FailureText(
         "{service} is not available",

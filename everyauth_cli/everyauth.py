@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method
@@ -334,6 +335,12 @@ class EveryAuth:
 
 
 def send_request(request: Request) -> Response:
-    from everyauth_cli.transport import send  # httpx costs more than all else together
+    response: Response = transport().send(request, deadline=request.deadline)
+    return response
 
-    return send(request, deadline=request.deadline)
+
+def transport() -> ModuleType:
+    """Import what sends requests, which costs more than all else together."""
+    from everyauth_cli import transport as module
+
+    return module

@@ -63,6 +63,7 @@ HOMES = {
         "store/sealed/sealer.py",
         "cli/fast/sealed.py",
     ],  # the second decrypts with fewer imports
+    "jinja2": ["pages/render.py"],
     "joserfc": ["oauth/signatures.py", "sandbox/signing_keys.py"],
     "starlette": ["web/starlette.py"],
     "anyio": ["web/starlette.py"],

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.pages.document import HEADERS
+from everyauth_cli.pages.document import HEADERS, Frame
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.urls import check_url
 from everyauth_cli.web.pending_logins import Cookie
@@ -117,7 +117,7 @@ def redirect(url: str, cookies: Sequence[Cookie] = ()) -> WebResponse:
 
 
 def page(status: int, result: Result) -> WebResponse:
-    return WebResponse(status=status, headers=HEADERS, body=result_page(result))
+    return WebResponse(status=status, headers=HEADERS, body=result_page(result, frame=Frame.app))
 
 
 def is_form_readable(length: int | None) -> bool:

@@ -17,7 +17,6 @@ MAX_ENTRIES = 27
 PUBLIC = {"everyauth", "httpx_auth", "requests_auth"}
 # Values and encodings that everything may use; they import nothing of ours.
 BASE = {"services/rules", "oauth/base64url"}
-ON_LOOPBACK = {"loopback_server", "loopback_client", "socket_table"}
 FOUNDATION = {"_version", "errors", "model", "private_files", "urls", "sanitize"} | BASE
 LOWER = FOUNDATION | {"oauth", "services", "settings", "transport", "store", "event_log", "async_methods"}
 # The layers that each part of the package may import, besides itself. A new part needs an entry here.
@@ -26,9 +25,7 @@ LAYERS = {
     "errors": set[str](),
     "services/rules": set[str](),  # the parts of a Service, on which model builds
     "oauth/base64url": set[str](),
-    "loopback_server": set[str](),
-    "loopback_client": set[str](),
-    "socket_table": set[str](),
+    "loopback": set[str](),
     "async_methods": {"errors", "store"},
     "private_files": {"errors"},
     "os_keyring": set[str](),
@@ -40,11 +37,11 @@ LAYERS = {
     "settings": BASE | {"errors", "model", "private_files", "os_keyring"},
     "transport": BASE | {"_version", "errors", "model", "urls"},
     "pages": BASE | {"errors", "model", "urls"},
-    "redirect": BASE | ON_LOOPBACK | {"errors", "model", "urls", "sanitize", "pages"},
+    "redirect": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages"},
     "store": BASE | {"errors", "model", "private_files", "sanitize", "os_keyring", "settings", "urls"},
     "event_log": BASE | {"errors", "model", "private_files", "sanitize", "store"},
     "flows": LOWER - {"transport", "async_methods"},
-    "sandbox": BASE | ON_LOOPBACK | {"errors", "model", "urls", "sanitize", "pages", "services"},
+    "sandbox": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
     "everyauth": LOWER | {"flows"},  # EveryAuth.from_env assembles the parts

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from everyauth_cli.errors import ConfigurationProblem, PortInUse, UsageProblem
-from everyauth_cli.loopback_client import ask
-from everyauth_cli.loopback_server import LoopbackServer
+from everyauth_cli.loopback.client import ask
+from everyauth_cli.loopback.server import LoopbackServer
+from everyauth_cli.loopback.socket_table import listener
 from everyauth_cli.sanitize import printable
-from everyauth_cli.socket_table import listener
 
 IPV4, IPV6 = "127.0.0.1", "::1"
 WELL_KNOWN = "/.well-known/everyauth-login"

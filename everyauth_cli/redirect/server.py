@@ -13,13 +13,13 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from everyauth_cli.errors import LoginFailed, LoginTimedOut, PortInUse
-from everyauth_cli.loopback_server import IDLE_SECONDS, LoopbackHandler, LoopbackServer
+from everyauth_cli.loopback.server import IDLE_SECONDS, LoopbackHandler, LoopbackServer
+from everyauth_cli.loopback.socket_table import is_strangers
 from everyauth_cli.pages.document import HEADERS
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.redirect.port import WELL_KNOWN, bind, greeting, login_at
 from everyauth_cli.redirect.start_page import OPENED_BEFORE, StartPage, is_ahead_of_user
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
-from everyauth_cli.socket_table import is_strangers
 from everyauth_cli.urls import LOOPBACK_HOSTS, host
 
 TURN_SECONDS = 0.3
@@ -32,7 +32,7 @@ MOST_SILENT = 100
 """The most connections that have sent no request yet; with one more, the oldest is closed."""
 
 ERROR_CODE = re.compile(r"[A-Za-z0-9_-]{1,50}")
-"""The shape of the standard error codes (RFC 6749 section 4.1.2.1), in which nobody can write a message."""
+"""The shape of the standard error codes (RFC 6749 section 4.1.2.1), which leaves no room for a message."""
 
 STILL_WAITING = (
     "The login in the terminal is still waiting: use the newest tab, or open the URL that the terminal shows."
@@ -61,8 +61,8 @@ UNVERIFIED = Result(
 class RedirectServer(RedirectWaiter):
     """Waits for the authorization response with a server on loopback, which runs for the length of a `with` block.
 
-    Every other request gets an error page, and the wait goes on; `on_ignored` is told of those that a person may want
-    to know about, once of each kind. While another login has the port, `on_turn` is given its service, and the block
+    Every other request gets an error page, and the wait goes on; `on_ignored` gets a text about those that a person may
+    want to know of, once for each kind. While another login has the port, `on_turn` is given its service, and the block
     begins when that login has ended, for which it waits `turn_seconds`. An authorization response is taken from the
     programs of the users `friends` only, where the system shows whose they are; None takes it from all. With
     `ends_at`, the login ends at that URL, elsewhere, and this server only has the start page.
@@ -141,7 +141,7 @@ class RedirectServer(RedirectWaiter):
         """Whether a request is of another user of this machine, who may have learnt this login's state."""
         if self._friends is None or not is_strangers(connection, self._friends):
             return False
-        self.ignored("a request of another user's program, or of one that was gone at once")
+        self.ignored("a request of another user's program, or of one that closed its connection at once")
         return True
 
     def report_unverified(self, query: Query) -> None:

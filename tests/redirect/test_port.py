@@ -95,7 +95,7 @@ def test_a_program_on_ipv6_alone_does_not_matter_to_a_login_on_ipv4():
         (errno.ENOBUFS, PortInUse, "port 80 of the redirect URI cannot be used", "another port: SET"),
     ],
 )
-def test_each_reason_why_a_port_cannot_be_bound_is_told_apart(number, kind, says, hint):
+def test_each_reason_why_a_port_cannot_be_bound_has_its_own_error(number, kind, says, hint):
     def make(_):
         raise OSError(number, os.strerror(number))
 
@@ -137,15 +137,15 @@ def test_a_login_says_what_it_is_to_loopback_only():
         finish(login)
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.0 200 OK\r\n\r\n[]", b'HTTP/1.0 200 OK\r\n\r\n{"everyauth": 1}'])
-def test_a_program_that_is_no_login_is_not_taken_for_one(answer):
+@pytest.mark.parametrize("response", [b"", b"HTTP/1.0 200 OK\r\n\r\n[]", b'HTTP/1.0 200 OK\r\n\r\n{"everyauth": 1}'])
+def test_a_program_that_is_no_login_is_not_taken_for_one(response):
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
 
         def serve():
             connection, _ = server.accept()
             with closing(connection):
                 connection.recv(1000)
-                connection.sendall(answer)
+                connection.sendall(response)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -162,10 +162,10 @@ def test_a_program_that_answers_nothing_is_given_up_soon():
 
 @pytest.mark.parametrize("hosts", [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("127.0.0.1", "localhost")])
 def test_the_second_login_goes_on_when_the_first_has_ended(hosts):
-    port, told, served = free_port(), [], threading.Event()
+    port, awaited, served = free_port(), [], threading.Event()
 
     def second():
-        with listening(hosts[1], port, turn_seconds=20, on_turn=told.append, service="beta") as login:
+        with listening(hosts[1], port, turn_seconds=20, on_turn=awaited.append, service="beta") as login:
             finish(login)
             served.set()
 
@@ -173,13 +173,13 @@ def test_the_second_login_goes_on_when_the_first_has_ended(hosts):
         thread = threading.Thread(target=second)
         thread.start()
         end = time.monotonic() + 10
-        while not told and time.monotonic() < end:
+        while not awaited and time.monotonic() < end:
             time.sleep(0.01)
         assert not served.wait(0.5)
         finish(first)
     assert served.wait(10)
     thread.join()
-    assert told == ["acme"]
+    assert awaited == ["acme"]
 
 
 def test_a_login_waits_no_longer_than_its_time_out():

@@ -13,7 +13,7 @@ import pytest
 from peers.redirect import OURS, PATH, QUERY, STATE, ask, finish, listening, port_of
 
 from everyauth_cli.errors import LoginFailed
-from everyauth_cli.loopback_server import IDLE_SECONDS
+from everyauth_cli.loopback.server import IDLE_SECONDS
 from everyauth_cli.pages.result import Result
 from everyauth_cli.redirect.server import MOST_SILENT, RedirectServer
 

@@ -12,7 +12,7 @@ from peers.redirect import ask, finish, listening, port_of
 
 from everyauth_cli.cli.login.surroundings import friends
 from everyauth_cli.errors import LoginFailed
-from everyauth_cli.socket_table import is_strangers
+from everyauth_cli.loopback.socket_table import is_strangers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
@@ -49,7 +49,7 @@ def test_a_response_of_another_user_is_a_stray(how):
         finish(login)
         assert len(login.ignored_requests) <= 1
         if how == "stays":
-            assert login.ignored_requests == ["a request of another user's program, or of one that was gone at once"]
+            assert "a request of another user's program" in login.ignored_requests[0]
 
 
 def test_another_user_cannot_use_the_start_page_up():
@@ -145,7 +145,7 @@ def test_without_tables_every_response_is_accepted(tmp_path):
         assert not is_strangers(served, {ME + 1}, proc=tmp_path)
 
 
-def test_many_users_at_once_are_told_of_once():
+def test_many_requests_of_other_users_are_reported_once():
     with friendly() as login:
         threads = [
             threading.Thread(target=run_as_nobody, args=(ASK, str(port_of(login)), OURS, "stays")) for _ in range(3)

@@ -112,10 +112,10 @@ def test_another_user_who_reads_command_lines_learns_no_state(shell, tmp_path):
     with subprocess.Popen(python_of_nobody(SPY), stdout=subprocess.PIPE, text=True, cwd="/") as spy:
         assert spy.stdout.readline() == "ready\n"
         shell.good(LOGIN, env={"BROWSER": f"{slow} %s"})
-        url, answer = spy.stdout.readline().split(" ", 1)
+        url, outcome = spy.stdout.readline().split(" ", 1)
     assert "/start/" in url
-    assert "state" not in url + answer
-    assert "404" in answer
+    assert "state" not in url + outcome
+    assert "404" in outcome
     assert shell.works(shell.token())
 
 

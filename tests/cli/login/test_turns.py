@@ -83,7 +83,7 @@ def test_a_login_that_waits_for_its_turn_can_be_stopped(shell):
     assert one.returncode == 0
 
 
-def test_a_login_whose_turn_does_not_come_says_whom_it_waited_for(shell):
+def test_a_login_whose_turn_does_not_come_names_the_login_that_it_waited_for(shell):
     one = shell.start(FIRST)
     authorization_url(one)
     shell.bad("everyauth login other --no-browser --timeout 1s", 4, "the login at pagerduty", "did not end within 1 s")

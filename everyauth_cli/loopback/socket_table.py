@@ -59,9 +59,9 @@ def is_strangers(connection: socket.socket, friends: Container[int], *, proc: Pa
 
 def listener(host: str, port: int, *, proc: Path = PROC) -> Owner | None:
     """Return who listens where a connection to that address would end, if the tables say."""
-    wanted = {_packed(host), *ANY} if ":" not in host else {_packed(host), bytes(16)}
+    addresses = {_packed(host), *ANY} if ":" not in host else {_packed(host), bytes(16)}
     for each in _sockets(proc):
-        if each.state == LISTEN and each.local[1] == port and each.local[0] in wanted:
+        if each.state == LISTEN and each.local[1] == port and each.local[0] in addresses:
             family = socket.AF_INET if len(each.local[0]) == len(ANY[0]) else socket.AF_INET6
             address = socket.inet_ntop(family, each.local[0])
             return Owner(each.uid, _user_name(each.uid), address, *_process(each.inode, proc))
@@ -96,7 +96,7 @@ def _unmapped(address: bytes) -> bytes:
 
 
 def _is_known(uid: int, proc: Path) -> bool:
-    """Whether a number stands for one user: in a user namespace one number stands for all users outside of it."""
+    """Whether a number is one user's: in a user namespace all users outside of it have one number."""
     try:
         if (proc / "self/uid_map").read_text().split() == WHOLE_RANGE:
             return True

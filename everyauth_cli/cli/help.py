@@ -17,7 +17,7 @@ COMMON = "Common options"
 """Heading of the options that every command takes."""
 SECTIONS = {
     "Get started": ("demo",),
-    "Use": ("login", "token", "logout"),
+    "Use": ("login", "token", "status", "logout"),
     "Set up": ("service", "store"),
     "Apps and servers": ("identity", "alerts", "sandbox"),
     "More": ("completion",),

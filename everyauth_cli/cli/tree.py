@@ -14,6 +14,7 @@ COMMANDS: dict[str, list[str]] = {
     "demo": [],
     "login": [],
     "token": [],
+    "status": [],
     "logout": [],
     "service": ["ls", "get", "export", "set", "add", "rm", "log"],
     "store": ["use", "status", "move", "rotate-key"],

@@ -9,6 +9,7 @@ import typer
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.durations import read_pairs
+from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
 
 
@@ -67,6 +68,6 @@ def add(
         "authorization_params": read_pairs(authorize_param, "--authorize-param") if authorize_param else None,
         "docs": docs,
     }
-    path = session.auth.catalogue.add(name, {key: value for key, value in entry.items() if value is not None})
+    path = registry_of(session).catalogue.add(name, {key: value for key, value in entry.items() if value is not None})
     session.terminal.info(f"Added {name} in {path}.")
     session.terminal.info(f"Next: everyauth service set {name} --client-id ID --client-secret -")

@@ -156,7 +156,11 @@ def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Ident
 def _log_in(session: Session, options: LoginOptions) -> None:
     auth, service = session.auth, options.service
     command_line = _command_line(session, options)
-    with redirect_waiter(session.terminal, service, options.client) as waiter:
+    browser = BrowserChoice() if options.no_browser else choose_browser(read_surroundings())
+    opens = browser.opener is not None
+    with redirect_waiter(
+        session.terminal, service, options.client, opens_browser=opens, seconds=options.seconds
+    ) as waiter:
         pending = auth.begin(
             service.name,
             redirect_uri=waiter.redirect_uri,
@@ -165,6 +169,8 @@ def _log_in(session: Session, options: LoginOptions) -> None:
             tags=options.tags,
             scope=options.scope,
         )
+        # The code is redeemed there: a fault is better known before the browser opens.
+        session.reach(service.token_endpoint)
         waiter.expect(lambda query: has_state_of(pending, query))
         try:
             query = wait_for_response(
@@ -172,7 +178,7 @@ def _log_in(session: Session, options: LoginOptions) -> None:
                 waiter,
                 auth.authorization_url(pending),
                 service=service,
-                browser=BrowserChoice() if options.no_browser else choose_browser(read_surroundings()),
+                browser=browser,
                 command_line=command_line,
                 seconds=options.seconds,
             )

@@ -88,7 +88,6 @@ def test_a_list_is_shown_without_what_logs_in_or_refreshes(sealed, line):
         "everyauth_cli.everyauth",
         "everyauth_cli.flows.refresh",
         "everyauth_cli.flows.alerts",
-        "_hashlib",
     }
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import httpx
 
-from everyauth_cli.async_methods import run_at_once_or_in_lane
+from everyauth_cli.async_methods import read_and_await
 from everyauth_cli.errors import RejectedAlthoughNew
 from everyauth_cli.model import Secret
 
@@ -35,12 +35,12 @@ class HttpxAuth(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         await request.aread()
-        token = await run_at_once_or_in_lane(self._service, self._current)
+        token = await read_and_await(self._service, self._current)
         response = yield _signed(request, token)
         if _is_rejected(response, token):
             with suppress(RejectedAlthoughNew):
                 another = functools.partial(self._current, rejected=token)
-                yield _signed(request, await run_at_once_or_in_lane(self._service, another))
+                yield _signed(request, await read_and_await(self._service, another))
 
 
 def _signed(request: httpx.Request, token: Secret[str]) -> httpx.Request:

@@ -42,13 +42,13 @@ def world(tmp_path):
 def gate(world):
     """Holds the refresh of the stale identity back."""
     world.clock.now += HOUR
-    gate = Held()
+    gate = Stopper()
     world.server.meanwhile = gate
     yield gate
     gate.opened.set()
 
 
-class Held:
+class Stopper:
     def __init__(self):
         self.reached, self.opened = threading.Event(), threading.Event()
 
@@ -93,7 +93,7 @@ def test_tasks_that_wait_for_a_refresh_hold_no_thread(world, gate):
     async def run():
         tasks = [asyncio.create_task(world.auth.aget_identity("example")) for _ in range(TASKS)]
         await until(gate.reached.is_set)
-        # The one in which the exchange runs.
+        # The one that sends.
         await until(lambda: len(ours()) == 1)
         for task in tasks[::2]:
             task.cancel()
@@ -105,7 +105,7 @@ def test_tasks_that_wait_for_a_refresh_hold_no_thread(world, gate):
     assert world.server.refreshes == 1
 
 
-def test_wait_for_leaves_nothing_but_the_exchange_behind(world, gate):
+def test_wait_for_leaves_only_the_request_behind(world, gate):
     async def impatient():
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(world.auth.aget_identity("example"), 0.2)
@@ -154,10 +154,10 @@ def test_tasks_share_the_error_of_a_refresh(world, gate, status):
 
 
 def test_a_refresh_that_hangs_longer_than_the_patience_gives_the_old_token_while_it_lives(world):
-    held = Held()
+    stopper = Stopper()
     auth = world.another(world.store, patience=Patience(seconds=0.2))
     world.clock.now += HOUR - MINUTE // 2
-    world.server.meanwhile = held
+    world.server.meanwhile = stopper
 
     async def run():
         began = time.monotonic()
@@ -168,7 +168,7 @@ def test_a_refresh_that_hangs_longer_than_the_patience_gives_the_old_token_while
         world.clock.now += MINUTE
         with pytest.raises(ServiceUnreachable, match="it goes on"):
             await auth.aget_identity("example")
-        held.opened.set()
+        stopper.opened.set()
         return first
 
     assert asyncio.run(run()) >= 0.2

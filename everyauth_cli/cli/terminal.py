@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
+from everyauth_cli.cli.table import draw_table
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 MOST_IN_MEMORY = 1_000_000
-UNBROKEN = 20
-"""Single words up to so many characters are never broken over lines."""
 
 
 class Terminal:
@@ -51,13 +53,36 @@ class Terminal:
         """Print data as JSON."""
         print(_json(value), file=self.stdout)
 
+    @functools.cached_property
+    def paint(self) -> Paint:
+        """Styles what is written to stdout."""
+        return paint_for(self.stdout)
+
+    def prose(self, text: str) -> None:
+        """Print sentences as data; on a terminal they break between words."""
+        self.data(fitted(text, shutil.get_terminal_size().columns) if self.stdout.isatty() else text)
+
+    def command(self, command: str) -> None:
+        """Print a command to type next, on a line of its own, among data."""
+        self.data(f"  {self.paint(Style.command, command)}")
+
     def info(self, text: str) -> None:
-        """Print a line on stderr."""
-        print(text, file=self.stderr, flush=True)
+        """Print a line on stderr; on a terminal it breaks between words."""
+        print(self._fitted(text), file=self.stderr, flush=True)
+
+    def done(self, text: str, *, next_command: str = "") -> None:
+        """Print on stderr that something succeeded, and the command to type next."""
+        self._marked(Mark.done, text, word="")
+        if next_command:
+            self.suggest(next_command)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""
-        self.info(f"warning: {text}")
+        self._marked(Mark.attention, text, word="warning: ")
+
+    def suggest(self, command: str) -> None:
+        """Print a command to type next on stderr, on a line of its own, which is never broken."""
+        print(f"  {self._paint_talk(Style.command, command)}", file=self.stderr, flush=True)
 
     def error(self, error: EveryAuthError) -> None:
         """Print an error and its hint on stderr; with `as_json`, as one line of JSON."""
@@ -65,9 +90,40 @@ class Terminal:
             shown = {"code": error.code, "message": error.message, "hint": error.hint}
             self.info(json.dumps({"error": shown}, ensure_ascii=False))
             return
-        self.info(f"error: {error.message}")
-        if error.hint:
+        self._marked(Mark.failed, error.message, word="error: ")
+        if not error.hint:
+            return
+        advice, command = split_hint(error.hint)
+        if not self._is_terminal:
             self.info(f"  try: {error.hint}")
+        elif command:
+            if advice:
+                self.info(f"  {advice}:")
+            self.suggest(command)
+        else:
+            self.info(f"  {advice}")
+
+    @functools.cached_property
+    def _is_terminal(self) -> bool:
+        return self.stderr is not None and self.stderr.isatty()
+
+    @functools.cached_property
+    def _paint_talk(self) -> Paint:
+        return paint_for(self.stderr)
+
+    def _marked(self, mark: Mark, text: str, *, word: str) -> None:
+        """Print a line with its mark on a terminal, and with its word elsewhere."""
+        if self._is_terminal:
+            fitted = self._fitted(f"{mark} {text}")
+            print(fitted.replace(mark, self._paint_talk(mark.style, mark), 1), file=self.stderr, flush=True)
+        else:
+            self.info(f"{word}{text}")
+
+    def _fitted(self, text: str) -> str:
+        """Break a text between words to fit the terminal; its own lines stay, and no word is broken."""
+        if not self._is_terminal:
+            return text
+        return fitted(text, shutil.get_terminal_size().columns)
 
     def list(self, columns: Sequence[str], rows: Sequence[Sequence[str]], items: Sequence[Mapping[str, Any]]) -> None:
         """Print a list, as rows or as JSON."""
@@ -102,7 +158,7 @@ class Terminal:
         """
         if self.stdout.isatty():
             known = [*rows]
-            self._table(columns, known)
+            draw_table(self.stdout, columns, known)
             return len(known)
         count = 0
         for row in rows:
@@ -110,16 +166,29 @@ class Terminal:
             count += 1
         return count
 
+    def marked(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], marks: Sequence[Mark], *, extra: Sequence[str] = ()
+    ) -> None:
+        """Print rows with their marks as a table on a terminal, without the extra columns that do not fit."""
+        if self.stdout.isatty():
+            draw_table(self.stdout, columns, rows, marks=marks, extra=extra)
+        else:
+            self.rows(columns, rows)
+
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a progress bar on a terminal while the block runs; each call of the function it gives is one step."""
+    def progress(self, label: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+        """Show a progress bar on a terminal while the block runs; each call of the function it gives is one step.
+
+        Without a total it shows the number of steps alone.
+        """
         if self.stderr is None or not self.stderr.isatty():
             yield lambda: None
             return
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import MofNCompleteColumn, Progress
 
-        with Progress(console=Console(file=self.stderr), transient=True) as bar:
+        columns = [] if total is not None else [*Progress.get_default_columns()[:2], MofNCompleteColumn()]
+        with Progress(*columns, console=Console(file=self.stderr), transient=True) as bar:
             task = bar.add_task(label, total=total)
             yield lambda: bar.advance(task)
 
@@ -153,21 +222,29 @@ class Terminal:
         print(f"{question} [y/N] ", end="", file=self.stderr, flush=True)
         return self.stdin.readline().strip().lower() in ("y", "yes")
 
-    def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Draw a table without its empty columns."""
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
 
-        shown = [at for at in range(len(columns)) if any(row[at] for row in rows) or not rows]
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        for at in shown:
-            # A name or an id is typed again in the next command: it stays in one piece.
-            whole = all(" " not in row[at] and len(row[at]) <= UNBROKEN for row in rows)
-            table.add_column(columns[at], overflow="fold", no_wrap=whole)
-        for row in rows:
-            table.add_row(*(Text(row[at]) for at in shown))
-        Console(file=self.stdout).print(table)
+def split_hint(hint: str) -> tuple[str, str]:
+    """Split a hint into its advice and the command at its end; either may be missing."""
+    match = re.fullmatch(r"(?:(.{1,1000}): )?(everyauth .{1,4000})", hint)
+    return (match[1] or "", match[2]) if match else (hint, "")
+
+
+def fitted(text: str, columns: int) -> str:
+    """Break a text between words to fit so many columns; its own lines and their indentation stay."""
+    return "\n".join(part for line in text.split("\n") for part in _lines(line, columns))
+
+
+def _lines(line: str, columns: int) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    more = indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent
+    return textwrap.wrap(
+        line,
+        max(columns, len(more) + 1),
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [""]
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 - JSON

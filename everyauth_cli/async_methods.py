@@ -151,8 +151,8 @@ async def read_in_lane(service: Hashable, call: Callable[[], R]) -> R:
 async def read_and_await(service: Hashable, call: Callable[[], R]) -> R:
     """Make a call that reads, and that waits for a refresh where there is no fresh token.
 
-    The loop itself makes it where nothing has to be waited for, and itself waits for a refresh. A refresh that nobody
-    has begun takes a thread among those that send requests to the service.
+    The loop itself makes it where nothing has to be waited for, and itself waits for a refresh. A refresh that
+    is not under way takes a thread among those that send requests to the service.
     """
     attempts = AsyncCall(call)
     try:

@@ -25,7 +25,7 @@ LAYERS = {
     "errors": set[str](),
     "services/rules": set[str](),  # the parts of a Service, on which model builds
     "oauth/base64url": set[str](),
-    "loopback_server": set[str](),
+    "loopback": set[str](),
     "async_methods": {"errors", "store", "flows"},
     "private_files": {"errors"},
     "os_keyring": set[str](),
@@ -37,11 +37,11 @@ LAYERS = {
     "settings": BASE | {"errors", "model", "private_files", "os_keyring"},
     "transport": BASE | {"_version", "errors", "model", "settings", "urls"},
     "pages": BASE | {"errors", "model", "urls"},
-    "redirect": BASE | {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
+    "redirect": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages"},
     "store": BASE | {"errors", "model", "private_files", "sanitize", "os_keyring", "settings", "urls"},
     "event_log": BASE | {"errors", "model", "private_files", "sanitize", "store"},
     "flows": LOWER - {"transport", "async_methods"},
-    "sandbox": BASE | {"errors", "loopback_server", "model", "urls", "sanitize", "pages", "services"},
+    "sandbox": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
     "everyauth": LOWER | {"flows"},  # EveryAuth.from_env assembles the parts

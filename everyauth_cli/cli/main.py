@@ -11,7 +11,7 @@ import typer
 
 from everyauth_cli.cli.completion import print_candidates
 from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.cli.tree import tree
+from everyauth_cli.cli.tree import spelled_out, tree
 from everyauth_cli.cli.typer_internals import failed_command, is_help, parser_error, usage_message
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
@@ -51,6 +51,7 @@ def _call(args: Sequence[str]) -> int:
     if args[:1] == [COMPLETION]:
         print_candidates(*args[1:])
         return 0
+    args = spelled_out(args)
     root = tree(args)
     # The garbage collector was off while modules were imported; it need not look at them again.
     gc.freeze()

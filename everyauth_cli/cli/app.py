@@ -21,7 +21,8 @@ ABOUT = """Get, keep and refresh OAuth 2.0 access tokens.
 `everyauth login` logs you in at a service in the browser and stores the credential in the OS keyring. `everyauth token`
 prints its access token, refreshed first if it has expired."""
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 internal error, 2 usage, 3 not found or ambiguous, 4 login needed, 5 service, 6 store."
+    "Exit codes: 0 done, 1 internal error or unwritable output, 2 usage, 3 not found or ambiguous, 4 login needed,"
+    " 5 service, 6 store."
 )
 EXAMPLES = [
     "# Set your client at a service; it asks for the secret",

@@ -1,27 +1,29 @@
-"""The streams: data on stdout, everything else on stderr, questions on the terminal."""
+"""The streams: data on stdout, everything else on stderr, questions on the terminal; nothing invisible on any."""
 
 from __future__ import annotations
 
-import io
-import json
-import re
+import codecs
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
+from everyauth_cli.sanitize import json_text, visible, visible_lines
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 MOST_IN_MEMORY = 1_000_000
 UNBROKEN = 20
 """Single words up to so many characters are never broken over lines."""
 
 
 class Terminal:
-    """The three streams of a command; with `as_json`, data and errors are JSON."""
+    """The three streams of a command; with `as_json`, data and errors are JSON.
+
+    Whatever it shows, of a service, a user, a file or an environment, has escapes for what is not visible.
+    """
 
     def __init__(
         self,
@@ -33,41 +35,53 @@ class Terminal:
     ) -> None:
         self.as_json = as_json
         self.stdin = stdin or sys.stdin
-        # A stream that was closed before we began is None; what is written to it is dropped.
-        self.stdout = stdout or sys.stdout or io.StringIO()
+        self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
 
     @property
     def can_ask(self) -> bool:
         """Whether a person can read a question and type a reply."""
-        # A stream that was closed before we began is None.
-        return all(stream is not None and stream.isatty() for stream in (self.stdin, self.stderr))
+        return self.stdin.isatty() and self.stderr.isatty()
 
-    def data(self, text: str) -> None:
+    def data(self, line: str) -> None:
         """Print a line of data."""
-        print(text, file=self.stdout)
+        self._print(visible(line) + "\n")
+
+    def text(self, text: str) -> None:
+        """Print data of several lines."""
+        self._print(visible_lines(text) + "\n")
 
     def json(self, value: Any) -> None:  # noqa: ANN401 - JSON
         """Print data as JSON."""
-        print(_json(value), file=self.stdout)
+        self._print(self._json(value) + "\n")
 
-    def info(self, text: str) -> None:
+    def info(self, line: str) -> None:
         """Print a line on stderr."""
-        print(text, file=self.stderr, flush=True)
+        self._say(visible(line) + "\n")
 
-    def warn(self, text: str) -> None:
+    def warn(self, line: str) -> None:
         """Print a warning on stderr."""
-        self.info(f"warning: {text}")
+        self.info(f"warning: {line}")
 
     def error(self, error: EveryAuthError) -> None:
         """Print an error and its hint on stderr; with `as_json`, as one line of JSON."""
         if self.as_json:
             shown = {"code": error.code, "message": error.message, "hint": error.hint}
-            self.info(json.dumps({"error": shown}, ensure_ascii=False))
+            self._say(json_text({"error": shown}, indent=None, ascii_only=not _is_utf8(self.stderr)) + "\n")
             return
-        self.info(f"error: {error.message}")
+        first, *more = error.message.split("\n")
+        self.info(f"error: {first}")
+        for line in more:
+            # Indented, so that no text of others can look like a message of ours.
+            self.info(f"  {line.lstrip()}")
         if error.hint:
             self.info(f"  try: {error.hint}")
+
+    def trace(self) -> None:
+        """Print the traceback of the exception that is being handled, which shows code and never values."""
+        import traceback
+
+        self._say(visible_lines(traceback.format_exc()))
 
     def list(self, columns: Sequence[str], rows: Sequence[Sequence[str]], items: Sequence[Mapping[str, Any]]) -> None:
         """Print a list, as rows or as JSON."""
@@ -87,12 +101,12 @@ class Terminal:
             count = 0
             for item in items:
                 spool.write(",\n" if count else '{\n  "items": [\n')
-                spool.write(textwrap.indent(_json(item), "    "))
+                spool.write(textwrap.indent(self._json(item), "    "))
                 count += 1
             spool.write('\n  ],\n  "next": null\n}\n' if count else '{\n  "items": [],\n  "next": null\n}\n')
             spool.seek(0)
             while text := spool.read(1 << 16):
-                self.stdout.write(text)
+                self._print(text)
         return count
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
@@ -106,14 +120,14 @@ class Terminal:
             return len(known)
         count = 0
         for row in rows:
-            self.stdout.write("\t".join(row) + "\n")
+            self._print("\t".join(map(visible, row)) + "\n")
             count += 1
         return count
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
         """Show a progress bar on a terminal while the block runs; each call of the function it gives is one step."""
-        if self.stderr is None or not self.stderr.isatty():
+        if not self.stderr.isatty():
             yield lambda: None
             return
         from rich.console import Console
@@ -125,8 +139,8 @@ class Terminal:
 
     def ask(self, question: str) -> str:
         """Ask for a line of text; raises `UsageProblem` when it is empty."""
-        print(f"{question}: ", end="", file=self.stderr, flush=True)
-        text = self.stdin.readline().strip()
+        self._say(f"{visible(question)}: ")
+        text = self._typed(self.stdin.readline).strip()
         if not text:
             raise UsageProblem(f"no text was typed for: {question}")
         return text
@@ -139,9 +153,10 @@ class Terminal:
         if self.can_ask:
             import getpass
 
-            text = getpass.getpass(f"{question}: ", stream=self.stderr)
+            text = getpass.getpass(f"{visible(question)}: ", stream=self.stderr)
         else:
-            text = self.stdin.read().removesuffix("\n").removesuffix("\r")
+            # PowerShell puts a byte order mark before what it pipes.
+            text = self._typed(self.stdin.read).removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
         if not text:
             raise UsageProblem(f"standard input has no {question}", hint='printf %s "$SECRET" | everyauth ...')
         return Secret(text)
@@ -150,8 +165,26 @@ class Terminal:
         """Ask for a yes; raises `UsageProblem` where this is not a terminal."""
         if not self.can_ask:
             raise UsageProblem("confirmation needed, but this is not a terminal", hint="pass --yes")
-        print(f"{question} [y/N] ", end="", file=self.stderr, flush=True)
-        return self.stdin.readline().strip().lower() in ("y", "yes")
+        self._say(f"{visible(question)} [y/N] ")
+        return self._typed(self.stdin.readline).strip().lower() in ("y", "yes")
+
+    def finish(self, code: int) -> int:
+        """Write what is left for stdout, and return the exit code, which is not 0 where it cannot be written."""
+        try:
+            self.stdout.flush()
+        except OSError as error:
+            if not code:
+                return self.cannot_write(error)
+            _drop(self.stdout)
+        return code
+
+    def cannot_write(self, error: OSError) -> int:
+        """Say that stdout cannot be written, and return the exit code."""
+        _drop(self.stdout)
+        # A reader who has closed the pipe does not want the rest.
+        if not isinstance(error, BrokenPipeError):
+            self.error(_unwritten(error))
+        return EveryAuthError.exit_code
 
     def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Draw a table without its empty columns."""
@@ -166,11 +199,59 @@ class Terminal:
             whole = all(" " not in row[at] and len(row[at]) <= UNBROKEN for row in rows)
             table.add_column(columns[at], overflow="fold", no_wrap=whole)
         for row in rows:
-            table.add_row(*(Text(row[at]) for at in shown))
+            table.add_row(*(Text(visible(row[at])) for at in shown))
         Console(file=self.stdout).print(table)
 
+    def _json(self, value: Any) -> str:  # noqa: ANN401 - JSON
+        return json_text(value, ascii_only=not _is_utf8(self.stdout))
 
-def _json(value: Any) -> str:  # noqa: ANN401 - JSON
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    # JSON may hold half a character, which no stream takes as it is.
-    return json.dumps(value, indent=2) if LONE_SURROGATE.search(text) else text
+    def _print(self, text: str) -> None:
+        try:
+            self.stdout.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _unwritten(error) from None
+
+    def _say(self, text: str) -> None:
+        """Write to stderr; the command goes on where that cannot be written."""
+        try:
+            self.stderr.write(text)
+            self.stderr.flush()
+        except OSError:
+            _drop(self.stderr)
+
+    def _typed(self, read: Callable[[], str]) -> str:
+        """Read text from standard input; raises `UsageProblem` when it is not UTF-8."""
+        problem = UsageProblem("standard input has bytes that are not text", hint="send it as UTF-8")
+        try:
+            text = read()
+            text.encode()
+        except UnicodeError:
+            raise problem from None
+        return text
+
+
+def prepare_streams() -> None:
+    """Let the process's output write an escape for a character that its encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    """Whether a stream writes UTF-8, which JSON is (RFC 8259 section 8.1); what is no file takes any text."""
+    return not stream.encoding or codecs.lookup(stream.encoding).name == "utf-8"
+
+
+def _unwritten(error: OSError) -> EveryAuthError:
+    why = error.strerror or type(error).__name__
+    return EveryAuthError(f"cannot write to standard output: {why}", hint="send it to another file or disk")
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what is left in a stream's buffer to nowhere; Python would try again at exit, and complain."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method
@@ -13,6 +14,7 @@ from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
 from everyauth_cli.flows.freshness import now_ms
+from everyauth_cli.flows.identities import grouped
 from everyauth_cli.flows.refresh import PATIENT, Patience
 from everyauth_cli.flows.requirement import requirement
 from everyauth_cli.flows.selector import Page, Selector, Who, read_who
@@ -235,7 +237,9 @@ class EveryAuth:
 
     def check_all(self, identities: Sequence[Identity] | None = None, *, pacing: Pacing | None = None) -> list[Outcome]:
         """Check many identities, as `refresh_all` refreshes them."""
-        return self._flows.health.check_all(self.find() if identities is None else identities, pacing)
+        if identities is None:
+            return [*self.checked(pacing=pacing)]
+        return [*self._flows.health.check_all(grouped(identities), pacing)]
 
     def refresh_all(
         self,
@@ -246,11 +250,25 @@ class EveryAuth:
     ) -> list[Outcome]:
         """Refresh the access tokens of many identities, all of the profile unless given, several at once.
 
-        With `expiring_within` (milliseconds) only those that expire so soon are refreshed. Errors are in the outcomes.
-        Raises `StoreError` when the identities cannot be listed.
+        With `expiring_within` (milliseconds) only those that expire so soon are refreshed; where no identities are
+        given, no others are read, besides those that need a login. Errors are in the outcomes.
+        Raises `StoreError` when some cannot be read, after the others are refreshed.
         """
-        identities = self.find() if identities is None else identities
-        return self._flows.health.refresh_all(identities, pacing, expiring_within=expiring_within)
+        if identities is None:
+            return [*self.refreshed(expiring_within=expiring_within, pacing=pacing)]
+        return [*self._flows.health.refresh_all(grouped(identities), pacing, expiring_within=expiring_within)]
+
+    def checked(self, *, service: str = "", pacing: Pacing | None = None) -> Iterator[Outcome]:
+        """Check all identities, or those of one service, and yield the outcomes as they come: memory stays flat."""
+        return self._flows.health.check_all(self._flows.identities.by_service(service), pacing)
+
+    def refreshed(
+        self, *, service: str = "", expiring_within: int | None = None, pacing: Pacing | None = None
+    ) -> Iterator[Outcome]:
+        """Refresh as `refresh_all` does, all or those of one service, and yield the outcomes as they come."""
+        before = None if expiring_within is None else self.clock() + expiring_within + 1
+        found = self._flows.identities.by_service(service, due_before=before)
+        return self._flows.health.refresh_all(found, pacing, expiring_within=expiring_within)
 
     def siblings(self, identity: Identity) -> list[tuple[str, Identity]]:
         """Return the identities, each with its profile, that `delete_identity` would end along with this one.
@@ -317,6 +335,12 @@ class EveryAuth:
 
 
 def send_request(request: Request) -> Response:
-    from everyauth_cli.transport import send  # httpx costs more than all else together
+    response: Response = transport().send(request, deadline=request.deadline)
+    return response
 
-    return send(request, deadline=request.deadline)
+
+def transport() -> ModuleType:
+    """Import what sends requests, which costs more than all else together."""
+    from everyauth_cli import transport as module
+
+    return module

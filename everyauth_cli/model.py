@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.services.rules import (
     AccountRules,
+    BasicEncoding,
     BodyFormat,
     ClientAuthMethod,
     IdTokenRules,
@@ -113,6 +114,7 @@ class Service:
     authorization_params: Mapping[str, str] = field(default_factory=dict)
     token_params: Mapping[str, str] = field(default_factory=dict)
     token_endpoint_auth_method: ClientAuthMethod = ClientAuthMethod.CLIENT_SECRET_POST
+    client_secret_basic_encoding: BasicEncoding = BasicEncoding.FORM
     body: BodyFormat = BodyFormat.FORM
     pkce: bool = True
     refresh_redirect_uri: bool = False
@@ -205,6 +207,11 @@ class Response:
     def is_success(self) -> bool:
         """Whether it is one of RFC 9110 section 15.3."""
         return 200 <= self.status < 300  # noqa: PLR2004
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for people, which comes from something in between."""
+        return self.content_type.partition(";")[0].strip().lower() == "text/html" and bool(self.body.reveal().strip())
 
     @property
     def is_temporary(self) -> bool:

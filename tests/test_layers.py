@@ -35,7 +35,7 @@ LAYERS = {
     "oauth": BASE | {"errors", "model", "urls", "sanitize"},
     "services": BASE | {"errors", "model", "private_files", "urls"},
     "settings": BASE | {"errors", "model", "private_files", "os_keyring"},
-    "transport": BASE | {"_version", "errors", "model", "urls"},
+    "transport": BASE | {"_version", "errors", "model", "settings", "urls"},
     "pages": BASE | {"errors", "model", "urls"},
     "redirect": BASE | {"errors", "loopback_server", "model", "urls", "sanitize", "pages"},
     "store": BASE | {"errors", "model", "private_files", "sanitize", "os_keyring", "settings", "urls"},
@@ -53,13 +53,16 @@ LAYERS = {
 HOMES = {
     "typer": ["cli/*"],
     "rich": ["cli/*"],
-    "httpx": ["transport.py", "httpx_auth.py"],  # the second sends nothing itself: it signs an app's requests
+    "httpcore": ["transport/*"],
+    "certifi": ["transport/certificates.py"],
+    "httpx": ["httpx_auth.py"],  # it sends nothing itself: it signs an app's requests
     "keyring": ["store/keyring/library.py"],
     "jeepney": ["store/keyring/secret_service.py"],
     "cryptography": [
         "store/sealed/sealer.py",
         "cli/fast/sealed.py",
     ],  # the second decrypts with fewer imports
+    "jinja2": ["pages/render.py"],
     "joserfc": ["oauth/signatures.py", "sandbox/signing_keys.py"],
     "starlette": ["web/starlette.py"],
     "anyio": ["web/starlette.py"],
@@ -211,7 +214,7 @@ OFFENCES = [
     (layers, "oauth/code.py", "import everyauth_cli.settings"),
     (layers, "services/catalogue.py", "def f():\n from ..settings import read"),
     (layers, "model.py", "from .cli.terminal import Terminal"),
-    (layers, "transport.py", "from everyauth_cli import EveryAuth"),
+    (layers, "transport/sending.py", "from everyauth_cli import EveryAuth"),
     (layers, "redirect/server.py", "from importlib import import_module\nimport_module('everyauth_cli.store')"),
     (layers, "web/flask.py", "from everyauth_cli.cli.terminal import Terminal"),
     (layers, "flows/freshness.py", "import everyauth_cli.cli"),
@@ -220,7 +223,7 @@ OFFENCES = [
     (layers, "elsewhere.py", "pass"),
     (homes, "cli/commands/login.py", "def f():\n import httpx"),
     (homes, "store/sealed/records.py", "from keyring import get_password"),
-    (homes, "transport.py", "import requests"),
+    (homes, "transport/sending.py", "import requests"),
     (environment, "cli/main.py", "import os\nprint(os.environ['HOME'])"),
     (environment, "store/open.py", "from os import path, getenv"),
     (files, "store/open.py", "path.parent.mkdir(mode=0o700, parents=True)"),

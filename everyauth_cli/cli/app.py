@@ -18,12 +18,7 @@ from everyauth_cli.services import EXAMPLE
 
 ABOUT = """Get, keep and refresh OAuth 2.0 access tokens.
 
-`everyauth login` logs you in at a service in the browser and stores the credential in the OS keyring. `everyauth token`
-prints its access token, refreshed first if it has expired."""
-EXIT_CODES = (
-    "Exit codes: 0 done, 1 internal error or unwritable output, 2 usage, 3 not found or ambiguous, 4 login needed,"
-    " 5 service, 6 store."
-)
+Log in once in the browser; the credential is kept in the OS keyring, and every token that is printed is current."""
 EXAMPLES = [
     "# Set your client at a service; it asks for the secret",
     f"everyauth service set {EXAMPLE} --client-id ID --client-secret -",
@@ -33,13 +28,18 @@ EXAMPLES = [
     f"everyauth login {EXAMPLE} --user user-123",
     "everyauth identity get user-123",
 ]
+LEARN_MORE = """LEARN MORE
+  everyauth COMMAND --help
+  man everyauth"""
+
+
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="everyauth",
     cls=Group,
     help=ABOUT,
-    epilog=help_text(EXIT_CODES, EXAMPLES),
+    epilog=help_text(EXAMPLES, after=LEARN_MORE),
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -74,7 +74,7 @@ def group(name: str, about: str, *, examples: Sequence[str]) -> typer.Typer:
         name=name,
         cls=Group,
         help=about,
-        epilog=help_text("", examples),
+        epilog=help_text(examples),
         no_args_is_help=True,
         rich_markup_mode=None,
         add_completion=False,
@@ -102,7 +102,7 @@ def command(parent: typer.Typer, name: str, *, examples: Sequence[str]) -> Calla
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = _signature(function)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
-        parent.command(name, cls=Command, epilog=help_text("", examples))(run)
+        parent.command(name, cls=Command, epilog=help_text(examples))(run)
         return function
 
     return register

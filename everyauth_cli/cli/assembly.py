@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError
-from everyauth_cli.everyauth import EveryAuth, Send, send_request
+from everyauth_cli.everyauth import EveryAuth, Send, send_request, transport
 from everyauth_cli.flows.alerts import Reporter, receiver
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.refresh import Patience
@@ -42,6 +42,10 @@ class Assembly:
     def send(self, request: Request) -> Response:
         """Send a request that is not one of `EveryAuth`'s own."""
         return self.around_send(send_request, request)
+
+    def reach(self, url: str) -> None:
+        """Connect to the server of a URL and send nothing; raises `ServiceUnreachable`."""
+        transport().reach(url)
 
     def report(self, *, since: int) -> None:
         """Send alerts about identities that have needed a login since then, in milliseconds since the epoch.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from everyauth_cli.cli.durations import expiry, read_duration
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.session import Session
+from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.flows.batch import MOST_JOBS, HealthState, Outcome, Pacing
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import user_of_tenant
@@ -30,43 +30,61 @@ TimeoutOption = Annotated[
 
 
 def run_batch(
-    session: Session, service: str | None, call: Callable[..., list[Outcome]], *, jobs: int, timeout: str
+    session: Session, service: str | None, call: Callable[..., Iterator[Outcome]], *, jobs: int, timeout: str, none: str
 ) -> None:
-    """Call `check_all` or `refresh_all` with each identity, show the outcomes, and exit with the worst exit code.
+    """Call `checked` or `refreshed`, show the outcomes as they come, and exit with the worst exit code.
 
     Ended grants are reported to where alerts go.
     """
     seconds = read_duration(timeout)
-    identities = session.auth.find(service=session.auth.service_name(service) if service else "")
+    name = session.auth.service_name(service) if service else ""
     interrupts: list[None] = []
+    counted = _Counted()
     with finished_first(on_interrupt=lambda: interrupts.append(None)):
         pacing = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
-        with session.terminal.progress("identities", len(identities)) as advance:
-            outcomes = call(identities, pacing=replace(pacing, on_outcome=lambda _: advance()))
-        _show(session, sorted(outcomes, key=_order), left=len(identities) - len(outcomes))
+        outcomes = with_progress(session.terminal, counted.each(call(service=name, pacing=pacing)))
+        if session.terminal.as_json:
+            session.terminal.items(map(_as_json, outcomes))
+        else:
+            session.terminal.rows(COLUMNS, map(_row, outcomes))
+        session.terminal.info(counted.summary(interrupted=bool(interrupts)) or none)
+        if counted.states[HealthState.NOT_CHECKABLE]:
+            session.terminal.info("cannot be checked: no request that tests a token of this service is known")
     session.report(all_pending=True)
-    raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
+    raise typer.Exit(counted.exit_code)
 
 
-def _order(outcome: Outcome) -> tuple[str, str, str]:
-    return outcome.identity.service, outcome.identity.tenant, outcome.identity.user
+class _Counted:
+    """The number of outcomes of each state, and the worst exit code."""
+
+    def __init__(self) -> None:
+        self.states: Counter[HealthState] = Counter()
+        self.exit_code = 0
+
+    def each(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        for outcome in outcomes:
+            self.states[outcome.state] += 1
+            self.exit_code = max(self.exit_code, outcome.exit_code)
+            yield outcome
+
+    def summary(self, *, interrupted: bool) -> str:
+        total = self.states.total()
+        noun = "identity" if total == 1 else "identities"
+        words = [f"{self.states[state]} {state}" for state in HealthState if self.states[state]]
+        words += ["interrupted before more were started"] if interrupted else []
+        return f"{total} {noun}: {', '.join(words)}." if words else ""
 
 
-def _show(session: Session, outcomes: Sequence[Outcome], *, left: int) -> None:
-    now = now_ms()
-    session.terminal.list(COLUMNS, [_row(outcome, now) for outcome in outcomes], [_as_json(one) for one in outcomes])
-    counts = Counter(outcome.state for outcome in outcomes)
-    words = [f"{counts[state]} {state}" for state in HealthState if counts[state]]
-    words += [f"{left} not started"] if left else []
-    total = len(outcomes) + left
-    noun = "identity" if total == 1 else "identities"
-    session.terminal.info(f"{total} {noun}: {', '.join(words)}." if words else "No identities.")
-    if counts[HealthState.NOT_CHECKABLE]:
-        session.terminal.info("cannot be checked: no request that tests a token of this service is known")
+def with_progress(terminal: Terminal, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Show the progress until the last: a table is printed after that."""
+    with terminal.progress("identities") as advance:
+        for outcome in outcomes:
+            advance()
+            yield outcome
 
 
-def _row(outcome: Outcome, now: int) -> list[str]:
-    identity, error = outcome.identity, outcome.error
+def _row(outcome: Outcome) -> list[str]:
+    identity, error, now = outcome.identity, outcome.error, now_ms()
     hint = f"; try: {error.hint}" if error and error.hint else ""
     user = user_of_tenant(identity.user, identity.tenant, quotes=("", ""))
     problem = f"{error.message}{hint}" if error else ""

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from everyauth_cli.cli.style import Paint, Style, plain
+
 NARROWEST, WIDEST = 40, 100
 UNBREAKABLE = "\N{NO-BREAK SPACE}"
+EXAMPLES = "EXAMPLES"
+PROMPT = "$ "
 VERBATIM = "\b\n"
 """At the start of a paragraph, this keeps its lines as they are; Typer's own help follows it too."""
 COMMON = "Common options"
 """Heading of the options that every command takes."""
+SECTIONS = {
+    "Get started": ("demo",),
+    "Use": ("login", "token", "status", "logout"),
+    "Set up": ("service", "store"),
+    "Apps and servers": ("identity", "alerts", "sandbox"),
+    "More": ("completion",),
+}
+"""The program's commands and groups as its help lists them; the commands of a group are in one section."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,39 +66,56 @@ class CommandHelp:
         return self.about.partition("\n\n")[0]
 
     @property
+    def sections(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        """The commands by section, each with its heading."""
+        known = dict(self.commands)
+        of_program = " " not in self.path and known.keys() <= {name for names in SECTIONS.values() for name in names}
+        for heading, names in (SECTIONS if of_program else {"Commands": known}).items():
+            if listed := [(name, known[name]) for name in names if name in known]:
+                yield heading, listed
+
+    @property
     def usage(self) -> str:
         """The words of a command line, in the order in which they are typed."""
         words = [param.usage for param in self.parameters]
-        return " ".join(filter(None, ("[OPTIONS]", *words, "COMMAND" if self.commands else "")))
+        return " ".join(filter(None, ("COMMAND" if self.commands else "", *words, "[OPTIONS]")))
 
     @property
     def examples(self) -> list[str]:
         """The lines of the examples; one that begins with # says what the next is for."""
-        found = [block for block in self.epilog.split("\n\n") if block.startswith(f"{VERBATIM}Examples:\n")]
-        return [line.strip() for block in found for line in block.splitlines()[2:]]
+        found = [block for block in self.epilog.split("\n\n") if block.startswith(f"{VERBATIM}{EXAMPLES}\n")]
+        return [line.strip().removeprefix(PROMPT) for block in found for line in block.splitlines()[2:]]
 
 
-def help_text(about: str, examples: Sequence[str]) -> str:
-    """Text for below the options, with the examples at its end as `CommandHelp.examples` finds them."""
-    lines = "".join(f"\n  {line}" for line in examples)
-    return "\n\n".join(filter(None, (about, f"{VERBATIM}Examples:{lines}" if examples else "")))
+def help_text(examples: Sequence[str], *, after: str = "") -> str:
+    """Return the text below the options: the examples, as `CommandHelp.examples` finds them, and more lines."""
+    lines = "".join(f"\n  {line if line.startswith('# ') else PROMPT + line}" for line in examples)
+    return "\n\n".join(filter(None, (f"{VERBATIM}{EXAMPLES}{lines}", after and VERBATIM + after)))
 
 
-def help_page(command: CommandHelp, *, columns: int) -> str:
+def help_page(command: CommandHelp, *, columns: int, paint: Paint = plain) -> str:
     """Return the whole help of a command, for a terminal with so many columns."""
-    width = min(max(columns, NARROWEST), WIDEST)
-    lines = _wrapped(f"{command.path} {command.usage}", "Usage: ", width)
+    return "\n".join(_lines(command, min(max(columns, NARROWEST), WIDEST), paint)).replace(UNBREAKABLE, " ")
+
+
+def _lines(command: CommandHelp, width: int, paint: Paint) -> Iterator[str]:
     for paragraph in command.about.split("\n\n"):
-        lines += ["", *_wrapped(" ".join(paragraph.split()), "  ", width)]
-    if command.commands:
-        lines += ["", "Commands:", *_columns(command.commands, width)]
+        yield from (*_wrapped(" ".join(paragraph.split()), "", width), "")
+    usage = _wrapped(command.usage, f"  {command.path} ", width)
+    yield from (paint(Style.heading, "USAGE"), *usage)
+    for section, listed in command.sections:
+        yield from _section(section, listed, width, paint)
     for section in dict.fromkeys(param.section for param in command.parameters):
         found = [(param.label, param.about) for param in command.parameters if param.section == section]
-        lines += ["", f"{section}:", *_columns(found, width)]
-    for paragraph in filter(None, command.epilog.split("\n\n")):
-        as_it_is = paragraph.startswith(VERBATIM)
-        lines += ["", *(paragraph.splitlines()[1:] if as_it_is else _wrapped(paragraph, "", width))]
-    return "\n".join(lines).replace(UNBREAKABLE, " ")
+        yield from _section(section, found, width, paint)
+    for block in filter(None, command.epilog.split("\n\n")):
+        heading, *lines = block.removeprefix(VERBATIM).splitlines()
+        yield from ("", paint(Style.heading, heading))
+        yield from (paint(Style.secondary, line) if line.startswith("  # ") else line for line in lines)
+
+
+def _section(heading: str, rows: Iterable[tuple[str, str]], width: int, paint: Paint) -> Iterator[str]:
+    yield from ("", paint(Style.heading, heading.upper()), *_columns(rows, width, paint))
 
 
 def _wrapped(text: str, start: str, width: int) -> list[str]:
@@ -103,14 +132,13 @@ def _wrapped(text: str, start: str, width: int) -> list[str]:
     )
 
 
-def _columns(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
+def _columns(rows: Iterable[tuple[str, str]], width: int, paint: Paint) -> Iterator[str]:
     """Two columns; where the first is too wide, the second begins on the next line."""
     known = [*rows]
     left = max((len(name) for name, _ in known if len(name) <= width // 3), default=0) + 4
     for name, about in known:
-        lines = _wrapped(about, " " * left, width) or [""]
-        if len(name) + 4 <= left:
-            lines[0] = f"  {name}".ljust(left) + lines[0].strip()
-        else:
-            lines.insert(0, f"  {name}")
-        yield from lines
+        first, *more = _wrapped(about, " " * left, width) or [""]
+        label = f"  {paint(Style.command, name)}"
+        beside = len(name) + 4 <= left
+        yield label + " " * (left - len(name) - 2) + first.strip() if beside else label
+        yield from more if beside else (first, *more)

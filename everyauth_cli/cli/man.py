@@ -78,7 +78,7 @@ def _term(term: str, about: str) -> Iterator[str]:
 def _command(command: CommandHelp, common: set[str]) -> Iterator[str]:
     own = [param for param in command.parameters if not common.intersection(param.names)]
     options = ["[OPTIONS]"] * any(param.names for param in own)
-    words = [*options, *(param.usage for param in own), "COMMAND" * bool(command.commands)]
+    words = ["COMMAND" * bool(command.commands), *(param.usage for param in own), *options]
     yield f".SS {roff(' '.join(filter(None, (command.path, *map(_placeholders, words)))))}".replace(UNBREAKABLE, " ")
     for at, paragraph in enumerate(command.about.split("\n\n")):
         yield from [".PP"] * bool(at)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import Ambiguous, EveryAuthError, LoginRequired, NotFound, ServiceNotFound, UsageProblem
-from everyauth_cli.model import Identity
+
+if TYPE_CHECKING:
+    from everyauth_cli.store.identities import IdentitySummary
 
 GET = "everyauth identity get"
 MOST_CANDIDATES = 10
@@ -51,16 +55,16 @@ def not_found(session: Session, who: str, *, command: str = GET) -> EveryAuthErr
         name = session.auth.catalogue.get(who).name
     except ServiceNotFound:
         return NotFound(f'no identity found for "{who}"', hint="everyauth identity ls")
-    found = session.auth.find(service=name)
+    found = [*islice(session.auth.listed(service=name), MOST_CANDIDATES)]
     if not found and command != GET:
         return NotFound(f"{name} is a service, and it has no identities", hint="everyauth identity ls")
     if not found:
         return LoginRequired(f"{name} is a service, and no user has logged in there", hint=f"everyauth login {name}")
-    commands = "\n".join(f"  {_command_for(identity, command)}" for identity in found[:MOST_CANDIDATES])
+    commands = "\n".join(f"  {_command_for(identity, command)}" for identity in found)
     return NotFound(f"{name} is a service; name one of its identities:\n{commands}")
 
 
-def _command_for(identity: Identity, command: str) -> str:
+def _command_for(identity: IdentitySummary, command: str) -> str:
     """The command with the identity named as shortly as possible."""
     by_name = identity.tenant == identity.user and not identity.user.startswith("-")
     names = [identity.service, identity.user] if by_name else [identity.id]

@@ -43,6 +43,10 @@ class Session:
         """Send a request that is not one of `EveryAuth`'s own; with --verbose it is logged like those."""
         return self._assembly.send(request)
 
+    def reach(self, url: str) -> None:
+        """Find out whether the server of a URL can be connected to; raises `ServiceUnreachable`."""
+        self._assembly.reach(url)
+
     def report(self, *, all_pending: bool = False) -> None:
         """Send alerts about identities that need a login: those found by this command, or all that are pending."""
         self._assembly.report(since=0 if all_pending else self._started)

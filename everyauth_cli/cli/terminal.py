@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import os
+import re
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
+from everyauth_cli.cli.table import draw_table
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import json_text, visible, visible_lines
 
 MOST_IN_MEMORY = 1_000_000
-UNBROKEN = 20
-"""Single words up to so many characters are never broken over lines."""
 
 
 class Terminal:
@@ -43,9 +46,10 @@ class Terminal:
         """Whether a person can read a question and type a reply."""
         return self.stdin.isatty() and self.stderr.isatty()
 
-    def data(self, line: str) -> None:
+    def data(self, line: str, *, style: Style | None = None) -> None:
         """Print a line of data."""
-        self._print(visible(line) + "\n")
+        shown = visible(line)
+        self._print((self._paint(style, shown) if style else shown) + "\n")
 
     def text(self, text: str) -> None:
         """Print data of several lines."""
@@ -55,13 +59,33 @@ class Terminal:
         """Print data as JSON."""
         self._print(self._json(value) + "\n")
 
-    def info(self, line: str) -> None:
-        """Print a line on stderr."""
-        self._say(visible(line) + "\n")
+    def prose(self, text: str) -> None:
+        """Print sentences as data; on a terminal they break between words."""
+        for line in text.split("\n"):
+            self.text("\n".join(fitted(visible(line)) if self.stdout.isatty() else [line]))
 
-    def warn(self, line: str) -> None:
+    def command(self, command: str) -> None:
+        """Print a command to type next, on a line of its own, among data."""
+        self._print(f"  {self._paint(Style.command, visible(command))}\n")
+
+    def info(self, line: str) -> None:
+        """Print a line on stderr; on a terminal it breaks between words."""
+        for part in fitted(visible(line)) if self._is_terminal else [visible(line)]:
+            self._say(part + "\n")
+
+    def done(self, text: str, *, next_command: str = "") -> None:
+        """Print on stderr that something succeeded, and the command to type next."""
+        self._marked(Mark.done, text, word="")
+        if next_command:
+            self.suggest(next_command)
+
+    def warn(self, text: str) -> None:
         """Print a warning on stderr."""
-        self.info(f"warning: {line}")
+        self._marked(Mark.attention, text, word="warning: ")
+
+    def suggest(self, command: str) -> None:
+        """Print a command to type next on stderr, on a line of its own, which is never broken."""
+        self._say(f"  {self._paint_talk(Style.command, visible(command))}\n")
 
     def error(self, error: EveryAuthError) -> None:
         """Print an error and its hint on stderr; with `as_json`, as one line of JSON."""
@@ -70,12 +94,21 @@ class Terminal:
             self._say(json_text({"error": shown}, indent=None, ascii_only=not _is_utf8(self.stderr)) + "\n")
             return
         first, *more = error.message.split("\n")
-        self.info(f"error: {first}")
+        self._marked(Mark.failed, first, word="error: ")
         for line in more:
             # Indented, so that no text of others can look like a message of ours.
             self.info(f"  {line.lstrip()}")
-        if error.hint:
+        if not error.hint:
+            return
+        advice, command = split_hint(error.hint)
+        if not self._is_terminal:
             self.info(f"  try: {error.hint}")
+        elif command:
+            if advice:
+                self.info(f"  {advice}:")
+            self.suggest(command)
+        else:
+            self.info(f"  {advice}")
 
     def trace(self) -> None:
         """Print the traceback of the exception that is being handled, which shows code and never values."""
@@ -115,8 +148,8 @@ class Terminal:
         In a pipe each row is printed as it comes, so that memory stays flat; a row that cannot be read ends the list.
         """
         if self.stdout.isatty():
-            known = [*rows]
-            self._table(columns, known)
+            known = [[*map(visible, row)] for row in rows]
+            draw_table(self.stdout, columns, known)
             return len(known)
         count = 0
         for row in rows:
@@ -124,16 +157,30 @@ class Terminal:
             count += 1
         return count
 
+    def marked(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], marks: Sequence[Mark], *, extra: Sequence[str] = ()
+    ) -> None:
+        """Print rows with their marks as a table on a terminal, without the extra columns that do not fit."""
+        if self.stdout.isatty():
+            shown = [[*map(visible, row)] for row in rows]
+            draw_table(self.stdout, columns, shown, marks=marks, extra=extra)
+        else:
+            self.rows(columns, rows)
+
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a progress bar on a terminal while the block runs; each call of the function it gives is one step."""
-        if not self.stderr.isatty():
+    def progress(self, label: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+        """Show a progress bar on a terminal while the block runs; each call of the function it gives is one step.
+
+        Without a total it shows the number of steps alone.
+        """
+        if not self._is_terminal:
             yield lambda: None
             return
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import MofNCompleteColumn, Progress
 
-        with Progress(console=Console(file=self.stderr), transient=True) as bar:
+        columns = [] if total is not None else [*Progress.get_default_columns()[:2], MofNCompleteColumn()]
+        with Progress(*columns, console=Console(file=self.stderr), transient=True) as bar:
             task = bar.add_task(label, total=total)
             yield lambda: bar.advance(task)
 
@@ -186,21 +233,25 @@ class Terminal:
             self.error(_unwritten(error))
         return EveryAuthError.exit_code
 
-    def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Draw a table without its empty columns."""
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+    @functools.cached_property
+    def _is_terminal(self) -> bool:
+        return self.stderr.isatty()
 
-        shown = [at for at in range(len(columns)) if any(row[at] for row in rows) or not rows]
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        for at in shown:
-            # A name or an id is typed again in the next command: it stays in one piece.
-            whole = all(" " not in row[at] and len(row[at]) <= UNBROKEN for row in rows)
-            table.add_column(columns[at], overflow="fold", no_wrap=whole)
-        for row in rows:
-            table.add_row(*(Text(visible(row[at])) for at in shown))
-        Console(file=self.stdout).print(table)
+    @functools.cached_property
+    def _paint(self) -> Paint:
+        return paint_for(self.stdout)
+
+    @functools.cached_property
+    def _paint_talk(self) -> Paint:
+        return paint_for(self.stderr)
+
+    def _marked(self, mark: Mark, line: str, *, word: str) -> None:
+        """Print a line with its mark on a terminal, and with its word elsewhere."""
+        if not self._is_terminal:
+            self.info(f"{word}{line}")
+            return
+        first, *more = fitted(f"{mark} {visible(line)}")
+        self._say("\n".join([first.replace(mark, self._paint_talk(mark.style, mark), 1), *more, ""]))
 
     def _json(self, value: Any) -> str:  # noqa: ANN401 - JSON
         return json_text(value, ascii_only=not _is_utf8(self.stdout))
@@ -230,6 +281,26 @@ class Terminal:
         except UnicodeError:
             raise problem from None
         return text
+
+
+def split_hint(hint: str) -> tuple[str, str]:
+    """Split a hint into its advice and the command at its end; either may be missing."""
+    match = re.fullmatch(r"(?:(.{1,1000}): )?(everyauth .{1,4000})", hint)
+    return (match[1] or "", match[2]) if match else (hint, "")
+
+
+def fitted(line: str) -> list[str]:
+    """Break a line between words to fit the terminal; its indentation stays, and no word is broken."""
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    more = indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent
+    return textwrap.wrap(
+        line,
+        max(shutil.get_terminal_size().columns, len(more) + 1),
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [""]
 
 
 def prepare_streams() -> None:

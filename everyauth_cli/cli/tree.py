@@ -12,15 +12,16 @@ from everyauth_cli.cli.typer_internals import in_order
 
 COMMANDS: dict[str, list[str]] = {
     "demo": [],
-    "token": [],
     "login": [],
+    "token": [],
+    "status": [],
     "logout": [],
+    "service": ["ls", "get", "export", "set", "add", "rm", "log"],
+    "store": ["use", "status", "move", "rotate-key"],
+    "identity": ["ls", "get", "rm", "refresh", "check"],
+    "alerts": ["set", "status", "off", "test"],
     "sandbox": [],
     "completion": [],
-    "service": ["ls", "get", "export", "set", "add", "rm", "log"],
-    "identity": ["ls", "get", "rm", "refresh", "check"],
-    "store": ["use", "status", "move", "rotate-key"],
-    "alerts": ["set", "status", "off", "test"],
 }
 """The commands and the groups, with the commands of each, in the order of the help."""
 

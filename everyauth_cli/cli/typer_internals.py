@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, get_args, get_type_hints
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from everyauth_cli.cli.help import COMMON, CommandHelp, ParameterHelp, help_page
+from everyauth_cli.cli.style import paint_for
 
 Node = Any
 """A command, a parameter, a context or a value: Typer's types of these are not public."""
@@ -130,7 +132,8 @@ def _is_text(parameter: Node, kinds: tuple[object, ...], value: Node) -> bool:
 def our_help(command: Node, context: Node) -> str:
     """Return the help page, or nothing where a part that it is made from is missing."""
     try:
-        return help_page(described(command, context), columns=shutil.get_terminal_size().columns)
+        found = described(command, context)
+        return help_page(found, columns=shutil.get_terminal_size().columns, paint=paint_for(sys.stdout))
     except PartMissing:
         return ""
 

@@ -20,7 +20,7 @@ from everyauth_cli.oauth.id_token import (
     read_id_token,
     subject_of,
 )
-from everyauth_cli.oauth.userinfo import account_in, account_request, read_account
+from everyauth_cli.oauth.userinfo import account_in, account_request, has_name, read_account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,8 @@ class Accounts:
             id_token = self._verified(service, client, token.id_token, nonce=nonce)
             token = replace(token, subject=subject_of(id_token))
             account = account_in(service, id_token.claims)
+            if account and service.account.endpoint and not has_name(account) and _has_openid(service, request.scope):
+                account = self._named_by_userinfo(service, client, token, account, key)
         elif service.issuer is not None and _has_openid(service, request.scope) and _has_openid(service, token.scope):
             raise ServiceUnreadable(f"{service.name} sent no id token, although the scope openid was granted")
         if account is None and service.account.in_response:
@@ -99,11 +101,28 @@ class Accounts:
         if problem is not None:
             raise problem
 
-    def _from_endpoint(self, service: Service, client: Client, token: Token, key: RecordKey) -> Account | None:
+    def _named_by_userinfo(
+        self, service: Service, client: Client, token: Token, account: Account, key: RecordKey
+    ) -> Account:
+        """Return the account with the name that UserInfo has for it (OpenID Connect Core section 5.4).
+
+        One of another subject says nothing about this login (section 5.3.2).
+        """
+        found = self._from_endpoint(service, client, token, key, unknown="name of the account")
+        if found is not None and found.subject != account.subject:
+            self.warn(
+                f"the account endpoint of {service.name} names another account than the id token, so it is ignored"
+            )
+            return account
+        return found or account
+
+    def _from_endpoint(
+        self, service: Service, client: Client, token: Token, key: RecordKey, *, unknown: str = "account"
+    ) -> Account | None:
         try:
             return self.endpoint.ask(service, client, token.access_token, key=key)
         except ServiceError as error:
-            self.warn(f"the account of this login at {service.name} is not known: {error.message}")
+            self.warn(f"the {unknown} of this login at {service.name} is not known: {error.message}")
             return None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from queue import Empty, SimpleQueue
 
-from everyauth_cli.errors import EveryAuthError, ServiceUnreachable
+from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, StoreError
 from everyauth_cli.model import Identity
 
 JOBS = 8
@@ -20,6 +20,9 @@ PER_SERVICE = 4
 SECONDS = 300.0
 STEP = 0.25
 """Seconds between two looks for an interrupt while waiting."""
+
+ByService = Mapping[str, Iterable[Identity]]
+"""The identities of each service, which are read as they are needed."""
 
 
 class HealthState(StrEnum):
@@ -71,28 +74,55 @@ class Pacing:
     stopped: Callable[[], bool] = lambda: False
     on_outcome: Callable[[Outcome], None] = lambda _: None
 
-    def outcomes(self, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> list[Outcome]:
-        """Call the function for each identity; return the outcomes, also of a call that raises, in the order they end.
+    def outcomes(self, by_service: ByService, call: Callable[[Identity], Outcome]) -> Iterator[Outcome]:
+        """Call the function for each identity; yield the outcomes, also of a call that raises, in the order they end.
 
-        A call that was not begun has no outcome.
+        A call that was not begun has no outcome. Where some identities cannot be read, the others are called before
+        the `StoreError` is raised.
         """
-        outcomes = list[Outcome]()
-        for outcome in _Batch(self, identities, call).run():
-            outcomes.append(outcome)
+        for outcome in _Batch(self, by_service, call).run():
             self.on_outcome(outcome)
-        return outcomes
+            yield outcome
+
+
+class _Line:
+    """The identities that wait at one service; true while there are any. Only the first are in memory."""
+
+    def __init__(self, identities: Iterable[Identity]) -> None:
+        self._first: deque[Identity] = deque()
+        self._rest = iter(identities)
+        self.unread: list[StoreError] = []
+
+    def __bool__(self) -> bool:
+        while not self._first:
+            try:
+                self._first.append(next(self._rest))
+            except StopIteration:
+                return False
+            except StoreError as error:
+                self.unread.append(error)
+        return True
+
+    def take(self) -> Identity:
+        return self._first.popleft()
+
+    def put_back(self, identity: Identity) -> None:
+        self._first.appendleft(identity)
+
+    def leave(self) -> None:
+        """Let none of them be begun."""
+        self._first.clear()
+        self._rest = iter(())
 
 
 class _Batch:
     """One batch: the identities waiting at each service, the calls that run, and the services to leave alone."""
 
-    def __init__(self, pacing: Pacing, identities: Sequence[Identity], call: Callable[[Identity], Outcome]) -> None:
+    def __init__(self, pacing: Pacing, by_service: ByService, call: Callable[[Identity], Outcome]) -> None:
         self._pacing = pacing
         self._call = call
         self._deadline = pacing.clock() + pacing.seconds
-        self._waiting: dict[str, deque[Identity]] = {}
-        for identity in identities:
-            self._waiting.setdefault(identity.service, deque()).append(identity)
+        self._waiting = {service: _Line(identities) for service, identities in by_service.items()}
         self._running: Counter[str] = Counter()
         self._retry_at: dict[str, float] = {}
         self._done: SimpleQueue[Outcome] = SimpleQueue()
@@ -100,7 +130,8 @@ class _Batch:
     def run(self) -> Iterator[Outcome]:
         while True:
             if self._pacing.stopped():
-                self._waiting.clear()
+                for line in self._waiting.values():
+                    line.leave()
             yield from self._out_of_time()
             self._begin()
             if self._running.total():
@@ -108,7 +139,10 @@ class _Batch:
             elif any(self._waiting.values()):
                 self._pacing.sleep(min(self._until_retry() or 0.0, STEP))
             else:
-                return
+                break
+        for line in self._waiting.values():
+            for error in line.unread:
+                raise error
 
     def _free_at(self, service: str) -> float:
         """Return the moment from which a service may be sent requests."""
@@ -117,21 +151,21 @@ class _Batch:
     def _out_of_time(self) -> Iterator[Outcome]:
         """Yield the identities that this batch has no time left for."""
         for service, line in self._waiting.items():
-            if not line or self._free_at(service) <= self._deadline:
+            if self._free_at(service) <= self._deadline or not line:
                 continue
             if service in self._retry_at:
                 error = ServiceUnreachable(f"{service} demands a pause beyond the end of this run")
             else:
                 error = ServiceUnreachable(f"this run ended before a request was sent to {service}")
             while line:
-                yield Outcome(identity=line.popleft(), state=HealthState.FAILED, error=error)
+                yield Outcome(identity=line.take(), state=HealthState.FAILED, error=error)
 
     def _begin(self) -> None:
         for service, line in self._waiting.items():
-            while line and self._may_begin(service):
+            while self._may_begin(service) and line:
                 self._running[service] += 1
                 # A daemon, so that a second interrupt is obeyed at once.
-                threading.Thread(target=self._work, args=(line.popleft(),), daemon=True).start()
+                threading.Thread(target=self._work, args=(line.take(),), daemon=True).start()
 
     def _may_begin(self, service: str) -> bool:
         full = self._running.total() >= self._pacing.jobs or self._running[service] >= self._pacing.per_service
@@ -171,5 +205,5 @@ class _Batch:
         self._retry_at[service] = max(self._pacing.clock() + outcome.retry_after, self._retry_at.get(service, 0.0))
         if self._retry_at[service] > self._deadline or self._pacing.stopped():
             return False
-        self._waiting[service].appendleft(outcome.identity)
+        self._waiting[service].put_back(outcome.identity)
         return True

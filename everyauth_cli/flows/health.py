@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, ServiceUnreachable
 from everyauth_cli.event_log import Record, ignore
 from everyauth_cli.flows.account import AccountEndpoint
-from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
+from everyauth_cli.flows.batch import ByService, HealthState, Outcome, Pacing
 from everyauth_cli.flows.clients import Clients, is_bound_to
 from everyauth_cli.flows.freshness import is_alive, is_due
 from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
@@ -55,15 +55,15 @@ class HealthCheck:
     record: Record = ignore
 
     def refresh_all(
-        self, identities: Sequence[Identity], pacing: Pacing | None, *, expiring_within: int | None
-    ) -> list[Outcome]:
+        self, by_service: ByService, pacing: Pacing | None, *, expiring_within: int | None
+    ) -> Iterator[Outcome]:
         """Refresh many identities, several at once; see `refresh`."""
         refresh = functools.partial(self.refresh, expiring_within=expiring_within)
-        return (pacing or Pacing()).outcomes(identities, refresh)
+        return (pacing or Pacing()).outcomes(by_service, refresh)
 
-    def check_all(self, identities: Sequence[Identity], pacing: Pacing | None) -> list[Outcome]:
+    def check_all(self, by_service: ByService, pacing: Pacing | None) -> Iterator[Outcome]:
         """Check many identities, several at once; see `check`."""
-        return (pacing or Pacing()).outcomes(identities, self.check)
+        return (pacing or Pacing()).outcomes(by_service, self.check)
 
     def refresh(self, identity: Identity, *, expiring_within: int | None) -> Outcome:
         """Refresh an access token that expires within so many milliseconds; with None, whenever it expires."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -35,7 +35,15 @@ from everyauth_cli.model import ID_PREFIX, Identity, RecordKey, Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identities import IdentitySummary, find_identities, identity_key, key_of, list_identities
+from everyauth_cli.store.identities import (
+    IdentitySummary,
+    find_due,
+    find_identities,
+    identity_key,
+    key_of,
+    list_identities,
+    services_with_identities,
+)
 from everyauth_cli.store.records import Store
 
 
@@ -57,6 +65,16 @@ class Identities:
         """Yield the same as summaries, one by one: memory stays flat however many there are."""
         found = list_identities(self.store, selector.query(self.profile, service))
         return filter(selector.matches, found) if selector.tags else found
+
+    def by_service(self, service: str, *, due_before: int | None = None) -> dict[str, Iterator[Identity]]:
+        """Return the identities of a service, or of each: all, or those that need a refresh or login before a moment.
+
+        They are read as they are consumed, in batches: memory stays flat.
+        """
+        services = [service] if service else services_with_identities(self.store, self.profile)
+        if due_before is None:
+            return {name: self.find(name, Selector()) for name in services}
+        return {name: find_due(self.store, self.profile, name, before=due_before) for name in services}
 
     def one(self, service: str, selector: Selector) -> Identity | None:
         """Return the one identity that matches; of a user's several at one service that whose tenant is the user."""
@@ -176,6 +194,14 @@ class Identities:
         if record is not None and record.metadata.get("id") != identity.id:
             raise _differs(identity)
         return key
+
+
+def grouped(identities: Iterable[Identity]) -> dict[str, list[Identity]]:
+    """Group identities by their service."""
+    lines: dict[str, list[Identity]] = {}
+    for identity in identities:
+        lines.setdefault(identity.service, []).append(identity)
+    return lines
 
 
 def _is_of(credential: Credential, identity: Identity) -> bool:

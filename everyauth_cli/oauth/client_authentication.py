@@ -7,35 +7,54 @@ from dataclasses import replace
 from types import MappingProxyType
 from urllib.parse import quote_plus
 
-from everyauth_cli.model import Client, Request, Secret
-from everyauth_cli.services.rules import ClientAuthMethod
+from everyauth_cli.errors import ClientRejected, ConfigurationProblem
+from everyauth_cli.model import Client, Request, Secret, Service
+from everyauth_cli.services.rules import BEARER, BasicEncoding, ClientAuthMethod
 
-Authentication = Callable[[Request, Client], Request]
+Authentication = Callable[[Request, Client, BasicEncoding], Request]
 """Returns a client's request with the client's authentication in it."""
 
 
-def none(request: Request, client: Client) -> Request:
+def authenticated(request: Request, service: Service, client: Client, *, method: ClientAuthMethod) -> Request:
+    """Return a client's request with its authentication, in the way that the service takes it."""
+    return METHODS[method](request, client, service.client_secret_basic_encoding)
+
+
+def none(request: Request, client: Client, _: BasicEncoding) -> Request:
     """Name a public client, which has no secret (RFC 6749 section 3.2.1)."""
     return replace(request, fields={**request.fields, "client_id": client.client_id})
 
 
-def client_secret_post(request: Request, client: Client) -> Request:
+def client_secret_post(request: Request, client: Client, encoding: BasicEncoding) -> Request:
     """Send the client id and secret in the body."""
-    named = none(request, client)
+    named = none(request, client, encoding)
     if client.client_secret is None:
         return named
     return replace(named, fields={**named.fields, "client_secret": client.client_secret})
 
 
-def client_secret_basic(request: Request, client: Client) -> Request:
-    """Send the client id and secret as user name and password, both form-encoded (RFC 6749 section 2.3.1)."""
-    return none(request, client) if client.client_secret is None else client_secret_basic_or_empty(request, client)
+def client_secret_basic(request: Request, client: Client, encoding: BasicEncoding) -> Request:
+    """Send the client id and secret as user name and password (RFC 6749 section 2.3.1)."""
+    method = none if client.client_secret is None else client_secret_basic_or_empty
+    return method(request, client, encoding)
 
 
-def client_secret_basic_or_empty(request: Request, client: Client) -> Request:
-    """Do the same, with an empty password for a client that has no secret."""
+def client_secret_basic_or_empty(request: Request, client: Client, encoding: BasicEncoding) -> Request:
+    """Do the same, with an empty password for a client that has no secret.
+
+    Raises `ConfigurationProblem` for a client id that cannot be sent raw.
+    """
     secret = client.client_secret or Secret("")
-    return replace(request, basic=(quote_plus(client.client_id), Secret(quote_plus(secret.reveal()))))
+    if encoding is BasicEncoding.FORM:
+        return replace(request, basic=(quote_plus(client.client_id), Secret(quote_plus(secret.reveal()))))
+    if ":" in client.client_id:
+        # RFC 7617 section 2: the first colon ends the user name.
+        raise ConfigurationProblem(
+            f"the client id of {client.service} has a colon, which HTTP Basic cannot send raw",
+            hint='client_secret_basic_encoding = "form" or token_endpoint_auth_method = "client_secret_post" in '
+            f"{client.service}.toml",
+        )
+    return replace(request, basic=(client.client_id, secret))
 
 
 METHODS: Mapping[ClientAuthMethod, Authentication] = MappingProxyType(
@@ -46,3 +65,32 @@ METHODS: Mapping[ClientAuthMethod, Authentication] = MappingProxyType(
         ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY: client_secret_basic_or_empty,
     }
 )
+BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY)
+
+
+def client_rejected(service: Service, reason: str, *, key: str) -> ClientRejected:
+    """Make the error for a client that an endpoint does not accept; `key` is the entry's key of the endpoint."""
+    return ClientRejected(
+        f"{service.name} does not accept the client id and secret: {reason}",
+        hint=f"{_causes(service, key)}everyauth service set {service.name} --client-id ID --client-secret -",
+    )
+
+
+def _causes(service: Service, key: str) -> str:
+    """Return what may be wrong, the likeliest first: a server says the same of all of them."""
+    revokes = key == "revocation_endpoint"
+    method = (service.revocation.auth_method if revokes else None) or service.token_endpoint_auth_method
+    if method == BEARER:
+        return ""
+    other = ClientAuthMethod.CLIENT_SECRET_POST if method in BASIC_METHODS else ClientAuthMethod.CLIENT_SECRET_BASIC
+    auth_key, file = f"{key}_auth_method", f"services/{service.name}.toml"
+    causes = [f'the method, now {method} ({auth_key} = "{other}" in {file} sends the secret in another way)']
+    causes += ["the client id and secret"]
+    if method in BASIC_METHODS:
+        causes += [f'the encoding (client_secret_basic_encoding = "{_other_encoding(service)}" there changes it)']
+    return f"check {', then '.join(causes)}; to set the secret again: "
+
+
+def _other_encoding(service: Service) -> BasicEncoding:
+    is_form = service.client_secret_basic_encoding is BasicEncoding.FORM
+    return BasicEncoding.RAW if is_form else BasicEncoding.FORM

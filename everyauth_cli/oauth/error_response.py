@@ -17,10 +17,12 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
 )
 from everyauth_cli.model import TOO_MANY_REQUESTS, Response, Service
+from everyauth_cli.oauth.client_authentication import client_rejected
 from everyauth_cli.oauth.response_body import holds_token, read_object, value_at
 from everyauth_cli.sanitize import printable, redact
 
-UNAUTHORIZED = 401
+UNAUTHORIZED, UNAUTHORIZED_PHRASE = 401, "unauthorized"
+"""The status and its phrase (RFC 9110 section 15.5.2), which some services send as the error code."""
 ERROR_CODES = ("error_code", "errorCode", "errcode", "err_code", "code", "reason")
 NESTED_CODES = ("type", "code", "error", *ERROR_CODES)
 MESSAGES = (
@@ -69,8 +71,6 @@ def refusal_of(error: EveryAuthError) -> Refusal:
             return Refusal.CLIENT
         case ServiceUnreachable() | ServiceUnreadable():
             return Refusal.NOT_NOW
-        case ServiceError(error=code) if code in CLIENT_CODES:
-            return Refusal.CLIENT
         case ServiceError(error=code) if code in SCOPE_CODES:
             return Refusal.SCOPE
     return Refusal.OTHER
@@ -90,10 +90,11 @@ def read_fields(
         raise _temporary(service, response)
     is_success = 200 <= response.status < 300  # noqa: PLR2004 - RFC 9110 section 15.3
     if fields is not None and not (is_success and ignores_error and holds_token(fields)):
-        _check_error(service, response, fields, is_success=is_success)
+        _check_error(service, response, fields, key=key, is_success=is_success)
     # RFC 6749 section 5.2 keeps this status for a rejected client; some services send it with nothing else.
-    if response.status == UNAUTHORIZED and (fields is not None or not response.body.reveal().strip()):
-        raise _client_rejected(service, f"HTTP {UNAUTHORIZED}{reported(fields)[1] if fields else ''}")
+    if response.status == UNAUTHORIZED and (fields is not None or not response.is_page):
+        reason = f"HTTP {UNAUTHORIZED}{reported(fields)[1] if fields else ''}"
+        raise client_rejected(service, reason, key=key)
     if fields is None or 300 <= response.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
         raise _unreadable(service, response, key)
     if response.status >= 400:  # noqa: PLR2004 - RFC 9110 section 15.5
@@ -121,7 +122,9 @@ def _fields(response: Response) -> dict[str, Any] | None:
     return read_object(body, response.content_type)
 
 
-def _check_error(service: Service, response: Response, fields: Mapping[str, Any], *, is_success: bool) -> None:
+def _check_error(
+    service: Service, response: Response, fields: Mapping[str, Any], *, key: str, is_success: bool
+) -> None:
     """Raise the error in a response, if there is one."""
     named = _is_named(fields.get("error"))
     own, code = _code(service, fields)
@@ -131,13 +134,15 @@ def _check_error(service: Service, response: Response, fields: Mapping[str, Any]
     nested = fields["error"] if isinstance(fields.get("error"), dict) else {}
     description = fields.get("error_description") or nested.get("message")
     reason = f"{own} ({printable(redact(str(description)))})" if description else own
-    raise _error(service, response, code or own, reason if named else f"{own}{reported(fields)[1]}")
+    if code is None and response.status == UNAUTHORIZED and own.lower() == UNAUTHORIZED_PHRASE:
+        code = INVALID_CLIENT
+    raise _error(service, response, code or own, reason if named else f"{own}{reported(fields)[1]}", key=key)
 
 
-def _error(service: Service, response: Response, code: str, reason: str) -> EveryAuthError:
+def _error(service: Service, response: Response, code: str, reason: str, *, key: str) -> EveryAuthError:
     message = f"{service.name} answered {reason}"
-    if code == INVALID_CLIENT:
-        return _client_rejected(service, reason)
+    if code in CLIENT_CODES:
+        return client_rejected(service, reason, key=key)
     if code in GRANT_CODES:
         return InvalidGrant(message, error=code, status=response.status)
     if code in NOT_NOW_CODES:
@@ -192,13 +197,6 @@ def _wait(retry_after: str) -> str:
     """Return a Retry-After in words: it is a number of seconds or a date (RFC 9110 section 10.2.3)."""
     text = printable(retry_after, 40)
     return f"{text} s" if text.isdecimal() else f"until {text}"
-
-
-def _client_rejected(service: Service, reason: str) -> ClientRejected:
-    return ClientRejected(
-        f"{service.name} does not accept the client id and secret: {reason}",
-        hint=f"everyauth service set {service.name} --client-id ID --client-secret -",
-    )
 
 
 def _unreadable(service: Service, response: Response, key: str) -> ServiceError:

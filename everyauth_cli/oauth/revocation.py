@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from everyauth_cli.errors import InvalidGrant, ServiceError, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service
-from everyauth_cli.oauth.client_authentication import METHODS
+from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields
 from everyauth_cli.services.rules import BEARER, ClientAuthMethod, RevocationRules, RevocationStyle
 
-HTML = "text/html"
 UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
 INVALID_TOKEN = "invalid_token"
 
@@ -24,7 +23,7 @@ def revocation_request(service: Service, client: Client, token: Secret[str], *, 
     request = Request(url=rules.endpoint, fields=_fields(rules, token, hint), body=rules.body, headers=ACCEPT_JSON)
     if rules.auth_method == ClientAuthMethod.NONE:
         return request
-    return METHODS[rules.auth_method or service.token_endpoint_auth_method](request, client)
+    return authenticated(request, service, client, method=rules.auth_method or service.token_endpoint_auth_method)
 
 
 def read_revocation(service: Service, response: Response) -> bool:
@@ -37,7 +36,7 @@ def read_revocation(service: Service, response: Response) -> bool:
         read_fields(service, response, key="revocation_endpoint")
     except ServiceUnreadable:
         # A success may have any body (RFC 7009 section 2.2), but an HTML page comes from something in between.
-        if not 200 <= response.status < 300 or _is_page(response):  # noqa: PLR2004 - RFC 9110 section 15.3
+        if not 200 <= response.status < 300 or response.is_page:  # noqa: PLR2004 - RFC 9110 section 15.3
             raise
     except ServiceError as error:
         if error.error == UNSUPPORTED_TOKEN_TYPE:
@@ -61,7 +60,3 @@ def _fields(rules: RevocationRules, token: Secret[str], hint: str) -> dict[str, 
 def _means_the_token(service: Service, error: ServiceError) -> bool:
     """Whether the rejected credential is the token to revoke, since it also authenticates the request."""
     return service.revocation.auth_method == BEARER and isinstance(error, InvalidGrant)
-
-
-def _is_page(response: Response) -> bool:
-    return response.content_type.partition(";")[0].strip().lower() == HTML and bool(response.body.reveal().strip())

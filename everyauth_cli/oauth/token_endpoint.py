@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.errors import ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
-from everyauth_cli.oauth.client_authentication import METHODS
+from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields, reported
 from everyauth_cli.oauth.lifetime import expiry_of
 from everyauth_cli.sanitize import printable
@@ -49,7 +49,7 @@ def refresh_request(service: Service, client: Client, refresh_token: Secret[str]
 def token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
     """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2)."""
     request = Request(url=url, fields={**service.token_params, **fields}, body=service.body, headers=ACCEPT_JSON)
-    return METHODS[service.token_endpoint_auth_method](request, client)
+    return authenticated(request, service, client, method=service.token_endpoint_auth_method)
 
 
 def added_fields(service: Service, client: Client, response: AuthorizationResponse) -> dict[str, Any]:

@@ -60,6 +60,11 @@ def account_in(service: Service, fields: Any) -> Account | None:  # noqa: ANN401
     return Account(subject=subject, label=label or printable(subject, LABEL_LENGTH))
 
 
+def has_name(account: Account) -> bool:
+    """Return whether the label is more than the subject, which few people know."""
+    return account.label != printable(account.subject, LABEL_LENGTH)
+
+
 def filled(template: str, fields: Any) -> str | None:  # noqa: ANN401 - JSON
     """Return a template with the values of its fields; None when one of them has no value."""
     values = {path: _at(fields, path) for path in TEMPLATE_FIELD.findall(template)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 
 from everyauth_cli.model import Identity
-from everyauth_cli.pages.document import SCRIPT, Style, css, html_document
+from everyauth_cli.pages.document import Style, html_document
+from everyauth_cli.pages.render import css
 
 TITLE = "Connections"
 STYLE = Style(css=css("style") + css("connections"))
@@ -29,6 +29,28 @@ class Connection:
     works: bool = False
     ends_grant: bool = False
 
+    @property
+    def state(self) -> tuple[str, str]:
+        """The CSS class and the label of its state."""
+        if self.identity is None:
+            return "unconnected", "Not connected"
+        if self.works:
+            return "works", "Works"
+        return "broken", "Needs to be connected again" if self.offered else "No longer works"
+
+    @property
+    def since(self) -> tuple[str, str]:
+        """When it was connected, for a machine and for a person."""
+        granted_at = self.identity.granted_at if self.identity else 0
+        return f"{_utc(granted_at):%Y-%m-%dT%H:%M:%SZ}", format_time(granted_at)
+
+    @property
+    def buttons(self) -> list[tuple[str, str]]:
+        """The actions that the user has, each with its label."""
+        connect = [("connect", "Connect again" if self.identity else "Connect")]
+        offered = self.offered and not (self.identity and self.works)
+        return connect * offered + [("disconnect", "Disconnect")] * bool(self.identity)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
@@ -42,29 +64,20 @@ def connections_page(
     connections: Sequence[Connection], *, notice: Notice | None, url: str, csrf_token: str, style: Style
 ) -> str:
     """Return the page at `url`; its forms post the CSRF token."""
-    rows = "".join(_row(connection, url) for connection in connections)
-    listed = f'<ul class="connections">\n{rows}</ul>' if rows else "<p>There is nothing to connect here.</p>"
-    body = f"""<main>
-<h1>{TITLE}</h1>
-{_notice(notice) if notice else ""}<form method="post" action="{escape(url)}/connect">
-<input type="hidden" name="csrf_token" value="{escape(csrf_token)}">
-{listed}
-</form>
-</main>
-<script>{SCRIPT}</script>"""
-    return html_document(TITLE, body, style=style)
-
-
-def _notice(notice: Notice) -> str:
-    kind = "good" if notice.good else "bad"
-    return f'<p class="notice {kind}" role="status">{escape(notice.text)}</p>\n'
+    return html_document(
+        "connections",
+        title=TITLE,
+        connections=connections,
+        notice=notice,
+        url=url,
+        csrf_token=csrf_token,
+        style=style,
+    )
 
 
 def leaving_page(title: str, *, url: str, style: Style) -> str:
     """Return the page that is shown while the browser goes to a service."""
-    heading = escape(f"Taking you to {title} …")
-    body = f'<main>\n<h1>{heading}</h1>\n<p><a href="{escape(url)}">Continue if nothing happens</a></p>\n</main>'
-    return html_document(TITLE, body, style=style)
+    return html_document("leaving", title=title, url=url, style=style)
 
 
 def format_time(milliseconds: int) -> str:
@@ -74,55 +87,3 @@ def format_time(milliseconds: int) -> str:
 
 def _utc(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds // 1000, UTC)
-
-
-def _row(connection: Connection, url: str) -> str:
-    state, label = _state(connection)
-    return f"""<li class="connection {state}">
-<div class="about">
-<h2 class="service">{escape(connection.title)}</h2>
-{_account(connection)}<p class="state">{label}</p>
-{_shared_grant(connection)}</div>
-<div class="buttons">
-{_buttons(connection, url)}</div>
-</li>
-"""
-
-
-def _state(connection: Connection) -> tuple[str, str]:
-    """Return the CSS class and the label of a connection's state."""
-    if connection.identity is None:
-        return "unconnected", "Not connected"
-    if connection.works:
-        return "works", "Works"
-    return "broken", "Needs to be connected again" if connection.offered else "No longer works"
-
-
-def _account(connection: Connection) -> str:
-    identity = connection.identity
-    if identity is None:
-        return ""
-    account = escape(identity.account.label) if identity.account else "Account unknown"
-    machine_time, time = f"{_utc(identity.granted_at):%Y-%m-%dT%H:%M:%SZ}", format_time(identity.granted_at)
-    since = f'<p class="since">Connected since <time datetime="{machine_time}">{time}</time></p>'
-    return f'<p class="account">{account}</p>\n{since}\n'
-
-
-def _shared_grant(connection: Connection) -> str:
-    if not connection.ends_grant:
-        return ""
-    text = "Disconnecting also ends every other connection of this app to the same account."
-    return f'<p class="note">{text}</p>\n'
-
-
-def _buttons(connection: Connection, url: str) -> str:
-    connected = connection.identity is not None
-    connect = _button("connect", "Connect again" if connected else "Connect", connection, url)
-    disconnect = _button("disconnect", "Disconnect", connection, url)
-    return connect * (connection.offered and not connection.works) + disconnect * connected
-
-
-def _button(action: str, label: str, connection: Connection, url: str) -> str:
-    name = escape(f"{label} {connection.title}")
-    attributes = f'formaction="{escape(url)}/{action}" name="service" value="{escape(connection.service)}"'
-    return f'<button class="{action}" {attributes} aria-label="{name}">{label}</button>\n'

@@ -6,21 +6,22 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from pathlib import Path
+from enum import StrEnum
 from types import MappingProxyType
 
+from everyauth_cli.pages.render import css, render
 from everyauth_cli.urls import origin
-
-HERE = Path(__file__).parent
 
 # The authorization code must not stay in the address bar and the history (RFC 9700 section 4.3.1).
 SCRIPT = 'history.replaceState(null, "", location.pathname)'
 
 
-def css(name: str) -> str:
-    """Read one of the style sheets in this folder."""
-    return (HERE / f"{name}.css").read_text(encoding="utf-8")
+class Frame(StrEnum):
+    """The owner of a page: the redirect server on this computer, the sandbox, or an app."""
+
+    computer = "computer"
+    sandbox = "sandbox"
+    app = "app"
 
 
 def _hash(text: str) -> str:
@@ -42,12 +43,6 @@ class Style:
         if self.url is None:
             return [f"style-src {_hash(self.css)}"]
         return [f"{kind}-src {origin(self.url)}" for kind in ("style", "font", "img")]
-
-    @property
-    def element(self) -> str:
-        if self.url is None:
-            return f"<style>{self.css}</style>"
-        return f'<link rel="stylesheet" href="{escape(self.url)}">'
 
 
 STYLE = Style(css=css("style"))
@@ -82,27 +77,6 @@ def page_headers(
 HEADERS: Mapping[str, str] = MappingProxyType(page_headers())
 
 
-def html_document(title: str, body: str, *, style: Style = STYLE) -> str:
-    """Return the document around a body, which is HTML; the title is plain text."""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-{style.element}
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-
-
-def icon(kind: str, path: str) -> str:
-    """Return a circular SVG icon; `kind` is its CSS class, `path` the SVG elements inside the circle."""
-    return (
-        f'<svg class="mark {kind}" aria-hidden="true" width="48" height="48" viewBox="0 0 48 48" fill="none" '
-        'stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round">'
-        f'<circle cx="24" cy="24" r="24" fill="currentColor" fill-opacity=".12" stroke="none"/>{path}</svg>\n'
-    )
+def html_document(template: str, *, style: Style = STYLE, **values: object) -> str:
+    """Return a page made from a template, whose values are plain text."""
+    return render(template, style=style, script=SCRIPT, **values)

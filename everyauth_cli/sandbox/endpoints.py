@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from everyauth_cli.model import Client, Request, Secret, Service
-from everyauth_cli.pages.document import HEADERS, page_headers
+from everyauth_cli.pages.document import HEADERS, Frame, page_headers
 from everyauth_cli.pages.form import form_page
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
@@ -116,6 +116,7 @@ class Endpoints:
         except OAuthError as error:
             return _authorization_error(error)
         html = form_page(
+            frame=Frame.sandbox,
             title=f"Allow access to your {self._service.title} account?",
             text=f"The client {waiting.client_id} requests the access below. "
             "This is a sandbox: nothing leaves this machine.",
@@ -284,7 +285,7 @@ def _authorization_error(error: OAuthError) -> SentResponse:
 
 
 def _page(status: int, title: str, text: str, *, detail: str = "") -> SentResponse:
-    html = result_page(Result(good=False, title=title, text=text))
+    html = result_page(Result(good=False, title=title, text=text), frame=Frame.sandbox)
     return SentResponse(status=status, headers=HEADERS, body=html.encode(), detail=detail)
 
 

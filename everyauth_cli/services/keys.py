@@ -16,6 +16,7 @@ from everyauth_cli.services.rules import (
     REFRESH_TOKEN,
     SYMMETRIC,
     AccountRules,
+    BasicEncoding,
     BodyFormat,
     ClientAuthMethod,
     IdTokenRules,
@@ -125,6 +126,11 @@ KEYS: Mapping[str, Key] = {
         values.choice(*ClientAuthMethod),
         "Client authentication at the token endpoint (RFC 7591 section 2). client_secret_basic_or_empty sends an empty "
         "password for a client without a secret.",
+    ),
+    "client_secret_basic_encoding": Key(
+        values.choice(*BasicEncoding),
+        "The form in which client_secret_basic sends the client id and secret, at every endpoint: form-encoded as RFC "
+        "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
     ),
     "body": Key(values.choice(*BodyFormat), "The body of a token request."),
     "pkce": Key(values.TRUTH, "Send a code challenge (RFC 7636)."),

@@ -29,6 +29,16 @@ class ClientAuthMethod(StrEnum):
     CLIENT_SECRET_BASIC_OR_EMPTY = "client_secret_basic_or_empty"
 
 
+class BasicEncoding(StrEnum):
+    """The form in which `client_secret_basic` sends the client id and secret.
+
+    RFC 6749 section 2.3.1 form-encodes both first; some servers take only what RFC 7617 alone says.
+    """
+
+    FORM = "form"
+    RAW = "raw"
+
+
 BEARER: Literal["bearer"] = "bearer"
 RevocationAuthMethod = ClientAuthMethod | Literal["bearer"]
 """At the revocation endpoint the token itself may authenticate the request (RFC 6750 section 2.1)."""

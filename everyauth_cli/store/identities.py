@@ -189,7 +189,7 @@ def lookup_of(metadata: Mapping[str, Any]) -> Lookup:
     texts = json.dumps(sorted(tag_text(name, value) for name, value in tags.items())) if tags else None
     due = metadata["refresh_at"] if metadata["expires_at"] is None else metadata["expires_at"]
     is_refreshed = not ended or ended["kind"] == LoginReason.REFUSED
-    return Lookup(metadata["id"], texts, due if is_refreshed else None, unreported)
+    return Lookup(metadata["id"], texts, due if is_refreshed else ended["since"], unreported)
 
 
 def peek_identity(store: Store, key: RecordKey) -> Identity | None:
@@ -211,6 +211,21 @@ def list_identities(store: Store, query: Query) -> Iterator[IdentitySummary]:
 def list_keys(store: Store, query: Query) -> Iterator[RecordKey]:
     """The keys of the same."""
     return (entry.key for entry in _entries(store, query))
+
+
+def find_due(store: Store, profile: str, service: str, *, before: int) -> Iterator[Identity]:
+    """The identities of a service that need a refresh or a login before that moment, the first due first."""
+    return map(_read, store.due(profile, service, before=before))
+
+
+def services_with_identities(store: Store, profile: str) -> Iterator[str]:
+    """The services of a profile's identities, sorted; one entry is read for each."""
+    after = None
+    while found := store.list(identity_query(profile), after=after, limit=1):
+        key = found[0].key
+        yield key.service
+        # No service's name has that character, so this sorts behind all of its identities and before the next service.
+        after = RecordKey(key.profile, key.kind, f"{key.service}\x01")
 
 
 def find_readable(store: Store, query: Query) -> Iterator[tuple[RecordKey, Identity]]:

@@ -76,11 +76,15 @@ class MemoryRecords:
         behind = keys if after is None else keys[bisect_right(keys, after) :]
         return [(key, records[key].draft.metadata) for key in behind[:limit]]
 
-    def due(self, profile: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int) -> DueTexts:
+    def due(
+        self, profile: str, service: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int
+    ) -> DueTexts:
         found = sorted(
             (kept.draft.lookup.due_at, key, kept.draft.metadata)
             for key, kept in self.records.copy().items()
-            if key.profile == profile and kept.draft.lookup.due_at is not None and kept.draft.lookup.due_at < before
+            if (key.profile, key.service) == (profile, service)
+            and kept.draft.lookup.due_at is not None
+            and kept.draft.lookup.due_at < before
         )
         return [one for one in found if after is None or one[:2] > after][:limit]
 

@@ -41,8 +41,8 @@ class VersionConflict(StoreError):
 class Lookup(NamedTuple):
     """The columns that a record is found by, besides its key; `tags` is a JSON list of `tag_text`.
 
-    Times are milliseconds since the epoch: `due_at` when a token needs a refresh, `unreported_since` since when a
-    login is needed and that was not reported.
+    Times are milliseconds since the epoch: `due_at` when an identity needs a refresh or a login,
+    `unreported_since` since when a login is needed and that was not reported.
     """
 
     identity_id: str | None = None
@@ -144,7 +144,9 @@ class Backend(Protocol):
 
     def list(self, query: Query, *, after: RecordKey | None, limit: int | None) -> Texts: ...
 
-    def due(self, profile: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int) -> DueTexts: ...
+    def due(
+        self, profile: str, service: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int
+    ) -> DueTexts: ...
 
     def unreported(self, profile: str, *, since: int) -> Texts: ...
 
@@ -249,11 +251,11 @@ class Store:
                 return
             after = batch[-1].key
 
-    def due(self, profile: str, *, before: int) -> Iterator[Entry]:
-        """The records that are due before that moment, the first due first, read in batches."""
+    def due(self, profile: str, service: str, *, before: int) -> Iterator[Entry]:
+        """The records of a service that are due before that moment, the first due first, read in batches."""
         after: tuple[int, RecordKey] | None = None
         while True:
-            batch = self.backend.due(profile, before=before, after=after, limit=BATCH)
+            batch = self.backend.due(profile, service, before=before, after=after, limit=BATCH)
             yield from (Entry(key, _metadata(key, text)) for _, key, text in batch)
             if len(batch) < BATCH:
                 return

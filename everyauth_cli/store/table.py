@@ -48,7 +48,7 @@ RESEAL = f"UPDATE everyauth_records SET sealed = ?, key_id = ? WHERE {HERE} AND 
 OUTDATED = f"SELECT {', '.join(KEY)} FROM everyauth_records WHERE sealed IS NOT NULL AND key_id <> ?"
 DUE = (
     f"SELECT due_at, {', '.join(KEY)}, metadata FROM everyauth_records"
-    " WHERE profile = ? AND due_at IS NOT NULL AND due_at < ?"
+    " WHERE profile = ? AND service = ? AND due_at IS NOT NULL AND due_at < ?"
 )
 UNREPORTED = (
     f"SELECT {', '.join(KEY)}, metadata FROM everyauth_records"
@@ -155,9 +155,11 @@ class RecordTable:
         statement, values = listing(query, after=after, limit=limit, encode=encode, by_user=by_user)
         return [(self._key(row), row[5]) for row in self.database.run(statement, values)]
 
-    def due(self, profile: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int) -> DueTexts:
+    def due(
+        self, profile: str, service: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int
+    ) -> DueTexts:
         encode = self._encode or _as_it_is
-        statement, values = due_listing(profile, before=before, after=after, limit=limit, encode=encode)
+        statement, values = due_listing(profile, service, before=before, after=after, limit=limit, encode=encode)
         return [(row[0], self._key(row[1:]), row[6]) for row in self.database.run(statement, values)]
 
     def unreported(self, profile: str, *, since: int) -> Texts:
@@ -231,15 +233,16 @@ def listing(
 
 def due_listing(
     profile: str,
+    service: str,
     *,
     before: int,
     after: tuple[int, RecordKey] | None,
     limit: int,
     encode: Callable[[str], str] = _as_it_is,
 ) -> tuple[str, list[str | int]]:
-    """The statement that lists what is due, the first due first, and its values."""
+    """The statement that lists what is due at a service, the first due first, and its values."""
     statement = DUE
-    values: list[str | int] = [encode(profile), before]
+    values: list[str | int] = [encode(profile), encode(service), before]
     place = ("due_at", *KEY)
     if after is not None:
         moment, key = after

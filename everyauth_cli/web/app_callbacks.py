@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from inspect import isawaitable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -20,8 +19,9 @@ def as_sync(function: Callable[..., T | Awaitable[T]], run: RunAsync) -> Callabl
     """Return the function as one that waits for its result if that is awaitable."""
 
     def call(*arguments: object) -> T:
-        result = function(*arguments)
-        value: T = run(_await, result) if isawaitable(result) else result
+        result: Any = function(*arguments)
+        # The class tells a value from one that a framework evaluates late, which has every method, __await__ too.
+        value: T = run(_await, result) if issubclass(result.__class__, Awaitable) else result
         return value
 
     return call

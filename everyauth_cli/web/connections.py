@@ -51,15 +51,13 @@ UNAVAILABLE = Result(
     title="This is not possible now",
     text="The app cannot read its connections; its log has the reason. Try again later.",
 )
-NOT_CONNECTED = Notice(good=False, text="The service was not connected. You can try again.")
+NOT_CONNECTED = "{} was not connected. You can try again."
 NOT_CONNECTED_BY_ERROR = {
-    OtherAccount.code: Notice(
-        good=False,
-        text="You signed in there with another account than the connected one, which was kept. "
-        "To connect another account, disconnect this one first.",
-    ),
+    OtherAccount.code: "{} was not connected: you signed in there with another account than the connected one, "
+    "which was kept. To connect another account, disconnect this one first.",
 }
-"""The notice for an error of the login; the query itself is never shown, since any link may hold it."""
+"""The notice for an error of the login, with the service's title; of the query itself nothing is ever shown, since any
+link may hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +80,7 @@ class ConnectionRoutes(Routes[R]):
 
     def page(self, request: WebRequest[R]) -> WebResponse:
         """Show the user's connections, with a notice about the last one that changed."""
-        return self._respond("GET", request, self._page)
+        return self.led(request) or self._respond("GET", request, self._page)
 
     def connect(self, request: WebRequest[R]) -> WebResponse:
         """Send the browser to the URL that starts a login at the service."""
@@ -117,10 +115,11 @@ class ConnectionRoutes(Routes[R]):
 
     def _is_own_form(self, request: WebRequest[R], tokens: FormTokens) -> bool:
         """Whether the form was posted from this page by this user."""
-        if request.origin is not None and request.origin != origin(self.base_url):
-            log.warning("connections: a form came from %s, not from %s", printable(request.origin, 80), self.base_url)
+        sender = request.header("origin")
+        if sender is not None and sender != origin(self.base_url):
+            log.warning("connections: a form came from %s, not from %s", printable(sender, 80), self.base_url)
             return False
-        same_origin = request.fetch_site in (None, "same-origin")
+        same_origin = request.header("sec-fetch-site") in (None, "same-origin")
         csrf_token = request.form.get(Purpose.CSRF_TOKEN, "")
         return same_origin and tokens.read(Purpose.CSRF_TOKEN, csrf_token) is not None
 
@@ -194,17 +193,10 @@ class ConnectionRoutes(Routes[R]):
     @cached_property
     def _offered(self) -> Mapping[str, str]:
         """The prefixes of the offered services, by each service's canonical name."""
-        return {self._from_catalogue(service, "name"): prefix for service, prefix in self.services.items()}
+        return {self.canonical(service): prefix for service, prefix in self.services.items()}
 
     def _title(self, service: str) -> str:
-        return self._from_catalogue(service, "title")
-
-    def _from_catalogue(self, service: str, key: str) -> str:
-        """Return a value of the service's catalogue entry, or the service's name if it has none (any more)."""
-        try:
-            return str(getattr(self.auth.catalogue.get(service), key))
-        except (ServiceNotFound, ConfigurationProblem):
-            return service
+        return self.canonical(service, "title")
 
     def _works(self, identity: Identity) -> bool:
         """Whether a token can be had, as far as the identity's metadata says."""
@@ -227,11 +219,12 @@ def _notice(query: Mapping[str, str], connections: list[Connection], tokens: For
     if flash is not None:
         kind, text = flash
         return Notice(good=kind == "good", text=text)
+    shown = (connection for connection in connections if connection.service == query.get("serviceId"))
+    connection = next(shown, None)
     if "error" in query:
-        return NOT_CONNECTED_BY_ERROR.get(query["error"], NOT_CONNECTED)
-    works = (connection for connection in connections if connection.works)
-    title = next((connection.title for connection in works if connection.service == query.get("serviceId")), None)
-    return None if title is None else Notice(good=True, text=f"{title} is connected.")
+        text = NOT_CONNECTED_BY_ERROR.get(query["error"], NOT_CONNECTED)
+        return Notice(good=False, text=text.format(connection.title if connection else "The service"))
+    return Notice(good=True, text=f"{connection.title} is connected.") if connection and connection.works else None
 
 
 def _disconnected(title: str, revocation: Revocation) -> str:

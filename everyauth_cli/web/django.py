@@ -95,8 +95,8 @@ def _web_request(request: HttpRequest) -> WebRequest[HttpRequest]:
         method=request.method,
         query=request.META.get("QUERY_STRING", ""),
         cookies=request.COOKIES,
-        origin=request.headers.get("origin"),
-        fetch_site=request.headers.get("sec-fetch-site"),
+        header=request.headers.get,
+        scheme=request.scheme,
         form=request.POST.dict() if is_form_readable(int(length) if length.isdecimal() else None) else {},
     )
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any
 
 from flask import Blueprint, Request, Response, request
+from flask.sansio.app import App
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.web.connections import ConnectionRoutes
 from everyauth_cli.web.login import LoginRoutes
 from everyauth_cli.web.routes import WebRequest, WebResponse, is_form_readable
+
+
+class RoutesBlueprint(Blueprint):
+    """A blueprint that takes another name, with a number, where an app has one of that name."""
+
+    def register(self, app: App, options: dict[str, Any]) -> None:
+        names = (f"{self.name}-{number}" if number > 1 else self.name for number in count(1))
+        parent = options.get("name_prefix", "")
+        free = next(name for name in names if app.blueprints.get(f"{parent}.{name}".lstrip("."), self) is self)
+        super().register(app, {"name": free, **options})
 
 
 def authorize(
@@ -27,7 +40,8 @@ def authorize(
 ) -> Blueprint:
     """Return a blueprint that logs the app's users in at a service: `app.register_blueprint(authorize(...))`.
 
-    Its name is `everyauth-SERVICE`. `everyauth_cli.web` documents the arguments.
+    Its name is `everyauth-SERVICE`, and that of an app's second one for a service `everyauth-SERVICE-2`.
+    `everyauth_cli.web` documents the arguments.
     """
     routes = LoginRoutes(
         service=service,
@@ -40,7 +54,7 @@ def authorize(
         scope=scope,
         given_auth=auth,
     )
-    blueprint = Blueprint(f"everyauth-{service}", __name__)
+    blueprint = RoutesBlueprint(f"everyauth-{service}", __name__)
     blueprint.add_url_rule(prefix, "start", lambda: _flask_response(routes.start(_web_request())))
     blueprint.add_url_rule(f"{prefix}/callback", "callback", lambda: _flask_response(routes.callback(_web_request())))
     return blueprint
@@ -70,7 +84,7 @@ def connections(
         stylesheet=stylesheet,
         given_auth=auth,
     )
-    blueprint = Blueprint("everyauth-connections", __name__)
+    blueprint = RoutesBlueprint("everyauth-connections", __name__)
     blueprint.add_url_rule(prefix, "page", lambda: _flask_response(routes.page(_web_request())))
     blueprint.add_url_rule(
         f"{prefix}/connect", "connect", lambda: _flask_response(routes.connect(_web_request())), methods=["POST"]
@@ -90,8 +104,8 @@ def _web_request() -> WebRequest[Request]:
         method=request.method,
         query=request.query_string.decode("latin-1"),
         cookies=request.cookies,
-        origin=request.headers.get("origin"),
-        fetch_site=request.headers.get("sec-fetch-site"),
+        header=request.headers.get,
+        scheme=request.scheme,
         form=request.form.to_dict() if is_form_readable(request.content_length) else {},
     )
 

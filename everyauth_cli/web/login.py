@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -13,11 +13,27 @@ from everyauth_cli.model import Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.pages.result import Result
 from everyauth_cli.web.error_redirect import REFUSED_BY_APP, ErrorParameters, error_parameters
-from everyauth_cli.web.pending_logins import Cookie, PendingLogins
-from everyauth_cli.web.routes import R, Routes, WebRequest, WebResponse, log_error, not_allowed, page, redirect
+from everyauth_cli.web.navigation import is_navigation
+from everyauth_cli.web.pending_logins import Cookie, KeptLogin, PendingLogins
+from everyauth_cli.web.routes import (
+    R,
+    Routes,
+    WebRequest,
+    WebResponse,
+    log,
+    log_error,
+    not_allowed,
+    page,
+    redirect,
+)
 
 NOT_SIGNED_IN = Result(
     good=False, title="Sign in first", text="This app does not know who you are, so the login was not started."
+)
+NOT_A_NAVIGATION = Result(
+    good=False,
+    title="Open this page yourself",
+    text="A browser or a script loaded it ahead of you or in the background, so nothing was started or finished.",
 )
 SIGNED_OUT = Result(
     good=False,
@@ -73,56 +89,69 @@ class LoginRoutes(Routes[R]):
         """Start a login: set its cookie and redirect to the service."""
         if request.method != "GET":
             return not_allowed("GET")
+        if not is_navigation(request.header):
+            return page(503, NOT_A_NAVIGATION)
+        return self.led(request) or self._start(request)
+
+    def _start(self, request: WebRequest[R]) -> WebResponse:
         current_user = self.current_user(request.framework_request)
         if current_user is None:
             return page(401, NOT_SIGNED_IN)
-        user, tenant = current_user
         try:
-            pending = self.auth.begin(
-                self.service, redirect_uri=self.redirect_uri, user=user, tenant=tenant, scope=self.scope
-            )
+            pending = self._begun(current_user)
             cookies = self._logins.add(pending, request.cookies)
             return redirect(self.auth.authorization_url(pending), cookies)
         except EveryAuthError as error:
-            return self._failed(error)
+            return self._failed(error, current_user)
+
+    def _begun(self, current_user: tuple[str, str]) -> PendingLogin:
+        user, tenant = current_user
+        return self.auth.begin(self.service, redirect_uri=self.redirect_uri, user=user, tenant=tenant, scope=self.scope)
 
     def callback(self, request: WebRequest[R]) -> WebResponse:
         """Finish the login that the authorization response belongs to, if this browser and its user started it."""
         if request.method != "GET":
             return not_allowed("GET")
+        if not is_navigation(request.header):
+            return page(503, NOT_A_NAVIGATION)
         current_user = self.current_user(request.framework_request)
         if current_user is None:
-            return self._stopped(401, SIGNED_OUT)
+            return self._lost(401, SIGNED_OUT, "a user who is not signed in there")
         query = parse_qsl(request.query, keep_blank_values=True)
         state = Secret(next((value for name, value in query if name == "state"), ""))
         try:
-            pending = self._logins.find(state, request.cookies)
-            if pending is None:
-                return self._stopped(400, NOT_FOUND)
-            obstacle = self._obstacle(pending, current_user)
+            kept = self._logins.find(state, request.cookies)
+            if kept is None:
+                return self._lost(400, NOT_FOUND, "a browser without the cookie of its login")
+            return self._continued(request.framework_request, kept, current_user, query)
         except EveryAuthError as error:
-            return self._failed(error)
-        return self._stopped(*obstacle) if obstacle else self._finish(request.framework_request, pending, query)
+            return self._failed(error, current_user)
 
-    def _obstacle(self, pending: PendingLogin, current_user: tuple[str, str]) -> tuple[int, Result] | None:
-        """Return the reason why a login cannot be finished; without one, claim it before its code is redeemed."""
-        if (pending.request.user, pending.request.tenant) != current_user:
-            return 403, OTHER_USER
-        if self._logins.has_expired(pending):
-            return 400, EXPIRED
-        return None if self._logins.claim(pending) else (400, ALREADY_FINISHED)
+    def _continued(
+        self, request: R, kept: KeptLogin, current_user: tuple[str, str], query: Sequence[tuple[str, str]]
+    ) -> WebResponse:
+        """Finish a login that was found, unless it is another user's or too old; it is claimed before its code is."""
+        if not kept.is_of(*current_user):
+            return self._stopped(403, OTHER_USER)
+        if self._logins.has_expired(kept):
+            return self._stopped(400, EXPIRED)
+        pending = kept.restored(self._begun(current_user))
+        if not self._logins.claim(kept):
+            return self._stopped(400, ALREADY_FINISHED)
+        return self._finish(request, pending, query, [self._logins.deletion(kept.cookie)])
 
-    def _finish(self, request: R, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> WebResponse:
-        cookies = [self._logins.deletion(pending.state)]
+    def _finish(
+        self, request: R, pending: PendingLogin, query: Sequence[tuple[str, str]], cookies: Sequence[Cookie]
+    ) -> WebResponse:
+        whose = pending.request.user, pending.request.tenant
         try:
             grant = self.auth.redeem(pending, query)
             if not self._is_accepted(request, grant):
-                return self._to_app(_query(REFUSED_BY_APP), cookies)
-            identity = self.auth.keep(grant)
+                return self._to_app(whose, cookies, REFUSED_BY_APP)
+            self.auth.keep(grant)
         except EveryAuthError as error:
-            return self._failed(error, cookies)
-        fields = {"serviceId": identity.service, "userId": identity.user, "tenantId": identity.tenant}
-        return self._to_app(fields, cookies)
+            return self._failed(error, whose, cookies)
+        return self._to_app(whose, cookies)
 
     def _is_accepted(self, request: R, grant: Grant) -> bool:
         accepted = None if self.on_authorized is None else self.on_authorized(request, grant)
@@ -142,19 +171,30 @@ class LoginRoutes(Routes[R]):
             secure=urlsplit(self.base_url).scheme == "https",
         )
 
-    def _to_app(self, fields: Mapping[str, str], cookies: Sequence[Cookie]) -> WebResponse:
+    def _to_app(
+        self, whose: tuple[str, str], cookies: Sequence[Cookie], error: ErrorParameters | None = None
+    ) -> WebResponse:
+        failure = {} if error is None else {"error": error.error, "errorDescription": error.description}
+        user, tenant = whose
+        fields = {**failure, "serviceId": self.canonical(self.service), "userId": user, "tenantId": tenant}
         parts = urlsplit(self.at_host(self.finished_url))
         query = "&".join(filter(None, [parts.query, urlencode(fields)]))
         return redirect(urlunsplit(parts._replace(query=query)), cookies)
 
-    def _failed(self, error: EveryAuthError, cookies: Sequence[Cookie] = ()) -> WebResponse:
+    def _failed(self, error: EveryAuthError, whose: tuple[str, str], cookies: Sequence[Cookie] = ()) -> WebResponse:
         log_error(f"login at {self.service}", error)
-        return self._to_app(_query(error_parameters(error)), cookies)
+        return self._to_app(whose, cookies, error_parameters(error))
+
+    def _lost(self, status: int, result: Result, sender: str) -> WebResponse:
+        log.warning(
+            "login at %s: the authorization response came to %s from %s; a login must begin at that host, "
+            "by the same browser, less than ten minutes before",
+            self.service,
+            self.redirect_uri,
+            sender,
+        )
+        return self._stopped(status, result)
 
     def _stopped(self, status: int, result: Result) -> WebResponse:
         """Return a page, not a redirect: an authorization response that nothing here waits for is kept from the app."""
         return page(status, replace(result, link=(self.url, "Start again")))
-
-
-def _query(parameters: ErrorParameters) -> dict[str, str]:
-    return {"error": parameters.error, "errorDescription": parameters.description}

@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypedDict
 
-from everyauth_cli.errors import UsageProblem
+from everyauth_cli.errors import LoginFailed
 from everyauth_cli.model import LoginRequest, RecordKey, Secret
+from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.store.records import Query, Store
 from everyauth_cli.store.sealed.sealer import Sealer
@@ -21,9 +22,10 @@ from everyauth_cli.web.sealed_values import seal, unseal, web_sealer
 LIFETIME_SECONDS = 600
 MAX_LOGINS = 5
 """The pending logins that a browser keeps at once; it sends all of them with each request to the app."""
-MAX_COOKIE_BYTES = 4096
-"""The size of a cookie's name and value that every browser accepts (RFC 6265bis section 5.6)."""
+SLOTS = 10
+"""The names of the cookies. Logins that begin at once, each before the cookies of the others came, take no more."""
 REPLAY_MARKER_KIND = "web-replay-marker"
+DIGEST_BYTES = 16
 CLEANUP_LIMIT = 50
 """One login in eight deletes up to this many expired replay markers, faster than they accrue."""
 
@@ -38,6 +40,32 @@ class Cookie(TypedDict):
     secure: bool
     httponly: bool
     samesite: Literal["lax"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptLogin:
+    """The part of a pending login that a cookie keeps: its own secrets, and digests of all that the server knows."""
+
+    cookie: str
+    state: Secret[str]
+    started_at: int
+    verifier: Secret[str] | None
+    nonce: Secret[str] | None
+    user_digest: str
+    terms_digest: str
+
+    def is_of(self, user: str, tenant: str) -> bool:
+        return self.user_digest == _digest(user, tenant)
+
+    def restored(self, begun: PendingLogin) -> PendingLogin:
+        """Return the pending login; `begun` is one that the same user would begin now.
+
+        Raises `LoginFailed` where the app or the client has changed since.
+        """
+        if _terms_digest(begun.request) != self.terms_digest:
+            raise LoginFailed(f"the client, endpoint or scope of {begun.request.service} changed; log in again")
+        request = replace(begun.request, started_at=self.started_at)
+        return replace(begun, request=request, state=self.state, verifier=self.verifier, nonce=self.nonce)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,60 +87,63 @@ class PendingLogins:
     def add(self, pending: PendingLogin, cookies: Mapping[str, str]) -> list[Cookie]:
         """Return the cookie of a new login, after those that delete the oldest ones if the browser has too many.
 
-        Raises `UsageProblem` if the cookie is too large for a browser, and `StoreError`.
+        However many logins begin, all these cookies together stay below 4 KB. Raises `StoreError`.
         """
-        name, request = self._name(pending.state), pending.request
-        sealed = seal(self._sealer, self._associated_data(name, str(request.started_at)), _to_json(pending))
-        value = f"{request.started_at}.{sealed}"
-        if len(name) + len(value) > MAX_COOKIE_BYTES:
-            parts = {"scope": request.scope, "user": request.user, "tenant": request.tenant}
-            longest = max(parts, key=lambda part: len(parts[part]))
-            raise UsageProblem("the pending login is too large for a cookie", hint=f"use a shorter {longest}")
-        is_ours = re.compile(self._prefix() + "[0-9a-f]{32}").fullmatch
-        ours = sorted((_started_at(value), name) for name, value in cookies.items() if is_ours(name))
-        oldest = ours[: max(0, len(ours) - (MAX_LOGINS - 1))]
-        return [*(self._cookie(name, "", 0) for _, name in oldest), self._cookie(name, value, LIFETIME_SECONDS)]
+        ours = sorted((_started_at(cookies[name]), name) for name in self._names if name in cookies)
+        dropped = [name for _, name in ours[: max(0, len(ours) - (MAX_LOGINS - 1))]]
+        free = [name for name in self._names if name in dropped or name not in cookies]
+        # Chosen by the state: of logins that begin at once in one browser, hardly one takes the place of another.
+        name = free[int(_state_digest(pending.state), 16) % len(free)]
+        deletions = [self.deletion(other) for other in dropped if other != name]
+        return [*deletions, self._cookie(name, self._sealed(name, pending), LIFETIME_SECONDS)]
 
-    def find(self, state: Secret[str], cookies: Mapping[str, str]) -> PendingLogin | None:
+    def find(self, state: Secret[str], cookies: Mapping[str, str]) -> KeptLogin | None:
         """Return the login with that state, if this browser started it at this app."""
-        name = self._name(state)
-        started_at, _, sealed = cookies.get(name, "").partition(".")
-        text = unseal(self._sealer, self._associated_data(name, started_at), sealed) if sealed else None
-        try:
-            return None if text is None else _from_json(text)
-        except (LookupError, TypeError, ValueError):
-            return None  # another version of everyauth wrote it
+        found = (self._unsealed(name, state, cookies[name]) for name in self._names if name in cookies)
+        return next(filter(None, found), None)
 
-    def has_expired(self, pending: PendingLogin) -> bool:
-        return self.clock() >= _expires_at(pending)
+    def has_expired(self, kept: KeptLogin) -> bool:
+        return self.clock() >= _expires_at(kept)
 
-    def claim(self, pending: PendingLogin) -> bool:
+    def claim(self, kept: KeptLogin) -> bool:
         """Store the login's replay marker; False if another request has stored it before."""
-        key = self._markers._replace(tenant=_sortable(_expires_at(pending)), user=_digest(pending.state))
+        key = self._markers._replace(tenant=_sortable(_expires_at(kept)), user=_state_digest(kept.state))
         # Digests are spread evenly: that of one state in eight begins like this.
         if key.user < "2":
             self._delete_expired_markers()
         return self.store.add(key, {"by": secrets.token_hex(8)})
 
-    def deletion(self, state: Secret[str]) -> Cookie:
-        """Return the cookie that makes the browser delete the login with that state."""
-        return self._cookie(self._name(state), "", 0)
+    def deletion(self, name: str) -> Cookie:
+        """Return the cookie that makes the browser delete the one with that name."""
+        return self._cookie(name, "", 0)
 
-    def _name(self, state: Secret[str]) -> str:
-        """Return the name of a login's own cookie: two tabs do not share one, and on https no subdomain can set it."""
-        return self._prefix() + _digest(state)[:32]
-
-    def _prefix(self) -> str:
-        # On http a browser does not take the prefix, which demands Secure (RFC 6265bis section 4.1.3.2).
-        return "__Host-everyauth-" if self.secure else "everyauth-"
+    @cached_property
+    def _names(self) -> Sequence[str]:
+        # On https no subdomain can set it; on http a browser does not take the prefix, which demands Secure
+        # (RFC 6265bis section 4.1.3.2).
+        prefix = "__Host-everyauth-login-" if self.secure else "everyauth-login-"
+        return [f"{prefix}{number}" for number in range(SLOTS)]
 
     def _cookie(self, name: str, value: str, max_age: int) -> Cookie:
         return Cookie(
             key=name, value=value, max_age=max_age, path="/", secure=self.secure, httponly=True, samesite="lax"
         )
 
-    def _associated_data(self, name: str, started_at: str) -> str:
-        return json.dumps([self.profile, self.service, self.redirect_uri, name, started_at])
+    def _sealed(self, name: str, pending: PendingLogin) -> str:
+        started_at = str(pending.request.started_at)
+        sealed = seal(self._sealer, self._associated_data(name, pending.state, started_at), _to_json(pending))
+        return f"{started_at}.{sealed}"
+
+    def _unsealed(self, name: str, state: Secret[str], value: str) -> KeptLogin | None:
+        started_at, _, sealed = value.partition(".")
+        text = unseal(self._sealer, self._associated_data(name, state, started_at), sealed) if sealed else None
+        try:
+            return None if text is None else _from_json(text, name, state, int(started_at))
+        except (LookupError, TypeError, ValueError):
+            return None  # another version of everyauth wrote it
+
+    def _associated_data(self, name: str, state: Secret[str], started_at: str) -> str:
+        return json.dumps([self.profile, self.service, self.redirect_uri, name, _state_digest(state), started_at])
 
     @cached_property
     def _sealer(self) -> Sealer:
@@ -130,32 +161,42 @@ class PendingLogins:
 
 
 def _to_json(pending: PendingLogin) -> Secret[str]:
-    return Secret(json.dumps(_revealed(pending), separators=(",", ":"), ensure_ascii=False))
+    return Secret(json.dumps(_revealed(pending), separators=(",", ":")))
 
 
-def _revealed(pending: PendingLogin) -> dict[str, Any]:
-    return {
-        "request": asdict(pending.request),
-        "redirect_uri": pending.redirect_uri,
-        "state": pending.state.reveal(),
-        "verifier": None if pending.verifier is None else pending.verifier.reveal(),
-        "nonce": None if pending.nonce is None else pending.nonce.reveal(),
-    }
+def _revealed(pending: PendingLogin) -> list[str | None]:
+    return [
+        None if pending.verifier is None else pending.verifier.reveal(),
+        None if pending.nonce is None else pending.nonce.reveal(),
+        _digest(pending.request.user, pending.request.tenant),
+        _terms_digest(pending.request),
+    ]
 
 
-def _from_json(text: Secret[str]) -> PendingLogin:
-    values: Secret[dict[str, Any]] = Secret(json.loads(text.reveal()))
-    return PendingLogin(
-        request=LoginRequest(**values.reveal()["request"]),
-        redirect_uri=values.reveal()["redirect_uri"],
-        state=Secret(values.reveal()["state"]),
-        verifier=_secret(values, "verifier"),
-        nonce=_secret(values, "nonce"),
+def _from_json(text: Secret[str], name: str, state: Secret[str], started_at: int) -> KeptLogin:
+    values: Secret[list[Any]] = Secret(json.loads(text.reveal()))
+    return KeptLogin(
+        cookie=name,
+        state=state,
+        started_at=started_at,
+        verifier=_secret(values, 0),
+        nonce=_secret(values, 1),
+        user_digest=values.reveal()[2],
+        terms_digest=values.reveal()[3],
     )
 
 
-def _secret(values: Secret[dict[str, Any]], name: str) -> Secret[str] | None:
-    return None if values.reveal()[name] is None else Secret(values.reveal()[name])
+def _secret(values: Secret[list[Any]], index: int) -> Secret[str] | None:
+    return None if values.reveal()[index] is None else Secret(values.reveal()[index])
+
+
+def _terms_digest(request: LoginRequest) -> str:
+    """Return a digest of what must be the same when the login ends."""
+    return _digest(request.service, request.client_id, request.token_endpoint, request.scope, *request.tags.items())
+
+
+def _digest(*values: object) -> str:
+    return base64url.encode(hashlib.sha256(json.dumps(values).encode()).digest()[:DIGEST_BYTES])
 
 
 def _started_at(value: str) -> int:
@@ -164,13 +205,13 @@ def _started_at(value: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _expires_at(pending: PendingLogin) -> int:
-    return pending.request.started_at + LIFETIME_SECONDS * 1000
+def _expires_at(kept: KeptLogin) -> int:
+    return kept.started_at + LIFETIME_SECONDS * 1000
 
 
 def _sortable(milliseconds: int) -> str:
     return f"{milliseconds:015}"
 
 
-def _digest(state: Secret[str]) -> str:
+def _state_digest(state: Secret[str]) -> str:
     return hashlib.sha256(state.reveal().encode()).hexdigest()

@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 from urllib.parse import urljoin
 
-from everyauth_cli.errors import EveryAuthError, UsageProblem
+from everyauth_cli.errors import ConfigurationProblem, EveryAuthError, ServiceNotFound, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.pages.document import HEADERS
+from everyauth_cli.pages.document import HEADERS, Frame
 from everyauth_cli.pages.result import Result, result_page
+from everyauth_cli.sanitize import printable
 from everyauth_cli.urls import check_url
+from everyauth_cli.web.navigation import Header, is_browser, other_origin
 from everyauth_cli.web.pending_logins import Cookie
 
 R = TypeVar("R")
@@ -26,6 +28,9 @@ MAX_FORM_BYTES = 4096
 PRIVATE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 """Headers that keep the code and the state from caches and from the next site (RFC 9700 section 4.2.4)."""
 
+AT_BASE_URL = "at_base_url=1"
+"""The query parameter of a browser that was led to `base_url`."""
+
 log = logging.getLogger("everyauth_cli.web")
 
 
@@ -33,16 +38,16 @@ log = logging.getLogger("everyauth_cli.web")
 class WebRequest(Generic[R]):
     """A browser's request as the routes need it, and the framework's own.
 
-    `origin` and `fetch_site` are the headers Origin and Sec-Fetch-Site. `form` is the posted form, or empty where that
-    is larger than `MAX_FORM_BYTES`.
+    `header` returns a header by its name, in any case; `scheme` is the one of the connection. `form` is the posted
+    form, or empty where that is larger than `MAX_FORM_BYTES`.
     """
 
     framework_request: R
     method: str
     query: str
     cookies: Mapping[str, str]
-    origin: str | None = None
-    fetch_site: str | None = None
+    header: Header
+    scheme: str
     form: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -95,6 +100,31 @@ class Routes(Generic[R]):
     def auth(self) -> EveryAuth:
         return self.given_auth or EveryAuth.from_env()
 
+    def canonical(self, service: str, key: Literal["name", "title"] = "name") -> str:
+        """Return a service's name or title as the catalogue has it, or the given name if it has none (any more)."""
+        try:
+            return str(getattr(self.auth.catalogue.get(service), key))
+        except (ServiceNotFound, ConfigurationProblem):
+            return service
+
+    def led(self, request: WebRequest[R]) -> WebResponse | None:
+        """Return the redirect of a browser that sees the app at another host, and log the reason.
+
+        A cookie that is set at that host would not come back with the authorization response.
+        """
+        seen = other_origin(request.header, request.scheme, self.base_url)
+        if seen is None:
+            return None
+        log.warning(
+            "%s was opened at %s, and base_url is %s: a login that begins at another host cannot be finished",
+            self.prefix,
+            printable(seen, 80),
+            self.base_url,
+        )
+        if not is_browser(request.header) or AT_BASE_URL in request.query:
+            return None  # a proxy may name another host than the browser's, which would be led here again and again
+        return redirect(f"{self.url}?{request.query}{'&' if request.query else ''}{AT_BASE_URL}")
+
     def current_user(self, request: R) -> tuple[str, str] | None:
         """Return the user and the tenant of a request; None if the app does not know them."""
         user = _checked_id("map_to_user_id", self.map_to_user_id(request))
@@ -117,7 +147,7 @@ def redirect(url: str, cookies: Sequence[Cookie] = ()) -> WebResponse:
 
 
 def page(status: int, result: Result) -> WebResponse:
-    return WebResponse(status=status, headers=HEADERS, body=result_page(result))
+    return WebResponse(status=status, headers=HEADERS, body=result_page(result, frame=Frame.app))
 
 
 def is_form_readable(length: int | None) -> bool:
@@ -143,11 +173,15 @@ def check_prefix(prefix: str) -> None:
         raise ValueError("it is not a path such as /connect/service")
 
 
-def _checked_id(function: str, value: str | None) -> str | None:
+def _checked_id(function: str, value: object) -> str | None:
+    """Return the value as a plain `str`, which one that a framework evaluates late only seems to be."""
     # The text of a number or an object depends on its type, so a later search would not find it.
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{function} returned a {type(value).__name__}; return a str, or None for an unknown user")
-    return value or None
+    if not isinstance(value, str | None):
+        name = value.__class__.__name__
+        raise TypeError(f"{function} returned a {name}; return a str, or None for an unknown user")
+    if not value:
+        return None
+    return str.__str__(value) if issubclass(type(value), str) else str(value)
 
 
 def _check_base(url: str) -> None:

@@ -111,8 +111,8 @@ async def _web_request(request: Request) -> WebRequest[Request]:
         method=request.method,
         query=request.scope["query_string"].decode("latin-1"),
         cookies=request.cookies,
-        origin=request.headers.get("origin"),
-        fetch_site=request.headers.get("sec-fetch-site"),
+        header=request.headers.get,
+        scheme=request.url.scheme,
         form=await _form(request) if request.method == "POST" else {},
     )
 

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
@@ -61,7 +62,8 @@ class Size:
     def command(self, *words: str) -> float:
         """The processor's time of a command, in milliseconds."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with subprocess.Popen([EVERYAUTH, *words], env=self.environment, stdout=subprocess.DEVNULL) as process:
+        quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen([EVERYAUTH, *words], env=self.environment, **quiet) as process:
             assert process.wait() == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
@@ -87,6 +89,7 @@ JOBS: dict[str, Callable[[Size], float]] = {
     "`identity get WHO --min-ttl 1s`": lambda size: size.command("identity", "get", size.middle, "--min-ttl", "1s"),
     "`identity get idn-...`": lambda size: size.command("identity", "get", f"idn-{size.middle}"),
     "`identity ls --user WHO`": lambda size: size.command("identity", "ls", "--user", size.middle),
+    "`identity refresh`, of which nothing is due": lambda size: size.command("identity", "refresh"),
     "library, by id": lambda size: size.call(lambda auth: auth.get_identity(bench.SERVICE, f"idn-{size.middle}")),
     "library, by tag": lambda size: size.call(lambda auth: auth.get_identity(bench.SERVICE, {"number": size.middle})),
     "library, a page by a tag of all": lambda size: size.call(
@@ -96,6 +99,7 @@ JOBS: dict[str, Callable[[Size], float]] = {
 LISTS: dict[str, tuple[str, ...]] = {
     "`identity ls`": ("identity", "ls"),
     "`identity ls -o json`": ("identity", "ls", "-o", "json"),
+    "`identity refresh`, of which nothing is due": ("identity", "refresh"),
     "completion of a user": ("__complete", "bash", "everyauth token pagerduty us", "us"),
 }
 

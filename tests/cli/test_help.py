@@ -8,7 +8,7 @@ import shlex
 import pytest
 from typer.main import get_command
 
-from everyauth_cli.cli.help import CommandHelp, ParameterHelp, help_page, help_text
+from everyauth_cli.cli.help import SECTIONS, CommandHelp, ParameterHelp, help_page, help_text
 from everyauth_cli.cli.man import PAGES, roff
 from everyauth_cli.cli.tree import COMMANDS, tree
 from everyauth_cli.cli.typer_internals import command_tree, parser_error
@@ -62,8 +62,8 @@ def test_every_value_has_a_name_of_its_own(path):
 def test_no_line_is_wider_than_the_terminal(path, columns):
     command = ALL[path]
     lines = help_page(command, columns=columns).splitlines()
-    assert [line for line in lines if len(line) > columns and line.strip() not in command.examples] == []
-    assert [line for line in command.examples if len(line) > (58 if line.startswith("# ") else 78)] == []
+    assert [line for line in lines if len(line) > columns and line.removeprefix("  $ ") not in command.examples] == []
+    assert [line for line in command.examples if len(line) > (58 if line.startswith("# ") else 76)] == []
 
 
 @every
@@ -73,7 +73,7 @@ def test_there_is_an_example_in_the_help_and_in_the_manual(path):
     examples = [line for line in ALL[path].examples if not line.startswith("#")]
     assert examples
     for line in examples:
-        assert f"\n  {line}" in shown
+        assert f"\n  $ {line}" in shown
         assert f".EX\n{roff(line)}\n.EE" in manual
 
 
@@ -129,27 +129,46 @@ def page(*parameters, columns=40, **more):
     ],
 )
 def test_the_usage_shows_what_has_to_be_typed(parameter, usage):
-    assert page(parameter, columns=100).splitlines()[0] == f"Usage: x [OPTIONS] {usage}".strip()
+    words = " ".join(filter(None, ("x", usage, "[OPTIONS]")))
+    assert page(parameter, columns=100).startswith(f"Do a thing.\n\nUSAGE\n  {words}\n\n")
 
 
 def test_a_name_that_is_too_wide_has_a_line_of_its_own():
     shown = page(option("-a"), option("--a-very-long-option", metavar="URL", about="Go to this URL and come back."))
-    assert "\nOptions:\n  -a  Do it.\n  --a-very-long-option URL\n      Go to this URL and come back.\n" in f"{shown}\n"
+    assert "\nOPTIONS\n  -a  Do it.\n  --a-very-long-option URL\n      Go to this URL and come back.\n" in f"{shown}\n"
 
 
 def test_paragraphs_are_wrapped_and_examples_are_not():
     line = "x --a-very-long-option https://a.example/b --again"
-    shown = page(
-        about="Do a thing.\n\nIt takes\nits time, so it is better to wait a little.", epilog=help_text("", [line])
-    )
-    assert shown.split("\n\n")[1:] == [
-        "  Do a thing.",
-        "  It takes its time, so it is better to\n  wait a little.",
-        f"Examples:\n  {line}",
+    shown = page(about="Do a thing.\n\nIt takes\nits time, so it is better to wait a little.", epilog=help_text([line]))
+    assert shown.split("\n\n") == [
+        "Do a thing.",
+        "It takes its time, so it is better to\nwait a little.",
+        "USAGE\n  x [OPTIONS]",
+        f"EXAMPLES\n  $ {line}",
     ]
 
 
 def test_a_group_lists_its_commands_before_its_options():
     shown = page(option("-h", about="Show this help."), commands=[("ls", "List."), ("rm", "Remove.")])
-    assert shown.startswith("Usage: x [OPTIONS] COMMAND\n")
-    assert shown.endswith("Commands:\n  ls  List.\n  rm  Remove.\n\nOptions:\n  -h  Show this help.")
+    assert shown.startswith("Do a thing.\n\nUSAGE\n  x COMMAND [OPTIONS]\n\nCOMMANDS\n")
+    assert shown.endswith("COMMANDS\n  ls  List.\n  rm  Remove.\n\nOPTIONS\n  -h  Show this help.")
+
+
+def test_the_programs_commands_are_listed_in_sections():
+    named = [name for names in SECTIONS.values() for name in names]
+    assert sorted(named) == sorted(COMMANDS)
+    shown = help_page(ALL["everyauth"], columns=80)
+    assert [line for line in shown.splitlines() if line.title() in map(str.title, SECTIONS)] == [
+        heading.upper() for heading in SECTIONS
+    ]
+    assert (
+        re.findall(r"^  (\w+) ", shown.partition("\n\nOPTIONS")[0].partition("GET STARTED")[2], re.MULTILINE) == named
+    )
+
+
+def test_headings_and_names_are_styled_on_a_terminal_alone():
+    painted = help_page(ALL["everyauth login"], columns=80, paint=lambda style, text: f"<{style.name} {text}>")
+    assert "<heading USAGE>\n" in painted
+    assert "\n  <command --user USER>         The user" in painted
+    assert re.sub(r"<\w+ ([^>]*)>", r"\1", painted) == help_page(ALL["everyauth login"], columns=80)

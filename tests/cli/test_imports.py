@@ -8,11 +8,10 @@ import pytest
 from peers.sandbox import sandbox_shell
 from peers.secret_service import secret_service
 
-HEAVY = {"asyncio", "cryptography", "httpx", "joserfc", "keyring", "pydantic", "rich", "typer"}
+HEAVY = {"asyncio", "cryptography", "httpcore", "httpx", "jinja2", "joserfc", "keyring", "pydantic", "rich", "typer"}
 PARSER = {"typer"}
 SEALED = {"cryptography"}
-# Where click is installed too, httpx loads rich by itself.
-HTTP = {"httpx", "rich"}
+HTTP = {"httpcore"}
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_errors_of_the_parser_have_one_ancestor():
     with pytest.raises(parser_error()) as caught:
         ROOT(args=["identity"], prog_name="everyauth", standalone_mode=False)
     assert is_help(caught.value)
-    assert usage_message(caught.value).startswith("Usage: everyauth identity ")
+    assert "USAGE\n  everyauth identity COMMAND" in usage_message(caught.value)
 
 
 def test_of_an_error_that_knows_no_command_its_text_is_shown():

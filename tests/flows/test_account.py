@@ -39,6 +39,31 @@ def test_with_an_id_token_the_account_endpoint_is_not_used(victim):
 
 
 @pytest.mark.parametrize(
+    ("claims", "me", "label", "warnings"),
+    [
+        ({"email": None}, {"sub": "user-1", "email": "bea@example.test"}, "bea@example.test", []),
+        ({"email": None}, {"sub": "user-1", "name": "Bea"}, "Bea", []),
+        ({"email": ""}, {"sub": "user-1"}, "user-1", []),
+        ({"email": None, "name": "Ann"}, {"sub": "user-1", "name": "Bea"}, "Ann", []),
+        ({"email": None}, {"sub": "user-2", "email": "eve@example.test"}, "user-1", ["names another account"]),
+        (
+            {"email": None},
+            {"email": "eve@example.test"},
+            "user-1",
+            ["the name of the account of this login", "without"],
+        ),
+    ],
+)
+def test_where_openid_is_asked_userinfo_names_the_subject_of_the_id_token(victim, claims, me, label, warnings):
+    victim.liar.token, victim.liar.claims, victim.liar.me = {}, claims, me
+    victim.entry(account_endpoint=f"{victim.liar.issuer}/me", scopes=["openid", "email"])
+    assert victim.login().account == Account(subject="user-1", label=label)
+    assert ("/me" in victim.liar.requests) == ("name" not in claims)
+    assert len(victim.warnings) == bool(warnings)
+    assert all(text in victim.warnings[0] for text in warnings)
+
+
+@pytest.mark.parametrize(
     ("keys", "me", "subject", "label"),
     [
         ({}, {"id": 7, "login": "ann"}, "7", "ann"),

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from peers.token_server import World
 
-from everyauth_cli.errors import StoreLocked
+from everyauth_cli.errors import StoreError, StoreLocked
 from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
+from everyauth_cli.flows.identities import grouped
 
 
 class Time:
@@ -64,7 +65,7 @@ class Most:
 def test_no_more_calls_run_at_once_than_allowed(some, jobs, per_service, most):
     seen = Most()
     identities = some(*["a"] * 20, *["b"] * 20)
-    outcomes = list(pace(Time(), jobs=jobs, per_service=per_service).outcomes(identities, seen))
+    outcomes = list(pace(Time(), jobs=jobs, per_service=per_service).outcomes(grouped(identities), seen))
     assert len(outcomes) == 40
     assert {name: seen.most[name] for name in most} == most
 
@@ -77,7 +78,7 @@ def test_a_service_is_left_alone_as_long_as_it_demands_and_others_are_not(some):
         tired = identity.service == "a" and clock.now < 30
         return replace(well(identity), retry_after=30.0) if tired else well(identity)
 
-    outcomes = list(pace(clock, jobs=1).outcomes(some("a", "a", "b"), call))
+    outcomes = list(pace(clock, jobs=1).outcomes(grouped(some("a", "a", "b")), call))
     assert [(one.identity.service, one.retry_after) for one in outcomes] == [("b", None), ("a", None), ("a", None)]
     assert calls == [("a", 0), ("b", 0), ("a", 30), ("a", 30)]
 
@@ -87,7 +88,9 @@ def test_a_pause_beyond_the_end_of_the_run_is_not_waited_for(some):
     rests = {"a": 301.0, "b": None}
     identities = some("a", "a", "b")
     outcomes = list(
-        pace(clock, jobs=1).outcomes(identities, lambda one: replace(well(one), retry_after=rests[one.service]))
+        pace(clock, jobs=1).outcomes(
+            grouped(identities), lambda one: replace(well(one), retry_after=rests[one.service])
+        )
     )
     assert clock.now < 5
     assert [one.identity.user for one in outcomes if one.error] == ["u1"]
@@ -97,7 +100,7 @@ def test_a_pause_beyond_the_end_of_the_run_is_not_waited_for(some):
 
 def test_a_service_that_always_demands_a_pause_keeps_its_own_outcome(some):
     clock = Time()
-    (outcome,) = pace(clock).outcomes(some("a"), lambda one: replace(well(one), retry_after=100.0))
+    (outcome,) = pace(clock).outcomes(grouped(some("a")), lambda one: replace(well(one), retry_after=100.0))
     assert outcome.retry_after == 100
     assert clock.now == 300
 
@@ -110,7 +113,7 @@ def test_no_call_begins_after_the_run_s_time(some):
         clock.now += 200
         return well(identity)
 
-    outcomes = list(pace(clock, jobs=1).outcomes(some("a", "a", "a"), call))
+    outcomes = list(pace(clock, jobs=1).outcomes(grouped(some("a", "a", "a")), call))
     assert calls == ["u0", "u1"]
     assert [(one.identity.user, one.exit_code) for one in outcomes] == [("u0", 0), ("u1", 0), ("u2", 5)]
     assert "this run ended before a request was sent to a" in outcomes[2].error.message
@@ -125,21 +128,42 @@ def test_running_calls_are_finished_after_a_stop(some):
         return well(identity)
 
     identities = some(*["a"] * 9)
-    outcomes = list(pace(Time(), per_service=2, stopped=lambda: bool(stop)).outcomes(identities, call))
+    outcomes = list(pace(Time(), per_service=2, stopped=lambda: bool(stop)).outcomes(grouped(identities), call))
     assert [one.identity.user for one in outcomes] in (["u0"], ["u0", "u1"], ["u1", "u0"])
 
 
 def test_a_stop_cuts_a_pause_short(some):
     clock = Time()
     outcomes = pace(clock, stopped=lambda: clock.now > 1).outcomes(
-        some("a"), lambda one: replace(well(one), retry_after=60.0)
+        grouped(some("a")), lambda one: replace(well(one), retry_after=60.0)
     )
     assert list(outcomes) == []
     assert clock.now < 2
 
 
+def test_identities_are_read_as_they_are_needed(some):
+    identities, read = some(*"a" * 50), []
+    lines = {"a": (read.append(one) or one for one in identities)}
+    outcomes = pace(Time(), jobs=2).outcomes(lines, well)
+    assert next(outcomes).identity in identities
+    assert len(read) <= 4
+    assert len(list(outcomes)) == 49
+
+
+def test_an_identity_that_cannot_be_read_stops_no_other(some):
+    def read(identity):
+        if identity.user == "u1":
+            raise StoreError("the entry of u1 is damaged")
+        return identity
+
+    outcomes = pace(Time()).outcomes({"a": map(read, some("a", "a", "a"))}, well)
+    assert {next(outcomes).identity.user, next(outcomes).identity.user} == {"u0", "u2"}
+    with pytest.raises(StoreError, match="u1 is damaged"):
+        next(outcomes)
+
+
 def test_no_identities_have_no_outcomes(some):
-    assert list(pace(Time()).outcomes([], well)) == []
+    assert list(pace(Time()).outcomes(grouped([]), well)) == []
 
 
 @pytest.mark.parametrize(
@@ -152,6 +176,6 @@ def test_an_error_is_an_outcome_and_stops_no_other_call(some, error, code, says)
             raise error
         return well(identity)
 
-    outcomes = {one.identity.user: one for one in pace(Time()).outcomes(some("a", "a"), call)}
+    outcomes = {one.identity.user: one for one in pace(Time()).outcomes(grouped(some("a", "a")), call)}
     assert (outcomes["u0"].exit_code, outcomes["u0"].error.message) == (code, says)
     assert outcomes["u1"].error is None

@@ -30,7 +30,8 @@ AT_ONCE = Pacing(seconds=0, clock=lambda: 0.0)
 
 
 def refresh(world, within=HOUR, *, identity=None):
-    (outcome,) = world.auth.refresh_all(identity and [identity], expiring_within=within, pacing=AT_ONCE)
+    identities = world.auth.find() if identity is None else [identity]
+    (outcome,) = world.auth.refresh_all(identities, expiring_within=within, pacing=AT_ONCE)
     return outcome
 
 
@@ -54,6 +55,27 @@ def test_a_token_that_expires_soon_is_refreshed(world, within, state):
     assert (outcome.state, outcome.error) == (state, None)
     assert world.server.refreshes == (state is HealthState.REFRESHED)
     assert world.token() == ("access-3" if world.server.refreshes else "access-2")
+
+
+@pytest.mark.parametrize(
+    ("within", "refreshed"), [(HOUR - 1, []), (HOUR, ["ann", "bob"]), (None, ["ann", "bob", "cem"])]
+)
+def test_of_all_identities_those_are_read_that_are_due(world, within, refreshed):
+    for user in ("ann", "bob"):
+        world.login(user=user)
+    world.clock.now += 1
+    world.login(user="cem")
+    world.clock.now -= 1
+    outcomes = world.auth.refresh_all(expiring_within=within)
+    assert sorted((one.identity.user, one.state) for one in outcomes) == [(u, HealthState.REFRESHED) for u in refreshed]
+    assert world.auth.refresh_all(expiring_within=0) == []
+
+
+def test_an_identity_that_needs_a_login_is_due(world):
+    world.login()
+    world.server.revoke_all()
+    assert refresh(world).state is HealthState.LOGIN_REQUIRED
+    assert [one.state for one in world.auth.refresh_all(expiring_within=0)] == [HealthState.LOGIN_REQUIRED]
 
 
 def test_a_token_of_unknown_expiry_is_refreshed_by_the_guess_or_without_a_limit(world):

@@ -131,7 +131,12 @@ def test_the_words_of_services_are_in_their_entries(service, status, fields, sub
     [
         (400, JSON, {"error": "invalid_client"}, ClientRejected, Refusal.CLIENT),
         (401, JSON, {"message": "who?"}, ClientRejected, Refusal.CLIENT),
-        (400, JSON, {"error": "unauthorized_client"}, ServiceError, Refusal.CLIENT),
+        (400, JSON, {"error": "unauthorized_client"}, ClientRejected, Refusal.CLIENT),
+        (401, JSON, {"error": "unauthorized", "error_description": "who?"}, ClientRejected, Refusal.CLIENT),
+        (401, TEXT, b"Unauthorized", ClientRejected, Refusal.CLIENT),
+        (401, TEXT, b"Client authentication failed.", ClientRejected, Refusal.CLIENT),
+        (401, "", b"", ClientRejected, Refusal.CLIENT),
+        (401, JSON, {"error": "token_is_dead"}, ServiceError, Refusal.OTHER),
         (400, JSON, {"error": "invalid_scope"}, ServiceError, Refusal.SCOPE),
         (400, JSON, {"error": "temporarily_unavailable"}, ServiceUnreachable, Refusal.NOT_NOW),
         (400, JSON, {"error": "slow_down"}, ServiceUnreachable, Refusal.NOT_NOW),

@@ -120,6 +120,18 @@ def test_a_token_that_cannot_authenticate_its_own_revocation_is_revoked():
         read_revocation(service, json_response({"ok": False, "error": "invalid_auth"}))
 
 
+def test_a_rejected_client_has_its_method_in_the_hint_by_the_key_of_this_endpoint():
+    rejected = json_response({"error": "invalid_client"}, status=401)
+    for service, key in [
+        (SERVICE, "revocation_endpoint_auth_method"),
+        (revoking(auth_method=ClientAuthMethod.CLIENT_SECRET_BASIC), "now client_secret_basic"),
+        (revoking(auth_method=BEARER), "everyauth service set"),
+    ]:
+        with pytest.raises(ClientRejected) as caught:
+            read_revocation(service, rejected)
+        assert key in caught.value.hint
+
+
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_a_type_of_token_that_is_not_revoked_is_distinguished(status):
     assert read_revocation(SERVICE, json_response({"error": "unsupported_token_type"}, status=status)) is False

@@ -18,7 +18,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import Response, Secret, Service, Token
 from everyauth_cli.oauth.token_endpoint import read_token
-from everyauth_cli.services.rules import AccountRules
+from everyauth_cli.services.rules import AccountRules, ClientAuthMethod
 
 SERVICE = Service(
     name="example",
@@ -34,10 +34,10 @@ def read(given, *, service=SERVICE, previous=None):
     return read_token(service, given, requested_scope="read", now=0, previous=previous)
 
 
-def refusal(fields=b"", *, status=200, content_type="application/json", retry_after=None):
+def refusal(fields=b"", *, status=200, content_type="application/json", retry_after=None, service=SERVICE):
     given = replace(json_response(fields, status=status, content_type=content_type), retry_after=retry_after)
     with pytest.raises(EveryAuthError) as caught:
-        read(given)
+        read(given, service=service)
     assert "\x1b" not in caught.value.message
     assert "SECRET" not in caught.value.message
     return caught.value
@@ -110,10 +110,28 @@ def test_the_wait_in_retry_after_is_in_the_message():
     assert "\n" not in refusal(status=503, retry_after="1\n\x1b[1m").message
 
 
-def test_a_client_that_is_not_accepted_is_mended_by_service_set():
-    error = refusal({"error": "invalid_client"}, status=401)
-    assert error.exit_code == 2
-    assert "everyauth service set example --client-id" in error.hint
+@pytest.mark.parametrize(
+    ("body", "status"), [({"error": "invalid_client"}, 401), ({"error": "unauthorized_client"}, 400), (b"", 401)]
+)
+@pytest.mark.parametrize(
+    ("method", "causes"),
+    [
+        (
+            "client_secret_basic",
+            ['token_endpoint_auth_method = "client_secret_post"', "secret, ", 'encoding = "raw" there'],
+        ),
+        ("client_secret_post", ['token_endpoint_auth_method = "client_secret_basic"', "then the client id and secret"]),
+        ("none", ['token_endpoint_auth_method = "client_secret_basic"', "then the client id and secret"]),
+    ],
+)
+def test_a_client_that_is_not_accepted_may_have_three_causes(body, status, method, causes):
+    service = replace(SERVICE, token_endpoint_auth_method=ClientAuthMethod(method))
+    error = refusal(body, status=status, service=service)
+    assert (type(error), error.exit_code) == (ClientRejected, 2)
+    assert error.hint.startswith(f"check the method, now {method} (")
+    places = [error.hint.index(cause) for cause in [*causes, "everyauth service set example --client-id"]]
+    assert places == sorted(places)
+    assert ("encoding" in error.hint) == (method == "client_secret_basic")
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", {}, {"message": "Unauthorized"}], ids=str)

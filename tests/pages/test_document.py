@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from everyauth_cli.pages import document
+from everyauth_cli.pages.document import Frame
 from everyauth_cli.pages.form import form_page
 from everyauth_cli.pages.result import Result, result_page
 
@@ -67,6 +68,13 @@ def test_what_comes_from_outside_is_text():
     page = Reader(RESULT)
     assert page.inline["script"] == [document.SCRIPT]
     assert page.text.count(NASTY) == 7  # in <title> and for each field
+
+
+def test_a_page_says_whose_it_is():
+    pages = {frame: Reader(result_page(Result(good=True, title="Done", text="Yes."), frame=frame)) for frame in Frame}
+    assert "everyauth, on this computer" in pages[Frame.computer].text
+    assert "SANDBOX" in pages[Frame.sandbox].text
+    assert [frame for frame, page in pages.items() if "everyauth" in page.text] == [Frame.computer, Frame.sandbox]
 
 
 def test_what_comes_from_outside_is_text_in_a_form():

@@ -29,7 +29,8 @@ from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
 from everyauth_cli.store.records import Query
 
 NAME = "pagerduty"
-BASE_URL = "https://app.example"
+HOST = "app.example"
+BASE_URL = f"https://{HOST}"
 PREFIX = "/connect/pagerduty"
 CALLBACK = f"{PREFIX}/callback"
 PAGE = "/settings/connections"
@@ -132,10 +133,12 @@ def of_django(page: Page = None, **options: Any) -> Ask:
     urls = django_urls(page, **options)
 
     def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
-        client = django.test.Client(headers=headers, enforce_csrf_checks=True)
+        client = django.test.Client(headers={"host": HOST, **headers}, enforce_csrf_checks=True)
         kind = headers.get("content-type", "application/octet-stream")
         with django.test.override_settings(ROOT_URLCONF=urls):
-            response = client.generic(method, url, body, content_type=kind, secure=True)
+            response = client.generic(
+                method, url, body, content_type=kind, secure=True, SERVER_NAME=urlsplit(BASE_URL).hostname
+            )
         cookies = [("set-cookie", cookie.OutputString()) for cookie in response.cookies.values()]
         return Response(response.status_code, [*response.headers.items(), *cookies], response.content.decode())
 

@@ -172,10 +172,10 @@ def test_a_list_is_found_by_an_index(tmp_path, query, after, plan):
 @pytest.mark.parametrize("after", [None, (5, KEY)])
 def test_what_is_due_is_found_by_an_index(tmp_path, after):
     put(sealed_store(tmp_path))
-    statement, values = due_listing("default", before=10, after=after, limit=10)
+    statement, values = due_listing("default", "s", before=10, after=after, limit=10)
     plans = [row[-1] for row in in_file(tmp_path / "everyauth.db", f"EXPLAIN QUERY PLAN {statement}", *values)]
     assert len(plans) == 1
-    assert "USING INDEX everyauth_due (profile=? AND due_at>? AND due_at<?)" in plans[0]
+    assert "USING INDEX everyauth_due (profile=? AND service=? AND due_at>? AND due_at<?)" in plans[0]
 
 
 def test_a_directory_in_the_place_of_the_file_is_no_damage(tmp_path):

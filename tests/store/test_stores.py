@@ -222,10 +222,11 @@ class TestEveryStore:
         for user, due_at in {"a": 30, "b": 10, "c": 20, "d": 20, "e": None, "f": 99}.items():
             put_found(store, user, due_at=due_at)
         put(store, key(profile="other", user="x"), lookup=Lookup(due_at=1))
-        assert users(store.due("default", before=99)) == ["b", "c", "d", "a"]
-        assert list(store.due("default", before=10)) == []
-        first = store.backend.due("default", before=99, after=None, limit=2)
-        behind = store.backend.due("default", before=99, after=first[-1][:2], limit=9)
+        put(store, key(service="other", user="x"), lookup=Lookup(due_at=1))
+        assert users(store.due("default", key().service, before=99)) == ["b", "c", "d", "a"]
+        assert list(store.due("default", key().service, before=10)) == []
+        first = store.backend.due("default", key().service, before=99, after=None, limit=2)
+        behind = store.backend.due("default", key().service, before=99, after=first[-1][:2], limit=9)
         assert [key.user for _, key, _ in [*first, *behind]] == ["b", "c", "d", "a"]
 
     def test_records_that_nobody_was_notified_of_are_found(self, store):

@@ -222,6 +222,11 @@ def test_the_functions_may_be_async(world, framework):
             "error=access_denied&errorDescription=CALL+555",
             [("bad", "The service was not connected. You can try again.")],
         ),
+        ("error=access_denied&serviceId=slack", [("bad", "Slack was not connected. You can try again.")]),
+        (
+            "error=access_denied&serviceId=CALL+555",
+            [("bad", "The service was not connected. You can try again.")],
+        ),
         ("error=", []),
         ("flash=CALL+555", []),
         ("flash=%FF%00", []),
@@ -233,6 +238,13 @@ def test_a_link_cannot_put_text_on_the_page(world, page_browser, query, notice):
     page = page_browser.get(f"{PAGE}?{query}")
     assert notices(page.text) == notice
     assert "CALL" not in page.text
+
+
+def test_the_notice_names_the_service_that_failed(app):
+    browser = Browser(app({}, finished_url=PAGE))
+    ended = browser.callback(decide(browser.start(), decision="deny"))
+    page = browser.get(ended["location"].removeprefix(BASE_URL))
+    assert notices(page.text) == [("bad", "PagerDuty was not connected. You can try again.")]
 
 
 def test_another_account_has_its_own_notice(page_browser):

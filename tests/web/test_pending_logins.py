@@ -13,13 +13,21 @@ from hypothesis import strategies as st
 from peers.children import child
 from peers.stores import sealed_store
 
-from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.errors import ConfigurationProblem, LoginFailed
 from everyauth_cli.model import LoginRequest, RecordKey, Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.store.memory import MemoryRecords, memory_store
 from everyauth_cli.store.records import Query
 from everyauth_cli.store.sealed.keys import new_key
-from everyauth_cli.web.pending_logins import CLEANUP_LIMIT, LIFETIME_SECONDS, REPLAY_MARKER_KIND, PendingLogins
+from everyauth_cli.web.pending_logins import (
+    CLEANUP_LIMIT,
+    LIFETIME_SECONDS,
+    MAX_LOGINS,
+    REPLAY_MARKER_KIND,
+    SLOTS,
+    KeptLogin,
+    PendingLogins,
+)
 from everyauth_cli.web.sealed_values import KEY_KIND
 
 START = 1_700_000_000_000
@@ -62,17 +70,30 @@ MARKERS = RecordKey(profile="default", kind=REPLAY_MARKER_KIND, service="")
 CLAIM = """
 import sys
 sys.path[:0] = ["tests", "tests/web"]
-from test_pending_logins import logins, shared, several
+from test_pending_logins import logins, several_kept, shared
 url, directory = sys.argv[1:]
 ours = logins(shared(url, directory))
 print(flush=True)
 sys.stdin.readline()
-print([n for n, pending in enumerate(several(40)) if ours.claim(pending)])
+print([n for n, pending in enumerate(several_kept(40)) if ours.claim(pending)])
 """
 
 
 def shared(url, directory):
     return sealed_store(Path(directory), url)
+
+
+def kept(pending) -> KeptLogin:
+    """The part of a pending login that a cookie keeps."""
+    ours = logins()
+    (cookie,) = ours.add(pending, {})
+    return ours.find(pending.state, {cookie["key"]: cookie["value"]})
+
+
+def several_kept(count, *, started_at=START):
+    one = kept(PENDING)
+    pendings = several(count, started_at=started_at)
+    return [replace(one, state=p.state, started_at=p.request.started_at) for p in pendings]
 
 
 def several(count, *, started_at=START):
@@ -93,13 +114,90 @@ def logins(store=None, *, clock=lambda: START) -> PendingLogins:
     )
 
 
+def begun(pending) -> PendingLogin:
+    """The part of a login that the server knows at any time."""
+    request = replace(pending.request, started_at=0)
+    return replace(pending, request=request, state=Secret(""), verifier=None, nonce=None)
+
+
 @given(PENDINGS)
 def test_a_login_is_found_unchanged(pending):
     ours = logins()
     (cookie,) = ours.add(pending, {})
-    assert ours.find(pending.state, {cookie["key"]: cookie["value"]}) == pending
+    kept = ours.find(pending.state, {cookie["key"]: cookie["value"]})
+    assert kept.restored(begun(pending)) == pending
+    assert kept.is_of(pending.request.user, pending.request.tenant)
     assert cookie["value"].isascii()
     assert not set(cookie["value"]) & set(' ",;\\')
+
+
+@pytest.mark.parametrize("field", ["service", "client_id", "token_endpoint", "scope"])
+def test_a_login_is_restored_only_where_it_would_begin_in_the_same_way(field):
+    ours = logins()
+    (cookie,) = ours.add(PENDING, {})
+    kept = ours.find(PENDING.state, {cookie["key"]: cookie["value"]})
+    other = replace(PENDING, request=replace(REQUEST, **{field: "another"}))
+    with pytest.raises(LoginFailed, match="changed; log in again"):
+        kept.restored(other)
+
+
+def test_a_login_is_of_its_user_and_tenant():
+    ours = logins()
+    (cookie,) = ours.add(PENDING, {})
+    kept = ours.find(PENDING.state, {cookie["key"]: cookie["value"]})
+    whose = ("user-123", "user-123"), ("user-123", "user-1"), ("user-1", "user-123"), ("user-123user-123", "")
+    assert [kept.is_of(*who) for who in whose] == [True, False, False, False]
+
+
+LONG = replace(
+    PENDING,
+    request=replace(REQUEST, user="u" * 4096, tenant="t" * 4096, scope="read " * 1000),
+    verifier=Secret("v" * 128),
+    nonce=Secret("n" * 43),
+)
+
+
+def size(jar) -> int:
+    return len("; ".join(f"{name}={value}" for name, value in jar.items()))
+
+
+def applied(jar, cookies) -> None:
+    for cookie in cookies:
+        if cookie["max_age"]:
+            jar[cookie["key"]] = cookie["value"]
+        else:
+            jar.pop(cookie["key"], None)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_the_cookies_of_all_logins_stay_below_4_kb(secure):
+    ours, jar = replace(logins(), secure=secure), {}
+    for pending in several(40):
+        applied(jar, ours.add(replace(LONG, request=replace(LONG.request, started_at=START), state=pending.state), jar))
+        assert size(jar) < 4096
+    assert len(jar) == MAX_LOGINS
+
+
+def test_the_cookies_of_logins_that_begin_at_once_stay_below_4_kb():
+    ours, jar = logins(), {}
+    for cookies in [ours.add(replace(LONG, state=pending.state), {}) for pending in several(200)]:
+        applied(jar, cookies)
+    assert len(jar) == SLOTS
+    assert size(jar) < 4096
+    newest = replace(PENDING, state=Secret("newest"))
+    applied(jar, ours.add(newest, jar))
+    assert len(jar) == MAX_LOGINS
+    assert ours.find(newest.state, jar) is not None
+
+
+def test_two_services_of_an_app_share_the_place():
+    one, jar = logins(), {}
+    other = replace(one, service="slack", redirect_uri="https://app.example/slack")
+    for number, pending in enumerate(several(20)):
+        applied(jar, (one, other)[number % 2].add(pending, jar))
+    assert len(jar) == MAX_LOGINS
+    before, last = several(20)[-2:]
+    assert (one.find(before.state, jar) is None, other.find(last.state, jar) is None) == (False, False)
 
 
 @pytest.mark.parametrize("field", ["profile", "service", "redirect_uri"])
@@ -111,7 +209,7 @@ def test_a_login_is_found_only_at_its_app(field):
         ours.store.save(KEY._replace(profile=profile), {}, content, version=None)
     (cookie,) = ours.add(PENDING, {})
     cookies = {cookie["key"]: cookie["value"]}
-    assert [found.find(PENDING.state, cookies) for found in (ours, other)] == [PENDING, None]
+    assert [bool(found.find(PENDING.state, cookies)) for found in (ours, other)] == [True, False]
 
 
 def test_workers_that_start_at_once_share_one_key():
@@ -150,13 +248,13 @@ def test_processes_claim_a_login_once(url, tmp_path):
 def test_replay_markers_of_expired_logins_are_deleted():
     now = [START]
     ours = logins(clock=lambda: now[0])
-    pendings = several(4 * CLEANUP_LIMIT)
+    pendings = several_kept(4 * CLEANUP_LIMIT)
     assert all(map(ours.claim, pendings))
     assert len(ours.store.list(Query(MARKERS))) == len(pendings)
     assert not any(map(ours.claim, pendings))
 
     now[0] = START + len(pendings) // 2 + LIFETIME_SECONDS * 1000
-    later = several(CLEANUP_LIMIT, started_at=now[0])
+    later = several_kept(CLEANUP_LIMIT, started_at=now[0])
     assert all(map(ours.claim, later))
     left = [pending for pending in pendings if not ours.has_expired(pending)]
     assert len(ours.store.list(Query(MARKERS))) == len(left) + len(later)
@@ -174,7 +272,7 @@ def test_a_login_reads_few_replay_markers():
 
     ours.store.backend = Watched()
     for pending in several(80):
-        ours.add(pending, {})
-        ours.claim(pending)
+        (cookie,) = ours.add(pending, {})
+        ours.claim(ours.find(pending.state, {cookie["key"]: cookie["value"]}))
     assert set(limits) == {CLEANUP_LIMIT}
     assert len(limits) < 20

@@ -163,6 +163,8 @@ def _log_in(session: Session, options: LoginOptions) -> None:
             tags=options.tags,
             scope=options.scope,
         )
+        # The code is redeemed there: a fault is better known before the browser opens.
+        session.reach(service.token_endpoint)
         waiter.expect(lambda query: has_state_of(pending, query))
         try:
             query = wait_for_response(

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS everyauth_records (
 );
 CREATE INDEX IF NOT EXISTS everyauth_by_user ON everyauth_records (kind, username, profile, service, tenant);
 CREATE INDEX IF NOT EXISTS everyauth_by_id ON everyauth_records (identity_id) WHERE identity_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS everyauth_due ON everyauth_records (profile, due_at, {_KEY.replace(" profile,", "")})
+CREATE INDEX IF NOT EXISTS everyauth_due ON everyauth_records (profile, service, due_at, kind, tenant, username)
     WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS everyauth_unreported ON everyauth_records (profile, unreported_since)
     WHERE unreported_since IS NOT NULL;

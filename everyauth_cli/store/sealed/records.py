@@ -84,8 +84,10 @@ class SealedRecords:
     def list(self, query: Query, *, after: RecordKey | None, limit: int | None) -> Texts:
         return self.table.list(query, after=after, limit=limit)
 
-    def due(self, profile: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int) -> DueTexts:
-        return self.table.due(profile, before=before, after=after, limit=limit)
+    def due(
+        self, profile: str, service: str, *, before: int, after: tuple[int, RecordKey] | None, limit: int
+    ) -> DueTexts:
+        return self.table.due(profile, service, before=before, after=after, limit=limit)
 
     def unreported(self, profile: str, *, since: int) -> Texts:
         return self.table.unreported(profile, since=since)

@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS everyauth_records (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS everyauth_by_user ON everyauth_records (kind, username, profile, service, tenant);
 CREATE INDEX IF NOT EXISTS everyauth_by_id ON everyauth_records (identity_id) WHERE identity_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS everyauth_due ON everyauth_records (profile, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS everyauth_due ON everyauth_records (profile, service, due_at, kind, tenant, username)
+    WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS everyauth_unreported ON everyauth_records (profile, unreported_since)
     WHERE unreported_since IS NOT NULL;
 CREATE TABLE IF NOT EXISTS everyauth_sealing_key (one INTEGER PRIMARY KEY CHECK (one = 1), key_id BLOB NOT NULL);

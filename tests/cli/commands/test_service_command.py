@@ -210,7 +210,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         added = everyauth(
             *("service", "add", "mine", "--authorize-url", endpoints["authorization_endpoint"]),
             *("--token-url", endpoints["token_endpoint"], "--scope", "read write", "--authorize-param", "prompt=login"),
-            *("--docs", "https://example.com/docs"),
+            *("--docs", "https://example.com/docs", "--client-auth", "client_secret_post"),
         )
         assert ok(added) == ""
         assert str(path) in added.err
@@ -221,6 +221,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
             "scopes": ["read", "write"],
             "authorization_params": {"prompt": "login"},
             "docs": "https://example.com/docs",
+            "token_endpoint_auth_method": "client_secret_post",
         }
         port = urlsplit(shell.sandbox.redirect_uri).port
         uri = shell.good(

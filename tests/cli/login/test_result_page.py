@@ -105,8 +105,9 @@ def test_the_hint_leads_to_the_command(hint, words, commands):
 
 
 def test_a_next_step_of_its_own_comes_before_the_hint():
-    result = page_of(errors.ClientRejected("what happened", hint=SET))
-    assert (result.next_step, result.command) == ("Set them again, then log in again:", f"{SET}\n{LOGIN}")
+    result = page_of(errors.ClientRejected("what happened", hint=f"check the method; to set the secret again: {SET}"))
+    assert result.next_step == "Check the method; to set the secret again:"
+    assert result.command == f"{SET}\n{LOGIN}"
     result = page_of(errors.OtherAccount("what happened", hint=f"log in with --user NAME: {LOGIN} --replace"))
     assert "--user NAME" in result.next_step
     assert result.command.splitlines()[0] == f"{LOGIN} --replace"

@@ -40,5 +40,6 @@ def refresh(
     For a timer, such as cron. The exit code is 4 if an identity needs a login, 5 if a service failed.
     """
     within = None if all_ else int(read_duration(expiring_within) * 1000)
-    refresh_all = functools.partial(session.auth.refresh_all, expiring_within=within)
-    run_batch(session, service, refresh_all, jobs=jobs, timeout=timeout)
+    refreshed = functools.partial(session.auth.refreshed, expiring_within=within)
+    none = "No identities." if all_ else f"No token expires within {expiring_within}."
+    run_batch(session, service, refreshed, jobs=jobs, timeout=timeout, none=none)

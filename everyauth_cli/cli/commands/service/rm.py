@@ -33,7 +33,7 @@ def rm(
     if service.own:
         auth.catalogue.remove(service.name)
     session.terminal.info(f"Removed {' and '.join(removed)}.")
-    if left := len(auth.find(service=service.name)):
+    if left := sum(1 for _ in auth.listed(service=service.name)):
         shown = session.suggestion(f"everyauth identity ls --service {service.name}")
         session.terminal.info(f"{left} of its identities stay: {shown}")
         session.terminal.info("Until a client is set again, they can be deleted here but not revoked at the service.")

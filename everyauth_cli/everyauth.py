@@ -27,12 +27,12 @@ from everyauth_cli.store.identities import IdentitySummary, key_of
 from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
+    from everyauth_cli.bearer.httpx_auth import HttpxAuth
+    from everyauth_cli.bearer.requests_auth import RequestsAuth
     from everyauth_cli.flows.batch import Outcome, Pacing
     from everyauth_cli.flows.login import Grant
     from everyauth_cli.flows.revoke import Revocation
-    from everyauth_cli.httpx_auth import HttpxAuth
     from everyauth_cli.oauth.authorization_code import PendingLogin
-    from everyauth_cli.requests_auth import RequestsAuth
 
 Send = Callable[[Request], Response]
 
@@ -304,19 +304,19 @@ class EveryAuth:
         ]
 
     def httpx_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> HttpxAuth:
-        """Return an `httpx.Auth`, sync and async: each request has a current token, and after a 401 a new one, once.
+        """Return the auth of an `httpx` or `httpx2` client: each request has a current token, after a 401 a new one.
 
         It is for a client that talks to this service alone: the token goes wherever a request is sent. A request
         raises what `get_identity` does, and `LoginRequired` where that returns None.
         """
-        from everyauth_cli.httpx_auth import HttpxAuth
+        from everyauth_cli.bearer.httpx_auth import HttpxAuth
 
         return HttpxAuth(self._flows.identities.access_tokens(service, who, tenant), service=service)
 
     def requests_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> RequestsAuth:
         """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
         try:
-            from everyauth_cli.requests_auth import RequestsAuth
+            from everyauth_cli.bearer.requests_auth import RequestsAuth
         except ModuleNotFoundError as error:
             raise UsageProblem(f"{error.name} is not installed", hint="pip install 'everyauth-cli[requests]'") from None
 

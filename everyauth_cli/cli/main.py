@@ -10,7 +10,7 @@ import typer
 
 from everyauth_cli.cli.completion import print_candidates
 from everyauth_cli.cli.terminal import Terminal, prepare_streams
-from everyauth_cli.cli.tree import tree
+from everyauth_cli.cli.tree import spelled_out, tree
 from everyauth_cli.cli.typer_internals import failed_command, is_help, parser_error, usage_message
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
@@ -60,6 +60,7 @@ def _call(args: Sequence[str]) -> int:
     if args[:1] == [COMPLETION]:
         print_candidates(*args[1:])
         return 0
+    args = spelled_out(args)
     root = tree(args)
     # The garbage collector was off while modules were imported; it need not look at them again.
     gc.freeze()
@@ -83,7 +84,7 @@ def _wants_json(args: Sequence[str]) -> bool:
 
 def _usage(terminal: Terminal, error: Exception) -> int:
     if is_help(error):
-        terminal.text(usage_message(error))
+        terminal.page(usage_message(error))
         return 0
     terminal.error(UsageProblem(usage_message(error), hint=f"{failed_command(error)} --help"))
     return UsageProblem.exit_code

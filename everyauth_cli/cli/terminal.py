@@ -64,9 +64,13 @@ class Terminal:
         for line in text.split("\n"):
             self.text("\n".join(fitted(visible(line)) if self.stdout.isatty() else [line]))
 
-    def command(self, command: str) -> None:
+    def page(self, text: str) -> None:
+        """Print a help page, which is our own text and may have styles in it."""
+        self._print(text + "\n")
+
+    def command(self, command: str, *, about: str = "") -> None:
         """Print a command to type next, on a line of its own, among data."""
-        self._print(f"  {self._paint(Style.command, visible(command))}\n")
+        self._print(f"  {visible(about)}{self._paint(Style.command, visible(command))}\n")
 
     def info(self, line: str) -> None:
         """Print a line on stderr; on a terminal it breaks between words."""

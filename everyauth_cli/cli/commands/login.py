@@ -154,7 +154,11 @@ def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Ident
 def _log_in(session: Session, options: LoginOptions) -> None:
     auth, service = session.auth, options.service
     command_line = _command_line(session, options)
-    with redirect_waiter(session.terminal, service, options.client) as waiter:
+    browser = BrowserChoice() if options.no_browser else choose_browser(read_surroundings())
+    opens = browser.opener is not None
+    with redirect_waiter(
+        session.terminal, service, options.client, opens_browser=opens, seconds=options.seconds
+    ) as waiter:
         pending = auth.begin(
             service.name,
             redirect_uri=waiter.redirect_uri,
@@ -172,7 +176,7 @@ def _log_in(session: Session, options: LoginOptions) -> None:
                 waiter,
                 auth.authorization_url(pending),
                 service=service,
-                browser=BrowserChoice() if options.no_browser else choose_browser(read_surroundings()),
+                browser=browser,
                 command_line=command_line,
                 seconds=options.seconds,
             )

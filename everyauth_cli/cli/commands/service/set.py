@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.parameters import check_param
@@ -108,14 +108,15 @@ def set_(
         params=params,
     )
     session.terminal.info(f"Saved for {service.name}: {', '.join(saved)}.")
-    _show_next_steps(session, service, client, hosts_before=before[0].hosts if before else {})
+    _show_next_steps(session, service, client, before=before[0] if before else None)
 
 
-def _show_next_steps(session: Session, service: Service, client: Client, *, hosts_before: Mapping[str, str]) -> None:
-    """Show the hosts that get the client's secrets from now on, and what to do next."""
-    if hosts_before:
-        for host in sorted({*client.hosts.values()} - {*hosts_before.values()}):
-            session.terminal.info(f"Its secrets go to {host} from now on.")
+def _show_next_steps(session: Session, service: Service, client: Client, *, before: Client | None) -> None:
+    """Show the origins that get the client's secrets from now on, and what to do next."""
+    if before is not None and before.origins:
+        known = origins_for_secrets(before.origins).values()
+        for name in sorted({*origins_for_secrets(client.origins).values()} - {*known}):
+            session.terminal.info(f"Its secrets go to {name} from now on.")
     if not client.client_id:
         session.terminal.info(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
     uri = redirect_uri(service, client)

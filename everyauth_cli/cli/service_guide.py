@@ -74,10 +74,10 @@ class Guide:
     def _attention(self) -> str:
         change = moved(self.filled, self.client)
         assert change is not None
-        key, host, before = change
+        key, name, before = change
         command = confirmation(self.service, has_secret=self.has_secret)
         return (
-            f"the {key} is at {host} now, but the client was set for {before}; nothing is sent until you run {command}"
+            f"the {key} is at {name} now, but the client was set for {before}; nothing is sent until you run {command}"
         )
 
     def _steps(self) -> list[str]:

@@ -25,7 +25,7 @@ def export(session: Session, name: ServiceArgument) -> None:
     if session.terminal.as_json:
         session.terminal.json({"id": service.name, "toml": text, "ownKeys": keys, "missing": missing})
         return
-    session.terminal.data(text.removesuffix("\n"))
+    session.terminal.text(text.removesuffix("\n"))
     if keys and not service.own:
         session.terminal.info("Comments are left out: copy them from the shipped file in the repository.")
     for line in missing:

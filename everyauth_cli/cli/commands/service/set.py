@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.clients import Clients, missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.parameters import check_param
@@ -110,16 +110,17 @@ def set_(
         params=params,
     )
     session.terminal.info(f"Saved for {service.name}: {', '.join(saved)}.")
-    _show_next_steps(session, registry, service, client, hosts_before=before[0].hosts if before else {})
+    _show_next_steps(session, registry, service, client, before=before[0] if before else None)
 
 
 def _show_next_steps(
-    session: Session, registry: Registry, service: Service, client: Client, *, hosts_before: Mapping[str, str]
+    session: Session, registry: Registry, service: Service, client: Client, *, before: Client | None
 ) -> None:
-    """Show the hosts that get the client's secrets from now on, and what to do next."""
-    if hosts_before:
-        for host in sorted({*client.hosts.values()} - {*hosts_before.values()}):
-            session.terminal.info(f"Its secrets go to {host} from now on.")
+    """Show the origins that get the client's secrets from now on, and what to do next."""
+    if before is not None and before.origins:
+        known = origins_for_secrets(before.origins).values()
+        for name in sorted({*origins_for_secrets(client.origins).values()} - {*known}):
+            session.terminal.info(f"Its secrets go to {name} from now on.")
     if not client.client_id:
         session.terminal.info(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
     uri = redirect_uri(service, client)

@@ -23,17 +23,22 @@ MOST_IN_MEMORY = 1_000_000
 
 
 class Terminal:
-    """The three streams of a command; with `as_json`, data and errors are JSON."""
+    """The three streams of a command; with `as_json`, data and errors are JSON.
+
+    With `quiet`, stderr gets only warnings, errors, questions, and what a person has to act on.
+    """
 
     def __init__(
         self,
         *,
         as_json: bool = False,
+        quiet: bool = False,
         stdin: TextIO | None = None,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
     ) -> None:
         self.as_json = as_json
+        self.quiet = quiet
         self.stdin = stdin or sys.stdin
         # A stream that was closed before we began is None; what is written to it is dropped.
         self.stdout = stdout or sys.stdout or io.StringIO()
@@ -67,11 +72,18 @@ class Terminal:
         self.data(f"  {self.paint(Style.command, command)}")
 
     def info(self, text: str) -> None:
-        """Print a line on stderr; on a terminal it breaks between words."""
+        """Print on stderr what is good to know; on a terminal it breaks between words."""
+        if not self.quiet:
+            self.instruct(text)
+
+    def instruct(self, text: str) -> None:
+        """Print on stderr what a person has to act on."""
         print(self._fitted(text), file=self.stderr, flush=True)
 
     def done(self, text: str, *, next_command: str = "") -> None:
         """Print on stderr that something succeeded, and the command to type next."""
+        if self.quiet:
+            return
         self._marked(Mark.done, text, word="")
         if next_command:
             self.suggest(next_command)
@@ -88,20 +100,20 @@ class Terminal:
         """Print an error and its hint on stderr; with `as_json`, as one line of JSON."""
         if self.as_json:
             shown = {"code": error.code, "message": error.message, "hint": error.hint}
-            self.info(json.dumps({"error": shown}, ensure_ascii=False))
+            self.instruct(json.dumps({"error": shown}, ensure_ascii=False))
             return
         self._marked(Mark.failed, error.message, word="error: ")
         if not error.hint:
             return
         advice, command = split_hint(error.hint)
         if not self._is_terminal:
-            self.info(f"  try: {error.hint}")
+            self.instruct(f"  try: {error.hint}")
         elif command:
             if advice:
-                self.info(f"  {advice}:")
+                self.instruct(f"  {advice}:")
             self.suggest(command)
         else:
-            self.info(f"  {advice}")
+            self.instruct(f"  {advice}")
 
     @functools.cached_property
     def _is_terminal(self) -> bool:
@@ -117,7 +129,7 @@ class Terminal:
             fitted = self._fitted(f"{mark} {text}")
             print(fitted.replace(mark, self._paint_talk(mark.style, mark), 1), file=self.stderr, flush=True)
         else:
-            self.info(f"{word}{text}")
+            self.instruct(f"{word}{text}")
 
     def _fitted(self, text: str) -> str:
         """Break a text between words to fit the terminal; its own lines stay, and no word is broken."""
@@ -181,7 +193,7 @@ class Terminal:
 
         Without a total it shows the number of steps alone.
         """
-        if self.stderr is None or not self.stderr.isatty():
+        if self.quiet or self.stderr is None or not self.stderr.isatty():
             yield lambda: None
             return
         from rich.console import Console

@@ -18,9 +18,9 @@ COMMON = "Common options"
 SECTIONS = {
     "Get started": ("demo",),
     "Use": ("login", "token", "status", "logout"),
-    "Set up": ("service", "store"),
+    "Set up": ("service", "store", "profile"),
     "Apps and servers": ("identity", "alerts", "sandbox"),
-    "More": ("completion",),
+    "More": ("open", "completion", "version"),
 }
 """The program's commands and groups as its help lists them; the commands of a group are in one section."""
 

@@ -51,6 +51,11 @@ class Session:
         """Send alerts about identities that need a login: those found by this command, or all that are pending."""
         self._assembly.report(since=0 if all_pending else self._started)
 
+    def warn_of_unknown_profile(self) -> None:
+        """Warn of a profile that has nothing in it, with the names that are like it: it may be mistyped."""
+        if self.profile_to_name and not self.in_sandbox:
+            self._assembly.warn_of_unknown_profile()
+
     @functools.cached_property
     def _assembly(self) -> Assembly:
         # It imports the whole of `EveryAuth`, which a help page and a completion do without.

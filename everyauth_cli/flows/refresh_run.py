@@ -23,7 +23,7 @@ from everyauth_cli.errors import (
     StoreError,
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
-from everyauth_cli.flows.clients import Clients, is_bound_to
+from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_alive, is_fresh
 from everyauth_cli.flows.hints import (
     bound_elsewhere,
@@ -33,6 +33,7 @@ from everyauth_cli.flows.hints import (
     no_refresh_token,
     rejected_although_new,
 )
+from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
 from everyauth_cli.flows.requirement import Requirement, check_lifetime
 from everyauth_cli.flows.saving import STORE_SECONDS, Saver, write_back

@@ -53,6 +53,12 @@ KEYS: Mapping[str, Key] = {
         example='"https://{region}.example.com/token"',
     ),
     "refresh_endpoint": Key(values.ENDPOINT, "The endpoint for refreshes where it is not the token endpoint."),
+    "moved_from": Key(
+        values.ORIGINS,
+        "Origins that the endpoints had before, whose clients and grants hold at the present ones; in entries that are "
+        "shipped only.",
+        example='["https://old.example.com"]',
+    ),
     "revocation_endpoint": Key(values.ENDPOINT, "The revocation endpoint (RFC 7009).", field="revocation.endpoint"),
     "revocation_ends": Key(
         values.choice(*RevocationEnds),

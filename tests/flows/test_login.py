@@ -40,7 +40,7 @@ def test_a_login_stores_its_user_scope_and_account(world):
     assert (identity.service, identity.user, identity.tenant) == ("example", "ann", "acme")
     assert (identity.tags, identity.scope, identity.refreshable) == ({"plan": "gold"}, "read", True)
     assert identity.account == Account(subject="alice", label="alice@example.org")
-    assert (identity.client_id, identity.token_endpoint) == ("id", "https://issuer.example/token")
+    assert (identity.client_id, identity.origins) == ("id", {"token_endpoint": "https://issuer.example"})
     assert identity.created_at == identity.updated_at == world.clock.now
     assert identity.expires_at == world.clock.now + HOUR
     assert world.auth.find() == [identity]
@@ -69,8 +69,9 @@ def test_nothing_is_stored_before_it_is_kept(world):
 
 def test_a_token_of_any_grant_type_is_kept_for_its_request(world):
     request = begun(world, user="ann", tags={"plan": "gold"})[0].request
-    token = world.auth.redeem(*begun(world)).token
-    identity = world.auth.keep(Grant(request=request, token=token))
+    granted = world.auth.redeem(*begun(world))
+    token = granted.token
+    identity = world.auth.keep(Grant(request=request, token=token, origins=granted.origins))
     assert (identity.user, identity.tags, identity.redirect_uri) == ("ann", {"plan": "gold"}, "")
     world.clock.now += HOUR
     assert world.auth.get_identity("example", "ann").access_token == "access-3"

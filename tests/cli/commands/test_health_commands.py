@@ -188,7 +188,8 @@ def test_a_check_asks_the_service_and_a_token_rejected_twice_needs_a_login(shell
     shell.log_in()
     account, _, user = shell.identities()[0]["account"]["subject"].partition("/")
     with recording() as recorder:
-        shell.entry(account_endpoint=f"http://127.0.0.1:{recorder.port}/me")
+        shell.move(account_endpoint=f"http://127.0.0.1:{recorder.port}/me")
+        shell.log_in()
         recorder.reply(json.dumps({"account_id": account, "user_id": user}).encode())
         done = shell(CHECK)
         assert (done.code, done.out.split("\t")[2], done.err) == (0, "works", "1 identity: 1 works.\n"), done

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
-from everyauth_cli.event_log import Action, Record, ignore, recorded
+from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.jwks import IssuerKeys, Keys
-from everyauth_cli.model import Account, Client, LoginRequest, RecordKey, Request, Response, Secret, Service, Token
+from everyauth_cli.model import Account, Client, LoginRequest, RecordKey, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import OPENID
 from everyauth_cli.oauth.id_token import (
     IdToken,
@@ -20,22 +20,7 @@ from everyauth_cli.oauth.id_token import (
     read_id_token,
     subject_of,
 )
-from everyauth_cli.oauth.userinfo import account_in, account_request, has_name, read_account
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountEndpoint:
-    """Asks a service for the account of an access token; `clock` gives milliseconds since the epoch."""
-
-    send: Callable[[Request], Response]
-    clock: Callable[[], int]
-    record: Record = ignore
-
-    def ask(self, service: Service, client: Client, access_token: Secret[str], *, key: RecordKey) -> Account:
-        """Return the account; `key` is the identity's, for the log. Raises `ServiceError`."""
-        secrets = (access_token, client.client_secret)
-        with recorded(self.record, self.clock, Action.ACCOUNT, key, *secrets, success=False):
-            return read_account(service, self.send(account_request(service, client, access_token)))
+from everyauth_cli.oauth.userinfo import account_in, has_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

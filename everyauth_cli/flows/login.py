@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, UsageProblem
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
-from everyauth_cli.flows.account import AccountEndpoint, Accounts
+from everyauth_cli.flows.account import Accounts
+from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import granted_origins

@@ -164,7 +164,7 @@ def test_profiles_share_nothing(world):
     assert world.token() == "access-2"
 
 
-HOSTS = {"token_endpoint": "issuer.example"}
+ORIGINS = dict.fromkeys(("authorization_endpoint", "token_endpoint"), "https://issuer.example")
 
 
 @pytest.fixture
@@ -176,10 +176,10 @@ def test_only_what_is_named_changes(world, example):
     clients = world.auth.clients
     clients.set(example, scope="read", port=4000)
     assert clients.get(example) == Client(
-        service="example", client_id="id", client_secret=Secret("s"), scope="read", port=4000, hosts=HOSTS
+        service="example", client_id="id", client_secret=Secret("s"), scope="read", port=4000, origins=ORIGINS
     )
     clients.set(example, client_id="new", client_secret=Secret(""), port=0)
-    assert clients.get(example) == Client(service="example", client_id="new", scope="read", hosts=HOSTS)
+    assert clients.get(example) == Client(service="example", client_id="new", scope="read", origins=ORIGINS)
 
 
 @pytest.mark.parametrize(

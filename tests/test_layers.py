@@ -24,7 +24,7 @@ LAYERS = {
     "services/rules": set[str](),  # the parts of a Service, on which model builds
     "oauth/base64url": set[str](),
     "loopback": set[str](),
-    "async_methods": {"errors", "store"},
+    "async_methods": {"errors", "store", "flows"},
     "private_files": {"errors"},
     "os_keyring": set[str](),
     "model": {"errors", "urls"} | BASE,

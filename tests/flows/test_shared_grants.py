@@ -66,7 +66,7 @@ def test_an_ended_grant_is_no_sibling(family):
 
 @pytest.mark.parametrize(
     "entry",
-    [REVOCABLE, ENTRY + 'revocation_ends = "grant"\n', GRANT.replace("/token", "/token2"), "broken ["],
+    [REVOCABLE, ENTRY + 'revocation_ends = "grant"\n', GRANT.replace("/token", ":8443/token"), "broken ["],
     ids=["token", "no endpoint", "another token endpoint", "broken"],
 )
 def test_where_no_grant_would_end_there_are_no_siblings(family, entry):

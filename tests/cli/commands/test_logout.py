@@ -118,6 +118,7 @@ def test_an_interrupt_waits_until_it_is_revoked_and_deleted(home, endpoint, numb
     with front(endpoint.url) as waiting:
         waiting.before = gate = Gate()
         home.entry(revocation_endpoint=waiting.url)
+        home.log_in()
         process = home.command.start("logout", "op")
         assert gate.reached.wait(20)
         process.send_signal(number)
@@ -131,6 +132,7 @@ def test_a_refresh_during_a_logout_does_not_bring_it_back(home, endpoint):
     with front(endpoint.url) as waiting:
         waiting.before = gate = Gate()
         home.entry(revocation_endpoint=waiting.url)
+        home.log_in()
         leaving = home.command.start("logout", "op")
         assert gate.reached.wait(20)
         asking = home.command.start("token", "op", "--rejected")
@@ -159,6 +161,7 @@ def test_a_failing_revocation_is_an_error_and_keeps_no_copy(home, endpoint, line
     endpoint.lie = lie
     if lie is None:
         home.entry(revocation_endpoint=f"http://127.0.0.1:{free_port()}/revoke")
+        home.log_in()
     home.bad(
         line, 5, f"error: {says}", f'user "me" was deleted here, but {STILL_VALID}', "  try: revoke it in op's settings"
     )

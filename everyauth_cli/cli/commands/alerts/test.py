@@ -39,6 +39,6 @@ def _made_up(now: int) -> Identity:
         expires_at=now,
         refreshable=True,
         client_id="",
-        token_endpoint="",
+        origins={},
     )
     return replace(identity, login_required=EndedGrant(since=now, reason="this is a test"))

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method
-from everyauth_cli.errors import UsageProblem
+from everyauth_cli.errors import UsageProblem, raised_anew
 from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
@@ -134,6 +134,7 @@ class EveryAuth:
         """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
         return self._flows.login.authorization_url(pending)
 
+    @raised_anew
     def redeem(self, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> Grant:
         """Check an authorization response, redeem its code and find out the account; stores nothing.
 

@@ -33,7 +33,7 @@ LAYERS = {
     "oauth": BASE | {"errors", "model", "urls", "sanitize"},
     "services": BASE | {"errors", "model", "private_files", "urls"},
     "settings": BASE | {"errors", "model", "private_files", "os_keyring"},
-    "transport": BASE | {"_version", "errors", "model", "settings", "urls"},
+    "transport": BASE | {"_version", "errors", "model", "sanitize", "settings", "urls"},
     "pages": BASE | {"errors", "model", "urls"},
     "redirect": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages"},
     "store": BASE | {"errors", "model", "private_files", "sanitize", "os_keyring", "settings", "urls"},

@@ -142,6 +142,8 @@ RESPONSES: dict[str, object] = {
 
 @pytest.mark.parametrize("response", RESPONSES)
 def test_a_failed_login(world, response):
+    # Where `openid` was asked for, an id token that cannot be used is an error.
+    world.entry("example", ENTRY + 'scopes = ["openid"]\n')
     world.server.faults = [RESPONSES[response]] * 3
     assert_hidden(raised(lambda: log_in(world)))
 

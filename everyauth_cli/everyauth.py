@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self
 
-from everyauth_cli.async_methods import async_method
+from everyauth_cli.async_methods import async_method, read_and_await, read_in_lane
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
 from everyauth_cli.flows.freshness import now_ms
-from everyauth_cli.flows.identities import grouped
+from everyauth_cli.flows.listing import grouped
 from everyauth_cli.flows.refresh import PATIENT, Patience
 from everyauth_cli.flows.requirement import requirement
 from everyauth_cli.flows.selector import Page, Selector, Who, read_who
@@ -339,12 +339,12 @@ class EveryAuth:
         return RequestsAuth(tokens)
 
     # Each is the method of the same name without the `a`, run in a thread of ours.
-    abegin, aauthorization_url = async_method(begin), async_method(authorization_url)
+    aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
+    abegin, aauthorization_url = async_method(begin, read_in_lane), async_method(authorization_url, read_in_lane)
+    aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
+    afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)
+    aholds, asiblings = async_method(holds, read_in_lane), async_method(siblings, read_in_lane)
+    aends_grant = async_method(ends_grant, read_in_lane)
     aredeem, akeep = async_method(redeem), async_method(keep)
-    aget_identity = async_method(get_identity, tries_at_once=True)
-    acredential = async_method(credential, tries_at_once=True)
-    aget_identities, afind, afind_one = async_method(get_identities), async_method(find), async_method(find_one)
-    aservice_name, aholds = async_method(service_name), async_method(holds)
     acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)
-    asiblings, aends_grant = async_method(siblings), async_method(ends_grant)
     adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)

@@ -24,7 +24,7 @@ LAYERS = {
     "services/rules": set[str](),  # the parts of a Service, on which model builds
     "oauth/base64url": set[str](),
     "loopback": set[str](),
-    "async_methods": {"errors", "store"},
+    "async_methods": {"errors", "store", "flows"},
     "private_files": {"errors"},
     "os_keyring": set[str](),
     "model": {"errors", "urls"} | BASE,
@@ -42,7 +42,8 @@ LAYERS = {
     "flows": LOWER - {"transport", "async_methods"},
     "sandbox": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
-    "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
+    "sandbox/in_process": BASE | {"errors", "model", "sandbox", "transport"},
+    "sandbox/pytest_plugin": LOWER | {"sandbox", "sandbox/in_process", "flows", "everyauth"},
     "bearer": BASE | {"errors", "model", "async_methods"},
     "everyauth": LOWER | {"flows", "bearer", "sender"},  # EveryAuth.from_env assembles the parts
     "web": LOWER - {"transport"} | {"flows", "everyauth", "pages"},

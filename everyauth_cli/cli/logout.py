@@ -70,11 +70,11 @@ def log_out(session: Session, target: LogoutTarget, *, local: bool, confirm: boo
 def _show_siblings(session: Session, service: str, siblings: list[tuple[str, Identity]]) -> None:
     if not siblings:
         return
-    session.terminal.info(f"Revoking a token at {service} ends the whole grant, and these logins with it:")
+    session.terminal.instruct(f"Revoking a token at {service} ends the whole grant, and these logins with it:")
     for profile, identity in siblings:
         label = f", {identity.account.label}" if identity.account else ""
         about = f"user {identity.user}, tenant {identity.tenant}, profile {profile}{label}"
-        session.terminal.info(f"  {identity.service}, {about}")
+        session.terminal.instruct(f"  {identity.service}, {about}")
 
 
 def _show_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None:

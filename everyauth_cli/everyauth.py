@@ -344,7 +344,6 @@ class EveryAuth:
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)
     aholds, asiblings = async_method(holds, read_in_lane), async_method(siblings, read_in_lane)
-    aends_grant = async_method(ends_grant, read_in_lane)
-    aredeem, akeep = async_method(redeem), async_method(keep)
+    aends_grant, aredeem, akeep = async_method(ends_grant, read_in_lane), async_method(redeem), async_method(keep)
     acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)
     adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)

@@ -83,10 +83,15 @@ class CaSetting(NamedTuple):
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process.
 
-    Raises `ConfigurationProblem` when `config.toml` cannot be read or understood.
+    Raises `ConfigurationProblem` when `config.toml` cannot be read or understood, and for what is not UTF-8.
     """
     environ = os.environ if environ is None else environ
+    for name, value in environ.items():
+        if name.startswith("EVERYAUTH_"):
+            _check_text(value, name)
     config_dir, data_dir = _directories(environ)
+    for directory in (config_dir, data_dir):
+        _check_text(str(directory), "the name of the home directory")
     warning = _check_owners(environ, config_dir / "config.toml", data_dir)
     config = _read_config(config_dir / "config.toml")
     settings = Settings(
@@ -177,6 +182,16 @@ def _directories(environ: Mapping[str, str]) -> tuple[Path, Path]:
     if environ.get("HOME") == "" or not all(directory.is_absolute() for directory in found):
         raise _homeless()
     return found
+
+
+def _check_text(text: str, what: str) -> None:
+    # Python keeps other bytes as lone surrogates, which no database or TOML file takes.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationProblem(
+            f"{what} has bytes that are not UTF-8", hint="EVERYAUTH_HOME=/path/to/a/directory names another directory"
+        ) from None
 
 
 def _homeless() -> ConfigurationProblem:

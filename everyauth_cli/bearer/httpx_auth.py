@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from everyauth_cli.async_methods import run_at_once_or_in_lane
+from everyauth_cli.async_methods import read_and_await
 from everyauth_cli.bearer.request_body import rewinder
 from everyauth_cli.errors import RejectedAlthoughNew
 from everyauth_cli.model import Secret
@@ -47,12 +47,12 @@ class HttpxAuth(httpx.Auth, Httpx2Auth):  # type: ignore[misc]  # their auth_flo
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
         rewind = rewinder(_parts(request.stream))
-        token = await run_at_once_or_in_lane(self._service, self._current)
+        token = await read_and_await(self._service, self._current)
         response = yield _signed(request, token)
         if _is_rejected(response, token):
             with suppress(RejectedAlthoughNew):
                 another = functools.partial(self._current, rejected=token)
-                fresh = await run_at_once_or_in_lane(self._service, another)
+                fresh = await read_and_await(self._service, another)
                 if rewind():
                     yield _signed(request, fresh)
 

@@ -25,7 +25,7 @@ def show_overview(session: Session, overview: Overview, outcomes: Mapping[str, O
     terminal = session.terminal
     others = f"; others: {', '.join(overview.other_profiles)}" if overview.other_profiles else ""
     terminal.prose(f"{overview.secrets}, profile {overview.profile}{others}")
-    terminal.data(terminal.paint(Style.secondary, f"store {overview.store}"))
+    terminal.data(f"store {overview.store}", style=Style.secondary)
     if overview.identities:
         terminal.data("")
         _show_identities(session, overview, outcomes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, ServiceUnreachable
 from everyauth_cli.event_log import Record, ignore
-from everyauth_cli.flows.account import AccountEndpoint
+from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.batch import ByService, HealthState, Outcome, Pacing
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_alive, is_due

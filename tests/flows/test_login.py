@@ -11,6 +11,7 @@ from everyauth_cli.errors import (
     ClientNotSet,
     ClientRejected,
     LoginFailed,
+    LoginTimedOut,
     OtherAccount,
     ServiceUnreachable,
     StoreBusy,
@@ -131,10 +132,17 @@ def test_users_tenants_and_profiles_are_identities_of_their_own(world):
     assert len(ids) == 4
 
 
-@pytest.mark.parametrize("user", ["", "idn-1"])
-def test_an_empty_user_or_one_like_an_id_is_refused(world, user):
-    with pytest.raises(UsageProblem, match="cannot be a user"):
-        begun(world, user=user)
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ({"user": ""}, "the user is empty"),
+        ({"tags": {"userId": "bob"}}, "userId is no tag of your own"),
+        ({"tags": {"plan": "gold", "tenantId": "acme"}}, "tenantId is no tag of your own"),
+    ],
+)
+def test_an_empty_user_and_a_tag_that_would_name_another_are_refused(world, names, says):
+    with pytest.raises(UsageProblem, match=says):
+        begun(world, **names)
 
 
 def test_a_foreign_authorization_response_sends_nothing(world):
@@ -145,11 +153,24 @@ def test_a_foreign_authorization_response_sends_nothing(world):
     assert world.server.requests == []
 
 
-def test_an_expired_code_is_a_failed_login(world):
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Code challenge failed", LoginFailed),
+        ("redirect_uri did not match", LoginFailed),
+        ("The code is incorrect or expired", LoginFailed),
+        (None, LoginFailed),
+        ("The code has expired", LoginTimedOut),
+    ],
+)
+def test_a_code_that_is_not_accepted_fails_in_the_service_s_words(world, words, kind):
     world.entry("example", ENTRY + "code_lifetime = 30\n")
-    world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
-    with pytest.raises(LoginFailed, match="its codes live 30 s"):
+    world.server.faults = [json_response({"error": "invalid_grant", "error_description": words}, status=400)]
+    with pytest.raises(LoginFailed) as caught:
         world.auth.redeem(*begun(world))
+    assert "it did not accept the authorization code (its codes are valid for 30 s)" in caught.value.message
+    assert type(caught.value) is kind
+    assert words is None or words in caught.value.message
 
 
 @pytest.mark.parametrize(

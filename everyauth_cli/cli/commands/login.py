@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,12 +26,14 @@ from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, Oth
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.services import EXAMPLE
+
+if TYPE_CHECKING:
+    from everyauth_cli.flows.login import Grant
 
 
 @command(
@@ -225,7 +227,7 @@ def _redeem(
     if not session.terminal.can_ask:
         raise other
     waiter.show(question(other, service_title=options.service.title))
-    session.terminal.info(f"{other.difference}.")
+    session.terminal.instruct(f"{other.difference}.")
     if not session.terminal.confirm("Replace the stored account?"):
         raise other
     return grant, auth.keep(grant, replace_account=True)

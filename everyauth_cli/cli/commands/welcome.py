@@ -1,4 +1,4 @@
-"""What `everyauth` alone shows: how to begin, or the overview once something is set up."""
+"""`everyauth` alone: show how to begin, or the overview once something is set up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.overview import Overview, read_overview
 from everyauth_cli.cli.overview_screen import show_overview
 from everyauth_cli.cli.session import Session
-from everyauth_cli.cli.style import Style
 from everyauth_cli.cli.tree import WELCOME
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.services import EXAMPLE
@@ -31,7 +30,7 @@ def welcome(session: Session, context: typer.Context) -> None:
         session.terminal.json({"begin": steps} if overview is None else overview.as_json())
     elif overview is None:
         _show_steps(session)
-        session.terminal.data(f"\n{context.find_root().get_help()}")
+        session.terminal.page(f"\n{context.find_root().get_help()}")
     else:
         show_overview(session, overview, {})
 
@@ -48,4 +47,4 @@ def _overview(session: Session) -> Overview | None:
 def _show_steps(session: Session) -> None:
     width = max(len(about) for about, _ in STEPS) + 4
     for about, line in STEPS:
-        session.terminal.data(f"  {about:<{width}}{session.terminal.paint(Style.command, line)}")
+        session.terminal.command(line, about=f"{about:<{width}}")

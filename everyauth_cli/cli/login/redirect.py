@@ -79,15 +79,16 @@ def wait_for_response(
     """
     pastes = can_paste(terminal)
     with pasting(terminal, waiter, authorization_url=url) if pastes else nullcontext():
-        terminal.info(_instructions(terminal, service, browser, pastes=pastes))
-        terminal.info(url)
+        terminal.instruct(_instructions(terminal, service, browser, pastes=pastes))
+        terminal.instruct(url)
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
                 hint=f"{command_line} --no-browser, if you can open the URL on this machine",
             )
         if terminal.stderr.isatty():
-            terminal.info(_waiting(service, waiter, pastes=pastes))
+            for line in _waiting(service, waiter, pastes=pastes):
+                terminal.instruct(line)
         if browser.opener is not None:
             # Other users can read the command line of a browser, and the state is in the authorization URL.
             start = waiter.start_page(url)
@@ -106,23 +107,23 @@ def _instructions(terminal: Terminal, service: Service, browser: BrowserChoice, 
     return f"{browser.reason} To log in to {service.title}, open this in {where}:".lstrip()
 
 
-def _waiting(service: Service, waiter: RedirectWaiter, *, pastes: bool) -> str:
+def _waiting(service: Service, waiter: RedirectWaiter, *, pastes: bool) -> list[str]:
     text = f"Waiting for the response of {service.title} (Ctrl-C stops the login) ..."
     if not waiter.listens:
         text = f"The login ends at {waiter.redirect_uri}, where everyauth does not listen (Ctrl-C stops the login) ..."
     if not pastes:
-        return text
+        return [text]
     lifetime = service.code_lifetime
     is_short = lifetime is not None and lifetime <= SHORT_LIFETIME
     hurry = f" Paste it at once: its code expires after {lifetime} s." if is_short else ""
-    return f"{text}\n{PASTE_INVITATION}{hurry}"
+    return [text, f"{PASTE_INVITATION}{hurry}"]
 
 
 def _not_opened(terminal: Terminal, waiter: RedirectWaiter, *, command_line: str) -> None:
     if waiter.ended:
         return
     if terminal.can_ask:
-        terminal.info("The browser could not be opened; open the URL above yourself.")
+        terminal.instruct("The browser could not be opened; open the URL above yourself.")
     else:
         waiter.fail(
             LoginFailed(

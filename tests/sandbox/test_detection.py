@@ -39,10 +39,10 @@ def test_a_sandbox_of_this_user_needs_no_token():
 
 
 @pytest.mark.parametrize(
-    ("held", "outcome"), [(TOKEN, Listener.SANDBOX), (Secret("guess"), Listener.FOREIGN), (None, Listener.FOREIGN)]
+    ("known", "outcome"), [(TOKEN, Listener.SANDBOX), (Secret("guess"), Listener.FOREIGN), (None, Listener.FOREIGN)]
 )
-def test_where_the_system_does_not_show_the_user_the_token_decides(held, outcome, tmp_path):
-    with Sandbox(token=held) as sandbox:
+def test_where_the_system_does_not_show_the_user_the_token_decides(known, outcome, tmp_path):
+    with Sandbox(token=known) as sandbox:
         assert detect(sandbox.port, token=TOKEN, proc=tmp_path) is outcome
         assert detect(sandbox.port, proc=tmp_path) is Listener.FOREIGN
 

@@ -14,17 +14,22 @@ from collections.abc import Callable, Coroutine, Hashable
 from contextlib import suppress
 from contextvars import copy_context
 from types import CodeType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from everyauth_cli.errors import UsageProblem
+from everyauth_cli.flows.single_flight import Flight, hold_signals, release_signals
+from everyauth_cli.flows.waits import AsyncCall, MustBegin, NotLanded
 from everyauth_cli.store.at_once import WouldWait, at_once
+
+if TYPE_CHECKING:
+    import asyncio
 
 S = TypeVar("S")
 P = ParamSpec("P")
 R = TypeVar("R")
 
 LANE_THREADS = 32
-"""Threads for the calls that concern one service; one that hangs holds up its own users alone."""
+"""Threads for the requests to one service, which holds up its own users alone, and as many for reading the store."""
 
 Job = Callable[[], None]
 
@@ -86,21 +91,14 @@ def lane_of(name: Hashable) -> Lane:
     return lane
 
 
-async def run_in_lane(name: Hashable, call: Callable[[], R]) -> R:
+async def run_in_lane(name: Hashable, call: Callable[[], R], *, then: Job = lambda: None) -> R:
     """Make a call in a thread of that lane, and return its result or raise its error.
 
-    A task that is cancelled stops waiting; its call is not begun any more, or goes on in its thread to its end.
+    A task that is cancelled stops waiting; its call is not begun any more, or goes on in its thread to its end. The
+    thread does what comes `then` once the task knows the outcome.
     Raises `UsageProblem` where no event loop of asyncio runs.
     """
-    import asyncio  # not loaded where nothing is async: start-up is paid at every call
-
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        raise UsageProblem(
-            "the async methods of everyauth need an event loop of asyncio, and none runs here",
-            hint="under trio, call the method without the `a` by trio.to_thread.run_sync",
-        ) from None
+    loop = _running_loop()
     done: asyncio.Future[R] = loop.create_future()
     context = copy_context()
 
@@ -121,31 +119,102 @@ async def run_in_lane(name: Hashable, call: Callable[[], R]) -> R:
             tell(functools.partial(done.set_exception, error))
         else:
             tell(functools.partial(done.set_result, result))
+        then()
 
     lane = lane_of(name)
     lane.add(job)
     return await done
 
 
-async def run_at_once_or_in_lane(name: Hashable, call: Callable[[], R]) -> R:
-    """Make a call by the loop itself where nothing has to be waited for, as for a fresh token, else in a lane."""
-    with suppress(WouldWait):
-        return at_once(call)
-    return await run_in_lane(name, call)
+def _running_loop() -> asyncio.AbstractEventLoop:
+    import asyncio  # not loaded where nothing is async: start-up is paid at every call
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise UsageProblem(
+            "the async methods of everyauth need an event loop of asyncio, and none runs here",
+            hint="under trio, call the method without the `a` by trio.to_thread.run_sync",
+        ) from None
+
+
+async def send_in_lane(service: Hashable, call: Callable[[], R]) -> R:
+    """Make a call that may send requests to a service, or wait for what others send."""
+    return await run_in_lane(service, call)
+
+
+async def read_in_lane(service: Hashable, call: Callable[[], R]) -> R:
+    """Make a call that waits for the store alone, which no service holds up."""
+    return await run_in_lane(("store", service), call)
+
+
+async def read_and_await(service: Hashable, call: Callable[[], R]) -> R:
+    """Make a call that reads, and that waits for a refresh where there is no fresh token.
+
+    The loop itself makes it where nothing has to be waited for, and itself waits for a refresh. A refresh that
+    is not under way takes a thread among those that send requests to the service.
+    """
+    attempts = AsyncCall(call)
+    try:
+        while True:
+            try:
+                return await _attempt(service, attempts)
+            except NotLanded as ahead:
+                hold_signals()
+                await _landing(ahead.flight, ahead.seconds)
+    finally:
+        release_signals()
+
+
+async def _attempt(service: Hashable, attempts: AsyncCall[R]) -> R:
+    try:
+        with suppress(WouldWait):
+            return at_once(attempts)
+        return await read_in_lane(service, attempts)
+    except MustBegin as needed:
+        seconds = needed.seconds
+    _running_loop()
+    import asyncio
+
+    hold_signals()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await run_in_lane(service, attempts.begin, then=attempts.fly)
+    return await read_in_lane(service, attempts.give_up)
+
+
+async def _landing(flight: Flight[Any], seconds: float | None) -> None:
+    """Wait until a flight has landed, or for so many seconds."""
+    import asyncio
+
+    loop, landed = _running_loop(), asyncio.Event()
+
+    def tell() -> None:
+        with suppress(RuntimeError):  # the loop was closed, so no task waits
+            loop.call_soon_threadsafe(landed.set)
+
+    flight.when_landed(tell)
+    try:
+        with suppress(TimeoutError):
+            # `wait_for` loses a cancellation that comes as the flight lands, in Python before 3.12.
+            async with asyncio.timeout(seconds):
+                await landed.wait()
+    finally:
+        flight.forget(tell)
 
 
 def async_method(
-    method: Callable[Concatenate[S, P], R], *, tries_at_once: bool = False
+    method: Callable[Concatenate[S, P], R],
+    run: Callable[[Hashable, Callable[[], R]], Coroutine[Any, Any, R]] = send_in_lane,
 ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
     """Return the async method of a method: its parameters, result and errors, and its name with an `a` before it.
 
-    Its calls share a lane with those that concern the same service, or else with those of the same method. A task that
-    is cancelled stops waiting, but a call that was begun goes on in its thread to its end: a refresh that was sent
+    `run` makes its calls, among those that concern the same service, or else among those of the same method. A task
+    that is cancelled stops waiting, but a call that was begun goes on in its thread to its end: a refresh that was sent
     still stores its token.
     """
     code: CodeType = method.__code__
     first = code.co_varnames[1]
-    run = run_at_once_or_in_lane if tries_at_once else run_in_lane
 
     @functools.wraps(method)
     async def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:

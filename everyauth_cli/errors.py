@@ -187,8 +187,9 @@ class ServiceError(EveryAuthError):
 class ServiceUnreachable(ServiceError):
     """The service did not respond, or responded with 429 or 5xx; the same request may work later.
 
-    `lost` says that the service may have acted on the request although no response arrived. `retry_after` is the
-    response's Retry-After (RFC 9110 section 10.2.3).
+    The hint says so unless the fault is one of this machine or its network, which has to be cured first. `lost` says
+    that the service may have acted on the request although no response arrived. `retry_after` is the response's
+    Retry-After (RFC 9110 section 10.2.3).
     """
 
     code = "service_unreachable"
@@ -197,12 +198,13 @@ class ServiceUnreachable(ServiceError):
         self,
         message: str,
         *,
+        hint: str = "try again later",
         lost: bool = False,
         error: str | None = None,
         status: int | None = None,
         retry_after: str | None = None,
     ) -> None:
-        super().__init__(message, hint="try again later", error=error, status=status)
+        super().__init__(message, hint=hint, error=error, status=status)
         self.lost = lost
         self.retry_after = retry_after
 

@@ -100,6 +100,7 @@ class Service:
     authorization_endpoint: str
     token_endpoint: str
     refresh_endpoint: str | None = None
+    moved_from: tuple[str, ...] = ()
     docs: str = ""
     aliases: tuple[str, ...] = ()
     revocation: RevocationRules = field(default_factory=RevocationRules)
@@ -148,8 +149,8 @@ class Service:
 class Client:
     """Our registration at a service: one record for each profile and service.
 
-    `redirect_uri` is the registered one, where it is not ours on loopback. `hosts` are the hosts that its secret and
-    tokens may go to, by the key of the URL. With a `sandbox_url` it is known to that sandbox only.
+    `redirect_uri` is the registered one, where it is not ours on loopback. `origins` are those of the endpoints that
+    it was set for, by key. With a `sandbox_url` it is known to that sandbox only.
     """
 
     service: str
@@ -160,7 +161,7 @@ class Client:
     redirect_uri: str | None = None
     sandbox_url: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
-    hosts: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +224,7 @@ class Response:
 class LoginRequest:
     """A request for access to a user's account at a service, whatever the grant type that answers it.
 
-    `scope` is empty to request none. The token will be bound to `client_id` and `token_endpoint` (RFC 6749 section 6).
+    `scope` is empty to request none. The request is to be answered by `token_endpoint` with a token for `client_id`.
     `started_at` is milliseconds since the epoch.
     """
 
@@ -302,8 +303,8 @@ class Identity:
     """The metadata of an identity: the access that one user granted at one service.
 
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
-    `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` and `token_endpoint` (RFC 6749
-    section 6); `redirect_uri` is the login's.
+    `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
+    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's.
     """
 
     id: str
@@ -319,7 +320,7 @@ class Identity:
     expires_at: int | None
     refreshable: bool
     client_id: str
-    token_endpoint: str
+    origins: Mapping[str, str]
     redirect_uri: str = ""
     refresh_at: int | None = None
     login_required: EndedGrant | None = None

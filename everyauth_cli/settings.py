@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import DEFAULT_PROFILE, Secret
@@ -20,6 +20,8 @@ CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
 CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook", "left_store")
 # The last two may hold a database's password.
 SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "PGPASSWORD")
+CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""The first that is set replaces the certificates that TLS trusts: OpenSSL's, and those of requests and curl."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +70,25 @@ class Settings:
         return self.client_ids.get(name), self.client_secrets.get(name)
 
 
+class CaSetting(NamedTuple):
+    """A file or directory of trusted certificates, and the variable that names it."""
+
+    variable: str
+    path: str
+
+
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process.
 
-    Raises `ConfigurationProblem` when `config.toml` cannot be read or understood.
+    Raises `ConfigurationProblem` when `config.toml` cannot be read or understood, and for what is not UTF-8.
     """
     environ = os.environ if environ is None else environ
+    for name, value in environ.items():
+        if name.startswith("EVERYAUTH_"):
+            _check_text(value, name)
     config_dir, data_dir = _directories(environ)
+    for directory in (config_dir, data_dir):
+        _check_text(str(directory), "the name of the home directory")
     config = _read_config(config_dir / "config.toml")
     settings = Settings(
         config_dir=config_dir,
@@ -98,6 +112,12 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if "store" in config:
         return replace(settings, store_url=config["store"], store_from=str(settings.config_file))
     return settings
+
+
+def ca_setting(environ: Mapping[str, str] | None = None) -> CaSetting | None:
+    """Return the trusted certificates that the environment names; None for the usual ones."""
+    environ = os.environ if environ is None else environ
+    return next((CaSetting(name, environ[name]) for name in CA_VARIABLES if environ.get(name)), None)
 
 
 def child_environment() -> dict[str, str]:
@@ -139,6 +159,16 @@ def _directories(environ: Mapping[str, str]) -> tuple[Path, Path]:
     if environ.get("HOME") == "" or not all(directory.is_absolute() for directory in found):
         raise _homeless()
     return found
+
+
+def _check_text(text: str, what: str) -> None:
+    # Python keeps other bytes as lone surrogates, which no database or TOML file takes.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationProblem(
+            f"{what} has bytes that are not UTF-8", hint="EVERYAUTH_HOME=/path/to/a/directory names another directory"
+        ) from None
 
 
 def _homeless() -> ConfigurationProblem:

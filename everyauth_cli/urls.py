@@ -31,8 +31,10 @@ def check_url(url: str) -> str:
         raise ValueError("it is not a URL")
     if parts.scheme == "http" and not is_loopback(url):
         raise ValueError("plain http would show secrets to the network; use https (http is for loopback hosts)")
-    if parts.username or parts.password or parts.fragment:
+    if "@" in parts.netloc or "#" in url:
         raise ValueError("it has a user name, a password or a fragment")
+    if parts.netloc.lower() != _authority(parts.hostname, parts.port):
+        raise ValueError("its host or port is not written in the usual way")
     return url
 
 
@@ -64,7 +66,13 @@ def host(url: str) -> str:
 def origin(url: str) -> str:
     """Return the origin of a URL as browsers write it (RFC 6454 section 6.2)."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(f':{DEFAULT_PORTS.get(parts.scheme)}')}"
+    port = None if parts.port == DEFAULT_PORTS.get(parts.scheme) else parts.port
+    return f"{parts.scheme}://{_authority(parts.hostname or '', port)}"
+
+
+def _authority(name: str, port: int | None) -> str:
+    name = f"[{name}]" if ":" in name else name
+    return name if port is None else f"{name}:{port}"
 
 
 def _is_host(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Mapping
@@ -24,6 +25,24 @@ pytest_plugins = [
 IN_CI = os.environ.get("CI") == "true"
 # `tests/run coverage` sets these, and coverage reads them in every Python process.
 COVERAGE = {name: os.environ[name] for name in ("COVERAGE_PROCESS_START", "COVERAGE_FILE") if name in os.environ}
+
+# Every Python that a test starts imports the installed package, whatever its working directory: without this, a program
+# that is started in the checkout with -c or -m finds the checkout's package first.
+os.environ["PYTHONSAFEPATH"] = "1"
+
+
+def restore_signals() -> None:
+    """Undo what `nohup` and a shell's `&` have ignored, since children inherit that and many tests send signals.
+
+    A handler, unlike an ignored signal, is reset in a child. It does nothing, so that this process still outlives the
+    terminal.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else lambda *_: None)
+
+
+restore_signals()
 
 
 @dataclass(frozen=True)

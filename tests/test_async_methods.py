@@ -8,19 +8,18 @@ import time
 
 import httpx
 import pytest
+from peers.hanging import HANGING, hanging_service, until
 from peers.stores import sealed_store
-from peers.token_server import ENTRY, HOUR, REDIRECT_URI, World
+from peers.token_server import HOUR, REDIRECT_URI, World
 
 from everyauth_cli import EveryAuth, LoginRequired, UsageProblem
 from everyauth_cli.async_methods import LANE_THREADS, Lane, lane_of, run_in_lane
 from everyauth_cli.errors import ServiceUnreachable
-from everyauth_cli.flows.refresh import Patience
-from everyauth_cli.model import Secret
 from everyauth_cli.store.at_once import WouldWait, at_once
 
 # These take no time, or are a lock, which has to be released by the thread that took it, or an iterator that reads
 # only as far as its caller goes.
-WITHOUT = {"from_env", "from_settings", "httpx_auth", "requests_auth", "login_lock", "listed"}
+WITHOUT = {"from_env", "from_settings", "httpx_auth", "requests_auth", "login_lock", "listed", "checked", "refreshed"}
 METHODS = {name for name, _ in inspect.getmembers(EveryAuth, callable) if not name.startswith("_")} - WITHOUT
 ASYNC = {name for name in METHODS if inspect.iscoroutinefunction(getattr(EveryAuth, name))}
 
@@ -126,50 +125,11 @@ def test_a_refresh_whose_task_is_cancelled_still_keeps_its_token(world):
     assert world.server.refreshes == 1
 
 
-HANGING = 40
-
-
-class Gate:
-    """Holds requests to one host back until it is opened, and counts them."""
-
-    def __init__(self, server, host):
-        self.server, self.host = server, host
-        self.opened = threading.Event()
-        self.requests = []
-
-    @property
-    def count(self):
-        return len(self.requests)
-
-    def __call__(self, request):
-        if self.host in request.url:
-            self.requests.append(request)
-            assert self.opened.wait(60)
-        return self.server(request)
-
-
 @pytest.fixture
 def two_services(world):
-    """An EveryAuth with 40 stale identities at a service that hangs, and a fresh one at another."""
-    world.entry("good", ENTRY.replace("issuer.example", "good.example"))
-    world.auth.clients.set(world.auth.catalogue.get("good"), client_id="id", client_secret=Secret("s"))
-    for number in range(HANGING):
-        world.login(user=f"user-{number}")
-    world.clock.now += HOUR
-    world.server.claims.clear()
-    world.login(service="good", tags={"plan": "gold"})
-    gate = Gate(world.server, "issuer.example")
-    auth = EveryAuth(
-        store=world.store, catalogue=world.auth.catalogue, send=gate, clock=world.clock, patience=Patience(seconds=50)
-    )
+    auth, gate = hanging_service(world)
     yield auth, gate
     gate.opened.set()
-
-
-async def until(condition):
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - other threads make it true
-            await asyncio.sleep(0.01)
 
 
 def test_a_service_that_hangs_holds_up_neither_another_nor_the_pool_of_the_loop(two_services):

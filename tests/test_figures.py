@@ -1,5 +1,6 @@
 """The figures of the source, as tests/figures.py measures them."""
 
+import os
 import re
 import subprocess
 import sys
@@ -66,7 +67,10 @@ AT_LEAST = {"public functions and classes with a docstring, %": 84}
 
 
 def test_the_script_prints_figures_no_worse_than_before():
-    done = subprocess.run([sys.executable, "tests/figures.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    # As people run it, with the script's directory on the path.
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    line = [sys.executable, "tests/figures.py"]
+    done = subprocess.run(line, cwd=ROOT, env=plain, capture_output=True, text=True, check=True)
     printed = dict(re.split(" {2,}", line, maxsplit=1) for line in done.stdout.splitlines())
     found = {name: float(value.split()[0]) for name, value in printed.items() if name in AT_MOST | AT_LEAST}
     assert not [name for name, most in AT_MOST.items() if found[name] > most], done.stdout

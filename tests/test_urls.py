@@ -30,6 +30,25 @@ PACKAGE = Path(everyauth_cli.__file__).parent
         ("https://x.example:0/", "not a URL"),
         ("https://x.example/a b", "not a URL"),
         ("https://x.example/\u00e4", "not a URL"),
+        ("https://@evil.example/", "user name"),
+        ("https://x.example:@evil.example/", "user name"),
+        ("https://x.example\\@evil.example/", "user name"),
+        ("https://evil.example\\.x.example/", "not a URL"),
+        ("https://%65vil.example/", "not a URL"),
+        ("https://x.example%2fevil.example/", "not a URL"),
+        ("https://x.example\u3002evil.example/", "not a URL"),
+        ("https://x.example\uff0fevil.example/", "NFKC"),
+        ("https://x.example\t.evil.example/", "not a URL"),
+        (" https://x.example/", "not a URL"),
+        ("https://x.example./", "not a URL"),
+        ("https://.x.example/", "not a URL"),
+        ("https://x..example/", "not a URL"),
+        ("https://[::2]/", "not a URL"),
+        ("https://[::ffff:127.0.0.1]/", "not a URL"),
+        ("https://x.example:/", "usual way"),
+        ("https://x.example:0443/", "usual way"),
+        ("https://x.example:99999/", "out of range"),
+        ("https://x.example/#", "fragment"),
     ],
 )
 def test_a_url_that_is_not_safe_is_refused(url, reason):
@@ -50,6 +69,20 @@ def test_a_url_that_is_not_safe_is_refused(url, reason):
 )
 def test_https_and_loopback_urls_are_taken(url):
     assert check_url(url) == check_template(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("https://X.Example:443/a?b#c", "https://x.example"),
+        ("HTTPS://x.example", "https://x.example"),
+        ("https://x.example:8443/", "https://x.example:8443"),
+        ("http://[::1]:80/", "http://[::1]"),
+        ("http://[::1]:9/", "http://[::1]:9"),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(url, same):
+    assert origin(url) == same
 
 
 @pytest.mark.parametrize("url", ["https://{sub}.x.example/t", "https://x.example/{realm}/t", "http://127.0.0.1/{a}"])

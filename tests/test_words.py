@@ -57,7 +57,6 @@ PARTS = re.compile("exchange|wanted|gone|arrivals?|enders?|keepers?|keepalive|tw
 ALLOWED: list[tuple[str, str, str]] = [
     ("tests/test_words.py", "*", "lists the words"),
     ("everyauth_cli/services/old_keys.py", "RFC 8414", "the old keys, each with its new name"),
-    ("everyauth_cli/transport.py", "max_keepalive_connections", "httpx's name for it"),
     ("everyauth_cli/__main__.py", "the name answer", "a verb: the short cut answers, or leaves it to the whole path"),
     (
         "everyauth_cli/cli/fast/answer.py",

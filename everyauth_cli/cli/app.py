@@ -8,12 +8,11 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from everyauth_cli._version import __version__
 from everyauth_cli.cli.help import help_text
-from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, VerboseOption
+from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, QuietOption, VerboseOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.typer_internals import Command, Group
-from everyauth_cli.errors import LoginRequired
+from everyauth_cli.errors import ClientNotSet, LoginRequired, NotFound
 from everyauth_cli.services import EXAMPLE
 
 ABOUT = """Get, keep and refresh OAuth 2.0 access tokens.
@@ -48,24 +47,19 @@ app = typer.Typer(
 )
 
 
-def _show_version(given: bool) -> None:
-    if given:
-        print(f"everyauth {__version__}")  # noqa: T201 - before any command, so before any terminal
-        raise typer.Exit
-
-
 @app.callback()
 def root(
     context: typer.Context,
     output: OutputOption = None,
     profile: ProfileOption = None,
+    quiet: QuietOption = None,
     verbose: VerboseOption = None,
-    version: Annotated[  # noqa: ARG001 - shown by its callback
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    version: Annotated[  # noqa: ARG001 - main.py makes it the command `version`
+        bool, typer.Option("--version", help="Show the version.")
     ] = False,
 ) -> None:
     """Take the options that may come before the command as well as after it."""
-    context.obj = {"output": output, "profile": profile, "verbose": verbose}
+    context.obj = {"output": output, "profile": profile, "quiet": quiet, "verbose": verbose}
 
 
 def group(name: str, about: str, *, examples: Sequence[str]) -> typer.Typer:
@@ -84,25 +78,41 @@ def group(name: str, about: str, *, examples: Sequence[str]) -> typer.Typer:
     return made
 
 
-def command(parent: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable[..., Any]:
-    """Make a function a command: it gets a `Session` first, and takes the common options besides its own."""
+def command(parent: typer.Typer, name: str, *, examples: Sequence[str], hidden: bool = False) -> Callable[..., Any]:
+    """Make a function a command: it gets a `Session` first, and takes the common options besides its own.
+
+    A function with a parameter `context` gets Typer's context too.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
+        takes_context = "context" in inspect.signature(function).parameters
+
         def run(context: typer.Context, **arguments: Any) -> None:  # noqa: ANN401 - as many types as commands have
             common: dict[str, Any] = {key: arguments.pop(key) for key in COMMON}
             before = context.obj or {}
             chosen = {key: before.get(key) if value is None else value for key, value in common.items()}
-            session = Session(output=chosen["output"], profile=chosen["profile"], verbose=bool(chosen["verbose"]))
+            session = Session(
+                output=chosen["output"],
+                profile=chosen["profile"],
+                verbose=bool(chosen["verbose"]),
+                quiet=bool(chosen["quiet"]),
+            )
+            if takes_context:
+                arguments["context"] = context
             try:
                 function(session, **arguments)
             except LoginRequired:
                 session.report()
+                session.warn_of_unknown_profile()
+                raise
+            except (ClientNotSet, NotFound):
+                session.warn_of_unknown_profile()
                 raise
 
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = _signature(function)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
-        parent.command(name, cls=Command, epilog=help_text(examples))(run)
+        parent.command(name, cls=Command, hidden=hidden, epilog=help_text(examples))(run)
         return function
 
     return register
@@ -111,7 +121,8 @@ def command(parent: typer.Typer, name: str, *, examples: Sequence[str]) -> Calla
 def _signature(function: Callable[..., None]) -> inspect.Signature:
     """The function's own parameters without the session, then the common options."""
     hints = get_type_hints(function, include_extras=True)
-    own = [p.replace(annotation=hints[p.name]) for p in list(inspect.signature(function).parameters.values())[1:]]
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    own = [p.replace(annotation=hints[p.name]) for p in parameters if p.name != "context"]
     keyword = inspect.Parameter.KEYWORD_ONLY
     common = [inspect.Parameter(n, keyword, default=None, annotation=a) for n, a in COMMON.items()]
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)

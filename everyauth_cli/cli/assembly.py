@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from dataclasses import dataclass
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError
-from everyauth_cli.everyauth import EveryAuth, Send, send_request
+from everyauth_cli.everyauth import EveryAuth, Send
 from everyauth_cli.flows.alerts import Reporter, receiver
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.refresh import Patience
 from everyauth_cli.model import Request, Response
+from everyauth_cli.sender import send_request, transport
 from everyauth_cli.settings import Settings
+from everyauth_cli.store.profiles import list_profiles
 
 NOTICE_SECONDS = 5.0
 """Seconds after which a command that waits for a service says so."""
@@ -42,6 +45,22 @@ class Assembly:
     def send(self, request: Request) -> Response:
         """Send a request that is not one of `EveryAuth`'s own."""
         return self.around_send(send_request, request)
+
+    def reach(self, url: str) -> None:
+        """Connect to the server of a URL and send nothing; raises `ServiceUnreachable`."""
+        transport().reach(url)
+
+    def warn_of_unknown_profile(self) -> None:
+        """Warn of the profile if it has no clients and no identities."""
+        name = self.settings.profile
+        try:
+            known = list_profiles(self.auth.store)
+        except EveryAuthError:
+            return
+        if name not in known:
+            similar = difflib.get_close_matches(name, known, 3, 0.6)
+            advice = f"did you mean {' or '.join(similar)}?" if similar else "see `everyauth profile ls`"
+            self.terminal.warn(f'the profile "{name}" has no clients and no identities; {advice}')
 
     def report(self, *, since: int) -> None:
         """Send alerts about identities that have needed a login since then, in milliseconds since the epoch.

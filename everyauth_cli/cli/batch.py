@@ -42,7 +42,10 @@ def run_batch(
     counted = _Counted()
     with finished_first(on_interrupt=lambda: interrupts.append(None)):
         pacing = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
-        outcomes = _with_progress(session.terminal, counted.each(call(service=name, pacing=pacing)))
+        outcomes = with_progress(session.terminal, counted.each(call(service=name, pacing=pacing)))
+        if session.terminal.quiet:
+            # A timer's mail is empty when all is well.
+            outcomes = (outcome for outcome in outcomes if outcome.error)
         if session.terminal.as_json:
             session.terminal.items(map(_as_json, outcomes))
         else:
@@ -75,7 +78,7 @@ class _Counted:
         return f"{total} {noun}: {', '.join(words)}." if words else ""
 
 
-def _with_progress(terminal: Terminal, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+def with_progress(terminal: Terminal, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     """Show the progress until the last: a table is printed after that."""
     with terminal.progress("identities") as advance:
         for outcome in outcomes:

@@ -17,10 +17,10 @@ COMMON = "Common options"
 """Heading of the options that every command takes."""
 SECTIONS = {
     "Get started": ("demo",),
-    "Use": ("login", "token", "logout"),
-    "Set up": ("service", "store"),
+    "Use": ("login", "token", "status", "logout"),
+    "Set up": ("service", "store", "profile"),
     "Apps and servers": ("identity", "alerts", "sandbox"),
-    "More": ("completion",),
+    "More": ("open", "completion", "version"),
 }
 """The program's commands and groups as its help lists them; the commands of a group are in one section."""
 

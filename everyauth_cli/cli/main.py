@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
+import errno
 import gc
-import os
-import sys
 from collections.abc import Sequence
 
 import typer
 
 from everyauth_cli.cli.completion import print_candidates
-from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.cli.tree import tree
+from everyauth_cli.cli.terminal import Terminal, prepare_streams
+from everyauth_cli.cli.tree import spelled_out, tree
 from everyauth_cli.cli.typer_internals import failed_command, is_help, parser_error, usage_message
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
 ParserError = parser_error()
 INTERRUPTED = 130
+UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMPLETION = "__complete"
 """The first word of a completion script's command line; it is not in the tree, where the help would list it."""
 
 
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
+    prepare_streams()
     terminal = Terminal(as_json=_wants_json(args))
+    return terminal.finish(_code(terminal, args))
+
+
+def cannot_write(error: OSError) -> int:
+    """Say that stdout cannot be written, and return the exit code."""
+    return Terminal().cannot_write(error)
+
+
+def _code(terminal: Terminal, args: Sequence[str]) -> int:
     try:
         _check_text(args)
         return _call(args)
     except EveryAuthError as error:
-        _trace(args)
+        _trace(terminal, args)
         terminal.error(error)
         return error.exit_code
     except ParserError as error:
         return _usage(terminal, error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has closed it; Python would complain about what is left in the buffer at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:  # noqa: BLE001 - the boundary
-        _trace(args)
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            # Typer prints the help itself; the stores explain their own.
+            return terminal.cannot_write(error)
+        _trace(terminal, args)
         terminal.error(
             EveryAuthError(f"internal error: {type(error).__name__}", hint="run it again with --verbose to see where")
         )
@@ -51,6 +60,7 @@ def _call(args: Sequence[str]) -> int:
     if args[:1] == [COMPLETION]:
         print_candidates(*args[1:])
         return 0
+    args = spelled_out(args)
     root = tree(args)
     # The garbage collector was off while modules were imported; it need not look at them again.
     gc.freeze()
@@ -74,15 +84,12 @@ def _wants_json(args: Sequence[str]) -> bool:
 
 def _usage(terminal: Terminal, error: Exception) -> int:
     if is_help(error):
-        terminal.data(usage_message(error))
+        terminal.page(usage_message(error))
         return 0
     terminal.error(UsageProblem(usage_message(error), hint=f"{failed_command(error)} --help"))
     return UsageProblem.exit_code
 
 
-def _trace(args: Sequence[str]) -> None:
-    """With --verbose, print the traceback, which shows code and never values."""
+def _trace(terminal: Terminal, args: Sequence[str]) -> None:
     if {"-v", "--verbose"} & set(args):
-        import traceback
-
-        traceback.print_exc()
+        terminal.trace()

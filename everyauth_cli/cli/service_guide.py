@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from everyauth_cli.cli.session import Session
+from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.flows.host_pinning import confirmation, moved
@@ -74,10 +74,10 @@ class Guide:
     def _attention(self) -> str:
         change = moved(self.filled, self.client)
         assert change is not None
-        key, host, before = change
+        key, name, before = change
         command = confirmation(self.service, has_secret=self.has_secret)
         return (
-            f"the {key} is at {host} now, but the client was set for {before}; nothing is sent until you run {command}"
+            f"the {key} is at {name} now, but the client was set for {before}; nothing is sent until you run {command}"
         )
 
     def _steps(self) -> list[str]:
@@ -162,13 +162,13 @@ def _sources(service: Service) -> list[str]:
     return links if level(service) is Level.DOCUMENTATION else agreed
 
 
-def guide_to(session: Session, service: Service) -> Guide:
+def guide_to(registry: Registry, service: Service) -> Guide:
     """Return the guide to a service and to our client there."""
-    auth = session.auth
-    known = auth.clients.peek(service)
+    catalogue, clients = registry
+    known = clients.peek(service)
     client, has_secret = known or (Client(service=service.name, client_id=""), False)
     try:
-        filled = auth.clients.filled(service.name)
+        filled = clients.filled(service.name)
     except (ConfigurationProblem, ClientNotSet):
         filled = service
     return Guide(
@@ -176,8 +176,8 @@ def guide_to(session: Session, service: Service) -> Guide:
         filled=filled,
         client=client,
         has_secret=has_secret,
-        own_file=auth.catalogue.own_path(service.name),
-        own_keys=auth.catalogue.own_keys(service.name),
+        own_file=catalogue.own_path(service.name),
+        own_keys=catalogue.own_keys(service.name),
     )
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Session:
     """The terminal, the settings and `EveryAuth` for one command, each made when it is first needed."""
 
-    def __init__(self, *, output: Output | None, profile: str | None, verbose: bool) -> None:
-        self.terminal = Terminal(as_json=output is Output.json)
+    def __init__(self, *, output: Output | None, profile: str | None, verbose: bool, quiet: bool = False) -> None:
+        self.terminal = Terminal(as_json=output is Output.json, quiet=quiet)
         self.verbose = verbose
         self._profile = profile
         self._started = now_ms()
@@ -43,9 +43,18 @@ class Session:
         """Send a request that is not one of `EveryAuth`'s own; with --verbose it is logged like those."""
         return self._assembly.send(request)
 
+    def reach(self, url: str) -> None:
+        """Find out whether the server of a URL can be connected to; raises `ServiceUnreachable`."""
+        self._assembly.reach(url)
+
     def report(self, *, all_pending: bool = False) -> None:
         """Send alerts about identities that need a login: those found by this command, or all that are pending."""
         self._assembly.report(since=0 if all_pending else self._started)
+
+    def warn_of_unknown_profile(self) -> None:
+        """Warn of a profile that has nothing in it, with the names that are like it: it may be mistyped."""
+        if self.profile_to_name and not self.in_sandbox:
+            self._assembly.warn_of_unknown_profile()
 
     @functools.cached_property
     def _assembly(self) -> Assembly:
@@ -76,7 +85,7 @@ class Session:
                 hint="leave out --profile; the login is stored in the profile sandbox",
             )
         output = Output.json if self.terminal.as_json else None
-        return Session(output=output, profile=SANDBOX_PROFILE, verbose=self.verbose)
+        return Session(output=output, profile=SANDBOX_PROFILE, verbose=self.verbose, quiet=self.terminal.quiet)
 
     def _watched(self, send: Callable[[Request], Response], request: Request) -> Response:
         try:
@@ -92,5 +101,5 @@ class Session:
         took = time.monotonic() - started
         kind = request.fields.get("grant_type") or request.fields.get("token_type_hint")
         about = f" ({kind})" if kind else ""
-        self.terminal.info(f"{request.method} {request.url}{about}: {response.status} in {took:.2f} s")
+        self.terminal.instruct(f"{request.method} {request.url}{about}: {response.status} in {took:.2f} s")
         return response

@@ -18,6 +18,18 @@ class Style(StrEnum):
     failed = "red"
 
 
+class Mark(StrEnum):
+    """The marks before a line; the words beside a mark say the same."""
+
+    done = "✓"
+    attention = "!"
+    failed = "✗"
+
+    @property
+    def style(self) -> Style:
+        return Style[self.name]
+
+
 Paint = Callable[[Style, str], str]
 """Returns a text in a style."""
 

@@ -1,73 +1,134 @@
-"""The streams: data on stdout, everything else on stderr, questions on the terminal."""
+"""The streams: data on stdout, everything else on stderr, questions on the terminal; nothing invisible on any."""
 
 from __future__ import annotations
 
-import io
-import json
+import codecs
+import functools
+import os
 import re
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
+from everyauth_cli.cli.table import draw_table
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
+from everyauth_cli.sanitize import json_text, visible, visible_lines
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 MOST_IN_MEMORY = 1_000_000
-UNBROKEN = 20
-"""Single words up to so many characters are never broken over lines."""
 
 
 class Terminal:
-    """The three streams of a command; with `as_json`, data and errors are JSON."""
+    """The three streams of a command; with `as_json`, data and errors are JSON.
+
+    With `quiet`, stderr gets warnings, errors, questions, and what a person has to act on; nothing else.
+    Whatever it shows, of a service, a user, a file or an environment, has escapes for what is not visible.
+    """
 
     def __init__(
         self,
         *,
         as_json: bool = False,
+        quiet: bool = False,
         stdin: TextIO | None = None,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
     ) -> None:
         self.as_json = as_json
+        self.quiet = quiet
         self.stdin = stdin or sys.stdin
-        # A stream that was closed before we began is None; what is written to it is dropped.
-        self.stdout = stdout or sys.stdout or io.StringIO()
+        self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
 
     @property
     def can_ask(self) -> bool:
         """Whether a person can read a question and type a reply."""
-        # A stream that was closed before we began is None.
-        return all(stream is not None and stream.isatty() for stream in (self.stdin, self.stderr))
+        return self.stdin.isatty() and self.stderr.isatty()
 
-    def data(self, text: str) -> None:
+    def data(self, line: str, *, style: Style | None = None) -> None:
         """Print a line of data."""
-        print(text, file=self.stdout)
+        shown = visible(line)
+        self._print((self._paint(style, shown) if style else shown) + "\n")
+
+    def text(self, text: str) -> None:
+        """Print data of several lines."""
+        self._print(visible_lines(text) + "\n")
 
     def json(self, value: Any) -> None:  # noqa: ANN401 - JSON
         """Print data as JSON."""
-        print(_json(value), file=self.stdout)
+        self._print(self._json(value) + "\n")
 
-    def info(self, text: str) -> None:
-        """Print a line on stderr."""
-        print(text, file=self.stderr, flush=True)
+    def prose(self, text: str) -> None:
+        """Print sentences as data; on a terminal they break between words."""
+        for line in text.split("\n"):
+            self.text("\n".join(fitted(visible(line)) if self.stdout.isatty() else [line]))
+
+    def page(self, text: str) -> None:
+        """Print a help page, which is our own text and may have styles in it."""
+        self._print(text + "\n")
+
+    def command(self, command: str, *, about: str = "") -> None:
+        """Print a command to type next, on a line of its own, among data."""
+        self._print(f"  {visible(about)}{self._paint(Style.command, visible(command))}\n")
+
+    def info(self, line: str) -> None:
+        """Print on stderr a line that is good to know; on a terminal it breaks between words."""
+        if not self.quiet:
+            self.instruct(line)
+
+    def instruct(self, line: str) -> None:
+        """Print on stderr a line that a person has to act on."""
+        for part in fitted(visible(line)) if self._is_terminal else [visible(line)]:
+            self._say(part + "\n")
+
+    def done(self, text: str, *, next_command: str = "") -> None:
+        """Print on stderr that something succeeded, and the command to type next."""
+        if self.quiet:
+            return
+        self._marked(Mark.done, text, word="")
+        if next_command:
+            self.suggest(next_command)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""
-        self.info(f"warning: {text}")
+        self._marked(Mark.attention, text, word="warning: ")
+
+    def suggest(self, command: str) -> None:
+        """Print a command to type next on stderr, on a line of its own, which is never broken."""
+        self._say(f"  {self._paint_talk(Style.command, visible(command))}\n")
 
     def error(self, error: EveryAuthError) -> None:
         """Print an error and its hint on stderr; with `as_json`, as one line of JSON."""
         if self.as_json:
             shown = {"code": error.code, "message": error.message, "hint": error.hint}
-            self.info(json.dumps({"error": shown}, ensure_ascii=False))
+            self._say(json_text({"error": shown}, indent=None, ascii_only=not _is_utf8(self.stderr)) + "\n")
             return
-        self.info(f"error: {error.message}")
-        if error.hint:
-            self.info(f"  try: {error.hint}")
+        first, *more = error.message.split("\n")
+        self._marked(Mark.failed, first, word="error: ")
+        for line in more:
+            # Indented, so that no text of others can look like a message of ours.
+            self.instruct(f"  {line.lstrip()}")
+        if not error.hint:
+            return
+        advice, command = split_hint(error.hint)
+        if not self._is_terminal:
+            self.instruct(f"  try: {error.hint}")
+        elif command:
+            if advice:
+                self.instruct(f"  {advice}:")
+            self.suggest(command)
+        else:
+            self.instruct(f"  {advice}")
+
+    def trace(self) -> None:
+        """Print the traceback of the exception that is being handled, which shows code and never values."""
+        import traceback
+
+        self._say(visible_lines(traceback.format_exc()))
 
     def list(self, columns: Sequence[str], rows: Sequence[Sequence[str]], items: Sequence[Mapping[str, Any]]) -> None:
         """Print a list, as rows or as JSON."""
@@ -87,12 +148,12 @@ class Terminal:
             count = 0
             for item in items:
                 spool.write(",\n" if count else '{\n  "items": [\n')
-                spool.write(textwrap.indent(_json(item), "    "))
+                spool.write(textwrap.indent(self._json(item), "    "))
                 count += 1
             spool.write('\n  ],\n  "next": null\n}\n' if count else '{\n  "items": [],\n  "next": null\n}\n')
             spool.seek(0)
             while text := spool.read(1 << 16):
-                self.stdout.write(text)
+                self._print(text)
         return count
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
@@ -101,14 +162,24 @@ class Terminal:
         In a pipe each row is printed as it comes, so that memory stays flat; a row that cannot be read ends the list.
         """
         if self.stdout.isatty():
-            known = [*rows]
-            self._table(columns, known)
+            known = [[*map(visible, row)] for row in rows]
+            draw_table(self.stdout, columns, known)
             return len(known)
         count = 0
         for row in rows:
-            self.stdout.write("\t".join(row) + "\n")
+            self._print("\t".join(map(visible, row)) + "\n")
             count += 1
         return count
+
+    def marked(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], marks: Sequence[Mark], *, extra: Sequence[str] = ()
+    ) -> None:
+        """Print rows with their marks as a table on a terminal, without the extra columns that do not fit."""
+        if self.stdout.isatty():
+            shown = [[*map(visible, row)] for row in rows]
+            draw_table(self.stdout, columns, shown, marks=marks, extra=extra)
+        else:
+            self.rows(columns, rows)
 
     @contextmanager
     def progress(self, label: str, total: int | None = None) -> Iterator[Callable[[], None]]:
@@ -116,7 +187,7 @@ class Terminal:
 
         Without a total it shows the number of steps alone.
         """
-        if self.stderr is None or not self.stderr.isatty():
+        if self.quiet or not self._is_terminal:
             yield lambda: None
             return
         from rich.console import Console
@@ -129,8 +200,8 @@ class Terminal:
 
     def ask(self, question: str) -> str:
         """Ask for a line of text; raises `UsageProblem` when it is empty."""
-        print(f"{question}: ", end="", file=self.stderr, flush=True)
-        text = self.stdin.readline().strip()
+        self._say(f"{visible(question)}: ")
+        text = self._typed(self.stdin.readline).strip()
         if not text:
             raise UsageProblem(f"no text was typed for: {question}")
         return text
@@ -143,9 +214,10 @@ class Terminal:
         if self.can_ask:
             import getpass
 
-            text = getpass.getpass(f"{question}: ", stream=self.stderr)
+            text = getpass.getpass(f"{visible(question)}: ", stream=self.stderr)
         else:
-            text = self.stdin.read().removesuffix("\n").removesuffix("\r")
+            # PowerShell puts a byte order mark before what it pipes.
+            text = self._typed(self.stdin.read).removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
         if not text:
             raise UsageProblem(f"standard input has no {question}", hint='printf %s "$SECRET" | everyauth ...')
         return Secret(text)
@@ -154,27 +226,117 @@ class Terminal:
         """Ask for a yes; raises `UsageProblem` where this is not a terminal."""
         if not self.can_ask:
             raise UsageProblem("confirmation needed, but this is not a terminal", hint="pass --yes")
-        print(f"{question} [y/N] ", end="", file=self.stderr, flush=True)
-        return self.stdin.readline().strip().lower() in ("y", "yes")
+        self._say(f"{visible(question)} [y/N] ")
+        return self._typed(self.stdin.readline).strip().lower() in ("y", "yes")
 
-    def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Draw a table without its empty columns."""
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+    def finish(self, code: int) -> int:
+        """Write what is left for stdout, and return the exit code, which is not 0 where it cannot be written."""
+        try:
+            self.stdout.flush()
+        except OSError as error:
+            if not code:
+                return self.cannot_write(error)
+            _drop(self.stdout)
+        return code
 
-        shown = [at for at in range(len(columns)) if any(row[at] for row in rows) or not rows]
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        for at in shown:
-            # A name or an id is typed again in the next command: it stays in one piece.
-            whole = all(" " not in row[at] and len(row[at]) <= UNBROKEN for row in rows)
-            table.add_column(columns[at], overflow="fold", no_wrap=whole)
-        for row in rows:
-            table.add_row(*(Text(row[at]) for at in shown))
-        Console(file=self.stdout).print(table)
+    def cannot_write(self, error: OSError) -> int:
+        """Say that stdout cannot be written, and return the exit code."""
+        _drop(self.stdout)
+        # A reader who has closed the pipe does not want the rest.
+        if not isinstance(error, BrokenPipeError):
+            self.error(_unwritten(error))
+        return EveryAuthError.exit_code
+
+    @functools.cached_property
+    def _is_terminal(self) -> bool:
+        return self.stderr.isatty()
+
+    @functools.cached_property
+    def _paint(self) -> Paint:
+        return paint_for(self.stdout)
+
+    @functools.cached_property
+    def _paint_talk(self) -> Paint:
+        return paint_for(self.stderr)
+
+    def _marked(self, mark: Mark, line: str, *, word: str) -> None:
+        """Print a line with its mark on a terminal, and with its word elsewhere."""
+        if not self._is_terminal:
+            self.instruct(f"{word}{line}")
+            return
+        first, *more = fitted(f"{mark} {visible(line)}")
+        self._say("\n".join([first.replace(mark, self._paint_talk(mark.style, mark), 1), *more, ""]))
+
+    def _json(self, value: Any) -> str:  # noqa: ANN401 - JSON
+        return json_text(value, ascii_only=not _is_utf8(self.stdout))
+
+    def _print(self, text: str) -> None:
+        try:
+            self.stdout.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _unwritten(error) from None
+
+    def _say(self, text: str) -> None:
+        """Write to stderr; the command goes on where that cannot be written."""
+        try:
+            self.stderr.write(text)
+            self.stderr.flush()
+        except OSError:
+            _drop(self.stderr)
+
+    def _typed(self, read: Callable[[], str]) -> str:
+        """Read text from standard input; raises `UsageProblem` when it is not UTF-8."""
+        problem = UsageProblem("standard input has bytes that are not text", hint="send it as UTF-8")
+        try:
+            text = read()
+            text.encode()
+        except UnicodeError:
+            raise problem from None
+        return text
 
 
-def _json(value: Any) -> str:  # noqa: ANN401 - JSON
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    # JSON may hold half a character, which no stream takes as it is.
-    return json.dumps(value, indent=2) if LONE_SURROGATE.search(text) else text
+def split_hint(hint: str) -> tuple[str, str]:
+    """Split a hint into its advice and the command at its end; either may be missing."""
+    match = re.fullmatch(r"(?:(.{1,1000}): )?(everyauth .{1,4000})", hint)
+    return (match[1] or "", match[2]) if match else (hint, "")
+
+
+def fitted(line: str) -> list[str]:
+    """Break a line between words to fit the terminal; its indentation stays, and no word is broken."""
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    more = indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent
+    return textwrap.wrap(
+        line,
+        max(shutil.get_terminal_size().columns, len(more) + 1),
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [""]
+
+
+def prepare_streams() -> None:
+    """Let the process's output write an escape for a character that its encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    """Whether a stream writes UTF-8, which JSON is (RFC 8259 section 8.1); what is no file takes any text."""
+    return not stream.encoding or codecs.lookup(stream.encoding).name == "utf-8"
+
+
+def _unwritten(error: OSError) -> EveryAuthError:
+    why = error.strerror or type(error).__name__
+    return EveryAuthError(f"cannot write to standard output: {why}", hint="send it to another file or disk")
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what is left in a stream's buffer to nowhere; Python would try again at exit, and complain."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -14,18 +14,26 @@ COMMANDS: dict[str, list[str]] = {
     "demo": [],
     "login": [],
     "token": [],
+    "status": [],
     "logout": [],
     "service": ["ls", "get", "export", "set", "add", "rm", "log"],
     "store": ["use", "status", "move", "rotate-key"],
+    "profile": ["ls"],
     "identity": ["ls", "get", "rm", "refresh", "check"],
     "alerts": ["set", "status", "off", "test"],
     "sandbox": [],
+    "open": [],
     "completion": [],
+    "version": [],
 }
 """The commands and the groups, with the commands of each, in the order of the help."""
 
 
+WELCOME = "welcome"
+"""The command of a line without words, which no help lists."""
+
 HELP = ("--help", "-h")
+VERSION = "--version"
 TAKES_VALUE = ("-p", "--profile", "-o", "--output")
 """The common options that are followed by a value."""
 
@@ -34,11 +42,19 @@ def tree(line: Sequence[str] | None = None) -> typer.Typer:
     """Return the tree's root with the commands that a command line names, or with all of them."""
     for name in _modules(COMMANDS, COMMANDS) if line is None else _named(line):
         import_module(f"everyauth_cli.cli.commands.{name.replace('-', '_')}")
-    in_order(app, list(COMMANDS))
+    in_order(app, [*COMMANDS, WELCOME])
     for group in app.registered_groups:
         if group.typer_instance:
             in_order(group.typer_instance, COMMANDS[group.name or ""])
     return app
+
+
+def spelled_out(line: Sequence[str]) -> list[str]:
+    """Return a command line with a command: `version` for --version, `welcome` where there is none."""
+    words = _without_options(line)
+    if words or set(line) & {*HELP}:
+        return list(line)
+    return [*(word for word in line if word != VERSION), "version" if VERSION in line else WELCOME]
 
 
 def _named(line: Sequence[str]) -> Iterator[str]:
@@ -48,6 +64,9 @@ def _named(line: Sequence[str]) -> Iterator[str]:
         # The help of all shows the groups alone.
         return iter(COMMANDS)
     first, second = (*words, "")[:2]
+    if first == WELCOME:
+        # It shows the help of all too.
+        return iter([*COMMANDS, WELCOME])
     if first not in COMMANDS:
         return _modules(COMMANDS, COMMANDS)
     below = COMMANDS[first]

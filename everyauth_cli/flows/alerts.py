@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -44,6 +43,8 @@ def event(name: AlertEvent, identity: Identity) -> dict[str, Any]:
 
 def event_id(identity: Identity) -> str:
     """Return the same id for every report of one ended grant, so that a receiver can drop duplicates."""
+    import hashlib  # not at start-up: OpenSSL behind it costs a third of a bare Python
+
     since = identity.login_required.since if identity.login_required else 0
     return "evt-" + hashlib.sha256(f"{identity.id} {since}".encode()).hexdigest()[:16]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
-from everyauth_cli.flows.host_pinning import check_hosts, hosts_of, moved
-from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Identity, Secret, Service
+from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
+from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
@@ -37,7 +37,7 @@ class Clients:
         """Return the client of a service with its secret; the environment takes precedence over the store.
 
         `redirect_uri` is the one that the error names for registration, where it is not the client's own.
-        Raises `ClientNotSet` when there is none, `HostChanged` when it was set for other hosts than the service has.
+        Raises `ClientNotSet` when there is none, `HostChanged` when it was set for other origins than the service has.
         """
         return self._usable(service, self._stored(service), redirect_uri=redirect_uri)
 
@@ -65,16 +65,16 @@ class Clients:
         return replace(client, client_secret=client_secret or client.client_secret)
 
     def _check_hosts(self, service: Service, client: Client) -> None:
-        """Check that a stored client is pinned to the service's present hosts; pin one that has no hosts yet."""
+        """Check that a stored client is pinned to the service's present origins; pin URLs that are not pinned yet."""
         check_hosts(service, client, has_secret=client.client_secret is not None)
-        hosts = hosts_of(service)
-        if hosts.keys() <= client.hosts.keys():
+        origins = origins_of(service)
+        if origins.keys() <= client.origins.keys():
             return
         key = client_key(self._profile, service.name)
         with self._store.lock(key):
             stored = read_client(self._store, key)
             if stored is not None:
-                bound = replace(stored.client, hosts={**hosts, **stored.client.hosts})
+                bound = replace(stored.client, origins={**origins, **stored.client.origins})
                 save_client(self._store, key, replace(stored, client=bound))
 
     def peek(self, service: Service) -> tuple[Client, bool] | None:
@@ -130,7 +130,7 @@ class Clients:
         """Change the values that are given; an empty secret or redirect URI and the port 0 remove the stored one.
 
         A redirect URI has its own port, so of the two the last one given is stored. A new secret is pinned to the
-        service's present hosts; so is the stored one when a given parameter changes them.
+        service's present origins; so is the stored one when a given parameter changes them.
         Raises `ConfigurationProblem` for a parameter that the service does not have, `UsageProblem` for a redirect
         URI at which no login could end, and in the sandbox's profile.
         """
@@ -160,7 +160,7 @@ class Clients:
                 params={**before.params, **(params or {})},
             )
             changed = client_secret if before.client_secret else client_secret or client_id
-            client = replace(client, hosts=_pinned_hosts(service, before, client, changed=bool(changed)))
+            client = replace(client, origins=_pinned(service, before, client, changed=bool(changed)))
             save_client(self._store, key, replace(stored, client=client))
         return client
 
@@ -193,11 +193,6 @@ def missing_params(service: Service, params: Mapping[str, str]) -> list[Paramete
     return [parameter for parameter in service.params if parameter.default is None and parameter.name not in params]
 
 
-def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
-    """Return whether a grant belongs to that client and token endpoint; its tokens go to no other (RFC 6749 6)."""
-    return (identity.client_id, identity.token_endpoint) == (client.client_id, service.token_endpoint)
-
-
 def redirect_uri(service: Service, client: Client) -> str:
     """Return the redirect URI to register at a service; without a port where the service takes any on loopback.
 
@@ -220,15 +215,16 @@ def callback_path(service: Service) -> str:
     return f"/callback/{service.name}"
 
 
-def _pinned_hosts(service: Service, before: Client, client: Client, *, changed: bool) -> Mapping[str, str]:
-    """Return the hosts to pin a client to: the service's present ones when its secret or id changed.
+def _pinned(service: Service, before: Client, client: Client, *, changed: bool) -> Mapping[str, str]:
+    """Return the origins to pin a client to: the service's present ones when its secret or id changed.
 
-    An unchanged secret follows the parameters, unless the service had moved to other hosts before.
+    An unchanged secret follows the parameters, except to a URL that had moved elsewhere before.
     """
-    now = hosts_of(_partly_filled(service, client))
+    now = origins_of(_partly_filled(service, client))
     if changed:
         return now
-    return before.hosts if moved(_partly_filled(service, before), before) else {**before.hosts, **now}
+    elsewhere = {key for key, _, _ in moves(_partly_filled(service, before), before.origins)}
+    return {**before.origins, **{key: name for key, name in now.items() if key not in elsewhere}}
 
 
 def _partly_filled(service: Service, client: Client) -> Service:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, ServiceUnreachable
 from everyauth_cli.event_log import Record, ignore
-from everyauth_cli.flows.account import AccountEndpoint
+from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.batch import ByService, HealthState, Outcome, Pacing
-from everyauth_cli.flows.clients import Clients, is_bound_to
+from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_alive, is_due
 from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
+from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.pause import seconds_until
 from everyauth_cli.flows.refresh import Refresher
 from everyauth_cli.flows.requirement import CURRENT, Requirement

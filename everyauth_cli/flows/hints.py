@@ -47,11 +47,11 @@ def must_log_in(key: RecordKey, ended: EndedGrant) -> LoginRequired:
 
 
 def bound_elsewhere(key: RecordKey) -> LoginRequired:
-    """Make the error for a grant of another client or token endpoint: its tokens are sent nowhere (RFC 6749 6)."""
+    """Make the error for a grant of another client or other endpoints: its tokens are sent nowhere (RFC 6749 6)."""
     return _login_required(
         key,
-        f"{_user(key)} granted access at {key.service} to another client or token endpoint than the one that is "
-        "set now; nothing was sent",
+        f"{_user(key)} granted access at {key.service} to another client, or for other endpoints, than those that "
+        "are set now; nothing was sent",
     )
 
 

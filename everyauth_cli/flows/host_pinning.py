@@ -1,37 +1,64 @@
-"""Host pinning: a client's secret and tokens go to no other hosts than it was set for until the user confirms them."""
+"""Host pinning: secrets, tokens and browsers go to no other origins than was agreed until the user confirms them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
-from everyauth_cli.model import Client, Service
-from everyauth_cli.services.endpoints import SENT_SECRETS, urls_of
-from everyauth_cli.urls import PLACEHOLDER, host
+from everyauth_cli.model import Client, Identity, Service
+from everyauth_cli.services.endpoints import SENT_NO_SECRET, SENT_SECRETS, urls_of
+from everyauth_cli.urls import PLACEHOLDER, origin
 
 
-def hosts_of(service: Service) -> dict[str, str]:
-    """Return the hosts of a service that are sent secrets; a placeholder that has no value yet is part of its host."""
-    return {key: host(url) for key, url in _pinned(service).items()}
+def origins_of(service: Service) -> dict[str, str]:
+    """Return the origins of all URLs of a service; a placeholder that has no value yet is part of its origin."""
+    return {key: origin(url) for key, url in urls_of(service).items()}
 
 
-def _pinned(service: Service) -> dict[str, str]:
-    return {key: url for key, url in urls_of(service).items() if key in SENT_SECRETS}
+def origins_for_secrets(origins: Mapping[str, str]) -> dict[str, str]:
+    """Return those of some origins that are sent secrets or tokens."""
+    return {key: name for key, name in origins.items() if key in SENT_SECRETS}
+
+
+def granted_origins(service: Service) -> dict[str, str]:
+    """Return the origins that a grant at this service is bound to."""
+    return origins_for_secrets(origins_of(service))
 
 
 def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
-    """Return the key of a URL whose host is not one that the client was set for, that host, and the pinned ones.
+    """Return the key of a URL whose origin is not one that the client was set for, that origin, and the pinned ones.
 
     A URL that is newer than the client counts as moved when it is from the user's file; the catalogue's is trusted as
-    much as those before it.
+    much as those before it. So is one that has moved from an origin that its entry names.
     """
-    bound, known = client.hosts, set(client.hosts.values())
-    for key, name in hosts_of(service).items():
-        if name not in known and (key in bound or (bound and key in service.own_keys)):
-            return key, name, bound.get(key) or " and ".join(sorted(known))
-    return None
+    return next(moves(service, client.origins), None)
+
+
+def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
+    """Return whether a grant belongs to that client and these endpoints; its tokens go to no other (RFC 6749 6)."""
+    is_moved = any(key in SENT_SECRETS for key, _, _ in moves(service, identity.origins))
+    return bool(identity.origins) and identity.client_id == client.client_id and not is_moved
+
+
+def moves(service: Service, bound: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield what `moved` returns for each URL that has moved since these origins were pinned; nothing if none were."""
+    # What was agreed for a browser or for public keys is not agreed for secrets.
+    for_secrets, any_known = set(origins_for_secrets(bound).values()), set(bound.values())
+    for key, name in origins_of(service).items():
+        known = any_known if key in SENT_NO_SECRET else for_secrets
+        before, is_own = bound.get(key), _is_own(service, key)
+        if not bound or name in known or (not is_own and (before is None or before in service.moved_from)):
+            continue
+        yield key, name, before or " and ".join(sorted(known))
+
+
+def _is_own(service: Service, key: str) -> bool:
+    """Whether the user's file may have a say in a URL; its parameters are part of any."""
+    return not service.own_keys.isdisjoint((key, "params"))
 
 
 def check_hosts(service: Service, client: Client, *, has_secret: bool) -> None:
-    """Raise `HostChanged` when secrets would go to another host than the client was set for.
+    """Raise `HostChanged` when a request or a browser would go to another origin than the client was set for.
 
     Also raises `ConfigurationProblem` for a URL with a placeholder left in it, whose host cannot be compared.
     """
@@ -40,13 +67,13 @@ def check_hosts(service: Service, client: Client, *, has_secret: bool) -> None:
         return
     key, name, before = change
     raise HostChanged(
-        f"the {key} of {service.name} is on {name} now, and its client was set for {before}; nothing was sent",
-        hint=f"if {name} may have the secrets, confirm it: {confirmation(service, has_secret=has_secret)}",
+        f"the {key} of {service.name} is at {name} now, and its client was set for {before}; nothing was sent",
+        hint=f"if {name} is right, confirm it: {confirmation(service, has_secret=has_secret)}",
     )
 
 
 def _check_filled(service: Service) -> None:
-    for key, url in _pinned(service).items():
+    for key, url in urls_of(service).items():
         if left := PLACEHOLDER.search(url):
             raise ConfigurationProblem(
                 f"nothing fills {left[0]} in the {key} of {service.name}; nothing was sent",
@@ -55,5 +82,5 @@ def _check_filled(service: Service) -> None:
 
 
 def confirmation(service: Service, *, has_secret: bool) -> str:
-    """Return the command that pins a client to the service's present hosts."""
+    """Return the command that pins a client to the service's present origins."""
     return f"everyauth service set {service.name} {'--client-secret -' if has_secret else '--client-id ID'}"

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, UsageProblem
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
-from everyauth_cli.flows.account import AccountEndpoint, Accounts
+from everyauth_cli.flows.account import Accounts
+from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import user_of_tenant
+from everyauth_cli.flows.host_pinning import granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.flows.refresh_run import refreshed
-from everyauth_cli.flows.selector import check_texts
+from everyauth_cli.flows.selector import OWN_TAGS, check_texts
 from everyauth_cli.model import (
     ID_PREFIX,
     Client,
@@ -41,11 +43,13 @@ class Grant:
     """A token that answers a login request, not stored yet, however it was obtained.
 
     `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
-    for other grant types. `missing_scopes` were requested and not granted.
+    for other grant types. `origins` are those of the endpoints that may be sent the tokens, by key. `missing_scopes`
+    were requested and not granted.
     """
 
     request: LoginRequest
     token: Token
+    origins: Mapping[str, str]
     redirect_uri: str = ""
     missing_scopes: Sequence[str] = ()
 
@@ -69,7 +73,7 @@ class LoginFlow:
         self, name: str, *, redirect_uri: str, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
     ) -> PendingLogin:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
-        _check_user(user, tenant)
+        _check_names(user, tenant, tags)
         service, client = self.clients.registered(name, redirect_uri=redirect_uri)
         request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
@@ -91,7 +95,8 @@ class LoginFlow:
 
     def authorization_url(self, pending: PendingLogin) -> str:
         """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
-        return authorization_code.authorization_url(self.clients.filled(pending.request.service), pending)
+        service, _ = self.clients.registered(pending.request.service)
+        return authorization_code.authorization_url(service, pending)
 
     @contextmanager
     def lock(self, service: str, *, user: str, tenant: str, timeout: float) -> Iterator[None]:
@@ -120,7 +125,13 @@ class LoginFlow:
         token = self._token(service, client, pending, response)
         token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
         missing = missing_scopes(service, request.scope, token.scope)
-        return Grant(request=request, token=token, redirect_uri=pending.redirect_uri, missing_scopes=missing)
+        return Grant(
+            request=request,
+            token=token,
+            origins=granted_origins(service),
+            redirect_uri=pending.redirect_uri,
+            missing_scopes=missing,
+        )
 
     @property
     def _accounts(self) -> Accounts:
@@ -134,8 +145,10 @@ class LoginFlow:
             token_response = self.send(code_request(service, client, pending, response))
             return read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
         except InvalidGrant as refusal:
-            lifetime = f"; its codes live {service.code_lifetime} s" if service.code_lifetime else ""
-            raise LoginTimedOut(f"{refusal.message}: the code had expired or was used before{lifetime}") from None
+            # The service's own words name the cause, such as the code challenge or the redirect URI, or none at all.
+            kind = LoginTimedOut if "has expired" in refusal.message else LoginFailed
+            lifetime = f" (its codes are valid for {service.code_lifetime} s)" if service.code_lifetime else ""
+            raise kind(f"{refusal.message}; it did not accept the authorization code{lifetime}") from None
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
         """Store what was granted; see `EveryAuth.keep`."""
@@ -162,10 +175,12 @@ class LoginFlow:
         return identity_key(self.profile, request.service, user=request.user, tenant=request.tenant)
 
 
-def _check_user(user: str, tenant: str) -> None:
-    check_texts(user, tenant)
-    if not user or user.startswith(ID_PREFIX):
-        raise UsageProblem(f'"{user}" cannot be a user: it is empty or begins with {ID_PREFIX}')
+def _check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:
+    check_texts(user, tenant, *tags, *tags.values())
+    if not user:
+        raise UsageProblem("the user is empty", hint="give the user whose login it is")
+    if taken := OWN_TAGS.keys() & tags.keys():
+        raise UsageProblem(f"{min(taken)} is no tag of your own", hint=f"give it as the {OWN_TAGS[min(taken)]}")
 
 
 def _check_account(before: Identity, token: Token) -> None:
@@ -189,7 +204,7 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
             tags={**before.identity.tags, **request.tags},
             granted_at=now,
             client_id=request.client_id,
-            token_endpoint=request.token_endpoint,
+            origins=grant.origins,
             redirect_uri=grant.redirect_uri,
         )
     return Identity(
@@ -206,6 +221,6 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
         expires_at=None,
         refreshable=False,
         client_id=request.client_id,
-        token_endpoint=request.token_endpoint,
+        origins=grant.origins,
         redirect_uri=grant.redirect_uri,
     )

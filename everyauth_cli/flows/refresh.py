@@ -12,8 +12,8 @@ from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_fresh, lives_for
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
+from everyauth_cli.flows.waits import waits
 from everyauth_cli.model import RecordKey, Request, Response
-from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
 from everyauth_cli.store.records import Store
@@ -100,16 +100,9 @@ class Refresher:
         return fresh and not secret["login_required"]
 
     def _refreshed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity | None:
-        check_may_wait()
-        # A fresh token is handed out without this module and the protocol's.
-        from everyauth_cli.flows.refresh_run import RefreshRun
-
-        run = RefreshRun(
-            store=self.store, clients=self.clients, send=self.send, clock=self.clock, warn=self.warn, record=self.record
-        )
         is_usable = self._is_usable(stored, requirement)
         for _ in range(MOST_RUNS):
-            flight = FLIGHTS.join((self._place, key), lambda: run(key, requirement))
+            flight = self._flight(key, requirement)
             found = self._outcome(key, flight, is_usable=is_usable)
             if found is None:
                 return None
@@ -118,6 +111,24 @@ class Refresher:
             if self._meets(record_of(found.stored).secret.reveal(), requirement):
                 return found.stored
         raise ServiceUnreachable(f"{key.service} issued no token that meets what is required of it", lost=True)
+
+    def _flight(self, key: RecordKey, requirement: Requirement) -> Flight[Refreshed | None]:
+        seconds = self.patience.seconds
+        flight = waits().join(FLIGHTS, (self._place, key), lambda: self._run(key, requirement), seconds=seconds)
+        if flight is None:
+            raise ServiceUnreachable(
+                f"{key.service} leaves so many refreshes unanswered that another one was not begun for {seconds:g} s"
+            )
+        return flight
+
+    def _run(self, key: RecordKey, requirement: Requirement) -> Refreshed | None:
+        # A fresh token is handed out without this module and the protocol's.
+        from everyauth_cli.flows.refresh_run import RefreshRun
+
+        run = RefreshRun(
+            store=self.store, clients=self.clients, send=self.send, clock=self.clock, warn=self.warn, record=self.record
+        )
+        return run(key, requirement)
 
     @property
     def _place(self) -> tuple[str, str, int]:
@@ -140,10 +151,10 @@ class Refresher:
         patience = self.patience
         if is_usable and patience.seconds is not None:
             # Others have waited already, and there is a token to hand out: an endpoint that hangs holds up the first.
-            return flight.wait(max(0.0, patience.seconds - flight.age))
-        if patience.notice_after is not None and not flight.wait(patience.notice_after):
+            return waits().wait(flight, max(0.0, patience.seconds - flight.age))
+        if patience.notice_after is not None and not waits().wait(flight, patience.notice_after):
             patience.notice(f"Still waiting for {key.service} to refresh the token; what it sends will be stored ...")
-        return flight.wait(patience.seconds)
+        return waits().wait(flight, patience.seconds)
 
     def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: EveryAuthError) -> StoredIdentity:
         """Return the token that is stored while it lives and meets the requirement, with a warning; else raise."""

@@ -23,7 +23,7 @@ from everyauth_cli.errors import (
     StoreError,
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
-from everyauth_cli.flows.clients import Clients, is_bound_to
+from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_alive, is_fresh
 from everyauth_cli.flows.hints import (
     bound_elsewhere,
@@ -33,6 +33,7 @@ from everyauth_cli.flows.hints import (
     no_refresh_token,
     rejected_although_new,
 )
+from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
 from everyauth_cli.flows.requirement import Requirement, check_lifetime
 from everyauth_cli.flows.saving import STORE_SECONDS, Saver, write_back
@@ -50,7 +51,9 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth.error_response import Refusal, refusal_of
 from everyauth_cli.oauth.id_token import read_refreshed
+from everyauth_cli.oauth.successor import refresh_token_in
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
+from everyauth_cli.services.rules import IdTokenUse
 from everyauth_cli.store.identities import StoredIdentity, UnreadResponse, read_identity, save_identity
 from everyauth_cli.store.records import Store
 
@@ -164,9 +167,9 @@ class RefreshRun:
         """Store what the response holds, and return it or raise what is wrong with it."""
         try:
             token = read_token(service, response, requested_scope=None, now=now, previous=marked.token)
-        except ServiceUnreadable:
-            if response.is_success and response.body.reveal().strip():
-                self._keep_unread(key, marked, response, now=now)
+        except (ServiceUnreadable, ServiceUnreachable) as error:
+            if response.is_success:
+                self._keep_what_came(key, marked, response, error, now=now)
             raise
         fresh = _with_token(marked, self._judged(service, client, token))
         saved = self._save(key, fresh, spent=marked.token.refresh_token)
@@ -176,7 +179,7 @@ class RefreshRun:
 
     def _judged(self, service: Service, client: Client, token: Token) -> tuple[Token, EndedGrant | None]:
         """Return the token with its id token's subject, and a mark where that is another account's."""
-        if token.id_token is None:
+        if token.id_token is None or service.id_token.use is IdTokenUse.IGNORE:
             return token, None
         try:
             subject = read_refreshed(service, client, token.id_token)
@@ -189,17 +192,20 @@ class RefreshRun:
         reason = f"{service.name} refreshed it with a token of another account"
         return token, EndedGrant(since=self.clock(), reason=reason, kind=LoginReason.ACCOUNT_CHANGED)
 
-    def _keep_unread(self, key: RecordKey, marked: StoredIdentity, response: Response, *, now: int) -> None:
-        body = response.body.reveal()
-        if len(body) > LARGEST_UNREAD:
-            return
-        unread = UnreadResponse(
-            status=response.status,
-            content_type=response.content_type,
-            body=Secret(body.decode("latin-1")),
-            received_at=now,
-        )
-        self._save(key, replace(marked, unread=unread), spent=marked.token.refresh_token)
+    def _keep_what_came(
+        self, key: RecordKey, marked: StoredIdentity, response: Response, error: EveryAuthError, *, now: int
+    ) -> None:
+        """Store the refresh token of a response without a usable access token, and the response if it has an end."""
+        successor, body = refresh_token_in(response), response.body.reveal()
+        unread = None
+        if isinstance(error, ServiceUnreadable) and body.strip() and len(body) <= LARGEST_UNREAD:
+            text = Secret(body.decode("latin-1"))
+            unread = UnreadResponse(
+                status=response.status, content_type=response.content_type, body=text, received_at=now
+            )
+        if successor or unread:
+            kept = replace(marked, unread=unread, token=_with_successor(marked.token, successor))
+            self._save(key, kept, spent=marked.token.refresh_token)
 
     def _read_late(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
         """Read a response that could not be read when it came: a newer version, or a mended entry, may be able to."""
@@ -213,7 +219,10 @@ class RefreshRun:
             service, client = self.clients.registered(key.service)
             token = read_token(service, response, requested_scope=None, now=late.received_at, previous=stored.token)
         except EveryAuthError:
-            return stored
+            token = _with_successor(stored.token, refresh_token_in(response))
+            if token == stored.token:
+                return stored
+            return self._save(key, replace(stored, token=token), spent=stored.token.refresh_token)
         judged = self._judged(service, client, token)
         return self._save(key, _with_token(stored, judged), spent=stored.token.refresh_token)
 
@@ -247,7 +256,7 @@ class RefreshRun:
         lost = isinstance(error, ServiceUnreadable) or (isinstance(error, ServiceUnreachable) and error.lost)
         now = self.clock()
         # With what was kept of a response that could not be read.
-        stored = read_identity(self.store, key) if isinstance(error, ServiceUnreadable) else marked
+        stored = read_identity(self.store, key) if lost else marked
         if stored is None:
             return deleted_meanwhile(key)
         failed = replace(stored, refreshing_since=stored.refreshing_since if lost else before.refreshing_since)
@@ -279,6 +288,10 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         refreshable=token.refresh_token is not None,
         login_required=None,
     )
+
+
+def _with_successor(token: Token, refresh_token: Secret[str] | None) -> Token:
+    return replace(token, refresh_token=refresh_token or token.refresh_token)
 
 
 def _with_token(stored: StoredIdentity, judged: tuple[Token, EndedGrant | None]) -> StoredIdentity:

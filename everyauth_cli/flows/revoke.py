@@ -25,8 +25,9 @@ from everyauth_cli.errors import (
     StoreError,
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
-from everyauth_cli.flows.clients import Clients, is_bound_to
+from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import bound_elsewhere, user_of_tenant
+from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.model import (
     Client,
     EndedGrant,
@@ -243,4 +244,6 @@ def _revocable(service: Service, token: Token) -> dict[str, Secret[str]]:
 
 def _may_share_grant(one: Identity, other: Identity) -> bool:
     same_account = one.account is None or other.account is None or one.account.subject == other.account.subject
-    return same_account and (one.client_id, one.token_endpoint) == (other.client_id, other.token_endpoint)
+    here, there = (identity.origins.get("token_endpoint") for identity in (one, other))
+    same_server = here == there or one.service == other.service
+    return same_account and same_server and one.client_id == other.client_id

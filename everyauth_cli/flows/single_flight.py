@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Generic, TypeVar
 
@@ -46,6 +46,10 @@ class Flight(Generic[T]):
         """The seconds since the call began."""
         return time.monotonic() - self._began
 
+    @property
+    def has_landed(self) -> bool:
+        return self._landed.is_set()
+
     def wait(self, seconds: float | None = None) -> bool:
         """Wait so many seconds at most, or without end; return whether the call has ended."""
         with _main_thread_waits():
@@ -63,6 +67,11 @@ class Flight(Generic[T]):
         self._listeners.append(listener)
         if self._landed.is_set():
             self._tell()
+
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Call that listener no more, unless it is called already."""
+        with suppress(ValueError):
+            self._listeners.remove(listener)
 
     def _tell(self) -> None:
         # Each list operation is one step, so that no lock is needed, which a signal's handler could find held.
@@ -89,16 +98,28 @@ class SingleFlight(Generic[T]):
         self._process = os.getpid()
         self._flights: dict[Hashable, Flight[T]] = {}
 
-    def join(self, key: Hashable, call: Callable[[], T]) -> Flight[T]:
-        """Return the flight of that key, which is begun with `call` unless one is under way."""
+    def under_way(self, key: Hashable) -> Flight[T] | None:
+        """Return the flight of that key, if there is one."""
         if os.getpid() != self._process:
             # The threads of a parent do not run in its child.
             self._begin_anew()
+        return self._flights.get(key)
+
+    def join(
+        self, key: Hashable, call: Callable[[], T], *, start: Callable[[Callable[[], None]], None] | None = None
+    ) -> Flight[T]:
+        """Return the flight of that key, which is begun with `call` unless one is under way.
+
+        `start` gets what has to be run for it, soon; without it a thread of its own runs it.
+        """
+        flying = self.under_way(key)
+        if flying is not None:
+            return flying
         ours = Flight(lambda: self._called(key, call))
         # One step of the interpreter, so that of many threads one begins the call.
         flight = self._flights.setdefault(key, ours)
         if flight is ours:
-            _start(flight.run)
+            (start or _start)(flight.run)
         return flight
 
     def _called(self, key: Hashable, call: Callable[[], T]) -> T:
@@ -132,24 +153,29 @@ def _main_thread_waits() -> Iterator[None]:
 
 
 def _start(run: Callable[[], None]) -> None:
-    def flown() -> None:
-        try:
-            run()
-        finally:
-            _under_way.discard(thread)
-
-    thread = threading.Thread(target=flown, name="everyauth", daemon=False)
-    _hold_signals()
+    thread = threading.Thread(target=fly_here, args=(run,), name="everyauth", daemon=False)
+    hold_signals()
     _under_way.add(thread)
     try:
         thread.start()
     except RuntimeError:
         # No thread can be started any more while the interpreter ends, or where the system allows no more.
-        flown()
+        _under_way.discard(thread)
+        fly_here(run)
 
 
-def _hold_signals() -> None:
-    """Let deadly signals wait, where their disposition is still the default one."""
+def fly_here(run: Callable[[], None]) -> None:
+    """Run a flight in this thread; signals wait for it."""
+    thread = threading.current_thread()
+    _under_way.add(thread)
+    try:
+        run()
+    finally:
+        _under_way.discard(thread)
+
+
+def hold_signals() -> None:
+    """Let deadly signals wait, where their disposition is still the default one; for the main thread."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in DEADLY:

@@ -26,7 +26,7 @@ def read_object(body: bytes, content_type: str = "") -> dict[str, Any] | None:
     UTF-16, a byte-order mark, an array around the object, or a warning of their framework before it. A body that was
     cut off after its last brace is whole. The work is linear in the body's length.
     """
-    text = _text(body, content_type).strip(" \t\r\n\0")
+    text = decoded_text(body, content_type).strip(" \t\r\n\0")
     found = _json(text)
     if found is None:
         found = _form(text)
@@ -35,10 +35,11 @@ def read_object(body: bytes, content_type: str = "") -> dict[str, Any] | None:
 
 def read_json(body: bytes, content_type: str = "") -> Any:  # noqa: ANN401 - JSON
     """Return the JSON value of a body in any Unicode encoding; None where it is none."""
-    return _decoded(_text(body, content_type).strip(" \t\r\n\0"))[0]
+    return _decoded(decoded_text(body, content_type).strip(" \t\r\n\0"))[0]
 
 
-def _text(body: bytes, content_type: str) -> str:
+def decoded_text(body: bytes, content_type: str) -> str:
+    """Return a body as text, in the encoding that it shows itself, else that of its label."""
     for mark, encoding in BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, errors="replace")

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-import errno
+import re
 import socket
 import threading
-from collections.abc import Callable
-from pathlib import Path
+import time
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from everyauth_cli.errors import PortInUse
-from everyauth_cli.loopback_server import LoopbackHandler, LoopbackServer
+from everyauth_cli.errors import LoginFailed, LoginTimedOut, PortInUse
+from everyauth_cli.loopback.server import IDLE_SECONDS, LoopbackHandler, LoopbackServer
+from everyauth_cli.loopback.socket_table import is_strangers
 from everyauth_cli.pages.document import HEADERS
 from everyauth_cli.pages.result import Result, result_page
+from everyauth_cli.redirect.port import WELL_KNOWN, bind, greeting, login_at
+from everyauth_cli.redirect.start_page import OPENED_BEFORE, StartPage, is_ahead_of_user
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
-from everyauth_cli.sanitize import printable
+from everyauth_cli.urls import LOOPBACK_HOSTS, host
+
+TURN_SECONDS = 0.3
+"""The pause between two tries to get a port that another login has."""
+
+MOST_MISSES = 2
+"""A port that is in use, and at which no login answers so often in a row, has another program."""
+
+MOST_SILENT = 100
+"""The most connections that have sent no request yet; with one more, the oldest is closed."""
+
+ERROR_CODE = re.compile(r"[A-Za-z0-9_-]{1,50}")
+"""The shape of the standard error codes (RFC 6749 section 4.1.2.1), which leaves no room for a message."""
 
 STILL_WAITING = (
     "The login in the terminal is still waiting: use the newest tab, or open the URL that the terminal shows."
@@ -45,26 +61,43 @@ UNVERIFIED = Result(
 class RedirectServer(RedirectWaiter):
     """Waits for the authorization response with a server on loopback, which runs for the length of a `with` block.
 
-    Every other request gets an error page, and the wait goes on. `on_unverified` is given the text of an error
-    response without state; `service` names the service in hints.
+    Every other request gets an error page, and the wait goes on; `on_ignored` gets a text about those that a person may
+    want to know of, once for each kind. While another login has the port, `on_turn` is given its service, and the block
+    begins when that login has ended, for which it waits `turn_seconds`. An authorization response is taken from the
+    programs of the users `friends` only, where the system shows whose they are; None takes it from all. With
+    `ends_at`, the login ends at that URL, elsewhere, and this server only has the start page.
     """
 
-    listens: ClassVar[bool] = True
-
     def __init__(
-        self, path: str, *, host: str, port: int, on_unverified: Callable[[str], None], service: str = "NAME"
+        self,
+        path: str,
+        *,
+        host: str,
+        port: int,
+        on_ignored: Callable[[str], None],
+        on_turn: Callable[[str], None] = lambda _: None,
+        turn_seconds: float = 0.0,
+        friends: Container[int] | None = None,
+        service: str = "NAME",
+        ends_at: str = "",
     ) -> None:
-        super().__init__(redirect_uri="")
-        self._another_port = f"everyauth service set {service} --port N"
+        super().__init__(redirect_uri=ends_at)
         self.path = path
+        self.listens = not ends_at
+        self.service = service
+        self.start: StartPage | None = None
         self._host = host
         self._port = port
-        self._on_unverified = on_unverified
+        self._on_ignored = on_ignored
+        self._on_turn = on_turn
+        self._turn_seconds = turn_seconds
+        self._friends = friends
+        self._ignored: set[str] = set()
         self._servers: list[_Server] = []
 
     def __enter__(self) -> Self:
-        self._servers = _bind(self, self._host, self._port, another_port=self._another_port)
-        self.redirect_uri = f"http://{self._host}:{self._servers[0].server_address[1]}{self.path}"
+        self._servers = self._bound()
+        self.redirect_uri = self.redirect_uri or f"http://{self._host}:{self._servers[0].server_address[1]}{self.path}"
         for server in self._servers:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
@@ -76,29 +109,104 @@ class RedirectServer(RedirectWaiter):
             server.shutdown()
             server.server_close()
 
+    def _bound(self) -> list[_Server]:
+        """Bind the port, after the logins that have it now."""
+        end, awaited, misses = time.monotonic() + self._turn_seconds, "", 0
+        while True:
+            try:
+                return self._bind()
+            except PortInUse as error:
+                other = login_at(self._port) if self._turn_seconds else None
+                # A login that has just ended answers no more.
+                misses = 0 if other else misses + 1
+                if misses == MOST_MISSES or not self._turn_seconds:
+                    raise
+                if time.monotonic() >= end:
+                    raise _too_long(other or awaited, self._turn_seconds) from error
+            if other and other != awaited:
+                self._on_turn(other)
+            awaited = other or awaited
+            time.sleep(TURN_SECONDS)
+
+    def _bind(self) -> list[_Server]:
+        another_port = f"everyauth service set {self.service} --port N"
+        return bind(lambda address: _Server(address, self), self._host, self._port, another_port=another_port)
+
+    def start_page(self, authorization_url: str) -> str:
+        """Return the URL of a page that leads one browser to the authorization URL."""
+        self.start = StartPage(authorization_url)
+        return f"http://127.0.0.1:{self._servers[0].server_address[1]}{self.start.path}"
+
+    def is_strangers(self, connection: socket.socket) -> bool:
+        """Whether a request is of another user of this machine, who may have learnt this login's state."""
+        if self._friends is None or not is_strangers(connection, self._friends):
+            return False
+        self.ignored("a request of another user's program, or of one that closed its connection at once")
+        return True
+
     def report_unverified(self, query: Query) -> None:
         """Report an error response without state: it may be genuine, so it is shown, but it does not end the login."""
-        fields = dict(query)
-        texts = [printable(fields[name]) for name in ("error", "error_description") if fields.get(name)]
-        self._on_unverified(": ".join(texts))
+        code = ERROR_CODE.fullmatch(dict(query)["error"])
+        self.ignored("an error response without state" + (f" ({code[0]})" if code else ""), kind="unverified")
+
+    def ignored(self, about: str, *, kind: str = "stranger") -> None:
+        """Tell of an ignored request, once of each kind: a program may send any number."""
+        with self._lock:
+            is_new = kind not in self._ignored
+            self._ignored.add(kind)
+        if is_new:
+            self._on_ignored(about)
+
+
+def _too_long(other: str, seconds: float) -> LoginTimedOut:
+    return LoginTimedOut(
+        f"the login at {other}, which has the port of this one, did not end within {seconds:g} s",
+        hint="finish it in its browser, or stop it with Ctrl-C",
+    )
 
 
 class _Handler(LoopbackHandler):
-    """Handles one request; only its path and its state decide whether it is the response."""
+    """Handles one request; its path, its state and its user decide whether it is the response."""
 
     server: _Server
 
     def do_GET(self) -> None:
-        """Take the authorization response, or show an error page."""
+        """Take the authorization response, or show another page."""
+        self.server.has_request(self.connection)
         try:
             parts = urlsplit(self.path)
         except ValueError:
             parts = urlsplit("")
         query = parse_qsl(parts.query, keep_blank_values=True)
         login = self.server.login
-        if (parts.path or "/") != (login.path or "/") or not query:
+        if login.start and parts.path == login.start.path:
+            self._lead(login, login.start)
+        elif self.path == WELL_KNOWN and host(f"http://{self.headers.get('Host')}") in LOOPBACK_HOSTS:
+            self._send(200, greeting(login.service), {"content-type": "application/json"})
+        elif not login.listens or (parts.path or "/") != (login.path or "/") or not query:
             self._show(404, NOT_FOUND)
-        elif login.take(query, from_browser=True):
+        else:
+            self._take(login, query)
+
+    def do_HEAD(self) -> None:
+        """Answer a program that looks at the start page before it opens it."""
+        start = self.server.login.start
+        if start and self.path == start.path:
+            self._send(200, "")
+        else:
+            self.send_error(501)
+
+    def do_OPTIONS(self) -> None:
+        """Answer the preflight that browsers send before a public page may lead to a local address."""
+        self.send_response(204)
+        self.send_header("Allow", "GET, OPTIONS")
+        if self.headers.get("Access-Control-Request-Private-Network"):
+            self.send_header("Access-Control-Allow-Private-Network", "true")
+        self.end_headers()
+
+    def _take(self, login: RedirectServer, query: Query) -> None:
+        if login.is_response(query) and not login.is_strangers(self.connection):
+            login.take(query, from_browser=True)
             try:
                 self._send(200, login.result_page())
             finally:
@@ -109,21 +217,25 @@ class _Handler(LoopbackHandler):
         else:
             self._show(400, OTHER_LOGIN)
 
-    def do_OPTIONS(self) -> None:
-        """Answer the preflight that browsers send before a public page may lead to a local address."""
-        self.send_response(204)
-        self.send_header("Allow", "GET, OPTIONS")
-        if self.headers.get("Access-Control-Request-Private-Network"):
-            self.send_header("Access-Control-Allow-Private-Network", "true")
-        self.end_headers()
+    def _lead(self, login: RedirectServer, start: StartPage) -> None:
+        if login.is_strangers(self.connection):
+            self._show(404, NOT_FOUND)
+        elif is_ahead_of_user(self.headers):
+            # No browser keeps such a response; it asks again when its user does.
+            self._show(503, NOT_FOUND)
+        elif start.opens_for(self.headers):
+            self._send(302, "", {"Location": start.url, "Set-Cookie": start.cookie})
+        else:
+            login.fail(LoginFailed("the login was stopped: another program opened its start page before your browser"))
+            self._show(410, OPENED_BEFORE)
 
     def _show(self, status: int, result: Result) -> None:
         self._send(status, result_page(result))
 
-    def _send(self, status: int, page: str) -> None:
+    def _send(self, status: int, page: str, headers: Mapping[str, str] | None = None) -> None:
         body = page.encode()
         self.send_response(status)
-        for name, value in HEADERS.items():
+        for name, value in {**HEADERS, **(headers or {})}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Connection", "close")
@@ -133,65 +245,45 @@ class _Handler(LoopbackHandler):
 
 
 class _Server(LoopbackServer):
+    """The server on one address; silent connections, however many there are, keep no request out."""
+
     def __init__(self, address: tuple[str, int], login: RedirectServer) -> None:
         self.login = login
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._silent: dict[socket.socket, float] = {}
+        self._guard = threading.Lock()
         super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
+        """Begin with a connection, and close the oldest that has sent nothing if there are too many."""
+        with self._guard:
+            self._silent[request] = time.monotonic()
+        self._close_silent()
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        self._close_silent()
+
+    def has_request(self, connection: socket.socket) -> None:
+        """Note that a connection has sent its request."""
+        with self._guard:
+            self._silent.pop(connection, None)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as in the base class
+        self.has_request(request)
+        super().shutdown_request(request)
+
+    def _close_silent(self) -> None:
+        """End the connections that took too long over their request; their threads then close them."""
+        late = time.monotonic() - IDLE_SECONDS
+        with self._guard:
+            while self._silent:
+                oldest, began = next(iter(self._silent.items()))
+                if began > late and len(self._silent) <= MOST_SILENT:
+                    return
+                del self._silent[oldest]
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
         """Print nothing: an error's text may quote the request, which any program here may have sent."""
-
-
-def _bind(login: RedirectServer, host: str, port: int, *, another_port: str) -> list[_Server]:
-    """Return a server on 127.0.0.1, and for the host `localhost` one more on ::1 if the machine has IPv6.
-
-    Raises `PortInUse`.
-    """
-    try:
-        servers = [_Server(("127.0.0.1", port), login)]
-    except OSError as error:
-        raise PortInUse(
-            f"port {port} of the redirect URI cannot be used ({error.strerror}){_owner(port)}",
-            hint=f"another login may be waiting: finish it, or use another port: {another_port}",
-        ) from None
-    if host == "localhost":
-        try:
-            servers.append(_Server(("::1", servers[0].server_address[1]), login))
-        except OSError as error:
-            # Without IPv6 no browser connects there; another program that listens there would be sent the code.
-            if error.errno != errno.EADDRINUSE:
-                return servers
-            servers[0].server_close()
-            raise PortInUse(
-                f"port {servers[0].server_address[1]} of the redirect URI is taken by another process on ::1",
-                hint=f"end that process, or use another port: {another_port}",
-            ) from None
-    return servers
-
-
-def _owner(port: int) -> str:
-    """Describe the process that listens on a port, as far as /proc shows."""
-    try:
-        inode = _listening_inode(port)
-        for descriptor in Path("/proc").glob("[0-9]*/fd/*") if inode else ():
-            if _link(descriptor) == f"socket:[{inode}]":
-                process = descriptor.parent.parent
-                return f"; process {process.name} ({(process / 'comm').read_text().strip()}) listens on it"
-    except OSError:
-        pass
-    return ""
-
-
-def _listening_inode(port: int) -> str | None:
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-            return fields[9]
-    return None
-
-
-def _link(path: Path) -> str:
-    try:
-        return str(path.readlink())
-    except OSError:
-        return ""

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Self
 
 from everyauth_cli.errors import EveryAuthError, LoginTimedOut
 from everyauth_cli.pages.result import Result, result_page
@@ -37,10 +37,9 @@ class RedirectWaiter:
     is given the result. This class listens nowhere: the response is handed to `take`.
     """
 
-    listens: ClassVar[bool] = False
-
     def __init__(self, redirect_uri: str) -> None:
         self.redirect_uri = redirect_uri
+        self.listens = False
         self._is_response: Callable[[Query], bool] = lambda _: False
         self._response: Query | None = None
         self._error: EveryAuthError | None = None
@@ -64,16 +63,24 @@ class RedirectWaiter:
         """Whether there is a response, or the wait has failed."""
         return self._ended.is_set()
 
+    def start_page(self, authorization_url: str) -> str:
+        """Return the URL to open in a browser: without a server, the authorization URL itself."""
+        return authorization_url
+
     def expect(self, is_response: Callable[[Query], bool]) -> None:
         """From now on take the response that `is_response` accepts."""
         self._is_response = is_response
+
+    def is_response(self, query: Query) -> bool:
+        """Whether this is the response that the login waits for."""
+        return self._is_response(query)
 
     def take(self, query: Query, *, from_browser: bool = False) -> bool:
         """Take the response if it is this login's, and return whether it is.
 
         With `from_browser`, the browser then waits for the page with the result.
         """
-        if not self._is_response(query):
+        if not self.is_response(query):
             return False
         with self._lock:
             if self._response is None:
@@ -94,7 +101,10 @@ class RedirectWaiter:
         # In short waits: an interrupt that comes just as a long one begins would be noticed only at its end.
         while not self._ended.wait(min(POLL_SECONDS, max(0.0, end - time.monotonic()))):
             if time.monotonic() >= end:
-                raise LoginTimedOut(f"the login was not finished within {timeout:g} s")
+                raise LoginTimedOut(
+                    f"the login was not finished within {timeout:g} s; if the service shows an error, "
+                    f"the redirect URI registered there is probably not {self.redirect_uri}"
+                )
         if self._response is None:
             assert self._error is not None
             raise self._error

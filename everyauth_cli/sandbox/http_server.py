@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import PortInUse
-from everyauth_cli.loopback_server import LoopbackHandler, LoopbackServer
+from everyauth_cli.loopback.server import LoopbackHandler, LoopbackServer
 from everyauth_cli.sandbox.detection import HOST
 from everyauth_cli.sandbox.endpoints import Route, SentResponse
 from everyauth_cli.sandbox.requests import ReceivedRequest

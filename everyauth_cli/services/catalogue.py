@@ -17,7 +17,7 @@ from typing import Any
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
 from everyauth_cli.private_files import make_directory, open_private
-from everyauth_cli.services.entry import NAME, make_service, override
+from everyauth_cli.services.entry import MOVED_FROM, NAME, make_service, override
 from everyauth_cli.services.keys import KEYS
 
 SHIPPED = Path(__file__).with_name("catalogue")
@@ -100,16 +100,17 @@ class Catalogue:
     def source(self, name: str) -> str:
         """Return a service's entry as TOML: the shipped file as it is, or with the user's keys, in the table's order.
 
-        Raises as `get` does.
+        A key that a user's file may not have is left out. Raises as `get` does.
         """
         self.get(name)
-        shipped, mine = SHIPPED / (name + SUFFIX), self._own_entry(name)
-        if mine is None:
-            return shipped.read_text(encoding="utf-8")
+        path = SHIPPED / (name + SUFFIX)
+        shipped, mine = _load(path) or {}, self._own_entry(name)
+        if mine is None and MOVED_FROM not in shipped:
+            return path.read_text(encoding="utf-8")
         import tomli_w
 
-        entry = override(_load(shipped) or {}, mine)
-        return tomli_w.dumps({key: entry[key] for key in KEYS if key in entry})
+        entry = override(shipped, mine or {})
+        return tomli_w.dumps({key: entry[key] for key in KEYS if key in entry and key != MOVED_FROM})
 
     def own_path(self, name: str) -> Path | None:
         """Return the path of the user's own file for that name, which need not exist."""

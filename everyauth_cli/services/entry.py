@@ -15,6 +15,7 @@ from everyauth_cli.services.placeholders import check_placeholders
 from everyauth_cli.services.values import WrongInside
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+MOVED_FROM = "moved_from"
 ISS_PARAMETER = "authorization_response_iss_parameter_supported"
 
 Where = Callable[[str], str]
@@ -36,6 +37,11 @@ def make_service(
         if needed not in found:
             raise ConfigurationProblem(f"{where(needed)}: {needed} is missing")
     _check_given_once(entry, where)
+    if MOVED_FROM in (entry if own else own_keys):
+        raise ConfigurationProblem(
+            f"{where(MOVED_FROM)}: {MOVED_FROM} is for the entries that everyauth ships: it lets secrets follow a move",
+            hint=f"leave it out, and confirm new hosts: everyauth service set {name} --client-secret -",
+        )
     fields = {"title": name, **fields_of(found)}
     service = Service(name=name, own=own, own_keys=frozenset(map(canonical, own_keys)), **fields)
     check_placeholders(service, where)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
-from everyauth_cli.services.placeholders import placeholders_in_urls
-from everyauth_cli.urls import HOST_LABELS, PLACEHOLDER
+from everyauth_cli.urls import HOST_LABELS, PLACEHOLDER, check_url
 
 LONGEST_URL = 300
 """A host has at most 253 characters (RFC 1035 section 2.3.4)."""
@@ -25,8 +25,8 @@ def check_param(service: Service, name: str, value: str) -> None:
     """
     if name not in [param.name for param in service.params]:
         raise _unknown(service, name)
-    if name in placeholders_in_urls(service):
-        _check_in_urls(service, name, value)
+    if urls := [url for url in urls_of(service).values() if name in PLACEHOLDER.findall(url)]:
+        _check_in_urls(service, name, value, urls)
     elif not value.isprintable():
         raise ConfigurationProblem(f"the value of {name} has characters that cannot be shown")
 
@@ -39,7 +39,7 @@ def _unknown(service: Service, name: str) -> ConfigurationProblem:
     return ConfigurationProblem(f"{service.name} has no parameter {name!r}; {offer}", hint=hint)
 
 
-def _check_in_urls(service: Service, name: str, value: str) -> None:
+def _check_in_urls(service: Service, name: str, value: str, urls: Sequence[str]) -> None:
     part = _part(service, name, value)
     if part is not None:
         raise ConfigurationProblem(
@@ -49,6 +49,11 @@ def _check_in_urls(service: Service, name: str, value: str) -> None:
     if not _fits(service, name, value):
         place = "host name" if _hosts(service, name) else "path"
         raise ConfigurationProblem(f"{name}={value!r} cannot be part of a {place}", hint="use letters, digits, - and .")
+    for url in urls:
+        try:
+            check_url(PLACEHOLDER.sub(lambda match: value if match[1] == name else "x", url))
+        except ValueError as error:
+            raise ConfigurationProblem(f"{name}={value!r} cannot be part of {url}: {error}") from None
 
 
 def _hosts(service: Service, name: str) -> list[str]:

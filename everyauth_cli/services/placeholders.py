@@ -8,6 +8,7 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.keys import with_values
+from everyauth_cli.services.parameters import check_param
 from everyauth_cli.urls import PLACEHOLDER
 
 TABLES = ("authorization_params", "token_params", "native_from_client")
@@ -17,28 +18,17 @@ FROM_CLIENT = {"native_from_client": {"client_id"}}
 """The placeholders that the client fills, by the one table in which it does."""
 
 
-def placeholders_in_urls(service: Service) -> set[str]:
-    """Return the placeholders in the URLs of a service."""
-    return {name for url in urls_of(service).values() for name in PLACEHOLDER.findall(url)}
-
-
 def fill(service: Service, params: Mapping[str, str]) -> Service:
     """Return the service with its placeholders filled in from `params` and their defaults.
 
-    Raises `ConfigurationProblem` when one has no value yet.
+    Raises `ConfigurationProblem` when one has no value yet, or one that does not fit.
     """
     if not service.params:
         return service
-    values = {p.name: params.get(p.name, p.default) for p in service.params}
-    missing = [name for name, value in values.items() if value is None]
-    if missing:
-        raise ConfigurationProblem(
-            f"{service.name} needs a value for {missing[0]}",
-            hint=f"everyauth service set {service.name} --param {missing[0]}=...",
-        )
+    values = _checked_values(service, params)
 
     def filled(text: str) -> str:
-        return PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), text)
+        return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
 
     urls = {key: filled(url) for key, url in urls_of(service).items()}
     tables = {
@@ -47,6 +37,21 @@ def fill(service: Service, params: Mapping[str, str]) -> Service:
         for name in TABLES
     }
     return with_values(service, {**urls, **tables})
+
+
+def _checked_values(service: Service, params: Mapping[str, str]) -> dict[str, str]:
+    values = {}
+    for param in service.params:
+        value = params.get(param.name, param.default)
+        if value is None:
+            raise ConfigurationProblem(
+                f"{service.name} needs a value for {param.name}",
+                hint=f"everyauth service set {service.name} --param {param.name}=...",
+            )
+        # Also one that is stored or a default: who can change it must not choose where secrets go.
+        check_param(service, param.name, value)
+        values[param.name] = value
+    return values
 
 
 def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
@@ -60,6 +65,16 @@ def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
         _refuse(where, key, text, set(PLACEHOLDER.findall(text)) - allowed, "is not declared under params")
     for key, text in _other_texts(service):
         _refuse(where, key, text, set(PLACEHOLDER.findall(text)), "is not filled here")
+    for param in service.params:
+        if param.default is not None:
+            _check_default(where, service, param.name, param.default)
+
+
+def _check_default(where: Callable[[str], str], service: Service, name: str, default: str) -> None:
+    try:
+        check_param(service, name, default)
+    except ConfigurationProblem as error:
+        raise error.copy(message=f"{where(f'params.{name}.default')}: params.{name}.default: {error.message}") from None
 
 
 def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from everyauth_cli.model import Quirk
 from everyauth_cli.services.quirks import QUIRKS
 from everyauth_cli.services.rules import TEMPLATE_FIELD, Parameter
 from everyauth_cli.services.sources import check_source, is_link
-from everyauth_cli.urls import check_template, check_url
+from everyauth_cli.urls import check_template, check_url, origin
 
 # The parameters that the protocol sets itself; no entry may set them.
 AUTHORIZE_RESERVED = frozenset(
@@ -66,6 +66,13 @@ def _link(value: object) -> str:
     # A link may lead to a section of a page.
     check_url(url.partition("#")[0])
     return url
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    origins = _texts(value)
+    if wrong := [item for item in origins if origin(check_url(item)) != item]:
+        raise ValueError(f"{wrong[0]} is not an origin, such as https://old.example.com")
+    return origins
 
 
 def _truth(value: object) -> bool:
@@ -200,6 +207,7 @@ def _listed(allowed: tuple[str, ...]) -> str:
 
 TEXT = Reader("string", _text)
 ENDPOINT = Reader("https URL, may have placeholders", _endpoint)
+ORIGINS = Reader("list of origins", _origins)
 LINK = Reader("https URL", _link)
 TRUTH = Reader("true or false", _truth)
 SECONDS = Reader("number of seconds", _seconds)

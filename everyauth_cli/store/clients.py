@@ -64,7 +64,7 @@ def save_client(store: Store, key: RecordKey, stored: StoredClient) -> StoredCli
         "redirect_uri": client.redirect_uri,
         "sandbox_url": client.sandbox_url,
         "params": dict(client.params),
-        "hosts": dict(client.hosts),
+        "origins": dict(client.origins),
         "has_secret": client.client_secret is not None,
     }
     secret = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
@@ -87,7 +87,7 @@ def _client(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
         redirect_uri=metadata["redirect_uri"],
         sandbox_url=metadata["sandbox_url"],
         params=metadata["params"],
-        hosts=metadata["hosts"],
+        origins=metadata["origins"],
     )
 
 

@@ -318,7 +318,7 @@ def _metadata(identity: Identity) -> dict[str, Any]:
     metadata = {name: getattr(identity, name) for name in METADATA}
     for name in ("account", "login_required"):
         metadata[name] = asdict(metadata[name]) if metadata[name] else None
-    metadata["tags"] = dict(identity.tags)
+    metadata |= {"tags": dict(identity.tags), "origins": dict(identity.origins)}
     return metadata
 
 

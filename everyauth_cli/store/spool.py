@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,4 +41,6 @@ class Spool:
             self._path(name).unlink()
 
     def _path(self, name: str) -> Path:
+        import hashlib  # not at start-up: OpenSSL behind it costs a third of a bare Python
+
         return self.directory / hashlib.sha256(f"{self.url}\n{name}".encode()).hexdigest()[:32]

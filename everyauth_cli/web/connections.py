@@ -14,7 +14,7 @@ from everyauth_cli.errors import (
     OtherAccount,
     ServiceNotFound,
 )
-from everyauth_cli.flows.clients import is_bound_to
+from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.revoke import Revocation
 from everyauth_cli.model import Identity
 from everyauth_cli.pages.connections import STYLE, Connection, Notice, connections_page, format_time, leaving_page

@@ -165,7 +165,7 @@ def identity_of(name: str) -> StoredIdentity:
         expires_at=now + DAY,
         refreshable=True,
         client_id=os.urandom(16).hex(),
-        token_endpoint="https://identity.pagerduty.com/oauth/token",
+        origins={"token_endpoint": "https://identity.pagerduty.com"},
     )
     token = Token(
         access_token=Secret("pdus+_0" + os.urandom(32).hex()),

@@ -8,6 +8,7 @@ from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_USER, Account, Identity, Secret, Service, Token
 from everyauth_cli.store.identities import StoredIdentity, identity_key, save_identity
+from everyauth_cli.urls import origin
 
 YEAR = 365 * 24 * 3_600_000
 SCOPE = "openid read write"
@@ -38,7 +39,7 @@ def identity_of(service: Service, user: str, *, now: int) -> StoredIdentity:
         expires_at=token.expires_at,
         refreshable=True,
         client_id="id",
-        token_endpoint=service.token_endpoint,
+        origins={"token_endpoint": origin(service.token_endpoint)},
     )
     return StoredIdentity(identity=identity, token=token)
 

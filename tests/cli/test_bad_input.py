@@ -31,7 +31,7 @@ def shell(everyauth):
 def endpoint(shell):
     """A server before the sandbox's token endpoint, over which a user has logged in."""
     with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
-        shell.entry(token_endpoint=endpoint.url)
+        shell.move(token_endpoint=endpoint.url)
         shell.log_in()
         endpoint.requests.clear()
         yield endpoint
@@ -115,10 +115,10 @@ def test_an_unreachable_provider_is_an_error_and_the_old_credential_stays(shell)
     closed = socket.create_server(("127.0.0.1", 0))
     address = closed.getsockname()
     closed.close()
-    shell.entry(token_endpoint=f"http://127.0.0.1:{address[1]}/token")
+    shell.move(token_endpoint=f"http://127.0.0.1:{address[1]}/token")
     says = ["cannot connect to 127.0.0.1", "try again later"]
     shell.bad_both("everyauth login pagerduty", 5, "service_unreachable", *says)
-    shell.entry()
+    shell.move()
     assert shell.token() == token
 
 
@@ -207,16 +207,16 @@ def test_a_grant_for_another_client_or_endpoint_is_not_sent_anywhere(shell, endp
     if changed == "client":
         shell.good("everyauth service set pagerduty --client-id another")
     else:
-        shell.entry()
+        shell.move()
     assert shell.token() == token
     shell.clock.tick(TOKEN_LIFETIME + 1)
-    says = ["another client or token endpoint", "nothing was sent", "everyauth login pagerduty"]
+    says = ["another client, or for other endpoints", "nothing was sent", "everyauth login pagerduty"]
     shell.bad_both("everyauth token pagerduty", 4, "login_required", *says)
     assert (endpoint.requests, shell.counts["refresh_token"]) == ([], 0)
     if changed == "client":
         shell.good("everyauth service set pagerduty --client-id sandbox-client")
     else:
-        shell.entry(token_endpoint=endpoint.url)
+        shell.move(token_endpoint=endpoint.url)
     assert shell.works(shell.token())
 
 

@@ -135,6 +135,11 @@ def test_nothing_heavy_is_imported(everyauth, ask):
         print("heavy:", *(name for name in {HEAVY} if name in sys.modules))
     """
     done = subprocess.run(
-        [sys.executable, "-P", "-c", program], env=everyauth.environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=everyauth.directory,
+        env=everyauth.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == "bob\tpagerduty\nuser-123\tpagerduty\nheavy:\n"

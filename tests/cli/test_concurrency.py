@@ -27,7 +27,7 @@ def shell(everyauth):
 def endpoint(shell):
     """A server before the sandbox's token endpoint, over which a user has logged in, an hour ago."""
     with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
-        shell.entry(token_endpoint=endpoint.url)
+        shell.move(token_endpoint=endpoint.url)
         shell.log_in()
         endpoint.requests.clear()
         shell.clock.tick(TOKEN_LIFETIME + 1)

@@ -8,11 +8,10 @@ import pytest
 from peers.sandbox import sandbox_shell
 from peers.secret_service import secret_service
 
-HEAVY = {"asyncio", "cryptography", "httpx", "jinja2", "joserfc", "keyring", "pydantic", "rich", "typer"}
+HEAVY = {"asyncio", "cryptography", "httpcore", "httpx", "jinja2", "joserfc", "keyring", "pydantic", "rich", "typer"}
 PARSER = {"typer"}
 SEALED = {"cryptography"}
-# Where click is installed too, httpx loads rich by itself.
-HTTP = {"httpx", "rich"}
+HTTP = {"httpcore"}
 
 
 @pytest.fixture
@@ -33,13 +32,18 @@ def keyring(everyauth, tmp_path):
         yield shell
 
 
-def imported(shell, line: str, *, stdin: str = "") -> set[str]:
-    """The top-level packages that a command line imports."""
+def modules(shell, line: str, *, stdin: str = "") -> set[str]:
+    """The modules that a command line imports."""
     done = shell(line, env={"PYTHONPROFILEIMPORTTIME": "1"}, input=stdin)
     assert done.code == 0, done
-    found = {name.partition(".")[0] for name in re.findall(r"^import time:.*\| +(\S+)$", done.err, re.MULTILINE)}
+    found = {*re.findall(r"^import time:.*\| +(\S+)$", done.err, re.MULTILINE)}
     assert "everyauth_cli" in found
     return found
+
+
+def imported(shell, line: str, *, stdin: str = "") -> set[str]:
+    """The top-level packages that a command line imports."""
+    return {name.partition(".")[0] for name in modules(shell, line, stdin=stdin)}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,16 @@ def imported(shell, line: str, *, stdin: str = "") -> set[str]:
 def test_a_command_imports_only_what_it_needs(request, store, line, needed):
     shell = request.getfixturevalue(store)
     assert imported(shell, line) & HEAVY <= needed
+
+
+@pytest.mark.parametrize("line", ["service ls", "service get pagerduty", "identity ls", "identity ls -o json"])
+def test_a_list_is_shown_without_what_logs_in_or_refreshes(sealed, line):
+    found = modules(sealed, f"everyauth {line}")
+    assert not found & {
+        "everyauth_cli.everyauth",
+        "everyauth_cli.flows.refresh",
+        "everyauth_cli.flows.alerts",
+    }
 
 
 def test_a_refresh_imports_only_what_it_needs(sealed):

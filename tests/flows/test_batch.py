@@ -10,7 +10,7 @@ from peers.token_server import World
 
 from everyauth_cli.errors import StoreError, StoreLocked
 from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
-from everyauth_cli.flows.identities import grouped
+from everyauth_cli.flows.listing import grouped
 
 
 class Time:

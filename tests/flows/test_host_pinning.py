@@ -9,12 +9,14 @@ from peers.stores import overwrite
 from peers.token_server import ENTRY, HOUR, REDIRECT_URI, REVOCABLE, World
 
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
-from everyauth_cli.flows.host_pinning import check_hosts, hosts_of, moved
+from everyauth_cli.flows.host_pinning import check_hosts, moved, origins_of
 from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.services.endpoints import SENT_SECRETS, URLS
 from everyauth_cli.services.keys import with_values
 from everyauth_cli.store.clients import client_key
 
 MOVED = ENTRY.replace("issuer.example/token", "evil.example/token")
+ENDPOINTS = ("authorization_endpoint", "token_endpoint")
 PLACED = """\
 authorization_endpoint = "https://{sub}.x.example/authorize"
 token_endpoint = "https://{sub}.x.example/token"
@@ -71,7 +73,7 @@ def test_a_login_under_way_is_not_finished_at_another_host(world):
 def test_a_new_secret_is_pinned_to_the_new_host(world):
     world.entry("example", MOVED)
     set_anew(world)
-    assert world.login().token_endpoint == "https://evil.example/token"
+    assert world.login().origins == {"token_endpoint": "https://evil.example"}
     # The way back is another change.
     world.entry("example", ENTRY)
     with pytest.raises(HostChanged):
@@ -99,9 +101,39 @@ def test_a_client_without_a_secret_is_confirmed_with_its_id(world):
     assert hosts_seen(world) == {"evil.example"}
 
 
-def test_another_path_or_port_is_the_same_host(world):
-    world.entry("example", ENTRY.replace("issuer.example/token", "issuer.example:8443/v2/token"))
+def test_another_path_or_another_way_to_write_it_is_the_same_origin(world):
+    world.entry("example", ENTRY.replace("issuer.example/token", "Issuer.Example:443/v2/token"))
     world.login()
+
+
+@pytest.mark.parametrize(
+    "moved_to", ["https://issuer.example:8443", "http://127.0.0.1:9", "https://issuer.example.evil"]
+)
+@pytest.mark.parametrize("key", URLS)
+def test_every_url_is_pinned_to_its_origin(world, key, moved_to):
+    """Also one of a key that is still to come."""
+    entry = "".join(line for line in ENTRY.splitlines(keepends=True) if not line.startswith(f"{key} "))
+    world.entry("example", f'{key} = "https://issuer.example/x"\n{entry}')
+    set_anew(world)
+    pending = world.auth.begin("example", redirect_uri=REDIRECT_URI)
+    world.entry("example", f'{key} = "{moved_to}/x"\n{entry}')
+    for call in (lambda: world.auth.authorization_url(pending), world.login):
+        with pytest.raises(HostChanged, match=f"the {key} of example is at {moved_to} now"):
+            call()
+    assert world.server.requests == []
+
+
+@pytest.mark.parametrize("key", SENT_SECRETS)
+def test_what_only_a_browser_or_public_keys_were_agreed_for_gets_no_secrets(world, key):
+    entry = f'{ENTRY}jwks_uri = "https://keys.example/jwks"\n'
+    world.entry("example", entry.replace("issuer.example/authorize", "browser.example/authorize"))
+    set_anew(world)
+    for place in ("browser", "keys"):
+        lines = (line for line in entry.splitlines(keepends=True) if not line.startswith(f"{key} "))
+        world.entry("example", f'{key} = "https://{place}.example/x"\n{"".join(lines)}')
+        with pytest.raises(HostChanged):
+            world.login()
+    assert world.server.requests == []
 
 
 @pytest.mark.parametrize("key", ["refresh_endpoint", "revocation_endpoint", "account_endpoint"])
@@ -109,10 +141,10 @@ def test_other_endpoints_that_are_sent_tokens_may_not_move_either(world, key):
     world.entry("example", f'{ENTRY}{key} = "https://issuer.example/x"\n')
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
-    with pytest.raises(HostChanged, match=f"the {key} of example is on evil.example now"):
+    with pytest.raises(HostChanged, match=f"the {key} of example is at https://evil.example now"):
         world.login()
     if key == "revocation_endpoint":
-        with pytest.raises(HostChanged, match=r"is on evil.example now"):
+        with pytest.raises(HostChanged, match=r"is at https://evil.example now"):
             world.auth.delete_identity("example", user="me")
     assert world.auth.find()
     world.auth.delete_identity("example", user="me", local=True)
@@ -131,7 +163,7 @@ def test_a_url_that_moves_to_a_host_that_has_secrets_already_is_no_change(world)
 def test_a_url_that_a_file_adds_later_is_not_trusted_until_confirmed(world, key):
     world.login()
     world.entry("example", f'{ENTRY}{key} = "https://evil.example/x"\n')
-    with pytest.raises(HostChanged, match=f"the {key} of example is on evil.example now"):
+    with pytest.raises(HostChanged, match=f"the {key} of example is at https://evil.example now"):
         world.login()
     assert "evil.example" not in hosts_seen(world)
     set_anew(world)
@@ -142,18 +174,18 @@ def test_a_url_that_the_catalogue_adds_later_is_pinned_at_its_first_use():
     service = Service(
         name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
     )
-    client = Client(service="x", client_id="id", hosts=hosts_of(service))
+    client = Client(service="x", client_id="id", origins=origins_of(service))
     later = with_values(service, {"revocation_endpoint": "https://other.example/revoke"})
     assert moved(later, client) is None
     assert moved(replace(later, own_keys=frozenset({"revocation_endpoint"})), client) is not None
-    bound = replace(client, hosts=hosts_of(later))
+    bound = replace(client, origins=origins_of(later))
     assert moved(with_values(later, {"revocation_endpoint": "https://evil.example/revoke"}), bound) is not None
 
 
 def test_a_client_without_hosts_is_pinned_at_its_first_use(world):
     key = client_key("default", "example")
     metadata = world.store.get(key).metadata
-    overwrite(world.store, key, metadata={**metadata, "hosts": {}})
+    overwrite(world.store, key, metadata={**metadata, "origins": {}})
     world.login()
     assert world.store.get(key).metadata == metadata
     world.entry("example", MOVED)
@@ -181,9 +213,9 @@ def test_a_parameter_that_the_user_sets_moves_the_secret(world):
     clients = world.auth.clients
     clients.set(placed, client_id="id", client_secret=Secret("s"))
     clients.set(placed, params={"sub": "acme"})
-    assert clients.get(clients.filled("placed")).hosts == {"token_endpoint": "acme.x.example"}
+    assert clients.get(clients.filled("placed")).origins == dict.fromkeys(ENDPOINTS, "https://acme.x.example")
     clients.set(placed, params={"sub": "other"})
-    assert clients.get(clients.filled("placed")).hosts == {"token_endpoint": "other.x.example"}
+    assert clients.get(clients.filled("placed")).origins == dict.fromkeys(ENDPOINTS, "https://other.x.example")
 
 
 def test_a_parameter_does_not_confirm_a_host_that_a_file_has_changed(world):
@@ -192,7 +224,7 @@ def test_a_parameter_does_not_confirm_a_host_that_a_file_has_changed(world):
     clients.set(service(world, "placed"), client_id="id", client_secret=Secret("s"), params={"sub": "acme"})
     world.entry("placed", PLACED.replace(".x.example/token", ".evil.example/token"))
     clients.set(service(world, "placed"), params={"sub": "other"})
-    with pytest.raises(HostChanged, match=r"is on other\.evil\.example now"):
+    with pytest.raises(HostChanged, match=r"is at https://other\.evil\.example now"):
         clients.get(clients.filled("placed"))
 
 
@@ -214,7 +246,7 @@ def test_no_client_is_handed_out_for_a_url_with_a_placeholder_left(key):
     service = Service(
         name="x", title="X", authorization_endpoint="https://x.example/a", token_endpoint="https://x.example/t"
     )
-    client = Client(service="x", client_id="id", hosts=hosts_of(service))
+    client = Client(service="x", client_id="id", origins=origins_of(service))
     left = with_values(service, {key: "https://x.example/{client_id}/t"})
     with pytest.raises(ConfigurationProblem, match=rf"nothing fills {{client_id}} in the {key} of x; nothing was sent"):
         check_hosts(left, client, has_secret=True)
@@ -228,6 +260,6 @@ def test_a_parameter_does_not_confirm_a_host_that_a_file_brought_with_it(world):
     world.entry("example", copied)
     world.auth.clients.set(service(world), params={"region": "eu"})
     world.clock.now += HOUR
-    with pytest.raises(HostChanged, match=r"is on eu\.evil\.example now"):
+    with pytest.raises(HostChanged, match=r"is at https://eu\.evil\.example now"):
         world.token()
     assert hosts_seen(world) == {"issuer.example"}

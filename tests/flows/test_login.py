@@ -11,6 +11,7 @@ from everyauth_cli.errors import (
     ClientNotSet,
     ClientRejected,
     LoginFailed,
+    LoginTimedOut,
     OtherAccount,
     ServiceUnreachable,
     StoreBusy,
@@ -39,7 +40,7 @@ def test_a_login_stores_its_user_scope_and_account(world):
     assert (identity.service, identity.user, identity.tenant) == ("example", "ann", "acme")
     assert (identity.tags, identity.scope, identity.refreshable) == ({"plan": "gold"}, "read", True)
     assert identity.account == Account(subject="alice", label="alice@example.org")
-    assert (identity.client_id, identity.token_endpoint) == ("id", "https://issuer.example/token")
+    assert (identity.client_id, identity.origins) == ("id", {"token_endpoint": "https://issuer.example"})
     assert identity.created_at == identity.updated_at == world.clock.now
     assert identity.expires_at == world.clock.now + HOUR
     assert world.auth.find() == [identity]
@@ -68,8 +69,9 @@ def test_nothing_is_stored_before_it_is_kept(world):
 
 def test_a_token_of_any_grant_type_is_kept_for_its_request(world):
     request = begun(world, user="ann", tags={"plan": "gold"})[0].request
-    token = world.auth.redeem(*begun(world)).token
-    identity = world.auth.keep(Grant(request=request, token=token))
+    granted = world.auth.redeem(*begun(world))
+    token = granted.token
+    identity = world.auth.keep(Grant(request=request, token=token, origins=granted.origins))
     assert (identity.user, identity.tags, identity.redirect_uri) == ("ann", {"plan": "gold"}, "")
     world.clock.now += HOUR
     assert world.auth.get_identity("example", "ann").access_token == "access-3"
@@ -130,10 +132,17 @@ def test_users_tenants_and_profiles_are_identities_of_their_own(world):
     assert len(ids) == 4
 
 
-@pytest.mark.parametrize("user", ["", "idn-1"])
-def test_an_empty_user_or_one_like_an_id_is_refused(world, user):
-    with pytest.raises(UsageProblem, match="cannot be a user"):
-        begun(world, user=user)
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ({"user": ""}, "the user is empty"),
+        ({"tags": {"userId": "bob"}}, "userId is no tag of your own"),
+        ({"tags": {"plan": "gold", "tenantId": "acme"}}, "tenantId is no tag of your own"),
+    ],
+)
+def test_an_empty_user_and_a_tag_that_would_name_another_are_refused(world, names, says):
+    with pytest.raises(UsageProblem, match=says):
+        begun(world, **names)
 
 
 def test_a_foreign_authorization_response_sends_nothing(world):
@@ -144,11 +153,24 @@ def test_a_foreign_authorization_response_sends_nothing(world):
     assert world.server.requests == []
 
 
-def test_an_expired_code_is_a_failed_login(world):
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Code challenge failed", LoginFailed),
+        ("redirect_uri did not match", LoginFailed),
+        ("The code is incorrect or expired", LoginFailed),
+        (None, LoginFailed),
+        ("The code has expired", LoginTimedOut),
+    ],
+)
+def test_a_code_that_is_not_accepted_fails_in_the_service_s_words(world, words, kind):
     world.entry("example", ENTRY + "code_lifetime = 30\n")
-    world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
-    with pytest.raises(LoginFailed, match="its codes live 30 s"):
+    world.server.faults = [json_response({"error": "invalid_grant", "error_description": words}, status=400)]
+    with pytest.raises(LoginFailed) as caught:
         world.auth.redeem(*begun(world))
+    assert "it did not accept the authorization code (its codes are valid for 30 s)" in caught.value.message
+    assert type(caught.value) is kind
+    assert words is None or words in caught.value.message
 
 
 @pytest.mark.parametrize(

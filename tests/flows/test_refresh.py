@@ -264,7 +264,8 @@ def test_a_grant_for_another_client_or_endpoint_is_not_sent_anywhere(world, chan
     if change == "client":
         world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
     else:
-        world.entry("example", ENTRY.replace("/token", "/token2"))
+        world.entry("example", ENTRY.replace("/token", ":8443/token"))
+        world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret("s"))
     with pytest.raises(LoginRequired, match="nothing was sent") as caught:
         world.token("ann")
     assert caught.value.exit_code == 4

@@ -40,6 +40,10 @@ async def main():
         print("interrupted", flush=True)
 asyncio.run(main())
 """
+AWAITS = """
+import asyncio
+asyncio.run(EveryAuth.from_env().aget_identity("op"))
+"""
 INTERRUPTS = {
     "a handler that raises": RAISES.format(handler="raise_it", error="TooLate", then=""),
     "KeyboardInterrupt": RAISES.format(handler="signal.default_int_handler", error="KeyboardInterrupt", then=""),
@@ -81,9 +85,10 @@ def test_a_signal_ends_the_command_when_the_token_is_stored(stale, number):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("program", [ASK, AWAITS], ids=["a thread", "an event loop"])
 @pytest.mark.parametrize("number", DEADLY, ids=lambda number: number.name)
-def test_a_signal_ends_a_program_when_the_token_is_stored(stale, number):
-    code, out, err = interrupted(stale, stale.program(), stale.hold(), number)
+def test_a_signal_ends_a_program_when_the_token_is_stored(stale, number, program):
+    code, out, err = interrupted(stale, stale.program(program), stale.hold(), number)
     assert out == ""
     if number is signal.SIGINT:
         # Python forgets that an interrupt ended it when another thread executes a text afterwards.

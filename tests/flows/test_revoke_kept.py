@@ -6,6 +6,7 @@ from peers.stores import damage
 from peers.token_server import ENTRY, REVOCABLE, World
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, LoginRequired, ServiceNotFound, StoreError
+from everyauth_cli.model import Secret
 
 
 @pytest.fixture
@@ -32,7 +33,8 @@ def test_a_grant_for_another_client_or_endpoint_is_sent_to_nobody(world, change)
     if change == "client":
         world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
     else:
-        world.entry("example", REVOCABLE.replace("/token", "/token2"))
+        world.entry("example", REVOCABLE.replace("/token", ":8443/token"))
+        world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret("s"))
     impossible(world, LoginRequired, "nothing was sent")
 
 

@@ -60,13 +60,13 @@ def test_an_ended_grant_is_no_sibling(family):
     family.server.revoke_all()
     family.clock.now += HOUR
     with pytest.raises(LoginRequired):
-        family.auth.get_identity("example", family.auth.find_one("bot").id)
+        family.auth.get_identity("example", identity_id=family.auth.find_one("bot").id)
     assert siblings(family) == [FAMILY[0], FAMILY[2]]
 
 
 @pytest.mark.parametrize(
     "entry",
-    [REVOCABLE, ENTRY + 'revocation_ends = "grant"\n', GRANT.replace("/token", "/token2"), "broken ["],
+    [REVOCABLE, ENTRY + 'revocation_ends = "grant"\n', GRANT.replace("/token", ":8443/token"), "broken ["],
     ids=["token", "no endpoint", "another token endpoint", "broken"],
 )
 def test_where_no_grant_would_end_there_are_no_siblings(family, entry):

@@ -16,8 +16,9 @@ from everyauth_cli.store.identities import identity_key
 if TYPE_CHECKING:
     from peers.sandbox import Shell
 
-SHORT_CUT = "import sys; from everyauth_cli.cli.fast.answer import answer; sys.exit(0 if answer(sys.argv[1:]) else 99)"
-WHOLE_PATH = "import sys; from everyauth_cli.cli.main import run; sys.exit(run(sys.argv[1:]))"
+START = "import sys; from everyauth_cli.__main__ import answer, replace_closed_streams; replace_closed_streams(); "
+SHORT_CUT = START + "text = answer(sys.argv[1:]); sys.exit(99) if text is None else print(text)"
+WHOLE_PATH = START + "from everyauth_cli.cli.main import run; sys.exit(run(sys.argv[1:]))"
 INSTALLED = "import sys; from everyauth_cli.__main__ import main; main()"
 LEFT = (99, b"", b"")
 GET = ("token pagerduty", "token pagerduty me", "identity get pagerduty me", "identity get me")

@@ -37,7 +37,7 @@ HOSTILE = [
 ACME = 'authorization_endpoint = "https://acme.example/authorize"\ntoken_endpoint = "https://acme.example/token"\n'
 SERVICES = {"acme", *Catalogue().names()}
 """The services that are completed: those of the catalogue, and the one from `fill`."""
-HEAVY = ["httpx", "rich", "keyring", "cryptography", "asyncio", "ssl", "pydantic"]
+HEAVY = ["httpcore", "httpx", "rich", "keyring", "cryptography", "asyncio", "ssl", "pydantic"]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class Received:
 class Peer:
     """A server that records its requests, and sends the same response to each."""
 
-    def __init__(self, host="127.0.0.1"):
+    def __init__(self, host="127.0.0.1", *, tls=None):
         self.status, self.headers, self.body = 200, {"Content-Type": "application/json"}, OK
         self.requests = []
         peer = self
@@ -54,6 +54,9 @@ class Peer:
         self.server = Server((host, 0), Handler)
         self.host = f"[{host}]:{self.server.server_port}" if ":" in host else f"{host}:{self.server.server_port}"
         self.url = f"http://{self.host}/token"
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            self.url = f"https://{self.host}/token"
 
     def __enter__(self):
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -96,6 +96,12 @@ class Shell:
         lines = {**self.sandbox.override(NAME), **keys}.items()
         path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in lines), encoding="utf-8")
 
+    def move(self, **keys: object) -> None:
+        """Write it, and confirm that the client's secret goes there."""
+        self.entry(**keys)
+        auth = self.auth
+        auth.clients.set(auth.catalogue.get("pagerduty"), client_secret=Secret(self.sandbox.client_secret))
+
     def __call__(
         self,
         line: str,

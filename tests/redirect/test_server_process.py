@@ -11,7 +11,7 @@ LOGIN = """
 import os
 from everyauth_cli.redirect.server import RedirectServer
 from everyauth_cli.pages.result import Result
-with RedirectServer("/callback", host="127.0.0.1", port=0, on_unverified=print) as login:
+with RedirectServer("/callback", host="127.0.0.1", port=0, on_ignored=print) as login:
     login.expect(lambda query: True)
     print(login.redirect_uri, flush=True)
     login.wait(10)

@@ -11,6 +11,7 @@ from peers.sandbox import ACCOUNT, Clock
 from everyauth_cli import errors
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import redirect_uri
+from everyauth_cli.flows.host_pinning import granted_origins
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
 from everyauth_cli.sandbox.default_dialect import default_dialect
@@ -175,8 +176,9 @@ def test_a_revoked_token_is_not_valid(journey, name):
     assert bool(revocation.revoked) == offered
     assert (journey.server.user(token.access_token.reveal()) is None) == ("access_token" in revocation.revoked)
     if "refresh_token" in revocation.revoked:
-        pending = journey.pending
-        journey.auth.keep(Grant(request=pending.request, token=token, redirect_uri=pending.redirect_uri))
+        pending, origins = journey.pending, granted_origins(journey.auth.clients.filled(name))
+        grant = Grant(request=pending.request, token=token, origins=origins, redirect_uri=pending.redirect_uri)
+        journey.auth.keep(grant)
         with pytest.raises(errors.LoginRequired):
             journey.auth.get_identity(name, rejected=token.access_token)
 

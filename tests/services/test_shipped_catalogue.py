@@ -128,6 +128,15 @@ def test_the_keys_are_in_one_order_and_none_repeats_a_default(service):
     assert not repeated
 
 
+def test_a_copy_of_an_entry_that_moved_is_valid_as_a_users_file(tmp_path, services):
+    moved = [service.name for service in services if service.moved_from]
+    assert "trakt" in moved
+    for name in moved:
+        (tmp_path / f"{name}.toml").write_text(Catalogue().source(name))
+        copy = Catalogue(tmp_path).get(name)
+        assert urls_of(copy) == urls_of(Catalogue().get(name))
+
+
 def test_names_and_aliases_are_unique(services):
     taken = [word for service in services for word in (service.name, *service.aliases)]
     assert len(taken) == len(set(taken))

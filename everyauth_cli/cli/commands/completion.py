@@ -34,4 +34,4 @@ def completion(
 ) -> None:
     """Print the completion script for a shell."""
     path = next(place / FILES[shell] for place in PLACES if place.exists())
-    session.terminal.data(path.read_text(encoding="utf-8").removesuffix("\n"))
+    session.terminal.text(path.read_text(encoding="utf-8").removesuffix("\n"))

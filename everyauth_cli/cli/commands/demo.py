@@ -48,7 +48,8 @@ def demo(session: Session) -> None:
         stage.say(f"export EVERYAUTH_HOME={home}")
         with _sandbox(stage) as url:
             _journey(stage, url)
-    session.terminal.info("\nDone: the sandbox is stopped and the home deleted.")
+    session.terminal.info("")
+    session.terminal.info("Done: the sandbox is stopped and the home deleted.")
     session.terminal.info(
         "Next, with PagerDuty itself: see the README's first login, or run everyauth service get pagerduty"
     )
@@ -64,7 +65,7 @@ class Stage:
 
     def say(self, text: str) -> None:
         """Print on stdout, in order with the output of the commands."""
-        self.session.terminal.data(text)
+        self.session.terminal.text(text)
         self.session.terminal.stdout.flush()
 
     def run(self, line: str, about: str) -> None:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,12 +26,14 @@ from everyauth_cli.errors import EveryAuthError, LoginFailed, LoginTimedOut, Oth
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.services import EXAMPLE
+
+if TYPE_CHECKING:
+    from everyauth_cli.flows.login import Grant
 
 
 @command(
@@ -154,7 +156,11 @@ def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Ident
 def _log_in(session: Session, options: LoginOptions) -> None:
     auth, service = session.auth, options.service
     command_line = _command_line(session, options)
-    with redirect_waiter(session.terminal, service, options.client) as waiter:
+    browser = BrowserChoice() if options.no_browser else choose_browser(read_surroundings())
+    opens = browser.opener is not None
+    with redirect_waiter(
+        session.terminal, service, options.client, opens_browser=opens, seconds=options.seconds
+    ) as waiter:
         pending = auth.begin(
             service.name,
             redirect_uri=waiter.redirect_uri,
@@ -163,6 +169,8 @@ def _log_in(session: Session, options: LoginOptions) -> None:
             tags=options.tags,
             scope=options.scope,
         )
+        # The code is redeemed there: a fault is better known before the browser opens.
+        session.reach(service.token_endpoint)
         waiter.expect(lambda query: has_state_of(pending, query))
         try:
             query = wait_for_response(
@@ -170,7 +178,7 @@ def _log_in(session: Session, options: LoginOptions) -> None:
                 waiter,
                 auth.authorization_url(pending),
                 service=service,
-                browser=BrowserChoice() if options.no_browser else choose_browser(read_surroundings()),
+                browser=browser,
                 command_line=command_line,
                 seconds=options.seconds,
             )
@@ -219,7 +227,7 @@ def _redeem(
     if not session.terminal.can_ask:
         raise other
     waiter.show(question(other, service_title=options.service.title))
-    session.terminal.info(f"{other.difference}.")
+    session.terminal.instruct(f"{other.difference}.")
     if not session.terminal.confirm("Replace the stored account?"):
         raise other
     return grant, auth.keep(grant, replace_account=True)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 from everyauth_cli._version import __version__
 
 # What is not the usual case raises, whatever it is: nothing is printed then, and the whole path answers or explains.
 
 
-def answer(args: list[str]) -> bool:
-    """Whether this was such a command, and has been answered."""
+def answer(args: list[str]) -> str | None:
+    """Return what such a command prints, where stdout takes it as it is."""
     try:
         text = _text(args)
-        text.encode()  # raises for half a character
-        print(text)  # noqa: T201 - the terminal's module is heavy
+        return text if text.isascii() or sys.stdout is None or sys.stdout.encoding == "utf-8" else None
     except Exception:  # noqa: BLE001
-        return False
-    return True
+        return None
 
 
 def _text(args: list[str]) -> str:

@@ -7,6 +7,7 @@ import time
 
 from everyauth_cli.cli.fast.records import Store
 from everyauth_cli.flows.freshness import is_fresh
+from everyauth_cli.sanitize import json_text, visible
 from everyauth_cli.store.credential_json import credential_json
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def access_token(service: str, who: str) -> str:
     _, secret = _current(service, who, who)
-    return str(secret["access_token"])
+    return visible(str(secret["access_token"]))
 
 
 def credential(service: str, who: str) -> str:
@@ -45,4 +46,4 @@ def _current(service: str, tenant: str, who: str) -> tuple[dict[str, Any], dict[
 
 def _as_json(service: str, tenant: str, who: str, metadata: dict[str, Any], secret: dict[str, Any]) -> str:
     found = credential_json(service, tenant, who, metadata=metadata, secret=secret)
-    return json.dumps(found, indent=2, ensure_ascii=False)
+    return json_text(found)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.cli.login.browser import BrowserChoice, open_browser
 from everyauth_cli.cli.login.paste import can_paste, pasting
+from everyauth_cli.cli.login.surroundings import friends
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import LoginFailed
 from everyauth_cli.flows.clients import on_loopback, redirect_uri
@@ -16,36 +17,48 @@ from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 SHORT_LIFETIME = 60
 """Seconds; a code whose lifetime is no longer gets a notice to the user."""
 
+ANY_PORT = "http://127.0.0.1:0"
+
 PASTE_INVITATION = (
     "The browser may be on any machine: paste here the URL that it ends at, even if that page does not load, "
     "and press Enter. It will not be shown."
 )
 
 
-def redirect_waiter(terminal: Terminal, service: Service, client: Client) -> RedirectWaiter:
+def redirect_waiter(
+    terminal: Terminal, service: Service, client: Client, *, opens_browser: bool, seconds: float
+) -> RedirectWaiter:
     """Return the waiter for the client's redirect URI: a server on loopback, or for any other URI a paste.
 
-    Raises `LoginFailed` if only a paste could bring the response and this is no terminal.
+    A browser that is opened is led to the service by a server in any case. `seconds` is the time to wait for another
+    login that has the port. Raises `LoginFailed` if only a paste could bring the response and this is no terminal.
     """
     uri = redirect_uri(service, client)
-    if not on_loopback(uri):
-        if not can_paste(terminal):
-            raise LoginFailed(
-                f"a login to {service.name} ends at {uri}, so its URL has to be pasted, but this is not a terminal",
-                hint="run it at a terminal, or register a redirect URI on loopback: "
-                f"everyauth service set {service.name} --redirect-uri ''",
-            )
+    is_ours = on_loopback(uri)
+    if not is_ours and not can_paste(terminal):
+        raise LoginFailed(
+            f"a login to {service.name} ends at {uri}, so its URL has to be pasted, but this is not a terminal",
+            hint="run it at a terminal, or register a redirect URI on loopback: "
+            f"everyauth service set {service.name} --redirect-uri ''",
+        )
+    if not is_ours and not opens_browser:
         return RedirectWaiter(uri)
     # It imports http.server, which neither the help nor completion needs.
     from everyauth_cli.redirect.server import RedirectServer
 
-    parts = urlsplit(uri)
+    parts = urlsplit(uri if is_ours else ANY_PORT)
     return RedirectServer(
         parts.path,
         host=parts.hostname or service.loopback_host,
         port=parts.port or 0,
         service=service.name,
-        on_unverified=lambda text: terminal.info(f"Ignored an error response without state ({text}); still waiting."),
+        ends_at="" if is_ours else uri,
+        friends=friends(),
+        on_ignored=lambda about: terminal.info(f"Ignored {about}; still waiting."),
+        on_turn=lambda other: terminal.info(
+            f"Waiting for the login at {other} to end, which uses port {parts.port} too (Ctrl-C stops this one) ..."
+        ),
+        turn_seconds=seconds,
     )
 
 
@@ -66,18 +79,21 @@ def wait_for_response(
     """
     pastes = can_paste(terminal)
     with pasting(terminal, waiter, authorization_url=url) if pastes else nullcontext():
-        terminal.info(_instructions(terminal, service, browser, pastes=pastes))
-        terminal.info(url)
+        terminal.instruct(_instructions(terminal, service, browser, pastes=pastes))
+        terminal.instruct(url)
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
                 hint=f"{command_line} --no-browser, if you can open the URL on this machine",
             )
         if terminal.stderr.isatty():
-            terminal.info(_waiting(service, waiter, pastes=pastes))
+            for line in _waiting(service, waiter, pastes=pastes):
+                terminal.instruct(line)
         if browser.opener is not None:
+            # Other users can read the command line of a browser, and the state is in the authorization URL.
+            start = waiter.start_page(url)
             open_browser(
-                browser.opener, url, on_failure=lambda: _not_opened(terminal, waiter, command_line=command_line)
+                browser.opener, start, on_failure=lambda: _not_opened(terminal, waiter, command_line=command_line)
             )
         return waiter.wait(seconds)
 
@@ -91,23 +107,23 @@ def _instructions(terminal: Terminal, service: Service, browser: BrowserChoice, 
     return f"{browser.reason} To log in to {service.title}, open this in {where}:".lstrip()
 
 
-def _waiting(service: Service, waiter: RedirectWaiter, *, pastes: bool) -> str:
+def _waiting(service: Service, waiter: RedirectWaiter, *, pastes: bool) -> list[str]:
     text = f"Waiting for the response of {service.title} (Ctrl-C stops the login) ..."
     if not waiter.listens:
         text = f"The login ends at {waiter.redirect_uri}, where everyauth does not listen (Ctrl-C stops the login) ..."
     if not pastes:
-        return text
+        return [text]
     lifetime = service.code_lifetime
     is_short = lifetime is not None and lifetime <= SHORT_LIFETIME
     hurry = f" Paste it at once: its code expires after {lifetime} s." if is_short else ""
-    return f"{text}\n{PASTE_INVITATION}{hurry}"
+    return [text, f"{PASTE_INVITATION}{hurry}"]
 
 
 def _not_opened(terminal: Terminal, waiter: RedirectWaiter, *, command_line: str) -> None:
     if waiter.ended:
         return
     if terminal.can_ask:
-        terminal.info("The browser could not be opened; open the URL above yourself.")
+        terminal.instruct("The browser could not be opened; open the URL above yourself.")
     else:
         waiter.fail(
             LoginFailed(

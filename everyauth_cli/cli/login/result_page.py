@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from everyauth_cli.cli.terminal import split_hint
 from everyauth_cli.errors import (
     ClientRejected,
     EveryAuthError,
@@ -102,7 +102,7 @@ def question(error: OtherAccount, *, service_title: str) -> Result:
 def failure(error: EveryAuthError, *, service_title: str, login_command: str) -> Result:
     """Return the page of a failed login: the reason in plain words and as in the terminal, and the commands to type."""
     words = next(FAILURE_TEXTS[kind] for kind in type(error).__mro__ if kind in FAILURE_TEXTS)
-    advice, first_command = _split(error.hint or "")
+    advice, first_command = split_hint(error.hint or "")
     commands = list(dict.fromkeys(filter(None, [first_command, login_command])))
     return Result(
         good=False,
@@ -112,12 +112,6 @@ def failure(error: EveryAuthError, *, service_title: str, login_command: str) ->
         next_step=words.next_step.format(service=service_title) or _next_step(advice, several=len(commands) > 1),
         command="\n".join(commands),
     )
-
-
-def _split(hint: str) -> tuple[str, str]:
-    """Split a hint into its advice and the command at its end; either may be missing."""
-    match = re.fullmatch(r"(?:(.*): )?(everyauth .*)", hint)
-    return (match[1] or "", match[2]) if match else (hint, "")
 
 
 def _next_step(advice: str, *, several: bool) -> str:

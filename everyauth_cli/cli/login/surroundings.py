@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from everyauth_cli.settings import has_display
 SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 POWERSHELL = "mnt/c/Windows/System32/WindowsPowerShell/v1.0/powershell.exe"
+
+NO_LOGIN_UID = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +54,22 @@ def read_surroundings(
         container=container,
         display=has_display(environ),
     )
+
+
+def friends(environ: Mapping[str, str] | None = None, *, proc: Path = Path("/proc")) -> frozenset[int] | None:
+    """Return the users whose programs may bring this login's response; None where the system does not number users.
+
+    These are this user and root, and the person behind `sudo` or `su`, whose browser it may be.
+    """
+    if sys.platform == "win32":
+        return None
+    environ = os.environ if environ is None else environ
+    numbers = [environ.get("SUDO_UID", ""), environ.get("PKEXEC_UID", ""), _login_uid(proc)]
+    return frozenset({0, os.geteuid(), *(int(number) for number in numbers if number.isdecimal())} - {NO_LOGIN_UID})
+
+
+def _login_uid(proc: Path) -> str:
+    try:
+        return (proc / "self/loginuid").read_text()
+    except OSError:
+        return ""

@@ -158,7 +158,7 @@ def test_stray_requests_do_not_end_a_login(shell):
 
 def test_the_page_shows_the_result_only_after_it_is_stored(shell):
     with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
-        shell.entry(token_endpoint=endpoint.url)
+        shell.move(token_endpoint=endpoint.url)
         shell.log_in()
         token, seen = shell.token(), []
         database = shell.command.home / "everyauth.db"
@@ -230,7 +230,7 @@ def test_a_module_in_the_working_directory_is_not_run(shell, tmp_path):
 def test_an_interrupt_waits_until_a_redeemed_code_is_stored(shell):
     gate = Gate()
     with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
-        shell.entry(token_endpoint=endpoint.url)
+        shell.move(token_endpoint=endpoint.url)
         endpoint.before = gate
         process = shell.start("everyauth login pagerduty --no-browser")
         page = Background(log_in, authorization_url(process))

@@ -118,6 +118,7 @@ def test_an_interrupt_waits_until_it_is_revoked_and_deleted(home, endpoint, numb
     with front(endpoint.url) as waiting:
         waiting.before = gate = Gate()
         home.entry(revocation_endpoint=waiting.url)
+        home.log_in()
         process = home.command.start("logout", "op")
         assert gate.reached.wait(20)
         process.send_signal(number)
@@ -131,6 +132,7 @@ def test_a_refresh_during_a_logout_does_not_bring_it_back(home, endpoint):
     with front(endpoint.url) as waiting:
         waiting.before = gate = Gate()
         home.entry(revocation_endpoint=waiting.url)
+        home.log_in()
         leaving = home.command.start("logout", "op")
         assert gate.reached.wait(20)
         asking = home.command.start("token", "op", "--rejected")
@@ -159,6 +161,7 @@ def test_a_failing_revocation_is_an_error_and_keeps_no_copy(home, endpoint, line
     endpoint.lie = lie
     if lie is None:
         home.entry(revocation_endpoint=f"http://127.0.0.1:{free_port()}/revoke")
+        home.log_in()
     home.bad(
         line, 5, f"error: {says}", f'user "me" was deleted here, but {STILL_VALID}', "  try: revoke it in op's settings"
     )
@@ -212,6 +215,20 @@ def test_an_unknown_user_is_not_found(home, endpoint):
     home.bad("everyauth logout opp", 3, "did you mean op?")
     assert home.users() == ["me"]
     assert endpoint.requests == []
+
+
+def test_a_user_named_like_an_id_is_reached_with_user_and_the_id_without(home, endpoint):
+    (me,) = json.loads(home.good("everyauth identity ls -o json"))["items"]
+    home.log_in(me["identityId"])
+    for service in ("", "op "):
+        by_id = json.loads(home.good(f"everyauth identity get {service}{me['identityId']}"))["everyauth"]["tags"]
+        named = json.loads(home.good(f"everyauth identity get {service}--user {me['identityId']}"))["everyauth"]["tags"]
+        assert (by_id["userId"], named["userId"]) == ("me", me["identityId"])
+    assert home.good(f"everyauth token op {me['identityId']}") == home.good("everyauth token op")
+    home.good(f"everyauth identity rm op --user {me['identityId']} --yes")
+    assert home.users() == ["me"]
+    home.good(f"everyauth logout op {me['identityId']}")
+    assert home.users() == []
 
 
 def test_one_of_several_is_named_by_a_command_that_works(home, endpoint):

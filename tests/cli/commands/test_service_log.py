@@ -9,6 +9,8 @@ import pytest
 from peers.recorder import recording
 from peers.sandbox import SECRET, TOKEN_LIFETIME, sandbox_shell
 
+from everyauth_cli.urls import origin
+
 pytestmark = pytest.mark.slow
 
 
@@ -96,16 +98,20 @@ def test_no_secret_goes_to_a_token_host_that_a_file_has_changed(shell):
         there = f"http://localhost:{wrong.port}/token"
         shell.entry(token_endpoint=there)
         for line in ("token pagerduty", "login pagerduty", "identity get me"):
-            says = ("the token_endpoint of pagerduty is on localhost now", "set for 127.0.0.1", "--client-secret -")
+            says = (
+                f"the token_endpoint of pagerduty is at {origin(there)} now",
+                "set for http://127",
+                "--client-secret -",
+            )
             shell.bad_both(f"everyauth {line}", 2, "host_changed", *says)
         shown = " ".join(shell.good("everyauth service get pagerduty").split())
-        assert "the token_endpoint is at localhost now, but the client was set for 127.0.0.1" in shown
+        assert f"the token_endpoint is at {origin(there)} now, but the client was set for http://127.0.0.1:" in shown
         assert wrong.requests == []
         shell.good("everyauth service set pagerduty --scope read")
         shell.bad("everyauth login pagerduty", 2, "localhost")
         assert wrong.requests == []
         confirmed = shell("everyauth service set pagerduty --client-secret -", input="another-secret")
-        assert "Its secrets go to localhost from now on." in confirmed.err
+        assert f"Its secrets go to {origin(there)} from now on." in confirmed.err
         shell.bad("everyauth login pagerduty", 5)
         assert ["another-secret" in request.body for request in wrong.requests] == [True]
         assert "sandbox-secret-not-a-real-secret" not in wrong.requests[0].body

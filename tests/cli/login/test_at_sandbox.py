@@ -185,7 +185,7 @@ def test_tokens_of_one_sandbox_are_sent_to_no_other_and_to_no_real_host():
         led(auth, service, second)
         begun = len(requested)
         token = Secret(auth.get_identity(NAME).access_token)
-        with pytest.raises(LoginRequired, match="to another client or token endpoint") as caught:
+        with pytest.raises(LoginRequired, match="to another client, or for other endpoints") as caught:
             auth.get_identity(NAME, rejected=token)
         assert caught.value.hint == f"everyauth login {NAME} --sandbox"
         assert auth.delete_identity(NAME, user="me").revoked == []

@@ -30,7 +30,7 @@ def shell(everyauth):
 def behind(shell):
     """Put a server that can delay or replace responses in front of the shell's token endpoint."""
     with front(shell.sandbox.override("pagerduty")["token_endpoint"]) as endpoint:
-        shell.entry(token_endpoint=endpoint.url)
+        shell.move(token_endpoint=endpoint.url)
         yield endpoint
 
 

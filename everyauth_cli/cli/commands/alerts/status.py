@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from everyauth_cli.cli.alert_target import alert_target
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.commands.alerts import group, target
+from everyauth_cli.cli.commands.alerts import group
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.alerts import pending
 from everyauth_cli.urls import origin
@@ -19,5 +20,5 @@ def status(session: Session) -> None:
         shown = {"command": list(settings.alert_command) or None, "webhook": webhook, "pending": waiting}
         session.terminal.json(shown)
     else:
-        session.terminal.data(f"alerts   {target(settings)}")
+        session.terminal.data(f"alerts   {alert_target(settings)}")
         session.terminal.data(f"pending  {waiting}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from everyauth_cli.cli.alert_target import alert_target
 from everyauth_cli.cli.app import command
-from everyauth_cli.cli.commands.alerts import SET, group, target
+from everyauth_cli.cli.commands.alerts import SET, group
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.alerts import AlertEvent, event, receiver
@@ -20,7 +21,7 @@ def test(session: Session) -> None:
     if deliver is None:
         raise UsageProblem("no command or webhook is set for alerts", hint=SET)
     deliver(event(AlertEvent.TEST, _made_up(now_ms())))
-    session.terminal.info(f"Delivered to the {target(session.settings)}.")
+    session.terminal.info(f"Delivered to the {alert_target(session.settings)}.")
 
 
 def _made_up(now: int) -> Identity:
@@ -38,6 +39,6 @@ def _made_up(now: int) -> Identity:
         expires_at=now,
         refreshable=True,
         client_id="",
-        token_endpoint="",
+        origins={},
     )
     return replace(identity, login_required=EndedGrant(since=now, reason="this is a test"))

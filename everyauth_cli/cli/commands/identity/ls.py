@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -16,11 +15,14 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import login_command
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.model import DEFAULT_USER, Identity
+from everyauth_cli.flows.listing import Listing
+from everyauth_cli.flows.selector import Selector
+from everyauth_cli.model import DEFAULT_USER
 from everyauth_cli.services import EXAMPLE
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identities import IdentitySummary
 
-PAGE = 1000
 COLUMNS = ["service", "user", "tenant", "account", "scopes", "age", "expires", "id"]
 
 
@@ -49,16 +51,14 @@ def ls(
 
     It reads no secret.
     """
-    name = session.auth.service_name(service) if service else ""
-    tags = read_pairs(tag or [], "--tag")
-    filters = {"service": name, "user": user or "", "tenant": tenant or ""}
+    listing = _listing(session)
+    name = listing.service_name(service) if service else ""
+    selector = Selector(user=user or "", tenant=tenant or "", tags=read_pairs(tag or [], "--tag"))
     if session.terminal.as_json:
-        named = {"userId": user, "tenantId": tenant}
-        all_tags = {**tags, **{tag: value for tag, value in named.items() if value}}
-        shown = session.terminal.items(map(as_json, _each(session, name, all_tags)))
+        shown = session.terminal.items(map(as_json, listing.find(name, selector)))
     else:
         now = now_ms()
-        shown = session.terminal.rows(COLUMNS, (_row(one, now) for one in session.auth.listed(**filters, tags=tags)))
+        shown = session.terminal.rows(COLUMNS, (_row(one, now) for one in listing.summaries(name, selector)))
         if not shown:
             login = login_command("SERVICE", user=DEFAULT_USER, profile=session.profile_to_name)
             session.terminal.info(f"No identities. To make one: {login}")
@@ -66,13 +66,11 @@ def ls(
         show_left_store(session)
 
 
-def _each(session: Session, service: str, tags: Mapping[str, str]) -> Iterator[Identity]:
-    """Yield the identities page by page, so that memory stays flat however many there are."""
-    page = session.auth.get_identities(service, tags, count=PAGE)
-    yield from page.items
-    while page.next is not None:
-        page = session.auth.get_identities(service, tags, count=PAGE, next=page.next)
-        yield from page.items
+def _listing(session: Session) -> Listing:
+    """Return the listing of the session's identities, which needs no more of `EveryAuth`."""
+    settings = session.settings
+    store = store_of(settings, warn=session.terminal.warn)
+    return Listing(store=store, catalogue=Catalogue(settings.services_dir), profile=settings.profile)
 
 
 def _row(identity: IdentitySummary, now: int) -> list[str]:

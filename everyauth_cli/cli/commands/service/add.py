@@ -9,6 +9,7 @@ import typer
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.durations import read_pairs
+from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
 from everyauth_cli.services.rules import BasicEncoding, ClientAuthMethod
 
@@ -94,7 +95,7 @@ def add(
         "authorization_params": read_pairs(authorize_param, "--authorize-param") if authorize_param else None,
         "docs": docs,
     }
-    path = session.auth.catalogue.add(name, {key: value for key, value in entry.items() if value is not None})
+    path = registry_of(session).catalogue.add(name, {key: value for key, value in entry.items() if value is not None})
     session.terminal.info(f"Added {name} in {path}.")
     secret = "" if token_endpoint_auth_method is ClientAuthMethod.NONE else " --client-secret -"
     session.terminal.info(f"Next: everyauth service set {name} --client-id ID{secret}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument
+from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.service_guide import guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.services import EXAMPLE
@@ -16,7 +17,8 @@ def get(session: Session, name: ServiceArgument) -> None:
 
     The steps, the redirect URI, scopes, settings, what to expect of its tokens, and the sources of all this.
     """
-    guide = guide_to(session, session.auth.catalogue.get(name))
+    registry = registry_of(session)
+    guide = guide_to(registry, registry.catalogue.get(name))
     if session.terminal.as_json:
         session.terminal.json(guide.as_json())
         return

@@ -11,6 +11,7 @@ import typer
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument
+from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.event_log import Event, EventLog
@@ -32,7 +33,7 @@ def log(
 
     Logins, refreshes, revocations and failures on this machine, the newest last.
     """
-    service = session.auth.catalogue.get(name)
+    service = registry_of(session).catalogue.get(name)
     events = EventLog(session.settings.log_dir)
     try:
         last = events.last(service.name, limit)

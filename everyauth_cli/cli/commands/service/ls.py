@@ -9,6 +9,7 @@ import typer
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
+from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ServiceNotFound
 from everyauth_cli.services.catalogue import ServiceSummary
@@ -26,8 +27,9 @@ def ls(
 
     Those with a client come first.
     """
-    listed = session.auth.catalogue.listed()
-    ids = session.auth.clients.ids([service.name for service in listed])
+    catalogue, clients = registry_of(session)
+    listed = catalogue.listed()
+    ids = clients.ids([service.name for service in listed])
     if search is not None:
         listed = _matching(listed, search)
     listed.sort(key=lambda service: service.name not in ids)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -11,10 +10,12 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.durations import read_pairs
 from everyauth_cli.cli.options import ServiceArgument
+from everyauth_cli.cli.registry import Registry, registry_of
 from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.clients import Clients, missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.parameters import check_param
@@ -77,7 +78,8 @@ def set_(
 
     Only the given values change. Without any, it lists what can be set.
     """
-    service = session.auth.catalogue.get(name)
+    registry = registry_of(session)
+    service = registry.catalogue.get(name)
     given = {
         "scope": scope,
         "client id": client_id,
@@ -96,9 +98,9 @@ def set_(
         raise UsageProblem(
             "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
         )
-    params = _complete(session, service, read_pairs(param or [], "--param"))
-    before = session.auth.clients.peek(service)
-    client = session.auth.clients.set(
+    params = _complete(session, registry.clients, service, read_pairs(param or [], "--param"))
+    before = registry.clients.peek(service)
+    client = registry.clients.set(
         service,
         client_id=client_id,
         client_secret=_read_secret(session, client_secret),
@@ -108,21 +110,24 @@ def set_(
         params=params,
     )
     session.terminal.info(f"Saved for {service.name}: {', '.join(saved)}.")
-    _show_next_steps(session, service, client, hosts_before=before[0].hosts if before else {})
+    _show_next_steps(session, registry, service, client, before=before[0] if before else None)
 
 
-def _show_next_steps(session: Session, service: Service, client: Client, *, hosts_before: Mapping[str, str]) -> None:
-    """Show the hosts that get the client's secrets from now on, and what to do next."""
-    if hosts_before:
-        for host in sorted({*client.hosts.values()} - {*hosts_before.values()}):
-            session.terminal.info(f"Its secrets go to {host} from now on.")
+def _show_next_steps(
+    session: Session, registry: Registry, service: Service, client: Client, *, before: Client | None
+) -> None:
+    """Show the origins that get the client's secrets from now on, and what to do next."""
+    if before is not None and before.origins:
+        known = origins_for_secrets(before.origins).values()
+        for name in sorted({*origins_for_secrets(client.origins).values()} - {*known}):
+            session.terminal.info(f"Its secrets go to {name} from now on.")
     if not client.client_id:
         session.terminal.info(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
     uri = redirect_uri(service, client)
     if not on_loopback(uri):
         session.terminal.info(PASTED)
     if session.terminal.as_json:
-        session.terminal.json(guide_to(session, service).as_json())
+        session.terminal.json(guide_to(registry, service).as_json())
         return
     session.terminal.info(f"Register this redirect URI at {service.title}:")
     session.terminal.data(uri)
@@ -148,14 +153,14 @@ def _list_settings(session: Session, service: Service) -> None:
     session.terminal.list(["setting", "help"], rows, [{"setting": s, "help": h} for s, h in rows])
 
 
-def _complete(session: Session, service: Service, params: dict[str, str]) -> dict[str, str]:
+def _complete(session: Session, clients: Clients, service: Service, params: dict[str, str]) -> dict[str, str]:
     """Return the parameters with every required one; on a terminal, the missing ones are asked for.
 
     Raises `UsageProblem` with the command that sets them.
     """
     for name, value in params.items():
         check_param(service, name, value)
-    known = session.auth.clients.peek(service)
+    known = clients.peek(service)
     missing = missing_params(service, {**(known[0].params if known else {}), **params})
     if missing and not session.terminal.can_ask:
         raise UsageProblem(

@@ -15,7 +15,9 @@ from peers.http_server import HEAD, OK, Peer, refresh_request, rude
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Secret
-from everyauth_cli.transport import MAX_BODY_BYTES, _sent, send
+from everyauth_cli.transport import send
+from everyauth_cli.transport.body import MAX_BODY_BYTES
+from everyauth_cli.transport.sending import _sent
 
 
 @pytest.fixture
@@ -128,7 +130,7 @@ def test_a_response_that_trickles_in_leaves_no_thread_behind(begin, drop, here):
 STOPPED = """
 import sys, threading
 from everyauth_cli.model import Request
-from everyauth_cli.transport import _sent
+from everyauth_cli.transport.sending import _sent
 print(_sent(Request(url=sys.argv[1]), 2.0, here=sys.argv[2] == "here").body.reveal().decode())
 """
 

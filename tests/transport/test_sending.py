@@ -19,7 +19,9 @@ from everyauth_cli.flows.saving import STORE_SECONDS
 from everyauth_cli.flows.single_flight import LONGEST_SECONDS
 from everyauth_cli.model import Request, Secret
 from everyauth_cli.store.records import LOCK_SECONDS
-from everyauth_cli.transport import DEADLINE_SECONDS, MAX_BODY_BYTES, _made_client, send
+from everyauth_cli.transport import send
+from everyauth_cli.transport.body import MAX_BODY_BYTES
+from everyauth_cli.transport.sending import DEADLINE_SECONDS
 
 
 @pytest.fixture
@@ -108,14 +110,6 @@ def test_a_connection_is_closed_after_its_response_though_the_server_would_keep_
                     pass
 
 
-def test_concurrent_threads_share_one_client(peer):
-    _made_client.cache_clear()
-    with ThreadPoolExecutor(8) as pool:
-        responses = list(pool.map(send, [refresh_request(peer.url)] * 8))
-    assert [response.status for response in responses] == [200] * 8
-    assert _made_client.cache_info().misses == 1
-
-
 @pytest.mark.parametrize("status", [408, 500, 502, 503])
 def test_a_request_is_sent_once(peer, status):
     peer.status = status
@@ -196,7 +190,7 @@ PROXIES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"]
 
 @pytest.fixture
 def setenv(monkeypatch):
-    """Set a variable in an environment without proxies: httpx reads these there, and they cannot be passed in."""
+    """Set a variable in an environment without proxies, which cannot be passed in."""
     for variable in (*PROXIES, "https_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(variable, raising=False)
     return monkeypatch.setenv

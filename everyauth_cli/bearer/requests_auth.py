@@ -9,6 +9,7 @@ from typing import Any
 from requests import PreparedRequest, Response, codes
 from requests.auth import AuthBase
 
+from everyauth_cli.bearer.request_body import rewinder
 from everyauth_cli.errors import RejectedAlthoughNew
 from everyauth_cli.model import Secret
 
@@ -27,12 +28,11 @@ class RequestsAuth(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         token = self._current()
         _sign(request, token)
-        tell = getattr(request.body, "tell", None)
-        retry = functools.partial(self._retried, token=token, start=tell() if tell else None)
+        retry = functools.partial(self._retried, token=token, rewind=rewinder([request.body]))
         request.register_hook("response", retry)
         return request
 
-    def _retried(self, response: Response, *, token: Secret[str], start: int | None, **how: Any) -> Response:  # noqa: ANN401 - as the adapter
+    def _retried(self, response: Response, *, token: Secret[str], rewind: Callable[[], bool], **how: Any) -> Response:  # noqa: ANN401 - as the adapter
         """Send the request again with another token and return that response, if this token was answered with 401.
 
         A 401 after a redirect to another host is not the token's, which was not sent there. The second request has no
@@ -47,7 +47,7 @@ class RequestsAuth(AuthBase):
             fresh = self._current(rejected=token)
         except RejectedAlthoughNew:
             return response
-        if not _rewind(response.request, start):
+        if not rewind():
             return response
         request = response.request.copy()
         _sign(request, fresh)
@@ -63,14 +63,3 @@ def _sign(request: PreparedRequest, token: Secret[str]) -> None:
 
 def _bearer(token: Secret[str]) -> str:
     return f"Bearer {token.reveal()}"
-
-
-def _rewind(request: PreparedRequest, start: int | None) -> bool:
-    """Make a body ready to be sent again; return False for a stream, which cannot be."""
-    if request.body is None or isinstance(request.body, str | bytes):
-        return True
-    seek = getattr(request.body, "seek", None)
-    if seek is None or start is None:
-        return False
-    seek(start)
-    return True

@@ -1,7 +1,6 @@
 """Signing the requests of httpx and requests: with a current token, refreshed once after a 401, for one origin only."""
 
 import asyncio
-import io
 import logging
 import subprocess
 import sys
@@ -9,9 +8,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import httpx2
 import pytest
 import requests
 from peers.api import serving
+from peers.http_clients import CLIENTS, by_requests
 from peers.token_server import HOUR, MINUTE, World
 
 from everyauth_cli.errors import LoginRequired, ServiceNotFound, ServiceUnreachable, UsageProblem
@@ -20,31 +21,9 @@ from everyauth_cli.store.memory import memory_store
 THREADS = 32
 
 
-def by_httpx(auth, method, url, body=None):
-    with httpx.Client(auth=auth.httpx_auth("example"), follow_redirects=True, trust_env=False) as client:
-        response = client.request(method, url, content=body)
-        return response.status_code, response.json(), len(response.history)
-
-
-def by_httpx_async(auth, method, url, body=None):
-    async def run():
-        async with httpx.AsyncClient(auth=auth.httpx_auth("example"), follow_redirects=True, trust_env=False) as client:
-            response = await client.request(method, url, content=body)
-            return response.status_code, response.json(), len(response.history)
-
-    return asyncio.run(run())
-
-
-def by_requests(auth, method, url, body=None):
-    with requests.Session() as session:
-        session.auth, session.trust_env = auth.requests_auth("example"), False
-        response = session.request(method, url, data=body, timeout=10)
-        return response.status_code, response.json(), len(response.history)
-
-
-@pytest.fixture(params=[by_httpx, by_httpx_async, by_requests])
+@pytest.fixture(params=[*CLIENTS, "requests"])
 def ask(request):
-    return request.param
+    return {**CLIENTS, "requests": by_requests}[request.param]
 
 
 @pytest.fixture
@@ -177,28 +156,29 @@ def test_the_event_loop_goes_on_during_a_refresh(world, api):
     assert (response.status_code, went_on) == (200, True)
 
 
-def test_a_stream_is_sent_again_by_httpx(world, api):
-    api.accepted = {"access-3"}
-    assert by_httpx(world.auth, "POST", api.url, iter([b"one", b"two"]))[1]["body"] == "onetwo"
-
-    async def parts():
-        yield b"one"
-        yield b"two"
-
-    world.clock.now += 2 * MINUTE
-    api.accepted = {"access-4"}
-    assert by_httpx_async(world.auth, "POST", api.url, parts())[1]["body"] == "onetwo"
+def test_one_object_is_for_both_libraries(world, api):
+    signed = world.auth.httpx_auth("example")
+    for library in (httpx, httpx2):
+        assert isinstance(signed, library.Auth)
+        assert library.get(api.url, auth=signed, trust_env=False).status_code == 200
 
 
-def test_requests_sends_a_file_again_from_where_it_began_and_a_stream_only_once(world, api):
-    api.accepted = {"access-3"}
-    file = io.BytesIO(b"skipped text")
-    file.seek(8)
-    assert by_requests(world.auth, "POST", api.url, file)[1]["body"] == "text"
-    world.clock.now += 2 * MINUTE
-    api.accepted = {"access-4"}
-    assert by_requests(world.auth, "POST", api.url, iter([b"one", b"two"]))[0] == 401
-    assert by_requests(world.auth, "POST", api.url, iter([b"one", b"two"]))[1]["body"] == "onetwo"
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+def test_httpx2_is_imported_late_and_may_be_missing(library):
+    program = (
+        "import sys\n"
+        f"sys.modules['httpx2'] = None if {library!r} == 'httpx' else sys.modules.pop('httpx2', None)\n"
+        "if sys.modules['httpx2'] is None and sys.argv[1] == 'httpx2': del sys.modules['httpx2']\n"
+        "from everyauth_cli import EveryAuth\n"
+        "auth = EveryAuth.from_env()\n"
+        "loaded = [name for name in ('httpx', 'httpx2') if sys.modules.get(name)]\n"
+        "signed = auth.httpx_auth('pagerduty')\n"
+        "client = __import__(sys.argv[1]).Client(auth=signed)\n"
+        "print(loaded, type(client).__module__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, library], capture_output=True, text=True, check=True)
+    assert done.stdout == f"[] {library}\n"
 
 
 def test_the_identity_is_selected_as_in_get_identity(world, api):

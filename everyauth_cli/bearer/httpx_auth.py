@@ -1,0 +1,78 @@
+"""Signs the requests of an `httpx` or `httpx2` client with a current access token."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from everyauth_cli.async_methods import read_and_await
+from everyauth_cli.bearer.request_body import rewinder
+from everyauth_cli.errors import RejectedAlthoughNew
+from everyauth_cli.model import Secret
+
+try:  # the app's choice, and none of our dependencies
+    from httpx2 import Auth as Httpx2Auth
+except ImportError:
+    Httpx2Auth = object  # type: ignore[assignment, misc]
+
+
+class HttpxAuth(httpx.Auth, Httpx2Auth):  # type: ignore[misc]  # their auth_flow differs, and is not used
+    """Bearer authentication (RFC 6750 section 2.1) that gets the current access token for each request.
+
+    After a 401 it gets another token than the rejected one and sends the request once more, if its body can be sent
+    again: a stream is not kept in memory, so for a generator the 401 is returned, and the next request has the new
+    token. A 401 for a token that was just issued is returned as it is, since another token would get it too. It keeps
+    no token, and many threads and tasks may share it, in clients of both libraries.
+    """
+
+    def __init__(self, current: Callable[..., Secret[str]], *, service: str) -> None:
+        self._current = current
+        self._service = service
+
+    # The requests and responses of both libraries have the same attributes.
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:  # noqa: ANN401
+        rewind = rewinder(_parts(request.stream))
+        token = self._current()
+        response = yield _signed(request, token)
+        if _is_rejected(response, token):
+            with suppress(RejectedAlthoughNew):
+                fresh = self._current(rejected=token)
+                if rewind():
+                    yield _signed(request, fresh)
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
+        rewind = rewinder(_parts(request.stream))
+        token = await read_and_await(self._service, self._current)
+        response = yield _signed(request, token)
+        if _is_rejected(response, token):
+            with suppress(RejectedAlthoughNew):
+                another = functools.partial(self._current, rejected=token)
+                fresh = await read_and_await(self._service, another)
+                if rewind():
+                    yield _signed(request, fresh)
+
+
+def _signed(request: Any, token: Secret[str]) -> Any:  # noqa: ANN401
+    request.headers["Authorization"] = f"Bearer {token.reveal()}"
+    return request
+
+
+def _is_rejected(response: Any, token: Secret[str]) -> bool:  # noqa: ANN401
+    """Return whether the token was answered with 401; after a redirect to another host it was not sent."""
+    sent = response.request.headers.get("Authorization")
+    return bool(response.status_code == HTTPStatus.UNAUTHORIZED and sent == f"Bearer {token.reveal()}")
+
+
+def _parts(stream: Any) -> Iterable[object]:  # noqa: ANN401
+    """Return what a request's stream reads: files of a form, one file, bytes, or an iterable of bytes.
+
+    A stream that neither library made is the only part.
+    """
+    if hasattr(stream, "fields"):
+        return [getattr(field, "file", None) for field in stream.fields]
+    return [getattr(stream, "_stream", stream)]

@@ -1,0 +1,29 @@
+"""The state of an identity as lists show it: a mark, and words that say the same."""
+
+from __future__ import annotations
+
+from everyauth_cli.cli.durations import expiry, span
+from everyauth_cli.cli.style import Mark
+from everyauth_cli.model import Identity
+
+
+def needs_login(identity: Identity, *, now: int) -> bool:
+    """Return whether only a login gives this identity another token; the time is milliseconds since the epoch."""
+    return identity.login_required is not None or not (identity.refreshable or _lives(identity, now))
+
+
+def state(identity: Identity, *, now: int) -> tuple[Mark, str]:
+    """Return the mark and the words for an identity; the time is milliseconds since the epoch."""
+    if identity.login_required is not None:
+        return Mark.failed, f"login required, since {span(now - identity.login_required.since)}"
+    if identity.refreshable:
+        return Mark.done, "refreshes itself"
+    if not _lives(identity, now):
+        return Mark.failed, "login required, expired"
+    if identity.expires_at is None:
+        return Mark.done, "expiry not known"
+    return Mark.attention, f"expires {expiry(identity.expires_at, now=now)}, cannot be refreshed"
+
+
+def _lives(identity: Identity, now: int) -> bool:
+    return identity.expires_at is None or identity.expires_at > now

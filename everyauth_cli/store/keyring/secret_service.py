@@ -109,7 +109,7 @@ class Items:
             raise Locked(*self._locked)
 
     def probe(self) -> None:
-        """Make sure that the default collection is there and unlocked. Raises `Locked`, `NoCollection`."""
+        """Make sure that a default collection exists and is unlocked. Raises `Locked`, `NoCollection`."""
         collection = self._default_collection()
         _, prompt = self._call("Unlock", "ao", [collection])
         if prompt != "/":
@@ -214,7 +214,7 @@ class Items:
         return result
 
     def _dismiss(self, prompt: str) -> None:
-        """Take a prompt away that would otherwise wait for an answer that no process reads."""
+        """Take a prompt away that would otherwise stay on the screen."""
         self._bus.allow(self._bus.seconds)
         with suppress(OSError, Refusal):
             self._bus.call(_object(prompt, "Prompt"), "Dismiss")

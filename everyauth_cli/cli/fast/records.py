@@ -10,6 +10,7 @@ import sys
 from everyauth_cli.os_keyring import bus_addresses, namespace_of, socket_paths
 from everyauth_cli.store.names import record_name, sealing_key_name
 from everyauth_cli.store.statements import READ, SCHEMA_VERSION
+from everyauth_cli.store.whole_files import read_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ class Store:
             return _from_keyring(sealing_key_name(self._namespace())).decode()
         if not file and text:
             return text
-        with open(file or self._remembered_key or "", encoding="ascii") as opened:  # noqa: PTH123 - pathlib is heavy
-            return opened.read()
+        return read_whole(file or self._remembered_key or "").decode("ascii")
 
     def _namespace(self) -> str:
         usual = os.path.expanduser("~/.local/share/everyauth")  # noqa: PTH111 - pathlib is heavy
@@ -105,8 +105,7 @@ def _directories() -> tuple[str, str]:
 
 def _config(path: str) -> dict[str, str]:
     try:
-        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - pathlib is heavy
-            lines = [line for line in file.read().split("\n") if line]
+        lines = [line for line in read_whole(path).decode().split("\n") if line]
     except FileNotFoundError:
         return {}
     found = {match[1]: match[2] for match in map(CHOICE.fullmatch, lines) if match}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method, read_and_await, read_in_lane
 from everyauth_cli.bearer import methods
-from everyauth_cli.errors import UsageProblem
+from everyauth_cli.errors import UsageProblem, raised_anew
 from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
@@ -133,6 +133,7 @@ class EveryAuth:
         """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
         return self._flows.login.authorization_url(pending)
 
+    @raised_anew
     def redeem(self, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> Grant:
         """Check an authorization response, redeem its code and find out the account; stores nothing.
 
@@ -241,9 +242,8 @@ class EveryAuth:
 
     def check_all(self, identities: Sequence[Identity] | None = None, *, pacing: Pacing | None = None) -> list[Outcome]:
         """Check many identities, as `refresh_all` refreshes them."""
-        if identities is None:
-            return [*self.checked(pacing=pacing)]
-        return [*self._flows.health.check_all(grouped(identities), pacing)]
+        given = None if identities is None else grouped(identities)
+        return [*(self.checked(pacing=pacing) if given is None else self._flows.health.check_all(given, pacing))]
 
     def refresh_all(
         self,
@@ -256,7 +256,7 @@ class EveryAuth:
 
         With `expiring_within` (milliseconds) only those that expire so soon are refreshed; where no identities are
         given, no others are read, besides those that need a login. Errors are in the outcomes.
-        Raises `StoreError` when some cannot be read, after the others are refreshed.
+        Raises `StoreError` when some cannot be read, after the others.
         """
         if identities is None:
             return [*self.refreshed(expiring_within=expiring_within, pacing=pacing)]
@@ -322,7 +322,6 @@ class EveryAuth:
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)
     aholds, asiblings = async_method(holds, read_in_lane), async_method(siblings, read_in_lane)
-    aends_grant = async_method(ends_grant, read_in_lane)
-    aredeem, akeep = async_method(redeem), async_method(keep)
+    aends_grant, aredeem, akeep = async_method(ends_grant, read_in_lane), async_method(redeem), async_method(keep)
     acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)
     adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)

@@ -33,8 +33,8 @@ LAYERS = {
     "oauth": BASE | {"errors", "model", "urls", "sanitize"},
     "services": BASE | {"errors", "model", "private_files", "urls"},
     "settings": BASE | {"errors", "model", "private_files", "os_keyring"},
-    "transport": BASE | {"_version", "errors", "model", "settings", "urls"},
-    "sender": {"model", "transport"},  # for those that import the transport late
+    "transport": BASE | {"_version", "errors", "model", "sanitize", "settings", "urls"},
+    "sender": {"model", "sanitize", "transport"},  # for those that import the transport late
     "pages": BASE | {"errors", "model", "urls"},
     "redirect": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages"},
     "store": BASE | {"errors", "model", "private_files", "sanitize", "os_keyring", "settings", "urls"},
@@ -60,7 +60,7 @@ HOMES = {
     "certifi": ["transport/certificates.py"],
     "httpx": ["bearer/httpx_auth.py"],  # it sends nothing itself: it signs an app's requests
     "keyring": ["store/keyring/library.py"],
-    "jeepney": ["store/keyring/secret_service.py"],
+    "jeepney": ["store/keyring/calls.py", "store/keyring/secret_service.py"],
     "cryptography": [
         "store/sealed/sealer.py",
         "cli/fast/sealed.py",

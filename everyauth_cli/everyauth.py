@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method, read_and_await, read_in_lane
-from everyauth_cli.errors import UsageProblem
+from everyauth_cli.bearer import methods
+from everyauth_cli.errors import UsageProblem, raised_anew
 from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
@@ -27,8 +28,6 @@ from everyauth_cli.store.identities import IdentitySummary, key_of
 from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
-    from everyauth_cli.bearer.httpx_auth import HttpxAuth
-    from everyauth_cli.bearer.requests_auth import RequestsAuth
     from everyauth_cli.flows.batch import Outcome, Pacing
     from everyauth_cli.flows.login import Grant
     from everyauth_cli.flows.revoke import Revocation
@@ -134,6 +133,7 @@ class EveryAuth:
         """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
         return self._flows.login.authorization_url(pending)
 
+    @raised_anew
     def redeem(self, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> Grant:
         """Check an authorization response, redeem its code and find out the account; stores nothing.
 
@@ -242,9 +242,8 @@ class EveryAuth:
 
     def check_all(self, identities: Sequence[Identity] | None = None, *, pacing: Pacing | None = None) -> list[Outcome]:
         """Check many identities, as `refresh_all` refreshes them."""
-        if identities is None:
-            return [*self.checked(pacing=pacing)]
-        return [*self._flows.health.check_all(grouped(identities), pacing)]
+        given = None if identities is None else grouped(identities)
+        return [*(self.checked(pacing=pacing) if given is None else self._flows.health.check_all(given, pacing))]
 
     def refresh_all(
         self,
@@ -257,7 +256,7 @@ class EveryAuth:
 
         With `expiring_within` (milliseconds) only those that expire so soon are refreshed; where no identities are
         given, no others are read, besides those that need a login. Errors are in the outcomes.
-        Raises `StoreError` when some cannot be read, after the others are refreshed.
+        Raises `StoreError` when some cannot be read, after the others.
         """
         if identities is None:
             return [*self.refreshed(expiring_within=expiring_within, pacing=pacing)]
@@ -314,29 +313,8 @@ class EveryAuth:
         keys = self._flows.identities.keys_to_delete(service, tags)
         return [self._flows.revoker.delete(key, local=local) for key in keys]
 
-    def httpx_auth(
-        self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
-    ) -> HttpxAuth:
-        """Return the auth of an `httpx` or `httpx2` client: each request has a current token, after a 401 a new one.
-
-        It is for a client that talks to this service alone: the token goes wherever a request is sent. A request
-        raises what `get_identity` does, and `LoginRequired` where that returns None.
-        """
-        from everyauth_cli.bearer.httpx_auth import HttpxAuth
-
-        tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
-        return HttpxAuth(tokens, service=service)
-
-    def requests_auth(
-        self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
-    ) -> RequestsAuth:
-        """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
-        try:
-            from everyauth_cli.bearer.requests_auth import RequestsAuth
-        except ModuleNotFoundError as error:
-            raise UsageProblem(f"{error.name} is not installed", hint="pip install 'everyauth-cli[requests]'") from None
-        tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
-        return RequestsAuth(tokens)
+    httpx_auth, requests_auth = methods.httpx_auth, methods.requests_auth
+    token_source, google_auth = methods.token_source, methods.google_auth
 
     # Each is the method of the same name without the `a`, run in a thread of ours.
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
@@ -344,7 +322,6 @@ class EveryAuth:
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)
     aholds, asiblings = async_method(holds, read_in_lane), async_method(siblings, read_in_lane)
-    aends_grant = async_method(ends_grant, read_in_lane)
-    aredeem, akeep = async_method(redeem), async_method(keep)
+    aends_grant, aredeem, akeep = async_method(ends_grant, read_in_lane), async_method(redeem), async_method(keep)
     acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)
     adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)

@@ -21,6 +21,7 @@ from everyauth_cli.oauth.id_token import (
     subject_of,
 )
 from everyauth_cli.oauth.userinfo import account_in, has_name
+from everyauth_cli.services.rules import IdTokenUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +49,33 @@ class Accounts:
         Raises `ServiceUnreadable` for an id token that is not valid, or is missing where one was requested.
         """
         account = None
-        if token.id_token is not None:
-            id_token = self._verified(service, client, token.id_token, nonce=nonce)
+        id_token = self._usable(service, client, request, token, nonce=nonce)
+        if id_token is not None:
             token = replace(token, subject=subject_of(id_token))
             account = account_in(service, id_token.claims)
             if account and service.account.endpoint and not has_name(account) and _has_openid(service, request.scope):
                 account = self._named_by_userinfo(service, client, token, account, key)
-        elif service.issuer is not None and _has_openid(service, request.scope) and _has_openid(service, token.scope):
+        elif _is_missing(service, request, token):
             raise ServiceUnreadable(f"{service.name} sent no id token, although the scope openid was granted")
         if account is None and service.account.in_response:
             account = account_in(service, token.native.reveal())
         if account is None and service.account.endpoint:
             account = self._from_endpoint(service, client, token, key)
         return replace(token, account=account)
+
+    def _usable(
+        self, service: Service, client: Client, request: LoginRequest, token: Token, *, nonce: Secret[str] | None
+    ) -> IdToken | None:
+        """Return the verified id token; None where there is none, or one that was not requested and is not valid."""
+        if token.id_token is None or service.id_token.use is IdTokenUse.IGNORE:
+            return None
+        try:
+            return self._verified(service, client, token.id_token, nonce=nonce)
+        except ServiceUnreadable as error:
+            if _has_openid(service, request.scope):
+                raise
+            self.warn(f"{error.message}; it was ignored, because the scope openid was not requested")
+            return None
 
     def _verified(self, service: Service, client: Client, text: Secret[str], *, nonce: Secret[str] | None) -> IdToken:
         id_token = read_id_token(service, text)
@@ -118,6 +133,13 @@ def _problem(service: Service, id_token: IdToken, keys: Keys) -> ServiceUnreadab
     except ServiceUnreadable as problem:
         return problem
     return None
+
+
+def _is_missing(service: Service, request: LoginRequest, token: Token) -> bool:
+    """Whether an id token was requested, granted and not sent."""
+    if service.issuer is None or service.id_token.use is IdTokenUse.IGNORE or token.id_token is not None:
+        return False
+    return _has_openid(service, request.scope) and _has_openid(service, token.scope)
 
 
 def _has_openid(service: Service, scope: str | None) -> bool:

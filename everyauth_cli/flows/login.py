@@ -145,8 +145,10 @@ class LoginFlow:
             token_response = self.send(code_request(service, client, pending, response))
             return read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
         except InvalidGrant as refusal:
-            lifetime = f"; its codes live {service.code_lifetime} s" if service.code_lifetime else ""
-            raise LoginTimedOut(f"{refusal.message}: the code had expired or was used before{lifetime}") from None
+            # The service's own words name the cause, such as the code challenge or the redirect URI, or none at all.
+            kind = LoginTimedOut if "has expired" in refusal.message else LoginFailed
+            lifetime = f" (its codes are valid for {service.code_lifetime} s)" if service.code_lifetime else ""
+            raise kind(f"{refusal.message}; it did not accept the authorization code{lifetime}") from None
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
         """Store what was granted; see `EveryAuth.keep`."""

@@ -54,6 +54,7 @@ from everyauth_cli.oauth.error_response import Refusal, refusal_of
 from everyauth_cli.oauth.id_token import read_refreshed
 from everyauth_cli.oauth.successor import refresh_token_in
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
+from everyauth_cli.services.rules import IdTokenUse
 from everyauth_cli.store.identities import StoredIdentity, UnreadResponse, read_identity, save_identity
 from everyauth_cli.store.records import Store
 
@@ -179,7 +180,7 @@ class RefreshRun:
 
     def _judged(self, service: Service, client: Client, token: Token) -> tuple[Token, EndedGrant | None]:
         """Return the token with its id token's subject, and a mark where that is another account's."""
-        if token.id_token is None:
+        if token.id_token is None or service.id_token.use is IdTokenUse.IGNORE:
             return token, None
         try:
             subject = read_refreshed(service, client, token.id_token)

@@ -18,10 +18,16 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import TOO_MANY_REQUESTS, Response, Service
 from everyauth_cli.oauth.client_authentication import client_rejected
-from everyauth_cli.oauth.response_body import holds_token, read_object, value_at
+from everyauth_cli.oauth.response_body import holds_token, read_json, read_object, value_at
 from everyauth_cli.sanitize import printable, redact
 
+BAD_REQUEST = 400
 UNAUTHORIZED, UNAUTHORIZED_PHRASE = 401, "unauthorized"
+WITHOUT_FORM = (BAD_REQUEST, UNAUTHORIZED)
+"""The statuses of an error (RFC 6749 section 5.2), in plain text too; with others it may be a gateway's."""
+MESSAGE_BYTES = 2000
+DEPTH = 4
+"""Levels of a nested error in which its code is looked for."""
 """The status and its phrase (RFC 9110 section 15.5.2), which some services send as the error code."""
 ERROR_CODES = ("error_code", "errorCode", "errcode", "err_code", "code", "reason")
 NESTED_CODES = ("type", "code", "error", *ERROR_CODES)
@@ -119,7 +125,21 @@ def _fields(response: Response) -> dict[str, Any] | None:
     # A form says nowhere that it ends, so that a token that was cut off would be taken for a whole one.
     if not response.is_complete and b"}" not in body:
         return None
-    return read_object(body, response.content_type)
+    fields = read_object(body, response.content_type)
+    if fields is None and response.status >= 400 and not response.is_page:  # noqa: PLR2004 - RFC 9110 section 15.5
+        return _message_of(response)
+    return fields
+
+
+def _message_of(response: Response) -> dict[str, Any] | None:
+    """Return an error that is no object as one: a JSON text or array, plain text, or with status 400 nothing at all."""
+    body = response.body.reveal()
+    value = read_json(body, response.content_type)
+    if value is None and response.status in WITHOUT_FORM and response.content_type.startswith("text/plain"):
+        value = body[:MESSAGE_BYTES].decode(errors="replace").strip()
+    if value:
+        return {"errors" if isinstance(value, list) else "message": value}
+    return {} if response.status == BAD_REQUEST and not body.strip() else None
 
 
 def _check_error(
@@ -131,8 +151,7 @@ def _check_error(
     # Elsewhere than in `error`, a success may have words that only look like an error's.
     if not named and (code is None or (is_success and holds_token(fields))):
         return
-    nested = fields["error"] if isinstance(fields.get("error"), dict) else {}
-    description = fields.get("error_description") or nested.get("message")
+    description = fields.get("error_description") or _nested_message(fields.get("error"))
     reason = f"{own} ({printable(redact(str(description)))})" if description else own
     if code is None and response.status == UNAUTHORIZED and own.lower() == UNAUTHORIZED_PHRASE:
         code = INVALID_CLIENT
@@ -148,6 +167,18 @@ def _error(service: Service, response: Response, code: str, reason: str, *, key:
     if code in NOT_NOW_CODES:
         return ServiceUnreachable(message, error=code, status=response.status, retry_after=response.retry_after)
     return ServiceError(message, error=code, status=response.status)
+
+
+def _nested_message(error: object) -> object:
+    """Return the message beside a code that is nested in `error`."""
+    for _ in range(DEPTH):
+        if isinstance(error, list) and error:
+            error = error[0]
+        elif isinstance(error, Mapping):
+            if message := next((error[name] for name in MESSAGES if isinstance(error.get(name), str)), None):
+                return message
+            error = error.get("error") or error.get("errors")
+    return None
 
 
 def _is_named(error: object) -> bool:
@@ -172,14 +203,21 @@ def _code(service: Service, fields: Mapping[str, Any]) -> tuple[str, str | None]
 
 def _codes(fields: Mapping[str, Any]) -> Iterator[str | int]:
     """Yield what may be the error code, the standard's field first."""
-    error, errors = fields.get("error"), fields.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else errors
-    for found in (error, first):
-        if isinstance(found, Mapping):
-            yield from (found[name] for name in NESTED_CODES if isinstance(found.get(name), str | int))
-        elif _is_named(found):
-            yield str(found)
+    for found in (fields.get("error"), fields.get("errors")):
+        yield from _nested_codes(found, depth=DEPTH)
     yield from (fields[name] for name in ERROR_CODES if isinstance(fields.get(name), str | int))
+
+
+def _nested_codes(found: object, *, depth: int) -> Iterator[str | int]:
+    if isinstance(found, list) and found and depth:
+        yield from _nested_codes(found[0], depth=depth - 1)
+    elif isinstance(found, Mapping):
+        yield from (found[name] for name in NESTED_CODES if isinstance(found.get(name), str | int))
+        for name in ("error", "errors") if depth else ():
+            if isinstance(found.get(name), Mapping | list):
+                yield from _nested_codes(found[name], depth=depth - 1)
+    elif _is_named(found):
+        yield str(found)
 
 
 def _temporary(service: Service, response: Response) -> ServiceUnreachable:

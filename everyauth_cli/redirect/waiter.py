@@ -101,7 +101,10 @@ class RedirectWaiter:
         # In short waits: an interrupt that comes just as a long one begins would be noticed only at its end.
         while not self._ended.wait(min(POLL_SECONDS, max(0.0, end - time.monotonic()))):
             if time.monotonic() >= end:
-                raise LoginTimedOut(f"the login was not finished within {timeout:g} s")
+                raise LoginTimedOut(
+                    f"the login was not finished within {timeout:g} s; if the service shows an error, "
+                    f"the redirect URI registered there is probably not {self.redirect_uri}"
+                )
         if self._response is None:
             assert self._error is not None
             raise self._error

@@ -20,6 +20,7 @@ from everyauth_cli.services.rules import (
     BodyFormat,
     ClientAuthMethod,
     IdTokenRules,
+    IdTokenUse,
     RevocationEnds,
     RevocationRules,
     RevocationStyle,
@@ -94,6 +95,12 @@ KEYS: Mapping[str, Key] = {
     ),
     "jwks_uri": Key(
         values.ENDPOINT, "The issuer's public keys (JWKS); without it they are found by OpenID Connect Discovery."
+    ),
+    "id_token": Key(
+        values.choice(*IdTokenUse),
+        "Whether a login verifies the id token that comes with it, or ignores it. One that was not requested (by the "
+        "scope openid) is ignored with a warning when it is not valid.",
+        field="id_token.use",
     ),
     "id_token_issuers": Key(
         values.TEXTS,

@@ -89,6 +89,13 @@ class AccountRules:
     label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{login}", "{sub}")
 
 
+class IdTokenUse(StrEnum):
+    """Whether a login reads the id token that comes with it."""
+
+    VERIFY = "verify"
+    IGNORE = "ignore"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdTokenRules:
     """Values that an id token may have besides those that OpenID Connect Core section 3.1.3.7 requires."""
@@ -96,6 +103,7 @@ class IdTokenRules:
     issuers: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()
     signing_algs: tuple[str, ...] = ASYMMETRIC
+    use: IdTokenUse = IdTokenUse.VERIFY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from everyauth_cli.errors import (
     ClientNotSet,
     ClientRejected,
     LoginFailed,
+    LoginTimedOut,
     OtherAccount,
     ServiceUnreachable,
     StoreBusy,
@@ -145,11 +146,24 @@ def test_a_foreign_authorization_response_sends_nothing(world):
     assert world.server.requests == []
 
 
-def test_an_expired_code_is_a_failed_login(world):
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Code challenge failed", LoginFailed),
+        ("redirect_uri did not match", LoginFailed),
+        ("The code is incorrect or expired", LoginFailed),
+        (None, LoginFailed),
+        ("The code has expired", LoginTimedOut),
+    ],
+)
+def test_a_code_that_is_not_accepted_fails_in_the_service_s_words(world, words, kind):
     world.entry("example", ENTRY + "code_lifetime = 30\n")
-    world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
-    with pytest.raises(LoginFailed, match="its codes live 30 s"):
+    world.server.faults = [json_response({"error": "invalid_grant", "error_description": words}, status=400)]
+    with pytest.raises(LoginFailed) as caught:
         world.auth.redeem(*begun(world))
+    assert "it did not accept the authorization code (its codes are valid for 30 s)" in caught.value.message
+    assert type(caught.value) is kind
+    assert words is None or words in caught.value.message
 
 
 @pytest.mark.parametrize(

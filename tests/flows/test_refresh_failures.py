@@ -33,10 +33,13 @@ REFUSED = {
     "temporarily_unavailable": json_response({"error": "temporarily_unavailable"}, status=400),
     "too early": json_response({"error": "access_denied", "error_description": "not expired"}, status=400),
     "invalid_request": json_response({"error": "invalid_request"}, status=400),
+    "empty 400": json_response(b"", status=400),
+    "blank 400": json_response(b" \n", status=400, content_type="text/html"),
+    "plain 400": json_response(b"the token is no longer valid", status=400, content_type="text/plain"),
     "invalid_client": json_response({"error": "invalid_client"}, status=401),
 }
 FAULTS = {**NOT_SENT, **LOST, **REFUSED}
-MEANS_A_LOGIN = {"too early", "invalid_request"}
+MEANS_A_LOGIN = {"too early", "invalid_request", "empty 400", "blank 400", "plain 400"}
 """Of an expired token these refuse the grant itself, as far as anybody can tell."""
 
 

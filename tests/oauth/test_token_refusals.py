@@ -78,6 +78,51 @@ def test_an_answer_that_is_no_token_is_an_error(fields, status, kind, says):
     assert "example" in error.message
 
 
+@pytest.mark.parametrize(
+    ("fields", "kind", "says"),
+    [
+        ([{"error": "invalid_grant", "error_description": "expired"}], InvalidGrant, "invalid_grant (expired)"),
+        ([{"errorCode": "invalid_grant", "message": "expired"}], InvalidGrant, "message: expired"),
+        (["invalid_grant", "expired"], InvalidGrant, "expired"),
+        ([{"message": "expired"}, {"message": "twice"}], ServiceError, "expired"),
+        ("the token expired", ServiceError, "the token expired"),
+        (json.dumps({"error": "invalid_grant"}), InvalidGrant, "invalid_grant"),
+        (
+            {"error": {"error": "invalid_grant", "error_description": "expired"}},
+            InvalidGrant,
+            "invalid_grant (expired)",
+        ),
+        ({"error": {"errors": [{"reason": "invalid_grant", "message": "expired"}]}}, InvalidGrant, "(expired)"),
+        ({"error": [{"code": "invalid_grant", "detail": "expired"}]}, InvalidGrant, "invalid_grant (expired)"),
+        ({"errors": [{"code": "invalid_grant", "detail": "expired"}]}, InvalidGrant, "expired"),
+        ({"error": ["invalid_grant", "expired"]}, InvalidGrant, "invalid_grant"),
+        (b'\xef\xbb\xbf["expired"]', ServiceError, "expired"),
+    ],
+)
+def test_an_error_in_any_shape_keeps_its_message(fields, kind, says):
+    error = refusal(fields, status=400)
+    assert type(error) is kind
+    assert says in error.message
+
+
+def test_plain_text_is_an_error_s_message_where_an_error_is_due():
+    error = refusal(b"the token expired", status=400, content_type="text/plain")
+    assert (type(error), error.message) == (ServiceError, "example answers HTTP 400 (message: the token expired)")
+    assert type(refusal(b"Not Found", status=404, content_type="text/plain")) is ServiceUnreadable
+
+
+@pytest.mark.parametrize("content_type", ["", "application/json", "text/html", "text/plain"])
+def test_an_empty_400_is_a_refusal_and_no_wrong_endpoint(content_type):
+    error = refusal(b"", status=400, content_type=content_type)
+    assert (type(error), error.hint) == (ServiceError, None)
+    assert type(refusal(b"", status=404, content_type=content_type)) is ServiceUnreadable
+
+
+@pytest.mark.parametrize("depth", [5, 90_000])
+def test_an_error_that_is_nested_deep_is_an_error_all_the_same(depth):
+    assert isinstance(refusal(b'{"error": ' + b"[" * depth + b"1" + b"]" * depth + b"}", status=400), ServiceError)
+
+
 def test_html_is_named_as_what_it_is():
     for status in (200, 404):
         error = refusal(HTML, status=status, content_type="text/html; charset=utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from peers.http_server import Peer
 from peers.sandbox import SEALED
 from peers.token_server import json_response
 
@@ -163,8 +164,13 @@ def test_hubspot_says_in_its_own_field_what_was_granted():
 
 @pytest.mark.slow
 def test_a_login_by_the_name_that_the_original_had(everyauth):
-    everyauth("service", "set", "githuboauth", "--client-id", "id", "--client-secret", "s", env=SEALED)
-    done = everyauth("login", "githuboauth", "--no-browser", "--timeout", "1s", env=SEALED)
+    with Peer() as peer:
+        # A login connects to the token endpoint before it shows its URL.
+        own = everyauth.home / "services" / "github.toml"
+        own.parent.mkdir(parents=True)
+        own.write_text(f'token_endpoint = "{peer.url}"\n')
+        everyauth("service", "set", "githuboauth", "--client-id", "id", "--client-secret", "s", env=SEALED)
+        done = everyauth("login", "githuboauth", "--no-browser", "--timeout", "1s", env=SEALED)
     (url,) = (line for line in done.err.splitlines() if line.startswith("https://"))
     query = parse_qs(urlsplit(url).query)
     assert url.startswith("https://github.com/login/oauth/authorize?")

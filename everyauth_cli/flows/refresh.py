@@ -121,7 +121,7 @@ class Refresher:
         raise ServiceUnreachable(f"{key.service} issued no token that meets what is required of it", lost=True)
 
     def _lock_seconds(self, stored: StoredIdentity) -> float:
-        """How long to wait for another process that refreshes the identity: no longer than for one of our own."""
+        """Return the seconds to wait for the run of another process: no more than for one in this process."""
         since = stored.refreshing_since
         waited = 0.0 if since is None else max(0.0, (self.clock() - since) / 1000)
         return max(0.0, LOCK_SECONDS - waited)

@@ -160,7 +160,7 @@ def test_while_another_process_waits_for_a_response_the_living_token_is_handed_o
     assert hanging.server.refreshes == 0
 
 
-def test_a_caller_whom_the_living_token_does_not_suit_waits_for_the_other_process(tmp_path):
+def test_a_caller_who_needs_a_longer_lifetime_waits_for_the_other_process(tmp_path):
     world = World(tmp_path)
     world.login()
     world.clock.now += HOUR - MINUTE // 2

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 
 def test_what_comes_after_33_seconds_is_stored_by_a_command_and_by_a_program_that_gave_up(everyauth, tmp_path):
     elsewhere = type(everyauth)(tmp_path, tmp_path / "another-home")
+    elsewhere.started = everyauth.started
     with stale_identity(everyauth) as one, stale_identity(elsewhere) as other:
         both = (one, other)
         for stale in both:
@@ -39,4 +40,3 @@ def test_what_comes_after_33_seconds_is_stored_by_a_command_and_by_a_program_tha
             stale.issuer.meanwhile = lambda: None
             assert stale.gives_a_token() == "access-3"
             assert stale.refreshes == 1
-    elsewhere.end()

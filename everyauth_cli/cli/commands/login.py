@@ -227,7 +227,7 @@ def _redeem(
     if not session.terminal.can_ask:
         raise other
     waiter.show(question(other, service_title=options.service.title))
-    session.terminal.info(f"{other.difference}.")
+    session.terminal.instruct(f"{other.difference}.")
     if not session.terminal.confirm("Replace the stored account?"):
         raise other
     return grant, auth.keep(grant, replace_account=True)

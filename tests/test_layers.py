@@ -59,7 +59,7 @@ HOMES = {
     "certifi": ["transport/certificates.py"],
     "httpx": ["bearer/httpx_auth.py"],  # it sends nothing itself: it signs an app's requests
     "keyring": ["store/keyring/library.py"],
-    "jeepney": ["store/keyring/secret_service.py"],
+    "jeepney": ["store/keyring/calls.py", "store/keyring/secret_service.py"],
     "cryptography": [
         "store/sealed/sealer.py",
         "cli/fast/sealed.py",

@@ -243,9 +243,8 @@ class EveryAuth:
 
     def check_all(self, identities: Sequence[Identity] | None = None, *, pacing: Pacing | None = None) -> list[Outcome]:
         """Check many identities, as `refresh_all` refreshes them."""
-        if identities is None:
-            return [*self.checked(pacing=pacing)]
-        return [*self._flows.health.check_all(grouped(identities), pacing)]
+        given = None if identities is None else grouped(identities)
+        return [*(self.checked(pacing=pacing) if given is None else self._flows.health.check_all(given, pacing))]
 
     def refresh_all(
         self,
@@ -258,7 +257,7 @@ class EveryAuth:
 
         With `expiring_within` (milliseconds) only those that expire so soon are refreshed; where no identities are
         given, no others are read, besides those that need a login. Errors are in the outcomes.
-        Raises `StoreError` when some cannot be read, after the others are refreshed.
+        Raises `StoreError` when some cannot be read, after the others.
         """
         if identities is None:
             return [*self.refreshed(expiring_within=expiring_within, pacing=pacing)]

@@ -43,7 +43,7 @@ BEGINNINGS = [
     "/",
 ]
 END = "\0"
-"""Which few patterns match, so that they look back for another way."""
+"""A character that few patterns match, so that they look back for another way."""
 
 
 def patterns(module: Module) -> Iterator[tuple[str, str, int]]:

@@ -34,8 +34,7 @@ def draw_table(
     styled = paint_for(stream) is not plain
     # Rich would take a terminal without abilities for one of 80 columns.
     width, height = shutil.get_terminal_size()
-    colors = "auto" if styled else None
-    console = Console(file=stream, highlight=False, width=width, height=height, color_system=colors)
+    console = Console(file=stream, highlight=False, width=width, height=height, color_system="auto" if styled else None)
     shown = _shown(columns, rows, extra, room=console.width - (GAP if marks else 0))
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, show_header=header, header_style=Style.heading)
     if marks:

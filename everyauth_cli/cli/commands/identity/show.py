@@ -29,12 +29,12 @@ def show(session: Session, names: Names = None, service: ServiceOption = None, u
 
     Its account, scopes, tags, times and what it needs.
     """
-    service, who = service_and_who(names or [], service, user, command=SHOW)
+    service, named = service_and_who(names or [], service, user, command=SHOW)
     name = session.auth.service_name(service) if service is not None else ""
     with ambiguous_as(f"{SHOW} {{}}"):
-        identity = session.auth.find_one(who, service=name)
+        identity = session.auth.find_one(named.user, service=name, identity_id=named.identity_id)
     if identity is None:
-        raise not_found(session, who, command=SHOW)
+        raise not_found(session, named, command=SHOW)
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))
     else:

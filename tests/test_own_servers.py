@@ -58,8 +58,8 @@ class Person:
     def log_in(self):
         pending = self.auth.begin("mine", redirect_uri=REDIRECT_URI)
         with httpx.Client(trust_env=False) as browser:
-            answer = browser.get(self.auth.authorization_url(pending))
-        query = urlsplit(answer.headers["location"]).query
+            response = browser.get(self.auth.authorization_url(pending))
+        query = urlsplit(response.headers["location"]).query
         return self.auth.keep(self.auth.redeem(pending, parse_qsl(query)))
 
 

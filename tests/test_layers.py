@@ -45,7 +45,7 @@ LAYERS = {
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/in_process": BASE | {"errors", "model", "sandbox", "transport"},
     "sandbox/pytest_plugin": LOWER | {"sandbox", "sandbox/in_process", "flows", "everyauth"},
-    "bearer": BASE | {"errors", "model", "async_methods"},
+    "bearer": BASE | {"errors", "model", "async_methods", "store", "flows"},
     "everyauth": LOWER | {"flows", "bearer", "sender"},  # EveryAuth.from_env assembles the parts
     "web": LOWER - {"transport"} | {"flows", "everyauth", "pages"},
     "cli": LOWER | {"os_keyring", "flows", "everyauth", "sender", "pages", "redirect", "sandbox"},
@@ -55,6 +55,7 @@ LAYERS = {
 HOMES = {
     "typer": ["cli/*"],
     "rich": ["cli/*"],
+    "google": ["bearer/google_auth.py"],
     "httpx2": ["bearer/httpx_auth.py"],
     "httpcore": ["transport/*"],
     "certifi": ["transport/certificates.py"],

@@ -150,6 +150,10 @@ class EveryAuth:
         """
         return self._flows.login.keep(grant, replace_account=replace_account)
 
+    def discard(self, grant: Grant) -> None:
+        """Revoke the tokens of a grant that is not kept, where the service can and nothing stored would end."""
+        self._flows.revoker.discard(*self._flows.login.discarded(grant))
+
     def get_identity(
         self,
         service: str,
@@ -329,7 +333,7 @@ class EveryAuth:
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)
     aholds, asiblings = async_method(holds, read_in_lane), async_method(siblings, read_in_lane)
     aends_grant = async_method(ends_grant, read_in_lane)
-    aredeem, akeep = async_method(redeem), async_method(keep)
+    aredeem, akeep, adiscard = async_method(redeem), async_method(keep), async_method(discard)
     acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)
     adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)
 

@@ -6,6 +6,7 @@ The pools of the app are left alone: its event loop resolves names in one of the
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import threading
 import weakref
@@ -14,7 +15,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from contextlib import suppress
 from contextvars import copy_context
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.single_flight import Flight, hold_signals, release_signals
@@ -213,17 +214,29 @@ def async_method(
     that is cancelled stops waiting, but a call that was begun goes on in its thread to its end: a refresh that was sent
     still stores its token.
     """
-    code: CodeType = method.__code__
+    code: CodeType = inspect.unwrap(method).__code__
     first = code.co_varnames[1]
 
     @functools.wraps(method)
     async def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         lane = _service(first, args[0] if args else kwargs.get(first)) or (method.__name__,)
-        return await run(lane, functools.partial(method, self, *args, **kwargs))
+        job = _Call(functools.partial(method, self, *args, **kwargs))
+        del args, kwargs
+        return await run(lane, job)
 
     call.__name__ = f"a{method.__name__}"
     call.__qualname__ = call.__qualname__.removesuffix(method.__name__) + call.__name__
     return call
+
+
+class _Call(Generic[R]):
+    """A call that does not show its arguments, which may be secret, where a crash reporter shows the call."""
+
+    def __init__(self, call: Callable[[], R]) -> None:
+        self._call = call
+
+    def __call__(self) -> R:
+        return self._call()
 
 
 def _service(parameter: str, value: object) -> str | None:

@@ -41,8 +41,12 @@ Each line has an error's exit code, stable code and meaning. `KeyUnknown`, `Lock
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Self
+import functools
+from collections.abc import Callable, Mapping
+from typing import ClassVar, ParamSpec, Self, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class EveryAuthError(Exception):
@@ -286,3 +290,21 @@ class RecordMoved(StoreError):
     """The record was moved to another store."""
 
     code = "record_moved"
+
+
+def raised_anew(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function raise its errors from a frame that holds nothing, because its own holds a secret in clear.
+
+    Crash reporters and debug pages show the local names of every frame in a traceback.
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except EveryAuthError as error:
+            failure = error.with_traceback(None)
+        del args, kwargs
+        raise failure from None
+
+    return call

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method, read_and_await, read_in_lane
-from everyauth_cli.errors import UsageProblem
+from everyauth_cli.errors import UsageProblem, raised_anew
 from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
@@ -19,6 +18,7 @@ from everyauth_cli.flows.refresh import PATIENT, Patience
 from everyauth_cli.flows.requirement import requirement
 from everyauth_cli.flows.selector import Page, Selector, Who, read_who
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret
+from everyauth_cli.sender import send_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store.credential import Credential
@@ -76,7 +76,7 @@ class EveryAuth:
             shield=shield,
             patience=patience,
         )
-        self.clients = self._flows.clients
+        self.clients, self.discard = self._flows.clients, self._flows.discard
 
     @classmethod
     def from_env(cls) -> Self:
@@ -119,8 +119,8 @@ class EveryAuth:
         """Begin a login with the authorization code flow (RFC 6749 section 4.1, PKCE: RFC 7636).
 
         The scope is the one given (an empty one requests none), else the client's, else the catalogue's.
-        Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for a user
-        that is empty or looks like an identity's id.
+        Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for an empty
+        user or a tag named `userId` or `tenantId`.
         """
         return self._flows.login.begin(
             name, redirect_uri=redirect_uri, user=user, tenant=tenant, tags=tags or {}, scope=scope
@@ -134,6 +134,7 @@ class EveryAuth:
         """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
         return self._flows.login.authorization_url(pending)
 
+    @raised_anew
     def redeem(self, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> Grant:
         """Check an authorization response, redeem its code and find out the account; stores nothing.
 
@@ -150,28 +151,27 @@ class EveryAuth:
         """
         return self._flows.login.keep(grant, replace_account=replace_account)
 
-    def discard(self, grant: Grant) -> None:
-        """Revoke the tokens of a grant that is not kept, where the service can and nothing stored would end."""
-        self._flows.revoker.discard(*self._flows.login.discarded(grant))
-
     def get_identity(
         self,
         service: str,
         who: Who = DEFAULT_USER,
         *,
         tenant: str = "",
+        identity_id: str | None = None,
         min_ttl: int = 0,
         rejected: str | Secret[str] | None = None,
     ) -> Credential | None:
         """Return a credential with a current access token; None when no identity matches.
 
-        `who` is a user, an `idn-` id, or tags that all have to match: `{"userId": "user-123", "plan": "gold"}`.
+        `who` is a user, or tags that all have to match: `{"userId": "user-123", "plan": "gold"}`. A text is never
+        taken for an id, which is given as `identity_id` in place of `who`.
         With a `tenant` (`tenantId` in the tags) it is the user's identity there and no other; without, the one whose
         tenant is the user, else the only one of that user. The token lives at least `min_ttl` milliseconds more, and
         is not the `rejected` one, which a service answered with 401.
         Raises `ServiceNotFound`, `Ambiguous`, `LoginRequired`, `ServiceError`, `StoreError`, `UsageProblem`.
         """
-        return self._flows.identities.credential_of(service, who, tenant, requirement(min_ttl, rejected))
+        needed = requirement(min_ttl, rejected)
+        return self._flows.identities.credential_of(service, who, tenant, needed, identity_id=identity_id)
 
     def credential(
         self, identity: Identity, *, min_ttl: int = 0, rejected: str | Secret[str] | None = None
@@ -217,12 +217,14 @@ class EveryAuth:
         """Yield the same as summaries, one by one: memory stays flat however many there are."""
         return self._flows.identities.summaries(service, Selector(user=user, tenant=tenant, tags=tags or {}))
 
-    def find_one(self, who: Who, *, service: str = "", tenant: str = "") -> Identity | None:
-        """Return the one identity that `who` names, as in `get_identity`, at a service or at any; None if none does.
+    def find_one(
+        self, who: Who = DEFAULT_USER, *, service: str = "", tenant: str = "", identity_id: str | None = None
+    ) -> Identity | None:
+        """Return the one identity that is named, as in `get_identity`, at a service or at any; None if none is.
 
         Raises `Ambiguous`, which lists the candidates, `StoreError`, `UsageProblem`.
         """
-        return self._flows.identities.one(service, read_who(who, tenant=tenant))
+        return self._flows.identities.one(service, read_who(who, tenant=tenant, identity_id=identity_id))
 
     def service_name(self, service: str) -> str:
         """Return the name of a service or alias, or of stored identities; raises `ServiceNotFound` for any other."""
@@ -241,9 +243,8 @@ class EveryAuth:
 
     def check_all(self, identities: Sequence[Identity] | None = None, *, pacing: Pacing | None = None) -> list[Outcome]:
         """Check many identities, as `refresh_all` refreshes them."""
-        if identities is None:
-            return [*self.checked(pacing=pacing)]
-        return [*self._flows.health.check_all(grouped(identities), pacing)]
+        given = None if identities is None else grouped(identities)
+        return [*(self.checked(pacing=pacing) if given is None else self._flows.health.check_all(given, pacing))]
 
     def refresh_all(
         self,
@@ -256,7 +257,7 @@ class EveryAuth:
 
         With `expiring_within` (milliseconds) only those that expire so soon are refreshed; where no identities are
         given, no others are read, besides those that need a login. Errors are in the outcomes.
-        Raises `StoreError` when some cannot be read, after the others are refreshed.
+        Raises `StoreError` when some cannot be read, after the others.
         """
         if identities is None:
             return [*self.refreshed(expiring_within=expiring_within, pacing=pacing)]
@@ -285,17 +286,24 @@ class EveryAuth:
         """Return whether `delete_identity` would end all that the same account has granted; reads no other identity."""
         return self._flows.revoker.ends_grant(identity)
 
-    def delete_identity(self, service: str, user: str, *, tenant: str = "", local: bool = False) -> Revocation:
+    def delete_identity(
+        self,
+        service: str,
+        user: str | None = None,
+        *,
+        tenant: str = "",
+        identity_id: str | None = None,
+        local: bool = False,
+    ) -> Revocation:
         """Revoke an identity's tokens at the service (RFC 7009) and delete it from the store, if it exists.
 
-        `user` is a user, whose tenant is the user unless given, or an `idn-` id. The identity is deleted whatever the
-        service answers; the result says what was revoked and what was not. With `local` nothing is revoked.
+        It is that of a `user`, whose tenant is the user unless given, or of an `identity_id`. It is deleted whatever
+        the service answers; the result says what was revoked and what was not. With `local` nothing is revoked.
         Raises `StoreError` when it cannot be deleted, and `ClientNotSet`, `ConfigurationProblem`, `ServiceNotFound` or
         `LoginRequired` when no revocation could be requested; nothing is deleted then.
         """
-        return self._flows.revoker.delete(
-            self._flows.identities.key_to_delete(service, user, tenant=tenant), local=local
-        )
+        key = self._flows.identities.key_to_delete(service, user, tenant=tenant, identity_id=identity_id)
+        return self._flows.revoker.delete(key, local=local)
 
     def delete_identities(self, service: str, tags: Mapping[str, str], *, local: bool = False) -> list[Revocation]:
         """Delete all identities at a service that have these tags, each as `delete_identity` does.
@@ -303,11 +311,12 @@ class EveryAuth:
         The first that cannot be deleted raises what `delete_identity` would; those before it are deleted, and the same
         call goes on with the others. Raises `UsageProblem` where no tag is given: all would match.
         """
-        return [
-            self._flows.revoker.delete(key, local=local) for key in self._flows.identities.keys_to_delete(service, tags)
-        ]
+        keys = self._flows.identities.keys_to_delete(service, tags)
+        return [self._flows.revoker.delete(key, local=local) for key in keys]
 
-    def httpx_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> HttpxAuth:
+    def httpx_auth(
+        self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
+    ) -> HttpxAuth:
         """Return the auth of an `httpx` or `httpx2` client: each request has a current token, after a 401 a new one.
 
         It is for a client that talks to this service alone: the token goes wherever a request is sent. A request
@@ -315,16 +324,19 @@ class EveryAuth:
         """
         from everyauth_cli.bearer.httpx_auth import HttpxAuth
 
-        return HttpxAuth(self._flows.identities.access_tokens(service, who, tenant), service=service)
+        tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
+        return HttpxAuth(tokens, service=service)
 
-    def requests_auth(self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "") -> RequestsAuth:
+    def requests_auth(
+        self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
+    ) -> RequestsAuth:
         """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
         try:
             from everyauth_cli.bearer.requests_auth import RequestsAuth
         except ModuleNotFoundError as error:
             raise UsageProblem(f"{error.name} is not installed", hint="pip install 'everyauth-cli[requests]'") from None
-
-        return RequestsAuth(self._flows.identities.access_tokens(service, who, tenant))
+        tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
+        return RequestsAuth(tokens)
 
     # Each is the method of the same name without the `a`, run in a thread of ours.
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
@@ -332,19 +344,6 @@ class EveryAuth:
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)
     aholds, asiblings = async_method(holds, read_in_lane), async_method(siblings, read_in_lane)
-    aends_grant = async_method(ends_grant, read_in_lane)
-    aredeem, akeep, adiscard = async_method(redeem), async_method(keep), async_method(discard)
+    aends_grant, aredeem, akeep = async_method(ends_grant, read_in_lane), async_method(redeem), async_method(keep)
     acheck, acheck_all, arefresh_all = async_method(check), async_method(check_all), async_method(refresh_all)
     adelete_identity, adelete_identities = async_method(delete_identity), async_method(delete_identities)
-
-
-def send_request(request: Request) -> Response:
-    response: Response = transport().send(request, deadline=request.deadline)
-    return response
-
-
-def transport() -> ModuleType:
-    """Import what sends requests, which costs more than all else together."""
-    from everyauth_cli import transport as module
-
-    return module

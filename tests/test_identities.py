@@ -1,11 +1,19 @@
 """Finding identities, and the clients that they were granted to."""
 
+import functools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from peers.token_server import ENTRY, HOUR, MINUTE, NOW, REDIRECT_URI, World
 
-from everyauth_cli.errors import Ambiguous, ClientNotSet, ConfigurationProblem, ServiceNotFound, UsageProblem
+from everyauth_cli.errors import (
+    Ambiguous,
+    ClientNotSet,
+    ConfigurationProblem,
+    LoginRequired,
+    ServiceNotFound,
+    UsageProblem,
+)
 from everyauth_cli.model import Client, Secret
 
 
@@ -37,9 +45,51 @@ def test_identities_match_every_given_selector(world, selector, users):
 
 def test_an_identity_is_found_by_its_id(world):
     identity = world.login(user="bob", tenant="acme")
-    assert world.auth.find_one(identity.id) == identity
-    assert world.token(identity.id) == "access-2"
-    assert world.token("idn-unknown") is None
+    assert world.auth.find_one(identity_id=identity.id) == identity
+    assert world.token(identity_id=identity.id) == "access-2"
+    assert world.token(identity_id=identity.id, tenant="bob") is None
+    assert world.token(identity_id="idn-unknown") is None
+
+
+def test_a_text_is_a_user_whatever_it_looks_like(world):
+    victim = world.login(user="victim", tenant="acme", tags={"plan": "gold"})
+    auth = world.auth
+    for who in (victim.id, {"userId": victim.id}, {"userId": victim.id, "plan": "gold"}, {"id": victim.id}):
+        assert auth.get_identity("example", who) is None
+        assert auth.find_one(who) is None
+        for make in (auth.httpx_auth, auth.requests_auth):
+            with pytest.raises(LoginRequired):
+                make("example", who)._current()
+    assert auth.find(user=victim.id) == [*auth.listed(user=victim.id)] == auth.find(tenant=victim.id) == []
+    assert auth.delete_identity("example", victim.id).identity is None
+    assert auth.delete_identity("example", "victim", tenant=victim.id).identity is None
+    namesake = world.login("mallory", user=victim.id)
+    assert world.token(victim.id) == "access-4"
+    assert auth.find_one(victim.id) == namesake
+    assert (auth.find_one(identity_id=victim.id), world.token(identity_id=victim.id)) == (victim, "access-2")
+    assert auth.delete_identity("example", victim.id).identity == namesake
+    assert auth.find() == [victim]
+    assert auth.httpx_auth("example", identity_id=victim.id)._current() == Secret("access-2")
+    assert auth.requests_auth("example", identity_id=victim.id)._current() == Secret("access-2")
+
+
+@pytest.mark.parametrize("call", ["get_identity", "find_one", "httpx_auth", "requests_auth", "delete_identity"])
+def test_an_id_that_is_empty_or_beside_a_user_is_refused(world, call):
+    world.login()
+    ask = functools.partial(getattr(world.auth, call), **({"service": "example"} if call == "find_one" else {}))
+    first = () if call == "find_one" else ("example",)
+    for more, identity_id in (((), ""), (("bob",), "idn-1"), (({"plan": "gold"},), "idn-1"), ((), 5)):
+        with pytest.raises(UsageProblem):
+            ask(*first, *more, identity_id=identity_id)
+    assert len(world.auth.find()) == 1
+
+
+def test_a_deletion_names_somebody(world):
+    world.login()
+    for nobody in ({}, {"user": None}, {"user": ""}, {"identity_id": None}):
+        with pytest.raises(UsageProblem):
+            world.auth.delete_identity("example", **nobody)
+    assert len(world.auth.find()) == 1
 
 
 def test_the_tenant_is_the_user_by_default_and_else_all_are_listed(world):
@@ -63,7 +113,7 @@ def test_a_given_tenant_selects_that_tenant_alone(world):
     assert get("example", "bob", tenant="acme").identity_id == acme.id
     assert get("example", {"userId": "bob", "tenantId": "acme"}).identity_id == acme.id
     assert get("example", {"userId": "bob"}, tenant="acme").identity_id == acme.id
-    assert get("example", acme.id, tenant="acme").identity_id == acme.id
+    assert get("example", identity_id=acme.id, tenant="acme").identity_id == acme.id
     assert get("example", "bob").identity_id == get("example", "bob", tenant="bob").identity_id == own.id
     assert get("example", "eve").identity_id == get("example", {"userId": "eve"}).identity_id == lone.id
     for who, tenant in [("bob", "corp"), ("eve", "eve"), ({"userId": "eve"}, "eve"), (acme.id, "bob")]:
@@ -116,8 +166,8 @@ def test_an_identity_is_deleted_by_its_id_its_tenant_and_under_an_alias(world):
     kept = world.login(user="bob")
     other = world.login(user="eve")
     world.entry("example", ENTRY + 'aliases = ["ex"]\n')
-    assert world.auth.delete_identity("example", by_id.id, tenant="bob").identity is None
-    assert world.auth.delete_identity("ex", by_id.id).identity == by_id
+    assert world.auth.delete_identity("example", identity_id=by_id.id, tenant="bob").identity is None
+    assert world.auth.delete_identity("ex", identity_id=by_id.id).identity == by_id
     assert world.auth.delete_identity("ex", "bob", tenant="corp").identity == by_tenant
     assert world.auth.delete_identity("ex", "nobody").identity is None
     assert world.auth.find() == [kept, other]

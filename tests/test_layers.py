@@ -33,7 +33,8 @@ LAYERS = {
     "oauth": BASE | {"errors", "model", "urls", "sanitize"},
     "services": BASE | {"errors", "model", "private_files", "urls"},
     "settings": BASE | {"errors", "model", "private_files", "os_keyring"},
-    "transport": BASE | {"_version", "errors", "model", "settings", "urls"},
+    "transport": BASE | {"_version", "errors", "model", "sanitize", "settings", "urls"},
+    "sender": {"model", "sanitize", "transport"},  # for those that import the transport late
     "pages": BASE | {"errors", "model", "urls"},
     "redirect": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages"},
     "store": BASE | {"errors", "model", "private_files", "sanitize", "os_keyring", "settings", "urls"},
@@ -41,11 +42,12 @@ LAYERS = {
     "flows": LOWER - {"transport", "async_methods"},
     "sandbox": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
-    "sandbox/pytest_plugin": LOWER | {"sandbox", "flows", "everyauth"},
+    "sandbox/in_process": BASE | {"errors", "model", "sandbox", "transport"},
+    "sandbox/pytest_plugin": LOWER | {"sandbox", "sandbox/in_process", "flows", "everyauth"},
     "bearer": BASE | {"errors", "model", "async_methods"},
-    "everyauth": LOWER | {"flows", "bearer"},  # EveryAuth.from_env assembles the parts
+    "everyauth": LOWER | {"flows", "bearer", "sender"},  # EveryAuth.from_env assembles the parts
     "web": LOWER - {"transport"} | {"flows", "everyauth", "pages"},
-    "cli": LOWER | {"os_keyring", "flows", "everyauth", "pages", "redirect", "sandbox"},
+    "cli": LOWER | {"os_keyring", "flows", "everyauth", "sender", "pages", "redirect", "sandbox"},
     "__init__": LOWER | {"flows", "everyauth"},
     "__main__": {"cli"},
 }
@@ -57,7 +59,7 @@ HOMES = {
     "certifi": ["transport/certificates.py"],
     "httpx": ["bearer/httpx_auth.py"],  # it sends nothing itself: it signs an app's requests
     "keyring": ["store/keyring/library.py"],
-    "jeepney": ["store/keyring/secret_service.py"],
+    "jeepney": ["store/keyring/calls.py", "store/keyring/secret_service.py"],
     "cryptography": [
         "store/sealed/sealer.py",
         "cli/fast/sealed.py",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from everyauth_cli.cli.help import help_text
-from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, VerboseOption
+from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, QuietOption, VerboseOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.typer_internals import Command, Group
 from everyauth_cli.errors import ClientNotSet, LoginRequired, NotFound
@@ -52,13 +52,14 @@ def root(
     context: typer.Context,
     output: OutputOption = None,
     profile: ProfileOption = None,
+    quiet: QuietOption = None,
     verbose: VerboseOption = None,
     version: Annotated[  # noqa: ARG001 - main.py makes it the command `version`
         bool, typer.Option("--version", help="Show the version.")
     ] = False,
 ) -> None:
     """Take the options that may come before the command as well as after it."""
-    context.obj = {"output": output, "profile": profile, "verbose": verbose}
+    context.obj = {"output": output, "profile": profile, "quiet": quiet, "verbose": verbose}
 
 
 def group(name: str, about: str, *, examples: Sequence[str]) -> typer.Typer:
@@ -90,7 +91,12 @@ def command(parent: typer.Typer, name: str, *, examples: Sequence[str], hidden: 
             common: dict[str, Any] = {key: arguments.pop(key) for key in COMMON}
             before = context.obj or {}
             chosen = {key: before.get(key) if value is None else value for key, value in common.items()}
-            session = Session(output=chosen["output"], profile=chosen["profile"], verbose=bool(chosen["verbose"]))
+            session = Session(
+                output=chosen["output"],
+                profile=chosen["profile"],
+                verbose=bool(chosen["verbose"]),
+                quiet=bool(chosen["quiet"]),
+            )
             if takes_context:
                 arguments["context"] = context
             try:

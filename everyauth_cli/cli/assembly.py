@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError
-from everyauth_cli.everyauth import EveryAuth, Send, send_request, transport
+from everyauth_cli.everyauth import EveryAuth, Send
 from everyauth_cli.flows.alerts import Reporter, receiver
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.refresh import Patience
 from everyauth_cli.model import Request, Response
+from everyauth_cli.sender import send_request, transport
 from everyauth_cli.settings import Settings
 from everyauth_cli.store.profiles import list_profiles
 

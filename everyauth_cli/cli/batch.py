@@ -43,6 +43,9 @@ def run_batch(
     with finished_first(on_interrupt=lambda: interrupts.append(None)):
         pacing = Pacing(seconds=seconds, jobs=jobs, stopped=lambda: bool(interrupts))
         outcomes = with_progress(session.terminal, counted.each(call(service=name, pacing=pacing)))
+        if session.terminal.quiet:
+            # A timer's mail is empty when all is well.
+            outcomes = (outcome for outcome in outcomes if outcome.error)
         if session.terminal.as_json:
             session.terminal.items(map(_as_json, outcomes))
         else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from everyauth_cli.cli.durations import read_duration
+from everyauth_cli.cli.named_identity import Named
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
 from everyauth_cli.flows.hints import not_logged_in
 from everyauth_cli.flows.requirement import Requirement
-from everyauth_cli.model import ID_PREFIX
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import identity_key
 
@@ -20,11 +20,17 @@ def requirement_of(session: Session, min_ttl: str | None, rejected: bool) -> Req
     )
 
 
-def credential_of(session: Session, service: str, who: str, requirement: Requirement) -> Credential:
+def credential_of(session: Session, service: str, named: Named, requirement: Requirement) -> Credential:
     """Return the current credential of an identity; raises `NotFound`, `LoginRequired` and what a refresh raises."""
-    credential = session.auth.get_identity(service, who, min_ttl=requirement.min_ttl, rejected=requirement.rejected)
+    credential = session.auth.get_identity(
+        service,
+        named.user,
+        identity_id=named.identity_id,
+        min_ttl=requirement.min_ttl,
+        rejected=requirement.rejected,
+    )
     if credential is not None:
         return credential
-    if who.startswith(ID_PREFIX):
-        raise NotFound(f"{service} has no identity {who}", hint="everyauth identity ls")
-    raise not_logged_in(identity_key(session.settings.profile, service, user=who))
+    if named.is_id:
+        raise NotFound(f"{service} has no identity {named.text}", hint="everyauth identity ls")
+    raise not_logged_in(identity_key(session.settings.profile, service, user=named.user))

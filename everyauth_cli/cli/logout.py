@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from everyauth_cli.cli.durations import span
 from everyauth_cli.cli.interrupts import finished_first
-from everyauth_cli.cli.named_identity import ambiguous_as
+from everyauth_cli.cli.named_identity import Named, ambiguous_as
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, RevocationFailed
 from everyauth_cli.flows.freshness import now_ms
@@ -31,15 +31,15 @@ class LogoutTarget:
 
 
 def find_target(
-    session: Session, command: str, service: str, who: str, *, local: bool, yes: bool
+    session: Session, command: str, service: str, named: Named, *, local: bool, yes: bool
 ) -> LogoutTarget | None:
     """Find the one identity that is named; `command` with an id for `{}` names one of several."""
     with ambiguous_as(command + " --local" * local + " --yes" * yes):
-        found = session.auth.find_one(who, service=service)
+        found = session.auth.find_one(named.user, service=service, identity_id=named.identity_id)
     if found is not None:
         return LogoutTarget(service=found.service, user=found.user, tenant=found.tenant, identity=found)
-    if service and session.auth.holds(service, user=who):
-        return LogoutTarget(service=service, user=who, tenant=who, identity=None)
+    if service and not named.is_id and session.auth.holds(service, user=named.user):
+        return LogoutTarget(service=service, user=named.user, tenant=named.user, identity=None)
     return None
 
 
@@ -70,11 +70,11 @@ def log_out(session: Session, target: LogoutTarget, *, local: bool, confirm: boo
 def _show_siblings(session: Session, service: str, siblings: list[tuple[str, Identity]]) -> None:
     if not siblings:
         return
-    session.terminal.info(f"Revoking a token at {service} ends the whole grant, and these logins with it:")
+    session.terminal.instruct(f"Revoking a token at {service} ends the whole grant, and these logins with it:")
     for profile, identity in siblings:
         label = f", {identity.account.label}" if identity.account else ""
         about = f"user {identity.user}, tenant {identity.tenant}, profile {profile}{label}"
-        session.terminal.info(f"  {identity.service}, {about}")
+        session.terminal.instruct(f"  {identity.service}, {about}")
 
 
 def _show_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import Ambiguous, EveryAuthError, LoginRequired, NotFound, ServiceNotFound, UsageProblem
+from everyauth_cli.model import DEFAULT_USER, ID_PREFIX
 
 if TYPE_CHECKING:
     from everyauth_cli.store.identities import IdentitySummary
@@ -18,18 +20,39 @@ GET = "everyauth identity get"
 MOST_CANDIDATES = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The user, or the id of an identity, that a command line names; elsewhere no text is taken for an id."""
+
+    text: str
+    is_id: bool = False
+
+    @property
+    def user(self) -> str:
+        return DEFAULT_USER if self.is_id else self.text
+
+    @property
+    def identity_id(self) -> str | None:
+        return self.text if self.is_id else None
+
+
+def read_named(word: str) -> Named:
+    """Read `WHO`, which is a user or an id; a user whose name looks like an id needs --user."""
+    return Named(word, is_id=word.startswith(ID_PREFIX))
+
+
 def service_and_who(
     names: Sequence[str], service: str | None, user: str | None, *, command: str = GET
-) -> tuple[str | None, str]:
+) -> tuple[str | None, Named]:
     """Return the service, if it is given, and the user or id that `[SERVICE] WHO`, `--service` and `--user` name.
 
     Raises `UsageProblem` when they name none or too many.
     """
-    words = list(names)
+    words = [Named(name) if at == 0 and len(names) > 1 else read_named(name) for at, name in enumerate(names)]
     if user is not None:
-        words.append(user)
+        words.append(Named(user))
     if service is not None:
-        words.insert(0, service)
+        words.insert(0, Named(service))
     elif len(words) == 1:
         return None, words[0]
     if len(words) != 2:  # noqa: PLR2004 - SERVICE and WHO
@@ -37,7 +60,7 @@ def service_and_who(
             "name one identity: a user or an `idn-` id, with the service before it if the user has several",
             hint=f"{command} SERVICE WHO",
         )
-    return words[0], words[1]
+    return words[0].text, words[1]
 
 
 @contextmanager
@@ -49,8 +72,9 @@ def ambiguous_as(command: str) -> Iterator[None]:
         raise Ambiguous(ambiguous.who, ambiguous.candidates, command=command) from None
 
 
-def not_found(session: Session, who: str, *, command: str = GET) -> EveryAuthError:
+def not_found(session: Session, named: Named, *, command: str = GET) -> EveryAuthError:
     """Make the error for a user or id without an identity; for a service's name it lists the service's identities."""
+    who = named.text
     try:
         name = session.auth.catalogue.get(who).name
     except ServiceNotFound:
@@ -66,6 +90,6 @@ def not_found(session: Session, who: str, *, command: str = GET) -> EveryAuthErr
 
 def _command_for(identity: IdentitySummary, command: str) -> str:
     """The command with the identity named as shortly as possible."""
-    by_name = identity.tenant == identity.user and not identity.user.startswith("-")
+    by_name = identity.tenant == identity.user and not identity.user.startswith(("-", ID_PREFIX))
     names = [identity.service, identity.user] if by_name else [identity.id]
     return f"{command} {shlex.join(names)}"

@@ -63,7 +63,17 @@ VerboseOption = Annotated[
         rich_help_panel=COMMON_OPTIONS,
     ),
 ]
-COMMON = {"output": OutputOption, "profile": ProfileOption, "verbose": VerboseOption}
+QuietOption = Annotated[
+    bool | None,
+    typer.Option(
+        "-q",
+        "--quiet",
+        help="Print data, warnings and errors alone.",
+        show_default=False,
+        rich_help_panel=COMMON_OPTIONS,
+    ),
+]
+COMMON = {"output": OutputOption, "profile": ProfileOption, "quiet": QuietOption, "verbose": VerboseOption}
 
 ServiceArgument = Annotated[
     str,

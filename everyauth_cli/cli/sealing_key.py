@@ -31,9 +31,11 @@ def with_sealing_key(session: Session, settings: Settings) -> Settings:
         raise
     except StoreError as error:
         path = _key_file(settings)
-        session.terminal.info(f"The OS keyring cannot be used ({error.message}), so the sealing key is in a file:")
-        session.terminal.info(str(path))
-        session.terminal.info("Whoever reads this file can read your credentials. Keep it out of backups of the data.")
+        session.terminal.instruct(f"The OS keyring cannot be used ({error.message}), so the sealing key is in a file:")
+        session.terminal.instruct(str(path))
+        session.terminal.instruct(
+            "Whoever reads this file can read your credentials. Keep it out of backups of the data."
+        )
         return replace(settings, sealing_key=str(path))
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Session:
     """The terminal, the settings and `EveryAuth` for one command, each made when it is first needed."""
 
-    def __init__(self, *, output: Output | None, profile: str | None, verbose: bool) -> None:
-        self.terminal = Terminal(as_json=output is Output.json)
+    def __init__(self, *, output: Output | None, profile: str | None, verbose: bool, quiet: bool = False) -> None:
+        self.terminal = Terminal(as_json=output is Output.json, quiet=quiet)
         self.verbose = verbose
         self._profile = profile
         self._started = now_ms()
@@ -85,7 +85,7 @@ class Session:
                 hint="leave out --profile; the login is stored in the profile sandbox",
             )
         output = Output.json if self.terminal.as_json else None
-        return Session(output=output, profile=SANDBOX_PROFILE, verbose=self.verbose)
+        return Session(output=output, profile=SANDBOX_PROFILE, verbose=self.verbose, quiet=self.terminal.quiet)
 
     def _watched(self, send: Callable[[Request], Response], request: Request) -> Response:
         try:
@@ -101,5 +101,5 @@ class Session:
         took = time.monotonic() - started
         kind = request.fields.get("grant_type") or request.fields.get("token_type_hint")
         about = f" ({kind})" if kind else ""
-        self.terminal.info(f"{request.method} {request.url}{about}: {response.status} in {took:.2f} s")
+        self.terminal.instruct(f"{request.method} {request.url}{about}: {response.status} in {took:.2f} s")
         return response

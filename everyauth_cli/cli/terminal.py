@@ -25,6 +25,7 @@ MOST_IN_MEMORY = 1_000_000
 class Terminal:
     """The three streams of a command; with `as_json`, data and errors are JSON.
 
+    With `quiet`, stderr gets warnings, errors, questions, and what a person has to act on; nothing else.
     Whatever it shows, of a service, a user, a file or an environment, has escapes for what is not visible.
     """
 
@@ -32,11 +33,13 @@ class Terminal:
         self,
         *,
         as_json: bool = False,
+        quiet: bool = False,
         stdin: TextIO | None = None,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
     ) -> None:
         self.as_json = as_json
+        self.quiet = quiet
         self.stdin = stdin or sys.stdin
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
@@ -73,12 +76,19 @@ class Terminal:
         self._print(f"  {visible(about)}{self._paint(Style.command, visible(command))}\n")
 
     def info(self, line: str) -> None:
-        """Print a line on stderr; on a terminal it breaks between words."""
+        """Print on stderr a line that is good to know; on a terminal it breaks between words."""
+        if not self.quiet:
+            self.instruct(line)
+
+    def instruct(self, line: str) -> None:
+        """Print on stderr a line that a person has to act on."""
         for part in fitted(visible(line)) if self._is_terminal else [visible(line)]:
             self._say(part + "\n")
 
     def done(self, text: str, *, next_command: str = "") -> None:
         """Print on stderr that something succeeded, and the command to type next."""
+        if self.quiet:
+            return
         self._marked(Mark.done, text, word="")
         if next_command:
             self.suggest(next_command)
@@ -101,18 +111,18 @@ class Terminal:
         self._marked(Mark.failed, first, word="error: ")
         for line in more:
             # Indented, so that no text of others can look like a message of ours.
-            self.info(f"  {line.lstrip()}")
+            self.instruct(f"  {line.lstrip()}")
         if not error.hint:
             return
         advice, command = split_hint(error.hint)
         if not self._is_terminal:
-            self.info(f"  try: {error.hint}")
+            self.instruct(f"  try: {error.hint}")
         elif command:
             if advice:
-                self.info(f"  {advice}:")
+                self.instruct(f"  {advice}:")
             self.suggest(command)
         else:
-            self.info(f"  {advice}")
+            self.instruct(f"  {advice}")
 
     def trace(self) -> None:
         """Print the traceback of the exception that is being handled, which shows code and never values."""
@@ -177,7 +187,7 @@ class Terminal:
 
         Without a total it shows the number of steps alone.
         """
-        if not self._is_terminal:
+        if self.quiet or not self._is_terminal:
             yield lambda: None
             return
         from rich.console import Console
@@ -252,7 +262,7 @@ class Terminal:
     def _marked(self, mark: Mark, line: str, *, word: str) -> None:
         """Print a line with its mark on a terminal, and with its word elsewhere."""
         if not self._is_terminal:
-            self.info(f"{word}{line}")
+            self.instruct(f"{word}{line}")
             return
         first, *more = fitted(f"{mark} {visible(line)}")
         self._say("\n".join([first.replace(mark, self._paint_talk(mark.style, mark), 1), *more, ""]))

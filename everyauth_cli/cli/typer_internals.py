@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from everyauth_cli.cli.help import COMMON, CommandHelp, ParameterHelp, help_page
 from everyauth_cli.cli.style import paint_for
+from everyauth_cli.sanitize import is_visible, visible
 
 Node = Any
 """A command, a parameter, a context or a value: Typer's types of these are not public."""
@@ -212,8 +213,8 @@ def candidates(root: Node, words: Sequence[str]) -> Iterator[tuple[str, str]]:
         given = _given(context)
         for candidate, about in _candidates(context, words):
             # An option is not given twice. What a terminal cannot show might do something to the terminal.
-            if candidate.isprintable() and candidate not in given:
-                yield candidate, " ".join(about.partition("\n\n")[0].split())
+            if all(map(is_visible, candidate)) and candidate not in given:
+                yield candidate, visible(" ".join(about.partition("\n\n")[0].split()))
     except PartMissing:
         return
 

@@ -21,13 +21,12 @@ from everyauth_cli.flows.requirement import CURRENT, Requirement
 from everyauth_cli.flows.selector import (
     Selector,
     Who,
-    check_named,
     check_texts,
     is_plain_user,
     read_tags,
     read_who,
 )
-from everyauth_cli.model import ID_PREFIX, Identity, RecordKey, Secret
+from everyauth_cli.model import DEFAULT_USER, Identity, RecordKey, Secret
 from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import (
@@ -42,13 +41,15 @@ class Identities(Listing):
 
     refresher: Refresher
 
-    def credential_of(self, service: str, who: Who, tenant: str, requirement: Requirement) -> Credential | None:
-        """Return the current credential of a user, id or tags at a service; None when no identity matches."""
-        if is_plain_user(who) and service and (not tenant or is_plain_user(tenant)):
+    def credential_of(
+        self, service: str, who: Who, tenant: str, requirement: Requirement, *, identity_id: str | None = None
+    ) -> Credential | None:
+        """Return the current credential of a user, tags or id at a service; None when no identity matches."""
+        if identity_id is None and is_plain_user(who) and service and (not tenant or is_plain_user(tenant)):
             # Nearly every call: the key is known, and finding out who else could be meant takes as long as reading it.
             credential = self._by_key(service, who, tenant, requirement)
             return credential or self._by_selector(service, read_who(who, tenant=tenant), requirement)
-        selector = read_who(who, tenant=tenant)
+        selector = read_who(who, tenant=tenant, identity_id=identity_id)
         _check_service(service)
         return self._selected(service, selector, requirement)
 
@@ -77,13 +78,15 @@ class Identities(Listing):
             raise _differs(identity)
         return credential
 
-    def access_tokens(self, service: str, who: Who, tenant: str) -> Callable[..., Secret[str]]:
+    def access_tokens(
+        self, service: str, who: Who, *, tenant: str, identity_id: str | None
+    ) -> Callable[..., Secret[str]]:
         """Return a function that returns the current access token, or another than the `rejected` one it is given.
 
         The function raises `LoginRequired` when no identity matches.
         """
         _check_service(service)
-        return functools.partial(self._access_token, service, read_who(who, tenant=tenant))
+        return functools.partial(self._access_token, service, read_who(who, tenant=tenant, identity_id=identity_id))
 
     def _access_token(self, service: str, selector: Selector, rejected: Secret[str] | None = None) -> Secret[str]:
         credential = self._selected(service, selector, Requirement(rejected=rejected))
@@ -102,16 +105,20 @@ class Identities(Listing):
     def has_secret(self, service: str, *, user: str, tenant: str) -> bool:
         return self.store.get(identity_key(self.profile, service, user=user, tenant=tenant)) is not None
 
-    def key_to_delete(self, service: str, user: str, *, tenant: str) -> RecordKey | None:
+    def key_to_delete(
+        self, service: str, user: str | None, *, tenant: str, identity_id: str | None
+    ) -> RecordKey | None:
         """Return the key of a user's identity, whether it exists or not, or that of an existing id."""
-        check_named(user)
+        if (user is None) == (identity_id is None):
+            raise UsageProblem("give a user or an identity_id, and one of them only")
+        selector = read_who(DEFAULT_USER if user is None else user, tenant=tenant, identity_id=identity_id)
         _check_service(service)
         # A local deletion needs neither the catalogue nor a valid entry; the revocation raises what it needs.
         with contextlib.suppress(ServiceNotFound, ConfigurationProblem):
             service = self.service_name(service)
-        if not user.startswith(ID_PREFIX):
-            return identity_key(self.profile, service, user=user, tenant=tenant)
-        identity = self.one(service, read_who(user, tenant=tenant))
+        if selector.user:
+            return identity_key(self.profile, service, user=selector.user, tenant=tenant)
+        identity = self.one(service, selector)
         return self._verified_key(identity) if identity else None
 
     def keys_to_delete(self, service: str, tags: Mapping[str, str]) -> Iterator[RecordKey]:

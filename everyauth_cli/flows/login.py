@@ -16,7 +16,7 @@ from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.flows.refresh_run import refreshed
-from everyauth_cli.flows.selector import check_texts
+from everyauth_cli.flows.selector import OWN_TAGS, check_texts
 from everyauth_cli.model import (
     ID_PREFIX,
     Client,
@@ -73,7 +73,7 @@ class LoginFlow:
         self, name: str, *, redirect_uri: str, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
     ) -> PendingLogin:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
-        _check_user(user, tenant)
+        _check_names(user, tenant, tags)
         service, client = self.clients.registered(name, redirect_uri=redirect_uri)
         request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
@@ -179,10 +179,12 @@ class LoginFlow:
         return identity_key(self.profile, request.service, user=request.user, tenant=request.tenant)
 
 
-def _check_user(user: str, tenant: str) -> None:
-    check_texts(user, tenant)
-    if not user or user.startswith(ID_PREFIX):
-        raise UsageProblem(f'"{user}" cannot be a user: it is empty or begins with {ID_PREFIX}')
+def _check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:
+    check_texts(user, tenant, *tags, *tags.values())
+    if not user:
+        raise UsageProblem("the user is empty", hint="give the user whose login it is")
+    if taken := OWN_TAGS.keys() & tags.keys():
+        raise UsageProblem(f"{min(taken)} is no tag of your own", hint=f"give it as the {OWN_TAGS[min(taken)]}")
 
 
 def _check_account(before: Identity, token: Token) -> None:

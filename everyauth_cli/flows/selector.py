@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.model import ID_PREFIX, Identity, RecordKey
+from everyauth_cli.model import DEFAULT_USER, Identity, RecordKey
 from everyauth_cli.oauth import base64url
 from everyauth_cli.store.identities import IdentitySummary, identity_query
 from everyauth_cli.store.records import Query, key_matches
 
 Who = str | Mapping[str, str]
-"""A user, an identity's id (`idn-...`), or tags, of which `userId` and `tenantId` are the user and the tenant."""
+"""A user, whatever the name looks like, or tags, of which `userId` and `tenantId` are the user and the tenant."""
 
+BOTH = "a user or tags and identity_id are given; give one of them"
 OWN_TAGS = {"userId": "user", "tenantId": "tenant"}
 
 
@@ -57,13 +58,16 @@ class Page:
     next: str | None
 
 
-def read_who(who: Who, *, tenant: str = "") -> Selector:
-    """Make the selector of a user, id or tags. Raises `UsageProblem` where it would match any identity."""
+def read_who(who: Who, *, tenant: str = "", identity_id: str | None = None) -> Selector:
+    """Make the selector of a user, tags or an id. Raises `UsageProblem` where it would match any identity."""
+    if identity_id is not None:
+        check_texts(identity_id)
+        if not identity_id or who != DEFAULT_USER:
+            raise UsageProblem("the id is empty; it would match any" if not identity_id else BOTH)
+        return Selector(identity_id=identity_id, tenant=tenant)
     if not isinstance(who, Mapping):
         check_named(who)
-        return (
-            Selector(identity_id=who, tenant=tenant) if who.startswith(ID_PREFIX) else Selector(user=who, tenant=tenant)
-        )
+        return Selector(user=who, tenant=tenant)
     if tenant:
         if who.get("tenantId", tenant) != tenant:
             raise UsageProblem(f'the tenant is "{tenant}" and, in the tags, "{who["tenantId"]}"; give one')
@@ -74,8 +78,8 @@ def read_who(who: Who, *, tenant: str = "") -> Selector:
 
 
 def is_plain_user(who: Who) -> TypeGuard[str]:
-    """Return whether it is a user in ASCII, which is always valid and no id."""
-    return isinstance(who, str) and who != "" and who.isascii() and not who.startswith(ID_PREFIX)
+    """Return whether it is a user in ASCII, which is always valid."""
+    return isinstance(who, str) and who != "" and who.isascii()
 
 
 def read_tags(tags: Mapping[str, str]) -> Selector:
@@ -100,7 +104,7 @@ def check_named(who: str) -> None:
     """Refuse an empty user, such as that of a variable that is not set: it would match any."""
     check_texts(who)
     if not who:
-        raise UsageProblem("the user is empty; it would match any", hint="give a user, or an idn- id")
+        raise UsageProblem("the user is empty; it would match any", hint="give a user, or identity_id=...")
 
 
 def cursor_behind(identity: Identity) -> str:

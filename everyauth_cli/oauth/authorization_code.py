@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError
+from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError, raised_anew
 from everyauth_cli.model import LoginRequest, Secret, Service
 from everyauth_cli.oauth import base64url
 from everyauth_cli.sanitize import printable, redact
@@ -95,6 +95,7 @@ def has_state_of(pending: PendingLogin, query: Sequence[tuple[str, str]]) -> boo
     return len(states) == 1 and hmac.compare_digest(states[0].encode(), pending.state.reveal().encode())
 
 
+@raised_anew
 def read_response(service: Service, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> AuthorizationResponse:
     """Check an authorization response and return its code (RFC 6749 section 4.1.2, RFC 9207).
 

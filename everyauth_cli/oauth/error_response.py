@@ -15,6 +15,7 @@ from everyauth_cli.errors import (
     ServiceError,
     ServiceUnreachable,
     ServiceUnreadable,
+    raised_anew,
 )
 from everyauth_cli.model import TOO_MANY_REQUESTS, Response, Service
 from everyauth_cli.oauth.client_authentication import client_rejected
@@ -82,6 +83,7 @@ def refusal_of(error: EveryAuthError) -> Refusal:
     return Refusal.OTHER
 
 
+@raised_anew
 def read_fields(
     service: Service, response: Response, *, key: str = "token_endpoint", ignores_error: bool = False
 ) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import hmac
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
-from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import Client, Secret, Service, Subject
 from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.userinfo import filled
@@ -40,7 +40,7 @@ class IdToken:
     """A decoded id token, not yet checked."""
 
     header: Mapping[str, Any]
-    claims: Mapping[str, Any]
+    claims: Mapping[str, Any] = field(repr=False)
     text: Secret[str]
 
     @property
@@ -48,6 +48,7 @@ class IdToken:
         return str(self.header.get("alg", "none"))
 
 
+@raised_anew
 def read_id_token(service: Service, text: Secret[str]) -> IdToken:
     """Decode an id token (RFC 7519 section 7.2); raises `ServiceUnreadable` when it is not one."""
     try:
@@ -57,6 +58,7 @@ def read_id_token(service: Service, text: Secret[str]) -> IdToken:
         raise ServiceUnreadable(f"{service.name} sent an id token that cannot be read") from None
 
 
+@raised_anew
 def check_claims(service: Service, client: Client, id_token: IdToken, *, nonce: Secret[str] | None, now: int) -> None:
     """Check the claims of a login's id token: issuer, audience, times, nonce and algorithm.
 

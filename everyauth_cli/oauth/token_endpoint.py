@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields, reported
@@ -64,6 +64,7 @@ def added_fields(service: Service, client: Client, response: AuthorizationRespon
     return {**params, **{name: text for name, text in filled.items() if text}}
 
 
+@raised_anew
 def read_token(
     service: Service,
     response: Response,

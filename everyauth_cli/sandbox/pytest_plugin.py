@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -11,20 +12,22 @@ from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_USER, Identity, Secret, Service
+from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT
 from everyauth_cli.sandbox.faults import Fault
+from everyauth_cli.sandbox.in_process import SandboxTransport
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.settings import read_settings
 from everyauth_cli.store.memory import memory_store
-from everyauth_cli.transport import send
 
 
 class SandboxedCatalogue(Catalogue):
     """The catalogue, with every service at a sandbox."""
 
-    def __init__(self, base_url: str) -> None:
-        super().__init__()
+    def __init__(self, own: Path | None, base_url: str) -> None:
+        super().__init__(own)
         self._base_url = base_url
 
     def get(self, name: str) -> Service:
@@ -32,16 +35,19 @@ class SandboxedCatalogue(Catalogue):
 
 
 class EveryAuthSandbox:
-    """An `EveryAuth` in memory and its sandbox. They share one clock, which runs and can be advanced."""
+    """An `EveryAuth` in memory and its sandbox, which it calls in this process.
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    They share one clock, which runs and can be advanced. `services` is the directory of service files of your own.
+    """
+
+    def __init__(self, sandbox: Sandbox, services: Path | None = None) -> None:
         self.sandbox = sandbox
         self._ahead = 0
         sandbox.clock = self._now
         self.auth = EveryAuth(
             store=memory_store(),
-            catalogue=SandboxedCatalogue(sandbox.base_url),
-            send=send,
+            catalogue=SandboxedCatalogue(services, sandbox.base_url),
+            send=SandboxTransport(base_url=sandbox.base_url, respond=sandbox.respond).send,
             clock=self._now,
             override=lambda _: (CLIENT_ID, Secret(CLIENT_SECRET)),
         )
@@ -54,6 +60,36 @@ class EveryAuthSandbox:
     @fault.setter
     def fault(self, fault: str | None) -> None:
         self.sandbox.fault = Fault(fault) if fault else None
+
+    @property
+    def redirect_uri(self) -> str:
+        """The redirect URI that the sandbox accepts, for the test of a web app; by default that of the command.
+
+        Set it before the first login: `base_url` + `prefix` + /callback of your `authorize`.
+        """
+        return self.sandbox.redirect_uri
+
+    @redirect_uri.setter
+    def redirect_uri(self, uri: str) -> None:
+        self.sandbox.redirect_uri = uri
+
+    def allow(self, authorization_url: str, *, account: str = DEFAULT_ACCOUNT) -> str:
+        """Consent to an authorization request as a user at the service; return the URL that the browser goes to next.
+
+        `authorization_url` is where your app sent the browser. Raises `OAuthError` for a request that is refused.
+        """
+        server, transaction = self._requested(authorization_url)
+        return server.allow(transaction, user=account)
+
+    def deny(self, authorization_url: str) -> str:
+        """Refuse the consent instead; return the URL that the browser goes to next, which has the error."""
+        server, transaction = self._requested(authorization_url)
+        return server.deny(transaction)
+
+    def _requested(self, authorization_url: str) -> tuple[AuthorizationServer, str]:
+        url = urlsplit(authorization_url)
+        server = self.sandbox.server(url.path.split("/")[1])
+        return server, server.authorize(dict(parse_qsl(url.query))).transaction
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
@@ -74,9 +110,7 @@ class EveryAuthSandbox:
         self.auth.clients.set(entry, params=sandbox_params(entry))
         uri = self.sandbox.redirect_uri or redirect_uri(entry, self.auth.clients.get(entry))
         pending = self.auth.begin(entry.name, redirect_uri=uri, user=user, tenant=tenant, tags=tags, scope=scope)
-        server = self.sandbox.server(entry.name)
-        request = server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
-        url = server.allow(request.transaction, user=account)
+        url = self.allow(self.auth.authorization_url(pending), account=account)
         return self.auth.keep(self.auth.redeem(pending, parse_qsl(urlsplit(url).query)))
 
     def _now(self) -> int:
@@ -84,7 +118,16 @@ class EveryAuthSandbox:
 
 
 @pytest.fixture
-def everyauth_sandbox() -> Iterator[EveryAuthSandbox]:
-    """Yield an `EveryAuth` whose services are all at a sandbox: `.auth`, `.log_in()`, `.fault` and `.advance()`."""
-    with Sandbox() as sandbox:
-        yield EveryAuthSandbox(sandbox)
+def everyauth_services() -> Path | None:
+    """The directory of your service files, which `everyauth_sandbox` knows too; override it to name another one."""
+    return read_settings().services_dir
+
+
+@pytest.fixture
+def everyauth_sandbox(everyauth_services: Path | None) -> EveryAuthSandbox:
+    """Return an `EveryAuth` whose services are all at a sandbox: `.auth`, `.log_in()`, `.fault` and `.advance()`.
+
+    For a web app: `.redirect_uri`, `.allow()` and `.deny()`. It opens no socket, so plugins that mock HTTP or forbid
+    sockets do not concern it. For a browser: `with Sandbox() as sandbox: EveryAuthSandbox(sandbox)` serves HTTP too.
+    """
+    return EveryAuthSandbox(Sandbox(Catalogue(everyauth_services), port=None), everyauth_services)

@@ -28,6 +28,8 @@ POLL_SECONDS = 0.05
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret-not-a-real-secret"
 """Of 32 octets, which is the least that HS256 signs id tokens with (RFC 7518 section 3.2)."""
+UNREACHABLE = "https://sandbox.invalid"
+"""The base URL of a sandbox without a port (RFC 6761 section 6.4: no host ever has that name)."""
 CODE_LIFETIME = 600
 REFRESH_TOKEN_LIFETIME = 30 * 24 * 60 * 60
 
@@ -50,14 +52,15 @@ class Sandbox:
     """An authorization server for each service of a catalogue, in that service's dialect.
 
     As a context manager it serves from a thread of its own; `serve_forever` serves from the caller's. The port is
-    bound at once, 0 being a free one; raises `PortInUse`. Lifetimes are in seconds, by default the documented ones;
-    `clock` gives milliseconds since the epoch. Without a `client_secret` the client is a public one. Its redirect URI
-    is the one that everyauth uses for each service, unless `redirect_uri` is given. `fault` may be set at any time.
+    bound at once, 0 being a free one; raises `PortInUse`. Without a port it only answers `respond`. Lifetimes are in
+    seconds, by default the documented ones; `clock` gives milliseconds since the epoch. Without a `client_secret` the
+    client is a public one. Its redirect URI is the one that everyauth uses for each service, unless `redirect_uri` is
+    given. `fault` may be set at any time.
     """
 
     catalogue: Catalogue = field(default_factory=Catalogue)
     _: KW_ONLY
-    port: int = 0
+    port: int | None = 0
     token_lifetime: int | None = None
     code_lifetime: int | None = None
     refresh_token_lifetime: int = REFRESH_TOKEN_LIFETIME
@@ -72,13 +75,14 @@ class Sandbox:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._services: dict[str, _SandboxedService] = {}
-        self._listener = listen(self.port, respond=self._respond, log=self.log)
-        self.port = self._listener.server_address[1]
+        self._listener = None if self.port is None else listen(self.port, respond=self.respond, log=self.log)
+        if self._listener:
+            self.port = self._listener.server_address[1]
         self._thread: threading.Thread | None = None
 
     @property
     def base_url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return UNREACHABLE if self.port is None else f"http://{HOST}:{self.port}"
 
     def server(self, name: str) -> AuthorizationServer:
         """Return the authorization server of a service, made at its first use; raises `ServiceNotFound`."""
@@ -90,18 +94,20 @@ class Sandbox:
 
     def serve_forever(self) -> None:
         """Serve from this thread until it is interrupted."""
-        with self._listener:
-            self._listener.serve_forever(POLL_SECONDS)
+        if self._listener:
+            with self._listener:
+                self._listener.serve_forever(POLL_SECONDS)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self.serve_forever, name="sandbox", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        if self._thread:
+        if self._listener and self._thread:
             self._listener.shutdown()
             self._thread.join()
-        self._listener.server_close()
+        if self._listener:
+            self._listener.server_close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -115,7 +121,8 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def _respond(self, request: ReceivedRequest) -> SentResponse:
+    def respond(self, request: ReceivedRequest) -> SentResponse:
+        """Respond to a request, however it came."""
         if (request.method, request.path) == ("GET", WELL_KNOWN):
             return SentResponse(
                 status=200, headers={"content-type": "application/json"}, body=json.dumps(GREETING).encode()

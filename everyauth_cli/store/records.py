@@ -123,6 +123,13 @@ class Backend(Protocol):
         """Whether a record is cheap enough for what can be fetched again; an item of a keyring is not."""
         ...
 
+    def probe(self, key: RecordKey, name: str) -> bool:
+        """Find out whether a record can be kept, without making one; False where only a record shows it.
+
+        Raises `StoreError`.
+        """
+        ...
+
     def get(self, key: RecordKey, name: str) -> Record | None: ...
 
     def peek(self, key: RecordKey) -> str | None:
@@ -270,11 +277,13 @@ class Store:
         return self.backend.describe()
 
     def probe(self) -> None:
-        """Save, read and delete a record, so that a store that cannot keep one is known beforehand.
+        """Find out beforehand whether the store can keep a record, by one that is deleted if nothing less shows it.
 
         Raises `StoreError`.
         """
         key = RecordKey(profile="", kind="probe", service=new_version())
+        if self.backend.probe(key, self.name(key)):
+            return
         try:
             version = self.save(key, {}, Secret({"probe": key.service}), version=None)
             kept = self.get(key)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import httpcore
 
-from everyauth_cli.errors import ServiceUnreadable
+from everyauth_cli.errors import ServiceUnreadable, raised_anew
 
 MAX_BODY_BYTES = 1024 * 1024
 CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
@@ -17,6 +17,7 @@ AUTOMATIC = 32
 PIECE_BYTES = 4096
 
 
+@raised_anew
 def read_body(chunks: Iterable[bytes], coding: str, *, host: str, status: int) -> tuple[bytes, bool]:
     """Read a body as far as it comes; also return whether it came to its end.
 

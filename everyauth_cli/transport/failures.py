@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import httpcore
 
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable
+from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.transport.proxies import Proxy
 
 HTTPCORE_ERRORS = (
@@ -32,14 +33,19 @@ def explained(error: Exception, name: str, proxy: Proxy | None, *, lost: bool) -
     if isinstance(error, EveryAuthError):
         return error
     if isinstance(error, httpcore.ProxyError) and proxy:
-        return _refused_by_proxy(str(error), name, proxy)
+        return _refused_by_proxy(_words(error), name, proxy)
     if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.UnsupportedProtocol):
         return _not_connected(error, name, proxy, lost=lost)
     if isinstance(error, httpcore.TimeoutException):
         return ServiceUnreachable(f"{name} did not answer in time", lost=lost)
     if isinstance(error, HTTPCORE_ERRORS):
-        return ServiceUnreachable(f"the connection to {name} broke: {error}", lost=lost)
-    return ServiceUnreachable(f"nothing can be sent to {name}: {error}", lost=lost)
+        return ServiceUnreachable(f"the connection to {name} broke: {_words(error)}", lost=lost)
+    return ServiceUnreachable(f"nothing can be sent to {name}: {_words(error)}", lost=lost)
+
+
+def _words(error: Exception) -> str:
+    """Return an error in words, which may quote what a server or proxy sent."""
+    return printable(redact(str(error)))
 
 
 def _not_connected(error: Exception, name: str, proxy: Proxy | None, *, lost: bool) -> ServiceUnreachable:
@@ -70,7 +76,7 @@ def _reason(error: Exception, causes: list[BaseException]) -> str:
     last = causes[-1]
     if isinstance(last, ssl.SSLError):
         return f"TLS failed ({last.reason or last.strerror})"
-    return str((last.strerror if isinstance(last, OSError) else None) or error)
+    return str((last.strerror if isinstance(last, OSError) else None) or _words(error))
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, name: str) -> ServiceUnreachable:

@@ -117,8 +117,8 @@ class LoginRoutes(Routes[R]):
         current_user = self.current_user(request.framework_request)
         if current_user is None:
             return self._lost(401, SIGNED_OUT, "a user who is not signed in there")
-        query = parse_qsl(request.query, keep_blank_values=True)
-        state = Secret(next((value for name, value in query if name == "state"), ""))
+        query = Secret(parse_qsl(request.query, keep_blank_values=True))
+        state = Secret(next((value for name, value in query.reveal() if name == "state"), ""))
         try:
             kept = self._logins.find(state, request.cookies)
             if kept is None:
@@ -128,7 +128,7 @@ class LoginRoutes(Routes[R]):
             return self._failed(error, current_user)
 
     def _continued(
-        self, request: R, kept: KeptLogin, current_user: tuple[str, str], query: Sequence[tuple[str, str]]
+        self, request: R, kept: KeptLogin, current_user: tuple[str, str], query: Secret[list[tuple[str, str]]]
     ) -> WebResponse:
         """Finish a login that was found, unless it is another user's or too old; it is claimed before its code is."""
         if not kept.is_of(*current_user):
@@ -141,11 +141,11 @@ class LoginRoutes(Routes[R]):
         return self._finish(request, pending, query, [self._logins.deletion(kept.cookie)])
 
     def _finish(
-        self, request: R, pending: PendingLogin, query: Sequence[tuple[str, str]], cookies: Sequence[Cookie]
+        self, request: R, pending: PendingLogin, query: Secret[list[tuple[str, str]]], cookies: Sequence[Cookie]
     ) -> WebResponse:
         whose = pending.request.user, pending.request.tenant
         try:
-            grant = self.auth.redeem(pending, query)
+            grant = self.auth.redeem(pending, query.reveal())
             if not self._is_accepted(request, grant):
                 return self._to_app(whose, cookies, REFUSED_BY_APP)
             self._keep(grant)

@@ -44,11 +44,11 @@ class WebRequest(Generic[R]):
 
     framework_request: R
     method: str
-    query: str
-    cookies: Mapping[str, str]
+    query: str = field(repr=False)
+    cookies: Mapping[str, str] = field(repr=False)
     header: Header
     scheme: str
-    form: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

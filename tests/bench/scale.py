@@ -90,7 +90,9 @@ JOBS: dict[str, Callable[[Size], float]] = {
     "`identity get idn-...`": lambda size: size.command("identity", "get", f"idn-{size.middle}"),
     "`identity ls --user WHO`": lambda size: size.command("identity", "ls", "--user", size.middle),
     "`identity refresh`, of which nothing is due": lambda size: size.command("identity", "refresh"),
-    "library, by id": lambda size: size.call(lambda auth: auth.get_identity(bench.SERVICE, f"idn-{size.middle}")),
+    "library, by id": lambda size: size.call(
+        lambda auth: auth.get_identity(bench.SERVICE, identity_id=f"idn-{size.middle}")
+    ),
     "library, by tag": lambda size: size.call(lambda auth: auth.get_identity(bench.SERVICE, {"number": size.middle})),
     "library, a page by a tag of all": lambda size: size.call(
         lambda auth: auth.get_identities(bench.SERVICE, {"plan": "gold"}).items

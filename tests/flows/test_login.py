@@ -132,10 +132,17 @@ def test_users_tenants_and_profiles_are_identities_of_their_own(world):
     assert len(ids) == 4
 
 
-@pytest.mark.parametrize("user", ["", "idn-1"])
-def test_an_empty_user_or_one_like_an_id_is_refused(world, user):
-    with pytest.raises(UsageProblem, match="cannot be a user"):
-        begun(world, user=user)
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ({"user": ""}, "the user is empty"),
+        ({"tags": {"userId": "bob"}}, "userId is no tag of your own"),
+        ({"tags": {"plan": "gold", "tenantId": "acme"}}, "tenantId is no tag of your own"),
+    ],
+)
+def test_an_empty_user_and_a_tag_that_would_name_another_are_refused(world, names, says):
+    with pytest.raises(UsageProblem, match=says):
+        begun(world, **names)
 
 
 def test_a_foreign_authorization_response_sends_nothing(world):

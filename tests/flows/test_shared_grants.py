@@ -60,7 +60,7 @@ def test_an_ended_grant_is_no_sibling(family):
     family.server.revoke_all()
     family.clock.now += HOUR
     with pytest.raises(LoginRequired):
-        family.auth.get_identity("example", family.auth.find_one("bot").id)
+        family.auth.get_identity("example", identity_id=family.auth.find_one("bot").id)
     assert siblings(family) == [FAMILY[0], FAMILY[2]]
 
 

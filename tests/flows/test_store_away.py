@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
+from peers.postgres import running
 from peers.stores import KEY, keyring_of, sealed_store
 from peers.token_server import HOUR, World
 
@@ -18,32 +22,22 @@ OTHER_KEY = SealingKey(text=Secret(KEY.replace("A", "B", 3)))
 
 
 class Away:
-    """A world whose database file can be taken away and brought back."""
+    """A world whose store goes away when a token response arrives, until it is brought back."""
 
     def __init__(self, directory):
         self.directory = directory
-        self.path, self.kept = directory / "everyauth.db", directory / "kept.db"
-        self.world = World(directory, store=sealed_store(directory))
+        self.world = World(directory, store=self.open())
         self.world.login()
         self.world.clock.now += HOUR
         self.world.server.meanwhile = self.take
 
-    def take(self):
-        for suffix in ("", "-wal", "-shm"):
-            if (path := self.path.with_name(self.path.name + suffix)).exists():
-                path.rename(self.kept.with_name(self.kept.name + suffix))
-        self.path.mkdir()
-
     def bring(self):
-        self.path.rmdir()
-        for suffix in ("", "-wal", "-shm"):
-            if (path := self.kept.with_name(self.kept.name + suffix)).exists():
-                path.rename(self.path.with_name(self.path.name + suffix))
+        self.give_back()
         self.world.server.meanwhile = lambda: None
-        return self.world.another(sealed_store(self.directory))
+        return self.world.another(self.open())
 
-    def refresh(self):
-        """Refresh with no patience for the store, and return the token that is handed out."""
+    def refresh(self, *, store_seconds=0.1):
+        """Refresh with little patience for the store, and return the token that is handed out."""
         world = self.world
         run = RefreshRun(
             store=world.store,
@@ -51,7 +45,7 @@ class Away:
             send=world.server,
             clock=world.clock,
             warn=world.warnings.append,
-            store_seconds=0.1,
+            store_seconds=store_seconds,
         )
         return run(world.key(), CURRENT).stored.token.access_token.reveal()
 
@@ -59,9 +53,54 @@ class Away:
         return list((self.directory / "spool").glob("*"))
 
 
+class SqliteAway(Away):
+    """A directory takes the place of the database file."""
+
+    def open(self):
+        return sealed_store(self.directory)
+
+    @property
+    def path(self):
+        return self.directory / "everyauth.db"
+
+    def take(self):
+        for path in self.directory.glob(f"{self.path.name}*"):
+            if path.is_file():
+                path.rename(path.with_name(f"kept-{path.name}"))
+        self.path.mkdir()
+
+    def give_back(self):
+        self.path.rmdir()
+        for path in self.directory.glob(f"kept-{self.path.name}*"):
+            path.rename(path.with_name(path.name.removeprefix("kept-")))
+
+
+class PostgresAway(Away):
+    """The server is killed, with all its connections."""
+
+    def __init__(self, directory, server):
+        self.server, self.url = server, server.new_database()
+        super().__init__(directory)
+
+    def open(self):
+        return sealed_store(self.directory, self.url)
+
+    def take(self):
+        self.server.stop()
+
+    def give_back(self):
+        self.server.start()
+
+
 @pytest.fixture
 def away(tmp_path):
-    return Away(tmp_path)
+    return SqliteAway(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running() as server:
+        yield server
 
 
 def test_the_new_token_is_handed_out_and_kept_sealed_in_a_file(away):
@@ -110,6 +149,36 @@ def test_the_deletion_of_an_identity_deletes_its_file(away):
     assert away.spooled() == []
 
 
+@pytest.mark.slow
+def test_a_server_that_comes_back_in_time_takes_the_new_token(tmp_path, server):
+    def away_for_a_while():
+        away.take()
+        back.start()
+
+    away = PostgresAway(tmp_path, server)
+    back = threading.Timer(3.0, away.give_back)
+    away.world.server.meanwhile = away_for_a_while
+    assert away.refresh(store_seconds=60) == "access-3"
+    assert (away.spooled(), away.world.warnings) == ([], [])
+    stored = read_identity(away.open(), away.world.key())
+    assert (stored.token.access_token.reveal(), stored.refreshing_since) == ("access-3", None)
+
+
+@pytest.mark.slow
+def test_a_server_that_comes_back_too_late_takes_it_from_the_file(tmp_path, server):
+    away = PostgresAway(tmp_path, server)
+    assert away.refresh() == "access-3"
+    (path,) = away.spooled()
+    assert str(path) in away.world.warnings[0]
+    auth, started = away.bring(), time.monotonic()
+    assert auth.get_identity("example").access_token == "access-3"
+    # The claim could not be released while the server was away, and lasts for 15 s.
+    assert time.monotonic() - started < 10
+    assert (away.world.server.refreshes, away.spooled()) == (1, [])
+    stored = read_identity(away.open(), away.world.key())
+    assert (stored.token.access_token.reveal(), stored.refreshing_since) == ("access-3", None)
+
+
 @pytest.mark.parametrize("content", ["", "no base64!", "AAAA"])
 def test_a_file_that_was_changed_is_not_used(away, content):
     away.refresh()
@@ -123,7 +192,7 @@ def test_a_file_of_another_key_or_store_is_not_used(away):
     away.refresh()
     away.bring()
     other = open_store("sqlite://", data_dir=away.directory, keyring=keyring_of(away.directory), sealing_key=OTHER_KEY)
-    store = sealed_store(away.directory)
+    store = sealed_store(away.directory, away.world.store.url)
     assert other.spool.get(other.name(away.world.key())) is None
     elsewhere = sealed_store(away.directory, f"sqlite://{away.directory}/other.db")
     assert elsewhere.spool.get(elsewhere.name(away.world.key())) is None

@@ -55,7 +55,7 @@ def test_ids_that_were_swapped_hand_out_no_other_s_token(world):
     ann, bob = (world.login(user, user=user) for user in ("ann", "bob"))
     for user, other in (("ann", bob), ("bob", ann)):
         change(world, "UPDATE everyauth_records SET identity_id = ? WHERE username = ?", other.id, user)
-    assert world.auth.get_identity("example", ann.id) is None
+    assert world.auth.get_identity("example", identity_id=ann.id) is None
     assert world.auth.find(identity_id=ann.id) == []
     with pytest.raises(StoreError, match="changed without the sealing key"):
         world.token("ann")

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SECONDS = 20.0
+COLUMNS = 300
 
 # A session leader that opens a terminal gets it as the controlling one, so the redirection does both.
 SCRIPT = 'tty=$1; shift; exec "$@" <"$tty" >"$tty" 2>"$tty"'
@@ -69,6 +70,8 @@ class Terminal:
 def terminal(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[Terminal]:
     """Start a command in its home, on a terminal of its own, and kill it at the end if it still runs."""
     ours, theirs = pty.openpty()
+    # Wide enough that no sentence breaks in the middle of what a test waits for.
+    termios.tcsetwinsize(ours, (50, COLUMNS))
     name = os.ttyname(theirs)
     command = ["/bin/sh", "-c", SCRIPT, "sh", name, *argv]
     # In the checkout, `python -m` would run the package there and not the installed one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def world(everyauth_sandbox: EveryAuthSandbox) -> EveryAuthSandbox:
+def world() -> Iterator[EveryAuthSandbox]:
+    """A sandbox whose consent page is served over HTTP."""
     from peers.web_apps import BASE_URL, CALLBACK
 
-    everyauth_sandbox.sandbox.redirect_uri = BASE_URL + CALLBACK
-    return everyauth_sandbox
+    from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
+    from everyauth_cli.sandbox.server import Sandbox
+
+    with Sandbox(redirect_uri=BASE_URL + CALLBACK) as sandbox:
+        yield EveryAuthSandbox(sandbox)
 
 
 @pytest.fixture(params=["starlette", "fastapi", "flask", "django"])

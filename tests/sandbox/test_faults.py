@@ -20,7 +20,7 @@ ERRORS = {
     "500": (errors.ServiceUnreachable, "HTTP 500"),
     "429": (errors.ServiceUnreachable, "asks to wait 30 s"),
     "html": (errors.ServiceUnreadable, "text/html where JSON was expected"),
-    "drop-after-rotation": (errors.ServiceUnreachable, "the connection to 127.0.0.1 broke"),
+    "drop-after-rotation": (errors.ServiceUnreachable, "the connection to sandbox.invalid broke"),
 }
 
 

@@ -23,14 +23,14 @@ def unexpected(page):
 
 
 @pytest.fixture(params=SERVERS)
-def url(request, everyauth_sandbox):
+def url(request, world):
     """The URL of the connections page of an app on a real server."""
-    with serving(request.param, everyauth_sandbox, services=OFFERED) as base_url:
+    with serving(request.param, world, services=OFFERED) as base_url:
         yield base_url + PAGE
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_connect_and_disconnect(everyauth_sandbox, chromium, url, javascript):
+def test_connect_and_disconnect(world, chromium, url, javascript):
     page = chromium.visit(url, *LOGIN, javascript=javascript)
     assert "PagerDuty is connected." in page.text
     assert f"PagerDuty\n\n{ANN} (sandbox)\n\nConnected since 20" in page.text
@@ -38,13 +38,13 @@ def test_connect_and_disconnect(everyauth_sandbox, chromium, url, javascript):
     assert page.address.partition("?")[2] == (
         "" if javascript else "serviceId=pagerduty&userId=user-123&tenantId=user-123"
     )
-    assert everyauth_sandbox.auth.get_identity(NAME, "user-123").account.label == f"{ANN} (sandbox)"
+    assert world.auth.get_identity(NAME, "user-123").account.label == f"{ANN} (sandbox)"
 
     page = chromium.visit(url, click("Disconnect PagerDuty"), javascript=javascript)
     assert "PagerDuty is disconnected here" in page.text
     assert "Not connected" in page.text
     assert unexpected(page) == []
-    assert everyauth_sandbox.auth.find() == []
+    assert world.auth.find() == []
 
 
 def test_a_user_denies_access(chromium, url):
@@ -53,20 +53,20 @@ def test_a_user_denies_access(chromium, url):
     assert "The service was not connected. You can try again." in page.text
 
 
-def test_a_revoked_grant_is_connected_again(everyauth_sandbox, chromium, url):
-    everyauth_sandbox.log_in(NAME, "user-123", account=ANN)
-    everyauth_sandbox.fault = "revoked"
-    everyauth_sandbox.advance(100 * 86400)
+def test_a_revoked_grant_is_connected_again(world, chromium, url):
+    world.log_in(NAME, "user-123", account=ANN)
+    world.fault = "revoked"
+    world.advance(100 * 86400)
     with pytest.raises(LoginRequired):
-        everyauth_sandbox.auth.get_identity(NAME, "user-123")
+        world.auth.get_identity(NAME, "user-123")
     assert "Needs to be connected again" in chromium.visit(url).text
     page = chromium.visit(url, click("Connect again PagerDuty"), fill("Sign in as", ANN), click("Allow"))
     assert "PagerDuty is connected." in page.text
     assert "Needs to be connected again" not in page.text
 
 
-def test_another_sites_form_does_nothing_even_with_a_token(everyauth_sandbox, chromium, url):
-    everyauth_sandbox.log_in(NAME, "user-123")
+def test_another_sites_form_does_nothing_even_with_a_token(world, chromium, url):
+    world.log_in(NAME, "user-123")
     token = httpx.get(url, trust_env=False).text.split('name="csrf_token" value="')[1].split('"')[0]
     html = f"""<!doctype html><form method="post" action="{url}/disconnect">
         <input type="hidden" name="csrf_token" value="{token}">
@@ -74,7 +74,7 @@ def test_another_sites_form_does_nothing_even_with_a_token(everyauth_sandbox, ch
     with another_site("/", "text/html", html) as evil:
         page = chromium.visit(evil, click("Win"))
     assert page.heading == "Load the page again"
-    assert len(everyauth_sandbox.auth.find()) == 1
+    assert len(world.auth.find()) == 1
 
 
 def test_no_other_site_can_frame_the_page(chromium, url):
@@ -83,10 +83,10 @@ def test_no_other_site_can_frame_the_page(chromium, url):
     assert any("frame-ancestors" in line for line in page.complaints)
 
 
-def test_foreign_text_is_escaped(everyauth_sandbox, chromium):
-    everyauth_sandbox.log_in(NAME, NASTY, account=NASTY)
+def test_foreign_text_is_escaped(world, chromium):
+    world.log_in(NAME, NASTY, account=NASTY)
     page = {"services": {NASTY: PREFIX}, "map_to_user_id": lambda _: NASTY}
-    with serving("flask", everyauth_sandbox, **page) as base_url:
+    with serving("flask", world, **page) as base_url:
         shown = chromium.visit(f"{base_url}{PAGE}?serviceId={NASTY}&error={NASTY}&flash={NASTY}")
     assert (shown.title, unexpected(shown)) == ("Connections", [])
     assert shown.text.count("<script>document.title") > 1
@@ -94,18 +94,18 @@ def test_foreign_text_is_escaped(everyauth_sandbox, chromium):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_it_fits(everyauth_sandbox, chromium, scheme, width):
-    everyauth_sandbox.log_in(NAME, "user-123", account="x" * 80)
-    with serving("flask", everyauth_sandbox, services=OFFERED) as base_url:
+def test_it_fits(world, chromium, scheme, width):
+    world.log_in(NAME, "user-123", account="x" * 80)
+    with serving("flask", world, services=OFFERED) as base_url:
         page = chromium.visit(f"{base_url}{PAGE}?serviceId={NAME}", width=width, scheme=scheme, fontSize=32)
     assert page.width <= page.room
 
 
-def test_an_app_replaces_the_style_sheet(everyauth_sandbox, chromium):
+def test_an_app_replaces_the_style_sheet(world, chromium):
     css = "body { background: rgb(1, 2, 3); } .connection.unconnected .state { display: none; }"
     with (
         another_site("/app.css", "text/css", css) as stylesheet,
-        serving("flask", everyauth_sandbox, services=OFFERED, stylesheet=stylesheet) as base_url,
+        serving("flask", world, services=OFFERED, stylesheet=stylesheet) as base_url,
     ):
         page = chromium.visit(base_url + PAGE)
     assert page.background == "rgb(1, 2, 3)"

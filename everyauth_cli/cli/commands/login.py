@@ -227,7 +227,7 @@ def _redeem(
             other = error
     if session.terminal.can_ask:
         waiter.show(question(other, service_title=options.service.title))
-        session.terminal.info(f"{other.difference}.")
+        session.terminal.instruct(f"{other.difference}.")
         if session.terminal.confirm("Replace the stored account?"):
             return grant, auth.keep(grant, replace_account=True)
     auth.discard(grant)

@@ -45,7 +45,7 @@ def open_(
 def _open(session: Session, url: str) -> bool:
     choice = choose_browser(read_surroundings())
     if choice.opener is None:
-        session.terminal.info(f"{choice.reason} Open this page yourself:")
+        session.terminal.instruct(f"{choice.reason} Open this page yourself:")
         return False
     failed: list[None] = []
     open_browser(choice.opener, url, on_failure=lambda: failed.append(None))

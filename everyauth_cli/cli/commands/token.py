@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.credentials import credential_of, requirement_of
-from everyauth_cli.cli.named_identity import ambiguous_as
+from everyauth_cli.cli.named_identity import ambiguous_as, read_named
 from everyauth_cli.cli.options import MinTtl, Rejected, ServiceArgument, WhoArgument
 from everyauth_cli.cli.session import Session
 from everyauth_cli.model import DEFAULT_USER
@@ -33,7 +33,7 @@ def token(
     A token that has expired, or is about to, is refreshed first.
     """
     with ambiguous_as(f"everyauth token {service} {{}}"):
-        credential = credential_of(session, service, who, requirement_of(session, min_ttl, rejected))
+        credential = credential_of(session, service, read_named(who), requirement_of(session, min_ttl, rejected))
     if session.terminal.as_json:
         session.terminal.json({"accessToken": credential.access_token})
     else:

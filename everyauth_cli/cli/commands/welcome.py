@@ -1,4 +1,4 @@
-"""What `everyauth` alone shows: how to begin, or the overview once something is set up."""
+"""`everyauth` alone: show how to begin, or the overview once something is set up."""
 
 from __future__ import annotations
 

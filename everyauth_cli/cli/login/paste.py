@@ -55,7 +55,7 @@ class PasteReader:
         if problem is None:
             self._terminal.info("Got it.")
         elif problem:
-            self._terminal.info(problem)
+            self._terminal.instruct(problem)
         return problem is None
 
     def _hand_over(self, line: str) -> str | None:

@@ -79,8 +79,8 @@ def wait_for_response(
     """
     pastes = can_paste(terminal)
     with pasting(terminal, waiter, authorization_url=url) if pastes else nullcontext():
-        terminal.info(_instructions(terminal, service, browser, pastes=pastes))
-        terminal.info(url)
+        terminal.instruct(_instructions(terminal, service, browser, pastes=pastes))
+        terminal.instruct(url)
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
@@ -88,7 +88,7 @@ def wait_for_response(
             )
         if terminal.stderr.isatty():
             for line in _waiting(service, waiter, pastes=pastes):
-                terminal.info(line)
+                terminal.instruct(line)
         if browser.opener is not None:
             # Other users can read the command line of a browser, and the state is in the authorization URL.
             start = waiter.start_page(url)
@@ -123,7 +123,7 @@ def _not_opened(terminal: Terminal, waiter: RedirectWaiter, *, command_line: str
     if waiter.ended:
         return
     if terminal.can_ask:
-        terminal.info("The browser could not be opened; open the URL above yourself.")
+        terminal.instruct("The browser could not be opened; open the URL above yourself.")
     else:
         waiter.fail(
             LoginFailed(

@@ -62,9 +62,20 @@ class Claims:
         finally:
             done.set()
             renewing.join()
-            # What is done is done: a claim that cannot be given back now ends by itself.
+            try:
+                self._database.change(RELEASE, (name, owner))
+            except StoreError:
+                # What is done is done; but the next one must not wait for the claim's end where the server is back.
+                threading.Thread(target=self._release_later, args=(name, owner), daemon=True).start()
+
+    def _release_later(self, name: str, owner: str) -> None:
+        """Release a claim as soon as the server can, unless it has ended by itself."""
+        until = time.monotonic() + self._seconds
+        while time.monotonic() < until:
+            time.sleep(LONGEST_PAUSE)
             with suppress(StoreError):
                 self._database.change(RELEASE, (name, owner))
+                return
 
     def _acquire(self, name: str, owner: str, deadline: float) -> None:
         pause, ended = FIRST_PAUSE, ""

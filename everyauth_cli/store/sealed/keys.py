@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 
-from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.errors import ConfigurationProblem, raised_anew
 from everyauth_cli.model import Secret
 from everyauth_cli.store.sealed.cell import KEY_BYTES
 
@@ -15,6 +15,7 @@ def new_key() -> Secret[str]:
     return Secret(base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode())
 
 
+@raised_anew
 def read_keys(text: Secret[str], *, where: str) -> list[Secret[bytes]]:
     """The keys in a text, separated by white space or commas: the first seals, all open.
 

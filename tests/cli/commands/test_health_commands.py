@@ -55,6 +55,16 @@ def test_a_timer_refreshes_what_expires_soon_and_shows_plain_lines(shell):
     assert shell.counts["refresh_token"] == 1
 
 
+def test_with_quiet_a_timer_prints_nothing_when_all_is_well_and_what_failed_otherwise(shell):
+    shell.log_in("ann")
+    done = shell(f"{REFRESH} --all --quiet")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    shell.sandbox.fault = Fault.REVOKED
+    done = shell(f"{REFRESH} --all -q")
+    assert (done.code, done.err) == (4, "")
+    assert done.out.startswith("pagerduty\tann\tlogin_required\t")
+
+
 def test_all_refreshes_every_identity(shell):
     for user in ("ann", "bob", "cem", "dan"):
         shell.log_in(user)
@@ -216,7 +226,7 @@ def test_at_a_terminal_there_is_a_bar_and_a_table(shell):
         assert shown.end() == 0
     assert "identities" in shown.shown
     assert "\x1b[" in shown.shown
-    assert "service" in shown.shown
+    assert "SERVICE" in shown.shown
     assert "1 identity: 1 refreshed." in shown.shown
 
 

@@ -217,6 +217,20 @@ def test_an_unknown_user_is_not_found(home, endpoint):
     assert endpoint.requests == []
 
 
+def test_a_user_named_like_an_id_is_reached_with_user_and_the_id_without(home, endpoint):
+    (me,) = json.loads(home.good("everyauth identity ls -o json"))["items"]
+    home.log_in(me["identityId"])
+    for service in ("", "op "):
+        by_id = json.loads(home.good(f"everyauth identity get {service}{me['identityId']}"))["everyauth"]["tags"]
+        named = json.loads(home.good(f"everyauth identity get {service}--user {me['identityId']}"))["everyauth"]["tags"]
+        assert (by_id["userId"], named["userId"]) == ("me", me["identityId"])
+    assert home.good(f"everyauth token op {me['identityId']}") == home.good("everyauth token op")
+    home.good(f"everyauth identity rm op --user {me['identityId']} --yes")
+    assert home.users() == ["me"]
+    home.good(f"everyauth logout op {me['identityId']}")
+    assert home.users() == []
+
+
 def test_one_of_several_is_named_by_a_command_that_works(home, endpoint):
     for tenant in ("acme", "umbrella"):
         home.log_in("bob", tenant=tenant)

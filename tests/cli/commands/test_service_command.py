@@ -199,7 +199,7 @@ def test_the_catalogue_is_listed_with_what_is_set(everyauth):
     assert listed["items"][0] == first
     with on_a_terminal(everyauth, "service", "ls") as shown:
         assert shown.end() == 0
-    assert "client id" in shown.shown
+    assert "CLIENT ID" in shown.shown
     assert "\x1b" not in shown.shown
 
 

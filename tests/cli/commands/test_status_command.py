@@ -115,7 +115,7 @@ def identity(**more: object) -> Identity:
         "expires_at": NOW + HOUR,
         "refreshable": False,
         "client_id": "c",
-        "token_endpoint": "https://op.example/token",
+        "origins": {"token_endpoint": "https://op.example"},
     }
     return Identity(**{**base, **more})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.identity import group
 from everyauth_cli.cli.credentials import credential_of, requirement_of
-from everyauth_cli.cli.named_identity import ambiguous_as, not_found, service_and_who
+from everyauth_cli.cli.named_identity import Named, ambiguous_as, not_found, service_and_who
 from everyauth_cli.cli.options import MinTtl, Names, Rejected, ServiceOption, UserOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.requirement import Requirement
@@ -43,11 +43,11 @@ def get(
     session.terminal.json(found.as_json())
 
 
-def _of_any(session: Session, who: str, requirement: Requirement) -> Credential:
+def _of_any(session: Session, named: Named, requirement: Requirement) -> Credential:
     """The current credential of the one identity of a user, whatever its service."""
-    identity = session.auth.find_one(who)
+    identity = session.auth.find_one(named.user, identity_id=named.identity_id)
     if identity is not None:
         found = session.auth.credential(identity, min_ttl=requirement.min_ttl, rejected=requirement.rejected)
         if found is not None:
             return found
-    raise not_found(session, who)
+    raise not_found(session, named)

@@ -16,7 +16,7 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
-from everyauth_cli.private_files import make_directory, open_private
+from everyauth_cli.private_files import check_owners, make_directory, open_private
 from everyauth_cli.services.entry import MOVED_FROM, NAME, make_service, override
 from everyauth_cli.services.keys import KEYS
 
@@ -149,6 +149,8 @@ class Catalogue:
 
     def _own_entry(self, name: str) -> dict[str, Any] | None:
         path = self.own_path(name)
+        if path:
+            check_owners(path)
         return _load(path) if path else None
 
     def _by_alias(self, name: str) -> Service:

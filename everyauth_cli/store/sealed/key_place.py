@@ -9,6 +9,7 @@ from pathlib import Path
 
 from everyauth_cli.errors import StoreUnavailable
 from everyauth_cli.model import Secret
+from everyauth_cli.private_files import check_owners
 from everyauth_cli.store.keyring.opening import Keyring
 from everyauth_cli.store.sealed.keys import read_keys
 
@@ -102,6 +103,7 @@ class KeyPlace:
 
 
 def _key_from_file(path: Path) -> Secret[str]:
+    check_owners(path)
     try:
         return Secret(path.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:

@@ -36,9 +36,7 @@ def show_left_store(session: Session) -> None:
         return
     left = shown_url(settings.left_store)
     move = _move(left, shown_url(settings.store_url))
-    session.terminal.info(
-        f"{left} was left for this store, with records in it. To move them here: {move}"
-    )
+    session.terminal.info(f"{left} was left for this store, with records in it. To move them here: {move}")
 
 
 def contents(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self
 
 from everyauth_cli.async_methods import async_method, read_and_await, read_in_lane
+from everyauth_cli.bearer import methods
 from everyauth_cli.errors import UsageProblem, raised_anew
 from everyauth_cli.event_log import EventLog, Record, ignore
 from everyauth_cli.flows.clients import Override
@@ -27,8 +28,6 @@ from everyauth_cli.store.identities import IdentitySummary, key_of
 from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
-    from everyauth_cli.bearer.httpx_auth import HttpxAuth
-    from everyauth_cli.bearer.requests_auth import RequestsAuth
     from everyauth_cli.flows.batch import Outcome, Pacing
     from everyauth_cli.flows.login import Grant
     from everyauth_cli.flows.revoke import Revocation
@@ -314,29 +313,8 @@ class EveryAuth:
         keys = self._flows.identities.keys_to_delete(service, tags)
         return [self._flows.revoker.delete(key, local=local) for key in keys]
 
-    def httpx_auth(
-        self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
-    ) -> HttpxAuth:
-        """Return the auth of an `httpx` or `httpx2` client: each request has a current token, after a 401 a new one.
-
-        It is for a client that talks to this service alone: the token goes wherever a request is sent. A request
-        raises what `get_identity` does, and `LoginRequired` where that returns None.
-        """
-        from everyauth_cli.bearer.httpx_auth import HttpxAuth
-
-        tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
-        return HttpxAuth(tokens, service=service)
-
-    def requests_auth(
-        self, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
-    ) -> RequestsAuth:
-        """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
-        try:
-            from everyauth_cli.bearer.requests_auth import RequestsAuth
-        except ModuleNotFoundError as error:
-            raise UsageProblem(f"{error.name} is not installed", hint="pip install 'everyauth-cli[requests]'") from None
-        tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
-        return RequestsAuth(tokens)
+    httpx_auth, requests_auth = methods.httpx_auth, methods.requests_auth
+    token_source, google_auth = methods.token_source, methods.google_auth
 
     # Each is the method of the same name without the `a`, run in a thread of ours.
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)

@@ -1,11 +1,13 @@
-"""Creates files and directories that their owner alone can use, under any umask."""
+"""Creates files and directories that their owner alone can use, under any umask, and refuses those of other users."""
 
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.store.owners import Weakness, weakness
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
@@ -36,7 +38,8 @@ def open_private(path: str | Path, flags: int) -> int:
 
     Raises `OSError`.
     """
-    descriptor = os.open(path, flags, FILE_MODE)
+    # A pipe at that name must not be waited for.
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), FILE_MODE)
     if flags & os.O_CREAT:
         _give_back(descriptor, os.fstat(descriptor).st_mode, FILE_MODE)
     return descriptor
@@ -63,6 +66,27 @@ def write_privately(path: Path, text: str) -> None:
             f"cannot write {path}: {error.strerror}",
             hint="make its directory writable for you, or name another with EVERYAUTH_HOME",
         ) from None
+
+
+def check_owners(path: Path) -> Weakness | None:
+    """Check that other users cannot change a file or directory, or what is on the way to it.
+
+    Return the weakness where only the platform lets others in. Raises `ConfigurationProblem`.
+    """
+    weak = weakness(str(path))
+    if weak is None or not weak.refused:
+        return weak
+    reason = f"{weak.part} {weak.reason}"
+    unused = "it is not used" if weak.part == str(path) else f"{path} is not used"
+    raise ConfigurationProblem(f"{reason}, so {unused}", hint=_cure(weak))
+
+
+def _cure(weak: Weakness) -> str:
+    if not weak.owner:
+        return f"chmod go-w {shlex.quote(weak.part)}"
+    if os.geteuid() == 0:
+        return f"run everyauth as {weak.owner}, or name a directory of root's with EVERYAUTH_HOME"
+    return "name a directory of your own with EVERYAUTH_HOME"
 
 
 def _give_back(target: int | Path, found: int, mode: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,8 @@ from typing import Any, NamedTuple
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import DEFAULT_PROFILE, Secret
 from everyauth_cli.os_keyring import bus_addresses, namespace_of
-from everyauth_cli.private_files import write_privately
+from everyauth_cli.private_files import check_owners, write_privately
+from everyauth_cli.store.whole_files import parse_toml, read_whole
 
 DEFAULT_STORE = "keyring:"
 CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
@@ -31,11 +33,13 @@ class Settings:
     `sealing_key` is what `config.toml` remembers: a file's path or "keyring"; `key` and `key_file` come from the
     environment and go first. `left_store` is the URL of a store that was left with records in it. `alert_command` is an
     argv; of it and `alert_webhook` at most one is set, and the URL of a webhook is a secret, because who has it can
-    post there. `namespace` keeps apart, in one OS keyring, what belongs to different directories.
+    post there. `warning` says what others may change here. `namespace` keeps apart, in one OS keyring, what belongs to
+    different directories.
     """
 
     config_dir: Path
     data_dir: Path
+    warning: str | None = None
     namespace: str = ""
     profile: str = DEFAULT_PROFILE
     store_url: str = DEFAULT_STORE
@@ -89,10 +93,12 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     config_dir, data_dir = _directories(environ)
     for directory in (config_dir, data_dir):
         _check_text(str(directory), "the name of the home directory")
+    warning = _check_owners(environ, config_dir / "config.toml", data_dir)
     config = _read_config(config_dir / "config.toml")
     settings = Settings(
         config_dir=config_dir,
         data_dir=data_dir,
+        warning=warning,
         namespace=namespace_of(str(data_dir), usual=_usual_data_dir()),
         profile=environ.get("EVERYAUTH_PROFILE") or DEFAULT_PROFILE,
         sealing_key=config.get("sealing_key"),
@@ -118,6 +124,24 @@ def ca_setting(environ: Mapping[str, str] | None = None) -> CaSetting | None:
     """Return the trusted certificates that the environment names; None for the usual ones."""
     environ = os.environ if environ is None else environ
     return next((CaSetting(name, environ[name]) for name in CA_VARIABLES if environ.get(name)), None)
+
+
+def _check_owners(environ: Mapping[str, str], *paths: Path) -> str | None:
+    """Check what the settings are read from; return a warning unless the user trusts the directory.
+
+    Raises `ConfigurationProblem`.
+    """
+    trusted = [
+        Path(path).resolve() for path in environ.get("EVERYAUTH_TRUST_DIRECTORIES", "").split(os.pathsep) if path
+    ]
+    for path in paths:
+        weak = check_owners(path)
+        inside = [Path(weak.part), path.resolve()] if weak else []
+        if weak and not any(each.is_relative_to(directory) for each in inside for directory in trusted):
+            return (
+                f"{weak.part} {weak.reason}; if it should be so: EVERYAUTH_TRUST_DIRECTORIES={shlex.quote(weak.part)}"
+            )
+    return None
 
 
 def child_environment() -> dict[str, str]:
@@ -193,16 +217,16 @@ def _usual_data_dir(platform: str = sys.platform) -> str | None:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_bytes()
+        text = read_whole(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigurationProblem(f"cannot read {path}: {error.strerror}", hint="make it readable for you") from None
-    import tomllib
-
+    except ValueError as error:
+        raise ConfigurationProblem(f"cannot read {str(path)!r}: {error}") from None
     try:
-        config = tomllib.loads(text.decode())
-    except (ValueError, RecursionError) as error:
+        config = parse_toml(text)
+    except ValueError as error:
         raise ConfigurationProblem(
             f"{path} is not TOML: {error}", hint="correct it, or move it away and choose again: everyauth store use URL"
         ) from None
@@ -223,6 +247,8 @@ def _check_choice(path: Path, name: str, value: object) -> None:
             raise ConfigurationProblem(f"{path}: {name} must be a list of texts, the command first")
     elif not isinstance(value, str):
         raise ConfigurationProblem(f"{path}: {name} must be a text")
+    if any("\0" in text for text in value):
+        raise ConfigurationProblem(f"{path}: {name} holds a null character")
 
 
 def _client_variables(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -19,7 +19,18 @@ from everyauth_cli.store.at_once import WouldWait, at_once
 
 # These take no time, or are a lock, which has to be released by the thread that took it, or an iterator that reads
 # only as far as its caller goes.
-WITHOUT = {"from_env", "from_settings", "httpx_auth", "requests_auth", "login_lock", "listed", "checked", "refreshed"}
+WITHOUT = {
+    "from_env",
+    "from_settings",
+    "httpx_auth",
+    "requests_auth",
+    "token_source",
+    "google_auth",
+    "login_lock",
+    "listed",
+    "checked",
+    "refreshed",
+}
 METHODS = {name for name, _ in inspect.getmembers(EveryAuth, callable) if not name.startswith("_")} - WITHOUT
 ASYNC = {name for name in METHODS if inspect.iscoroutinefunction(getattr(EveryAuth, name))}
 

@@ -33,6 +33,8 @@ class Session:
     @functools.cached_property
     def settings(self) -> Settings:
         settings = read_settings()
+        if settings.warning:
+            self.terminal.warn(settings.warning)
         return replace(settings, profile=self._profile) if self._profile else settings
 
     @property

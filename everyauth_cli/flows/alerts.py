@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from everyauth_cli.errors import AlertFailed, EveryAuthError
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.model import Identity, Request, Response, Secret
+from everyauth_cli.private_files import check_owners
 from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.settings import Settings, child_environment
 from everyauth_cli.store.identities import find_unreported, key_of, read_identity, save_identity
@@ -109,6 +112,7 @@ def to_command(argv: Sequence[str], *, seconds: float = COMMAND_SECONDS) -> Deli
     """Deliver each event to a command's standard input: no shell, no secret in its environment."""
 
     def deliver(document: Mapping[str, Any]) -> None:
+        _check_owners(argv[0])
         import tempfile  # with random, it takes long to import, and most commands send no alert
 
         # A file, because a pipe would stay open as long as anything that the command leaves running.
@@ -141,6 +145,12 @@ def to_webhook(url: Secret[str], send: Callable[[Request], Response]) -> Deliver
             raise AlertFailed(f"the webhook at {parts.hostname} answered HTTP {response.status}")
 
     return deliver
+
+
+def _check_owners(command: str) -> None:
+    """Check that only root can change a command that root runs. Raises `ConfigurationProblem`."""
+    if sys.platform != "win32" and os.geteuid() == 0:
+        check_owners(Path(shutil.which(command) or command))
 
 
 def _run(argv: Sequence[str], document: bytes, output: IO[bytes], seconds: float) -> int:

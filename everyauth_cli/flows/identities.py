@@ -17,7 +17,7 @@ from everyauth_cli.errors import (
 from everyauth_cli.flows.hints import login_again, not_logged_in
 from everyauth_cli.flows.listing import Listing
 from everyauth_cli.flows.refresh import Refresher
-from everyauth_cli.flows.requirement import CURRENT, Requirement
+from everyauth_cli.flows.requirement import CURRENT, Requirement, requirement
 from everyauth_cli.flows.selector import (
     Selector,
     Who,
@@ -78,21 +78,28 @@ class Identities(Listing):
             raise _differs(identity)
         return credential
 
-    def access_tokens(
-        self, service: str, who: Who, *, tenant: str, identity_id: str | None
-    ) -> Callable[..., Secret[str]]:
-        """Return a function that returns the current access token, or another than the `rejected` one it is given.
+    def current(self, service: str, who: Who, *, tenant: str, identity_id: str | None) -> Callable[..., Credential]:
+        """Return a function that returns the current credential that meets a `requirement`, which it is given.
 
         The function raises `LoginRequired` when no identity matches.
         """
         _check_service(service)
-        return functools.partial(self._access_token, service, read_who(who, tenant=tenant, identity_id=identity_id))
+        return functools.partial(self._current, service, read_who(who, tenant=tenant, identity_id=identity_id))
 
-    def _access_token(self, service: str, selector: Selector, rejected: Secret[str] | None = None) -> Secret[str]:
-        credential = self._selected(service, selector, Requirement(rejected=rejected))
+    def _current(
+        self, service: str, selector: Selector, *, min_ttl: int = 0, rejected: Secret[str] | None = None
+    ) -> Credential:
+        credential = self._selected(service, selector, requirement(min_ttl, rejected))
         if credential is None:
             raise self._not_found(service, selector)
-        return Secret(credential.access_token)
+        return credential
+
+    def access_tokens(
+        self, service: str, who: Who, *, tenant: str, identity_id: str | None
+    ) -> Callable[..., Secret[str]]:
+        """Return a function that returns the access token of `current`, with the same arguments."""
+        current = self.current(service, who, tenant=tenant, identity_id=identity_id)
+        return lambda **required: Secret(current(**required).access_token)
 
     def _not_found(self, service: str, selector: Selector) -> LoginRequired:
         if not selector.user:

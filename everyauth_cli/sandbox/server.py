@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer, Clock
-from everyauth_cli.sandbox.detection import GREETING, HOST, WELL_KNOWN
+from everyauth_cli.sandbox.detection import GREETING, HOST, WELL_KNOWN, proof
 from everyauth_cli.sandbox.endpoints import Endpoints, FaultSettings, SentResponse, not_found
 from everyauth_cli.sandbox.faults import CLOCK_AHEAD_SECONDS, Fault
 from everyauth_cli.sandbox.grants import Lifetimes, Registration
@@ -55,7 +55,8 @@ class Sandbox:
     bound at once, 0 being a free one; raises `PortInUse`. Without a port it only answers `respond`. Lifetimes are in
     seconds, by default the documented ones; `clock` gives milliseconds since the epoch. Without a `client_secret` the
     client is a public one. Its redirect URI is the one that everyauth uses for each service, unless `redirect_uri` is
-    given. `fault` may be set at any time.
+    given. `fault` may be set at any time. By the `token` a login of the same user knows this sandbox, where the system
+    does not show whose a socket is.
     """
 
     catalogue: Catalogue = field(default_factory=Catalogue)
@@ -71,6 +72,7 @@ class Sandbox:
     slow_seconds: float = 10
     clock: Clock = _now
     log: Log = _ignore
+    token: Secret[str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -124,14 +126,19 @@ class Sandbox:
     def respond(self, request: ReceivedRequest) -> SentResponse:
         """Respond to a request, however it came."""
         if (request.method, request.path) == ("GET", WELL_KNOWN):
-            return SentResponse(
-                status=200, headers={"content-type": "application/json"}, body=json.dumps(GREETING).encode()
-            )
+            return self._greet(request)
         try:
             service = self._service(request.path.split("/")[1])
         except EveryAuthError:
             return not_found()
         return service.endpoints.respond(request)
+
+    def _greet(self, request: ReceivedRequest) -> SentResponse:
+        """Say that this is a sandbox, and prove that it knows the token, if it does."""
+        challenge = request.query.removeprefix("challenge=")
+        proven = {"proof": proof(self.token, challenge)} if self.token else {}
+        body = json.dumps({**GREETING, **proven}).encode()
+        return SentResponse(status=200, headers={"content-type": "application/json"}, body=body)
 
     def _service(self, name: str) -> _SandboxedService:
         with self._lock:

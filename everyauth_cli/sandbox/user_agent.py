@@ -1,4 +1,4 @@
-"""A browser that logs in at the sandbox by itself: `BROWSER="python -m everyauth_cli.sandbox.user_agent %s"`."""
+"""A browser that logs in at the sandbox by itself: `BROWSER="python -P -m everyauth_cli.sandbox.user_agent %s"`."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from everyauth_cli.errors import StoreUnavailable
-from everyauth_cli.private_files import make_directory, open_private
+from everyauth_cli.private_files import check_owners, make_directory, open_private
 
 BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 """The errors that say that another holds a lock; any other says that locks do not work there."""
@@ -93,6 +93,7 @@ class FileLocks:
         )
 
     def _open(self, path: Path) -> int:
+        check_owners(self.directory)
         try:
             make_directory(self.directory)
             return open_private(path, os.O_RDWR | os.O_CREAT)

@@ -37,6 +37,9 @@ class MemoryRecords:
     def __init__(self) -> None:
         self.records: dict[RecordKey, Kept] = {}
 
+    def probe(self, key: RecordKey, name: str) -> bool:  # noqa: ARG002
+        return False
+
     def get(self, key: RecordKey, name: str) -> Record | None:
         kept = self.records.get(key)
         if kept is None:

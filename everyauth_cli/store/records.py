@@ -123,6 +123,13 @@ class Backend(Protocol):
         """Whether a record is cheap enough for what can be fetched again; an item of a keyring is not."""
         ...
 
+    def probe(self, key: RecordKey, name: str) -> bool:
+        """Find out whether a record can be kept, without making one; False where only a record shows it.
+
+        Raises `StoreError`.
+        """
+        ...
+
     def get(self, key: RecordKey, name: str) -> Record | None: ...
 
     def peek(self, key: RecordKey) -> str | None:
@@ -270,11 +277,13 @@ class Store:
         return self.backend.describe()
 
     def probe(self) -> None:
-        """Save, read and delete a record, so that a store that cannot keep one is known beforehand.
+        """Find out beforehand whether the store can keep a record, by one that is deleted if nothing less shows it.
 
         Raises `StoreError`.
         """
         key = RecordKey(profile="", kind="probe", service=new_version())
+        if self.backend.probe(key, self.name(key)):
+            return
         try:
             version = self.save(key, {}, Secret({"probe": key.service}), version=None)
             kept = self.get(key)
@@ -308,14 +317,15 @@ def key_matches(key: RecordKey, pattern: RecordKey) -> bool:
 def parse_object(text: str) -> dict[str, Any]:
     """A JSON object that a store keeps as text; raises `ValueError` or `TypeError` where it is none."""
     try:
-        found, end = SCAN(text, 0)
-    except (StopIteration, ValueError):
-        end = -1
+        try:
+            found, end = SCAN(text, 0)
+        except (StopIteration, ValueError):
+            end = -1
+        if end != len(text):
+            # Edited by hand, it may have blanks around it.
+            found = json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    if end != len(text):
-        # Edited by hand, it may have blanks around it.
-        found = json.loads(text)
     if not isinstance(found, dict):
         raise TypeError("no JSON object")
     return found

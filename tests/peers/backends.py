@@ -5,7 +5,9 @@ Their priorities are negative, so that the library uses one only if it is named.
 
 from __future__ import annotations
 
+import getpass
 import threading
+import time
 
 from keyring.backend import KeyringBackend
 from keyring.backends.chainer import ChainerBackend
@@ -48,6 +50,16 @@ class Hanging(Memory):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         self.go_on.wait()
+
+
+class Typed(Memory):
+    """Asks for a password at the terminal before its first call, and takes a moment with it."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if not self.passwords:
+            self.passwords["typed", ""] = getpass.getpass("Keyring password: ")
+            time.sleep(0.3)
+        return self.passwords.get((service, username))
 
 
 class Raising(Memory):

@@ -195,7 +195,10 @@ class Scripted:
         self.replies: dict[str, list[Response]] = {
             "OpenSession": [("vo", (("s", ""), "/session"))],
             "ReadAlias": [("o", ("/default",))],
+            "SetSecret": [("", ())],
             "Prompt": [("", ())],
+            "Dismiss": [("", ())],
+            "Ping": [("", ())],
         }
         self.called: list[str] = []
         self._completed = completed

@@ -176,8 +176,8 @@ def test_whoever_swaps_ids_in_the_list_is_found_out(store, tmp_path):
     )
     in_file(tmp_path / "index.db", "DELETE FROM everyauth_records WHERE username = 'ann'")
     for call in (
-        lambda: world.auth.get_identity("example", ann.id),
-        lambda: world.auth.delete_identity("example", ann.id, local=True),
+        lambda: world.auth.get_identity("example", identity_id=ann.id),
+        lambda: world.auth.delete_identity("example", identity_id=ann.id, local=True),
     ):
         with pytest.raises(StoreError, match="another id"):
             call()

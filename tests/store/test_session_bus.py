@@ -18,7 +18,7 @@ from everyauth_cli.store.keyring.secret_service import SecretServiceItems
 
 NAME = "everyauth:default:identity:example:me:me"
 ITEM, PROMPT = "/item/1", "/prompt/1"
-FOUND = ("aoao", ([ITEM], []))
+FOUND, NOTHING = ("aoao", ([ITEM], [])), ("aoao", ([], []))
 SECRETS = ("a{o(oayays)}", ({ITEM: ("/session", b"", b"secret", "text/plain")},))
 LISTEN = """
 import socket, sys
@@ -43,7 +43,7 @@ def items(address, *, may_prompt=False):
 
 def test_without_a_default_collection_one_is_asked_for_where_a_person_can_answer(bus):
     replies = {
-        "SearchItems": [FOUND],
+        "SearchItems": [NOTHING, NOTHING, NOTHING, FOUND],
         "ReadAlias": [("o", ("/",)), ("o", ("/",)), ("o", ("/default",))],
         "CreateCollection": [("oo", ("/", PROMPT))],
         "CreateItem": [("oo", (ITEM, "/"))],
@@ -56,7 +56,7 @@ def test_without_a_default_collection_one_is_asked_for_where_a_person_can_answer
 
 def test_without_a_default_collection_and_a_display_the_way_on_is_named(bus):
     with (
-        scripted(bus, SearchItems=[FOUND], ReadAlias=[("o", ("/",))]) as service,
+        scripted(bus, SearchItems=[NOTHING], ReadAlias=[("o", ("/",))]) as service,
         pytest.raises(StoreUnavailable, match="no default collection") as caught,
     ):
         items(bus).write(NAME, Secret("secret"))
@@ -67,7 +67,7 @@ def test_without_a_default_collection_and_a_display_the_way_on_is_named(bus):
 
 def test_a_default_collection_that_is_away_for_a_moment_is_waited_for(bus):
     replies = {"ReadAlias": [("o", ("/",)), ("o", ("/default",))], "CreateItem": [("oo", (ITEM, "/"))]}
-    with scripted(bus, SearchItems=[FOUND], GetSecrets=[SECRETS], **replies) as service:
+    with scripted(bus, SearchItems=[NOTHING, FOUND], GetSecrets=[SECRETS], **replies) as service:
         items(bus).write(NAME, Secret("secret"))
     assert "CreateCollection" not in service.called
 

@@ -26,9 +26,10 @@ from everyauth_cli.settings import child_environment
 TOKEN_LIFETIME = 5
 SANDBOX_SECONDS = 15.0
 OVERRIDE = "services/pagerduty.toml"
-PLAYER = f"{sys.executable} -m everyauth_cli.sandbox.user_agent %s"
+# Without -P and -I, Python would import what is in the working directory.
+PLAYER = f"{sys.executable} -P -m everyauth_cli.sandbox.user_agent %s"
 API_CALL = (
-    "everyauth token pagerduty user-123 | python3 -c 'import sys, urllib.request as web; "
+    "everyauth token pagerduty user-123 | python3 -I -c 'import sys, urllib.request as web; "
     'print(web.urlopen(web.Request("{url}/account", '
     'headers={{"Authorization": "Bearer " + sys.stdin.read().strip()}})).read().decode())\''
 )

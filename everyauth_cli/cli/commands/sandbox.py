@@ -11,6 +11,7 @@ import typer
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.durations import read_duration
+from everyauth_cli.cli.login.at_sandbox import sandbox_token
 from everyauth_cli.cli.options import service_names
 from everyauth_cli.cli.session import Session
 from everyauth_cli.model import Service
@@ -80,7 +81,13 @@ def sandbox(
     log = session.terminal.info if session.verbose else lambda _: None
     lifetime = int(read_duration(token_lifetime)) if token_lifetime else None
     server = Sandbox(
-        catalogue, port=port, token_lifetime=lifetime, redirect_uri=redirect_uri or "", fault=fault, log=log
+        catalogue,
+        port=port,
+        token_lifetime=lifetime,
+        redirect_uri=redirect_uri or "",
+        fault=fault,
+        log=log,
+        token=sandbox_token(session.settings),
     )
     for key, value in server.override(service.name).items():
         session.terminal.data(f"{key} = {json.dumps(value)}")

@@ -9,7 +9,9 @@ import sys
 
 from everyauth_cli.os_keyring import bus_addresses, namespace_of, socket_paths
 from everyauth_cli.store.names import record_name, sealing_key_name
+from everyauth_cli.store.owners import weakness
 from everyauth_cli.store.statements import READ, SCHEMA_VERSION
+from everyauth_cli.store.whole_files import read_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Store:
 
     def __init__(self) -> None:
         data_dir, config_dir = _directories()
+        _check_owners(data_dir, f"{config_dir}/config.toml")
         config = _config(f"{config_dir}/config.toml")
         url = os.environ.get("EVERYAUTH_STORE") or config.get("store", "keyring:")
         self._profile = os.environ.get("EVERYAUTH_PROFILE") or "default"
@@ -68,6 +71,7 @@ class Store:
 
         if (match := SQLITE.fullmatch(self._file)) is None:
             raise LookupError
+        _check_owners(f"/{match[1].lstrip('/')}")
         # It is not created. Who closes the last connection to it locks it for a moment; no longer wait is for here.
         connection = sqlite3.connect(f"file:/{match[1].lstrip('/')}?mode=rw", uri=True, timeout=1)
         try:
@@ -83,8 +87,9 @@ class Store:
             return _from_keyring(sealing_key_name(self._namespace())).decode()
         if not file and text:
             return text
-        with open(file or self._remembered_key or "", encoding="ascii") as opened:  # noqa: PTH123 - pathlib is heavy
-            return opened.read()
+        path = file or self._remembered_key or ""
+        _check_owners(path)
+        return read_whole(path).decode("ascii")
 
     def _namespace(self) -> str:
         usual = os.path.expanduser("~/.local/share/everyauth")  # noqa: PTH111 - pathlib is heavy
@@ -103,10 +108,15 @@ def _directories() -> tuple[str, str]:
     return found
 
 
+def _check_owners(*paths: str) -> None:
+    """Leave what others may change to the whole path, which refuses it or warns of it."""
+    if any(map(weakness, paths)):
+        raise LookupError
+
+
 def _config(path: str) -> dict[str, str]:
     try:
-        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - pathlib is heavy
-            lines = [line for line in file.read().split("\n") if line]
+        lines = [line for line in read_whole(path).decode().split("\n") if line]
     except FileNotFoundError:
         return {}
     found = {match[1]: match[2] for match in map(CHOICE.fullmatch, lines) if match}

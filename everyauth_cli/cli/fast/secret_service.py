@@ -17,6 +17,8 @@ SECONDS = 1.0
 BUS = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
 SERVICE = ("/org/freedesktop/secrets", "org.freedesktop.secrets", "org.freedesktop.Secret.Service")
 RETURN, SIGNAL = 2, 4
+TEXTS = {b"s": 1, b"o": 1, b"ay": 0}
+"""The types of a text or of an array of bytes, each with the length of its end."""
 
 
 def read(path: str | bytes, name: str) -> bytes:
@@ -59,9 +61,7 @@ def _secret(bus: Bus, name: str) -> bytes:
     entries = _joined(8, *(_joined(4, _text(key), _text(value)) for key, value in attributes))
     item = _newest(bus.call("SearchItems", "a{ss}", pack("<II", len(entries), 0) + entries))
     opened = bus.call("OpenSession", "sv", _joined(4, _text("plain") + b"\1s\0", _text("")))
-    if opened[:3] != b"\1s\0":
-        raise LookupError
-    session = _field(opened, _field(opened, 3)[1])[0]
+    session = _field(opened, _after_variant(opened))[0]
     selected = _text(item.decode())
     reply = bus.call("GetSecrets", "aoo", _joined(4, pack("<I", len(selected)) + selected, _text(session.decode())))
     found, at = _field(reply, 8)
@@ -70,6 +70,14 @@ def _secret(bus: Bus, name: str) -> bytes:
     _, at = _field(reply, at + -at % 8)
     _, at = _field(reply, at, end=0)
     return _field(reply, at, end=0)[0]
+
+
+def _after_variant(body: bytes) -> int:
+    """Return where what follows a variant begins: a plain session has an empty text, and KWallet's an empty array."""
+    signature = body[1 : 1 + body[0]]
+    if signature not in TEXTS:
+        raise LookupError
+    return _field(body, len(signature) + 2, end=TEXTS[signature])[1]
 
 
 def _newest(reply: bytes) -> bytes:

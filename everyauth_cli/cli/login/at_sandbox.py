@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import PortInUse, UsageProblem
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
+from everyauth_cli.private_files import write_privately
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, HOST, Listener, detect
+from everyauth_cli.settings import Settings
 
 
 @contextmanager
@@ -23,14 +26,20 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
     sandboxed = session.for_sandbox()
     auth, inform = sandboxed.auth, sandboxed.terminal.info
     service = auth.catalogue.get(name)
-    listener = detect(port)
+    token = sandbox_token(session.settings)
+    listener = detect(port, token=token)
+    if listener is Listener.FOREIGN:
+        raise PortInUse(
+            f"the sandbox at port {port} is another user's, which would learn what you send it",
+            hint=f"EVERYAUTH_HOME has to be that of `everyauth sandbox`, if it is yours; else free port {port}",
+        )
     if listener is Listener.OTHER:
         raise PortInUse(
             f"port {port} is used by a program that is not the sandbox", hint="stop that program, and try again"
         )
     with ExitStack() as stack:
         if listener is Listener.NONE:
-            stack.enter_context(Sandbox(auth.catalogue, port=port))
+            stack.enter_context(Sandbox(auth.catalogue, port=port, token=token))
         url = f"http://{HOST}:{port}"
         auth.clients.set_sandbox(service, sandbox_url=url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
@@ -41,6 +50,15 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
             "The sandbox ended with this login, so this token cannot be refreshed or revoked. For one that can, keep "
             f"a sandbox running (everyauth sandbox), then: everyauth login {service.name} --sandbox"
         )
+
+
+def sandbox_token(settings: Settings) -> Secret[str]:
+    """Return the text by which this user's commands know this user's sandbox. Raises `ConfigurationProblem`."""
+    path = settings.data_dir / "sandbox.token"
+    with suppress(OSError, ValueError):
+        return Secret(path.read_text(encoding="ascii"))
+    write_privately(path, os.urandom(16).hex())
+    return Secret(path.read_text(encoding="ascii"))
 
 
 @contextmanager

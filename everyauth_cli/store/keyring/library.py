@@ -13,6 +13,7 @@ from everyauth_cli.errors import EveryAuthError, SecretTooLarge, StoreLocked, St
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import printable
 from everyauth_cli.store.keyring.records import Check, Items
+from everyauth_cli.store.keyring.terminal_prompt import run_beside_prompt
 from everyauth_cli.store.locks import Locks, hold
 
 if TYPE_CHECKING:
@@ -65,11 +66,17 @@ class LibraryItems:
     """
 
     def __init__(
-        self, backend: KeyringBackend, *, lock: Callable[[], AbstractContextManager[None]], seconds: float
+        self,
+        backend: KeyringBackend,
+        *,
+        lock: Callable[[], AbstractContextManager[None]],
+        seconds: float,
+        prompt_seconds: float = PROMPT_SECONDS,
     ) -> None:
         self._backend = backend
         self._lock = lock
         self._seconds = seconds
+        self._prompt_seconds = prompt_seconds
         self._classes = self._bounded(lambda: _ancestry(backend))
         _refuse(self._classes)
 
@@ -97,11 +104,17 @@ class LibraryItems:
             if self.read(name) is not None:
                 raise StoreUnavailable(f"{self.describe()} still holds {name} after deleting it", hint=OTHER_STORE)
 
+    def probe(self, name: str) -> None:
+        try:
+            self.write(name, Secret("probe"))
+        finally:
+            self.delete(name)
+
     def describe(self) -> str:
         return f"the OS keyring ({_class_name(type(self._backend))})"
 
     def _bounded(self, call: Callable[[], T]) -> T:
-        return _bounded(call, what=self.describe(), seconds=self._seconds)
+        return _bounded(call, what=self.describe(), seconds=self._seconds, prompt_seconds=self._prompt_seconds)
 
     def _check_size(self, name: str, secret: Secret[str]) -> None:
         if any(cls.__module__ == WINDOWS for cls in self._classes):
@@ -124,8 +137,11 @@ def _load(backend_name: str | None) -> KeyringBackend:
     return keyring.core.get_keyring() if backend_name is None else keyring.core.load_keyring(backend_name)
 
 
-def _bounded(call: Callable[[], T], *, what: str, seconds: float) -> T:
-    """Call into the keyring library, in a thread of its own because it has no time-outs."""
+def _bounded(call: Callable[[], T], *, what: str, seconds: float, prompt_seconds: float = PROMPT_SECONDS) -> T:
+    """Call into the keyring library, in a thread of its own because it has no time-outs.
+
+    While it asks for a password at the terminal it has `prompt_seconds`.
+    """
     outcome: list[T] = []
     failure: list[Exception] = []
 
@@ -136,10 +152,12 @@ def _bounded(call: Callable[[], T], *, what: str, seconds: float) -> T:
             failure.append(error)
 
     worker = threading.Thread(target=run, daemon=True)
-    worker.start()
-    worker.join(seconds)
+    was_asked = run_beside_prompt(worker, seconds, prompt_seconds)
     if failure:
         raise _explained(failure[0], what) from None
+    if not outcome and was_asked:
+        message = f"{what} asked for a password, and did not answer within {prompt_seconds:g} s"
+        raise StoreLocked(message, hint=f"try again, or `{OTHER_STORE}`")
     if not outcome:
         raise StoreUnavailable(f"{what} did not answer within {seconds:g} s", hint=OTHER_STORE)
     return outcome[0]

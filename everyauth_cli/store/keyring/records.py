@@ -43,6 +43,10 @@ class Items(Protocol):
         """Delete an item, if there is one."""
         ...
 
+    def probe(self, name: str) -> None:
+        """Find out whether an item can be written, which must leave none: some keyrings keep deleted ones."""
+        ...
+
     def describe(self) -> str:
         """The place of the secrets, for people."""
         ...
@@ -69,6 +73,12 @@ class KeyringRecords:
     @property
     def exists(self) -> bool:
         return self.table.exists
+
+    def probe(self, key: RecordKey, name: str) -> bool:
+        self.items.probe(name)
+        self.table.add(key, "{}")
+        self.table.delete(key)
+        return True
 
     def get(self, key: RecordKey, name: str) -> Record | None:  # noqa: ARG002 - its name is all that an item has
         check_may_wait()

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import functools
-import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
 import jeepney  # type: ignore[import-untyped]
 
 from everyauth_cli.errors import StoreError, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
-from everyauth_cli.os_keyring import socket_paths
 from everyauth_cli.sanitize import printable
-from everyauth_cli.store.keyring.bus import connect
+from everyauth_cli.store.keyring.calls import OTHER_STORE, UNLOCK, Bus, Connections, Refusal
 from everyauth_cli.store.keyring.records import Check
 
 T = TypeVar("T")
 
 CALL_SECONDS = 3.0
 PROMPT_SECONDS = 60.0
+ITSELF_SECONDS = 1.0
+"""For a prompt that completes without a person."""
 RETRY_PAUSE = 0.05
 
-OTHER_STORE = "everyauth store use sqlite://"
-UNLOCK = f"unlock the keyring (log in to the desktop, or use Passwords and Keys), or `{OTHER_STORE}`"
-
+NO_DISPLAY = "the keyring is locked, and there is no display to ask for its password on"
 BUS_NAME = "org.freedesktop.secrets"
 PREFIX = "org.freedesktop.Secret."
 USERNAME = "everyauth"
@@ -35,16 +33,14 @@ IS_LOCKED = PREFIX + "Error.IsLocked"
 NO_SUCH_OBJECT = PREFIX + "Error.NoSuchObject"
 DBUS_ERROR = "org.freedesktop.DBus.Error."
 # gnome-keyring takes its objects off the bus for a moment while it rewrites its file.
-PASSING = {NO_SUCH_OBJECT, DBUS_ERROR + "UnknownMethod", DBUS_ERROR + "UnknownObject", DBUS_ERROR + "NoReply"}
-
-
-class Refusal(Exception):
-    """An error reply: its D-Bus name and its text."""
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__(f"{name}: {text}")
-        self.name = name
-        self.text = text
+# A service that was started again knows no session of before.
+PASSING = {
+    NO_SUCH_OBJECT,
+    PREFIX + "Error.NoSession",
+    DBUS_ERROR + "UnknownMethod",
+    DBUS_ERROR + "UnknownObject",
+    DBUS_ERROR + "NoReply",
+}
 
 
 class Locked(StoreLocked):
@@ -65,48 +61,6 @@ class NoCollection(StoreUnavailable):
         )
 
 
-class Bus:
-    """A connection to a session bus, on which every wait ends at a deadline."""
-
-    def __init__(self, connection: socket.socket, seconds: float) -> None:
-        self._socket = connection
-        self._parser = jeepney.Parser()
-        self._unread: list[jeepney.Message] = []
-        self._serial = 0
-        self.seconds = seconds
-        self.allow(seconds)
-
-    def allow(self, seconds: float) -> None:
-        """Let everything from now on take so long."""
-        self._deadline = time.monotonic() + seconds
-
-    def call(self, target: jeepney.DBusAddress, method: str, signature: str = "", *body: object) -> tuple[Any, ...]:
-        """Call a method and wait for what it returns; an error reply is raised as `Refusal`."""
-        self._serial = serial = self._serial + 1
-        self._ready().sendall(jeepney.new_method_call(target, method, signature, body).serialise(serial))
-        reply = self.wait_for(lambda message: message.header.fields.get(jeepney.HeaderFields.reply_serial) == serial)
-        if reply.header.message_type is jeepney.MessageType.error:
-            raise Refusal(reply.header.fields[jeepney.HeaderFields.error_name], str(*reply.body[:1]))
-        return tuple(reply.body)
-
-    def wait_for(self, matches: Callable[[jeepney.Message], bool]) -> jeepney.Message:
-        """The next message that matches; others are kept, because a signal may come before a reply."""
-        while not (found := [message for message in self._unread if matches(message)]):
-            data = self._ready().recv(65536)
-            if not data:
-                raise ConnectionResetError(None, "it closed the connection")
-            self._unread += self._parser.feed(data)
-        self._unread.remove(found[0])
-        return found[0]
-
-    def _ready(self) -> socket.socket:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(left)
-        return self._socket
-
-
 class Items:
     """The items of one name, as one connection to the Secret Service sees them.
 
@@ -121,11 +75,9 @@ class Items:
         self._unlocked, self._locked = self._search()
 
     def read(self) -> bytes | None:
-        items = self._unlocked or self._locked
-        if not items:
+        item = self._newest()
+        if item is None:
             return None
-        # gnome-keyring numbers its items: it is the newest, and the same one at every read.
-        item = max(items, key=lambda path: (len(path), path))
         if not self._unlocked:
             self.unlock([item])
         return self._secret(item)
@@ -133,13 +85,18 @@ class Items:
     def write(self, secret: bytes, check: Callable[[bytes | None], None] | None = None) -> None:
         """Write, and make sure that this is what will be read; `check` sees the secret before.
 
+        An item that exists is changed, because KeePassXC asks the person before it replaces one.
         Raises `Locked`, `NoCollection`.
         """
+        if self._locked and not self._unlocked:
+            raise Locked(*self._locked)
         if check is not None:
-            if self._locked and not self._unlocked:
-                raise Locked(*self._locked)
             check(self.read())
-        item = self._create(secret)
+        item = self._newest()
+        if item is None:
+            item = self._create(secret)
+        else:
+            self._set(item, secret)
         unlocked, _ = self._search()
         if item not in unlocked or self._secret(item) != secret:
             raise Refusal(NO_SUCH_OBJECT, "it does not give back what was written to it")
@@ -150,6 +107,14 @@ class Items:
         self._delete(self._unlocked)
         if self._locked:
             raise Locked(*self._locked)
+
+    def probe(self) -> None:
+        """Make sure that a default collection exists and is unlocked. Raises `Locked`, `NoCollection`."""
+        collection = self._default_collection()
+        _, prompt = self._call("Unlock", "ao", [collection])
+        if prompt != "/":
+            self._dismiss(prompt)
+            raise Locked(collection)
 
     def unlock(self, paths: list[str]) -> None:
         _, prompt = self._call("Unlock", "ao", paths)
@@ -163,6 +128,11 @@ class Items:
         _, prompt = self._call("CreateCollection", "a{sv}s", properties, "default")
         self._settle(prompt)
 
+    def _newest(self) -> str | None:
+        # gnome-keyring numbers its items: it is the newest, and the same one at every call.
+        items = self._unlocked or self._locked
+        return max(items, key=lambda path: (len(path), path)) if items else None
+
     def _call(self, method: str, signature: str, *body: object) -> tuple[Any, ...]:
         return self._bus.call(_object("/org/freedesktop/secrets", "Service"), method, signature, *body)
 
@@ -170,9 +140,11 @@ class Items:
         """The unlocked and the locked items."""
         return self._call("SearchItems", "a{ss}", {"service": self._name, "username": USERNAME})
 
-    @functools.cached_property
+    @property
     def _session(self) -> str:
-        return str(self._call("OpenSession", "sv", "plain", ("s", ""))[1])
+        if self._bus.session is None:
+            self._bus.session = str(self._call("OpenSession", "sv", "plain", ("s", ""))[1])
+        return self._bus.session
 
     def _secret(self, item: str) -> bytes:
         (secrets,) = self._call("GetSecrets", "aoo", [item], self._session)
@@ -180,18 +152,24 @@ class Items:
             raise Refusal(NO_SUCH_OBJECT, "the item was deleted meanwhile")
         return bytes(secrets[item][2])
 
+    def _set(self, item: str, secret: bytes) -> None:
+        self._bus.call(_object(item, "Item"), "SetSecret", "(oayays)", self._content(secret))
+
+    def _content(self, secret: bytes) -> tuple[str, bytes, bytes, str]:
+        # The content type is that of the keyring library, as label and attributes are: it and we share an item.
+        return (self._session, b"", secret, "text/plain")
+
     def _create(self, secret: bytes) -> str:
         collection = self._default_collection()
-        # Label, attributes and content type are those of the keyring library: it and we replace each other's item.
         label = f"Password for '{USERNAME}' on '{self._name}'"
         attributes = {"application": "Python keyring library", "service": self._name, "username": USERNAME}
         properties = {PREFIX + "Item.Label": ("s", label), PREFIX + "Item.Attributes": ("a{ss}", attributes)}
-        replacing = (properties, (self._session, b"", secret, "text/plain"), True)
+        body = (properties, self._content(secret), True)
         try:
-            item, prompt = self._bus.call(_object(collection, "Collection"), "CreateItem", "a{sv}(oayays)b", *replacing)
+            item, prompt = self._bus.call(_object(collection, "Collection"), "CreateItem", "a{sv}(oayays)b", *body)
         except Refusal as refusal:
             raise (Locked(collection) if refusal.name == IS_LOCKED else refusal) from None
-        return str(self._settle(prompt) or item)
+        return str(self._settle(prompt, may_complete=True) or item)
 
     def _default_collection(self) -> str:
         for pause in (RETRY_PAUSE, 0.0):
@@ -205,27 +183,41 @@ class Items:
     def _delete(self, items: list[str]) -> None:
         for item in items:
             (prompt,) = self._bus.call(_object(item, "Item"), "Delete")
-            self._settle(prompt)
+            self._settle(prompt, may_complete=True)
 
-    def _settle(self, prompt: str) -> Any:  # noqa: ANN401 - a variant
-        """Show the prompt that a method returned, if it did and if that is allowed, and return its result."""
+    def _settle(self, prompt: str, *, may_complete: bool = False) -> Any:  # noqa: ANN401 - a variant
+        """Show the prompt that a method returned, if it did and if that is allowed, and return its result.
+
+        One that may complete by itself is called in any case: KeePassXC returns one for each change.
+        """
         if prompt == "/":
             return None
-        if self._prompt_seconds is None:
-            raise StoreLocked("the keyring is locked, and there is no display to ask for its password on", hint=UNLOCK)
+        if self._prompt_seconds is None and not may_complete:
+            raise StoreLocked(NO_DISPLAY, hint=UNLOCK)
         rule = jeepney.MatchRule(type="signal", interface=PREFIX + "Prompt", member="Completed", path=prompt)
         self._bus.call(jeepney.message_bus, "AddMatch", "s", rule.serialise())
         self._bus.call(_object(prompt, "Prompt"), "Prompt", "s", "")
-        self._bus.allow(self._prompt_seconds)
+        self._bus.allow(self._prompt_seconds or ITSELF_SECONDS)
         try:
             dismissed, (_, result) = self._bus.wait_for(rule.matches).body
         except TimeoutError:
-            message = f"the keyring's prompt was not answered within {self._prompt_seconds:g} s"
-            raise StoreLocked(message, hint=UNLOCK) from None
+            self._dismiss(prompt)
+            late = (
+                f"the keyring's prompt was not answered within {self._prompt_seconds:g} s"
+                if self._prompt_seconds
+                else ""
+            )
+            raise StoreLocked(late or NO_DISPLAY, hint=UNLOCK) from None
         if dismissed:
             raise StoreLocked("the keyring's prompt was dismissed", hint=UNLOCK)
         self._bus.allow(self._bus.seconds)
         return result
+
+    def _dismiss(self, prompt: str) -> None:
+        """Take a prompt away that would otherwise stay on the screen."""
+        self._bus.allow(self._bus.seconds)
+        with suppress(OSError, Refusal):
+            self._bus.call(_object(prompt, "Prompt"), "Dismiss")
 
 
 class SecretServiceItems:
@@ -243,10 +235,10 @@ class SecretServiceItems:
         seconds: float = CALL_SECONDS,
         prompt_seconds: float = PROMPT_SECONDS,
     ) -> None:
-        self._bus_address = bus_address
         self._lock = lock
         self._seconds = seconds
         self._prompt_seconds = prompt_seconds if may_prompt else None
+        self._connections = Connections(bus_address, seconds, patience=self._prompt_seconds)
 
     def read(self, name: str) -> Secret[str] | None:
         return _as_text(self._attempt(name, Items.read))
@@ -260,6 +252,9 @@ class SecretServiceItems:
 
     def delete(self, name: str) -> None:
         self._change(name, Items.delete)
+
+    def probe(self, name: str) -> None:
+        self._change(name, Items.probe)
 
     def describe(self) -> str:
         return "the Secret Service of this session (its default keyring)"
@@ -281,7 +276,7 @@ class SecretServiceItems:
     def _attempt(self, name: str, operation: Callable[[Items], T]) -> T:
         seconds = self._prompt_seconds
         return _attempt(
-            self._bus_address, lambda bus: operation(Items(bus, name, prompt_seconds=seconds)), seconds=self._seconds
+            self._connections, lambda bus: operation(Items(bus, name, prompt_seconds=seconds)), self._seconds
         )
 
 
@@ -289,44 +284,23 @@ def is_offered(bus_address: str) -> bool:
     """Whether the bus has a Secret Service, running or to be started. Raises `StoreUnavailable` if it cannot say."""
     lists = ("ListNames", "ListActivatableNames")
     return _attempt(
-        bus_address, lambda bus: any(BUS_NAME in bus.call(jeepney.message_bus, names)[0] for names in lists)
+        Connections(bus_address, CALL_SECONDS),
+        lambda bus: any(BUS_NAME in bus.call(jeepney.message_bus, names)[0] for names in lists),
+        CALL_SECONDS,
     )
 
 
-def _attempt(address: str, operation: Callable[[Bus], T], *, seconds: float = CALL_SECONDS, again: bool = True) -> T:
-    """Do it on a connection of its own, and once more on a new one if what went wrong may pass."""
+def _attempt(connections: Connections, operation: Callable[[Bus], T], seconds: float, *, again: bool = True) -> T:
+    """Do it, and once more on a new connection if what went wrong may pass."""
     try:
-        with _connected(address, seconds) as bus:
+        with connections.bus() as bus:
             return operation(bus)
     except (OSError, Refusal) as error:
+        connections.forget()
         if not again or (isinstance(error, Refusal) and error.name not in PASSING):
             raise _explained(error, seconds) from None
     time.sleep(RETRY_PAUSE)
-    return _attempt(address, operation, seconds=seconds, again=False)
-
-
-@contextmanager
-def _connected(address: str, seconds: float) -> Iterator[Bus]:
-    connection = _first_that_answers(address, seconds)
-    with closing(connection):
-        bus = Bus(connection, seconds)
-        bus.call(jeepney.message_bus, "Hello")
-        yield bus
-
-
-def _first_that_answers(addresses: str, seconds: float) -> socket.socket:
-    """A connection to the first bus of a list that there is. Raises `OSError`, `StoreUnavailable`."""
-    try:
-        paths = list(socket_paths(addresses))
-    except ValueError:
-        paths = []
-    if not paths:
-        raise StoreUnavailable("the session bus address names no socket", hint=OTHER_STORE)
-    *others, last = paths
-    for path in others:
-        with suppress(OSError):
-            return connect(path, seconds)
-    return connect(last, seconds)
+    return _attempt(connections, operation, seconds, again=False)
 
 
 def _as_text(secret: bytes | None) -> Secret[str] | None:

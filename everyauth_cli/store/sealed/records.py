@@ -49,6 +49,9 @@ class SealedRecords:
     def exists(self) -> bool:
         return self.table.exists
 
+    def probe(self, key: RecordKey, name: str) -> bool:  # noqa: ARG002
+        return False
+
     def get(self, key: RecordKey, name: str) -> Record | None:
         row = self.table.read(key)
         if row is None:

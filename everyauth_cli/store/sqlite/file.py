@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
-from everyauth_cli.private_files import make_directory, open_private
+from everyauth_cli.private_files import check_owners, make_directory, open_private
 from everyauth_cli.store.at_once import WouldWait, may_wait
 from everyauth_cli.store.sqlite.journal import (
     CANNOT_SHARE_MEMORY,
@@ -33,6 +33,8 @@ BUSY_SECONDS = 30.0
 """The wait for other writers: SQLite lets them in by luck, and on a slow disk the last of many waits long."""
 
 KEPT_OPEN = 8
+BESIDE = ("-wal", "-shm", "-journal")
+"""Files that SQLite reads with the database, whoever made them."""
 LOOK_SECONDS = 0.02
 """The longest time for which the file is taken to be the same one; each change looks again."""
 
@@ -175,6 +177,9 @@ class SqliteFile:
             _close(self._idle.pop())
 
     def _open(self) -> Kept:
+        check_owners(self.path)
+        for suffix in BESIDE:
+            check_owners(Path(self._name + suffix))
         self._create_privately()
         place = _place(self._name)
         try:

@@ -187,6 +187,16 @@ def test_every_line_of_the_demo_does_what_it_shows_when_it_is_typed(demo, tmp_pa
             process.wait(SECONDS)
 
 
+@pytest.mark.slow
+def test_the_demo_imports_nothing_from_the_working_directory(everyauth, tmp_path):
+    for name in ("everyauth_cli", "urllib", "sitecustomize", "http", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write('{name}\\n')")
+    everyauth.argv = (str(Path(sys.executable).parent / "everyauth"),)
+    done = everyauth("demo")
+    assert done.code == 0, done
+    assert not (tmp_path / "ran").exists(), (tmp_path / "ran").read_text()
+
+
 def in_the_background(line: str, environment: dict[str, str], home: Path) -> tuple[subprocess.Popen[str], str]:
     """Start the sandbox, and wait until it has said where it is."""
     process = subprocess.Popen(

@@ -10,9 +10,10 @@ import pytest
 from bench.homes import SEED
 from peers.both_paths import GET, ME, answered, ran
 from peers.sandbox import NAME, sandbox_shell
-from peers.secret_service import secret_service
+from peers.secret_service import scripted, secret_service, session_bus
 from peers.stores import in_file
 
+from everyauth_cli.cli.fast.secret_service import read
 from everyauth_cli.model import Secret
 
 pytestmark = pytest.mark.slow
@@ -112,3 +113,15 @@ def test_a_home_that_is_spelled_otherwise_has_the_same_namespace(keyring, spelle
     shell_home.with_name(f"{shell_home.name}-link").symlink_to(shell_home)
     home = spelled.format(shell_home, name=shell_home.name)
     assert ran(keyring, "token pagerduty", EVERYAUTH_HOME=home).answered
+
+
+@pytest.mark.parametrize("output", [("s", ""), ("ay", b""), ("s", "plain"), ("ay", b"x" * 7), ("o", "/")])
+def test_a_plain_session_is_opened_whatever_comes_with_it(tmp_path, output):
+    found = {"SearchItems": [("aoao", (["/item/1"], []))], "OpenSession": [("vo", (output, "/session"))]}
+    found["GetSecrets"] = [("a{o(oayays)}", ({"/item/1": ("/session", b"", b"secret", "text/plain")},))]
+    with session_bus(tmp_path / "bus") as address, scripted(address, **found) as fake:
+        path = address.removeprefix("unix:path=").partition(",")[0]
+        assert read(path, "name") == b"secret"
+        fake.replies["OpenSession"] = [("vo", (("ao", []), "/session"))]
+        with pytest.raises(LookupError):
+            read(path, "name")

@@ -1,0 +1,88 @@
+"""The methods of `EveryAuth` that hand the current access token to an app's HTTP clients and SDKs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol, cast
+
+from everyauth_cli.errors import UsageProblem
+from everyauth_cli.flows.composition import Flows
+from everyauth_cli.flows.selector import Who
+from everyauth_cli.model import DEFAULT_USER, Secret
+
+if TYPE_CHECKING:
+    from everyauth_cli.bearer.google_auth import GoogleCredentials
+    from everyauth_cli.bearer.httpx_auth import HttpxAuth
+    from everyauth_cli.bearer.requests_auth import RequestsAuth
+    from everyauth_cli.bearer.token_source import TokenSource
+
+
+class HasFlows(Protocol):
+    """An `EveryAuth`, as far as these methods use it."""
+
+    _flows: Flows
+
+
+def httpx_auth(
+    self: HasFlows, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
+) -> HttpxAuth:
+    """Return the auth of an `httpx` or `httpx2` client: each request has a current token, after a 401 a new one.
+
+    It is for a client that talks to this service alone: the token goes wherever a request is sent. A request
+    raises what `get_identity` does, and `LoginRequired` where that returns None.
+    """
+    tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
+    module = _module("httpx_auth", "httpx")
+    return cast("HttpxAuth", module.HttpxAuth(tokens, service=service))
+
+
+def requests_auth(
+    self: HasFlows, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
+) -> RequestsAuth:
+    """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
+    tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
+    module = _module("requests_auth", "requests", install="'everyauth-cli[requests]'")
+    return cast("RequestsAuth", module.RequestsAuth(tokens))
+
+
+def token_source(
+    self: HasFlows,
+    service: str,
+    who: Who = DEFAULT_USER,
+    *,
+    tenant: str = "",
+    identity_id: str | None = None,
+    min_ttl: int = 0,
+) -> TokenSource:
+    """Return a function that returns the current access token at each call, for an SDK.
+
+    The token lives at least `min_ttl` milliseconds more. As an attribute of a class, `token = auth.token_source(...)`,
+    it is the current token of each object. `everyauth help sdk` shows the lines for many SDKs. A call raises what
+    `get_identity` does, and `LoginRequired` where that returns None.
+    """
+    tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
+
+    def current() -> Secret[str]:
+        return tokens(min_ttl=min_ttl)
+
+    return cast("TokenSource", _module("token_source").TokenSource(current))
+
+
+def google_auth(
+    self: HasFlows, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
+) -> GoogleCredentials:
+    """Return credentials for Google's own client libraries, with the lifetime that these want a token to have left.
+
+    Raises `UsageProblem` where `google-auth` is not installed.
+    """
+    current = self._flows.identities.current(service, who, tenant=tenant, identity_id=identity_id)
+    return cast("GoogleCredentials", _module("google_auth", "google-auth").GoogleCredentials(current))
+
+
+def _module(name: str, library: str = "", *, install: str = "") -> ModuleType:
+    """Import a module of this package together with the library that it is for: start-up is paid at every call."""
+    try:
+        return import_module(f"everyauth_cli.bearer.{name}")
+    except ModuleNotFoundError:
+        raise UsageProblem(f"{library} is not installed", hint=f"pip install {install or library}") from None

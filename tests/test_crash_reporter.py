@@ -6,8 +6,10 @@ import asyncio
 import base64
 import json
 import logging
+import re
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -23,12 +25,14 @@ from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import BodyFormat, Request, Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import SealingKey
 from everyauth_cli.transport import send
 from everyauth_cli.web.starlette import authorize
 
 CANARY = "canary"
 """A part of every secret of these tests."""
+TOKENS = "(access|refresh|code|secret)-canary|canary-password"
 
 
 def frames(error: BaseException | None) -> Iterator[traceback.FrameSummary]:
@@ -86,14 +90,18 @@ class LeakyServer:
         return fault if isinstance(fault, Response) else json_response(fault)
 
 
-@pytest.fixture
-def world(tmp_path):
-    world = World(tmp_path, store=sealed_store(tmp_path))
+def leaky(directory: Path, store: Store) -> World:
+    world = World(directory, store=store)
     world.entry("example", ENTRY)
     world.server = LeakyServer()
     world.auth = world.another(world.store)
     world.auth.clients.set(world.auth.catalogue.get("example"), client_id="id", client_secret=Secret(CLIENT_SECRET))
     return world
+
+
+@pytest.fixture
+def world(tmp_path):
+    return leaky(tmp_path, sealed_store(tmp_path))
 
 
 ENTRY = """authorization_endpoint = "https://issuer.example/authorize"
@@ -336,3 +344,32 @@ def test_debug_logs_of_libraries_and_the_event_log(world, caplog):
         raised(lambda: auth.redeem(pending, [("code", "code-canary"), ("state", pending.state.reveal())]))
     assert peer.requests
     assert CANARY not in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["read only", "dropped", "full", "away"])
+def test_a_postgres_store_that_takes_nothing(tmp_path, postgres, fault, caplog):
+    caplog.set_level(logging.DEBUG)
+    url = postgres.new_database()
+    world = leaky(tmp_path, sealed_store(tmp_path, url))
+    expired(world)
+    if fault == "read only":
+        postgres.sql(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on", url)
+    elif fault == "dropped":
+        postgres.sql("DROP TABLE everyauth_records", url)
+    elif fault == "full":
+        trigger = (
+            "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON everyauth_records FOR EACH ROW EXECUTE FUNCTION f()"
+        )
+        body = "BEGIN RAISE 'no space' USING ERRCODE = 'disk_full'; END"
+        postgres.sql(f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$; {trigger}", url)
+    else:
+        url = "postgresql://user:canary-password@127.0.0.1:1/x"
+    store = sealed_store(tmp_path, url)
+    auth = world.another(store)
+    for do in (lambda: auth.get_identity("example"), lambda: auth.delete_identity("example"), lambda: log_in(world)):
+        if (error := maybe_raised(do)) is not None:
+            for frame in frames(error):
+                if "/tests/" not in frame.filename:
+                    assert not re.search(TOKENS, str(frame.locals)), frame
+    assert not re.search(TOKENS, caplog.text)

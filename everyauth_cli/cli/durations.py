@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from everyauth_cli.errors import UsageProblem
 
@@ -40,6 +41,13 @@ def expiry(moment: int | None, *, now: int) -> str:
     if moment is None:
         return "not known"
     return f"in {span(moment - now)}" if moment > now else "expired"
+
+
+def utc(moment: int | None) -> str:
+    """Return a time (milliseconds since the epoch) as RFC 3339 for programs; empty where it is not known."""
+    if moment is None:
+        return ""
+    return datetime.fromtimestamp(moment // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def span(milliseconds: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from everyauth_cli.cli.durations import expiry, span
 from everyauth_cli.cli.style import Mark
 from everyauth_cli.model import Identity
+from everyauth_cli.store.identities import IdentitySummary
 
 
 def needs_login(identity: Identity, *, now: int) -> bool:
@@ -23,6 +24,15 @@ def state(identity: Identity, *, now: int) -> tuple[Mark, str]:
     if identity.expires_at is None:
         return Mark.done, "expiry not known"
     return Mark.attention, f"expires {expiry(identity.expires_at, now=now)}, cannot be refreshed"
+
+
+def summary_state(identity: IdentitySummary, *, now: int) -> tuple[Mark, str]:
+    """Return an identity's mark in a list, and when its token expires."""
+    alive = identity.expires_at is None or identity.expires_at > now
+    if identity.login_required or not (identity.refreshable or alive):
+        return Mark.failed, "login required"
+    limited = identity.expires_at is not None and not identity.refreshable
+    return Mark.attention if limited else Mark.done, expiry(identity.expires_at, now=now)
 
 
 def _lives(identity: Identity, now: int) -> bool:

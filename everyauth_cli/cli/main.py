@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import typer
 
 from everyauth_cli.cli.completion import print_candidates
-from everyauth_cli.cli.terminal import Terminal, prepare_streams
+from everyauth_cli.cli.streams import prepare_streams
+from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.cli.tree import spelled_out, tree
 from everyauth_cli.cli.typer_internals import failed_command, is_help, parser_error, usage_message
 from everyauth_cli.errors import EveryAuthError, UsageProblem

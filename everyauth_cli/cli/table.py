@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Sequence
 from typing import TextIO
 
-from everyauth_cli.cli.style import Mark, Style
+from everyauth_cli.cli.style import Mark, Style, paint_for, plain
 
 UNBROKEN = 20
 """Single words up to so many characters are never broken over lines."""
@@ -30,7 +31,10 @@ def draw_table(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False)
+    styled = paint_for(stream) is not plain
+    # Rich would take a terminal without abilities for one of 80 columns.
+    width, height = shutil.get_terminal_size()
+    console = Console(file=stream, highlight=False, width=width, height=height, color_system="auto" if styled else None)
     shown = _shown(columns, rows, extra, room=console.width - (GAP if marks else 0))
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, show_header=header, header_style=Style.heading)
     if marks:

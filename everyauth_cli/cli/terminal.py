@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import functools
-import os
-import re
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TextIO
 
+from everyauth_cli.cli.streams import drop, is_utf8, unwritten
 from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
 from everyauth_cli.cli.table import draw_table
+from everyauth_cli.cli.wrapping import fitted, in_columns, split_hint
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import json_text, visible, visible_lines
@@ -67,6 +65,17 @@ class Terminal:
         for line in text.split("\n"):
             self.text("\n".join(fitted(visible(line)) if self.stdout.isatty() else [line]))
 
+    def facts(self, facts: Mapping[str, str]) -> None:
+        """Print a line for each fact; on a terminal the labels are a column, elsewhere a tab follows them."""
+        width = max(map(len, facts), default=0) + 2
+        for label, value in facts.items():
+            if not self.is_table:
+                self._print(f"{label}\t{visible(value)}\n")
+                continue
+            first, *more = fitted(f"{'':{width}}{visible(value)}")
+            self._print(f"{self._paint(Style.secondary, label)}{first[len(label) :]}\n")
+            self._print("".join(f"{line}\n" for line in more))
+
     def page(self, text: str) -> None:
         """Print a help page, which is our own text and may have styles in it."""
         self._print(text + "\n")
@@ -105,7 +114,7 @@ class Terminal:
         """Print an error and its hint on stderr; with `as_json`, as one line of JSON."""
         if self.as_json:
             shown = {"code": error.code, "message": error.message, "hint": error.hint}
-            self._say(json_text({"error": shown}, indent=None, ascii_only=not _is_utf8(self.stderr)) + "\n")
+            self._say(json_text({"error": shown}, indent=None, ascii_only=not is_utf8(self.stderr)) + "\n")
             return
         first, *more = error.message.split("\n")
         self._marked(Mark.failed, first, word="error: ")
@@ -137,8 +146,8 @@ class Terminal:
         else:
             self.rows(columns, rows)
 
-    def items(self, items: Iterable[Mapping[str, Any]]) -> int:
-        """Print a list as JSON, `{"items", "next"}`; returns how many items there are.
+    def items(self, items: Iterable[Mapping[str, Any]], *, cursor: Callable[[], str | None] = lambda: None) -> int:
+        """Print a list as JSON, `{"items", "next"}`, with the cursor known then; returns how many items there are.
 
         Nothing is printed where one of them cannot be read; until then they lie in a file, so that memory stays flat.
         """
@@ -150,7 +159,8 @@ class Terminal:
                 spool.write(",\n" if count else '{\n  "items": [\n')
                 spool.write(textwrap.indent(self._json(item), "    "))
                 count += 1
-            spool.write('\n  ],\n  "next": null\n}\n' if count else '{\n  "items": [],\n  "next": null\n}\n')
+            end = f'],\n  "next": {json_text(cursor(), indent=None)}\n}}\n'
+            spool.write(f"\n  {end}" if count else f'{{\n  "items": [{end}')
             spool.seek(0)
             while text := spool.read(1 << 16):
                 self._print(text)
@@ -171,13 +181,29 @@ class Terminal:
             count += 1
         return count
 
+    @property
+    def is_table(self) -> bool:
+        """Whether a list is a table for people: stdout is a terminal."""
+        return self.stdout.isatty()
+
+    def columns(self, names: Sequence[str]) -> None:
+        """Print names in as many columns as fit the terminal, sorted downwards."""
+        for line in in_columns(names):
+            self.data(line)
+
     def marked(
-        self, columns: Sequence[str], rows: Sequence[Sequence[str]], marks: Sequence[Mark], *, extra: Sequence[str] = ()
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        marks: Sequence[Mark],
+        *,
+        extra: Sequence[str] = (),
+        header: bool = True,
     ) -> None:
         """Print rows with their marks as a table on a terminal, without the extra columns that do not fit."""
         if self.stdout.isatty():
             shown = [[*map(visible, row)] for row in rows]
-            draw_table(self.stdout, columns, shown, marks=marks, extra=extra)
+            draw_table(self.stdout, columns, shown, marks=marks, extra=extra, header=header)
         else:
             self.rows(columns, rows)
 
@@ -236,15 +262,15 @@ class Terminal:
         except OSError as error:
             if not code:
                 return self.cannot_write(error)
-            _drop(self.stdout)
+            drop(self.stdout)
         return code
 
     def cannot_write(self, error: OSError) -> int:
         """Say that stdout cannot be written, and return the exit code."""
-        _drop(self.stdout)
+        drop(self.stdout)
         # A reader who has closed the pipe does not want the rest.
         if not isinstance(error, BrokenPipeError):
-            self.error(_unwritten(error))
+            self.error(unwritten(error))
         return EveryAuthError.exit_code
 
     @functools.cached_property
@@ -268,7 +294,7 @@ class Terminal:
         self._say("\n".join([first.replace(mark, self._paint_talk(mark.style, mark), 1), *more, ""]))
 
     def _json(self, value: Any) -> str:  # noqa: ANN401 - JSON
-        return json_text(value, ascii_only=not _is_utf8(self.stdout))
+        return json_text(value, ascii_only=not is_utf8(self.stdout))
 
     def _print(self, text: str) -> None:
         try:
@@ -276,7 +302,7 @@ class Terminal:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise _unwritten(error) from None
+            raise unwritten(error) from None
 
     def _say(self, text: str) -> None:
         """Write to stderr; the command goes on where that cannot be written."""
@@ -284,7 +310,7 @@ class Terminal:
             self.stderr.write(text)
             self.stderr.flush()
         except OSError:
-            _drop(self.stderr)
+            drop(self.stderr)
 
     def _typed(self, read: Callable[[], str]) -> str:
         """Read text from standard input; raises `UsageProblem` when it is not UTF-8."""
@@ -295,48 +321,3 @@ class Terminal:
         except UnicodeError:
             raise problem from None
         return text
-
-
-def split_hint(hint: str) -> tuple[str, str]:
-    """Split a hint into its advice and the command at its end; either may be missing."""
-    match = re.fullmatch(r"(?:(.{1,1000}): )?(everyauth .{1,4000})", hint)
-    return (match[1] or "", match[2]) if match else (hint, "")
-
-
-def fitted(line: str) -> list[str]:
-    """Break a line between words to fit the terminal; its indentation stays, and no word is broken."""
-    indent = " " * (len(line) - len(line.lstrip(" ")))
-    more = indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent
-    return textwrap.wrap(
-        line,
-        max(shutil.get_terminal_size().columns, len(more) + 1),
-        subsequent_indent=more,
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    ) or [""]
-
-
-def prepare_streams() -> None:
-    """Let the process's output write an escape for a character that its encoding does not have."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-
-
-def _is_utf8(stream: TextIO) -> bool:
-    """Whether a stream writes UTF-8, which JSON is (RFC 8259 section 8.1); what is no file takes any text."""
-    return not stream.encoding or codecs.lookup(stream.encoding).name == "utf-8"
-
-
-def _unwritten(error: OSError) -> EveryAuthError:
-    why = error.strerror or type(error).__name__
-    return EveryAuthError(f"cannot write to standard output: {why}", hint="send it to another file or disk")
-
-
-def _drop(stream: TextIO) -> None:
-    """Send what is left in a stream's buffer to nowhere; Python would try again at exit, and complain."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

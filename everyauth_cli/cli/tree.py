@@ -20,7 +20,7 @@ COMMANDS: dict[str, list[str]] = {
     "service": ["ls", "get", "export", "set", "add", "rm", "log"],
     "store": ["use", "status", "move", "rotate-key"],
     "profile": ["ls"],
-    "identity": ["ls", "get", "rm", "refresh", "check"],
+    "identity": ["ls", "show", "get", "rm", "refresh", "check"],
     "alerts": ["set", "status", "off", "test"],
     "sandbox": [],
     "open": [],

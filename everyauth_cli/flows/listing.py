@@ -33,10 +33,16 @@ class Listing:
         found = find_identities(self.store, selector.query(self.profile, service), after=after)
         return filter(selector.matches, found)
 
-    def summaries(self, service: str, selector: Selector) -> Iterator[IdentitySummary]:
+    def summaries(
+        self, service: str, selector: Selector, *, after: RecordKey | None = None
+    ) -> Iterator[IdentitySummary]:
         """Yield the same as summaries, one by one: memory stays flat however many there are."""
-        found = list_identities(self.store, selector.query(self.profile, service))
+        found = list_identities(self.store, selector.query(self.profile, service), after=after)
         return filter(selector.matches, found) if selector.tags else found
+
+    def cursor_place(self, service: str, selector: Selector, cursor: str) -> RecordKey:
+        """Return the place of a cursor of this listing. Raises `UsageProblem` for another's."""
+        return read_cursor(cursor, selector.query(self.profile, service).key)
 
     def by_service(self, service: str, *, due_before: int | None = None) -> dict[str, Iterator[Identity]]:
         """Return the identities of a service, or of each: all, or those that need a refresh or login before a moment.
@@ -61,7 +67,7 @@ class Listing:
         if count < 1:
             raise UsageProblem(f"count is {count}; a page has one identity at least")
         selector, name = read_tags(tags), self.service_name(service) if service else ""
-        after = None if cursor is None else read_cursor(cursor, selector.query(self.profile, name).key)
+        after = None if cursor is None else self.cursor_place(name, selector, cursor)
         items = list(islice(self.find(name, selector, after=after), count + 1))
         page = items[:count]
         return Page(items=page, next=cursor_behind(page[-1]) if len(items) > count else None)

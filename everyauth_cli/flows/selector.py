@@ -107,7 +107,7 @@ def check_named(who: str) -> None:
         raise UsageProblem("the user is empty; it would match any", hint="give a user, or identity_id=...")
 
 
-def cursor_behind(identity: Identity) -> str:
+def cursor_behind(identity: Identity | IdentitySummary) -> str:
     """Return the cursor of the identities that follow this one in the order, which may be deleted meanwhile."""
     place = json.dumps([identity.service, identity.tenant, identity.user])
     return base64url.encode(place.encode())

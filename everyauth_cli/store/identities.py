@@ -82,6 +82,7 @@ class IdentitySummary(NamedTuple):
     scope: str
     created_at: int
     expires_at: int | None
+    refreshable: bool
     login_required: bool
 
 
@@ -203,9 +204,9 @@ def find_identities(store: Store, query: Query, *, after: RecordKey | None = Non
     return map(_read, _entries(store, query, after))
 
 
-def list_identities(store: Store, query: Query) -> Iterator[IdentitySummary]:
+def list_identities(store: Store, query: Query, *, after: RecordKey | None = None) -> Iterator[IdentitySummary]:
     """The same as a list shows them."""
-    return map(_summary, _entries(store, query))
+    return map(_summary, _entries(store, query, after))
 
 
 def list_keys(store: Store, query: Query) -> Iterator[RecordKey]:
@@ -269,6 +270,7 @@ def _summary(entry: Entry) -> IdentitySummary:
             metadata["scope"] or "",
             metadata["created_at"],
             metadata["expires_at"],
+            metadata["refreshable"],
             bool(metadata["login_required"]),
         )
     except (LookupError, TypeError, ValueError) as error:

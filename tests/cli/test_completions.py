@@ -37,9 +37,9 @@ def test_help_shows_the_command_for_people_and_not_the_one_for_scripts(everyauth
     ("line", "expected"),
     [
         ("lo", {"login", "logout"}),
-        ("identity ", {"check", "get", "ls", "refresh", "rm"}),
+        ("identity ", {"check", "get", "ls", "refresh", "rm", "show"}),
         ("-p work tok", {"token"}),
-        ("--version identity ", {"check", "get", "ls", "refresh", "rm"}),
+        ("--version identity ", {"check", "get", "ls", "refresh", "rm", "show"}),
         ("login a", services("a")),
         ("login pagerduty --u", {"--user"}),
         ("login pagerduty --user u", {"user-123"}),

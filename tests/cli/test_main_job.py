@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from peers.sandbox import TOKEN_LIFETIME, sandbox_shell, use_free_ports
+from peers.terminal import terminal
 
 ID = r"idn-[0-9a-f]{16,}"
 
@@ -100,17 +102,53 @@ def test_an_expired_token_is_refreshed_once_and_the_new_one_kept(shell):
     assert (shell.counts["refresh_token"], shell.counts["refresh_reuse"]) == (2, 0)
 
 
-def test_identities_are_listed_in_words_in_a_pipe(shell):
+def test_identities_are_listed_for_programs_in_a_pipe(shell):
     shell.log_in("ann", account="ann@example.com")
     shell.clock.tick(600)
     shell.log_in("bob", tenant="acme")
     bob, ann = [line.split("\t") for line in shell.good("everyauth identity ls").splitlines()]
     assert bob[:5] == ["pagerduty", "bob", "acme", "user@example.com (sandbox)", "openid read write"]
-    assert (bob[6], bool(re.fullmatch(ID, bob[7]))) == ("in 59 minutes", True)
+    assert (bob[7], bool(re.fullmatch(ID, bob[8]))) == ("", True)
     assert ann[:5] == ["pagerduty", "ann", "", "ann@example.com (sandbox)", "openid read write"]
-    assert ann[5:7] == ["10 minutes", "in 49 minutes"]
-    shell.clock.tick(TOKEN_LIFETIME)
-    assert shell.good("everyauth identity ls --user ann").split("\t")[6] == "expired"
+    created, expires = map(datetime.fromisoformat, ann[5:7])
+    assert expires - created == timedelta(seconds=TOKEN_LIFETIME)
+    assert datetime.fromisoformat(bob[5]) - created == timedelta(seconds=600)
+
+
+def test_a_listing_is_read_in_pages(shell):
+    for user in ("ann", "bob", "cem"):
+        shell.log_in(user)
+    first = shell("everyauth identity ls pagerduty -c 2")
+    assert [line.split("\t")[1] for line in first.out.splitlines()] == ["ann", "bob"]
+    cursor = re.fullmatch(r"There are more; to go on, repeat it with --next (\S+)\n", first.err)[1]
+    rest = shell(f"everyauth identity ls pagerduty -c 2 -n {cursor}")
+    assert ([line.split("\t")[1] for line in rest.out.splitlines()], rest.err) == (["cem"], "")
+    page = json.loads(shell.good("everyauth identity ls pagerduty --count 2 -o json"))
+    assert (len(page["items"]), page["next"]) == (2, cursor)
+    assert json.loads(shell.good(f"everyauth identity ls pagerduty -n {cursor} -o json"))["next"] is None
+    shell.bad("everyauth identity ls -n bogus", 2, "the cursor does not belong to this listing")
+    shell.bad("everyauth identity ls -c 0", 2, "--count")
+    shell.bad("everyauth identity ls pagerduty --service slack", 2, "two services are given")
+
+
+def test_one_identity_is_shown_without_its_secret(shell):
+    shell.log_in("ann", tenant="acme")
+    facts = dict(line.split("\t") for line in shell.good("everyauth identity show pagerduty ann").splitlines())
+    assert (facts["user"], facts["tenant"], facts["state"]) == ("ann", "acme", "refreshes itself")
+    assert json.loads(shell.good("everyauth identity show ann -o json"))["identityId"] == facts["id"]
+    shell.bad("everyauth identity show bob", 3, 'no identity found for "bob"')
+
+
+def test_a_terminal_shows_as_many_columns_as_fit(shell):
+    shell.log_in("ann")
+    for columns, shown_columns in ((60, ["SERVICE", "USER", "ACCOUNT", "EXPIRES"]), (200, ["SCOPES", "AGE", "ID"])):
+        environment = shell.command.environment({**shell.env, "TERM": "dumb", "COLUMNS": str(columns)})
+        with terminal([*shell.command.argv, "identity", "ls"], environment) as shown:
+            assert shown.end() == 0
+        heading, row, *more = shown.shown.splitlines()
+        assert [name for name in shown_columns if name not in heading] == []
+        assert row.startswith("✓  pagerduty  ann")
+        assert [line for line in (heading, row, *more) if len(line.rstrip()) > columns] == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from everyauth_cli.cli.terminal import split_hint
+from everyauth_cli.cli.wrapping import split_hint
 from everyauth_cli.errors import (
     ClientRejected,
     EveryAuthError,

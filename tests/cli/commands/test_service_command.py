@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from urllib.parse import parse_qs, urlsplit
 
@@ -198,6 +199,10 @@ def test_the_catalogue_is_listed_with_what_is_set(everyauth):
     first = {"id": "pagerduty", "title": "PagerDuty", "aliases": [], "clientId": "one", "added": False}
     assert listed["items"][0] == first
     with on_a_terminal(everyauth, "service", "ls") as shown:
+        assert shown.end() == 0
+    assert "SET UP\n✓  pagerduty  PagerDuty  one\n\n" in shown.shown
+    assert re.search(r" MORE\n  42-school +\S", shown.shown)
+    with on_a_terminal(everyauth, "service", "ls", "--long") as shown:
         assert shown.end() == 0
     assert "CLIENT ID" in shown.shown
     assert "\x1b" not in shown.shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,30 +12,61 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
+from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.errors import ServiceNotFound
 from everyauth_cli.services.catalogue import ServiceSummary
 
+COLUMNS = ["service", "title", "client id"]
 
-@command(group, "ls", examples=["everyauth service ls", "everyauth service ls --search atlas"])
+
+@command(
+    group,
+    "ls",
+    examples=["everyauth service ls", "everyauth service ls --search atlas", "everyauth service ls --long"],
+)
 def ls(
     session: Session,
     search: Annotated[
         str | None,
         typer.Option("--search", metavar="TEXT", help="Only services with this text in name, title or alias."),
     ] = None,
+    long: Annotated[bool, typer.Option("--long", help="Show each with its title and your client id.")] = False,
 ) -> None:
     """List the services of the catalogue.
 
-    Those with a client come first.
+    Those with a client come first. On a terminal only their titles are shown, unless you ask for --long.
     """
     catalogue, clients = registry_of(session)
     listed = catalogue.listed()
+    for problem in filter(None, (service.problem for service in listed)):
+        session.terminal.warn(problem.message)
     ids = clients.ids([service.name for service in listed])
     if search is not None:
         listed = _matching(listed, search)
     listed.sort(key=lambda service: service.name not in ids)
+    if session.terminal.is_table and not (session.terminal.as_json or search or long):
+        _show_short(session, listed, ids)
+        return
     rows = [[service.name, service.title, ids.get(service.name, "")] for service in listed]
-    session.terminal.list(["service", "title", "client id"], rows, [_summary(s, ids.get(s.name)) for s in listed])
+    session.terminal.list(COLUMNS, rows, [_summary(s, ids.get(s.name)) for s in listed])
+
+
+def _show_short(session: Session, listed: Sequence[ServiceSummary], ids: Mapping[str, str]) -> None:
+    """Show those that are set up, and the names of the others in columns."""
+    terminal = session.terminal
+    ready = [service for service in listed if service.name in ids]
+    others = [service.name for service in listed if service.name not in ids]
+    if ready:
+        terminal.data("SET UP", style=Style.heading)
+        rows = [[service.name, service.title, ids[service.name]] for service in ready]
+        terminal.marked(COLUMNS, rows, [Mark.done] * len(ready), header=False)
+        terminal.data("")
+    terminal.data(f"{len(others)} MORE" if ready else f"{len(others)} SERVICES", style=Style.heading)
+    terminal.columns(others)
+    terminal.data("")
+    terminal.prose("To set one up, or to find one by a word:")
+    terminal.command("everyauth init NAME")
+    terminal.command("everyauth service ls --search WORD")
 
 
 def _matching(listed: list[ServiceSummary], search: str) -> list[ServiceSummary]:

@@ -1,0 +1,38 @@
+"""Breaks lines between words to fit the terminal, and splits a hint from its command."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections.abc import Sequence
+
+from everyauth_cli.cli.style import Mark
+
+
+def split_hint(hint: str) -> tuple[str, str]:
+    """Split a hint into its advice and the command at its end; either may be missing."""
+    match = re.fullmatch(r"(?:(.{1,1000}): )?(everyauth .{1,4000})", hint)
+    return (match[1] or "", match[2]) if match else (hint, "")
+
+
+def fitted(line: str) -> list[str]:
+    """Break a line between words to fit the terminal; its indentation stays, and no word is broken."""
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    more = indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent
+    return textwrap.wrap(
+        line,
+        max(shutil.get_terminal_size().columns, len(more) + 1),
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [""]
+
+
+def in_columns(names: Sequence[str]) -> list[str]:
+    """Return the lines of as many columns of names as fit the terminal, sorted downwards."""
+    width = max(map(len, names), default=0) + 2
+    across = max((shutil.get_terminal_size().columns - 2) // width, 1)
+    down = -(-len(names) // across)
+    return ["  " + "".join(f"{name:<{width}}" for name in names[row::down]).rstrip() for row in range(down)]

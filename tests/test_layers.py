@@ -25,7 +25,7 @@ LAYERS = {
     "oauth/base64url": set[str](),
     "store/owners": set[str](),  # cli/fast uses it, so it raises no error of ours
     "store/whole_files": set[str](),
-    "loopback": set[str](),
+    "loopback": {"sanitize"},
     "async_methods": {"errors", "store", "flows"},
     "private_files": {"errors", "store/owners"},
     "os_keyring": set[str](),
@@ -49,7 +49,7 @@ LAYERS = {
     "bearer": BASE | {"errors", "model", "async_methods", "store", "flows"},
     "everyauth": LOWER | {"flows", "bearer", "sender"},  # EveryAuth.from_env assembles the parts
     "web": LOWER - {"transport"} | {"flows", "everyauth", "pages"},
-    "cli": LOWER | {"os_keyring", "flows", "everyauth", "sender", "pages", "redirect", "sandbox"},
+    "cli": LOWER | {"loopback", "os_keyring", "flows", "everyauth", "sender", "pages", "redirect", "sandbox"},
     "__init__": LOWER | {"flows", "everyauth"},
     "__main__": {"cli"},
 }

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.model import Secret
-from everyauth_cli.sanitize import printable
+from everyauth_cli.sanitize import printable, without_secrets
 from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.postgres.schema import OWNERS, SCHEMA, VERSION, check_owners, check_version
 from everyauth_cli.store.postgres.session import Session
@@ -234,7 +234,9 @@ class PostgresDatabase:
         )
 
     def _explained(self, error: Error) -> StoreError:
-        reason = printable(str(error).strip().partition("\n")[0]) or type(error).__name__
+        secrets = [self._options.get("password"), self._options.get("sslpassword")]
+        text = without_secrets(str(error), *(Secret(str(value)) for value in secrets if value))
+        reason = printable(text.strip().partition("\n")[0]) or type(error).__name__
         if isinstance(error, errors.InsufficientPrivilege):
             return StoreUnavailable(
                 f"{self.shown} refuses: {reason}",

@@ -16,6 +16,7 @@ from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.sanitize import printable, redact, without_secrets
 from everyauth_cli.store.file_locks import FileLocks
+from everyauth_cli.store.whole_files import read_whole
 
 LARGEST = 256 * 1024
 """Bytes of a log file, after which a new one is begun; the one before it is kept."""
@@ -190,7 +191,7 @@ def _older(path: Path) -> Path:
 
 def _read(path: Path) -> list[Event]:
     try:
-        lines = path.read_bytes().splitlines()
+        lines = read_whole(path, most=4 * LARGEST).splitlines()
     except FileNotFoundError:
         return []
     return [event for line in lines if (event := _event(line)) is not None]

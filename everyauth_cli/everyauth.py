@@ -75,7 +75,7 @@ class EveryAuth:
             shield=shield,
             patience=patience,
         )
-        self.clients = self._flows.clients
+        self.clients, self.discard = self._flows.clients, self._flows.discard
 
     @classmethod
     def from_env(cls) -> Self:

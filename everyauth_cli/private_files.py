@@ -38,7 +38,8 @@ def open_private(path: str | Path, flags: int) -> int:
 
     Raises `OSError`.
     """
-    descriptor = os.open(path, flags, FILE_MODE)
+    # A pipe at that name must not be waited for.
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), FILE_MODE)
     if flags & os.O_CREAT:
         _give_back(descriptor, os.fstat(descriptor).st_mode, FILE_MODE)
     return descriptor

@@ -96,11 +96,18 @@ def _without_whole(text: str, secrets: Sequence[Secret[str]]) -> str:
 
 
 def _without_beginnings(text: str, secrets: Sequence[Secret[str]]) -> str:
-    if CUT not in text:
-        return text
+    *cut, rest = text.split(CUT)
     for secret in secrets:
-        for length in range(len(secret.reveal()) - 1, SHORTEST_SECRET - 1, -1):
-            text = text.replace(secret.reveal()[:length] + CUT, "***" + CUT)
+        cut = [_without_beginning(part, secret) for part in cut]
+    return CUT.join([*cut, rest])
+
+
+def _without_beginning(text: str, secret: Secret[str]) -> str:
+    # No cut of ours leaves more than this.
+    longest = min(len(secret.reveal()) - 1, len(text), LONGEST)
+    for length in range(longest, SHORTEST_SECRET - 1, -1):
+        if text.endswith(secret.reveal()[:length]):
+            return text[:-length] + "***"
     return text
 
 

@@ -15,6 +15,7 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import DEFAULT_PROFILE, Secret
 from everyauth_cli.os_keyring import bus_addresses, namespace_of
 from everyauth_cli.private_files import check_owners, write_privately
+from everyauth_cli.store.whole_files import parse_toml, read_whole
 
 DEFAULT_STORE = "keyring:"
 CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
@@ -216,16 +217,16 @@ def _usual_data_dir(platform: str = sys.platform) -> str | None:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_bytes()
+        text = read_whole(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise ConfigurationProblem(f"cannot read {path}: {error.strerror}", hint="make it readable for you") from None
-    import tomllib
-
+    except ValueError as error:
+        raise ConfigurationProblem(f"cannot read {str(path)!r}: {error}") from None
     try:
-        config = tomllib.loads(text.decode())
-    except (ValueError, RecursionError) as error:
+        config = parse_toml(text)
+    except ValueError as error:
         raise ConfigurationProblem(
             f"{path} is not TOML: {error}", hint="correct it, or move it away and choose again: everyauth store use URL"
         ) from None
@@ -246,6 +247,8 @@ def _check_choice(path: Path, name: str, value: object) -> None:
             raise ConfigurationProblem(f"{path}: {name} must be a list of texts, the command first")
     elif not isinstance(value, str):
         raise ConfigurationProblem(f"{path}: {name} must be a text")
+    if any("\0" in text for text in value):
+        raise ConfigurationProblem(f"{path}: {name} holds a null character")
 
 
 def _client_variables(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -1,12 +1,15 @@
 """Text from outside is looked at up to a bound, whatever its shape, and no cut uncovers a secret."""
 
+import json
+import time
+
 import pytest
 
 from everyauth_cli.cli.completion import quoted, split
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth.userinfo import filled
-from everyauth_cli.sanitize import CUT, LONGEST, printable, redact, without_secrets
+from everyauth_cli.sanitize import CUT, LONGEST, json_text, printable, redact, visible, without_secrets
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.rules import Parameter
 from everyauth_cli.urls import check_url
@@ -106,3 +109,35 @@ def test_a_long_command_line_is_read_once(shape, word):
     times = MILLION // len(shape)
     assert split("login " + shape * times) == (["login", word * times], "")
     assert len(quoted(shape * times, "")) <= 2 * MILLION
+
+
+def test_a_long_secret_and_many_cuts_take_little_time():
+    text = f"{PASSWORD[:8]}{CUT}" * 1000
+    started = time.monotonic()
+    assert without_secrets(text, Secret("correct " + "x" * MILLION)) == f"***{CUT}" * 1000
+    assert without_secrets("x" * MILLION + CUT, Secret("x" * MILLION)).endswith(f"***{CUT}")
+    assert time.monotonic() - started < 2
+
+
+INVISIBLE = (
+    "\x00\x1b\x7f\x80\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2060\u2064\u2066\u2069\ufeff\u3164\ufe0f"
+    "\ud800\ue000\u0378\U000e0041\U000e0100"
+)
+
+
+@pytest.mark.parametrize("character", INVISIBLE)
+def test_what_a_terminal_does_not_show_is_replaced(character):
+    text = f"a{character}b"
+    assert printable(text) == "a b"
+    code = ord(character)
+    assert visible(text) == (f"a\\u{code:04x}b" if code < 0x10000 else f"a\\U{code:08x}b")
+    shown = json_text({"k": [text]})
+    assert character not in shown
+    assert json.loads(shown) == {"k": [text]}
+
+
+def test_text_of_every_script_stays():
+    text = "Zoë Łukasz 日本語 नमस्ते שלום مرحبا 🎉 a\u00a0b\u3000c"
+    assert visible(text) == printable(text) == text
+    assert json_text(text) == f'"{text}"'
+    assert json_text(text, ascii_only=True) == json.dumps(text)

@@ -18,7 +18,7 @@ from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.health import HealthCheck
-    from everyauth_cli.flows.login import LoginFlow
+    from everyauth_cli.flows.login import Grant, LoginFlow
     from everyauth_cli.flows.revoke import Revoker
 
 
@@ -101,3 +101,7 @@ class Flows:
             clock=self.clock,
             record=self.record,
         )
+
+    def discard(self, grant: Grant) -> None:
+        """Revoke the tokens of a grant that is not kept, where the service can and nothing stored would end too."""
+        self.revoker.discard(*self.login.discarded(grant))

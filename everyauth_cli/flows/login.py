@@ -164,6 +164,10 @@ class LoginFlow:
             save_identity(self.store, key, StoredIdentity(identity=identity, token=grant.token, version=version))
         return identity
 
+    def discarded(self, grant: Grant) -> tuple[RecordKey, Identity, Token]:
+        """Return what is revoked of a grant that is not kept."""
+        return self._key(grant.request), refreshed(_identity(grant, None), grant.token), grant.token
+
     def _warn_of_first_account(self, before: Identity, token: Token) -> None:
         if before.account is None and token.account is not None:
             user = user_of_tenant(before.user, before.tenant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.errors import ClientRejected, EveryAuthError, ServiceError, ServiceUnreachable, StoreBusy
@@ -12,7 +13,7 @@ from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_fresh, lives_for
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
-from everyauth_cli.flows.waits import waits
+from everyauth_cli.flows.waits import LOCK_SECONDS, waits
 from everyauth_cli.model import RecordKey, Request, Response
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
@@ -101,9 +102,16 @@ class Refresher:
 
     def _refreshed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity | None:
         is_usable = self._is_usable(stored, requirement)
-        for _ in range(MOST_RUNS):
-            flight = self._flight(key, requirement)
-            found = self._outcome(key, flight, is_usable=is_usable)
+        lock_seconds = self._lock_seconds(stored) if is_usable else LOCK_SECONDS
+        for left in reversed(range(MOST_RUNS)):
+            flight = self._flight(key, requirement, lock_seconds=lock_seconds)
+            try:
+                found = self._outcome(key, flight, is_usable=is_usable)
+            except StoreBusy:
+                if is_usable or not left:
+                    raise
+                # It was begun for a caller with a token to hand out, who waited for the lock less long.
+                continue
             if found is None:
                 return None
             if found.is_new:
@@ -112,21 +120,34 @@ class Refresher:
                 return found.stored
         raise ServiceUnreachable(f"{key.service} issued no token that meets what is required of it", lost=True)
 
-    def _flight(self, key: RecordKey, requirement: Requirement) -> Flight[Refreshed | None]:
+    def _lock_seconds(self, stored: StoredIdentity) -> float:
+        """Return the seconds to wait for the run of another process: no more than for one in this process."""
+        since = stored.refreshing_since
+        waited = 0.0 if since is None else max(0.0, (self.clock() - since) / 1000)
+        return max(0.0, LOCK_SECONDS - waited)
+
+    def _flight(self, key: RecordKey, requirement: Requirement, *, lock_seconds: float) -> Flight[Refreshed | None]:
         seconds = self.patience.seconds
-        flight = waits().join(FLIGHTS, (self._place, key), lambda: self._run(key, requirement), seconds=seconds)
+        run = partial(self._run, key, requirement, lock_seconds=lock_seconds)
+        flight = waits().join(FLIGHTS, (self._place, key), run, seconds=seconds)
         if flight is None:
             raise ServiceUnreachable(
                 f"{key.service} leaves so many refreshes unanswered that another one was not begun for {seconds:g} s"
             )
         return flight
 
-    def _run(self, key: RecordKey, requirement: Requirement) -> Refreshed | None:
+    def _run(self, key: RecordKey, requirement: Requirement, *, lock_seconds: float) -> Refreshed | None:
         # A fresh token is handed out without this module and the protocol's.
         from everyauth_cli.flows.refresh_run import RefreshRun
 
         run = RefreshRun(
-            store=self.store, clients=self.clients, send=self.send, clock=self.clock, warn=self.warn, record=self.record
+            store=self.store,
+            clients=self.clients,
+            send=self.send,
+            clock=self.clock,
+            warn=self.warn,
+            record=self.record,
+            lock_seconds=lock_seconds,
         )
         return run(key, requirement)
 

@@ -37,6 +37,7 @@ from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
 from everyauth_cli.flows.requirement import Requirement, check_lifetime
 from everyauth_cli.flows.saving import STORE_SECONDS, Saver, write_back
+from everyauth_cli.flows.waits import LOCK_SECONDS
 from everyauth_cli.model import (
     Client,
     EndedGrant,
@@ -59,8 +60,6 @@ from everyauth_cli.store.records import Store
 
 RUN_SECONDS = 90.0
 """For the request; a store that cannot take the response has as long again."""
-LOCK_SECONDS = 20.0
-"""The longest wait for the run of another process."""
 NEW_MS = 60_000
 """A refreshed token that is rejected so soon after it was issued is not cured by another one."""
 LARGEST_UNREAD = 16 * 1024
@@ -78,7 +77,8 @@ class Refreshed(NamedTuple):
 class RefreshRun:
     """Refreshes one identity (RFC 6749 section 6) unless another process has; `clock` gives milliseconds.
 
-    A store that cannot take the response is tried for `store_seconds`.
+    The run of another process is waited for `lock_seconds`; a store that cannot take the response is tried for
+    `store_seconds`.
     """
 
     store: Store
@@ -87,6 +87,7 @@ class RefreshRun:
     clock: Callable[[], int]
     warn: Callable[[str], None]
     record: Record = ignore
+    lock_seconds: float = LOCK_SECONDS
     store_seconds: float = STORE_SECONDS
 
     def __call__(self, key: RecordKey, requirement: Requirement) -> Refreshed | None:
@@ -94,7 +95,7 @@ class RefreshRun:
 
         Raises what `EveryAuth.get_identity` raises.
         """
-        with self.store.lock(key, timeout=LOCK_SECONDS):
+        with self.store.lock(key, timeout=self.lock_seconds):
             stored = read_identity(self.store, key)
             if stored is None:
                 return None

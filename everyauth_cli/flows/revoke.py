@@ -134,6 +134,21 @@ class Revoker:
                     marked = replace(stored, identity=replace(stored.identity, login_required=ended))
                     save_identity(self.store, sibling, marked)
 
+    def discard(self, key: RecordKey, identity: Identity, token: Token) -> None:
+        """Revoke the tokens of a login that is not kept, where the service can; nothing is stored or deleted.
+
+        They stay valid where revocation may end what is stored for the same account, and where it fails.
+        """
+        with self.shield(), contextlib.suppress(EveryAuthError):
+            service, client = self._bound(key, identity)
+            if service.revocation.endpoint is None or any(
+                other.login_required is None and _may_share_grant(identity, other)
+                for _, other in find_readable(self.store, identity_query(""))
+            ):
+                return
+            for _ in self._revoke(key, service, client, token):
+                pass
+
     def ends_grant(self, identity: Identity) -> bool:
         """Return whether revoking its token ends all that its account has granted, other identities' part included."""
         try:

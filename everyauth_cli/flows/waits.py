@@ -12,6 +12,9 @@ from everyauth_cli.store.at_once import check_may_wait
 T = TypeVar("T")
 R = TypeVar("R")
 
+LOCK_SECONDS = 20.0
+"""The longest wait for the run of another process."""
+
 
 class NotLanded(BaseException):
     """An async call has to wait for a flight, `seconds` at most (None: to its end), and is made again then.

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from everyauth_cli.sanitize import printable
+
 PROC = Path("/proc")
 ESTABLISHED, LISTEN = "01", "0A"
 MAPPED = bytes(10) + b"\xff\xff"
@@ -52,7 +54,7 @@ def is_strangers(connection: socket.socket, friends: Container[int], *, proc: Pa
     their_end = [each for each in sockets if (each.local, each.remote) == (theirs, ours)]
     if their_end:
         found = their_end[0]
-        return found.inode == NO_INODE or (_is_known(found.uid, proc) and found.uid not in friends)
+        return found.inode == NO_INODE or (found.uid not in friends and _is_known(found.uid, proc))
     our_end = [each for each in sockets if (each.local, each.remote) == (ours, theirs)]
     return bool(our_end) and our_end[0].state != ESTABLISHED
 
@@ -66,6 +68,16 @@ def listener(host: str, port: int, *, proc: Path = PROC) -> Owner | None:
             address = socket.inet_ntop(family, each.local[0])
             return Owner(each.uid, _user_name(each.uid), address, *_process(each.inode, proc))
     return None
+
+
+def owner_of(host: str, port: int) -> str:
+    """Describe the program that listens on a port, as far as the system shows it."""
+    owner = listener(host, port)
+    if owner is None:
+        return f" on {host}"
+    at = f"[{owner.address}]:{port}" if ":" in owner.address else f"{owner.address}:{port}"
+    process = f"process {owner.process} ({printable(owner.name)})" if owner.process else "a process"
+    return f" by {process} of user {owner.user}, which listens on {at}"
 
 
 def _sockets(proc: Path) -> Iterator[Socket]:
@@ -99,10 +111,22 @@ def _is_known(uid: int, proc: Path) -> bool:
     """Whether a number is one user's: in a user namespace all users outside of it have one number."""
     try:
         if (proc / "self/uid_map").read_text().split() == WHOLE_RANGE:
-            return True
-        return uid != int((proc / "sys/kernel/overflowuid").read_text())
+            return _has_process(uid, proc)
+        return uid != int((proc / "sys/kernel/overflowuid").read_text()) and _has_process(uid, proc)
     except (OSError, ValueError):
         return False
+
+
+def _has_process(uid: int, proc: Path) -> bool:
+    """Whether a user has a process here: in a container with the host's network, the person at the browser has none."""
+    if not (proc / "1/status").exists():
+        # The processes of others are hidden (proc(5), hidepid).
+        return True
+    for status in proc.glob("[0-9]*/status"):
+        with suppress(OSError, IndexError):
+            if str(uid) in status.read_text(errors="replace").partition("\nUid:")[2].partition("\n")[0].split():
+                return True
+    return False
 
 
 def _user_name(uid: int) -> str:

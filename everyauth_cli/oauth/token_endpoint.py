@@ -21,6 +21,8 @@ Fields = dict[str, str | Secret[str]]
 VSCHAR = re.compile(r"[\x20-\x7e]+")
 """The characters of an access token (RFC 6749 appendix A.12)."""
 SCOPE_LENGTH = 4000
+DEEPEST = 50
+"""The levels of a field that are kept; Python can write fewer than it can read."""
 
 
 def code_request(service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse) -> Request:
@@ -101,7 +103,7 @@ def read_token(
         expires_at=expiry.expires_at,
         refresh_at=expiry.refresh_at,
         lifetime=expiry.lifetime,
-        native=Secret({**_native(service, response, fields, previous), **(added or {})}),
+        native=Secret({**_native(service, fields, previous), **(added or {})}),
         id_token=_id_token(fields),
         subject=previous.subject if previous else None,
         account=previous.account if previous else None,
@@ -145,22 +147,20 @@ def _scope(service: Service, value: object) -> str | None:
     return printable(value, SCOPE_LENGTH) or None if isinstance(value, str) else None
 
 
-def _native(service: Service, response: Response, fields: Mapping[str, Any], previous: Token | None) -> dict[str, Any]:
+def _native(service: Service, fields: Mapping[str, Any], previous: Token | None) -> dict[str, Any]:
     """Return the fields for `native`, with those of an earlier response but its access tokens, which have expired."""
     chosen = fields if service.native is None else {name: fields[name] for name in service.native if name in fields}
-    try:
-        old: dict[str, Any] = _without(ACCESS_TOKEN, previous.native.reveal()) if previous else {}
-        new = {name: value for name, value in _without(REFRESH_TOKEN, chosen).items() if name != ACCESS_TOKEN}
-    except RecursionError:
-        message = f"{service.name} answered with fields nested too deep"
-        raise ServiceUnreadable(message, status=response.status) from None
+    old: dict[str, Any] = _without(ACCESS_TOKEN, previous.native.reveal()) if previous else {}
+    new = {name: value for name, value in _without(REFRESH_TOKEN, chosen).items() if name != ACCESS_TOKEN}
     return {**old, **new}
 
 
-def _without(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a value without the fields of that name, at any depth."""
+def _without(name: str, value: Any, depth: int = DEEPEST) -> Any:  # noqa: ANN401 - JSON
+    """Return a value without the fields of that name; what is nested too deep to be stored and shown is None."""
+    if not isinstance(value, Mapping | list):
+        return value
+    if depth == 0:
+        return None
     if isinstance(value, Mapping):
-        return {k: _without(name, v) for k, v in value.items() if k != name}
-    if isinstance(value, list):
-        return [_without(name, item) for item in value]
-    return value
+        return {k: _without(name, v, depth - 1) for k, v in value.items() if k != name}
+    return [_without(name, item, depth - 1) for item in value]

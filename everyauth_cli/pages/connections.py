@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from everyauth_cli.model import Identity
 from everyauth_cli.pages.document import Style, html_document
 from everyauth_cli.pages.render import css
+from everyauth_cli.pages.times import format_time, utc
 
 TITLE = "Connections"
 STYLE = Style(css=css("style") + css("connections"))
@@ -42,7 +42,7 @@ class Connection:
     def since(self) -> tuple[str, str]:
         """When it was connected, for a machine and for a person."""
         granted_at = self.identity.granted_at if self.identity else 0
-        return f"{_utc(granted_at):%Y-%m-%dT%H:%M:%SZ}", format_time(granted_at)
+        return f"{utc(granted_at):%Y-%m-%dT%H:%M:%SZ}", format_time(granted_at)
 
     @property
     def buttons(self) -> list[tuple[str, str]]:
@@ -78,12 +78,3 @@ def connections_page(
 def leaving_page(title: str, *, url: str, style: Style) -> str:
     """Return the page that is shown while the browser goes to a service."""
     return html_document("leaving", title=title, url=url, style=style)
-
-
-def format_time(milliseconds: int) -> str:
-    """Format a time (milliseconds since the epoch) to the minute, in UTC."""
-    return f"{_utc(milliseconds):%Y-%m-%d %H:%M} UTC"
-
-
-def _utc(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC)

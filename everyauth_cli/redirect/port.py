@@ -11,8 +11,7 @@ from typing import TypeVar
 from everyauth_cli.errors import ConfigurationProblem, PortInUse, UsageProblem
 from everyauth_cli.loopback.client import ask
 from everyauth_cli.loopback.server import LoopbackServer
-from everyauth_cli.loopback.socket_table import listener
-from everyauth_cli.sanitize import printable
+from everyauth_cli.loopback.socket_table import owner_of
 
 IPV4, IPV6 = "127.0.0.1", "::1"
 WELL_KNOWN = "/.well-known/everyauth-login"
@@ -65,7 +64,7 @@ def login_at(port: int) -> str | None:
 def _problem(error: OSError, host: str, port: int, *, another_port: str) -> UsageProblem:
     if error.errno == errno.EADDRINUSE:
         return PortInUse(
-            f"port {port} of the redirect URI is in use{_owner(host, port)}",
+            f"port {port} of the redirect URI is in use{owner_of(host, port)}",
             hint=f"end that program, or use another port: {another_port}",
         )
     if error.errno in NOT_PERMITTED:
@@ -81,13 +80,3 @@ def _problem(error: OSError, host: str, port: int, *, another_port: str) -> Usag
     return PortInUse(
         f"port {port} of the redirect URI cannot be used ({error.strerror})", hint=f"use another port: {another_port}"
     )
-
-
-def _owner(host: str, port: int) -> str:
-    """Describe the program that listens on a port, as far as the system shows it."""
-    owner = listener(host, port)
-    if owner is None:
-        return f" on {host}"
-    at = f"[{owner.address}]:{port}" if ":" in owner.address else f"{owner.address}:{port}"
-    process = f"process {owner.process} ({printable(owner.name)})" if owner.process else "a process"
-    return f" by {process} of user {owner.user}, which listens on {at}"

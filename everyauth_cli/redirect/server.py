@@ -28,6 +28,10 @@ TURN_SECONDS = 0.3
 MOST_MISSES = 2
 """A port that is in use, and at which no login answers so often in a row, has another program."""
 
+BROWSER_SECONDS, PROGRAM_SECONDS = 0.2, 1.0
+"""The time after a success in which the same response gets the page once more: some browsers send it twice, and what
+no browser sent may be a scanner's, whose user comes next."""
+
 MOST_SILENT = 100
 """The most connections that have sent no request yet; with one more, the oldest is closed."""
 
@@ -105,6 +109,8 @@ class RedirectServer(RedirectWaiter):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            time.sleep(self._linger)
         for server in self._servers:
             server.shutdown()
             server.server_close()
@@ -205,17 +211,29 @@ class _Handler(LoopbackHandler):
         self.end_headers()
 
     def _take(self, login: RedirectServer, query: Query) -> None:
-        if login.is_response(query) and not login.is_strangers(self.connection):
+        if login.is_response(query) and is_ahead_of_user(self.headers):
+            # The code is redeemed once, for a page that its user sees.
+            self._show(503, NOT_FOUND)
+        elif login.is_response(query) and not login.is_strangers(self.connection):
             login.take(query, from_browser=True)
-            try:
-                self._send(200, login.result_page())
-            finally:
-                login.page_sent()
+            self._send(200, login.result_page())
+            if not self._has_closed():
+                login.page_sent(linger=BROWSER_SECONDS if "Sec-Fetch-Mode" in self.headers else PROGRAM_SECONDS)
         elif "error" in dict(query) and "state" not in dict(query):
             login.report_unverified(query)
             self._show(400, UNVERIFIED)
         else:
             self._show(400, OTHER_LOGIN)
+
+    def _has_closed(self) -> bool:
+        """Whether the browser closed the connection before it had its page, as for a reload."""
+        self.connection.settimeout(0)
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _lead(self, login: RedirectServer, start: StartPage) -> None:
         if login.is_strangers(self.connection):

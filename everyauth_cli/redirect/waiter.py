@@ -48,6 +48,7 @@ class RedirectWaiter:
         self._result: Result | None = None
         self._decided = threading.Event()
         self._shown = threading.Event()
+        self._linger = 0.0
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -122,6 +123,7 @@ class RedirectWaiter:
         self._decided.wait(RESULT_SECONDS)
         return result_page(self._result or UNDECIDED)
 
-    def page_sent(self) -> None:
-        """Note that the browser has its page."""
+    def page_sent(self, *, linger: float) -> None:
+        """Note that the browser has its page, and for how many seconds another one may come for it."""
+        self._linger = linger
         self._shown.set()

@@ -67,7 +67,7 @@ def _open(url: str, form: bytes | None = None) -> Page:
     if not url.startswith(("http://", "https://")):
         raise OSError("Only http and https URLs can be opened.")
     opener = build_opener(ProxyHandler({}))
-    request = Request(url, data=form)  # noqa: S310 - its scheme is checked above
+    request = Request(url, data=form, headers={"Sec-Fetch-Mode": "navigate"})  # noqa: S310 - its scheme is checked above
     try:
         response = opener.open(request, timeout=TIMEOUT_SECONDS)
     except HTTPError as error:

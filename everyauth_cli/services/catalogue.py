@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from everyauth_cli.model import Service
 from everyauth_cli.private_files import check_owners, make_directory, open_private
 from everyauth_cli.services.entry import MOVED_FROM, NAME, make_service, override
 from everyauth_cli.services.keys import KEYS
+from everyauth_cli.store.whole_files import parse_toml, read_whole
 
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
+READABLE, CORRECT = "make it a file that you can read, or move it away", "correct it, or move it away"
 HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
 """The lines of an entry that a list needs."""
 DEEPEST = 4
@@ -33,12 +35,13 @@ Stamp = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSummary:
-    """A service in a list; `own` says that the entry is the user's alone."""
+    """A service in a list; `own` says that the entry is the user's alone, `problem` why its file cannot be read."""
 
     name: str
     title: str
     aliases: tuple[str, ...]
     own: bool
+    problem: ConfigurationProblem | None = None
 
 
 class Catalogue:
@@ -74,24 +77,30 @@ class Catalogue:
         shipped, mine = _load(SHIPPED / (name + SUFFIX)), self._own_entry(name)
         if shipped is None and mine is None:
             return None
-        return make_service(
-            name,
-            override(shipped or {}, mine or {}),
-            where=lambda key: _place(self.own_path(name), key),
-            own=shipped is None,
-            own_keys=mine or (),
-        )
+        try:
+            return make_service(
+                name,
+                override(shipped or {}, mine or {}),
+                where=lambda key: _place(self.own_path(name), key),
+                own=shipped is None,
+                own_keys=mine or (),
+            )
+        except RecursionError:
+            raise _nested(self.own_path(name)) from None
 
     def listed(self) -> list[ServiceSummary]:
         """Return all services for a list, sorted by name; entries are read, but not checked.
 
-        Raises `ConfigurationProblem` for a user's file that is not TOML.
+        One whose file cannot be read is listed with the problem.
         """
         shipped, own = _names(SHIPPED), _names(self._own) if self._own else set()
-        return [
-            _listed(name, shipped=name in shipped, mine=self._own_entry(name) if name in own else None)
-            for name in sorted(shipped | own)
-        ]
+        return [self._listed(name, shipped=name in shipped, has_own=name in own) for name in sorted(shipped | own)]
+
+    def _listed(self, name: str, *, shipped: bool, has_own: bool) -> ServiceSummary:
+        try:
+            return _listed(name, shipped=shipped, mine=self._own_entry(name) if has_own else None)
+        except ConfigurationProblem as problem:
+            return replace(_listed(name, shipped=shipped, mine=None), problem=problem)
 
     def own_keys(self, name: str) -> list[str]:
         """Return the keys in the user's own file for a service."""
@@ -178,11 +187,11 @@ def _with_alias(alias: str, known: Sequence[ServiceSummary]) -> str | None:
 
 def _listed(name: str, *, shipped: bool, mine: dict[str, Any] | None) -> ServiceSummary:
     entry = {**(_head(SHIPPED / (name + SUFFIX)) if shipped else {}), **(mine or {})}
-    aliases = entry.get("aliases")
+    title, aliases = entry.get("title"), entry.get("aliases")
     return ServiceSummary(
         name=name,
-        title=str(entry.get("title", name)),
-        aliases=tuple(map(str, aliases)) if isinstance(aliases, list) else (),
+        title=title if isinstance(title, str) else name,
+        aliases=tuple(alias for alias in aliases if isinstance(alias, str)) if isinstance(aliases, list) else (),
         own=not shipped,
     )
 
@@ -212,31 +221,31 @@ def _stamp(path: Path | None) -> Stamp | None:
 
 
 def _load(path: Path) -> dict[str, Any] | None:
-    import tomllib
-
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        content = read_whole(path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigurationProblem(f"cannot read {path}: {error.strerror}", hint="make it readable for you") from None
-    except tomllib.TOMLDecodeError as error:
-        raise _twice(path, str(error)) or _not_toml(path, error) from None
-    except UnicodeDecodeError as error:
-        raise _not_toml(path, error) from None
+        raise ConfigurationProblem(f"cannot read {path}: {error.strerror}", hint=READABLE) from None
+    try:
+        return parse_toml(content)
+    except ValueError as error:
+        message = str(error)
+        raise _twice(path, content, message) or ConfigurationProblem(
+            f"{path} is not TOML: {message}", hint=CORRECT
+        ) from None
 
 
-def _not_toml(path: Path, error: ValueError) -> ConfigurationProblem:
-    return ConfigurationProblem(f"{path} is not TOML: {error}", hint="correct it, or move it away")
+def _nested(path: Path | None) -> ConfigurationProblem:
+    return ConfigurationProblem(f"{path or 'the catalogue'} is nested too deep", hint=CORRECT)
 
 
-def _twice(path: Path, message: str) -> ConfigurationProblem | None:
+def _twice(path: Path, content: bytes, message: str) -> ConfigurationProblem | None:
     """Return the error for a key or table that is given twice, from tomllib's own message, which names no key."""
     match = re.match(r"Cannot (?:overwrite|declare)\b.*\(at (?:line (\d+)|end of document)", message)
     if match is None:
         return None
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = content.decode().splitlines()
     for at in range(int(match[1] or len(lines)), 0, -1):
         # A value may span several lines, and the message names the last one.
         if key := re.match(r"[\s\[]*([\w.\"'-]+)\s*[=\]]", lines[at - 1]):
@@ -248,7 +257,7 @@ def _place(path: Path | None, key: str) -> str:
     """Return the user's own file with the line of a key, or of the table that it is in."""
     if path is None or not path.exists():
         return "the catalogue"
-    lines, at = path.read_text(encoding="utf-8").splitlines(), 0
+    lines, at = read_whole(path).decode().splitlines(), 0
     for word in re.findall(r"[^.]+", key)[:DEEPEST]:
         pattern = rf"(\s*\[?(\w+\.)*|.*[{{,]\s*)[\"']?{re.escape(word)}\b"
         later = range(max(at, 1), len(lines) + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -15,7 +16,10 @@ from everyauth_cli.services.placeholders import check_placeholders
 from everyauth_cli.services.values import WrongInside
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+LONGEST_SHOWN = 200
 MOVED_FROM = "moved_from"
+SHORT = reprlib.Repr()
+SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 4, LONGEST_SHOWN, LONGEST_SHOWN, LONGEST_SHOWN
 ISS_PARAMETER = "authorization_response_iss_parameter_supported"
 
 Where = Callable[[str], str]
@@ -67,9 +71,18 @@ def _read(key: str, value: object, where: Where) -> Any:  # noqa: ANN401 - each 
         return KEYS[key].reader.read(value)
     except WrongInside as error:
         path = f"{key}.{error.name}"
-        raise ConfigurationProblem(f"{where(path)}: {path} = {error.value!r}: {error}") from None
+        raise ConfigurationProblem(f"{where(path)}: {path} = {_shown(error.value)}: {error}") from None
     except ValueError as error:
-        raise ConfigurationProblem(f"{where(key)}: {key} = {value!r}: {error}") from None
+        raise ConfigurationProblem(f"{where(key)}: {key} = {_shown(value)}: {error}") from None
+
+
+def _shown(value: object) -> str:
+    """Return a value as it may be shown: short, however long or deep it is."""
+    try:
+        text = SHORT.repr(value)
+    except ValueError:
+        return "a number of too many digits"
+    return text
 
 
 def _check_given_once(entry: Mapping[str, Any], where: Where) -> None:

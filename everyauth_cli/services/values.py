@@ -31,6 +31,8 @@ ERRORS = frozenset(
 """The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")
 """An error that a field of the response has for its value, which may be inside an object or list."""
+MOST_SECONDS = 10**9
+"""About 30 years: no token lives longer."""
 PARAMETER_KEYS = ("help", "default")
 
 
@@ -82,8 +84,8 @@ def _truth(value: object) -> bool:
 
 
 def _seconds(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError("must be a number of seconds, 1 or more")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_SECONDS:
+        raise ValueError(f"must be a number of seconds, 1 or more and {MOST_SECONDS} at most")
     return value
 
 

@@ -317,14 +317,15 @@ def key_matches(key: RecordKey, pattern: RecordKey) -> bool:
 def parse_object(text: str) -> dict[str, Any]:
     """A JSON object that a store keeps as text; raises `ValueError` or `TypeError` where it is none."""
     try:
-        found, end = SCAN(text, 0)
-    except (StopIteration, ValueError):
-        end = -1
+        try:
+            found, end = SCAN(text, 0)
+        except (StopIteration, ValueError):
+            end = -1
+        if end != len(text):
+            # Edited by hand, it may have blanks around it.
+            found = json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    if end != len(text):
-        # Edited by hand, it may have blanks around it.
-        found = json.loads(text)
     if not isinstance(found, dict):
         raise TypeError("no JSON object")
     return found

@@ -10,6 +10,10 @@ from pathlib import Path
 
 from everyauth_cli.model import Secret
 from everyauth_cli.private_files import write_privately
+from everyauth_cli.store.whole_files import read_whole
+
+LARGEST_SPOOLED = 16 * 1024 * 1024
+"""Bytes of a file: a record with a response that could not be read, sealed and encoded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,7 @@ class Spool:
     def get(self, name: str) -> Secret[str] | None:
         """Read a record's file; None where there is none, or one that cannot be opened with the keys of now."""
         try:
-            sealed = base64.b64decode(self._path(name).read_bytes(), validate=True)
+            sealed = base64.b64decode(read_whole(self._path(name), most=LARGEST_SPOOLED), validate=True)
         except (OSError, ValueError):
             return None
         return self.unseal(name, sealed)

@@ -18,6 +18,8 @@ import httpcore
 STAGGER_SECONDS = 0.25
 """The head start of an address over the next one (RFC 8305 section 5)."""
 RECORD_BYTES = 16 * 1024
+MOST_BYTES = 8 * 1024 * 1024
+"""Of a connection: enough for 1 MiB in chunks of a byte, and an end of interim responses (RFC 9110 section 15.2)."""
 UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK))
 
 
@@ -154,11 +156,16 @@ class _Stream(httpcore.NetworkStream):
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
+        self._left = MOST_BYTES
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._left <= 0:
+            raise httpcore.ReadError(f"more than {MOST_BYTES // 1024 // 1024} MiB came")
         with _raised_as(httpcore.ReadTimeout, httpcore.ReadError):
             self._socket.settimeout(timeout)
-            return self._socket.recv(max_bytes)
+            received = self._socket.recv(max_bytes)
+        self._left -= len(received)
+        return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         with _raised_as(httpcore.WriteTimeout, httpcore.WriteError):

@@ -17,9 +17,10 @@ from everyauth_cli.errors import (
 from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.revoke import Revocation
 from everyauth_cli.model import Identity
-from everyauth_cli.pages.connections import STYLE, Connection, Notice, connections_page, format_time, leaving_page
+from everyauth_cli.pages.connections import STYLE, Connection, Notice, connections_page, leaving_page
 from everyauth_cli.pages.document import Style, page_headers
 from everyauth_cli.pages.result import Result
+from everyauth_cli.pages.times import format_time
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import ACCESS_TOKEN
 from everyauth_cli.urls import origin

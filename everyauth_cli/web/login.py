@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from everyauth_cli.errors import EveryAuthError
+from everyauth_cli.errors import EveryAuthError, OtherAccount
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
@@ -148,10 +148,17 @@ class LoginRoutes(Routes[R]):
             grant = self.auth.redeem(pending, query.reveal())
             if not self._is_accepted(request, grant):
                 return self._to_app(whose, cookies, REFUSED_BY_APP)
-            self.auth.keep(grant)
+            self._keep(grant)
         except EveryAuthError as error:
             return self._failed(error, whose, cookies)
         return self._to_app(whose, cookies)
+
+    def _keep(self, grant: Grant) -> None:
+        try:
+            self.auth.keep(grant)
+        except OtherAccount:
+            self.auth.discard(grant)
+            raise
 
     def _is_accepted(self, request: R, grant: Grant) -> bool:
         accepted = None if self.on_authorized is None else self.on_authorized(request, grant)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from peers.mounts import mounted
-from peers.sandbox import SEALED, sandbox_shell
+from peers.sandbox import SEALED, sandbox_shell, witness
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files to another user"
@@ -74,6 +74,23 @@ def test_a_home_kept_over_sudo_is_another_user_s(everyauth, tmp_path):
     assert (done.code, done.out) == (2, "")
     assert f'{home} belongs to user "nobody", so {config}/config.toml is not used' in done.err
     assert list(config.iterdir()) == []
+
+
+def test_root_opens_no_browser_and_no_keyring_with_another_user_s_home(shell, tmp_path):
+    home, opened = tmp_path / "bob", tmp_path / "opened"
+    home.mkdir()
+    give(home)
+    env = {"HOME": str(home), "BROWSER": witness(opened)}
+    shell.bad("everyauth login pagerduty", 4, "This is root with the home of nobody, so no browser is opened.", env=env)
+    assert not opened.exists()
+    config = home / ".config" / "python_keyring"
+    config.mkdir(parents=True)
+    (config / "keyringrc.cfg").write_text(f"[backend]\nkeyring-path={config}\ndefault-keyring=evil.Keyring\n")
+    (config / "evil.py").write_text(f"open({str(opened)!r}, 'w')")
+    give(home)
+    env = {**env, "EVERYAUTH_STORE": "keyring:", "PYTHON_KEYRING_BACKEND": "keyring.backends.chainer.ChainerBackend"}
+    shell.bad("everyauth service set pagerduty --client-id x", 2, f'{home} belongs to user "nobody"', env=env)
+    assert not opened.exists()
 
 
 def test_a_directory_that_others_may_write_is_refused_until_it_is_closed(shell):

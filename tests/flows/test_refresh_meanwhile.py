@@ -3,14 +3,18 @@
 The locks here keep nobody out, as if they were another machine's.
 """
 
+import threading
+import time
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
-from peers.stores import over
+from peers.stores import over, sealed_store
 from peers.token_server import HOUR, MINUTE, REDIRECT_URI, World, json_response
 
 from everyauth_cli.errors import LoginRequired, ServiceError, StoreBusy
 from everyauth_cli.model import Secret
+from everyauth_cli.store.identities import read_identity, save_identity
 from everyauth_cli.store.memory import MemoryRecords
 from everyauth_cli.store.records import VersionConflict
 
@@ -130,3 +134,56 @@ def test_a_login_whose_lock_times_out_raises(world, locks):
     with pytest.raises(StoreBusy):
         world.auth.keep(grant)
     assert world.token("ann") == "access-2"
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def hanging(request, tmp_path):
+    """A world in which another process has been waiting for the response to a refresh, and holds the lock."""
+    if request.param == "memory":
+        world = World(tmp_path)
+    else:
+        url = "sqlite://" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+        world = World(tmp_path, store=sealed_store(tmp_path, url))
+    world.login()
+    world.clock.now += HOUR - MINUTE // 2
+    stored = read_identity(world.store, world.key())
+    save_identity(world.store, world.key(), replace(stored, refreshing_since=world.clock.now - 20_000))
+    with world.store.lock(world.key(), timeout=5):
+        yield world
+
+
+def test_while_another_process_waits_for_a_response_the_living_token_is_handed_out_at_once(hanging):
+    began = time.monotonic()
+    assert hanging.token() == "access-2"
+    assert time.monotonic() - began < 5
+    assert "busy" in hanging.warnings[0]
+    assert hanging.server.refreshes == 0
+
+
+def test_a_caller_who_needs_a_longer_lifetime_waits_for_the_other_process(tmp_path):
+    world = World(tmp_path)
+    world.login()
+    world.clock.now += HOUR - MINUTE // 2
+    stored = read_identity(world.store, world.key())
+    save_identity(world.store, world.key(), replace(stored, refreshing_since=world.clock.now - 19_500))
+    tokens = []
+    threads = [
+        threading.Thread(target=lambda: tokens.append(world.token())),
+        threading.Thread(target=lambda: tokens.append(world.token(min_ttl=MINUTE))),
+    ]
+    with world.store.lock(world.key(), timeout=5):
+        for thread in threads:
+            thread.start()
+            time.sleep(0.1)
+        # The first one begins a run that waits for half a second, and the second one joins it.
+        threads[0].join(10)
+        assert tokens == ["access-2"]
+    threads[1].join(30)
+    assert tokens == ["access-2", "access-3"]
+
+
+def test_one_that_another_process_died_of_is_refreshed_at_once(world):
+    world.clock.now += HOUR - MINUTE // 2
+    stored = read_identity(world.store, world.key("ann"))
+    save_identity(world.store, world.key("ann"), replace(stored, refreshing_since=world.clock.now - HOUR))
+    assert world.another(over(world.store.backend)).get_identity("example", "ann").access_token == "access-3"

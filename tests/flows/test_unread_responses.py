@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import replace
 
@@ -162,3 +163,11 @@ def test_one_that_an_earlier_version_kept_is_used_too(world):
     world.server.faults = [json_response({"access_token": "b"})]
     assert world.token() == "b"
     assert world.server.requests[-1].fields["refresh_token"].reveal() == "next"
+
+
+def test_fields_that_are_too_deep_to_be_written_cost_no_token(world):
+    world.server.extra = {"deep": functools.reduce(lambda inner, _: {"a": [inner]}, range(150), 1), "team": "T1"}
+    world.login()
+    native = world.auth.get_identity("example").native
+    assert native["team"] == "T1"
+    assert str(native["deep"]).count("[") < 50

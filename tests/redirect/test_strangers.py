@@ -140,6 +140,19 @@ def test_a_user_outside_of_this_user_namespace_is_not_known_and_accepted(tmp_pat
         assert is_strangers(served, {ME}, proc=tables(tmp_path / "outside", row))
 
 
+def test_a_user_without_a_process_here_is_outside_of_this_container(tmp_path):
+    with connected("127.0.0.1") as (served, _):
+        ours, theirs = ends(served)
+        proc = tables(tmp_path, (theirs, ours, "01", 1000, "7"))
+        assert is_strangers(served, {ME}, proc=proc)
+        for process, uid in (("1", 0), ("8", 10001)):
+            (proc / process).mkdir()
+            (proc / process / "status").write_text(f"Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t0\n")
+        assert not is_strangers(served, {ME}, proc=proc)
+        (proc / "8/status").write_text("Name:\tx\nUid:\t0\t0\t1000\t0\nGid:\t0\n")
+        assert is_strangers(served, {ME}, proc=proc)
+
+
 def test_without_tables_every_response_is_accepted(tmp_path):
     with connected("127.0.0.1") as (served, _):
         assert not is_strangers(served, {ME + 1}, proc=tmp_path)

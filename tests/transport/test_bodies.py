@@ -96,6 +96,10 @@ def test_a_body_that_is_packed_all_the_same_is_unpacked(peer, coding, body, read
         (b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n"),
         (HEAD + b"\r\n" + OK, b" "),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + OK + b"\r\n", b"1\r\n \r\n"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n15\r\n" + OK + b"\r\n1", b";extension"),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+        (b"HTTP/1.1 ", b"2"),
+        (HEAD + b"X: ", b"y"),
     ],
 )
 def test_a_response_that_trickles_in_leaves_no_thread_behind(begin, drop, here):
@@ -125,6 +129,40 @@ def test_a_response_that_trickles_in_leaves_no_thread_behind(begin, drop, here):
         thread.join(5)
         time.sleep(0.1)
         assert set(threading.enumerate()) <= before
+
+
+@pytest.mark.parametrize(
+    ("begin", "flood"),
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
+        (HEAD + b"X: ", b"y" * 65536),
+        (HEAD, b"X: y\r\n" * 10_000),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;", b"extension" * 8000),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", (b"1;" + b"x" * 60_000 + b"\r\n \r\n") * 10),
+    ],
+)
+def test_a_flood_ends_before_the_deadline(begin, flood):
+    def serve():
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(begin)
+            while True:
+                connection.sendall(flood)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        began = time.monotonic()
+        request = refresh_request(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        if b"chunked" in begin:
+            assert _sent(request, 30, here=False).is_complete is False
+        else:
+            with pytest.raises(ServiceUnreachable):
+                _sent(request, 30, here=False)
+        assert time.monotonic() - began < 20
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 STOPPED = """

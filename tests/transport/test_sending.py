@@ -13,7 +13,7 @@ from peers.http_server import HEAD, OK, Peer, refresh_request, rude
 
 from everyauth_cli import __version__
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
-from everyauth_cli.flows import refresh_run
+from everyauth_cli.flows import waits
 from everyauth_cli.flows.refresh_run import RUN_SECONDS
 from everyauth_cli.flows.saving import STORE_SECONDS
 from everyauth_cli.flows.single_flight import LONGEST_SECONDS
@@ -224,4 +224,4 @@ def test_the_deadline_is_shorter_than_the_wait_for_a_lock():
 
 def test_a_lock_and_a_deadly_signal_wait_longer_than_a_refresh_takes():
     assert RUN_SECONDS + STORE_SECONDS < LOCK_SECONDS
-    assert refresh_run.LOCK_SECONDS + RUN_SECONDS + STORE_SECONDS < LONGEST_SECONDS
+    assert waits.LOCK_SECONDS + RUN_SECONDS + STORE_SECONDS < LONGEST_SECONDS

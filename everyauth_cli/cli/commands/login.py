@@ -194,12 +194,13 @@ def _log_in(session: Session, options: LoginOptions) -> None:
             waiter.show(failure(interrupted, service_title=service.title, login_command=command_line))
             raise
         waiter.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
-    _report(session, identity)
-    if grant.missing_scopes:
-        session.terminal.warn(
-            f"{service.name} granted fewer scopes than requested: {' '.join(grant.missing_scopes)} is missing; "
-            f"it granted {identity.scope or 'none'}"
-        )
+        # The end of the block may wait for a browser that comes for its page once more.
+        _report(session, identity)
+        if grant.missing_scopes:
+            session.terminal.warn(
+                f"{service.name} granted fewer scopes than requested: {' '.join(grant.missing_scopes)} is missing; "
+                f"it granted {identity.scope or 'none'}"
+            )
 
 
 def _with_hint(error: EveryAuthError, command_line: str) -> EveryAuthError:
@@ -215,7 +216,7 @@ def _redeem(
 ) -> tuple[Grant, Identity]:
     """Redeem the code and store the token; an interrupt waits until that is done.
 
-    At a terminal the user is asked whether another account may replace the stored one.
+    At a terminal the user is asked whether another account may replace the stored one; if not, its tokens are revoked.
     """
     auth = session.auth
     with finished_first():
@@ -224,13 +225,13 @@ def _redeem(
             return grant, auth.keep(grant, replace_account=options.replace)
         except OtherAccount as error:
             other = error
-    if not session.terminal.can_ask:
-        raise other
-    waiter.show(question(other, service_title=options.service.title))
-    session.terminal.instruct(f"{other.difference}.")
-    if not session.terminal.confirm("Replace the stored account?"):
-        raise other
-    return grant, auth.keep(grant, replace_account=True)
+    if session.terminal.can_ask:
+        waiter.show(question(other, service_title=options.service.title))
+        session.terminal.instruct(f"{other.difference}.")
+        if session.terminal.confirm("Replace the stored account?"):
+            return grant, auth.keep(grant, replace_account=True)
+    auth.discard(grant)
+    raise other
 
 
 def _command_line(session: Session, options: LoginOptions) -> str:

@@ -11,6 +11,7 @@ from everyauth_cli.os_keyring import bus_addresses, namespace_of, socket_paths
 from everyauth_cli.store.names import record_name, sealing_key_name
 from everyauth_cli.store.owners import weakness
 from everyauth_cli.store.statements import READ, SCHEMA_VERSION
+from everyauth_cli.store.whole_files import read_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,8 +89,7 @@ class Store:
             return text
         path = file or self._remembered_key or ""
         _check_owners(path)
-        with open(path, encoding="ascii") as opened:  # noqa: PTH123 - pathlib is heavy
-            return opened.read()
+        return read_whole(path).decode("ascii")
 
     def _namespace(self) -> str:
         usual = os.path.expanduser("~/.local/share/everyauth")  # noqa: PTH111 - pathlib is heavy
@@ -116,8 +116,7 @@ def _check_owners(*paths: str) -> None:
 
 def _config(path: str) -> dict[str, str]:
     try:
-        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - pathlib is heavy
-            lines = [line for line in file.read().split("\n") if line]
+        lines = [line for line in read_whole(path).decode().split("\n") if line]
     except FileNotFoundError:
         return {}
     found = {match[1]: match[2] for match in map(CHOICE.fullmatch, lines) if match}

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import PortInUse, UsageProblem
+from everyauth_cli.loopback.socket_table import owner_of
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
 from everyauth_cli.private_files import write_privately
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, HOST, Listener, detect
@@ -35,7 +36,7 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         )
     if listener is Listener.OTHER:
         raise PortInUse(
-            f"port {port} is used by a program that is not the sandbox", hint="stop that program, and try again"
+            f"port {port}, the sandbox's, is in use{owner_of(HOST, port)}", hint="end that program, and try again"
         )
     with ExitStack() as stack:
         if listener is Listener.NONE:

@@ -26,6 +26,10 @@ class BrowserChoice:
 
 def choose_browser(surroundings: Surroundings) -> BrowserChoice:
     """Choose the browser to open here, if any."""
+    if surroundings.home_owner:
+        # A browser runs what is in its home: extensions, settings of the desktop.
+        owner = surroundings.home_owner
+        return BrowserChoice(reason=f"This is root with the home of {owner}, so no browser is opened.")
     if surroundings.browser_variable:
         return BrowserChoice(opener="", browser="the browser in BROWSER")
     if surroundings.ssh:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from everyauth_cli.settings import has_display
+from everyauth_cli.store.owners import weakness
 
 SSH_VARIABLES = ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")
 CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
@@ -22,7 +23,8 @@ NO_LOGIN_UID = 2**32 - 1
 class Surroundings:
     """The surroundings that decide whether a browser can open; `browser_variable`: `BROWSER` names one.
 
-    `wslview` and `powershell` are the paths of these programs, which open a browser of Windows from WSL.
+    `home_owner` is the user whose home this is, if this is root with another user's home. `wslview` and `powershell`
+    are the paths of these programs, which open a browser of Windows from WSL.
     """
 
     browser_variable: bool = False
@@ -32,6 +34,7 @@ class Surroundings:
     powershell: str | None = None
     container: bool = False
     display: bool = False
+    home_owner: str = ""
 
 
 def read_surroundings(
@@ -53,7 +56,15 @@ def read_surroundings(
         powershell=shutil.which("powershell.exe", path=path) or shutil.which(str(root / POWERSHELL)),
         container=container,
         display=has_display(environ),
+        home_owner=_home_owner(environ.get("HOME", "")),
     )
+
+
+def _home_owner(home: str) -> str:
+    if sys.platform == "win32" or os.geteuid() != 0 or not home.startswith("/"):
+        return ""
+    weak = weakness(home)
+    return weak.owner if weak else ""
 
 
 def friends(environ: Mapping[str, str] | None = None, *, proc: Path = Path("/proc")) -> frozenset[int] | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from everyauth_cli.errors import EveryAuthError, SecretTooLarge, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
+from everyauth_cli.private_files import check_owners
 from everyauth_cli.sanitize import printable
 from everyauth_cli.store.keyring.records import Check, Items
 from everyauth_cli.store.keyring.terminal_prompt import run_beside_prompt
@@ -53,6 +56,9 @@ def open_keyring(
 
             if is_offered(bus_address):
                 return SecretServiceItems(bus_address, lock=lock, may_prompt=may_prompt)
+    if platform != "win32" and os.geteuid() == 0:
+        # The library imports what its configuration in the home names.
+        check_owners(Path.home())
     seconds = PROMPT_SECONDS if may_prompt else CALL_SECONDS
     backend = _bounded(lambda: _load(backend_name), what=backend_name or "the keyring library", seconds=seconds)
     return LibraryItems(backend, lock=lock, seconds=seconds)

@@ -12,6 +12,7 @@ from everyauth_cli.model import Secret
 from everyauth_cli.private_files import check_owners
 from everyauth_cli.store.keyring.opening import Keyring
 from everyauth_cli.store.sealed.keys import read_keys
+from everyauth_cli.store.whole_files import read_whole
 
 IN_KEYRING = "keyring"
 """The value in the configuration when the sealing key is in the OS keyring; else it is a file's path."""
@@ -105,7 +106,7 @@ class KeyPlace:
 def _key_from_file(path: Path) -> Secret[str]:
     check_owners(path)
     try:
-        return Secret(path.read_text(encoding="ascii"))
+        return Secret(read_whole(path).decode("ascii"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise StoreUnavailable(

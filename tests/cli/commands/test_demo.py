@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from peers.sandbox import free_port, other_ports
+from peers.sandbox import free_port, other_ports, use_free_ports
 
 SECONDS = 60
 TOKEN = re.compile(r"^pdus\+_0\S+$", re.MULTILINE)
@@ -191,6 +191,7 @@ def test_every_line_of_the_demo_does_what_it_shows_when_it_is_typed(demo, tmp_pa
 def test_the_demo_imports_nothing_from_the_working_directory(everyauth, tmp_path):
     for name in ("everyauth_cli", "urllib", "sitecustomize", "http", "json"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write('{name}\\n')")
+    use_free_ports(everyauth)
     everyauth.argv = (str(Path(sys.executable).parent / "everyauth"),)
     done = everyauth("demo")
     assert done.code == 0, done

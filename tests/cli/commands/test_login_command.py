@@ -11,6 +11,7 @@ import time
 
 import pytest
 from peers.front import Gate, front
+from peers.http_server import Peer
 from peers.sandbox import (
     SEALED,
     TOKEN_LIFETIME,
@@ -264,3 +265,13 @@ def test_the_hint_repeats_the_command(shell):
     shell.good(f"everyauth service set pagerduty --client-id x --port {free_port()} --profile work")
     shown = shell.bad(line, 4, "try: everyauth login pagerduty --user ann --profile work --tag=a=b --scope=read")
     assert "--no-browser" in shown
+
+
+def test_the_tokens_of_a_refused_account_are_revoked(shell):
+    with Peer() as endpoint:
+        shell.entry(revocation_endpoint=endpoint.url)
+        shell.register()
+        shell.log_in(account="ann@example.com")
+        shell.bad("everyauth login pagerduty", 4, env={"BROWSER": browser("--user", "bob@example.com")})
+    assert endpoint.requests
+    assert shell.works(shell.token())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -118,7 +119,11 @@ def test_the_profile_is_for_the_sandbox_only(run):
 def test_a_port_that_another_program_uses_is_an_error(run, port):
     with HTTPServer(("127.0.0.1", port), Stranger) as server:
         threading.Thread(target=server.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
-        bad(run(f"everyauth login {NAME} --sandbox"), 2, f"port {port} is used by a program that is not the sandbox")
+        bad(
+            run(f"everyauth login {NAME} --sandbox"),
+            2,
+            f"port {port}, the sandbox's, is in use by process {os.getpid()} (",
+        )
         bad(run("everyauth sandbox"), 2, f"port {port} cannot be used for the sandbox", "--port, or 0 for a free one")
         server.shutdown()
 

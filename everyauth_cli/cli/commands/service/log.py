@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +16,7 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import DEFAULT_PROFILE
+from everyauth_cli.pages.times import utc
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services import EXAMPLE
 
@@ -52,7 +52,7 @@ def _row(event: Event) -> list[str]:
     user += "" if event.profile == DEFAULT_PROFILE else f" in {event.profile}"
     return [
         # Without a space it stays in one piece in a table.
-        datetime.fromtimestamp(event.time / 1000).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
+        utc(event.time).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),
         event.action,
         event.outcome,
         printable(user),

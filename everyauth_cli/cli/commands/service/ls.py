@@ -38,6 +38,8 @@ def ls(
     """
     catalogue, clients = registry_of(session)
     listed = catalogue.listed()
+    for problem in filter(None, (service.problem for service in listed)):
+        session.terminal.warn(problem.message)
     ids = clients.ids([service.name for service in listed])
     if search is not None:
         listed = _matching(listed, search)

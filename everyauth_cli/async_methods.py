@@ -155,7 +155,13 @@ async def read_and_await(service: Hashable, call: Callable[[], R]) -> R:
     The loop itself makes it where nothing has to be waited for, and itself waits for a refresh. A refresh that
     is not under way takes a thread among those that send requests to the service.
     """
-    attempts = AsyncCall(call)
+    try:
+        return at_once(call)
+    except WouldWait:
+        return await _awaited(service, AsyncCall(call))
+
+
+async def _awaited(service: Hashable, attempts: AsyncCall[R]) -> R:
     try:
         while True:
             try:

@@ -29,6 +29,7 @@ EXAMPLES = [
 ]
 LEARN_MORE = """LEARN MORE
   everyauth COMMAND --help
+  everyauth help sdk
   man everyauth"""
 
 

@@ -16,11 +16,11 @@ VERBATIM = "\b\n"
 COMMON = "Common options"
 """Heading of the options that every command takes."""
 SECTIONS = {
-    "Get started": ("demo",),
+    "Get started": ("demo", "init"),
     "Use": ("login", "token", "status", "logout"),
     "Set up": ("service", "store", "profile"),
     "Apps and servers": ("identity", "alerts", "sandbox"),
-    "More": ("open", "completion", "version"),
+    "More": ("open", "completion", "version", "help"),
 }
 """The program's commands and groups as its help lists them; the commands of a group are in one section."""
 

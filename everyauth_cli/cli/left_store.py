@@ -11,8 +11,8 @@ from everyauth_cli.settings import Settings
 from everyauth_cli.store.clients import KIND as CLIENT
 from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identities import KIND as IDENTITY
-from everyauth_cli.store.opening import without_password
 from everyauth_cli.store.records import MOVED_TO, Query, Store
+from everyauth_cli.store.shown_url import shown_url
 
 PLURALS = {"identity": "identities", "client": "clients"}
 
@@ -20,7 +20,7 @@ PLURALS = {"identity": "identities", "client": "clients"}
 def show_what_stays(session: Session, settings: Settings, *, chosen: str) -> str | None:
     """Name the records that stay in the store of these settings and the way to move them; return its URL then."""
     left = contents(settings)
-    url = without_password(settings.store_url)
+    url = shown_url(settings.store_url)
     if not left:
         return None
     back = shlex.join(["everyauth", "store", "use", url])
@@ -34,10 +34,9 @@ def show_left_store(session: Session) -> None:
     settings = session.settings
     if settings.left_store is None or settings.left_store == settings.store_url:
         return
-    move = _move(settings.left_store, without_password(settings.store_url))
-    session.terminal.info(
-        f"{settings.left_store} was left for this store, with records in it. To move them here: {move}"
-    )
+    left = shown_url(settings.left_store)
+    move = _move(left, shown_url(settings.store_url))
+    session.terminal.info(f"{left} was left for this store, with records in it. To move them here: {move}")
 
 
 def contents(settings: Settings) -> str:

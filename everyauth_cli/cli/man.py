@@ -10,6 +10,7 @@ from pathlib import Path
 from typer.main import get_command
 
 from everyauth_cli.cli.help import UNBREAKABLE, CommandHelp, ParameterHelp
+from everyauth_cli.cli.topics import TOPICS, topic_text
 from everyauth_cli.cli.tree import tree
 from everyauth_cli.cli.typer_internals import command_tree
 from everyauth_cli.services.keys import KEYS, Key, default_of
@@ -28,6 +29,7 @@ def everyauth_1() -> str:
         headline=_headline(root),
         options=_parameters(root.parameters),
         commands=(line for command in commands for line in _command(command, common)),
+        topics=(line for topic in TOPICS for line in _roff_lines(topic_text(topic), {})),
         examples=_examples(root),
     )
 

@@ -8,10 +8,12 @@ from importlib import import_module
 import typer
 
 from everyauth_cli.cli.app import app
+from everyauth_cli.cli.topics import TOPICS
 from everyauth_cli.cli.typer_internals import in_order
 
 COMMANDS: dict[str, list[str]] = {
     "demo": [],
+    "init": [],
     "login": [],
     "token": [],
     "status": [],
@@ -25,6 +27,7 @@ COMMANDS: dict[str, list[str]] = {
     "open": [],
     "completion": [],
     "version": [],
+    "help": [],
 }
 """The commands and the groups, with the commands of each, in the order of the help."""
 
@@ -50,8 +53,14 @@ def tree(line: Sequence[str] | None = None) -> typer.Typer:
 
 
 def spelled_out(line: Sequence[str]) -> list[str]:
-    """Return a command line with a command: `version` for --version, `welcome` where there is none."""
+    """Return a command line with a command: `version` for --version, `welcome` where there is none.
+
+    `help COMMAND` is COMMAND --help; `help TOPIC` stays as it is.
+    """
     words = _without_options(line)
+    if words[:1] == ["help"] and next(iter(words[1:]), "") not in TOPICS and not {*HELP} & {*words}:
+        before = list(line)[: len(line) - len(words)]
+        return [*before, *words[1:], HELP[0]]
     if words or set(line) & {*HELP}:
         return list(line)
     return [*(word for word in line if word != VERSION), "version" if VERSION in line else WELCOME]

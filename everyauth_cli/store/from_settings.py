@@ -5,9 +5,10 @@ from __future__ import annotations
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.settings import Settings
 from everyauth_cli.store.keyring.opening import Keyring
-from everyauth_cli.store.opening import Warn, locks_beside, open_store, silent, without_password
+from everyauth_cli.store.opening import Warn, locks_beside, open_store, silent
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import KeyPlace, SealingKey
+from everyauth_cli.store.shown_url import has_secret, shown_url
 
 
 def store_of(settings: Settings, *, warn: Warn = silent) -> Store:
@@ -15,8 +16,8 @@ def store_of(settings: Settings, *, warn: Warn = silent) -> Store:
 
     Raises `ConfigurationProblem` for a URL that means nothing, or holds a password and is to be remembered.
     """
-    shown = without_password(settings.store_url)
-    if settings.store_from != "EVERYAUTH_STORE" and settings.store_url != shown:
+    shown = shown_url(settings.store_url)
+    if settings.store_from != "EVERYAUTH_STORE" and has_secret(settings.store_url):
         raise ConfigurationProblem(
             f"a store's URL is remembered in plain text, so it may not hold a password: {shown}",
             hint="put the password in ~/.pgpass, or in a file that PGPASSFILE names (host:port:database:user:password)",
@@ -32,9 +33,7 @@ def store_of(settings: Settings, *, warn: Warn = silent) -> Store:
 
 def key_place_of(settings: Settings) -> KeyPlace:
     """Where the settings say that the sealing key lies."""
-    return KeyPlace(
-        url=without_password(settings.store_url), key=_sealing_key_of(settings), keyring=keyring_of(settings)
-    )
+    return KeyPlace(url=shown_url(settings.store_url), key=_sealing_key_of(settings), keyring=keyring_of(settings))
 
 
 def _sealing_key_of(settings: Settings) -> SealingKey:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +15,12 @@ from everyauth_cli.store.keyring.records import KeyringRecords
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import KeyPlace, SealingKey
 from everyauth_cli.store.sealed.records import SealedRecords
+from everyauth_cli.store.shown_url import is_postgres, shown_url
 from everyauth_cli.store.spool import Spool
 from everyauth_cli.store.sqlite.file import SqliteFile
 from everyauth_cli.store.table import RecordTable
 
 Warn = Callable[[str], None]
-
-# A user and password end at the last @ before the path; where an unescaped slash is in the password, after it.
-POSTGRES = re.compile(r"(postgres(?:ql)?://)(?:([^/]*)@|([^?]*)@)?(.*)", re.DOTALL)
 
 
 def silent(_: str) -> None:
@@ -36,7 +33,7 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
     Raises `ConfigurationProblem` for a URL that means nothing.
     """
     scheme, _, rest = url.partition(":")
-    if POSTGRES.fullmatch(url):
+    if is_postgres(url):
         return _postgres_store(url, data_dir, keyring, sealing_key, warn)
     if scheme == "keyring" and not rest.strip("/"):
         path = data_dir / "index.db"
@@ -45,7 +42,7 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
     if scheme == "sqlite" and rest.startswith("//"):
         return _sqlite_store(url, data_dir, keyring, sealing_key, warn)
     raise ConfigurationProblem(
-        f"{url!r} is not a store",
+        f"{shown_url(url)!r} is not a store",
         hint="keyring:, sqlite:///path or postgresql://host/database; `everyauth store use` remembers one",
     )
 
@@ -67,7 +64,7 @@ def _postgres_store(url: str, data_dir: Path, keyring: Keyring, sealing_key: Sea
             "PostgreSQL needs the package psycopg, which is not installed",
             hint="pip install 'everyauth-cli[postgres]'",
         ) from None
-    shown = without_password(url)
+    shown = shown_url(url)
     table, claims = open_table(Secret(url), shown=shown, warn=warn)
     place = KeyPlace(url=shown, key=sealing_key, keyring=keyring)
     records = SealedRecords(table, place.read_keys, where=f"sealed in {shown}; the key is in {place.describe()}")
@@ -78,21 +75,6 @@ def _spool(data_dir: Path, place: KeyPlace, records: SealedRecords) -> Spool:
     return Spool(directory=data_dir / "spool", url=place.url, seal=records.seal_text, unseal=records.unseal_text)
 
 
-def without_password(url: str) -> str:
-    """A store's URL as it may be shown: the same if no password is in it."""
-    if not (found := POSTGRES.fullmatch(url)):
-        return url
-    scheme, *users, place = found.groups()
-    user = "".join(filter(None, users))
-    name, colon, _ = user.partition(":")
-    place, _, query = place.partition("?")
-    options = query.split("&") if query else []
-    public = [option for option in options if "password" not in option.partition("=")[0].lower()]
-    if not colon and public == options:
-        return url
-    return f"{scheme}{name}{'@' if name else ''}{place}{'?' if public else ''}{'&'.join(public)}"
-
-
 def sqlite_path(url: str, data_dir: Path) -> Path:
     """The file of a `sqlite:///path` URL, an absolute path; `sqlite://` alone is the default file.
 
@@ -100,18 +82,20 @@ def sqlite_path(url: str, data_dir: Path) -> Path:
     """
     if "?" in url or "#" in url:
         raise ConfigurationProblem(
-            f"{url!r} holds more than a path",
+            f"{shown_url(url)!r} holds more than a path",
             hint="sqlite:///path/to/file.db; a ? in it is written %3F, a # %23",
         )
     rest = unquote(url.removeprefix("sqlite://"))
     if not rest.strip("/"):
         return data_dir / "everyauth.db"
     if "\0" in rest:
-        raise ConfigurationProblem(f"{url!r} holds a null character", hint="sqlite:///path/to/file.db")
+        raise ConfigurationProblem(f"{shown_url(url)!r} holds a null character", hint="sqlite:///path/to/file.db")
     rest = rest if not rest.startswith("/") else "/" + rest.lstrip("/")
     path = Path(rest[1:] if sys.platform == "win32" else rest)
     if not path.is_absolute() or not path.name:
-        raise ConfigurationProblem(f"{url!r} holds no absolute path", hint="three slashes: sqlite:///path/to/file.db")
+        raise ConfigurationProblem(
+            f"{shown_url(url)!r} holds no absolute path", hint="three slashes: sqlite:///path/to/file.db"
+        )
     return path
 
 

@@ -29,9 +29,9 @@ def shell(everyauth):
         ("token pagerduty", "\udcff\udcfe", ["is not TOML", "correct it, or move it away"]),
         ("identity ls", "stroe = 'sqlite://'", ["unknown key stroe", "store, sealing_key, alert_command"]),
         ("service ls", "store = 1", ["store must be a text"]),
-        ("store status", "store = 'mysql://x'", ["'mysql://x' is not a store", "keyring:"]),
-        ("store status", "store = 'sqlite://x'", ["'sqlite://x' holds no absolute path", "three slashes"]),
-        ("store status", "store = 'sqlite:///x?mode=ro'", ["'sqlite:///x?mode=ro' holds more than a path", "%3F"]),
+        ("store status", "store = 'mysql://x'", ["'mysql:...' is not a store", "keyring:"]),
+        ("store status", "store = 'sqlite://x'", ["'sqlite:...' holds no absolute path", "three slashes"]),
+        ("store status", "store = 'sqlite:///x?mode=ro'", ["'sqlite:...' holds more than a path", "%3F"]),
     ],
 )
 def test_the_error_for_a_corrupt_configuration_has_its_path(shell, line, text, says):

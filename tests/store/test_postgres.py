@@ -14,8 +14,8 @@ from peers.token_server import HOUR, World
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store.opening import without_password
 from everyauth_cli.store.postgres.database import PostgresDatabase
+from everyauth_cli.store.shown_url import shown_url
 from everyauth_cli.store.table import RecordTable, Row
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ KEY = RecordKey(profile="default", kind="identity", service="example", tenant="a
 
 
 def database(url, seconds=10.0, **more):
-    return PostgresDatabase(Secret(url), shown=without_password(url), statement_seconds=seconds, **more)
+    return PostgresDatabase(Secret(url), shown=shown_url(url), statement_seconds=seconds, **more)
 
 
 def table(url, seconds=10.0):
@@ -168,28 +168,6 @@ def test_a_save_whose_answer_was_lost_is_made_once(postgres, url):
     assert kept.save(KEY, row, version="1")
     assert kept.save(KEY, row, version="1")
     assert not kept.save(KEY, row._replace(version="3"), version="1")
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("postgresql://me@host/db", "postgresql://me@host/db"),
-        ("postgresql:///db?host=/run/postgresql", "postgresql:///db?host=/run/postgresql"),
-        ("postgresql://me:hidden@host:5432/db", "postgresql://me@host:5432/db"),
-        ("postgresql://me:hid%40den@a,b/db?sslmode=require", "postgresql://me@a,b/db?sslmode=require"),
-        ("postgresql://:hidden@host/db", "postgresql://host/db"),
-        ("postgresql://host/db?password=hidden&user=me", "postgresql://host/db?user=me"),
-        ("postgresql://me:hid/den@host/db", "postgresql://me@host/db"),
-        ("postgresql://me:hid?den@host/db", "postgresql://me@host/db"),
-        ("postgres://me:hid@den@host:1/db?a=b@c", "postgres://me@host:1/db?a=b@c"),
-        ("postgresql://host:5432/db?user=me@corp", "postgresql://host:5432/db?user=me@corp"),
-        ("postgresql://host/db?sslpassword=hidden", "postgresql://host/db"),
-        ("sqlite:///srv/a%20b.db", "sqlite:///srv/a%20b.db"),
-        ("keyring:", "keyring:"),
-    ],
-)
-def test_a_password_is_taken_out_of_what_is_shown(url, shown):
-    assert without_password(url) == shown
 
 
 @pytest.mark.parametrize("tail", ["h/d?nonsense=1", "[h/d", "h:nonsense/d", "h/d?connect_timeout=never"])

@@ -17,8 +17,8 @@ from peers import postgres as peer
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.model import RecordKey, Secret
-from everyauth_cli.store.opening import without_password
 from everyauth_cli.store.postgres.database import MOST_OPEN, PostgresDatabase
+from everyauth_cli.store.shown_url import shown_url
 from everyauth_cli.store.table import RecordTable, Row
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ KEY = RecordKey(profile="default", kind="identity", service="example", tenant="a
 
 
 def database(url, seconds=10.0, **more):
-    return PostgresDatabase(Secret(url), shown=without_password(url), statement_seconds=seconds, **more)
+    return PostgresDatabase(Secret(url), shown=shown_url(url), statement_seconds=seconds, **more)
 
 
 def table(url, seconds=10.0):

@@ -6,8 +6,7 @@ import functools
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from psycopg import Error, errors
@@ -15,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable
 from everyauth_cli.model import Secret
-from everyauth_cli.sanitize import printable
+from everyauth_cli.sanitize import printable, without_secrets
 from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.postgres.schema import OWNERS, SCHEMA, VERSION, check_owners, check_version
 from everyauth_cli.store.postgres.session import Session
@@ -115,11 +114,15 @@ class PostgresDatabase:
     ) -> tuple[list[Any], int]:
         """Run it, again where others were in the way, and once on a new session where the server has moved away."""
         until = time.monotonic() + (seconds or self._seconds)
-        moved, session = False, None
+        moved = False
         while True:
+            session = None
             try:
-                with self._session(until) as session:
+                session = self._acquire(until)
+                try:
                     return session.run(statement, values, seconds=max(0.0, until - time.monotonic()), after=after)
+                finally:
+                    self._release(session)
             except TimeoutError:
                 raise self._out_of_time(seconds) from None
             except Error as error:
@@ -134,7 +137,7 @@ class PostgresDatabase:
                     raise
                 else:
                     # The others that are kept lead to the same server.
-                    moved, session = True, None
+                    moved = True
                     self._close_idle()
 
     def _out_of_time(self, seconds: float | None) -> StoreUnavailable:
@@ -145,28 +148,27 @@ class PostgresDatabase:
             hint="see how the server is, and try again",
         )
 
-    @contextmanager
-    def _session(self, until: float) -> Iterator[Session]:
+    def _acquire(self, until: float) -> Session:
         """A session of one thread's own, waited for where as many as may be are in use. Raises `TimeoutError`."""
         if self._pid != os.getpid():
             # After a fork both processes hold the same sockets; only the parent may use or close them.
             inherited = self._idle
             self._begin_anew()
             _let_go(inherited)
-        slots = self._slots
         # A list, which threads take from one at a time; a semaphore costs as much as a statement's other half.
-        while not slots or not _taken(slots):
+        while not self._slots or not _taken(self._slots):
             if time.monotonic() >= until:
                 raise TimeoutError
             time.sleep(WAIT)
         try:
-            session = self._take() or self._connect(until)
-            try:
-                yield session
-            finally:
-                self._give_back(session)
-        finally:
-            slots.append(None)
+            return self._take() or self._connect(until)
+        except BaseException:
+            self._slots.append(None)
+            raise
+
+    def _release(self, session: Session) -> None:
+        self._give_back(session)
+        self._slots.append(None)
 
     def _take(self) -> Session | None:
         try:
@@ -232,7 +234,9 @@ class PostgresDatabase:
         )
 
     def _explained(self, error: Error) -> StoreError:
-        reason = printable(str(error).strip().partition("\n")[0]) or type(error).__name__
+        secrets = [self._options.get("password"), self._options.get("sslpassword")]
+        text = without_secrets(str(error), *(Secret(str(value)) for value in secrets if value))
+        reason = printable(text.strip().partition("\n")[0]) or type(error).__name__
         if isinstance(error, errors.InsufficientPrivilege):
             return StoreUnavailable(
                 f"{self.shown} refuses: {reason}",

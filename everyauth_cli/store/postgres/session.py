@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
@@ -9,7 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.pq import TransactionStatus
 
 T = TypeVar("T")
@@ -68,10 +69,15 @@ class Session(Connection[tuple[Any, ...]]):
 
     def _rows(self, statement: str, values: Sequence[object] | None) -> tuple[list[Any], int]:
         # The statements are constants of this package; values travel apart from them.
-        done = self.execute(statement, values, binary=values is not None)
+        done = self._one_cursor.execute(statement, values, binary=values is not None)
         # Not by `description`, which is made for each column at each call.
         has_rows = done.pgresult is not None and done.pgresult.nfields > 0
         return done.fetchall() if has_rows else [], done.rowcount
+
+    @functools.cached_property
+    def _one_cursor(self) -> Cursor[tuple[Any, ...]]:
+        """The cursor of all statements: to make one takes as long as half of what is done for one here."""
+        return self.cursor()
 
     def _give_up(self) -> None:
         """End what is under way: it might wait for a lock, and be written when all is over. Then end the session."""

@@ -76,10 +76,12 @@ class SqliteFile:
         self._mounts = mounts
         self._warn = warn
         self._idle: list[Kept] = []
+        self._impatient: list[Kept] = []
         self._here: Place | None = None
         self._looked_until = 0.0
         self._writing = OneWriter()
-        weakref.finalize(self, _close_all, self._idle)
+        for kept in (self._idle, self._impatient):
+            weakref.finalize(self, _close_all, kept)
 
     @property
     def exists(self) -> bool:
@@ -106,24 +108,28 @@ class SqliteFile:
 
     def _run_at_once(self, statement: str, values: Values) -> list[tuple[Any, ...]]:
         """Run it over a connection that is open already, on a disk of this machine. Raises `WouldWait`."""
-        if not (self._idle and self._idle[-1].has_log):
-            raise WouldWait
         try:
-            kept = self._take(_place(self._name))
-            if kept is None:
-                raise WouldWait
+            kept = self._take_impatient()
             try:
-                kept.connection.execute("PRAGMA busy_timeout = 0")
-                rows = kept.connection.execute(statement, values).fetchall()
-                kept.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+                rows = kept.cursor.execute(statement, values).fetchall()
             except BaseException:
                 kept.connection.close()
                 raise
         except (OSError, ValueError, sqlite3.Error):
             # A thread finds out why, or waits until it can be done.
             raise WouldWait from None
-        self._keep(kept)
+        self._impatient.append(kept)
         return rows
+
+    def _take_impatient(self) -> Kept:
+        """Take a connection that waits for no other process: to set that each time takes as long as to read a row."""
+        place = self._place()
+        if kept := _taken(self._impatient, place):
+            return kept
+        if self._idle and self._idle[-1].has_log and (kept := self._take(place)):
+            kept.connection.execute("PRAGMA busy_timeout = 0")
+            return kept
+        raise WouldWait
 
     def change(self, statement: str, values: Values = (), *, lasting: bool = True) -> int:
         """Run a statement that changes something, and return how many rows it changed.
@@ -163,13 +169,7 @@ class SqliteFile:
         raise self._explained(error) from None
 
     def _take(self, place: Place | None) -> Kept | None:
-        """A connection to the present file, which may have replaced another."""
-        try:
-            while (kept := self._idle.pop()).place != place:
-                _close(kept)
-        except IndexError:
-            return None
-        return kept
+        return _taken(self._idle, place)
 
     def _keep(self, kept: Kept) -> None:
         self._idle.append(kept)
@@ -326,6 +326,16 @@ def _checkpoint(connection: sqlite3.Connection) -> None:
     """
     with contextlib.suppress(sqlite3.Error):
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _taken(idle: list[Kept], place: Place | None) -> Kept | None:
+    """Take a connection to the present file, which may have replaced another."""
+    try:
+        while (kept := idle.pop()).place != place:
+            _close(kept)
+    except IndexError:
+        return None
+    return kept
 
 
 def _close(kept: Kept) -> None:

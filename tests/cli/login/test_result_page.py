@@ -27,7 +27,7 @@ def identity(*, tenant="ann", account="ann@example.com"):
         expires_at=None,
         refreshable=True,
         client_id="client",
-        token_endpoint="https://op.example/token",
+        origins={"token_endpoint": "https://op.example"},
     )
 
 

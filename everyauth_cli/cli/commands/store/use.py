@@ -45,7 +45,7 @@ def use(
     store = store_of(settings, warn=session.terminal.warn)
     store.probe()
     _check_key(store)
-    session.terminal.info(f"Credentials are stored in {url} from now on: {store.describe()}.")
+    session.terminal.info(f"Credentials are stored in {store.url} from now on: {store.describe()}.")
     if before.store_from == "EVERYAUTH_STORE":
         session.terminal.warn("EVERYAUTH_STORE is set and overrides this")
     left = before.left_store if before.left_store != url else None

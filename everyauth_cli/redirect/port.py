@@ -66,7 +66,7 @@ def _problem(error: OSError, host: str, port: int, *, another_port: str) -> Usag
         return PortInUse(
             f"port {port} of the redirect URI is in use{owner_of(host, port)}",
             # A login that was suspended does not answer, so it is not waited for.
-            hint=f"end that program (another login may be waiting there, suspended), or use another port: {another_port}",
+            hint=f"end that program (another login may be waiting, suspended), or use another port: {another_port}",
         )
     if error.errno in NOT_PERMITTED:
         return ConfigurationProblem(

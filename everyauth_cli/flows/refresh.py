@@ -89,7 +89,7 @@ class Refresher:
             raise damaged(self.store, key, error) from None
 
     def _meets(self, secret: Mapping[str, Any], requirement: Requirement) -> bool:
-        if requirement.excludes(secret["access_token"]):
+        if requirement is not CURRENT and requirement.excludes(secret["access_token"]):
             return False
         fresh = is_fresh(
             secret["issued_at"],

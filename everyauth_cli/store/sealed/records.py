@@ -56,7 +56,7 @@ class SealedRecords:
         row = self.table.read(key)
         if row is None:
             return None
-        metadata, sealed, version, key_id, *_ = row
+        metadata, sealed, version, key_id = row[:4]
         sealer = self._sealers.get(key_id) or self._sealer(key_id, name)
         text = sealer.unseal(name, sealed, bound_to=associated_data(name, metadata, version, row[4:]))
         if text is None:

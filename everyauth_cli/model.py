@@ -131,6 +131,7 @@ class Service:
     native: tuple[str, ...] | None = None
     native_from_client: Mapping[str, str] = field(default_factory=dict)
     account: AccountRules = field(default_factory=AccountRules)
+    client_id_pattern: str | None = None
     params: tuple[Parameter, ...] = ()
     quirk: Quirk = Quirk()
     setup: tuple[str, ...] = ()

@@ -14,6 +14,9 @@ PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 HOST_LABELS = re.compile(
     r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?"
 )
+NUMERIC_END = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)$")
+"""The end of a host that a resolver reads as an IPv4 address, in short or other bases too."""
+IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 
@@ -76,4 +79,6 @@ def _authority(name: str, port: int | None) -> str:
 
 
 def _is_host(name: str) -> bool:
-    return name == "::1" or HOST_LABELS.fullmatch(name) is not None
+    if HOST_LABELS.fullmatch(name) is None:
+        return name == "::1"
+    return NUMERIC_END.search(name) is None or IPV4.fullmatch(name) is not None

@@ -49,6 +49,13 @@ PACKAGE = Path(everyauth_cli.__file__).parent
         ("https://x.example:0443/", "usual way"),
         ("https://x.example:99999/", "out of range"),
         ("https://x.example/#", "fragment"),
+        ("https://2130706433/", "not a URL"),
+        ("https://127.1/", "not a URL"),
+        ("https://0x7f.0.0.1/", "not a URL"),
+        ("https://0177.0.0.1/", "not a URL"),
+        ("https://256.0.0.1/", "not a URL"),
+        ("https://1.2.3.4.5/", "not a URL"),
+        ("https://x.example.0x/", "not a URL"),
     ],
 )
 def test_a_url_that_is_not_safe_is_refused(url, reason):
@@ -63,6 +70,8 @@ def test_a_url_that_is_not_safe_is_refused(url, reason):
         "https://x.example/a?b=c",
         "https://x.example:8443/",
         "http://127.0.0.1:9/",
+        "https://192.168.0.255/",
+        "https://10.example/",
         "http://localhost/",
         "http://[::1]:9/",
     ],

@@ -16,7 +16,7 @@ VERBATIM = "\b\n"
 COMMON = "Common options"
 """Heading of the options that every command takes."""
 SECTIONS = {
-    "Get started": ("demo",),
+    "Get started": ("demo", "init"),
     "Use": ("login", "token", "status", "logout"),
     "Set up": ("service", "store", "profile"),
     "Apps and servers": ("identity", "alerts", "sandbox"),

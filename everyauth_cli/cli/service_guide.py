@@ -44,6 +44,16 @@ class Guide:
     def scope(self) -> str:
         return self.client.scope or self.service.scope_separator.join(self.service.scopes)
 
+    @property
+    def registration(self) -> list[str]:
+        """The steps to register a client at the service."""
+        service = self.service
+        about = service.docs or next(iter(service.sources), "")
+        return list(service.setup) or [
+            f"Register an OAuth 2.0 app (client) at {service.title}" + (f", as described at {about}" if about else "."),
+            "Enter the redirect URI there, and copy the client id and the client secret.",
+        ]
+
     def lines(self) -> Iterator[str]:
         """Return the guide for people; the redirect URI is alone on the last line."""
         service = self.service
@@ -81,12 +91,7 @@ class Guide:
         )
 
     def _steps(self) -> list[str]:
-        service = self.service
-        about = service.docs or next(iter(service.sources), "")
-        steps = list(service.setup) or [
-            f"Register an OAuth 2.0 app (client) at {service.title}" + (f", as described at {about}" if about else "."),
-            "Enter the redirect URI from the last line there, and copy the client id and the client secret.",
-        ]
+        service, steps = self.service, self.registration
         needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
         params = "".join(f" --param {p.name}=..." for p in needed)
         secret = "" if service.token_endpoint_auth_method == ClientAuthMethod.NONE else " --client-secret -"

@@ -232,10 +232,10 @@ class Terminal:
             raise UsageProblem(f"no text was typed for: {question}")
         return text
 
-    def ask_secret(self, question: str) -> Secret[str]:
+    def ask_secret(self, question: str, *, may_be_empty: bool = False) -> Secret[str]:
         """Ask for a secret without echo; where this is not a terminal, read all of standard input.
 
-        One newline at its end is dropped. Raises `UsageProblem` when it is empty.
+        One newline at its end is dropped. Raises `UsageProblem` when it is empty, unless it may be.
         """
         if self.can_ask:
             import getpass
@@ -244,7 +244,7 @@ class Terminal:
         else:
             # PowerShell puts a byte order mark before what it pipes.
             text = self._typed(self.stdin.read).removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
-        if not text:
+        if not text and not may_be_empty:
             raise UsageProblem(f"standard input has no {question}", hint='printf %s "$SECRET" | everyauth ...')
         return Secret(text)
 

@@ -13,6 +13,7 @@ from everyauth_cli.cli.typer_internals import in_order
 
 COMMANDS: dict[str, list[str]] = {
     "demo": [],
+    "init": [],
     "login": [],
     "token": [],
     "status": [],

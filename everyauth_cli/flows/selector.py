@@ -79,7 +79,7 @@ def read_who(who: Who, *, tenant: str = "", identity_id: str | None = None) -> S
 
 def is_plain_user(who: Who) -> TypeGuard[str]:
     """Return whether it is a user in ASCII, which is always valid."""
-    return isinstance(who, str) and who != "" and who.isascii()
+    return is_text(who) and who != "" and who.isascii()
 
 
 def read_tags(tags: Mapping[str, str]) -> Selector:
@@ -91,11 +91,17 @@ def read_tags(tags: Mapping[str, str]) -> Selector:
     return Selector(**own, tags={name: value for name, value in tags.items() if name not in OWN_TAGS})
 
 
+def is_text(value: object) -> TypeGuard[str]:
+    """Return whether a value is a str; one that a framework evaluates late has every method of a str, and is none."""
+    return issubclass(type(value), str)
+
+
 def check_texts(*values: object) -> None:
     """Refuse values that no store can hold and no identity has: numbers, and texts that are not Unicode."""
     for value in values:
-        if not isinstance(value, str):
-            raise UsageProblem(f"{value!r} is not a str, as users, tenants, ids and tags are")
+        if not is_text(value):
+            hint = "pass str() of it, which is the same for the same user at all times"
+            raise UsageProblem(f"{value!r} is not a str, as users, tenants, ids and tags are", hint=hint)
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise UsageProblem(f"{value!r} is not Unicode text", hint="check how it was decoded")
 

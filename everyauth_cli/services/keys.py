@@ -216,6 +216,11 @@ KEYS: Mapping[str, Key] = {
     "account_label": Key(
         values.TEMPLATES, "The account's name for people, made in the same way.", field="account.label"
     ),
+    "client_id_pattern": Key(
+        values.PATTERN,
+        "Matches every client id of the service, so that an id and a secret that were swapped are noticed.",
+        example="'[0-9]{17,20}'",
+    ),
     "params": Key(
         values.PARAMETERS,
         "The placeholders of the entry, which `everyauth service set --param` fills in; one with an empty default may "

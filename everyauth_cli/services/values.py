@@ -121,6 +121,15 @@ def _template(template: str) -> str:
     return template
 
 
+def _pattern(value: object) -> str:
+    text = _text(value)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return text
+
+
 def _sources(value: object) -> tuple[str, ...]:
     return tuple(_link(source) if is_link(source) else check_source(source) for source in _texts(value))
 
@@ -217,6 +226,7 @@ SECONDS_OR_NONE = Reader("number of seconds, or 0", _seconds_or_none)
 TEXTS = Reader("list of strings", _texts)
 LISTS = Reader("table of lists of strings", _lists)
 TABLE = Reader("table of strings", _table)
+PATTERN = Reader("regular expression", _pattern)
 TEMPLATES = Reader("list of templates", _templates)
 SOURCES = Reader("list of https URLs and names of catalogues", _sources)
 ERROR_WORDS = Reader("table of error codes", _error_words)

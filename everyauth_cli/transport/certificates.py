@@ -80,6 +80,8 @@ def _trust_named(context: ssl.SSLContext, setting: CaSetting) -> None:
         try:
             if place.is_dir():
                 _trust_directory(context, place)
+            elif place.exists() and not place.is_file():
+                raise _untrusted(setting, f"{place} is no file")
             else:
                 context.load_verify_locations(cafile=place)
         except ssl.SSLError:

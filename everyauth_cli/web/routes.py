@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 from everyauth_cli.errors import ConfigurationProblem, EveryAuthError, ServiceNotFound, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.selector import is_text
 from everyauth_cli.pages.document import HEADERS, Frame
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sanitize import printable
@@ -181,7 +182,7 @@ def _checked_id(function: str, value: object) -> str | None:
         raise TypeError(f"{function} returned a {name}; return a str, or None for an unknown user")
     if not value:
         return None
-    return str.__str__(value) if issubclass(type(value), str) else str(value)
+    return str.__str__(value) if is_text(value) else str(value)
 
 
 def _check_base(url: str) -> None:

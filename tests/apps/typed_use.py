@@ -7,9 +7,15 @@ from datetime import datetime
 from typing import Any, assert_type
 
 import httpx
+import httpx2
 import requests
 
 from everyauth_cli import Credential, EveryAuth, Grant, HealthState, Identity, Outcome, Pacing, Page, Revocation
+from everyauth_cli.bearer.google_auth import GoogleCredentials
+
+
+class Api:
+    token = EveryAuth.from_env().token_source("pagerduty", "user-123")
 
 
 def use(auth: EveryAuth) -> None:
@@ -29,6 +35,10 @@ def use(auth: EveryAuth) -> None:
     assert_type(auth.delete_identity("pagerduty", "user-123"), Revocation)
     assert_type(auth.delete_identities("pagerduty", {"tenantId": "acme"}), list[Revocation])
     httpx.get("https://api.example", auth=auth.httpx_auth("pagerduty", "user-123"))
+    httpx2.get("https://api.example", auth=auth.httpx_auth("pagerduty", "user-123"))
+    assert_type(auth.token_source("pagerduty", "user-123", min_ttl=60_000)(), str)
+    assert_type(Api().token, str)
+    assert_type(auth.google_auth("google", "user-123"), GoogleCredentials)
     requests.get("https://api.example", auth=auth.requests_auth("pagerduty", "user-123"), timeout=10)
 
 

@@ -1,6 +1,7 @@
 """TLS and proxies over real sockets: which certificates are trusted, and the hint that belongs to each fault."""
 
 import gzip
+import os
 import shutil
 import ssl
 import threading
@@ -126,6 +127,13 @@ def test_certificates_that_cannot_be_read_are_named(setenv, tmp_path, variable, 
     message, hint = refused(f"https://{HOST}:9/token")
     assert message.startswith(f"the trusted certificates that {variable} names cannot be used: {place} ")
     assert hint == f"correct {variable}, or unset it to trust the system's"
+
+
+def test_a_pipe_in_the_place_of_certificates_is_not_waited_for(setenv, tmp_path):
+    os.mkfifo(tmp_path / "ca")
+    setenv("SSL_CERT_FILE", str(tmp_path / "ca"))
+    message, _ = refused(f"https://{HOST}:9/token")
+    assert message.endswith(f"{tmp_path / 'ca'} is no file")
 
 
 def test_without_https_no_certificates_are_read(setenv):

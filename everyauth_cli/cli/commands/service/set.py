@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from everyauth_cli.cli.app import command
+from everyauth_cli.cli.client_options import (
+    ClientIdOption,
+    ClientSecretOption,
+    ParamOption,
+    PortOption,
+    RedirectUriOption,
+    ScopeOption,
+)
+from everyauth_cli.cli.client_questions import ask_client
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.durations import read_pairs
 from everyauth_cli.cli.options import ServiceArgument
@@ -18,41 +23,10 @@ from everyauth_cli.flows.clients import Clients, missing_params, on_loopback, re
 from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
+from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.parameters import check_param
 
 HISTORY = "the secret is in your shell's history now; `--client-secret -` asks for it, or reads standard input"
-
-ScopeOption = Annotated[
-    str | None, typer.Option("--scope", metavar="SCOPES", help="The scopes to request at a login, in one argument.")
-]
-ClientIdOption = Annotated[
-    str | None, typer.Option("--client-id", "--clientId", metavar="ID", help="The client id of your registration.")
-]
-ClientSecretOption = Annotated[
-    str | None,
-    typer.Option(
-        "--client-secret",
-        "--clientSecret",
-        metavar="SECRET",
-        help="The client secret; - asks for it, or reads standard input.",
-    ),
-]
-PortOption = Annotated[
-    int | None,
-    typer.Option("--port", min=1, max=65535, metavar="PORT", help="The port of the redirect URI, if it is not 28282."),
-]
-RedirectUriOption = Annotated[
-    str | None,
-    typer.Option(
-        "--redirect-uri",
-        metavar="URI",
-        help="The redirect URI that you registered, if it is another; for https you paste the URL of the response.",
-    ),
-]
-ParamOption = Annotated[
-    list[str] | None,
-    typer.Option("--param", metavar="KEY=VALUE", help="A parameter that the service needs; may be repeated."),
-]
 
 
 @command(
@@ -76,7 +50,7 @@ def set_(
 ) -> None:
     """Set your client (registration) at a service.
 
-    Only the given values change. Without any, it lists what can be set.
+    Only the given values change. Without any it asks for the client on a terminal, and lists elsewhere what can be set.
     """
     registry = registry_of(session)
     service = registry.catalogue.get(name)
@@ -89,8 +63,11 @@ def set_(
         "parameters": param,
     }
     saved = [label for label, value in given.items() if value not in (None, [])]
-    if not saved:
+    if not saved and (session.terminal.as_json or not session.terminal.can_ask):
         _list_settings(session, service)
+        return
+    if not saved:
+        _ask(session, registry, service)
         return
     if client_id == "":
         raise UsageProblem("the client id is empty", hint=f"to remove the client: everyauth service rm {service.name}")
@@ -100,17 +77,32 @@ def set_(
         )
     params = _complete(session, registry.clients, service, read_pairs(param or [], "--param"))
     before = registry.clients.peek(service)
+    client_id = None if client_id is None else check_client_id(client_id)
+    secret = _read_secret(session, client_secret)
+    check_pair(service, client_id or (before[0].client_id if before else ""), secret)
     client = registry.clients.set(
         service,
         client_id=client_id,
-        client_secret=_read_secret(session, client_secret),
-        scope=scope,
+        client_secret=secret,
+        scope=None if scope is None else check_scope(service, scope),
         port=port,
         redirect_uri=own_uri,
         params=params,
     )
     session.terminal.info(f"Saved for {service.name}: {', '.join(saved)}.")
     _show_next_steps(session, registry, service, client, before=before[0] if before else None)
+
+
+def _ask(session: Session, registry: Registry, service: Service) -> None:
+    known = registry.clients.peek(service)
+    before = known[0] if known else None
+    missing = missing_params(service, before.params if before else {})
+    typed = ask_client(session.terminal, service, client_id=None, client_secret=None, missing=missing)
+    client = registry.clients.set(
+        service, client_id=typed.client_id, client_secret=typed.client_secret, params=typed.params
+    )
+    session.terminal.done(f"The client at {service.title} is set.")
+    _show_next_steps(session, registry, service, client, before=before)
 
 
 def _show_next_steps(
@@ -135,10 +127,10 @@ def _show_next_steps(
 
 def _read_secret(session: Session, given: str | None) -> Secret[str] | None:
     if given == "-":
-        return session.terminal.ask_secret("client secret")
+        return check_client_secret(session.terminal.ask_secret("client secret"))
     if given and session.terminal.can_ask:
         session.terminal.info(HISTORY)
-    return None if given is None else Secret(given)
+    return None if given is None else check_client_secret(Secret(given))
 
 
 def _list_settings(session: Session, service: Service) -> None:

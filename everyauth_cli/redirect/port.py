@@ -65,7 +65,8 @@ def _problem(error: OSError, host: str, port: int, *, another_port: str) -> Usag
     if error.errno == errno.EADDRINUSE:
         return PortInUse(
             f"port {port} of the redirect URI is in use{owner_of(host, port)}",
-            hint=f"end that program, or use another port: {another_port}",
+            # A login that was suspended does not answer, so it is not waited for.
+            hint=f"end that program (another login may be waiting, suspended), or use another port: {another_port}",
         )
     if error.errno in NOT_PERMITTED:
         return ConfigurationProblem(

@@ -244,8 +244,13 @@ class _Handler(LoopbackHandler):
         elif start.opens_for(self.headers):
             self._send(302, "", {"Location": start.url, "Set-Cookie": start.cookie})
         else:
-            login.fail(LoginFailed("the login was stopped: another program opened its start page before your browser"))
-            self._show(410, OPENED_BEFORE)
+            # The page first: the process may end with the login.
+            try:
+                self._show(410, OPENED_BEFORE)
+            finally:
+                login.fail(
+                    LoginFailed("the login was stopped: another program opened its start page before your browser")
+                )
 
     def _show(self, status: int, result: Result) -> None:
         self._send(status, result_page(result))

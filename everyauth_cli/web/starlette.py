@@ -112,7 +112,7 @@ async def _web_request(request: Request) -> WebRequest[Request]:
         query=request.scope["query_string"].decode("latin-1"),
         cookies=request.cookies,
         header=request.headers.get,
-        scheme=request.url.scheme,
+        scheme=request.scope["scheme"],
         form=await _form(request) if request.method == "POST" else {},
     )
 

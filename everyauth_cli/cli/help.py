@@ -18,7 +18,7 @@ COMMON = "Common options"
 SECTIONS = {
     "Get started": ("demo", "init"),
     "Use": ("login", "token", "status", "logout"),
-    "Set up": ("service", "store", "profile"),
+    "Set up": ("service", "store", "profile", "doctor"),
     "Apps and servers": ("identity", "alerts", "sandbox"),
     "More": ("open", "completion", "version", "help"),
 }

@@ -34,7 +34,7 @@ CONSTANT = [
     (r"(?<=&code_challenge=)[\w-]{43}", "Zt5rJw8yQe1mUo4pXs7dVg0hBk3nLc6fAi9jRx2tYq4"),
     (r"\bidn-[0-9A-Za-z]+", "idn-0123456789"),
 ]
-"""What is another at each run, and what the picture has instead; a text of the same length wraps in the same way."""
+"""Patterns of what is another at each run, each with a text of the same length, which wraps in the same way."""
 
 COLORS = {1: "red", 2: "green", 3: "yellow", 6: "cyan"}
 LETTER, ROW, PADDING, BAR = 8.4, 20, 16, 28

@@ -274,7 +274,6 @@ class _Server(LoopbackServer):
 
     def __init__(self, address: tuple[str, int], login: RedirectServer) -> None:
         self.login = login
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._silent: dict[socket.socket, float] = {}
         self._guard = threading.Lock()
         super().__init__(address, _Handler)

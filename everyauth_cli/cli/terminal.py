@@ -76,6 +76,14 @@ class Terminal:
             self._print(f"{self._paint(Style.secondary, label)}{first[len(label) :]}\n")
             self._print("".join(f"{line}\n" for line in more))
 
+    def verdict(self, mark: Mark, label: str, text: str, *, width: int) -> None:
+        """Print a line of data with its mark and its label, in columns; on a terminal it breaks between words."""
+        indent = " " * (width + 4)
+        first, *more = fitted(f"{indent}{visible(text)}") if self.is_table else [f"{indent}{visible(text)}"]
+        label = f"{label:<{width}}"
+        self._print(f"{self._paint(mark.style, mark)} {self._paint(Style.secondary, label)}  {first[len(indent) :]}\n")
+        self._print("".join(f"{line}\n" for line in more))
+
     def page(self, text: str) -> None:
         """Print a help page, which is our own text and may have styles in it."""
         self._print(text + "\n")

@@ -13,7 +13,8 @@ from everyauth_cli.loopback.client import ask
 from everyauth_cli.loopback.server import LoopbackServer
 from everyauth_cli.loopback.socket_table import owner_of
 
-IPV4, IPV6 = "127.0.0.1", "::1"
+IPV4 = "127.0.0.1"
+IPV6 = "::1"
 WELL_KNOWN = "/.well-known/everyauth-login"
 ASK_SECONDS = 1.0
 SERVICE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")

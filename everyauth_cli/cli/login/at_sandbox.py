@@ -45,7 +45,6 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         auth.clients.set_sandbox(service, sandbox_url=url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
         yield sandboxed
-    inform(f"To print its token: everyauth token {service.name} --profile {SANDBOX_PROFILE}")
     if listener is Listener.NONE:
         inform(
             "The sandbox ended with this login, so this token cannot be refreshed or revoked. For one that can, keep "

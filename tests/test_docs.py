@@ -138,5 +138,7 @@ def test_the_web_app_in_the_readme_has_the_stated_redirect_uri_and_page():
         exec(textwrap.dedent(lines), made)
     login = ["/connect/pagerduty", "/connect/pagerduty/callback"]
     page = ["/connections", "/connections/connect", "/connections/disconnect"]
-    assert [route.path for route in made["routes"]] == login + page
+    logins = [f"/connections/{name}{end}" for name in ("github", "slack") for end in ("", "/callback")]
+    assert [route.path for route in made["routes"]] == login + page + logins
     assert "`https://app.example/connect/pagerduty/callback`" in README
+    assert "`https://app.example/connections/SERVICE/callback`" in README

@@ -53,6 +53,18 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         )
 
 
+@contextmanager
+def demo_sandbox(*, token: Secret[str], token_lifetime: int) -> Iterator[str]:
+    """Run a sandbox of the shipped catalogue, at which `login --sandbox` logs in, during the block; yields its URL.
+
+    The lifetime of its access tokens is in seconds. Raises `PortInUse`.
+    """
+    from everyauth_cli.sandbox.server import Sandbox
+
+    with Sandbox(port=DEFAULT_SANDBOX_PORT, token=token, token_lifetime=token_lifetime) as sandbox:
+        yield sandbox.base_url
+
+
 def sandbox_token(settings: Settings) -> Secret[str]:
     """Return the text by which this user's commands know this user's sandbox. Raises `ConfigurationProblem`."""
     path = settings.data_dir / "sandbox.token"

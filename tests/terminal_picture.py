@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -10,12 +11,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from conftest import Command
-from peers.sandbox import browser, use_free_ports
+from peers.sandbox import use_free_ports
 from peers.secret_service import programs, secret_service
 from rich.style import Style
 from rich.text import Text
@@ -50,13 +52,13 @@ text { fill: #e6edf3 } .window { fill: #161b22; stroke: #3d444d } .button { fill
 
 
 def screen(directory: Path) -> str:
-    """Run the lines in a terminal with an OS keyring, and return its screen with ANSI styles."""
+    """Run the lines in a terminal with an OS keyring, beside a sandbox; return the screen with its ANSI styles."""
     programs("tmux")
     command = Command(directory, directory / "home")
     ports = use_free_ports(command)
-    with secret_service(directory / "keyring") as keyring:
-        own = {"PATH": f"{_commands(directory)}:{keyring.environment['PATH']}", "BROWSER": browser()}
-        shown = _run(directory, command.environment({**keyring.environment, **own, "HOME": str(directory)}))
+    with secret_service(directory / "keyring") as keyring, sandbox(command):
+        own = {"HOME": str(directory), "PATH": f"{_desktop(directory)}:{os.environ['PATH']}", "DISPLAY": ":0"}
+        shown = _run(directory, command.environment({**keyring.environment, **own}))
     for port, usual in zip(ports, ("28282", "28283"), strict=True):
         shown = shown.replace(str(port), usual)
     for pattern, text in CONSTANT:
@@ -76,13 +78,27 @@ def picture(shown: str) -> str:
     return "\n".join([head, window, *buttons, *texts, "</svg>\n"])
 
 
-def _commands(directory: Path) -> Path:
-    """Return a directory with the command that the lines name."""
+@contextmanager
+def sandbox(command: Command) -> Iterator[None]:
+    """Run `everyauth sandbox`, as in another terminal."""
+    process = command.start("sandbox")
+    try:
+        assert process.stderr is not None
+        assert any("The sandbox is at" in line for line in process.stderr)
+        yield
+    finally:
+        command.end()
+
+
+def _desktop(directory: Path) -> Path:
+    """Return a directory with the command that the lines name, and a browser whose user allows every request."""
     path = directory / "bin"
     path.mkdir()
-    script = path / "everyauth"
-    script.write_text(f'#!/bin/sh\nexec {shlex.join(Command.argv)} "$@"\n', encoding="utf-8")
-    script.chmod(0o755)
+    user = [sys.executable, "-m", "everyauth_cli.sandbox.user_agent"]
+    # Without xdg-settings, which would name this machine's own browser, Python asks xdg-open.
+    for name, argv in (("everyauth", Command.argv), ("xdg-open", user), ("xdg-settings", ["false"])):
+        (path / name).write_text(f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n', encoding="utf-8")
+        (path / name).chmod(0o755)
     return path
 
 

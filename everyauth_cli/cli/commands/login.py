@@ -36,7 +36,7 @@ def login(
         ),
     ] = DEFAULT_USER,
     tenant: Annotated[
-        str | None, typer.Option("--tenant", metavar="TENANT", help="The user's tenant.", show_default="the user")
+        str | None, typer.Option("-t", "--tenant", metavar="TENANT", help="The user's tenant.", show_default="the user")
     ] = None,
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag to find it by; may be repeated.")

@@ -158,9 +158,11 @@ class Catalogue:
 
     def _own_entry(self, name: str) -> dict[str, Any] | None:
         path = self.own_path(name)
-        if path:
+        entry = _load(path) if path else None
+        # Where there is no file, whoever could put one there has not done so.
+        if path and entry is not None:
             check_owners(path)
-        return _load(path) if path else None
+        return entry
 
     def _by_alias(self, name: str) -> Service:
         # Shipped entries first, so that a mistake in an unrelated file of the user's does not matter.

@@ -11,8 +11,9 @@ from typing import Any, TextIO
 
 from everyauth_cli.cli.streams import drop, is_utf8, unwritten
 from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
+from everyauth_cli.cli.suggestion import read_hint
 from everyauth_cli.cli.table import draw_table
-from everyauth_cli.cli.wrapping import fitted, in_columns, split_hint
+from everyauth_cli.cli.wrapping import fitted, in_columns
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import json_text, visible, visible_lines
@@ -24,6 +25,7 @@ class Terminal:
     """The three streams of a command; with `as_json`, data and errors are JSON.
 
     With `quiet`, stderr gets warnings, errors, questions, and what a person has to act on; nothing else.
+    `complete` adds to a suggested command what it needs, such as the profile.
     Whatever it shows, of a service, a user, a file or an environment, has escapes for what is not visible.
     """
 
@@ -35,9 +37,11 @@ class Terminal:
         stdin: TextIO | None = None,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
+        complete: Callable[[str], str] = str,
     ) -> None:
         self.as_json = as_json
         self.quiet = quiet
+        self._complete = complete
         self.stdin = stdin or sys.stdin
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
@@ -82,7 +86,7 @@ class Terminal:
 
     def command(self, command: str, *, about: str = "") -> None:
         """Print a command to type next, on a line of its own, among data."""
-        self._print(f"  {visible(about)}{self._paint(Style.command, visible(command))}\n")
+        self._print(f"  {visible(about)}{self._paint(Style.command, visible(self._complete(command)))}\n")
 
     def info(self, line: str) -> None:
         """Print on stderr a line that is good to know; on a terminal it breaks between words."""
@@ -108,7 +112,13 @@ class Terminal:
 
     def suggest(self, command: str) -> None:
         """Print a command to type next on stderr, on a line of its own, which is never broken."""
-        self._say(f"  {self._paint_talk(Style.command, visible(command))}\n")
+        self._say(f"  {self._paint_talk(Style.command, visible(self._complete(command)))}\n")
+
+    def advise(self, about: str, command: str) -> None:
+        """Print on stderr a command and what it is for; nothing with `quiet`."""
+        if not self.quiet:
+            self.instruct(f"{about}:")
+            self.suggest(command)
 
     def error(self, error: EveryAuthError) -> None:
         """Print an error and its hint on stderr; with `as_json`, as one line of JSON."""
@@ -123,12 +133,12 @@ class Terminal:
             self.instruct(f"  {line.lstrip()}")
         if not error.hint:
             return
-        advice, command = split_hint(error.hint)
+        advice, command = read_hint(error.hint)
         if not self._is_terminal:
             self.instruct(f"  try: {error.hint}")
         elif command:
             if advice:
-                self.instruct(f"  {advice}:")
+                self.instruct(f"  {advice}{'' if advice.endswith('?') else ':'}")
             self.suggest(command)
         else:
             self.instruct(f"  {advice}")

@@ -42,7 +42,7 @@ def demo(session: Session) -> None:
     It prints and runs each command, in a temporary home: it needs no account, no network and no keyring.
     """
     if sys.platform == "win32":
-        raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try `everyauth sandbox`")
+        raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try the sandbox: everyauth sandbox")
     with tempfile.TemporaryDirectory(prefix="everyauth-demo-") as home:
         stage = Stage(session=session, home=Path(home), environment=_environment(session, home))
         stage.say("This runs in a temporary home, which is deleted at the end:")

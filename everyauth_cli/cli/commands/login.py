@@ -81,7 +81,7 @@ def login(
     The access token and the refresh token are stored, and refreshed when needed.
     """
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
-    with at_sandbox(session, service) if sandbox else at_service(session, service) as active:
+    with at_sandbox(session, service, user=user) if sandbox else at_service(session) as active:
         entry = active.auth.clients.filled(service)
         options = LoginOptions(
             service=entry,
@@ -184,7 +184,7 @@ def _log_in(session: Session, options: LoginOptions) -> None:
             )
             grant, identity = _redeem(session, waiter, pending, query, options)
         except EveryAuthError as error:
-            hinted = _with_hint(error, command_line)
+            hinted = session.with_hint_completed(_with_hint(error, command_line))
             again = f"{command_line} --replace" if isinstance(error, OtherAccount) else command_line
             waiter.show(failure(hinted, service_title=service.title, login_command=again))
             raise hinted from None

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import PortInUse, UsageProblem
 from everyauth_cli.loopback.socket_table import owner_of
-from everyauth_cli.model import SANDBOX_PROFILE, Secret
+from everyauth_cli.model import DEFAULT_USER, SANDBOX_PROFILE, Secret
 from everyauth_cli.private_files import write_privately
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, HOST, Listener, detect
 from everyauth_cli.settings import Settings
 
 
 @contextmanager
-def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT) -> Iterator[Session]:
+def at_sandbox(session: Session, name: str, *, user: str, port: int = DEFAULT_SANDBOX_PORT) -> Iterator[Session]:
     """Yield a session whose service is at the sandbox, for one login.
 
     Raises `UsageProblem`, `ServiceNotFound`, and `PortInUse` when another program listens at the port.
@@ -32,7 +33,7 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
     if listener is Listener.FOREIGN:
         raise PortInUse(
             f"the sandbox at port {port} is another user's, which would learn what you send it",
-            hint=f"EVERYAUTH_HOME has to be that of `everyauth sandbox`, if it is yours; else free port {port}",
+            hint=f"if it is yours, give this command its EVERYAUTH_HOME; else free port {port}",
         )
     if listener is Listener.OTHER:
         raise PortInUse(
@@ -45,11 +46,13 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         auth.clients.set_sandbox(service, sandbox_url=url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
         yield sandboxed
-    inform(f"To print its token: everyauth token {service.name} --profile {SANDBOX_PROFILE}")
+    who = [] if user == DEFAULT_USER else [user]
+    sandboxed.terminal.advise("To print its token", shlex.join(["everyauth", "token", service.name, *who]))
     if listener is Listener.NONE:
-        inform(
-            "The sandbox ended with this login, so this token cannot be refreshed or revoked. For one that can, keep "
-            f"a sandbox running (everyauth sandbox), then: everyauth login {service.name} --sandbox"
+        sandboxed.terminal.advise(
+            "The sandbox ended with this login, so this token cannot be refreshed or revoked. For one that can, have a "
+            "sandbox run in another terminal, then log in again",
+            "everyauth sandbox",
         )
 
 
@@ -63,11 +66,11 @@ def sandbox_token(settings: Settings) -> Secret[str]:
 
 
 @contextmanager
-def at_service(session: Session, name: str) -> Iterator[Session]:
+def at_service(session: Session) -> Iterator[Session]:
     """Yield the session unchanged; raises `UsageProblem` in the sandbox's profile, which takes no other login."""
     if session.in_sandbox:
         raise UsageProblem(
             f"the profile {SANDBOX_PROFILE} is for the sandbox only",
-            hint=f"everyauth login {name} --sandbox, or use another --profile",
+            hint=f"log in at the sandbox, or use another profile: {session.again('--sandbox')}",
         )
     yield session

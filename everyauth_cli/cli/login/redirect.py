@@ -84,7 +84,7 @@ def wait_for_response(
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
-                hint=f"{command_line} --no-browser, if you can open the URL on this machine",
+                hint=f"if you can open the URL on this machine: {command_line} --no-browser",
             )
         if terminal.stderr.isatty():
             for line in _waiting(service, waiter, pastes=pastes):
@@ -128,6 +128,6 @@ def _not_opened(terminal: Terminal, waiter: RedirectWaiter, *, command_line: str
         waiter.fail(
             LoginFailed(
                 "the browser could not be opened, and this is not a terminal",
-                hint=f"{command_line} --no-browser, if you can open the URL on this machine",
+                hint=f"if you can open the URL on this machine: {command_line} --no-browser",
             )
         )

@@ -102,6 +102,7 @@ class Service:
     refresh_endpoint: str | None = None
     moved_from: tuple[str, ...] = ()
     docs: str = ""
+    color: str | None = None
     aliases: tuple[str, ...] = ()
     revocation: RevocationRules = field(default_factory=RevocationRules)
     issuer: str | None = None
@@ -196,13 +197,15 @@ class Request:
 class Response:
     """The response to a `Request`; its body may hold tokens.
 
-    A body that broke off is not `is_complete`: it was shorter than announced, or did not end in time.
+    A body that broke off is not `is_complete`: it was shorter than announced, or did not end in time. `date` is the
+    time at which the server sent it, as in its header (RFC 9110 section 6.6.1).
     """
 
     status: int
     content_type: str
     body: Secret[bytes]
     retry_after: str | None = None
+    date: str | None = None
     is_complete: bool = True
 
     @property

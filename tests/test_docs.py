@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from everyauth_cli import __version__, errors
+from everyauth_cli.cli.topics.text import topic_text
 from everyauth_cli.cli.tree import tree
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,10 +56,10 @@ def test_the_exit_codes_are_those_of_the_errors():
     assert stated == {kind.exit_code for kind in ERRORS} | {0, 130}
 
 
-def test_every_environment_variable_is_in_the_readme():
+def test_every_environment_variable_is_in_the_topic():
     read = set(re.findall(r'environ(?:\.get\(|\[)"(EVERYAUTH_\w+)"', CODE))
     assert read
-    assert not [name for name in read if name not in README]
+    assert not [name for name in read if name not in topic_text("environment")]
 
 
 def test_the_tests_that_security_names_as_evidence_exist():

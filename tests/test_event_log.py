@@ -12,8 +12,8 @@ from peers.token_server import ENTRY, HOUR, NOW, REVOCABLE, World, json_response
 
 from everyauth_cli.errors import (
     ClientRejected,
+    LoginFailed,
     LoginRequired,
-    LoginTimedOut,
     OtherAccount,
     ServiceError,
     ServiceUnreachable,
@@ -86,7 +86,7 @@ def test_a_failed_refresh_is_recorded_with_the_error_of_the_service(world, fault
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [(json_response({"error": "invalid_grant"}), LoginTimedOut), (json_response({}), ServiceUnreadable)],
+    [(json_response({"error": "invalid_grant"}), LoginFailed), (json_response({}), ServiceUnreadable)],
 )
 def test_a_failed_login_is_recorded_once(world, fault, kind):
     world.server.faults = [fault]

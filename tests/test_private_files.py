@@ -1,6 +1,7 @@
 """Created files and directories are private under any umask, each on the way too; existing ones keep their mode."""
 
 import os
+import socket
 import stat
 
 import pytest
@@ -74,7 +75,7 @@ def test_every_writer_writes_privately(tmp_path, umask):
 
 
 COMMANDS = {
-    "add": "service add acme --authorize-url http://127.0.0.1:1/a --token-url http://127.0.0.1:1/t",
+    "add": "service add acme --authorize-url http://127.0.0.1:1/a --token-url http://127.0.0.1:{reached}/t",
     "use": "store use sqlite://",
     "set": "service set acme --client-id i --client-secret - --port {port}",
     "log": "login acme --no-browser --timeout 1s",
@@ -91,8 +92,10 @@ COMMANDS = {
     ids=["home", "platform"],
 )
 def test_all_files_of_the_commands_are_private(everyauth, tmp_path, umask, variables, order):
-    for name in order:
-        done = everyauth(*COMMANDS[name].format(port=free_port()).split(), env=variables, input="s3cret77")
-        assert done.code == (4 if name == "log" else 0), done.err
+    with socket.create_server(("127.0.0.1", 0)) as endpoint:
+        values = {"port": free_port(), "reached": endpoint.getsockname()[1]}
+        for name in order:
+            done = everyauth(*COMMANDS[name].format(**values).split(), env=variables, input="s3cret77")
+            assert done.code == (4 if name == "log" else 0), done.err
     assert modes(tmp_path) == PRIVATE
     assert {"acme.toml", "config.toml", "everyauth.db", "sealing.key"} <= {path.name for path in tmp_path.rglob("*")}

@@ -11,6 +11,7 @@ import typer
 from everyauth_cli.cli.help import help_text
 from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, QuietOption, VerboseOption
 from everyauth_cli.cli.session import Session
+from everyauth_cli.cli.topics import TOPICS
 from everyauth_cli.cli.typer_internals import Command, Group
 from everyauth_cli.errors import ClientNotSet, EveryAuthError, LoginRequired, NotFound
 from everyauth_cli.services import EXAMPLE
@@ -27,10 +28,13 @@ EXAMPLES = [
     f"everyauth login {EXAMPLE} --user user-123",
     "everyauth identity get user-123",
 ]
-LEARN_MORE = """LEARN MORE
-  everyauth COMMAND --help
-  everyauth help sdk
-  man everyauth"""
+LEARN_MORE = "\n".join(
+    [
+        "LEARN MORE",
+        *(f"  {line}" for line in ("everyauth COMMAND --help", *(f"everyauth help {topic}" for topic in TOPICS))),
+        "  man everyauth",
+    ]
+)
 
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}

@@ -18,7 +18,7 @@ COMMON = "Common options"
 SECTIONS = {
     "Get started": ("demo", "init"),
     "Use": ("login", "token", "status", "logout"),
-    "Set up": ("service", "store", "profile"),
+    "Set up": ("service", "store", "profile", "doctor"),
     "Apps and servers": ("identity", "alerts", "sandbox"),
     "More": ("open", "completion", "version", "help"),
 }
@@ -115,7 +115,7 @@ def _lines(command: CommandHelp, width: int, paint: Paint) -> Iterator[str]:
 
 
 def _section(heading: str, rows: Iterable[tuple[str, str]], width: int, paint: Paint) -> Iterator[str]:
-    yield from ("", paint(Style.heading, heading.upper()), *_columns(rows, width, paint))
+    yield from ("", paint(Style.heading, heading.upper()), *two_columns(rows, width, paint))
 
 
 def _wrapped(text: str, start: str, width: int) -> list[str]:
@@ -132,13 +132,15 @@ def _wrapped(text: str, start: str, width: int) -> list[str]:
     )
 
 
-def _columns(rows: Iterable[tuple[str, str]], width: int, paint: Paint) -> Iterator[str]:
+def two_columns(rows: Iterable[tuple[str, str]], width: int, paint: Paint) -> Iterator[str]:
     """Two columns; where the first is too wide, the second begins on the next line."""
     known = [*rows]
     left = max((len(name) for name, _ in known if len(name) <= width // 3), default=0) + 4
     for name, about in known:
-        first, *more = _wrapped(about, " " * left, width) or [""]
-        label = f"  {paint(Style.command, name)}"
-        beside = len(name) + 4 <= left
-        yield label + " " * (left - len(name) - 2) + first.strip() if beside else label
-        yield from more if beside else (first, *more)
+        first, *more = [line for part in about.splitlines() for line in _wrapped(part, " " * left, width)] or [""]
+        if len(name) + 4 <= left:
+            yield f"  {paint(Style.command, name)}{first[len(name) + 2 :]}"
+        else:
+            yield from (f"  {paint(Style.command, part)}" for part in _wrapped(name, "", width - 2))
+            yield first
+        yield from more

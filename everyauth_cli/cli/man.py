@@ -1,4 +1,4 @@
-"""Manual pages, made from templates, commands and keys: `python -m everyauth_cli.cli.man everyauth.1` prints one."""
+"""Manual pages, made from templates, commands and topics: `python -m everyauth_cli.cli.man everyauth.1` prints one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from pathlib import Path
 from typer.main import get_command
 
 from everyauth_cli.cli.help import UNBREAKABLE, CommandHelp, ParameterHelp
-from everyauth_cli.cli.topics import TOPICS, topic_text
+from everyauth_cli.cli.topics import TOPICS
+from everyauth_cli.cli.topics.text import BREAK, EXAMPLE, TERM, blocks, topic_text
 from everyauth_cli.cli.tree import tree
 from everyauth_cli.cli.typer_internals import command_tree
-from everyauth_cli.services.keys import KEYS, Key, default_of
-
-TERM = re.compile(r"(?P<term>.+)\n: (?P<about>(?:.+\n?)+)")
-HEADING = re.compile(r"^(\.TH|#) .*\n", re.MULTILINE)
-EXAMPLE = "    "
 
 
 def everyauth_1() -> str:
@@ -29,21 +25,22 @@ def everyauth_1() -> str:
         headline=_headline(root),
         options=_parameters(root.parameters),
         commands=(line for command in commands for line in _command(command, common)),
-        topics=(line for topic in TOPICS for line in _roff_lines(topic_text(topic), {})),
         examples=_examples(root),
+        **{topic: topic_text(topic) for topic in TOPICS},
     )
 
 
 def everyauth_services_5() -> str:
     """Return the page of the service files, made from the table of their keys."""
-    return page("everyauth-services.5", keys=(line for key, about in KEYS.items() for line in _key(key, about)))
+    return page("everyauth-services.5", **{topic: topic_text(topic) for topic in TOPICS})
 
 
 def page(name: str, **parts: str | Iterable[str]) -> str:
     """Return a page as roff, from its template NAME.in and the parts that the template names: text or lines of roff.
 
-    In a template `# ` begins a section, a line that begins with `: ` explains the one before it, lines indented by four
-    are kept as they are, `x` is bold and <x> is in italics.
+    In a template `# ` begins a section, a line that begins with `: ` explains the one before it and ends in two spaces
+    where the next is not joined with it, lines indented by four are kept as they are, `x` is bold and <x> is in
+    italics.
     """
     template = (Path(__file__).parent / f"{name}.in").read_text(encoding="utf-8")
     texts = {key: value for key, value in parts.items() if isinstance(value, str)}
@@ -58,7 +55,7 @@ PAGES: dict[str, Callable[[], str]] = {"everyauth.1": everyauth_1, "everyauth-se
 
 def _roff_lines(template: str, parts: Mapping[str, Iterable[str]]) -> Iterator[str]:
     after_text = False
-    for block in re.sub(HEADING, r"\g<0>\n", template).strip().split("\n\n"):
+    for block in blocks(template):
         if block.startswith((".TH ", "# ")):
             # Names and commands would be hyphenated.
             yield from [".nr HY 0", block] if block.startswith(".") else [f".SH {roff(block[2:])}"]
@@ -74,7 +71,10 @@ def _roff_lines(template: str, parts: Mapping[str, Iterable[str]]) -> Iterator[s
 
 def _term(term: str, about: str) -> Iterator[str]:
     """A term in bold, with what it holds a place for in italics, and its explanation."""
-    yield from (".TP", roff(re.sub(r"[^<>]+(?![^<]*>)", r"`\g<0>`", term)), *map(roff, about.splitlines()))
+    yield from (".TP", roff(re.sub(r"[^<>]+(?![^<]*>)", r"`\g<0>`", term)))
+    for at, part in enumerate(about.split(BREAK)):
+        yield from [".br"] * bool(at)
+        yield from map(roff, part.splitlines())
 
 
 def _command(command: CommandHelp, common: set[str]) -> Iterator[str]:
@@ -93,15 +93,6 @@ def _parameters(params: Iterable[ParameterHelp]) -> Iterator[str]:
     for param in params:
         names = ", ".join(f"`{name}`" for name in param.names)
         yield from (".TP", roff(f"{names} {_placeholders(param.metavar)}".strip()), roff(param.about))
-
-
-def _key(key: str, about: Key) -> Iterator[str]:
-    default = default_of(key)
-    yield from (".TP", roff(f"`{key}`"), roff(about.help), ".br", roff(f"Type: {about.reader.type}."))
-    if default is not None:
-        yield roff(f"Default: `{default}`.")
-    if about.example:
-        yield from (".br", roff(f"Example: `{key} = {about.example}`"))
 
 
 def _placeholders(text: str) -> str:

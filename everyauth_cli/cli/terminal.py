@@ -13,7 +13,7 @@ from everyauth_cli.cli.streams import drop, is_utf8, unwritten
 from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
 from everyauth_cli.cli.suggestion import read_hint
 from everyauth_cli.cli.table import draw_table
-from everyauth_cli.cli.wrapping import fitted, in_columns
+from everyauth_cli.cli.wrapping import fitted, hanging, in_columns
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import json_text, visible, visible_lines
@@ -69,6 +69,19 @@ class Terminal:
         for line in text.split("\n"):
             self.text("\n".join(fitted(visible(line)) if self.stdout.isatty() else [line]))
 
+    def paragraph(self, start: str, text: str) -> None:
+        """Print a sentence after its start, such as a number, as data; on a terminal it breaks between words."""
+        lines = hanging(start, visible(text)) if self.is_table else [f"{start}{visible(text)}"]
+        self._print("".join(f"{line}\n" for line in lines))
+
+    def heading(self, text: str, *, about: str) -> None:
+        """Print a heading as data, and beside it, or below where a terminal is too narrow, what it is about."""
+        beside = f" \N{MIDDLE DOT} {visible(about)}" if about else ""
+        fits = not self.is_table or len(fitted(visible(text) + beside)) == 1
+        self.data(text + beside if fits else text, style=Style.heading)
+        if not fits:
+            self.data(about)
+
     def facts(self, facts: Mapping[str, str]) -> None:
         """Print a line for each fact; on a terminal the labels are a column, elsewhere a tab follows them."""
         width = max(map(len, facts), default=0) + 2
@@ -79,6 +92,14 @@ class Terminal:
             first, *more = fitted(f"{'':{width}}{visible(value)}")
             self._print(f"{self._paint(Style.secondary, label)}{first[len(label) :]}\n")
             self._print("".join(f"{line}\n" for line in more))
+
+    def verdict(self, mark: Mark, label: str, text: str, *, width: int) -> None:
+        """Print a line of data with its mark and its label, in columns; on a terminal it breaks between words."""
+        indent = " " * (width + 4)
+        first, *more = fitted(f"{indent}{visible(text)}") if self.is_table else [f"{indent}{visible(text)}"]
+        label = f"{label:<{width}}"
+        self._print(f"{self._paint(mark.style, mark)} {self._paint(Style.secondary, label)}  {first[len(indent) :]}\n")
+        self._print("".join(f"{line}\n" for line in more))
 
     def page(self, text: str) -> None:
         """Print a help page, which is our own text and may have styles in it."""

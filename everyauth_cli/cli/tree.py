@@ -21,6 +21,7 @@ COMMANDS: dict[str, list[str]] = {
     "service": ["ls", "get", "export", "set", "add", "rm", "log"],
     "store": ["use", "status", "move", "rotate-key"],
     "profile": ["ls"],
+    "doctor": [],
     "identity": ["ls", "show", "get", "rm", "refresh", "check"],
     "alerts": ["set", "status", "off", "test"],
     "sandbox": [],

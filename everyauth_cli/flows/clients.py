@@ -141,7 +141,7 @@ class Clients:
             )
         if redirect_uri:
             port = 0
-            _check_redirect_uri(service, redirect_uri)
+            check_redirect_uri(service, redirect_uri)
         elif port:
             redirect_uri = ""
         for name, value in (params or {}).items():
@@ -252,8 +252,11 @@ def _not_in_sandbox(service: Service) -> ClientNotSet:
     )
 
 
-def _check_redirect_uri(service: Service, uri: str) -> None:
-    """Check a user's own redirect URI: https on any host, or http on loopback, where a login listens."""
+def check_redirect_uri(service: Service, uri: str) -> None:
+    """Check a user's own redirect URI: https on any host, or http on loopback, where a login listens.
+
+    Raises `UsageProblem`.
+    """
     try:
         check_url(uri)
         if on_loopback(uri):

@@ -50,6 +50,7 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
+from everyauth_cli.oauth.authorization_code import OPENID
 from everyauth_cli.oauth.error_response import Refusal, refusal_of
 from everyauth_cli.oauth.id_token import read_refreshed
 from everyauth_cli.oauth.successor import refresh_token_in
@@ -186,7 +187,9 @@ class RefreshRun:
             subject = read_refreshed(service, client, token.id_token)
         except ServiceUnreadable as error:
             # It is no reason to lose a grant (OpenID Connect Core section 12.2 allows to leave it out).
-            self.warn(f"{error.message}; the id token was ignored")
+            # One that was not requested is a warning at the login, and not once an hour.
+            if OPENID in service.split_scope(token.scope):
+                self.warn(f"{error.message}; the id token was ignored")
             return token, None
         if token.subject is None or subject.sub == token.subject.sub:
             return replace(token, subject=subject), None

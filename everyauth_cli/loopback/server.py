@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import sys
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,6 +21,10 @@ class LoopbackServer(ThreadingHTTPServer):
     request_queue_size = 128
     # On Windows this option lets another process take the same port.
     allow_reuse_address = sys.platform != "win32"
+
+    def __init__(self, address: tuple[str, int], handler: Callable[..., BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
 
     def server_bind(self) -> None:
         # HTTPServer's own asks the resolver for the host's name, which may take seconds.

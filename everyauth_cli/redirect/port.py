@@ -13,7 +13,8 @@ from everyauth_cli.loopback.client import ask
 from everyauth_cli.loopback.server import LoopbackServer
 from everyauth_cli.loopback.socket_table import owner_of
 
-IPV4, IPV6 = "127.0.0.1", "::1"
+IPV4 = "127.0.0.1"
+IPV6 = "::1"
 WELL_KNOWN = "/.well-known/everyauth-login"
 ASK_SECONDS = 1.0
 SERVICE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
@@ -65,7 +66,8 @@ def _problem(error: OSError, host: str, port: int, *, another_port: str) -> Usag
     if error.errno == errno.EADDRINUSE:
         return PortInUse(
             f"port {port} of the redirect URI is in use{owner_of(host, port)}",
-            hint=f"end that program, or use another port: {another_port}",
+            # A login that was suspended does not answer, so it is not waited for.
+            hint=f"end that program (another login may be waiting, suspended), or use another port: {another_port}",
         )
     if error.errno in NOT_PERMITTED:
         return ConfigurationProblem(

@@ -30,7 +30,7 @@ MOST_MISSES = 2
 
 BROWSER_SECONDS, PROGRAM_SECONDS = 0.2, 1.0
 """The time after a success in which the same response gets the page once more: some browsers send it twice, and what
-no browser sent may be a scanner's, whose user comes next."""
+no browser sent may be a scanner's, whose user comes next. A browser that has left may be reloading the page."""
 
 MOST_SILENT = 100
 """The most connections that have sent no request yet; with one more, the oldest is closed."""
@@ -216,9 +216,11 @@ class _Handler(LoopbackHandler):
             self._show(503, NOT_FOUND)
         elif login.is_response(query) and not login.is_strangers(self.connection):
             login.take(query, from_browser=True)
-            self._send(200, login.result_page())
-            if not self._has_closed():
-                login.page_sent(linger=BROWSER_SECONDS if "Sec-Fetch-Mode" in self.headers else PROGRAM_SECONDS)
+            try:
+                self._send(200, login.result_page())
+            finally:
+                is_seen = "Sec-Fetch-Mode" in self.headers and not self._has_closed()
+                login.page_sent(linger=BROWSER_SECONDS if is_seen else PROGRAM_SECONDS)
         elif "error" in dict(query) and "state" not in dict(query):
             login.report_unverified(query)
             self._show(400, UNVERIFIED)
@@ -244,8 +246,13 @@ class _Handler(LoopbackHandler):
         elif start.opens_for(self.headers):
             self._send(302, "", {"Location": start.url, "Set-Cookie": start.cookie})
         else:
-            login.fail(LoginFailed("the login was stopped: another program opened its start page before your browser"))
-            self._show(410, OPENED_BEFORE)
+            # The page first: the process may end with the login.
+            try:
+                self._show(410, OPENED_BEFORE)
+            finally:
+                login.fail(
+                    LoginFailed("the login was stopped: another program opened its start page before your browser")
+                )
 
     def _show(self, status: int, result: Result) -> None:
         self._send(status, result_page(result))
@@ -267,7 +274,6 @@ class _Server(LoopbackServer):
 
     def __init__(self, address: tuple[str, int], login: RedirectServer) -> None:
         self.login = login
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._silent: dict[socket.socket, float] = {}
         self._guard = threading.Lock()
         super().__init__(address, _Handler)

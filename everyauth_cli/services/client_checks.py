@@ -9,6 +9,8 @@ from everyauth_cli.model import Secret, Service
 
 LONGEST = 10_000
 """Characters of the longest id or secret: a private key in PEM is shorter."""
+LONGEST_ID = 200
+"""Characters of the longest id that is compared with a pattern."""
 MASKS = "*\N{BULLET}\N{BLACK CIRCLE}x"
 
 
@@ -64,4 +66,5 @@ def _checked(text: str, name: str) -> str:
 
 
 def _is_client_id(service: Service, text: str) -> bool:
-    return service.client_id_pattern is not None and bool(re.fullmatch(service.client_id_pattern, text[:LONGEST]))
+    pattern = service.client_id_pattern
+    return pattern is not None and len(text) <= LONGEST_ID and bool(re.fullmatch(pattern, text))

@@ -31,6 +31,11 @@ ERRORS = frozenset(
 """The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")
 """An error that a field of the response has for its value, which may be inside an object or list."""
+LONGEST_PATTERN = 200
+FIXED_GROUP = re.compile(r"\([^()+*?|,]{1,100}\)\{[0-9]{1,2}\}")
+VARYING = re.compile(r"[+*?]|\{[0-9]{0,9},")
+MOST_VARYING = 3
+"""Parts of a pattern whose length varies: with as many, and none inside a group, it soon ends on a text of an id."""
 MOST_SECONDS = 10**9
 """About 30 years: no token lives longer."""
 PARAMETER_KEYS = ("help", "default")
@@ -123,9 +128,14 @@ def _template(template: str) -> str:
 
 def _pattern(value: object) -> str:
     text = _text(value)
+    parts = FIXED_GROUP.sub("", text[: LONGEST_PATTERN + 1])
+    if len(text) > LONGEST_PATTERN or {"(", ")", "|"} & set(parts) or len(VARYING.findall(parts)) > MOST_VARYING:
+        raise ValueError(
+            f"must be short, of at most {MOST_VARYING} parts that vary in length, and without other groups"
+        )
     try:
         re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise ValueError(f"is no regular expression: {error}") from None
     return text
 
@@ -168,6 +178,12 @@ def _day(value: object) -> str:
     if not isinstance(value, date):
         raise ValueError("must be a date such as 2026-11-30")  # noqa: TRY004
     return value.isoformat()
+
+
+def _color(value: object) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", _text(value)):
+        raise ValueError("must be a color such as #2451c7")
+    return _text(value).lower()
 
 
 def _inside(name: str, value: object, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
@@ -232,4 +248,5 @@ SOURCES = Reader("list of https URLs and names of catalogues", _sources)
 ERROR_WORDS = Reader("table of error codes", _error_words)
 PARAMETERS = Reader("table of tables with help and default", _parameters)
 QUIRK = Reader(f"one of {_listed(tuple(QUIRKS))}", _quirk)
+COLOR = Reader("color", _color)
 DAY = Reader("date", _day)

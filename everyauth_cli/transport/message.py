@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from urllib.parse import quote, urlencode
 
@@ -14,6 +15,8 @@ USER_AGENT = f"everyauth/{__version__}"
 """The product that sends (RFC 9110 section 10.1.5): some services refuse what names itself after a library."""
 URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 CONTENT_TYPES = {BodyFormat.FORM: "application/x-www-form-urlencoded", BodyFormat.JSON: "application/json"}
+COMPACT = functools.partial(json.dumps, separators=(",", ":"))
+"""Writes JSON without blanks; no frame of ours holds the secrets in it."""
 
 
 def target(request: Request) -> Secret[str]:
@@ -24,11 +27,11 @@ def target(request: Request) -> Secret[str]:
 def content(request: Request) -> Secret[bytes]:
     """Return the body: a form, JSON, or nothing."""
     if request.document:
-        return Secret(json.dumps(request.document).encode())
+        return Secret(COMPACT(request.document).encode())
     if not request.fields:
         return Secret(b"")
     if request.body == BodyFormat.JSON:
-        return Secret(json.dumps({name: _plain(value) for name, value in request.fields.items()}).encode())
+        return Secret(COMPACT({name: _plain(value) for name, value in request.fields.items()}).encode())
     return Secret(urlencode([(name, _plain(value)) for name, value in request.fields.items()]).encode())
 
 

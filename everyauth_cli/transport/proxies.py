@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies
 
 from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.model import Secret
@@ -36,6 +37,11 @@ class Proxy:
 
 def _has_socks() -> bool:
     return importlib.util.find_spec("socksio") is not None
+
+
+def used_proxy(url: str) -> Proxy | None:
+    """Return the proxy through which this process requests a URL; raises as `proxy_for` does."""
+    return proxy_for(url, getproxies())
 
 
 def proxy_for(url: str, variables: Mapping[str, str], *, has_socks: Callable[[], bool] = _has_socks) -> Proxy | None:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.request import getproxies
 
 import httpcore
 
@@ -20,7 +19,7 @@ from everyauth_cli.transport.certificates import tls_context
 from everyauth_cli.transport.connection import Backend
 from everyauth_cli.transport.failures import HTTPCORE_ERRORS, explained
 from everyauth_cli.transport.message import content, header_fields, target
-from everyauth_cli.transport.proxies import Proxy, proxy_for
+from everyauth_cli.transport.proxies import Proxy, used_proxy
 from everyauth_cli.urls import host
 
 DEADLINE_SECONDS = 30.0
@@ -84,7 +83,7 @@ class _Sending:
 
     def run(self) -> None:
         try:
-            self._proxy = proxy_for(self._request.url, getproxies())
+            self._proxy = used_proxy(self._request.url)
             self._outcome = self._exchanged()
         except _Reached:
             self.is_reached = True
@@ -146,6 +145,7 @@ class _Sending:
                 content_type=_header(response, b"content-type") or "",
                 body=Secret(body),
                 retry_after=_header(response, b"retry-after"),
+                date=_header(response, b"date"),
                 is_complete=is_complete,
             )
 

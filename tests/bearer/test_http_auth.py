@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import httpx2
@@ -13,9 +14,11 @@ import pytest
 import requests
 from peers.api import serving
 from peers.http_clients import CLIENTS, by_requests
-from peers.token_server import HOUR, MINUTE, World
+from peers.token_server import HOUR, MINUTE, World, json_response
 
 from everyauth_cli.errors import LoginRequired, ServiceNotFound, ServiceUnreachable, UsageProblem
+from everyauth_cli.model import EndedGrant, LoginReason
+from everyauth_cli.store.identities import read_identity, save_identity
 from everyauth_cli.store.memory import memory_store
 
 THREADS = 32
@@ -229,3 +232,32 @@ def test_without_requests_the_error_says_what_to_install():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "requests is not installed / pip install 'everyauth-cli[requests]'\n"
+
+
+@pytest.mark.parametrize("kind", [LoginReason.ENDED, LoginReason.ACCOUNT_CHANGED])
+def test_the_token_of_an_identity_that_needs_a_login_is_not_sent(world, api, ask, kind):
+    stored = read_identity(world.store, world.key())
+    ended = EndedGrant(since=world.clock.now, reason="revoked", kind=kind)
+    save_identity(world.store, world.key(), replace(stored, identity=replace(stored.identity, login_required=ended)))
+    for _ in range(2):
+        with pytest.raises(LoginRequired, match="must log in"):
+            ask(world.auth, "GET", api.url)
+    assert api.calls == []
+    assert world.server.refreshes == 0
+
+
+def test_a_token_whose_refresh_was_refused_is_not_sent_again(world, api, ask):
+    api.accepted = set()
+    world.server.faults = [json_response({"error": "invalid_grant"}, status=400)]
+    for _ in range(2):
+        with pytest.raises(LoginRequired, match="must log in"):
+            ask(world.auth, "GET", api.url)
+    assert api.tokens == ["access-2"]
+    assert world.server.refreshes == 1
+
+
+def test_of_many_401s_for_a_new_token_none_is_followed_by_a_refresh(world, api, ask):
+    api.accepted = set()
+    assert [ask(world.auth, "GET", api.url)[0] for _ in range(5)] == [401] * 5
+    assert api.tokens == ["access-2", *["access-3"] * 5]
+    assert world.server.refreshes == 1

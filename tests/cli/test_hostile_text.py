@@ -54,6 +54,7 @@ LINES = [
     f"alerts set --command {shlex.quote(HOSTILE)}",
     "alerts test",
     "profile ls",
+    "doctor",
     "__complete zsh token pagerduty ''",
     "__complete bash 'everyauth token pagerduty ' ''",
     "__complete fish service get ''",

@@ -67,9 +67,13 @@ def test_text_stays_text(text, source):
 
 
 def test_a_part_that_the_template_does_not_name_is_not_in_the_page():
-    made = page("everyauth.1", headline="get a token", options=[".TP", "x"], commands=["y"], examples=[], other=["z"])
+    status = {"exit-codes": "# EXIT STATUS\n0\n: Done.  \nAll is well."}
+    lines = {"options": [".TP", "x"], "commands": ["y"], "examples": [], "other": ["z"]}
+    made = page("everyauth.1", headline="get a token", **status, **lines)
     assert "everyauth \\- get a token\n.SH SYNOPSIS" in made
-    assert "only before it.\n.TP\nx\n.SH COMMANDS\ny\n.SH EXIT STATUS\n.TP\n\\fB0\\fR\nDone.\n" in made
+    assert (
+        "only before it.\n.TP\nx\n.SH COMMANDS\ny\n.SH EXIT STATUS\n.TP\n\\fB0\\fR\nDone.\n.br\nAll is well.\n" in made
+    )
     assert "\nz\n" not in made
 
 

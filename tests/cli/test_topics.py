@@ -6,8 +6,11 @@ import json
 
 import pytest
 
+from everyauth_cli.cli.man import PAGES
 from everyauth_cli.cli.style import plain
-from everyauth_cli.cli.topics import TOPICS, topic_page, topic_text
+from everyauth_cli.cli.topics import TOPICS
+from everyauth_cli.cli.topics.page import topic_page
+from everyauth_cli.cli.topics.text import EXAMPLE, blocks, topic_text
 
 
 @pytest.mark.slow
@@ -53,6 +56,31 @@ def test_a_word_too_many_is_an_error(everyauth):
 @pytest.mark.parametrize("topic", TOPICS)
 def test_text_fits_and_code_is_kept(topic, columns):
     shown = topic_page(topic, columns=columns, paint=plain)
-    code = [line for line in topic_text(topic).splitlines() if line.startswith("    ")]
-    assert [line for line in shown.splitlines() if line.startswith("    ")] == code
-    assert [line for line in shown.splitlines() if len(line) > columns and line not in code] == []
+    code = [block for block in blocks(topic_text(topic)) if block.startswith(EXAMPLE)]
+    assert [block for block in code if f"\n\n{block}" not in shown] == []
+    kept = {line for block in code for line in block.splitlines()}
+    long = [line for line in shown.splitlines() if len(line) > columns and line not in kept]
+    assert [line for line in long if " " in line.strip()] == []
+
+
+def test_a_term_stands_beside_its_explanation():
+    shown = topic_page("exit-codes", columns=80, paint=plain)
+    assert "\n\n  0    Done.\n  1    An internal error" in shown
+
+
+def test_the_topic_of_service_files_has_each_key_with_its_type_on_a_line_of_its_own():
+    lines = [line.strip() for line in topic_page("service-files", columns=100, paint=plain).splitlines()]
+    assert lines.count("Type: https URL, may have placeholders.") > 5
+    assert any(line.startswith("token_endpoint ") for line in lines)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_is_in_a_manual_page_and_in_the_help(everyauth, topic):
+    heading = topic_text(topic).splitlines()[0].removeprefix("# ")
+    assert any(f".SH {heading}\n" in page() for page in PAGES.values())
+    assert f"\n  everyauth help {topic}\n" in everyauth("--help").out
+
+
+def test_topics_are_completed(everyauth):
+    offered = everyauth("__complete", "bash", "everyauth help e", "e").out.splitlines()
+    assert {"exit-codes", "environment"} <= {*offered}

@@ -76,7 +76,7 @@ def test_the_root_s_help_imports_no_command_of_a_group():
     ("line", "message"),
     [
         ("identity gett", "No such command 'gett'. Did you mean 'get'?"),
-        ("identiyt get", "No such command 'identiyt'. Did you mean 'identity' or 'init'?"),
+        ("identiyt get", "No such command 'identiyt'. Did you mean 'identity', 'init'?"),
         ("identity ls a b", "Got unexpected extra argument(s) (b)"),
         ("identity ls --tenat x", "No such option: --tenat"),
         ("identity ls -o xml", "Invalid value for '-o' / '--output': 'xml' is not one of 'pretty', 'json'."),

@@ -36,7 +36,11 @@ def test_where_it_was_not_requested_it_is_ignored_with_a_warning(victim, lies, s
     (warning,) = victim.warnings
     assert says in warning
     assert "it was ignored, because the scope openid was not requested" in warning
-    assert victim.auth.get_identity("op").access_token
+    before = victim.auth.get_identity("op").access_token
+    lie(victim, {"token": {**lies.get("token", {}), "access_token": "new", "scope": "email"}})
+    victim.wait()
+    assert victim.auth.get_identity("op", rejected=Secret(before)).access_token == "new"
+    assert victim.warnings == [warning]
 
 
 @pytest.mark.parametrize(("lies", "says"), UNUSABLE.values(), ids=UNUSABLE)

@@ -55,8 +55,8 @@ def test_a_refresh_is_five_statements_of_which_two_write(world):
 
 def test_a_refresh_by_id_or_tag_is_one_statement_more(world):
     identity = world.login(tags={"plan": "gold"})
-    for who in (identity.id, {"plan": "gold"}):
+    for who in ({"identity_id": identity.id}, {"who": {"plan": "gold"}}):
         world.clock.now += HOUR
         world.statements.taken()
-        assert world.auth.get_identity("example", who)
+        assert world.auth.get_identity("example", **who)
         assert world.statements.taken() == ["SELECT"] * 4 + ["UPDATE"] * 2

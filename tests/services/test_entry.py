@@ -25,6 +25,9 @@ def problem(catalogue, name="example"):
     return caught.value
 
 
+SLOW_PATTERNS = ["(a+)+", "(a|a){50}", "((a{9}){9}){9}", "a+a+a+a+b", "(a{1,9}){9}", "(a)*", "a" * 201]
+
+
 @pytest.mark.parametrize(
     ("line", "says", "hint"),
     [
@@ -46,6 +49,9 @@ def problem(catalogue, name="example"):
             "",
         ),
         ('body = "xml"', '"form", "json"', ""),
+        ('client_id_pattern = "[z-a]"', "is no regular expression: bad character range", ""),
+        ("client_id_pattern = 'a{99999999999}'", "is no regular expression", ""),
+        *[(f"client_id_pattern = '{slow}'", "must be short, of at most 3 parts", "") for slow in SLOW_PATTERNS],
         ('loopback_host = "0.0.0.0"', '"127.0.0.1", "localhost"', ""),
         ('scope_separator = ""', "must be one of", ""),
         ('revocation_endpoint = "http://x.example/revoke"', "plain http", ""),

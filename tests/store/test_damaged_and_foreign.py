@@ -40,7 +40,7 @@ def world(tmp_path):
 
 @pytest.fixture
 def listener():
-    with RedirectServer("/c", host="127.0.0.1", port=0, on_unverified=print) as listener:
+    with RedirectServer("/c", host="127.0.0.1", port=0, on_ignored=print) as listener:
         listener.expect(lambda _: True)
         yield listener
 
@@ -134,7 +134,7 @@ def test_somebody_else_on_the_other_loopback_address_is_a_port_in_use():
     with (
         socket.create_server(("::1", 0), family=socket.AF_INET6) as other,
         pytest.raises(PortInUse),
-        RedirectServer("/c", host="localhost", port=other.getsockname()[1], on_unverified=print),
+        RedirectServer("/c", host="localhost", port=other.getsockname()[1], on_ignored=print),
     ):
         pass
 

@@ -216,6 +216,35 @@ def test_owners_outside_of_a_user_namespace_are_not_known():
     assert done.stdout == "None\n", done.stderr
 
 
-def test_the_groups_of_this_machine():
+def test_root_s_group_and_one_without_a_name():
     assert has_other_members(0, ME) is False
     assert has_other_members(4294900000, ME) is None
+
+
+GROUPS = "ann:x:1234:\nshared:x:2000:ann,bob\nmine:x:2001:ann\nusers:x:2002:\nrooted:x:2003:root\n"
+USERS = "root:x:0:0::/:/x\nann:x:1234:1234::/:/x\nbob:x:4321:2002::/:/x\n"
+WITH_OTHER_USERS = 'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"'
+ASK = """
+import sys
+from everyauth_cli.store.owners import has_other_members
+print(*(has_other_members(int(group), 1234) for group in sys.argv[1:]))
+"""
+
+
+@root
+def test_a_group_is_shared_if_another_user_is_in_it_or_has_it_as_his_own(tmp_path):
+    mounted("read-only", tmp_path)  # skips where there are no mount namespaces
+    (tmp_path / "group").write_text(GROUPS)
+    (tmp_path / "passwd").write_text(USERS)
+    groups = {"1234": False, "2000": True, "2001": False, "2002": True, "2003": False, "9999": None}
+    line = ["unshare", "--mount", "sh", "-c", WITH_OTHER_USERS, str(tmp_path), sys.executable, "-c", ASK, *groups]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [*map(str, groups.values())]
+
+
+@root
+def test_an_arbitrary_user_in_root_s_group_is_no_fault(home):
+    os.chown(home, 0, 0)
+    for mode in (0o770, 0o775, 0o2775):
+        home.chmod(mode)
+        assert weakness(str(home / "config.toml"), uid=1000650000) is None

@@ -33,14 +33,14 @@ def url(request, world):
 def test_connect_and_disconnect(world, chromium, url, javascript):
     page = chromium.visit(url, *LOGIN, javascript=javascript)
     assert "PagerDuty is connected." in page.text
-    assert f"PagerDuty\n\n{ANN} (sandbox)\n\nConnected since 20" in page.text
+    assert f"PagerDuty\n{ANN} (sandbox)" in page.text
     assert (unexpected(page), page.outside) == ([], [])
     assert page.address.partition("?")[2] == (
         "" if javascript else "serviceId=pagerduty&userId=user-123&tenantId=user-123"
     )
     assert world.auth.get_identity(NAME, "user-123").account.label == f"{ANN} (sandbox)"
 
-    page = chromium.visit(url, click("Disconnect PagerDuty"), javascript=javascript)
+    page = chromium.visit(url, click("Disconnect PagerDuty"), click("Disconnect"), javascript=javascript)
     assert "PagerDuty is disconnected here" in page.text
     assert "Not connected" in page.text
     assert unexpected(page) == []
@@ -60,7 +60,7 @@ def test_a_revoked_grant_is_connected_again(world, chromium, url):
     with pytest.raises(LoginRequired):
         world.auth.get_identity(NAME, "user-123")
     assert "Needs to be connected again" in chromium.visit(url).text
-    page = chromium.visit(url, click("Connect again PagerDuty"), fill("Sign in as", ANN), click("Allow"))
+    page = chromium.visit(url, click("Connect PagerDuty"), fill("Sign in as", ANN), click("Allow"))
     assert "PagerDuty is connected." in page.text
     assert "Needs to be connected again" not in page.text
 
@@ -102,7 +102,7 @@ def test_it_fits(world, chromium, scheme, width):
 
 
 def test_an_app_replaces_the_style_sheet(world, chromium):
-    css = "body { background: rgb(1, 2, 3); } .connection.unconnected .state { display: none; }"
+    css = "body { background: rgb(1, 2, 3); } .connection.not_connected .state { display: none; }"
     with (
         another_site("/app.css", "text/css", css) as stylesheet,
         serving("flask", world, services=OFFERED, stylesheet=stylesheet) as base_url,

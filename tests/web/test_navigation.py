@@ -78,6 +78,14 @@ def test_another_program_is_not_led_and_the_reason_is_logged(browser, caplog):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("host", ["[::bad", "a b", "x:y", "\u00e4"])
+def test_a_host_that_is_none_changes_nothing(world, host):
+    app = Starlette(routes=twice(everyauth_cli.web.starlette.authorize, world)[0])
+    client = TestClient(app, base_url=BASE_URL, follow_redirects=False, headers={"host": host.encode()})
+    assert client.get("/read").headers["location"].startswith(world.sandbox.base_url)
+
+
+@pytest.mark.slow
 def test_the_connections_page_leads_too(app):
     browser = Browser(app({}))
     led = browser.get(f"{PAGE}?flash=x", host="www.app.example", **BROWSER)

@@ -12,7 +12,9 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.help import NARROWEST, WIDEST
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import paint_for
-from everyauth_cli.cli.topics import TOPICS, topic_page, topic_text
+from everyauth_cli.cli.topics import TOPICS
+from everyauth_cli.cli.topics.page import topic_page
+from everyauth_cli.cli.topics.text import topic_text
 from everyauth_cli.cli.tree import COMMANDS
 from everyauth_cli.errors import UsageProblem
 
@@ -22,13 +24,15 @@ def _words(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return [(word, about) for word, about in words.items() if word.startswith(incomplete)]
 
 
-@command(app.app, "help", examples=["everyauth help", "everyauth help service set", "everyauth help sdk"])
+@command(app.app, "help", examples=["everyauth help", "everyauth help service set", "everyauth help exit-codes"])
 def help_(
     session: Session,
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="COMMAND|TOPIC", help="A command as it is typed, or a topic: sdk.", autocompletion=_words
+            metavar="COMMAND|TOPIC",
+            help=f"A command as it is typed, or a topic: {', '.join(TOPICS)}.",
+            autocompletion=_words,
         ),
     ] = None,
 ) -> None:

@@ -28,7 +28,7 @@ def at_sandbox(session: Session, name: str, *, user: str, port: int = DEFAULT_SA
     sandboxed = session.for_sandbox()
     auth, inform = sandboxed.auth, sandboxed.terminal.info
     service = auth.catalogue.get(name)
-    token = sandbox_token(session.settings)
+    token = sandbox_token(sandboxed.settings)
     listener = detect(port, token=token)
     if listener is Listener.FOREIGN:
         raise PortInUse(

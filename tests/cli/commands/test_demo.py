@@ -25,7 +25,7 @@ VARIES = {
     r"pdus\+_0\S+?\b(?=\"|$)": "TOKEN",
     r"eyJ[\w.-]+": "ID_TOKEN",
     r"idn-\w+": "ID",
-    r"\b1\d{12}\b": "TIME",
+    r"\b1\d{12}\b|\b20\d\d-\d\d-\d\dT[\d:]+Z": "TIME",
     r"\d+ seconds?": "SPAN",
 }
 

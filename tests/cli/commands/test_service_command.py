@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import tomllib
 from urllib.parse import parse_qs, urlsplit
 
@@ -64,7 +65,7 @@ def configuration(everyauth, name: str = "pagerduty") -> dict[str, object]:
 
 def write_mine(everyauth, text: str = MINE) -> None:
     path = everyauth.home / "services" / "mine.toml"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
 
@@ -176,11 +177,15 @@ def test_further_settings_are_those_that_the_entry_declares(everyauth):
     refused(everyauth("service", "set", "mine", "--client-id", "one"), 2, needs, "service set mine --param host=...")
     assert configuration(everyauth, "mine")["clientId"] is None
     refused(everyauth("login", "mine"), 2, "everyauth service set mine --client-id ID --client-secret - --param host=")
-    ok(everyauth("service", "set", "mine", "--client-id", "one", "--param", "host=a.example"))
-    assert configuration(everyauth, "mine")["params"] == {"host": "a.example"}
-    use_free_ports(everyauth)
-    process = everyauth.start("login", "mine", "--no-browser")
-    assert authorization_url(process).startswith("https://a.example/authorize?")
+    with socket.create_server(("127.0.0.1", 0)) as endpoint:
+        # A login first finds out whether the token endpoint can be reached.
+        local = f"http://127.0.0.1:{endpoint.getsockname()[1]}/token"
+        write_mine(everyauth, MINE.replace("https://{host}/token", local))
+        ok(everyauth("service", "set", "mine", "--client-id", "one", "--param", "host=a.example"))
+        assert configuration(everyauth, "mine")["params"] == {"host": "a.example"}
+        use_free_ports(everyauth)
+        process = everyauth.start("login", "mine", "--no-browser")
+        assert authorization_url(process).startswith("https://a.example/authorize?")
 
 
 def test_the_port_of_the_redirect_uri_can_be_another(everyauth):
@@ -214,7 +219,14 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         path = everyauth.home / "services" / "mine.toml"
         added = everyauth(
             *("service", "add", "mine", "--authorize-url", endpoints["authorization_endpoint"]),
-            *("--token-url", endpoints["token_endpoint"], "--scope", "read write", "--authorize-param", "prompt=login"),
+            *(
+                "--token-url",
+                endpoints["token_endpoint"],
+                "--scope",
+                "openid read",
+                "--authorize-param",
+                "prompt=login",
+            ),
             *("--docs", "https://example.com/docs", "--client-auth", "client_secret_post"),
         )
         assert ok(added) == ""
@@ -223,7 +235,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         assert tomllib.loads(path.read_text()) == {
             "authorization_endpoint": endpoints["authorization_endpoint"],
             "token_endpoint": endpoints["token_endpoint"],
-            "scopes": ["read", "write"],
+            "scopes": ["openid", "read"],
             "authorization_params": {"prompt": "login"},
             "docs": "https://example.com/docs",
             "token_endpoint_auth_method": "client_secret_post",
@@ -238,7 +250,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         path.write_text('id_token_audiences = ["https://api.pagerduty.com"]\n' + path.read_text())
         process = shell.start("everyauth login mine", env={"BROWSER": browser()})
         query = parse_qs(urlsplit(authorization_url(process)).query)
-        assert (query["prompt"], query["scope"]) == (["login"], ["read write"])
+        assert (query["prompt"], query["scope"]) == (["login"], ["openid read"])
         process.communicate(timeout=20)
         assert process.returncode == 0
         assert shell.works(shell.good("everyauth token mine").strip())
@@ -318,7 +330,7 @@ def test_removing_asks_for_confirmation_and_names_what_it_removes(everyauth):
 def test_the_environment_overrides_the_stored_client(everyauth):
     with sandbox_shell(everyauth, registered=False) as shell:
         port = urlsplit(shell.sandbox.redirect_uri).port
-        shell.good(f"everyauth service set pagerduty --client-id wrong --client-secret wrong --port {port}")
+        shell.good(f"everyauth service set pagerduty --client-id other --client-secret wrong --port {port}")
         shell.env["EVERYAUTH_PAGERDUTY_CLIENT_ID"] = "sandbox-client"
         shell.bad("everyauth login pagerduty", 2, "does not accept the client", "everyauth service set pagerduty")
         shell.env["EVERYAUTH_PAGERDUTY_CLIENT_SECRET"] = "sandbox-secret-not-a-real-secret"

@@ -1,0 +1,27 @@
+"""Shows what an examination finds."""
+
+from __future__ import annotations
+
+from everyauth_cli.cli.doctor.examination import examine
+from everyauth_cli.cli.doctor.findings import Finding, folded
+from everyauth_cli.cli.session import Session
+
+
+def report(session: Session) -> int:
+    """Examine, show the findings, and return the highest exit code of them."""
+    findings, terminal = examine(session), session.terminal
+    if terminal.as_json:
+        terminal.json({"findings": [finding.as_json() for finding in findings]})
+    elif terminal.is_table:
+        _draw(session, folded(findings))
+    else:
+        terminal.rows([], ([one.status, one.check, one.message, one.command] for one in findings))
+    return max((finding.exit_code for finding in findings), default=0)
+
+
+def _draw(session: Session, findings: list[Finding]) -> None:
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        session.terminal.verdict(finding.status.mark, finding.check, finding.message, width=width)
+        if finding.command:
+            session.terminal.command(finding.command)

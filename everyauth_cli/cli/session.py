@@ -36,6 +36,7 @@ class Session:
         self.terminal = Terminal(as_json=output is Output.json, quiet=quiet, complete=self.suggestion)
         self.verbose = verbose
         self._profile = profile
+        self._usual_profile = DEFAULT_PROFILE
         self._line = line
         self._started = now_ms()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from everyauth_cli.cli.streams import drop, is_utf8, unwritten
+from everyauth_cli.cli.streams import drop, is_utf8, typed, unwritten
 from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
 from everyauth_cli.cli.suggestion import read_hint
 from everyauth_cli.cli.table import draw_table
@@ -258,7 +258,7 @@ class Terminal:
     def ask(self, question: str) -> str:
         """Ask for a line of text; raises `UsageProblem` when it is empty."""
         self._say(f"{visible(question)}: ")
-        text = self._typed(self.stdin.readline).strip()
+        text = typed(self.stdin.readline).strip()
         if not text:
             raise UsageProblem(f"no text was typed for: {question}")
         return text
@@ -274,7 +274,7 @@ class Terminal:
             text = getpass.getpass(f"{visible(question)}: ", stream=self.stderr)
         else:
             # PowerShell puts a byte order mark before what it pipes.
-            text = self._typed(self.stdin.read).removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+            text = typed(self.stdin.read).removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
         if not text and not may_be_empty:
             raise UsageProblem(f"standard input has no {question}", hint='printf %s "$SECRET" | everyauth ...')
         return Secret(text)
@@ -284,7 +284,7 @@ class Terminal:
         if not self.can_ask:
             raise UsageProblem("confirmation needed, but this is not a terminal", hint="pass --yes")
         self._say(f"{visible(question)} [y/N] ")
-        return self._typed(self.stdin.readline).strip().lower() in ("y", "yes")
+        return typed(self.stdin.readline).strip().lower() in ("y", "yes")
 
     def finish(self, code: int) -> int:
         """Write what is left for stdout, and return the exit code, which is not 0 where it cannot be written."""
@@ -342,13 +342,3 @@ class Terminal:
             self.stderr.flush()
         except OSError:
             drop(self.stderr)
-
-    def _typed(self, read: Callable[[], str]) -> str:
-        """Read text from standard input; raises `UsageProblem` when it is not UTF-8."""
-        problem = UsageProblem("standard input has bytes that are not text", hint="send it as UTF-8")
-        try:
-            text = read()
-            text.encode()
-        except UnicodeError:
-            raise problem from None
-        return text

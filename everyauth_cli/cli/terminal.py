@@ -263,6 +263,11 @@ class Terminal:
             raise UsageProblem(f"no text was typed for: {question}")
         return text
 
+    def wait(self, text: str) -> None:
+        """Wait for Enter, after a text; the end of standard input will do as well."""
+        self._say(f"{self._paint_talk(Style.secondary, visible(text))} ")
+        typed(self.stdin.readline)
+
     def ask_secret(self, question: str, *, may_be_empty: bool = False) -> Secret[str]:
         """Ask for a secret without echo; where this is not a terminal, read all of standard input.
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import PortInUse, UsageProblem
 from everyauth_cli.loopback.socket_table import owner_of
-from everyauth_cli.model import DEFAULT_USER, SANDBOX_PROFILE, Secret
+from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Secret
 from everyauth_cli.private_files import write_privately
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, HOST, Listener, detect
 from everyauth_cli.settings import Settings
 
 
 @contextmanager
-def at_sandbox(session: Session, name: str, *, user: str, port: int = DEFAULT_SANDBOX_PORT) -> Iterator[Session]:
+def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT) -> Iterator[Session]:
     """Yield a session whose service is at the sandbox, for one login.
 
     Raises `UsageProblem`, `ServiceNotFound`, and `PortInUse` when another program listens at the port.
@@ -45,15 +45,28 @@ def at_sandbox(session: Session, name: str, *, user: str, port: int = DEFAULT_SA
         url = f"http://{HOST}:{port}"
         auth.clients.set_sandbox(service, sandbox_url=url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
+        if read_surroundings().ssh:
+            ports = {port, auth.clients.get(service).port or DEFAULT_PORT}
+            forwards = " ".join(f"-L {one}:{HOST}:{one}" for one in sorted(ports))
+            inform(f"To reach it over SSH, forward its ports: ssh {forwards} THIS-MACHINE")
         yield sandboxed
-    who = [] if user == DEFAULT_USER else [user]
-    sandboxed.terminal.advise("To print its token", shlex.join(["everyauth", "token", service.name, *who]))
     if listener is Listener.NONE:
         sandboxed.terminal.advise(
-            "The sandbox ended with this login, so this token cannot be refreshed or revoked. For one that can, have a "
-            "sandbox run in another terminal, then log in again",
+            "The sandbox ended with this login, so it refreshes no token. To keep one running, in another terminal",
             "everyauth sandbox",
         )
+
+
+@contextmanager
+def demo_sandbox(*, token: Secret[str], token_lifetime: int) -> Iterator[str]:
+    """Run a sandbox of the shipped catalogue, at which `login --sandbox` logs in, during the block; yields its URL.
+
+    The lifetime of its access tokens is in seconds. Raises `PortInUse`.
+    """
+    from everyauth_cli.sandbox.server import Sandbox
+
+    with Sandbox(port=DEFAULT_SANDBOX_PORT, token=token, token_lifetime=token_lifetime) as sandbox:
+        yield sandbox.base_url
 
 
 def sandbox_token(settings: Settings) -> Secret[str]:

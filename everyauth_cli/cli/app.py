@@ -28,12 +28,9 @@ EXAMPLES = [
     f"everyauth login {EXAMPLE} --user user-123",
     "everyauth identity get user-123",
 ]
+PAGES = {"COMMAND --help": "", **{f"help {topic}": about for topic, about in TOPICS.items()}}
 LEARN_MORE = "\n".join(
-    [
-        "LEARN MORE",
-        *(f"  {line}" for line in ("everyauth COMMAND --help", *(f"everyauth help {topic}" for topic in TOPICS))),
-        "  man everyauth",
-    ]
+    ["LEARN MORE", *(f"  everyauth {line:<20}{about}".rstrip() for line, about in PAGES.items()), "  man everyauth"]
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from everyauth_cli.cli.streams import drop, is_utf8, unwritten
 from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
 from everyauth_cli.cli.table import draw_table
-from everyauth_cli.cli.wrapping import fitted, in_columns, split_hint
+from everyauth_cli.cli.wrapping import fitted, hanging, in_columns, split_hint
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import json_text, visible, visible_lines
@@ -64,6 +64,19 @@ class Terminal:
         """Print sentences as data; on a terminal they break between words."""
         for line in text.split("\n"):
             self.text("\n".join(fitted(visible(line)) if self.stdout.isatty() else [line]))
+
+    def paragraph(self, start: str, text: str) -> None:
+        """Print a sentence after its start, such as a number, as data; on a terminal it breaks between words."""
+        lines = hanging(start, visible(text)) if self.is_table else [f"{start}{visible(text)}"]
+        self._print("".join(f"{line}\n" for line in lines))
+
+    def heading(self, text: str, *, about: str) -> None:
+        """Print a heading as data, and beside it, or below where a terminal is too narrow, what it is about."""
+        beside = f" \N{MIDDLE DOT} {visible(about)}" if about else ""
+        fits = not self.is_table or len(fitted(visible(text) + beside)) == 1
+        self.data(text + beside if fits else text, style=Style.heading)
+        if not fits:
+            self.data(about)
 
     def facts(self, facts: Mapping[str, str]) -> None:
         """Print a line for each fact; on a terminal the labels are a column, elsewhere a tab follows them."""
@@ -239,6 +252,11 @@ class Terminal:
         if not text:
             raise UsageProblem(f"no text was typed for: {question}")
         return text
+
+    def wait(self, text: str) -> None:
+        """Wait for Enter, after a text; the end of standard input will do as well."""
+        self._say(f"{self._paint_talk(Style.secondary, visible(text))} ")
+        self._typed(self.stdin.readline)
 
     def ask_secret(self, question: str, *, may_be_empty: bool = False) -> Secret[str]:
         """Ask for a secret without echo; where this is not a terminal, read all of standard input.

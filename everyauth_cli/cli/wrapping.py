@@ -19,7 +19,15 @@ def split_hint(hint: str) -> tuple[str, str]:
 def fitted(line: str) -> list[str]:
     """Break a line between words to fit the terminal; its indentation stays, and no word is broken."""
     indent = " " * (len(line) - len(line.lstrip(" ")))
-    more = indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent
+    return _wrapped(line, indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent)
+
+
+def hanging(start: str, text: str) -> list[str]:
+    """Break a text after its start, such as a number, between words; the other lines are below the text's first."""
+    return _wrapped(f"{start}{text}", " " * len(start))
+
+
+def _wrapped(line: str, more: str) -> list[str]:
     return textwrap.wrap(
         line,
         max(shutil.get_terminal_size().columns, len(more) + 1),

@@ -10,6 +10,7 @@ import typer
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
+from everyauth_cli.cli.options import service_names
 from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark, Style
@@ -26,6 +27,9 @@ COLUMNS = ["service", "title", "client id"]
 )
 def ls(
     session: Session,
+    name: Annotated[
+        str | None, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="Only this service.")
+    ] = None,
     search: Annotated[
         str | None,
         typer.Option("--search", metavar="TEXT", help="Only services with this text in name, title or alias."),
@@ -41,10 +45,13 @@ def ls(
     for problem in filter(None, (service.problem for service in listed)):
         session.terminal.warn(problem.message)
     ids = clients.ids([service.name for service in listed])
+    if name is not None:
+        found = catalogue.get(name).name
+        listed = [service for service in listed if service.name == found]
     if search is not None:
         listed = _matching(listed, search)
     listed.sort(key=lambda service: service.name not in ids)
-    if session.terminal.is_table and not (session.terminal.as_json or search or long):
+    if session.terminal.is_table and not (session.terminal.as_json or name or search or long):
         _show_short(session, listed, ids)
         return
     rows = [[service.name, service.title, ids.get(service.name, "")] for service in listed]

@@ -155,15 +155,15 @@ class EventLog:
         with suppress(OSError, ValueError, StoreError, TimeoutError):
             self._append(self.path(event.service), json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
-    def last(self, service: str, limit: int) -> list[Event]:
-        """Return the last events of a service, the newest at the end.
+    def last(self, service: str, limit: int, *, profile: str = "") -> list[Event]:
+        """Return the last events of a service, in a profile or in all, the newest at the end.
 
         Raises `OSError` when a file exists and cannot be read.
         """
         path = self.path(service)
         # The newer file first: events that a rotation moves meanwhile are then read twice, not missed.
-        newer = _read(path)
-        older = _read(_older(path)) if len(newer) < limit else []
+        newer = _read(path, profile)
+        older = _read(_older(path), profile) if len(newer) < limit else []
         return (older + newer)[-limit:]
 
     def _append(self, path: Path, line: bytes) -> None:
@@ -189,12 +189,13 @@ def _older(path: Path) -> Path:
     return path.with_name(path.name + ".1")
 
 
-def _read(path: Path) -> list[Event]:
+def _read(path: Path, profile: str) -> list[Event]:
     try:
         lines = read_whole(path, most=4 * LARGEST).splitlines()
     except FileNotFoundError:
         return []
-    return [event for line in lines if (event := _event(line)) is not None]
+    found = (event for line in lines if (event := _event(line)) is not None)
+    return [event for event in found if profile in ("", event.profile)]
 
 
 def _event(line: bytes) -> Event | None:

@@ -102,6 +102,7 @@ class Service:
     refresh_endpoint: str | None = None
     moved_from: tuple[str, ...] = ()
     docs: str = ""
+    color: str | None = None
     aliases: tuple[str, ...] = ()
     revocation: RevocationRules = field(default_factory=RevocationRules)
     issuer: str | None = None

@@ -234,6 +234,8 @@ def test_events_are_read_back_with_the_newest_last(tmp_path):
     assert log.last("example", 3) == events[-3:]
     assert log.last("example", 50) == events
     assert log.last("other", 5) == []
+    assert log.last("example", 2, profile=EVENT.profile) == events[-2:]
+    assert log.last("example", 2, profile="another") == []
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path):

@@ -84,7 +84,7 @@ def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth
     add(everyauth, provider, auth=auth, client=client)
     done = everyauth("login", "op", "--user", "ann", env={"BROWSER": provider.browser("--user", "ann")})
     assert ok(done) == ""
-    assert 'Logged in to op as ann, stored for user "ann".' in done.err
+    assert 'Logged in to op as ann (user "ann").' in done.err
     assert "warning" not in done.err
     credential = json.loads(ok(everyauth("identity", "get", "ann")))
     assert who(provider, credential["accessToken"]) == "ann"

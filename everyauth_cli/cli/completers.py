@@ -16,6 +16,7 @@ from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings
 from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.identities import identity_query, list_keys
+from everyauth_cli.store.profiles import list_profiles
 
 MOST_USERS = 1000
 """The most users that a completion offers: people read no more, and memory stays flat."""
@@ -25,6 +26,15 @@ def service_names(_: typer.Context, incomplete: str) -> list[str]:
     """Return the names of services that begin with the text."""
     try:
         names = Catalogue(read_settings().services_dir).names()
+    except (EveryAuthError, OSError):
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def profiles(_: typer.Context, incomplete: str) -> list[str]:
+    """Return names of profiles that begin with the text."""
+    try:
+        names = list_profiles(store_of(read_settings()))
     except (EveryAuthError, OSError):
         return []
     return [name for name in names if name.startswith(incomplete)]

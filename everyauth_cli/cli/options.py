@@ -21,7 +21,9 @@ def completer(name: str) -> Callable[..., Any]:
     return complete
 
 
-service_names, users, services_and_users = map(completer, ("service_names", "users", "services_and_users"))
+service_names, users, services_and_users, profiles = map(
+    completer, ("service_names", "users", "services_and_users", "profiles")
+)
 
 
 class Output(StrEnum):
@@ -48,6 +50,7 @@ ProfileOption = Annotated[
         "-p",
         "--profile",
         metavar="PROFILE",
+        autocompletion=profiles,
         help="Namespace of clients and identities, if not `default`.",
         show_default=False,
         rich_help_panel=COMMON_OPTIONS,

@@ -92,6 +92,8 @@ def _last_failure(log: EventLog, profile: str, services: Sequence[str]) -> Event
         last: dict[tuple[str, str, str], Event] = {}
         # A log that cannot be read is no reason to show nothing else.
         with contextlib.suppress(OSError):
-            last = {(event.user, event.tenant, event.action): event for event in log.last(service, LATEST)}
-        failed += [event for event in last.values() if event.profile == profile and event.outcome == "failed"]
+            last = {
+                (event.user, event.tenant, event.action): event for event in log.last(service, LATEST, profile=profile)
+            }
+        failed += [event for event in last.values() if event.outcome == "failed"]
     return max(failed, key=lambda event: event.time, default=None)

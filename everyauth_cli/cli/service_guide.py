@@ -1,25 +1,22 @@
-"""The guide to a service that `everyauth service get` prints: setup steps, facts to expect, endpoints and sources."""
+"""The guide to a service: setup steps, settings, facts to expect, endpoints and sources."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
-from everyauth_cli.flows.clients import on_loopback, redirect_uri
+from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.rules import ClientAuthMethod, Parameter, RevocationEnds
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback
 
-WIDTH = 98
-LABEL = 15
-PASTED = "everyauth does not listen there: a login asks you to paste the URL at which the browser ends."
+PASTED = "everyauth does not listen at this redirect URI: a login asks you to paste the URL at which the browser ends."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +51,18 @@ class Guide:
             "Enter the redirect URI there, and copy the client id and the client secret.",
         ]
 
-    def lines(self) -> Iterator[str]:
-        """Return the guide for people; the redirect URI is alone on the last line."""
-        service = self.service
-        yield f"{service.name}: {service.title}"
-        yield from _labelled(self._state())
-        yield from _section(f"Set it up at {service.title}:", _numbered(self._steps()))
-        yield from _section("Good to know:", _items("  - ", self._expectations()))
-        yield from _section("Endpoints and sources:", _labelled(self._facts()))
-        yield ""
-        yield f"Register this redirect URI at {service.title}:"
-        yield self.uri
+    @property
+    def is_set_up(self) -> bool:
+        """Whether a login can begin: there is a client id, and each setting that has to have a value."""
+        return bool(self.client.client_id) and not missing_params(self.service, self.client.params)
 
-    def _state(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str]:
+        """Return the settings of our client, for people."""
         return {
             "client id": self.client.client_id or "not set",
             "client secret": "***" if self.has_secret else "not set",
             "scope": self.scope or "none is requested",
             **{p.name: f"{self._value(p)} ({p.help})" for p in self.service.params},
-            **({"attention": self._attention()} if moved(self.filled, self.client) else {}),
         }
 
     def _value(self, parameter: Parameter) -> str:
@@ -81,9 +71,11 @@ class Guide:
             return f"needed: --param {parameter.name}=..."
         return value or "left out"
 
-    def _attention(self) -> str:
+    def attention(self) -> str | None:
+        """Return a warning where secrets would go to another host than the client was set for."""
         change = moved(self.filled, self.client)
-        assert change is not None
+        if change is None:
+            return None
         key, name, before = change
         command = confirmation(self.service, has_secret=self.has_secret)
         return (
@@ -101,10 +93,12 @@ class Guide:
             steps.append(f"everyauth service set {service.name}{params}")
         return [*steps, f"everyauth login {service.name}"]
 
-    def _expectations(self) -> list[str]:
+    def expectations(self) -> list[str]:
+        """Return what is good to know of the service."""
         return [*self.service.expect, *([] if on_loopback(self.uri) else [PASTED])]
 
-    def _facts(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str]:
+        """Return the endpoints and the sources, for people."""
         service = self.service
         sources = {f"source {n}" if n > 1 else "source": text for n, text in enumerate(_sources(service), 1)}
         endpoints = {"refresh": self.filled.refresh_endpoint, "account": self.filled.account.endpoint}
@@ -147,12 +141,12 @@ class Guide:
             "docs": service.docs or None,
             "redirectUri": self.uri,
             "setup": self._steps(),
-            "expect": self._expectations(),
+            "expect": self.expectations(),
             "params": [_parameter(p, client.params) for p in service.params],
             "sources": list(service.sources),
             "level": level(service).value,
             "checked": service.checked or None,
-            "attention": self._attention() if moved(self.filled, client) else None,
+            "attention": self.attention(),
             "ownFile": str(self.own_file) if self.own_keys else None,
             "ownKeys": list(self.own_keys),
             "added": service.own,
@@ -219,39 +213,3 @@ def _parameter(parameter: Parameter, values: Mapping[str, str]) -> dict[str, Any
         "default": parameter.default,
         "value": values.get(parameter.name, parameter.default),
     }
-
-
-def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
-    """Yield a titled section of the guide; an empty one is left out."""
-    content = list(lines)
-    if content:
-        yield from ("", title, *content)
-
-
-def _labelled(facts: Mapping[str, str]) -> Iterator[str]:
-    for label, value in facts.items():
-        yield from _wrapped(f"  {label + ' ':<{LABEL}}", value)
-
-
-def _numbered(steps: Sequence[str]) -> Iterator[str]:
-    for number, step in enumerate(steps, 1):
-        yield from _wrapped(f"  {number}. ", step)
-
-
-def _items(mark: str, texts: Sequence[str]) -> Iterator[str]:
-    for text in texts:
-        yield from _wrapped(mark, text)
-
-
-def _wrapped(start: str, text: str) -> list[str]:
-    """Break a text between words after its mark; a command stays in one line, so that it can be copied."""
-    if text.startswith("everyauth "):
-        return [start + text]
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=start,
-        subsequent_indent=" " * len(start),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

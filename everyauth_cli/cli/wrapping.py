@@ -1,8 +1,7 @@
-"""Breaks lines between words to fit the terminal, and splits a hint from its command."""
+"""Breaks lines between words to fit the terminal."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -10,16 +9,18 @@ from collections.abc import Sequence
 from everyauth_cli.cli.style import Mark
 
 
-def split_hint(hint: str) -> tuple[str, str]:
-    """Split a hint into its advice and the command at its end; either may be missing."""
-    match = re.fullmatch(r"(?:(.{1,1000}): )?(everyauth .{1,4000})", hint)
-    return (match[1] or "", match[2]) if match else (hint, "")
-
-
 def fitted(line: str) -> list[str]:
     """Break a line between words to fit the terminal; its indentation stays, and no word is broken."""
     indent = " " * (len(line) - len(line.lstrip(" ")))
-    more = indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent
+    return _wrapped(line, indent + "  " if line.lstrip(" ")[:2] in {f"{mark} " for mark in Mark} else indent)
+
+
+def hanging(start: str, text: str) -> list[str]:
+    """Break a text after its start, such as a number, between words; the other lines are below the text's first."""
+    return _wrapped(f"{start}{text}", " " * len(start))
+
+
+def _wrapped(line: str, more: str) -> list[str]:
     return textwrap.wrap(
         line,
         max(shutil.get_terminal_size().columns, len(more) + 1),

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from everyauth_cli.model import Identity
-from everyauth_cli.pages.document import Style, html_document
-from everyauth_cli.pages.render import css
+from everyauth_cli.pages.colours import Monogram
+from everyauth_cli.pages.document import SCRIPT, Style, csp_source, html_document
+from everyauth_cli.pages.fragment import Fragment, SafeHtml
+from everyauth_cli.pages.look import ConnectionsPage
+from everyauth_cli.pages.render import css, render, script
 from everyauth_cli.pages.times import format_time, utc
 
-TITLE = "Connections"
-STYLE = Style(css=css("style") + css("connections"))
+LOCAL_TIMES = script("times")
+PAGE_SCRIPT = f"{SCRIPT}\n{LOCAL_TIMES}"
+ROOT = ".connections"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """A service as a row of the page; without an identity it is not connected.
+    """A service as an entry of the list; without an identity it is not connected.
 
-    `offered` means that the user can connect it here, `ends_grant` that disconnecting it also ends the app's other
-    identities of the same account.
+    `offered` means that the user can connect it here, `works` that nothing is known that would keep it from working.
+    `ends_grant` means that disconnecting it also ends the app's other identities of the same account, `revocable` that
+    the service revokes tokens. `scopes` are names for people, each with the scope itself.
     """
 
     service: str
     title: str
     offered: bool
+    icon: Monogram
+    purpose: str = ""
     identity: Identity | None = None
     works: bool = False
     ends_grant: bool = False
+    revocable: bool = False
+    scopes: Sequence[tuple[str, str]] = ()
 
     @property
-    def state(self) -> tuple[str, str]:
-        """The CSS class and the label of its state."""
+    def state(self) -> str:
+        """Its state, which is also a CSS class and the name of a text."""
         if self.identity is None:
-            return "unconnected", "Not connected"
+            return "not_connected"
         if self.works:
-            return "works", "Works"
-        return "broken", "Needs to be connected again" if self.offered else "No longer works"
+            return "connected"
+        return "login_required" if self.offered else "no_longer_works"
 
     @property
     def since(self) -> tuple[str, str]:
@@ -45,11 +56,10 @@ class Connection:
         return f"{utc(granted_at):%Y-%m-%dT%H:%M:%SZ}", format_time(granted_at)
 
     @property
-    def buttons(self) -> list[tuple[str, str]]:
-        """The actions that the user has, each with its label."""
-        connect = [("connect", "Connect again" if self.identity else "Connect")]
-        offered = self.offered and not (self.identity and self.works)
-        return connect * offered + [("disconnect", "Disconnect")] * bool(self.identity)
+    def actions(self) -> list[str]:
+        """The names of the user's actions: each is also the name of a text and the last part of a URL."""
+        can_connect = self.offered and self.state != "connected"
+        return ["connect"] * can_connect + ["disconnect"] * bool(self.identity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +70,64 @@ class Notice:
     text: str
 
 
-def connections_page(
-    connections: Sequence[Connection], *, notice: Notice | None, url: str, csrf_token: str, style: Style
-) -> str:
-    """Return the page at `url`; its forms post the CSRF token."""
-    return html_document(
-        "connections",
-        title=TITLE,
-        connections=connections,
-        notice=notice,
-        url=url,
-        csrf_token=csrf_token,
-        style=style,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The part of a page below its heading: `template` with `values`, to be put into our page or the app's."""
+
+    title: str
+    template: str
+    values: Mapping[str, Any]
+
+
+def connections_list(
+    connections: Sequence[Connection], *, look: ConnectionsPage, notice: Notice | None, url: str, csrf_token: str
+) -> Content:
+    """Return the list at `url`; its forms post the CSRF token."""
+    values = {"connections": connections, "notice": notice, "url": url, "csrf_token": csrf_token}
+    return Content(title=look.title, template="list", values=values)
+
+
+def disconnect_question(connection: Connection, *, look: ConnectionsPage, url: str, csrf_token: str) -> Content:
+    """Return the question before a disconnection, which says what ends."""
+    names = ["ask_text", "ask_revoked" if connection.revocable else "ask_not_revoked"]
+    names += ["ask_others"] * connection.ends_grant
+    title, *ends = (look.all_texts[name].format(service=connection.title) for name in ["ask_title", *names])
+    values = {"connection": connection, "ends": ends, "url": url, "csrf_token": csrf_token}
+    return Content(title=title, template="question", values=values)
+
+
+def whole_page(content: Content, *, look: ConnectionsPage, style: Style) -> str:
+    """Return our own page with the content."""
+    outer = {"list": "connections", "question": "confirm"}[content.template]
+    return html_document(outer, title=content.title, style=style, script=PAGE_SCRIPT, **_words(look), **content.values)
+
+
+def fragment(content: Content, *, look: ConnectionsPage, stylesheets: Sequence[str]) -> Fragment:
+    """Return the content for a page of the app's."""
+    style = Style(css=look.variables(ROOT) + css("connections"), urls=stylesheets)
+    return Fragment(
+        title=content.title,
+        head=SafeHtml(render("head", style=style) + f"<script>{LOCAL_TIMES}</script>\n"),
+        html=SafeHtml(render(content.template, **_words(look), **content.values)),
+        style_source=csp_source(style.css),
+        script_source=csp_source(LOCAL_TIMES),
     )
 
 
-def leaving_page(title: str, *, url: str, style: Style) -> str:
+def leaving_page(title: str, *, look: ConnectionsPage, url: str, style: Style) -> str:
     """Return the page that is shown while the browser goes to a service."""
-    return html_document("leaving", title=title, url=url, style=style)
+    return html_document("leaving", service=title, url=url, style=style, **_words(look))
+
+
+def page_style(look: ConnectionsPage) -> str:
+    """Return the CSS of our own page."""
+    return look.variables(":root") + css("style") + css("wide") + css("connections")
+
+
+def readable_scope(scope: str) -> str:
+    """Return a scope without the URL that some services put before it."""
+    return re.sub(r"^https?://.*/(?=[^/]+/?$)", "", scope).rstrip("/") or scope
+
+
+def _words(look: ConnectionsPage) -> dict[str, Any]:
+    return {"texts": look.all_texts, "lang": look.lang, "direction": look.direction}

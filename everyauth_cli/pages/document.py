@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from everyauth_cli.pages.palette import variables
 from everyauth_cli.pages.render import css, render
 from everyauth_cli.urls import origin
 
@@ -24,7 +25,7 @@ class Frame(StrEnum):
     app = "app"
 
 
-def _hash(text: str) -> str:
+def csp_source(text: str) -> str:
     """Return the source expression that allows an inline script or style (CSP 3 section 2.3.1)."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
@@ -32,24 +33,29 @@ def _hash(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """The style sheet of a page: inline CSS, or the URL of a style sheet that replaces it."""
+    """The style of a page: inline CSS, the URLs of style sheets, or both."""
 
     css: str = ""
-    url: str | None = None
+    urls: Sequence[str] = ()
 
     @property
     def directives(self) -> list[str]:
         """The CSP directives that allow it; a URL's host may also serve fonts and images, and no other host may."""
-        if self.url is None:
-            return [f"style-src {_hash(self.css)}"]
-        return [f"{kind}-src {origin(self.url)}" for kind in ("style", "font", "img")]
+        hosts = list(dict.fromkeys(map(origin, self.urls)))
+        styles = [csp_source(self.css)] * bool(self.css) + hosts
+        others = [" ".join([f"{kind}-src", *hosts]) for kind in ("font", "img")] if hosts else []
+        return [" ".join(["style-src", *styles]), *others]
 
 
-STYLE = Style(css=css("style"))
+STYLE = Style(css=variables() + css("style"))
 
 
 def page_headers(
-    form_targets: Sequence[str] = (), *, style: Style = STYLE, referrer_policy: str = "no-referrer"
+    form_targets: Sequence[str] = (),
+    *,
+    style: Style = STYLE,
+    script: str = SCRIPT,
+    referrer_policy: str = "no-referrer",
 ) -> dict[str, str]:
     """Return the response headers of a page; `form_targets` are the URLs that its form may lead to by redirects.
 
@@ -60,7 +66,7 @@ def page_headers(
     policy = [
         "default-src 'none'",
         *style.directives,
-        f"script-src {_hash(SCRIPT)}",
+        f"script-src {csp_source(script)}",
         "base-uri 'none'",
         "frame-ancestors 'none'",
         f"form-action {form_action}",
@@ -77,6 +83,14 @@ def page_headers(
 HEADERS: Mapping[str, str] = MappingProxyType(page_headers())
 
 
-def html_document(template: str, *, style: Style = STYLE, **values: object) -> str:
-    """Return a page made from a template, whose values are plain text."""
-    return render(template, style=style, script=SCRIPT, **values)
+def html_document(
+    template: str,
+    *,
+    style: Style = STYLE,
+    script: str = SCRIPT,
+    lang: str = "en",
+    direction: str = "ltr",
+    **values: object,
+) -> str:
+    """Return a page made from a template, whose values are plain text; `lang` and `direction` are those of its text."""
+    return render(template, style=style, script=script, lang=lang, direction=direction, **values)

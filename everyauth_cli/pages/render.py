@@ -22,6 +22,11 @@ def css(name: str) -> str:
     return (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
 
 
+def script(name: str) -> str:
+    """Read one of the scripts beside the templates."""
+    return (TEMPLATES / f"{name}.js").read_text(encoding="utf-8")
+
+
 @functools.cache
 def _environment() -> Environment:
     # Most commands and most requests show no page, and it takes as long to import as all of ours.

@@ -42,6 +42,11 @@ KEYS: Mapping[str, Key] = {
     "title": Key(values.TEXT, "The service's name as the service writes it. By default the name of the file."),
     "docs": Key(values.LINK, "The service's documentation of OAuth."),
     "service_documentation": Key(values.LINK, "The name of docs in RFC 8414.", field="docs"),
+    "color": Key(
+        values.COLOR,
+        "The color of the service's icon on the connections page of a web app. By default one made from its title.",
+        example='"#2451c7"',
+    ),
     "authorization_endpoint": Key(
         values.ENDPOINT,
         "The authorization endpoint (RFC 6749 section 3.1); required.",

@@ -180,6 +180,12 @@ def _day(value: object) -> str:
     return value.isoformat()
 
 
+def _color(value: object) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", _text(value)):
+        raise ValueError("must be a color such as #2451c7")
+    return _text(value).lower()
+
+
 def _inside(name: str, value: object, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
     try:
         return read(value)
@@ -242,4 +248,5 @@ SOURCES = Reader("list of https URLs and names of catalogues", _sources)
 ERROR_WORDS = Reader("table of error codes", _error_words)
 PARAMETERS = Reader("table of tables with help and default", _parameters)
 QUIRK = Reader(f"one of {_listed(tuple(QUIRKS))}", _quirk)
+COLOR = Reader("color", _color)
 DAY = Reader("date", _day)

@@ -1,30 +1,37 @@
-"""The routes of the connections page, for every framework: the page itself and its two forms."""
+"""The routes of the connections page, for every framework: the page itself and its two forms, as HTML or as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from urllib.parse import parse_qsl
 
-from everyauth_cli.errors import (
-    ClientNotSet,
-    ConfigurationProblem,
-    EveryAuthError,
-    OtherAccount,
-    ServiceNotFound,
-)
+from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, EveryAuthError, ServiceNotFound, UsageProblem
 from everyauth_cli.flows.host_pinning import is_bound_to
-from everyauth_cli.flows.revoke import Revocation
-from everyauth_cli.model import Identity
-from everyauth_cli.pages.connections import STYLE, Connection, Notice, connections_page, leaving_page
+from everyauth_cli.model import Identity, Service
+from everyauth_cli.pages.colours import monogram
+from everyauth_cli.pages.connections import (
+    PAGE_SCRIPT,
+    Connection,
+    Content,
+    Notice,
+    connections_list,
+    disconnect_question,
+    fragment,
+    leaving_page,
+    page_style,
+    readable_scope,
+    whole_page,
+)
 from everyauth_cli.pages.document import Style, page_headers
+from everyauth_cli.pages.look import ConnectionsPage
 from everyauth_cli.pages.result import Result
-from everyauth_cli.pages.times import format_time
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ACCESS_TOKEN
 from everyauth_cli.urls import origin
+from everyauth_cli.web.connections_json import connections_json, json_response, wants_json
 from everyauth_cli.web.form_tokens import FormTokens, Purpose
+from everyauth_cli.web.notices import disconnected, notice_of
 from everyauth_cli.web.routes import (
     R,
     Routes,
@@ -39,45 +46,36 @@ from everyauth_cli.web.routes import (
     redirect,
 )
 
-NOT_SIGNED_IN = Result(
-    good=False, title="Sign in first", text="This app does not know who you are. Sign in, then come back."
-)
-INVALID_FORM = Result(
-    good=False,
-    title="Load the page again",
-    text="This form is too old, or it was made for another user. Nothing was changed.",
-)
-UNAVAILABLE = Result(
-    good=False,
-    title="This is not possible now",
-    text="The app cannot read its connections; its log has the reason. Try again later.",
-)
-NOT_CONNECTED = "{} was not connected. You can try again."
-NOT_CONNECTED_BY_ERROR = {
-    OtherAccount.code: "{} was not connected: you signed in there with another account than the connected one, "
-    "which was kept. To connect another account, disconnect this one first.",
+EMBEDDED_HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "content-security-policy": "frame-ancestors 'none'",
+    "referrer-policy": "same-origin",
+    "vary": "accept",
+    "x-content-type-options": "nosniff",
 }
-"""The notice for an error of the login, with the service's title; of the query itself nothing is ever shown, since any
-link may hold it."""
+"""Those of a page of the app's, whose own scripts and styles no policy of ours could name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionRoutes(Routes[R]):
     """The connections page of an app's users; `services` maps each service to the prefix of its `authorize`.
 
-    `stylesheet` is a path on the host of `base_url`, or a URL. The page reads only the metadata of identities, and
-    sends nothing to a service unless the user disconnects one.
+    `stylesheet`, a path on the host of `base_url` or a URL, replaces ours; `look` is all else that the app chooses. The
+    page reads only the metadata of identities, and sends nothing to a service unless the user disconnects one.
     """
 
     services: Mapping[str, str]
     stylesheet: str | None = None
+    look: ConnectionsPage = field(default_factory=ConnectionsPage)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for service, prefix in self.services.items():
             check(f"services[{service!r}]", prefix, check_prefix)
-        if self.stylesheet is not None:
-            self.check_app_url("stylesheet", self.stylesheet)
+        for name, url in {"stylesheet": self.stylesheet, "added_stylesheet": self.look.added_stylesheet}.items():
+            if url is not None:
+                self.check_app_url(name, url)
 
     def page(self, request: WebRequest[R]) -> WebResponse:
         """Show the user's connections, with a notice about the last one that changed."""
@@ -88,7 +86,7 @@ class ConnectionRoutes(Routes[R]):
         return self._respond("POST", request, self._connect)
 
     def disconnect(self, request: WebRequest[R]) -> WebResponse:
-        """Revoke and delete the user's identity at the service; the page then shows the result."""
+        """Ask the user, then revoke and delete the identity at the service; the page then shows the result."""
         return self._respond("POST", request, self._disconnect)
 
     def _respond(
@@ -98,15 +96,25 @@ class ConnectionRoutes(Routes[R]):
             return not_allowed(method)
         current_user = self.current_user(request.framework_request)
         if current_user is None:
-            return page(401, NOT_SIGNED_IN)
+            return self._instead(request, 401, "sign_in", self.sign_in_link(self._texts["sign_in"]))
         try:
             tokens = self._tokens(*current_user)
             if method == "POST" and not self._is_own_form(request, tokens):
-                return page(403, replace(INVALID_FORM, link=(self.url, "Load it again")))
+                return self._instead(request, 403, "reload", (self.url, self._texts["reload"]))
             return respond(request, tokens)
         except EveryAuthError as error:
             log_error("connections", error)
-            return page(503, UNAVAILABLE)
+            return self._instead(request, 503, "unavailable")
+
+    def _instead(
+        self, request: WebRequest[R], status: int, reason: str, link: tuple[str, str] | None = None
+    ) -> WebResponse:
+        """Return the page in place of the list, or the same as JSON."""
+        title, text = self._texts[f"{reason}_title"], self._texts[f"{reason}_text"]
+        if wants_json(request.header):
+            url = {"url": link[0]} if link else {}
+            return json_response({"error": reason, "title": title, "text": text, **url}, status=status)
+        return page(status, Result(good=False, title=title, text=text, link=link))
 
     def _tokens(self, user: str, tenant: str) -> FormTokens:
         auth = self.auth
@@ -126,67 +134,109 @@ class ConnectionRoutes(Routes[R]):
 
     def _page(self, request: WebRequest[R], tokens: FormTokens) -> WebResponse:
         connections = list(self._connections(tokens.user, tokens.tenant))
-        html = connections_page(
-            connections,
-            notice=_notice(dict(parse_qsl(request.query)), connections, tokens),
-            url=self.url,
-            csrf_token=tokens.issue(Purpose.CSRF_TOKEN),
-            style=self._style,
-        )
-        return self._html(html)
+        notice = notice_of(dict(parse_qsl(request.query)), connections, tokens, self._texts)
+        csrf_token = tokens.issue(Purpose.CSRF_TOKEN)
+        if wants_json(request.header):
+            return json_response(connections_json(connections, notice, title=self.look.title, csrf_token=csrf_token))
+        content = connections_list(connections, look=self.look, notice=notice, url=self.url, csrf_token=csrf_token)
+        return self._shown(request, content)
 
     def _connect(self, request: WebRequest[R], _: FormTokens) -> WebResponse:
         prefix = self._offered.get(request.form.get("service", ""))
         if prefix is None:
             return redirect(self.url)
         start_url = self.at_base(prefix)
+        if wants_json(request.header):
+            return json_response({"url": start_url})
         # Browsers hold the redirects after a form's POST against the page's `form-action`, which cannot name the
         # service and the hosts that it redirects to; a refresh is a navigation of its own.
-        response = self._html(leaving_page(self._title(request.form["service"]), url=start_url, style=self._style))
+        title = self._title(request.form["service"])
+        response = self._html(leaving_page(title, look=self.look, url=start_url, style=self._style))
         return replace(response, headers={**response.headers, "refresh": f"0;url={start_url}"})
 
     def _disconnect(self, request: WebRequest[R], tokens: FormTokens) -> WebResponse:
         identity = self._identities(tokens.user, tokens.tenant).get(request.form.get("service", ""))
         if identity is None:
             return redirect(self.url)
+        if "confirmed" not in request.form:
+            return self._question(request, identity, tokens)
+        notice = self._ended(identity)
+        flash = tokens.issue(Purpose.FLASH, "good" if notice.good else "bad", notice.text)
+        return redirect(f"{self.url}?{Purpose.FLASH}={flash}")
+
+    def _question(self, request: WebRequest[R], identity: Identity, tokens: FormTokens) -> WebResponse:
+        csrf_token = tokens.issue(Purpose.CSRF_TOKEN)
+        connection = self._connection(identity.service, identity)
+        question = disconnect_question(connection, look=self.look, url=self.url, csrf_token=csrf_token)
+        if wants_json(request.header):
+            return json_response({"title": question.title, "ends": question.values["ends"], "csrfToken": csrf_token})
+        return self._shown(request, question)
+
+    def _ended(self, identity: Identity) -> Notice:
         title = self._title(identity.service)
         try:
             revocation = self.auth.delete_identity(identity.service, identity.user, tenant=identity.tenant)
         except EveryAuthError as error:
             log_error(f"disconnecting {identity.service}", error)
-            good, text = False, f"{title} was not disconnected: the app cannot do this now, and its log has the reason."
-        else:
-            if revocation.problem:
-                log.warning("disconnecting %s: %s", identity.service, revocation.problem)
-            good, text = not revocation.not_revoked, _disconnected(title, revocation)
-        flash = tokens.issue(Purpose.FLASH, "good" if good else "bad", text)
-        return redirect(f"{self.url}?{Purpose.FLASH}={flash}")
+            return Notice(good=False, text=self._texts["not_disconnected"].format(service=title))
+        if revocation.problem:
+            log.warning("disconnecting %s: %s", identity.service, revocation.problem)
+        return disconnected(title, revocation, self._texts)
+
+    def _shown(self, request: WebRequest[R], content: Content) -> WebResponse:
+        """Return the content in our page, or in the app's."""
+        if self.look.template is None:
+            return self._html(whole_page(content, look=self.look, style=self._style))
+        html = self.look.template(
+            request.framework_request, fragment(content, look=self.look, stylesheets=self._style.urls)
+        )
+        return WebResponse(status=200, headers=EMBEDDED_HEADERS, body=html)
 
     def _html(self, html: str) -> WebResponse:
         # A form that is posted without any referrer has no Origin to be checked either (Fetch section 3.2).
-        headers = page_headers([self.base_url], style=self._style, referrer_policy="same-origin")
-        return WebResponse(status=200, headers=headers, body=html)
+        headers = page_headers([self.base_url], style=self._style, script=PAGE_SCRIPT, referrer_policy="same-origin")
+        return WebResponse(status=200, headers={**headers, "vary": "accept"}, body=html)
+
+    @cached_property
+    def _style(self) -> Style:
+        if self.stylesheet is not None:
+            return Style(urls=[self.at_host(self.stylesheet)])
+        added = self.look.added_stylesheet
+        return Style(css=page_style(self.look), urls=[self.at_host(added)] if added else [])
 
     @property
-    def _style(self) -> Style:
-        return STYLE if self.stylesheet is None else Style(url=self.at_host(self.stylesheet))
+    def _texts(self) -> Mapping[str, str]:
+        return self.look.all_texts
 
     def _connections(self, user: str, tenant: str) -> Iterator[Connection]:
         """Yield the offered services in the app's order, then the user's other ones."""
         identities = self._identities(user, tenant)
         for service in dict.fromkeys([*self._offered, *identities]):
-            title, offered, identity = self._title(service), service in self._offered, identities.get(service)
-            if identity is None:
-                yield Connection(service=service, title=title, offered=offered)
-                continue
-            yield Connection(
-                service=service,
-                title=title,
-                offered=offered,
-                identity=identity,
-                works=self._works(identity),
-                ends_grant=self.auth.ends_grant(identity),
-            )
+            yield self._connection(service, identities.get(service))
+
+    def _connection(self, service: str, identity: Identity | None) -> Connection:
+        entry = self.entry(service)
+        title = entry.title if entry else service
+        shown = Connection(
+            service=service,
+            title=title,
+            offered=service in self._offered,
+            icon=monogram(title, entry.color if entry else None),
+            purpose=self._purposes.get(service, ""),
+        )
+        if identity is None:
+            return shown
+        return replace(
+            shown,
+            identity=identity,
+            works=self._works(identity),
+            ends_grant=self.auth.ends_grant(identity),
+            revocable=entry is not None and entry.revocation.endpoint is not None,
+            scopes=[(self._scope_name(scope), scope) for scope in _scopes(entry, identity)],
+        )
+
+    def _scope_name(self, scope: str) -> str:
+        return self.look.scope_names.get(scope) or readable_scope(scope)
 
     def _identities(self, user: str, tenant: str) -> dict[str, Identity]:
         return {identity.service: identity for identity in self.auth.find(user=user, tenant=tenant)}
@@ -196,8 +246,13 @@ class ConnectionRoutes(Routes[R]):
         """The prefixes of the offered services, by each service's canonical name."""
         return {self.canonical(service): prefix for service, prefix in self.services.items()}
 
+    @cached_property
+    def _purposes(self) -> Mapping[str, str]:
+        return {self.canonical(service): purpose for service, purpose in self.look.purposes.items()}
+
     def _title(self, service: str) -> str:
-        return self.canonical(service, "title")
+        entry = self.entry(service)
+        return entry.title if entry else service
 
     def _works(self, identity: Identity) -> bool:
         """Whether a token can be had, as far as the identity's metadata says."""
@@ -214,30 +269,17 @@ class ConnectionRoutes(Routes[R]):
         return known is not None and is_bound_to(identity, service, known[0])
 
 
-def _notice(query: Mapping[str, str], connections: list[Connection], tokens: FormTokens) -> Notice | None:
-    """Return the notice about a disconnection, or about a login whose `finished_url` is this page."""
-    flash = tokens.read(Purpose.FLASH, query.get(Purpose.FLASH, ""))
-    if flash is not None:
-        kind, text = flash
-        return Notice(good=kind == "good", text=text)
-    shown = (connection for connection in connections if connection.service == query.get("serviceId"))
-    connection = next(shown, None)
-    if "error" in query:
-        text = NOT_CONNECTED_BY_ERROR.get(query["error"], NOT_CONNECTED)
-        return Notice(good=False, text=text.format(connection.title if connection else "The service"))
-    return Notice(good=True, text=f"{connection.title} is connected.") if connection and connection.works else None
+def _scopes(entry: Service | None, identity: Identity) -> list[str]:
+    return entry.split_scope(identity.scope) if entry else (identity.scope or "").split()
 
 
-def _disconnected(title: str, revocation: Revocation) -> str:
-    """Return the text about a disconnection, with the tokens that the service did not revoke."""
-    if not revocation.not_revoked:
-        result = "it revoked the access that you had granted" if revocation.revoked else "no access was left to revoke"
-        return f"{title} is disconnected: {result}."
-    reason = "did not revoke all that you had granted" if revocation.offered else "cannot revoke what you had granted"
-    identity = revocation.identity
-    expires_at = identity.expires_at if identity and revocation.not_revoked == [ACCESS_TOKEN] else None
-    until = f"The access ends at {format_time(expires_at)}; to" if expires_at else "To"
-    return (
-        f"{title} is disconnected here, but {title} {reason}. {until} be sure, remove this app in your settings "
-        f"at {title}."
-    )
+def login_prefixes(services: Iterable[str], *, prefix: str) -> dict[str, str]:
+    """Return the prefix of each service's login beside a connections page; raises `UsageProblem`."""
+    names = [services] if isinstance(services, str) else list(services)
+    for service in names:
+        if "/" in service or service in ("connect", "disconnect"):
+            raise UsageProblem(
+                f'the service "{service}" has the path of another route of the connections page',
+                hint="use authorize and connections, with a prefix of your own",
+            )
+    return {service: f"{prefix}/{service}" for service in names}

@@ -1,9 +1,10 @@
-"""`authorize` and `connections` for Flask."""
+"""`authorize`, `connections` and `connect` for Flask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from flask import Blueprint, Request, Response, request
@@ -11,9 +12,10 @@ from flask.sansio.app import App
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.login import Grant
-from everyauth_cli.web.connections import ConnectionRoutes
+from everyauth_cli.pages.look import ConnectionsPage
+from everyauth_cli.web.connections import ConnectionRoutes, login_prefixes
 from everyauth_cli.web.login import LoginRoutes
-from everyauth_cli.web.routes import WebRequest, WebResponse, is_form_readable
+from everyauth_cli.web.routes import WebRequest, WebResponse, is_form_readable, json_form
 
 
 class RoutesBlueprint(Blueprint):
@@ -36,6 +38,7 @@ def authorize(
     map_to_tenant_id: Callable[[Request], str | None] | None = None,
     on_authorized: Callable[[Request, Grant], bool | None] | None = None,
     scope: str | None = None,
+    sign_in_url: str | None = None,
     auth: EveryAuth | None = None,
 ) -> Blueprint:
     """Return a blueprint that logs the app's users in at a service: `app.register_blueprint(authorize(...))`.
@@ -52,6 +55,7 @@ def authorize(
         map_to_tenant_id=map_to_tenant_id,
         on_authorized=on_authorized,
         scope=scope,
+        sign_in_url=sign_in_url,
         given_auth=auth,
     )
     blueprint = RoutesBlueprint(f"everyauth-{service}", __name__)
@@ -68,6 +72,8 @@ def connections(
     prefix: str,
     map_to_tenant_id: Callable[[Request], str | None] | None = None,
     stylesheet: str | None = None,
+    page: ConnectionsPage | None = None,
+    sign_in_url: str | None = None,
     auth: EveryAuth | None = None,
 ) -> Blueprint:
     """Return a blueprint of the connections page: `app.register_blueprint(connections({SERVICE: PREFIX}, ...))`.
@@ -82,6 +88,8 @@ def connections(
         prefix=prefix,
         map_to_tenant_id=map_to_tenant_id,
         stylesheet=stylesheet,
+        look=page or ConnectionsPage(),
+        sign_in_url=sign_in_url,
         given_auth=auth,
     )
     blueprint = RoutesBlueprint("everyauth-connections", __name__)
@@ -98,6 +106,54 @@ def connections(
     return blueprint
 
 
+def connect(
+    services: Iterable[str],
+    *,
+    map_to_user_id: Callable[[Request], str | None],
+    base_url: str,
+    prefix: str,
+    map_to_tenant_id: Callable[[Request], str | None] | None = None,
+    on_authorized: Callable[[Request, Grant], bool | None] | None = None,
+    scopes: Mapping[str, str] = MappingProxyType({}),
+    stylesheet: str | None = None,
+    page: ConnectionsPage | None = None,
+    sign_in_url: str | None = None,
+    auth: EveryAuth | None = None,
+) -> Blueprint:
+    """Return a blueprint that logs the app's users in at services and shows their connections.
+
+    `app.register_blueprint(connect([SERVICE, ...], ...))`. Its name is `everyauth-connections`.
+    The redirect URIs are `base_url` + `prefix`/SERVICE/callback. `everyauth_cli.web` documents the arguments.
+    """
+    prefixes = login_prefixes(services, prefix=prefix)
+    blueprint = connections(
+        prefixes,
+        map_to_user_id=map_to_user_id,
+        base_url=base_url,
+        prefix=prefix,
+        map_to_tenant_id=map_to_tenant_id,
+        stylesheet=stylesheet,
+        page=page,
+        sign_in_url=sign_in_url,
+        auth=auth,
+    )
+    for service, login_prefix in prefixes.items():
+        login = authorize(
+            service,
+            finished_url=base_url.rstrip("/") + prefix,
+            map_to_user_id=map_to_user_id,
+            base_url=base_url,
+            prefix=login_prefix,
+            map_to_tenant_id=map_to_tenant_id,
+            on_authorized=on_authorized,
+            scope=scopes.get(service),
+            sign_in_url=sign_in_url,
+            auth=auth,
+        )
+        blueprint.register_blueprint(login)
+    return blueprint
+
+
 def _web_request() -> WebRequest[Request]:
     return WebRequest(
         framework_request=request,
@@ -106,8 +162,12 @@ def _web_request() -> WebRequest[Request]:
         cookies=request.cookies,
         header=request.headers.get,
         scheme=request.scheme,
-        form=request.form.to_dict() if is_form_readable(request.content_length) else {},
+        form=_form() if is_form_readable(request.content_length) else {},
     )
+
+
+def _form() -> dict[str, str]:
+    return json_form(request.get_data()) if request.is_json else request.form.to_dict()
 
 
 def _flask_response(response: WebResponse) -> Response:

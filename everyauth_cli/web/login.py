@@ -96,7 +96,7 @@ class LoginRoutes(Routes[R]):
     def _start(self, request: WebRequest[R]) -> WebResponse:
         current_user = self.current_user(request.framework_request)
         if current_user is None:
-            return page(401, NOT_SIGNED_IN)
+            return page(401, replace(NOT_SIGNED_IN, link=self.sign_in_link()))
         try:
             pending = self._begun(current_user)
             cookies = self._logins.add(pending, request.cookies)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urljoin
 
 from everyauth_cli.errors import ConfigurationProblem, EveryAuthError, ServiceNotFound, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.selector import is_text
+from everyauth_cli.model import Service
 from everyauth_cli.pages.document import HEADERS, Frame
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sanitize import printable
@@ -24,6 +26,7 @@ R = TypeVar("R")
 """The framework's own request, which the app's functions are given."""
 
 PATH = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)+")
+JSON = "application/json"
 MAX_FORM_BYTES = 4096
 """The size up to which a form is read; ours have a few hundred bytes."""
 PRIVATE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -66,6 +69,8 @@ class WebResponse:
 class Routes(Generic[R]):
     """Routes below `prefix` of the app at `base_url`; no request can change these URLs.
 
+    `sign_in_url`, a path on the host of `base_url` or a URL, is where a user signs in to the app.
+
     Raises `UsageProblem` for an argument that cannot be used.
     """
 
@@ -73,11 +78,14 @@ class Routes(Generic[R]):
     base_url: str
     prefix: str
     map_to_tenant_id: Callable[[R], str | None] | None = None
+    sign_in_url: str | None = None
     given_auth: EveryAuth | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check("base_url", self.base_url, _check_base)
         check("prefix", self.prefix, check_prefix)
+        if self.sign_in_url is not None:
+            self.check_app_url("sign_in_url", self.sign_in_url)
 
     @property
     def url(self) -> str:
@@ -101,12 +109,21 @@ class Routes(Generic[R]):
     def auth(self) -> EveryAuth:
         return self.given_auth or EveryAuth.from_env()
 
-    def canonical(self, service: str, key: Literal["name", "title"] = "name") -> str:
-        """Return a service's name or title as the catalogue has it, or the given name if it has none (any more)."""
+    def entry(self, service: str) -> Service | None:
+        """Return a service as the catalogue has it; None if it has none (any more)."""
         try:
-            return str(getattr(self.auth.catalogue.get(service), key))
+            return self.auth.catalogue.get(service)
         except (ServiceNotFound, ConfigurationProblem):
-            return service
+            return None
+
+    def canonical(self, service: str) -> str:
+        """Return a service's name as the catalogue has it, or the given one if it has none."""
+        entry = self.entry(service)
+        return entry.name if entry else service
+
+    def sign_in_link(self, text: str = "Sign in") -> tuple[str, str] | None:
+        """Return the link to the app's own sign-in, for a page that says that it is needed."""
+        return (self.at_host(self.sign_in_url), text) if self.sign_in_url else None
 
     def led(self, request: WebRequest[R]) -> WebResponse | None:
         """Return the redirect of a browser that sees the app at another host, and log the reason.
@@ -154,6 +171,15 @@ def page(status: int, result: Result) -> WebResponse:
 def is_form_readable(length: int | None) -> bool:
     """Whether a form of that length is read; one without a length is not."""
     return length is not None and length <= MAX_FORM_BYTES
+
+
+def json_form(body: str | bytes) -> dict[str, str]:
+    """Return the texts of a JSON object, which is posted in place of a form."""
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: value for name, value in values.items() if isinstance(value, str)} if isinstance(values, dict) else {}
 
 
 def log_error(action: str, error: EveryAuthError) -> None:

@@ -1,8 +1,9 @@
-"""`authorize` and `connections` for Starlette and FastAPI."""
+"""`authorize`, `connections` and `connect` for Starlette and FastAPI."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from anyio import CapacityLimiter, from_thread, to_thread
@@ -14,10 +15,11 @@ from starlette.routing import BaseRoute, Route
 from everyauth_cli.async_methods import LANE_THREADS
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.login import Grant
+from everyauth_cli.pages.look import ConnectionsPage
 from everyauth_cli.web.app_callbacks import Authorized, MappedId, as_sync
-from everyauth_cli.web.connections import ConnectionRoutes
+from everyauth_cli.web.connections import ConnectionRoutes, login_prefixes
 from everyauth_cli.web.login import LoginRoutes
-from everyauth_cli.web.routes import MAX_FORM_BYTES, WebRequest, WebResponse
+from everyauth_cli.web.routes import JSON, MAX_FORM_BYTES, WebRequest, WebResponse, json_form
 
 _limiters = RunVar[dict[str, CapacityLimiter]]("everyauth_limiters")
 """Those of an event loop, one for each service and one for each page: the loop's own is for the app's endpoints."""
@@ -33,6 +35,7 @@ def authorize(
     map_to_tenant_id: Callable[[Request], MappedId] | None = None,
     on_authorized: Callable[[Request, Grant], Authorized] | None = None,
     scope: str | None = None,
+    sign_in_url: str | None = None,
     auth: EveryAuth | None = None,
 ) -> list[BaseRoute]:
     """Return routes that log the app's users in at a service: `Starlette(routes=[*authorize(...), ...])`.
@@ -49,6 +52,7 @@ def authorize(
         map_to_tenant_id=as_sync(map_to_tenant_id, from_thread.run) if map_to_tenant_id else None,
         on_authorized=as_sync(on_authorized, from_thread.run) if on_authorized else None,
         scope=scope,
+        sign_in_url=sign_in_url,
         given_auth=auth,
     )
 
@@ -66,6 +70,8 @@ def connections(
     prefix: str,
     map_to_tenant_id: Callable[[Request], MappedId] | None = None,
     stylesheet: str | None = None,
+    page: ConnectionsPage | None = None,
+    sign_in_url: str | None = None,
     auth: EveryAuth | None = None,
 ) -> list[BaseRoute]:
     """Return routes of the connections page: `Starlette(routes=[*connections({SERVICE: PREFIX}, ...), ...])`.
@@ -79,6 +85,8 @@ def connections(
         prefix=prefix,
         map_to_tenant_id=as_sync(map_to_tenant_id, from_thread.run) if map_to_tenant_id else None,
         stylesheet=stylesheet,
+        look=page or ConnectionsPage(),
+        sign_in_url=sign_in_url,
         given_auth=auth,
     )
     return [
@@ -86,6 +94,53 @@ def connections(
         Route(f"{prefix}/connect", _endpoint(routes.url, routes.connect), methods=["POST"]),
         Route(f"{prefix}/disconnect", _endpoint(routes.url, routes.disconnect), methods=["POST"]),
     ]
+
+
+def connect(
+    services: Iterable[str],
+    *,
+    map_to_user_id: Callable[[Request], MappedId],
+    base_url: str,
+    prefix: str,
+    map_to_tenant_id: Callable[[Request], MappedId] | None = None,
+    on_authorized: Callable[[Request, Grant], Authorized] | None = None,
+    scopes: Mapping[str, str] = MappingProxyType({}),
+    stylesheet: str | None = None,
+    page: ConnectionsPage | None = None,
+    sign_in_url: str | None = None,
+    auth: EveryAuth | None = None,
+) -> list[BaseRoute]:
+    """Return routes that log the app's users in at services and show their connections.
+
+    `Starlette(routes=connect([SERVICE, ...], ...))`.
+    The redirect URIs are `base_url` + `prefix`/SERVICE/callback. `everyauth_cli.web` documents the arguments.
+    """
+    prefixes = login_prefixes(services, prefix=prefix)
+    routes = connections(
+        prefixes,
+        map_to_user_id=map_to_user_id,
+        base_url=base_url,
+        prefix=prefix,
+        map_to_tenant_id=map_to_tenant_id,
+        stylesheet=stylesheet,
+        page=page,
+        sign_in_url=sign_in_url,
+        auth=auth,
+    )
+    for service, login_prefix in prefixes.items():
+        routes += authorize(
+            service,
+            finished_url=base_url.rstrip("/") + prefix,
+            map_to_user_id=map_to_user_id,
+            base_url=base_url,
+            prefix=login_prefix,
+            map_to_tenant_id=map_to_tenant_id,
+            on_authorized=on_authorized,
+            scope=scopes.get(service),
+            sign_in_url=sign_in_url,
+            auth=auth,
+        )
+    return routes
 
 
 def _endpoint(
@@ -124,6 +179,8 @@ async def _form(request: Request) -> Mapping[str, str]:
         body += chunk
         if len(body) > MAX_FORM_BYTES:
             return {}
+    if request.headers.get("content-type", "").startswith(JSON):
+        return json_form(body)
     return dict(parse_qsl(body.decode("latin-1")))
 
 

@@ -39,6 +39,7 @@ def test_help_shows_the_command_for_people_and_not_the_one_for_scripts(everyauth
         ("lo", {"login", "logout"}),
         ("identity ", {"check", "get", "ls", "refresh", "rm", "show"}),
         ("-p work tok", {"token"}),
+        ("token -p def", {"default"}),
         ("--version identity ", {"check", "get", "ls", "refresh", "rm", "show"}),
         ("login a", services("a")),
         ("login pagerduty --u", {"--user"}),

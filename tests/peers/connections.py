@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from peers.web_apps import NAME, PAGE, Browser
+from peers.web_apps import NAME, PAGE, Browser, Response
 
 CONNECT, DISCONNECT = f"{PAGE}/connect", f"{PAGE}/disconnect"
 
@@ -15,10 +15,21 @@ def form(browser: Browser, service: str = NAME) -> dict[str, str]:
     return {"csrf_token": value, "service": service}
 
 
+def disconnect(browser: Browser, service: str = NAME) -> Response:
+    """Disconnect a service, and confirm it."""
+    question = browser.post(DISCONNECT, form(browser, service))
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', question.text))
+    return browser.post(DISCONNECT, {**fields, "confirmed": "yes"})
+
+
 def row(browser: Browser, title: str = "PagerDuty") -> str:
     """Return a service's entry on the page."""
-    (entry,) = [entry for entry in browser.get(PAGE).text.split("<li ")[1:] if f">{title}</h2>" in entry]
-    return entry.partition("</li>")[0]
+    (entry,) = [
+        entry
+        for entry in browser.get(PAGE).text.split('<li class="connection ')[1:]
+        if f"<bdi>{title}</bdi></h2>" in entry
+    ]
+    return f'class="connection {entry}'
 
 
 def buttons(entry: str) -> list[str]:
@@ -28,3 +39,9 @@ def buttons(entry: str) -> list[str]:
 def notices(text: str) -> list[tuple[str, str]]:
     """Return the kind and the text of each notice on a page."""
     return re.findall(r'<p class="notice (\w+)" role="status">([^<]+)</p>', text)
+
+
+def policy(response: Response) -> dict[str, list[str]]:
+    """Return the directives of a Content-Security-Policy."""
+    parts = (directive.split() for directive in response["content-security-policy"].split(";"))
+    return {name: sources for name, *sources in parts}

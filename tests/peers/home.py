@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from peers.sandbox import SEALED
-from peers.terminal import terminal
+from peers.terminal import COLUMNS, terminal
 from peers.token_server import HOUR, AuthorizationServer
 
 from everyauth_cli.everyauth import EveryAuth
@@ -83,5 +83,6 @@ class Home:
         stored = read_identity(self.auth().store, identity_key("default", "op", user="me"))
         return stored.token.access_token.reveal(), stored.token.refresh_token.reveal()
 
-    def at_a_terminal(self, line: str):
-        return terminal([*self.command.argv, *line.split()[1:]], self.command.environment({"TERM": "dumb"}))
+    def at_a_terminal(self, line: str, *, columns: int = COLUMNS):
+        environment = self.command.environment({"TERM": "dumb"})
+        return terminal([*self.command.argv, *line.split()[1:]], environment, columns=columns)

@@ -67,11 +67,11 @@ class Terminal:
 
 
 @contextmanager
-def terminal(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[Terminal]:
+def terminal(argv: Sequence[str], env: Mapping[str, str], *, columns: int = COLUMNS) -> Iterator[Terminal]:
     """Start a command in its home, on a terminal of its own, and kill it at the end if it still runs."""
     ours, theirs = pty.openpty()
     # Wide enough that no sentence breaks in the middle of what a test waits for.
-    termios.tcsetwinsize(ours, (50, COLUMNS))
+    termios.tcsetwinsize(ours, (50, columns))
     name = os.ttyname(theirs)
     command = ["/bin/sh", "-c", SCRIPT, "sh", name, *argv]
     # In the checkout, `python -m` would run the package there and not the installed one.

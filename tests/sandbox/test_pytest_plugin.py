@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from everyauth_cli import errors
+from everyauth_cli.cli.topics.text import topic_text
 from everyauth_cli.sandbox.dialect import names
 from everyauth_cli.services.at_sandbox import PATHS
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.endpoints import urls_of
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 NAME = "pagerduty"
 
 
@@ -69,9 +69,9 @@ def test_a_user_logs_in_at_any_service(everyauth_sandbox, name):
     assert everyauth_sandbox.sandbox.server(name).user(access_token) == "user@example.com"
 
 
-def test_the_example_of_the_readme_passes(tmp_path):
-    """The lines of the README, in a project of their own."""
-    shown = re.search(r"^    # conftest\.py: (.*)$\n((?:^    .*$\n)+)", README, re.MULTILINE)
+def test_the_example_of_the_topic_passes(tmp_path):
+    """The lines of `everyauth help python`, in a project of their own."""
+    shown = re.search(r"^    # conftest\.py: (.*)$\n((?:^    .*$\n)+)", topic_text("python"), re.MULTILINE)
     (tmp_path / "conftest.py").write_text(shown[1] + "\n")
     (tmp_path / "test_app.py").write_text(re.sub(r"^    ", "", shown[2], flags=re.MULTILINE))
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 from peers.chromium import click, fill
@@ -9,6 +13,7 @@ from peers.web_apps import NAME, OFFERED, PAGE, PREFIX
 from peers.web_servers import SERVERS, another_site, serving
 
 from everyauth_cli.errors import LoginRequired
+from everyauth_cli.store.identities import key_of, read_identity, save_identity
 
 pytestmark = pytest.mark.slow
 
@@ -33,24 +38,50 @@ def url(request, world):
 def test_connect_and_disconnect(world, chromium, url, javascript):
     page = chromium.visit(url, *LOGIN, javascript=javascript)
     assert "PagerDuty is connected." in page.text
-    assert f"PagerDuty\n\n{ANN} (sandbox)\n\nConnected since 20" in page.text
+    assert f"PagerDuty\n\n{ANN} (sandbox)\n\nConnected " in page.text
     assert (unexpected(page), page.outside) == ([], [])
     assert page.address.partition("?")[2] == (
         "" if javascript else "serviceId=pagerduty&userId=user-123&tenantId=user-123"
     )
     assert world.auth.get_identity(NAME, "user-123").account.label == f"{ANN} (sandbox)"
 
-    page = chromium.visit(url, click("Disconnect PagerDuty"), javascript=javascript)
+    page = chromium.visit(url, click("Disconnect PagerDuty"), click("Disconnect"), javascript=javascript)
     assert "PagerDuty is disconnected here" in page.text
     assert "Not connected" in page.text
     assert unexpected(page) == []
     assert world.auth.find() == []
 
 
+@pytest.mark.parametrize(
+    ("locale", "zone", "shown"),
+    [
+        ("en-US", "America/New_York", "Connected November 14, 2023\n"),
+        ("de-DE", "Asia/Tokyo", "Connected 15. November 2023\n"),
+    ],
+)
+def test_a_time_is_in_the_visitors_language_and_zone(world, chromium, locale, zone, shown):
+    key = key_of(world.auth.profile, world.log_in(NAME, "user-123"))
+    stored = read_identity(world.auth.store, key)
+    moment = int(datetime(2023, 11, 14, 22, 13, tzinfo=UTC).timestamp()) * 1000
+    save_identity(world.auth.store, key, replace(stored, identity=replace(stored.identity, granted_at=moment)))
+    with serving("flask", world) as base_url:
+        page = chromium.visit(base_url + PAGE, locale=locale, timezoneId=zone)
+        plain = chromium.visit(base_url + PAGE, javascript=False)
+    assert shown in page.text
+    assert unexpected(page) == []
+    assert "Connected 2023-11-14 22:13 UTC" in plain.text
+
+
+@pytest.mark.parametrize(("locale", "day"), [("en-GB", r"(to|yester)day at"), ("de-DE", "(heute|gestern) um")])
+def test_a_time_of_today_is_named(world, chromium, url, locale, day):
+    world.log_in(NAME, "user-123")
+    assert re.search(rf"Connected {day} \d\d:\d\d", chromium.visit(url, locale=locale).text)
+
+
 def test_a_user_denies_access(chromium, url):
     page = chromium.visit(url, click("Connect PagerDuty"), fill("Sign in as", ANN), click("Deny"))
     assert (page.address, page.title) == (url, "Connections")
-    assert "The service was not connected. You can try again." in page.text
+    assert "PagerDuty was not connected. You can try again." in page.text
 
 
 def test_a_revoked_grant_is_connected_again(world, chromium, url):
@@ -60,7 +91,7 @@ def test_a_revoked_grant_is_connected_again(world, chromium, url):
     with pytest.raises(LoginRequired):
         world.auth.get_identity(NAME, "user-123")
     assert "Needs to be connected again" in chromium.visit(url).text
-    page = chromium.visit(url, click("Connect again PagerDuty"), fill("Sign in as", ANN), click("Allow"))
+    page = chromium.visit(url, click("Connect PagerDuty"), fill("Sign in as", ANN), click("Allow"))
     assert "PagerDuty is connected." in page.text
     assert "Needs to be connected again" not in page.text
 
@@ -102,7 +133,7 @@ def test_it_fits(world, chromium, scheme, width):
 
 
 def test_an_app_replaces_the_style_sheet(world, chromium):
-    css = "body { background: rgb(1, 2, 3); } .connection.unconnected .state { display: none; }"
+    css = "body { background: rgb(1, 2, 3); } .connection.not_connected .state { display: none; }"
     with (
         another_site("/app.css", "text/css", css) as stylesheet,
         serving("flask", world, services=OFFERED, stylesheet=stylesheet) as base_url,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from peers.connections import DISCONNECT, buttons, form, row
+from peers.connections import buttons, disconnect, row
 from peers.web_apps import NAME, stored
 
 from everyauth_cli.store.identities import key_of, read_identity, save_identity
@@ -19,5 +19,5 @@ def test_times_of_any_size_break_nothing(world, page_browser, huge):
     changed = replace(kept.identity, granted_at=huge, expires_at=huge, refreshable=False)
     save_identity(world.auth.store, key, replace(kept, identity=changed))
     assert buttons(row(page_browser)) == ["Disconnect PagerDuty"]
-    assert page_browser.post(DISCONNECT, form(page_browser)).status == 303
+    assert disconnect(page_browser).status == 303
     assert stored(world) == []

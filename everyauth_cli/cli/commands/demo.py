@@ -3,155 +3,171 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
+from everyauth_cli.cli.login.at_sandbox import demo_sandbox, sandbox_token
 from everyauth_cli.cli.login.browser import choose_browser
 from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
+from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.errors import EveryAuthError, UsageProblem
-from everyauth_cli.settings import child_environment
+from everyauth_cli.model import SANDBOX_PROFILE
+from everyauth_cli.services import EXAMPLE
+from everyauth_cli.settings import Settings, child_environment
+from everyauth_cli.store.sealed.keys import new_key
 
 TOKEN_LIFETIME = 5
-SANDBOX_SECONDS = 15.0
-OVERRIDE = "services/pagerduty.toml"
 # Without -P and -I, Python would import what is in the working directory.
 PLAYER = f"{sys.executable} -P -m everyauth_cli.sandbox.user_agent %s"
-API_CALL = (
-    "everyauth token pagerduty user-123 | python3 -I -c 'import sys, urllib.request as web; "
-    'print(web.urlopen(web.Request("{url}/account", '
-    'headers={{"Authorization": "Bearer " + sys.stdin.read().strip()}})).read().decode())\''
+TOKEN = "$(everyauth token pagerduty user-123)"
+WITH_CURL = f'curl -H "Authorization: Bearer {TOKEN}" {{url}}'
+WITH_PYTHON = (
+    f"python3 -I -c 'import sys, urllib.request as web; call = web.Request(sys.argv[2], headers={{{{"
+    f'"Authorization": "Bearer " + sys.argv[1]}}}}); print(web.urlopen(call).read().decode())\' "{TOKEN}" {{url}}'
 )
+LONG = re.compile(r"[\w+.~-]{28,}")
+"""Tokens, as far as they are printed: their beginnings tell one from another."""
+SHOWN = 18
+EVENTS = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+
+Lines = Callable[[list[str]], Sequence[str]]
 
 
 @command(app.app, "demo", examples=["everyauth demo"])
 def demo(session: Session) -> None:
     """Show a whole login against a local sandbox.
 
-    It prints and runs each command, in a temporary home: it needs no account, no network and no keyring.
+    It prints and runs each command, in a temporary home: it needs no account, no network and no keyring. At a terminal
+    it waits for Enter before each step.
     """
     if sys.platform == "win32":
-        raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try `everyauth sandbox`")
-    with tempfile.TemporaryDirectory(prefix="everyauth-demo-") as home:
-        stage = Stage(session=session, home=Path(home), environment=_environment(session, home))
-        stage.say("This runs in a temporary home, which is deleted at the end:")
-        stage.say(f"export EVERYAUTH_HOME={home}")
-        with _sandbox(stage) as url:
-            _journey(stage, url)
-    session.terminal.info("")
-    session.terminal.info("Done: the sandbox is stopped and the home deleted.")
-    session.terminal.info(
-        "Next, with PagerDuty itself: see the README's first login, or run everyauth service get pagerduty"
-    )
+        raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try the sandbox: everyauth sandbox")
+    with _ending_cleanly(), tempfile.TemporaryDirectory(prefix="everyauth-demo-") as home:
+        stage = Stage(session=session, environment=_environment(home))
+        token = sandbox_token(Settings(config_dir=Path(home), data_dir=Path(home)))
+        with demo_sandbox(token=token, token_lifetime=TOKEN_LIFETIME) as url:
+            _journey(stage, f"{url}/{EXAMPLE}/account")
+    if session.terminal.as_json:
+        session.terminal.json({"steps": stage.played})
+        return
+    session.terminal.data("")
+    session.terminal.data("That is all, and all of it is deleted. With a real account:")
+    session.terminal.command(f"everyauth init {EXAMPLE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """The home and environment of the demo, in which it runs each line as shown."""
+    """The environment of the demo, in which it runs each line as shown; `played` are the steps so far."""
 
     session: Session
-    home: Path
     environment: dict[str, str]
+    played: list[dict[str, object]] = field(default_factory=list)
 
-    def say(self, text: str) -> None:
-        """Print on stdout, in order with the output of the commands."""
-        self.session.terminal.text(text)
-        self.session.terminal.stdout.flush()
-
-    def run(self, line: str, about: str) -> None:
-        """Show and run a line; raises `EveryAuthError` when it fails."""
-        self.say(f"\n# {about}\n$ {line}")
-        done = subprocess.run(  # noqa: S603
-            ["/bin/sh", "-c", line], env=self.environment, stderr=subprocess.STDOUT, check=False
-        )
+    def step(self, title: str, line: str, lines: Lines, *, mark: Mark | None = None) -> None:
+        """Wait for Enter, show and run a line, and show some lines of its output; raises `EveryAuthError`."""
+        self._begin(f"{len(self.played) + 1}/6  {title}")
+        self._say(f"  $ {line}", style=Style.command)
+        shell = ["/bin/sh", "-c", line]
+        done = subprocess.run(shell, env=self.environment, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
-            raise EveryAuthError(f"the demo stopped: the exit code of that command was {done.returncode}")
+            raise EveryAuthError(f"the demo stopped, as that command failed: {done.stderr.strip() or done.stdout}")
+        output = [_shortened(each) for each in lines((done.stdout or done.stderr).splitlines())]
+        for each in output:
+            self._say(f"  {mark} {each}" if mark else f"  {each}")
+        self.played.append({"title": title, "command": line, "output": output})
+
+    def _begin(self, title: str) -> None:
+        terminal = self.session.terminal
+        if terminal.can_ask and terminal.is_table and not terminal.as_json:
+            # What is typed ends the line, so that it is the one between two steps.
+            terminal.wait("Press Enter for the first of six steps" if not self.played else "Press Enter")
+        elif self.played:
+            self._say("")
+        self._say(title, style=Style.heading)
+
+    def _say(self, text: str, *, style: Style | None = None) -> None:
+        if not self.session.terminal.as_json:
+            self.session.terminal.data(text, style=style)
+            self.session.terminal.stdout.flush()
 
 
-def _environment(session: Session, home: str) -> dict[str, str]:
+def _journey(stage: Stage, url: str) -> None:
+    call = (WITH_CURL if shutil.which("curl", path=stage.environment["PATH"]) else WITH_PYTHON).format(url=url)
+    stage.step(
+        "Log in: this machine plays PagerDuty, and you",
+        "everyauth login pagerduty --sandbox --user user-123",
+        lambda lines: [each for each in lines if each.startswith("Logged in")],
+        mark=Mark.done,
+    )
+    stage.step("Get the credential, as an app gets it", "everyauth identity get user-123", _credential)
+    stage.step("Call the API with the token", call, lambda lines: lines[:1])
+    stage.step(
+        f"After {TOKEN_LIFETIME} s this token has expired: the same command prints a new one",
+        f"sleep {TOKEN_LIFETIME}; everyauth token pagerduty user-123",
+        lambda lines: lines,
+    )
+    stage.step("See what is stored", "everyauth status", lambda lines: [each for each in lines if each][:3])
+    stage.step("Log out", "everyauth logout pagerduty user-123", lambda lines: lines[:1], mark=Mark.done)
+
+
+def _credential(lines: list[str]) -> list[str]:
+    """Return the lines of a credential that say most."""
+    return [each.strip() for each in lines if '"accessToken"' in each or '"userId"' in each or '"label"' in each]
+
+
+def _shortened(line: str) -> str:
+    shown = line.replace("\t", "  ")
+    return LONG.sub(lambda found: f"{found[0][:SHOWN]}\N{HORIZONTAL ELLIPSIS}", shown)
+
+
+def _environment(home: str) -> dict[str, str]:
     scripts = os.path.dirname(sys.executable)  # noqa: PTH120 - a venv's python is a link that must not be followed
     environment = demo_environment(home, scripts)
     if shutil.which("everyauth", path=environment["PATH"]) is None:
         raise UsageProblem(
             "the command everyauth is not installed beside this Python", hint="pip install everyauth-cli"
         )
-    choice = choose_browser(read_surroundings())
-    if choice.opener is None:
-        session.terminal.data(f"{choice.reason} Instead, the demo acts as the user:")
-        session.terminal.data(f"export BROWSER='{PLAYER}'")
+    if choose_browser(read_surroundings()).opener is None:
         environment["BROWSER"] = PLAYER
     return environment
 
 
-def _journey(stage: Stage, url: str) -> None:
-    stage.run(f'cat "$EVERYAUTH_HOME/{OVERRIDE}"', "This file replaces PagerDuty's endpoints by the sandbox's")
-    stage.run(
-        'everyauth service set pagerduty --scope "read write" --clientId sandbox-client '
-        "--clientSecret sandbox-secret-not-a-real-secret",
-        "Set our client at the service",
-    )
-    stage.run("everyauth login pagerduty --user user-123", "Log in: the user allows it in the browser")
-    stage.run("everyauth identity ls", "List identities, which reads no secret")
-    stage.run("everyauth identity get user-123", "Get the credential as an app gets it")
-    stage.run(API_CALL.format(url=url), "Call the API with the token")
-    stage.run("everyauth token pagerduty user-123", f"Print the bare token, whose lifetime is {TOKEN_LIFETIME} s here")
-    stage.run(
-        f"sleep {TOKEN_LIFETIME}; everyauth token pagerduty user-123",
-        "It has expired by now: the same command refreshes it and prints a new one",
-    )
-    stage.run("everyauth identity rm pagerduty user-123 --yes", "Delete the identity")
-    stage.run("everyauth service rm pagerduty --yes", "Remove our client")
-
-
 @contextmanager
-def _sandbox(stage: Stage) -> Iterator[str]:
-    """Run the sandbox in the background during the block; yields its URL."""
-    stage.run("everyauth store use sqlite://", "Store credentials sealed in a file, since there may be no keyring here")
-    stage.run('mkdir -p "$EVERYAUTH_HOME/services"', "A service's file in it overrides the catalogue")
-    line = f'everyauth sandbox --port 0 --token-lifetime {TOKEN_LIFETIME}s > "$EVERYAUTH_HOME/{OVERRIDE}"'
-    stage.say(f"\n# Start a small authorization server that responds as PagerDuty does\n$ {line} &")
-    process = subprocess.Popen(  # noqa: S603
-        ["/bin/sh", "-c", line], env=stage.environment, start_new_session=True, stderr=sys.stdout
-    )
+def _ending_cleanly() -> Iterator[None]:
+    """Treat an end from outside as Ctrl-C, after which everything is cleaned up."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in EVENTS}
     try:
-        yield _address(stage.home / OVERRIDE, process)
+        yield
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-
-
-def _address(path: Path, process: subprocess.Popen[bytes]) -> str:
-    """Return the sandbox's URL, once it has written it into the file."""
-    end = time.monotonic() + SANDBOX_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        url = tomllib.loads(path.read_text()).get("token_endpoint") if path.exists() else None
-        if url:
-            return str(url).removesuffix("/token")
-        time.sleep(0.05)
-    raise EveryAuthError("the sandbox did not start")
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def demo_environment(home: str, scripts: str) -> dict[str, str]:
     """An environment for the demo's commands: a home of their own, and nothing of ours that would reach outside it.
 
-    `scripts` is the directory of the installed command. The OS keyring is out of reach, so nothing stays in it.
+    `scripts` is the directory of the installed command. Credentials are sealed in a file of that home, and the OS
+    keyring is out of reach, so nothing stays in it.
     """
     own = child_environment()
     kept = {name: value for name, value in own.items() if not name.startswith("EVERYAUTH_")}
     return {
         **kept,
         "EVERYAUTH_HOME": home,
+        "EVERYAUTH_PROFILE": SANDBOX_PROFILE,
+        "EVERYAUTH_STORE": "sqlite://",
+        "EVERYAUTH_KEY": new_key().reveal(),
         "PATH": os.pathsep.join([scripts, own.get("PATH", os.defpath)]),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
         "NO_PROXY": "127.0.0.1",

@@ -15,6 +15,7 @@ from everyauth_cli.cli.client_questions import TypedClient, ask_client
 from everyauth_cli.cli.clipboard import copy_to_clipboard
 from everyauth_cli.cli.durations import read_pairs
 from everyauth_cli.cli.login.browser import choose_browser, open_browser
+from everyauth_cli.cli.login.run import LoginOptions, run_login
 from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.options import service_names
 from everyauth_cli.cli.registry import Registry, registry_of
@@ -34,6 +35,7 @@ from everyauth_cli.store.from_settings import store_of
 
 SEALED_FILE = "sqlite://"
 TRIES = 3
+LOGIN_SECONDS = 300.0
 
 
 @command(
@@ -58,6 +60,7 @@ def init(
     browse: Annotated[
         bool | None, typer.Option("--open/--no-open", help="Open the page where an app is registered; else it asks.")
     ] = None,
+    log_in: Annotated[bool | None, typer.Option("--login/--no-login", help="Log in afterwards; else it asks.")] = None,
 ) -> None:
     """Set up a service, step by step.
 
@@ -86,7 +89,10 @@ def init(
     )
     check_pair(service, typed.client_id, typed.client_secret)
     _save(session, registry, service, typed._replace(params={**given, **typed.params}), scope=scope)
-    _finish(session, registry, service)
+    if session.terminal.can_ask and log_in is not False and (log_in or session.terminal.confirm("Log in now?")):
+        _log_in(session, service)
+    else:
+        _finish(session, registry, service)
 
 
 def _choose_store(session: Session) -> None:
@@ -180,6 +186,23 @@ def _save(session: Session, registry: Registry, service: Service, typed: TypedCl
         params=typed.params,
     )
     session.terminal.done(f"{service.title} is set up.")
+
+
+def _log_in(session: Session, service: Service) -> None:
+    """Log in as the default user, as `everyauth login SERVICE` does."""
+    filled = session.auth.clients.filled(service.name)
+    options = LoginOptions(
+        service=filled,
+        client=session.auth.clients.get(filled),
+        user=DEFAULT_USER,
+        tenant=DEFAULT_USER,
+        tags={},
+        scope=None,
+        seconds=LOGIN_SECONDS,
+        no_browser=False,
+        replace=False,
+    )
+    run_login(session, options)
 
 
 def _finish(session: Session, registry: Registry, service: Service) -> None:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import PortInUse, UsageProblem
 from everyauth_cli.loopback.socket_table import owner_of
-from everyauth_cli.model import SANDBOX_PROFILE, Secret
+from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Secret
 from everyauth_cli.private_files import write_privately
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, HOST, Listener, detect
 from everyauth_cli.settings import Settings
@@ -32,7 +33,7 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
     if listener is Listener.FOREIGN:
         raise PortInUse(
             f"the sandbox at port {port} is another user's, which would learn what you send it",
-            hint=f"EVERYAUTH_HOME has to be that of `everyauth sandbox`, if it is yours; else free port {port}",
+            hint=f"if it is yours, give this command its EVERYAUTH_HOME; else free port {port}",
         )
     if listener is Listener.OTHER:
         raise PortInUse(
@@ -44,13 +45,28 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         url = f"http://{HOST}:{port}"
         auth.clients.set_sandbox(service, sandbox_url=url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
+        if read_surroundings().ssh:
+            ports = {port, auth.clients.get(service).port or DEFAULT_PORT}
+            forwards = " ".join(f"-L {one}:{HOST}:{one}" for one in sorted(ports))
+            inform(f"To reach it over SSH, forward its ports: ssh {forwards} THIS-MACHINE")
         yield sandboxed
-    inform(f"To print its token: everyauth token {service.name} --profile {SANDBOX_PROFILE}")
     if listener is Listener.NONE:
-        inform(
-            "The sandbox ended with this login, so this token cannot be refreshed or revoked. For one that can, keep "
-            f"a sandbox running (everyauth sandbox), then: everyauth login {service.name} --sandbox"
+        sandboxed.terminal.advise(
+            "The sandbox ended with this login, so it refreshes no token. To keep one running, in another terminal",
+            "everyauth sandbox",
         )
+
+
+@contextmanager
+def demo_sandbox(*, token: Secret[str], token_lifetime: int) -> Iterator[str]:
+    """Run a sandbox of the shipped catalogue, at which `login --sandbox` logs in, during the block; yields its URL.
+
+    The lifetime of its access tokens is in seconds. Raises `PortInUse`.
+    """
+    from everyauth_cli.sandbox.server import Sandbox
+
+    with Sandbox(port=DEFAULT_SANDBOX_PORT, token=token, token_lifetime=token_lifetime) as sandbox:
+        yield sandbox.base_url
 
 
 def sandbox_token(settings: Settings) -> Secret[str]:
@@ -63,11 +79,11 @@ def sandbox_token(settings: Settings) -> Secret[str]:
 
 
 @contextmanager
-def at_service(session: Session, name: str) -> Iterator[Session]:
+def at_service(session: Session) -> Iterator[Session]:
     """Yield the session unchanged; raises `UsageProblem` in the sandbox's profile, which takes no other login."""
     if session.in_sandbox:
         raise UsageProblem(
             f"the profile {SANDBOX_PROFILE} is for the sandbox only",
-            hint=f"everyauth login {name} --sandbox, or use another --profile",
+            hint=f"log in at the sandbox, or use another profile: {session.again('--sandbox')}",
         )
     yield session

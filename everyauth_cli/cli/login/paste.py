@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from everyauth_cli.cli.login.hidden_input import HiddenInput, can_hide, hidden_input
@@ -23,10 +23,15 @@ def can_paste(terminal: Terminal) -> bool:
 
 
 @contextmanager
-def pasting(terminal: Terminal, waiter: RedirectWaiter, *, authorization_url: str) -> Iterator[None]:
-    """While the block runs, hand a pasted authorization response to the waiter, and explain any other paste."""
+def pasting(
+    terminal: Terminal, waiter: RedirectWaiter, *, authorization_url: str, on_enter: Callable[[], None]
+) -> Iterator[None]:
+    """While the block runs, hand a pasted authorization response to the waiter, and explain any other paste.
+
+    `on_enter` is called for a line without text.
+    """
     with hidden_input(terminal.stdin) as hidden:
-        reader = PasteReader(terminal, waiter, authorization_url=authorization_url)
+        reader = PasteReader(terminal, waiter, authorization_url=authorization_url, on_enter=on_enter)
         thread = threading.Thread(target=reader.read, args=(hidden,), daemon=True)
         thread.start()
         try:
@@ -39,10 +44,13 @@ def pasting(terminal: Terminal, waiter: RedirectWaiter, *, authorization_url: st
 class PasteReader:
     """Reads pasted lines until one of them is the login's authorization response."""
 
-    def __init__(self, terminal: Terminal, waiter: RedirectWaiter, *, authorization_url: str) -> None:
+    def __init__(
+        self, terminal: Terminal, waiter: RedirectWaiter, *, authorization_url: str, on_enter: Callable[[], None]
+    ) -> None:
         self._terminal = terminal
         self._waiter = waiter
         self._authorization_url = authorization_url
+        self._on_enter = on_enter
 
     def read(self, hidden: HiddenInput) -> None:
         """Read lines until the wait is over."""
@@ -56,6 +64,8 @@ class PasteReader:
             self._terminal.info("Got it.")
         elif problem:
             self._terminal.instruct(problem)
+        else:
+            self._on_enter()
         return problem is None
 
     def _hand_over(self, line: str) -> str | None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.cli.login.browser import BrowserChoice, open_browser
 from everyauth_cli.cli.login.paste import can_paste, pasting
+from everyauth_cli.cli.login.screen import LoginScreen
 from everyauth_cli.cli.login.surroundings import friends
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import LoginFailed
@@ -14,15 +15,7 @@ from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.model import Client, Service
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 
-SHORT_LIFETIME = 60
-"""Seconds; a code whose lifetime is no longer gets a notice to the user."""
-
 ANY_PORT = "http://127.0.0.1:0"
-
-PASTE_INVITATION = (
-    "The browser may be on any machine: paste here the URL that it ends at, even if that page does not load, "
-    "and press Enter. It will not be shown."
-)
 
 
 def redirect_waiter(
@@ -78,56 +71,35 @@ def wait_for_response(
     user at a terminal can open the URL.
     """
     pastes = can_paste(terminal)
-    with pasting(terminal, waiter, authorization_url=url) if pastes else nullcontext():
-        terminal.instruct(_instructions(terminal, service, browser, pastes=pastes))
-        terminal.instruct(url)
+    screen = LoginScreen(terminal, waiter, url, service=service, browser=browser)
+    with pasting(terminal, waiter, authorization_url=url, on_enter=screen.show_url) if pastes else nullcontext():
+        screen.begin(pastes=pastes)
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
-                hint=f"{command_line} --no-browser, if you can open the URL on this machine",
+                hint=f"if you can open the URL on this machine: {command_line} --no-browser",
             )
-        if terminal.stderr.isatty():
-            for line in _waiting(service, waiter, pastes=pastes):
-                terminal.instruct(line)
         if browser.opener is not None:
             # Other users can read the command line of a browser, and the state is in the authorization URL.
             start = waiter.start_page(url)
             open_browser(
-                browser.opener, start, on_failure=lambda: _not_opened(terminal, waiter, command_line=command_line)
+                browser.opener,
+                start,
+                on_failure=lambda: _not_opened(terminal, screen, waiter, command_line=command_line),
             )
         return waiter.wait(seconds)
 
 
-def _instructions(terminal: Terminal, service: Service, browser: BrowserChoice, *, pastes: bool) -> str:
-    if browser.opener is not None:
-        return f"Opening {browser.browser} to log in to {service.title}. If it does not open, visit:"
-    if browser.reason and not terminal.can_ask:
-        return f"{browser.reason} A login to {service.title} would start at:"
-    where = "any browser" if pastes else "a browser on this machine"
-    return f"{browser.reason} To log in to {service.title}, open this in {where}:".lstrip()
-
-
-def _waiting(service: Service, waiter: RedirectWaiter, *, pastes: bool) -> list[str]:
-    text = f"Waiting for the response of {service.title} (Ctrl-C stops the login) ..."
-    if not waiter.listens:
-        text = f"The login ends at {waiter.redirect_uri}, where everyauth does not listen (Ctrl-C stops the login) ..."
-    if not pastes:
-        return [text]
-    lifetime = service.code_lifetime
-    is_short = lifetime is not None and lifetime <= SHORT_LIFETIME
-    hurry = f" Paste it at once: its code expires after {lifetime} s." if is_short else ""
-    return [text, f"{PASTE_INVITATION}{hurry}"]
-
-
-def _not_opened(terminal: Terminal, waiter: RedirectWaiter, *, command_line: str) -> None:
+def _not_opened(terminal: Terminal, screen: LoginScreen, waiter: RedirectWaiter, *, command_line: str) -> None:
     if waiter.ended:
         return
     if terminal.can_ask:
-        terminal.instruct("The browser could not be opened; open the URL above yourself.")
+        terminal.warn("the browser could not be opened")
+        screen.show_url()
     else:
         waiter.fail(
             LoginFailed(
                 "the browser could not be opened, and this is not a terminal",
-                hint=f"{command_line} --no-browser, if you can open the URL on this machine",
+                hint=f"if you can open the URL on this machine: {command_line} --no-browser",
             )
         )

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from peers.home import Home
+from peers.sandbox import browser, sandbox_shell
 from peers.terminal import terminal
 
 URI = "http://127.0.0.1:28282/callback/pagerduty"
@@ -32,6 +33,8 @@ def test_at_a_terminal_it_shows_the_steps_and_asks(shell):
         shown.type("  one \n")
         shown.wait_for("Client secret (hidden): ")
         shown.type("hidden\n")
+        shown.wait_for("Log in now? [y/N]")
+        shown.type("n\n")
         assert shown.end() == 0
     assert f"\n  {URI}\n" in shown.shown
     assert "hidden\n" not in shown.shown
@@ -41,7 +44,7 @@ def test_at_a_terminal_it_shows_the_steps_and_asks(shell):
 
 
 def test_a_value_that_was_copied_wrongly_is_asked_for_again(shell):
-    with shell.at_a_terminal("everyauth init google --no-open") as shown:
+    with shell.at_a_terminal("everyauth init google --no-open --no-login") as shown:
         shown.wait_for("Client id: ")
         shown.type("GOCSPX-abc...\n")
         shown.wait_for("is cut")
@@ -58,7 +61,8 @@ def test_a_value_that_was_copied_wrongly_is_asked_for_again(shell):
 
 
 def test_an_app_without_a_secret_is_set_after_a_yes(shell):
-    with shell.at_a_terminal("everyauth init microsoft --client-id 11111111-2222-3333-4444-555555555555") as shown:
+    name = "11111111-2222-3333-4444-555555555555"
+    with shell.at_a_terminal(f"everyauth init microsoft --client-id {name} --no-login") as shown:
         shown.wait_for("Client secret (hidden): ")
         shown.type("\n")
         shown.wait_for("Go on without a client secret? [y/N]")
@@ -81,7 +85,7 @@ def test_without_a_terminal_it_takes_options_and_says_which_are_missing(shell):
 
 def test_a_store_that_cannot_be_used_is_replaced_by_a_sealed_file_after_a_yes(everyauth):
     environment = everyauth.environment({"TERM": "dumb"})
-    with terminal([*everyauth.argv, "init", "pagerduty"], environment) as shown:
+    with terminal([*everyauth.argv, "init", "pagerduty", "--no-login"], environment) as shown:
         shown.wait_for("Keep them in a sealed file instead? [y/N]")
         shown.type("y\n")
         shown.wait_for("Client id: ")
@@ -129,3 +133,15 @@ def test_service_set_alone_asks_at_a_terminal(shell):
 def test_service_set_checks_values_too_and_saves_nothing(shell, options, says):
     shell.bad(f"everyauth service set pagerduty {options}", 2, says)
     assert client(shell) == (None, None)
+
+
+def test_it_goes_on_to_the_login(everyauth):
+    with sandbox_shell(everyauth) as shell:
+        environment = shell.command.environment({**shell.env, "TERM": "dumb", "BROWSER": browser()})
+        given = ["--client-id", shell.sandbox.client_id, "--client-secret", shell.sandbox.client_secret, "--no-open"]
+        with terminal([*everyauth.argv, "init", "pagerduty", *given], environment) as shown:
+            shown.wait_for("Log in now? [y/N]")
+            shown.type("y\n")
+            assert shown.end() == 0
+        assert "Logged in to PagerDuty as user@example.com (sandbox)" in shown.shown
+        assert shell.works(shell.token())

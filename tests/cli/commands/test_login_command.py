@@ -76,7 +76,7 @@ def test_without_a_browser_the_url_stands_alone_on_a_line(shell, tmp_path):
     assert log_in(url) == "Logged in to PagerDuty"
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "")
-    assert "Logged in to pagerduty" in err
+    assert "Logged in to PagerDuty" in err
     assert not opened.exists()
     assert shell.works(shell.token())
 

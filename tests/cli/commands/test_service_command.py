@@ -200,6 +200,7 @@ def test_the_catalogue_is_listed_with_what_is_set(everyauth):
     assert "pagerduty\tPagerDuty\t" in ok(everyauth("service", "ls")).splitlines()
     ok(everyauth("service", "set", "pagerduty", "--client-id", "one"))
     assert "pagerduty\tPagerDuty\tone" in ok(everyauth("service", "ls")).splitlines()
+    assert ok(everyauth("service", "ls", "pagerduty")) == "pagerduty\tPagerDuty\tone\n"
     listed = json.loads(ok(everyauth("service", "ls", "-o", "json")))
     first = {"id": "pagerduty", "title": "PagerDuty", "aliases": [], "clientId": "one", "added": False}
     assert listed["items"][0] == first

@@ -9,10 +9,7 @@ from datetime import date
 import pytest
 from peers.home import Home
 
-from everyauth_cli.cli.service_guide import Guide
-from everyauth_cli.model import Client, Service
 from everyauth_cli.services.catalogue import SHIPPED
-from everyauth_cli.services.rules import Parameter
 
 pytestmark = pytest.mark.slow
 
@@ -48,28 +45,74 @@ def toml(keys):
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
 
 
-def test_the_guide_has_steps_settings_and_what_to_expect(home):
-    path = placed(home)
-    shown = home.good("everyauth service get op")
-    lines = shown.splitlines()
-    assert lines[0] == "op: Operator"
-    assert lines[-2:] == ["Register this redirect URI at Operator:", "http://127.0.0.1:28282/callback/op"]
-    assert "  1. In the console: New app." in lines
-    assert "  3. everyauth service set op --client-id ID --client-secret - --param sub=..." in lines
-    assert "  4. everyauth login op" in lines
+def test_the_guide_has_steps_scopes_and_what_to_expect(home):
+    placed(home)
+    lines = home.good("everyauth service get op").splitlines()
+    assert lines[0] == "Operator \N{MIDDLE DOT} not set up \N{MIDDLE DOT} https://op.example/docs"
+    assert lines[1:4] == ["", "SET IT UP", "  1. In the console: New app."]
+    assert lines[4].startswith("  2. Open the console and there")
+    assert lines[5:8] == ["     The redirect URI to enter there:", "", "       http://127.0.0.1:28282/callback/op"]
+    assert lines[8:12] == ["", "     Asked for by default: read, write", "", "  everyauth init op"]
+    assert lines[12:15] == ["", "GOOD TO KNOW", "  \N{MIDDLE DOT} Refresh tokens rotate."]
+    assert "  everyauth service get op --long" in lines
+    assert lines[-2:] == ["Redirect URI:", "http://127.0.0.1:28282/callback/op"]
+    assert "token" not in "".join(lines[15:])
+    home.good("everyauth service set op --client-id one --param sub=acme --profile work")
+    lines = home.good("everyauth service get op --profile work").splitlines()
+    assert lines[0].startswith("Operator \N{MIDDLE DOT} set up")
+    assert "  everyauth login op --profile work" in lines
+    assert "  everyauth service get op --long --profile work" in lines
+
+
+def test_the_long_guide_has_settings_endpoints_and_sources_too(home):
+    path = placed(home, sources=["https://op.example/source"])
+    lines = home.good("everyauth service get op --long").splitlines()
+    assert "  client id      not set" in lines
     assert "  sub            needed: --param sub=... (your subdomain)" in lines
     assert "  region         left out (where)" in lines
-    assert "  - Refresh tokens rotate." in lines
     assert "  scope          read write" in lines
     assert "  token          https://{sub}.op.example/token" in lines
-    assert f"your file {path}: the whole entry" in " ".join(shown.split())
-    assert all(len(line) <= 100 or str(path) in line for line in lines)
+    assert "  source         https://op.example/source" in lines
+    assert f"  your file      {path}: the whole entry" in lines
     home.good("everyauth service set op --client-id one --param sub=acme")
-    lines = home.good("everyauth service get op").splitlines()
+    lines = home.good("everyauth service get op --long").splitlines()
     assert "  client id      one" in lines
     assert "  sub            acme (your subdomain)" in lines
-    assert "  3. everyauth login op" in lines
     assert "  token          https://acme.op.example/token" in lines
+
+
+URI_STEPS = ["Open the console, and open Redirect URLs.", "Enter the redirect URI there, and save.", "Copy the id."]
+
+
+@pytest.mark.parametrize(
+    ("steps", "at"),
+    [
+        (URI_STEPS, 1),
+        (["Open it.", "Add a callback URL.", "Copy the id."], 1),
+        (["Open it.", "Create a desktop app; it needs no redirect URI."], None),
+    ],
+)
+def test_the_redirect_uri_stands_alone_in_the_step_that_needs_it(home, steps, at):
+    home.entry(setup=steps)
+    lines = home.good("everyauth service get op").splitlines()
+    assert lines[-1] == "http://127.0.0.1:28282/callback/op"
+    alone = [number for number, line in enumerate(lines[:-1]) if line.strip() == lines[-1]]
+    assert len(alone) == (at is not None)
+    if at is not None:
+        assert lines[alone[0] - 2] == f"  {at + 1}. {steps[at]}"
+        assert (lines[alone[0] - 1], lines[alone[0] + 1]) == ("", "")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_on_a_terminal_the_guide_breaks_between_words(home, columns):
+    path = placed(home)
+    with home.at_a_terminal("everyauth service get op --long", columns=columns) as shown:
+        assert shown.end() == 0
+    lines = shown.shown.replace("\r", "").splitlines()
+    assert max(map(len, lines)) > columns - 15
+    assert not [line for line in lines if len(line) > columns and str(path) not in line]
+    assert " ".join(shown.shown.split()).count(LONG.strip()) == 1
+    assert "Redirect URI:" not in shown.shown
 
 
 def test_the_guide_as_json_has_all_of_it(home):
@@ -93,7 +136,7 @@ def test_the_guide_says_what_a_file_of_yours_changes(home):
     path = home.command.home / "services" / "pagerduty.toml"
     path.parent.mkdir(parents=True)
     path.write_text('scopes = ["write"]\ncode_lifetime = 20\n')
-    shown = " ".join(home.good("everyauth service get pagerduty").split())
+    shown = " ".join(home.good("everyauth service get pagerduty --long").split())
     assert f"your file {path}: overrides scopes, code_lifetime" in shown
     shown = json.loads(home.good("everyauth service get pagerduty -o json"))
     assert (shown["ownFile"], shown["ownKeys"], shown["added"]) == (str(path), ["scopes", "code_lifetime"], False)
@@ -103,53 +146,13 @@ def test_a_service_without_steps_gets_general_ones(home):
     home.entry(docs="https://op.example/docs")
     shown = home.good("everyauth service get op")
     assert "1. Register an OAuth 2.0 app (client) at op, as described at https://op.example/docs" in shown
-    assert "redirect URI from the last line" in shown
+    assert "2. Enter the redirect URI there" in shown
 
 
-def guide(service, **client):
-    return Guide(
-        service=service,
-        filled=service,
-        client=Client(service=service.name, client_id="", **client),
-        has_secret=False,
-        own_file=None,
-        own_keys=(),
-    )
-
-
-@pytest.mark.parametrize("words", [5, 50, 500])
-def test_lines_are_broken_between_words_and_commands_and_links_never(words):
-    link = "https://example.com/" + "x" * 200
-    about = " ".join(["word"] * words)
-    service = Service(
-        name="op",
-        title="Op",
-        authorization_endpoint=link,
-        token_endpoint=link,
-        setup=(about, f"See {link}"),
-        expect=(about,),
-    )
-    lines = list(guide(service).lines())
-    assert all(len(line) <= 100 or link in line for line in lines)
-    assert sum(line.split().count("word") for line in lines) == 2 * words
-
-
-def test_a_name_that_is_longer_than_its_column_is_kept_apart():
-    service = Service(
-        name="op",
-        title="Op",
-        authorization_endpoint="https://x.example/",
-        token_endpoint="https://x.example/",
-        params=(Parameter(name="a_very_long_parameter", help="what for", default="x"),),
-    )
-    assert "  a_very_long_parameter x (what for)" in list(guide(service).lines())
-
-
-def test_the_guide_says_that_an_https_redirect_is_pasted():
-    service = Service(
-        name="op", title="Op", authorization_endpoint="https://x.example/", token_endpoint="https://x.example/"
-    )
-    lines = list(guide(service, redirect_uri="https://you.example/cb").lines())
+def test_the_guide_says_that_an_https_redirect_is_pasted(home):
+    home.entry()
+    home.good("everyauth service set op --client-id one --redirect-uri https://you.example/cb")
+    lines = home.good("everyauth service get op").splitlines()
     assert lines[-1] == "https://you.example/cb"
     assert any("asks you to paste the URL" in line for line in lines)
 

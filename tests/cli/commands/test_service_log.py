@@ -28,7 +28,7 @@ def rows(shell, options=""):
 def test_events_are_listed_with_the_newest_last(shell):
     done = shell("everyauth service log pagerduty")
     assert (done.code, done.out) == (0, "")
-    assert "No events of pagerduty on this machine yet." in done.err
+    assert "No events of pagerduty in the profile" in done.err
     shell.good("everyauth login pagerduty")
     shell.clock.tick(TOKEN_LIFETIME)
     shell.token()

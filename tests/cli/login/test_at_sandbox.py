@@ -71,9 +71,9 @@ def test_a_login_with_nothing_registered(run, port):
     assert (done.code, done.out) == (0, "")
     for says in (
         f"This is the sandbox at http://127.0.0.1:{port}, not PagerDuty: nothing leaves this machine.",
-        'Logged in to pagerduty as user@example.com (sandbox), stored for user "me".',
+        'Logged in to PagerDuty as user@example.com (sandbox) (user "me").',
         "everyauth token pagerduty --profile sandbox",
-        "keep a sandbox running (everyauth sandbox)",
+        "To keep one running, in another terminal:",
     ):
         assert says in done.err
     assert good(run(f"everyauth token {NAME} --profile sandbox")).startswith("pdus+_0XSANDBX_")

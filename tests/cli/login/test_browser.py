@@ -63,7 +63,7 @@ def test_a_login_ends_at_a_page_with_the_account(shell, chromium):
         in page.text
     )
     assert (code, page.commands) == (0, [])
-    assert "Logged in to pagerduty as ann@example.com (sandbox)" in err
+    assert "Logged in to PagerDuty as ann@example.com (sandbox)" in err
     assert shell.works(shell.token())
 
 

@@ -75,14 +75,14 @@ def secret_parts(url):
 def test_the_pasted_redirect_url_ends_the_login(shell):
     with at_a_terminal(shell, LOGIN) as shown:
         url = authorization_url_at(shown)
-        assert "open this in any browser:" in shown.shown
+        assert "Open this on any machine:" in shown.shown
         assert "Paste it at once: its code expires after 30 s." in shown.shown
         pasted = shell.allow(url) + "&padding=" + "x" * 10_000
         shown.type(pasted + "\n")
         assert shown.end() == 0
         assert edits_and_echoes(shown)
     assert "Got it." in shown.shown
-    assert 'Logged in to pagerduty as user@example.com (sandbox), stored for user "me".' in shown.shown
+    assert 'Logged in to PagerDuty as user@example.com (sandbox) (user "me").' in shown.shown
     assert "padding" not in shown.shown
     assert not [part for part in secret_parts(pasted) if part in shown.shown]
     assert not SECRET.search(shown.shown)
@@ -135,7 +135,7 @@ def test_a_redirect_to_loopback_needs_no_paste(shell):
     with at_a_terminal(shell, "everyauth login pagerduty", BROWSER=browser()) as shown:
         assert shown.end() == 0
         assert edits_and_echoes(shown)
-    assert "Opening the browser in BROWSER to log in to PagerDuty." in shown.shown
+    assert "Opening the browser in BROWSER for PagerDuty." in shown.shown
     assert "Got it." not in shown.shown
 
 
@@ -182,7 +182,7 @@ def test_a_login_can_be_stopped_and_continued(shell, sh, stop):
     until(lambda: is_read_by_us(sh))
     pasted = shell.allow(url)
     sh.type(pasted + "\n")
-    sh.wait_for("Logged in to pagerduty")
+    sh.wait_for("Logged in to PagerDuty")
     sh.type("exit\n")
     assert sh.end() == 0
     assert secret_parts(pasted)[0] not in sh.shown
@@ -200,7 +200,7 @@ def test_stopped_and_sent_to_the_background_a_login_still_takes_the_redirect(she
     assert "Running" in sh.shown[before:]
     assert "Stopped" not in sh.shown[before:]
     comes_back(shell.allow(url))
-    sh.wait_for("Logged in to pagerduty")
+    sh.wait_for("Logged in to PagerDuty")
     sh.type("exit\n")
     assert sh.end() == 0
 
@@ -212,7 +212,7 @@ def test_the_redirect_ends_an_unfinished_paste(shell, sh):
     time.sleep(0.5)
     started = time.monotonic()
     comes_back(shell.allow(url))
-    sh.wait_for("Logged in to pagerduty")
+    sh.wait_for("Logged in to PagerDuty")
     assert time.monotonic() - started < 5
     # The typed text is not left to the shell either.
     sh.type("stty -a; echo is'' mine\n")
@@ -247,7 +247,7 @@ def test_in_the_background_a_login_neither_stops_nor_reads(shell, sh):
     sh.type("fg\n")
     until(lambda: is_read_by_us(sh))
     sh.type(shell.allow(url) + "\n")
-    sh.wait_for("Logged in to pagerduty")
+    sh.wait_for("Logged in to PagerDuty")
     sh.type("exit\n")
     assert sh.end() == 0
 
@@ -286,7 +286,8 @@ def test_a_browser_that_does_not_open_ends_a_login_without_a_terminal(shell):
 def test_a_browser_that_does_not_open_is_reported_at_a_terminal(shell):
     with at_a_terminal(shell, "everyauth login pagerduty", BROWSER="false") as shown:
         url = authorization_url_at(shown)
-        shown.wait_for("The browser could not be opened; open the URL above yourself.")
+        shown.wait_for("the browser could not be opened")
+        shown.wait_for("Open this on any machine:")
         shown.type(shell.allow(url) + "\n")
         assert shown.end() == 0
 
@@ -304,7 +305,10 @@ def test_a_response_to_an_https_redirect_uri_is_pasted(everyauth):
         with at_a_terminal(shell, "everyauth login pagerduty") as shown:
             url = authorization_url_at(shown)
             assert "redirect_uri=https%3A%2F%2Fyou.example%2Fcallback%3Ftenant%3D1&" in url
-            assert f"The login ends at {HTTPS}, where everyauth does not listen" in shown.shown
+            assert (
+                f"PagerDuty sends you back to {HTTPS.partition('?')[0]}, where nothing answers. That is right:"
+                in shown.shown
+            )
             pasted = shell.allow(url)
             assert pasted.startswith(HTTPS)
             shown.type(pasted.replace("https", "http") + "\n")

@@ -125,7 +125,9 @@ def test_a_login_that_ends_at_a_pasted_url_has_a_start_page_too(everyauth, tmp_p
         with terminal([*shell.command.argv, *shlex.split(LOGIN)[1:]], env) as shown:
             url = noted(tmp_path / "url")
             assert "redirect_uri=https%3A%2F%2Fyou.example%2Fcallback" in leads_to(url)
-            shown.wait_for("where everyauth does not listen")
+            shown.wait_for("where nothing answers")
+            shown.wait_for("Press Enter.")
+            shown.type("\n")
             shown.wait_for("It will not be shown.")
             shown.type(f"{shell.allow(PRINTED.search(shown.shown)[0])}\n")
             assert shown.end() == 0

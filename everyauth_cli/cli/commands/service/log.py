@@ -15,7 +15,6 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.flows.hints import user_of_tenant
-from everyauth_cli.model import DEFAULT_PROFILE
 from everyauth_cli.pages.times import utc
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services import EXAMPLE
@@ -31,25 +30,24 @@ def log(
 ) -> None:
     """Show the latest events of a service.
 
-    Logins, refreshes, revocations and failures on this machine, the newest last.
+    Logins, refreshes, revocations and failures in this profile and on this machine, the newest last.
     """
     service = registry_of(session).catalogue.get(name)
     events = EventLog(session.settings.log_dir)
     try:
-        last = events.last(service.name, limit)
+        last = events.last(service.name, limit, profile=session.settings.profile)
     except OSError as error:
         raise ConfigurationProblem(
             f"cannot read {events.path(service.name)}: {error.strerror}", hint="make it readable for your user"
         ) from None
     if not last and not session.terminal.as_json:
-        session.terminal.info(f"No events of {service.name} on this machine yet.")
+        session.terminal.info(f'No events of {service.name} in the profile "{session.settings.profile}" here yet.')
         return
     session.terminal.list(COLUMNS, [_row(event) for event in last], [_as_json(event) for event in last])
 
 
 def _row(event: Event) -> list[str]:
     user = user_of_tenant(event.user, event.tenant, quotes=("", ""))
-    user += "" if event.profile == DEFAULT_PROFILE else f" in {event.profile}"
     return [
         # Without a space it stays in one piece in a table.
         utc(event.time).astimezone().replace(tzinfo=None).isoformat(timespec="seconds"),

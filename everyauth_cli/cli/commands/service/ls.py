@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -10,11 +9,12 @@ import typer
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
+from everyauth_cli.cli.options import service_names
 from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.errors import ServiceNotFound
-from everyauth_cli.services.catalogue import ServiceSummary
+from everyauth_cli.services.catalogue import ServiceSummary, near_services
 
 COLUMNS = ["service", "title", "client id"]
 
@@ -26,6 +26,9 @@ COLUMNS = ["service", "title", "client id"]
 )
 def ls(
     session: Session,
+    name: Annotated[
+        str | None, typer.Argument(metavar="SERVICE", autocompletion=service_names, help="Only this service.")
+    ] = None,
     search: Annotated[
         str | None,
         typer.Option("--search", metavar="TEXT", help="Only services with this text in name, title or alias."),
@@ -41,10 +44,13 @@ def ls(
     for problem in filter(None, (service.problem for service in listed)):
         session.terminal.warn(problem.message)
     ids = clients.ids([service.name for service in listed])
+    if name is not None:
+        found = catalogue.get(name).name
+        listed = [service for service in listed if service.name == found]
     if search is not None:
         listed = _matching(listed, search)
     listed.sort(key=lambda service: service.name not in ids)
-    if session.terminal.is_table and not (session.terminal.as_json or search or long):
+    if session.terminal.is_table and not (session.terminal.as_json or name or search or long):
         _show_short(session, listed, ids)
         return
     rows = [[service.name, service.title, ids.get(service.name, "")] for service in listed]
@@ -75,14 +81,8 @@ def _matching(listed: list[ServiceSummary], search: str) -> list[ServiceSummary]
     words = {word.casefold(): s for s in listed for word in (s.name, s.title, *s.aliases)}
     found = {s.name for word, s in words.items() if text in word}
     if not found:
-        similar = dict.fromkeys(words[word].name for word in difflib.get_close_matches(text, words, 5, 0.6))
-        raise ServiceNotFound(
-            f"no service has {search!r} in its name, title or aliases"
-            + (f"; did you mean {' or '.join(similar)}?" if similar else ""),
-            hint=f"everyauth service get {next(iter(similar))}"
-            if len(similar) == 1
-            else "`everyauth service ls` lists all; `everyauth service add` adds one",
-        )
+        error = ServiceNotFound(f'no service has "{search}" in its name, title or aliases', hint="everyauth service ls")
+        raise error.if_mistyped(search, near_services(search, listed))
     return [s for s in listed if s.name in found]
 
 

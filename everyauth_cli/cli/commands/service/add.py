@@ -96,6 +96,8 @@ def add(
         "docs": docs,
     }
     path = registry_of(session).catalogue.add(name, {key: value for key, value in entry.items() if value is not None})
+    if session.terminal.as_json:
+        session.terminal.json({"id": name, "path": str(path)})
     session.terminal.info(f"Added {name} in {path}.")
     secret = "" if token_endpoint_auth_method is ClientAuthMethod.NONE else " --client-secret -"
     session.terminal.advise("Next", f"everyauth service set {name} --client-id ID{secret}")

@@ -206,12 +206,10 @@ def test_the_catalogue_is_listed_with_what_is_set(everyauth):
     assert listed["items"][0] == first
     with on_a_terminal(everyauth, "service", "ls") as shown:
         assert shown.end() == 0
-    assert "SET UP\n✓  pagerduty  PagerDuty  one\n\n" in shown.shown
-    assert re.search(r" MORE\n  42-school +\S", shown.shown)
+    assert re.search(r"SET UP\n✓  pagerduty  PagerDuty  one\n\n.* MORE\n  42-school +\S", shown.shown)
     with on_a_terminal(everyauth, "service", "ls", "--long") as shown:
         assert shown.end() == 0
-    assert "CLIENT ID" in shown.shown
-    assert "\x1b" not in shown.shown
+    assert ("CLIENT ID" in shown.shown, "\x1b" in shown.shown) == (True, False)
 
 
 def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):

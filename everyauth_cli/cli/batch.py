@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -46,10 +47,11 @@ def run_batch(
         if session.terminal.quiet:
             # A timer's mail is empty when all is well.
             outcomes = (outcome for outcome in outcomes if outcome.error)
+        completed = (replace(one, error=one.error and session.with_hint_completed(one.error)) for one in outcomes)
         if session.terminal.as_json:
-            session.terminal.items(map(_as_json, outcomes))
+            session.terminal.items(map(_as_json, completed))
         else:
-            session.terminal.rows(COLUMNS, map(_row, outcomes))
+            session.terminal.rows(COLUMNS, map(_row, completed))
         session.terminal.info(counted.summary(interrupted=bool(interrupts)) or none)
         if counted.states[HealthState.NOT_CHECKABLE]:
             session.terminal.info("cannot be checked: no request that tests a token of this service is known")

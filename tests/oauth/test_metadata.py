@@ -48,7 +48,7 @@ def test_metadata_is_looked_for_at_the_well_known_places_in_order(issuer, expect
 
 
 @pytest.mark.parametrize("issuer", ["http://auth.example", "auth.example", "https://user@auth.example", "https://a/#b"])
-def test_an_issuer_that_is_no_safe_url_is_asked_nothing(issuer):
+def test_an_issuer_that_is_no_safe_url_is_sent_nothing(issuer):
     with pytest.raises(UsageProblem, match="cannot be used"):
         discover(issuer, lambda request: pytest.fail(request.url))
 
@@ -71,7 +71,7 @@ def test_a_server_without_metadata_is_an_error_with_the_way_out():
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_server_that_fails_is_not_asked_at_another_place(status):
+def test_a_server_that_fails_is_tried_at_no_other_place(status):
     places = []
 
     def send(request):

@@ -123,7 +123,7 @@ def add(
     path = registry_of(session).catalogue.add(name, entry)
     session.terminal.info(f"Added {name} in {path}.")
     secret = "" if entry["token_endpoint_auth_method"] == ClientAuthMethod.NONE else " --client-secret -"
-    session.terminal.info(f"Next: everyauth service set {name} --client-id ID{secret}")
+    session.terminal.advise("Next", f"everyauth service set {name} --client-id ID{secret}")
 
 
 def _found(session: Session, issuer: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _found(session: Session, issuer: str | None, given: Mapping[str, Any]) -> di
     if issuer is None:
         raise UsageProblem(
             "neither an issuer nor both endpoints are given",
-            hint="everyauth service add NAME --issuer URL, or with --authorize-url URL --token-url URL",
+            hint="everyauth service add NAME --issuer URL",
         )
     return discover(issuer, session.send)
 

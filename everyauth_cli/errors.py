@@ -42,7 +42,7 @@ Each line has an error's exit code, stable code and meaning. `KeyUnknown`, `Lock
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
@@ -54,11 +54,21 @@ class EveryAuthError(Exception):
 
     exit_code: ClassVar[int] = 1
     code: ClassVar[str] = "error"
+    mistyped: tuple[str, str] | None = None
+    """A name that was given and not found, and the one that is most like it."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def if_mistyped(self, name: str, near: Sequence[str]) -> Self:
+        """Return the error with the names that are like the one that was not found, the likeliest first."""
+        if near:
+            self.mistyped = (name, near[0])
+            self.message = f"{self.message}; did you mean {' or '.join(near)}?"
+            self.args = (self.message,)
+        return self
 
     def copy(self, *, message: str | None = None, hint: str | None = None) -> Self:
         """Return the same error with another message or hint, to be raised in its place."""
@@ -132,6 +142,7 @@ class Ambiguous(NotFound):
         super().__init__("\n".join([f"{len(candidates)} identities match {who}:", *lines]))
         self.who = who
         self.candidates = candidates
+        self.command = command
 
 
 class LoginRequired(EveryAuthError):

@@ -179,9 +179,9 @@ def _directories(environ: Mapping[str, str]) -> tuple[Path, Path]:
         directories = platformdirs.PlatformDirs("everyauth", appauthor=False)
         found = directories.user_config_path, directories.user_data_path
     except RuntimeError:
-        raise _homeless() from None
+        raise _homeless(environ.get("HOME")) from None
     if environ.get("HOME") == "" or not all(directory.is_absolute() for directory in found):
-        raise _homeless()
+        raise _homeless(environ.get("HOME"))
     return found
 
 
@@ -195,9 +195,12 @@ def _check_text(text: str, what: str) -> None:
         ) from None
 
 
-def _homeless() -> ConfigurationProblem:
+def _homeless(home: str | None) -> ConfigurationProblem:
+    reason = "HOME is no absolute path" if home else "HOME is empty"
+    if home is None:
+        reason = "HOME is not set, and this user has no entry in the passwd database"
     return ConfigurationProblem(
-        "there is no home directory: HOME is not set, and this user has no entry in the passwd database",
+        f"there is no home directory: {reason}",
         hint="EVERYAUTH_HOME=/path/to/a/directory names one for everyauth",
     )
 

@@ -30,6 +30,8 @@ def check_url(url: str) -> str:
         raise ValueError("it is not an https URL")
     if has_placeholder(url):
         raise ValueError("it has braces, which nothing fills in here")
+    if not parts.hostname.isascii():
+        raise ValueError("its host is not ASCII; the DNS writes such a host as xn--...")
     if not PRINTABLE_ASCII.fullmatch(url) or not _is_host(parts.hostname) or parts.port == 0:
         raise ValueError("it is not a URL")
     if parts.scheme == "http" and not is_loopback(url):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from peers.hints import check_hints
 
 pytest_plugins = [
     "peers.oidc_provider",
@@ -73,6 +74,7 @@ class Command:
     ) -> Finished:
         process = self.start(*arguments, env=env)
         out, err = process.communicate(input, timeout=timeout)
+        check_hints([*map(str, arguments)], f"{out}\n{err}")
         return Finished(process.returncode, out, err)
 
     def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:

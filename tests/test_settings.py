@@ -98,12 +98,15 @@ except ConfigurationProblem as error:
 """
 
 
-@pytest.mark.parametrize("home", [{}, {"HOME": ""}])
-def test_without_any_home_the_one_that_helps_is_named(home):
+@pytest.mark.parametrize(
+    ("home", "reason"),
+    [({}, "HOME is not set, and"), ({"HOME": ""}, "HOME is empty"), ({"HOME": "a"}, "HOME is no absolute path")],
+)
+def test_without_any_home_the_one_that_helps_is_named(home, reason):
     if not home and os.geteuid() != 0:
         pytest.skip("only root can be a user without an entry in passwd")
     (message,) = in_child(HOMELESS, **home)
-    assert "no home directory" in message
+    assert f"no home directory: {reason}" in message
     assert "EVERYAUTH_HOME=" in message
     assert in_child(HOMELESS, **home, EVERYAUTH_HOME="/") == ["/"]
 

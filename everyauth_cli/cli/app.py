@@ -13,7 +13,7 @@ from everyauth_cli.cli.options import COMMON, OutputOption, ProfileOption, Quiet
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.topics import TOPICS
 from everyauth_cli.cli.typer_internals import Command, Group
-from everyauth_cli.errors import ClientNotSet, LoginRequired, NotFound
+from everyauth_cli.errors import ClientNotSet, EveryAuthError, LoginRequired, NotFound
 from everyauth_cli.services import EXAMPLE
 
 ABOUT = """Get, keep and refresh OAuth 2.0 access tokens.
@@ -61,7 +61,7 @@ def root(
     ] = False,
 ) -> None:
     """Take the options that may come before the command as well as after it."""
-    context.obj = {"output": output, "profile": profile, "quiet": quiet, "verbose": verbose}
+    context.obj = {**(context.obj or {}), "output": output, "profile": profile, "quiet": quiet, "verbose": verbose}
 
 
 def group(name: str, about: str, *, examples: Sequence[str]) -> typer.Typer:
@@ -98,18 +98,19 @@ def command(parent: typer.Typer, name: str, *, examples: Sequence[str], hidden: 
                 profile=chosen["profile"],
                 verbose=bool(chosen["verbose"]),
                 quiet=bool(chosen["quiet"]),
+                line=before.get("line", ()),
             )
             if takes_context:
                 arguments["context"] = context
             try:
                 function(session, **arguments)
-            except LoginRequired:
-                session.report()
-                session.warn_of_unknown_profile()
-                raise
-            except (ClientNotSet, NotFound):
-                session.warn_of_unknown_profile()
-                raise
+            except EveryAuthError as error:
+                if isinstance(error, LoginRequired):
+                    session.report()
+                if isinstance(error, LoginRequired | ClientNotSet | NotFound):
+                    near = session.warn_of_unknown_profile()
+                    error.mistyped = error.mistyped or (session.settings.profile, near[0]) if near else error.mistyped
+                raise session.with_hint_completed(error) from error.__cause__
 
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = _signature(function)  # type: ignore[attr-defined]

@@ -50,17 +50,19 @@ class Assembly:
         """Connect to the server of a URL and send nothing; raises `ServiceUnreachable`."""
         transport().reach(url)
 
-    def warn_of_unknown_profile(self) -> None:
-        """Warn of the profile if it has no clients and no identities."""
+    def warn_of_unknown_profile(self) -> list[str]:
+        """Warn of the profile if it has no clients and no identities; returns the names that are like it."""
         name = self.settings.profile
         try:
             known = list_profiles(self.auth.store)
         except EveryAuthError:
-            return
-        if name not in known:
-            similar = difflib.get_close_matches(name, known, 3, 0.6)
-            advice = f"did you mean {' or '.join(similar)}?" if similar else "see `everyauth profile ls`"
-            self.terminal.warn(f'the profile "{name}" has no clients and no identities; {advice}')
+            return []
+        if name in known:
+            return []
+        similar = difflib.get_close_matches(name, known, 3, 0.6)
+        advice = f"did you mean {' or '.join(similar)}?" if similar else "see `everyauth profile ls`"
+        self.terminal.warn(f'the profile "{name}" has no clients and no identities; {advice}')
+        return similar
 
     def report(self, *, since: int) -> None:
         """Send alerts about identities that have needed a login since then, in milliseconds since the epoch.

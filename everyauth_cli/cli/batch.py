@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +14,8 @@ from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.progress import progress
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark
+from everyauth_cli.cli.suggestion import read_hint
 from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.cli.wrapping import split_hint
 from everyauth_cli.errors import StoreError
 from everyauth_cli.flows.batch import MOST_JOBS, HealthState, Outcome, Pacing
 from everyauth_cli.flows.freshness import now_ms
@@ -63,12 +64,13 @@ def run_batch(
         if session.terminal.quiet:
             # A timer's mail is empty when all is well.
             outcomes = (outcome for outcome in outcomes if outcome.error)
+        completed = (replace(one, error=one.error and session.with_hint_completed(one.error)) for one in outcomes)
         if session.terminal.as_json:
-            session.terminal.items(map(_as_json, outcomes))
+            session.terminal.items(map(_as_json, completed))
         elif session.terminal.is_table:
-            _draw(session.terminal, list(outcomes))
+            _draw(session.terminal, list(completed))
         else:
-            session.terminal.rows([], map(_row, outcomes))
+            session.terminal.rows([], map(_row, completed))
         session.terminal.info(counted.summary(interrupted=bool(interrupts)) or none)
         if counted.states[HealthState.NOT_CHECKABLE]:
             session.terminal.info("cannot be checked: no request that tests a token of this service is known")
@@ -127,7 +129,7 @@ def _draw(terminal: Terminal, outcomes: Sequence[Outcome]) -> None:
         terminal.marked(COLUMNS, words, [_mark(outcome) for outcome in outcomes])
     errors = Counter((each.error.message, each.error.hint or "") for each in outcomes if each.error)
     for (message, hint), count in errors.items():
-        advice, command = split_hint(hint)
+        advice, command = read_hint(hint)
         terminal.data("")
         times = f" ({count} identities)" if count > 1 else ""
         terminal.verdict(Mark.failed, "; ".join(filter(None, (message, advice))) + times)

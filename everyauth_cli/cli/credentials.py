@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from everyauth_cli.cli.durations import read_duration
-from everyauth_cli.cli.named_identity import Named
+from everyauth_cli.cli.named_identity import Named, near_users
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
 from everyauth_cli.flows.hints import not_logged_in
@@ -33,4 +33,5 @@ def credential_of(session: Session, service: str, named: Named, requirement: Req
         return credential
     if named.is_id:
         raise NotFound(f"{service} has no identity {named.text}", hint="everyauth identity ls")
-    raise not_logged_in(identity_key(session.settings.profile, service, user=named.user))
+    error = not_logged_in(identity_key(session.settings.profile, service, user=named.user))
+    raise error.if_mistyped(named.user, near_users(session, named, service=service))

@@ -24,8 +24,8 @@ def show_what_stays(session: Session, settings: Settings, *, chosen: str) -> str
     if not left:
         return None
     back = shlex.join(["everyauth", "store", "use", url])
-    session.terminal.info(f"{left} stay in {url}; {back} switches back. To move them here:")
-    session.terminal.info(_move(url, chosen))
+    session.terminal.advise(f"{left} stay in {url}. To switch back", back)
+    session.terminal.advise("To move them here", _move(url, chosen))
     return url
 
 
@@ -36,7 +36,7 @@ def show_left_store(session: Session) -> None:
         return
     left = shown_url(settings.left_store)
     move = _move(left, shown_url(settings.store_url))
-    session.terminal.info(f"{left} was left for this store, with records in it. To move them here: {move}")
+    session.terminal.advise(f"{left} was left for this store, with records in it. To move them here", move)
 
 
 def contents(settings: Settings) -> str:

@@ -84,7 +84,7 @@ def _show_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None
     for profile, identity in siblings:
         named = "" if {profile, session.auth.profile} == {DEFAULT_PROFILE} else profile
         login = login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=named)
-        session.terminal.info(f"  {login}")
+        session.terminal.suggest(login)
 
 
 def _report(target: LogoutTarget, revocation: Revocation, *, local: bool) -> str:

@@ -10,9 +10,10 @@ import typer
 
 from everyauth_cli.cli.completion import print_candidates
 from everyauth_cli.cli.streams import prepare_streams
+from everyauth_cli.cli.suggestion import Hint, corrected, in_profile, profile_in, read_hint
 from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.cli.tree import spelled_out, tree
-from everyauth_cli.cli.typer_internals import failed_command, is_help, parser_error, usage_message
+from everyauth_cli.cli.tree import instead_of, spelled_out, tree
+from everyauth_cli.cli.typer_internals import failed_command, is_help, mistyped, parser_error, usage_message
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
 ParserError = parser_error()
@@ -43,7 +44,7 @@ def _code(terminal: Terminal, args: Sequence[str]) -> int:
         terminal.error(error)
         return error.exit_code
     except ParserError as error:
-        return _usage(terminal, error)
+        return _usage(terminal, error, args)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the boundary
@@ -66,7 +67,7 @@ def _call(args: Sequence[str]) -> int:
     # The garbage collector was off while modules were imported; it need not look at them again.
     gc.freeze()
     gc.enable()
-    return root(args=list(args), prog_name="everyauth", standalone_mode=False) or 0
+    return root(args=list(args), prog_name="everyauth", standalone_mode=False, obj={"line": args}) or 0
 
 
 def _check_text(args: Sequence[str]) -> None:
@@ -83,11 +84,15 @@ def _wants_json(args: Sequence[str]) -> bool:
     )
 
 
-def _usage(terminal: Terminal, error: Exception) -> int:
+def _usage(terminal: Terminal, error: Exception, args: Sequence[str]) -> int:
     if is_help(error):
         terminal.page(usage_message(error))
         return 0
-    terminal.error(UsageProblem(usage_message(error), hint=f"{failed_command(error)} --help"))
+    word = mistyped(error)
+    again = corrected(args, *word) if word else ""
+    advice, command = read_hint(instead_of(args) or again or f"{failed_command(error)} --help")
+    hint = Hint(advice, in_profile(command, profile_in(args)))
+    terminal.error(UsageProblem(usage_message(error), hint=str(hint)))
     return UsageProblem.exit_code
 
 

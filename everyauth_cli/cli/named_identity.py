@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 GET = "everyauth identity get"
 MOST_CANDIDATES = 10
+MOST_LOOKED_AT = 1000
+LIKE = 0.8
+"""The least likeness of users that are suggested, as difflib has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,31 @@ def not_found(session: Session, named: Named, *, command: str = GET) -> EveryAut
     try:
         name = session.auth.catalogue.get(who).name
     except ServiceNotFound:
-        return NotFound(f'no identity found for "{who}"', hint="everyauth identity ls")
+        error = NotFound(f'no identity found for "{who}"', hint="everyauth identity ls")
+        return error.if_mistyped(who, near_users(session, named))
     found = [*islice(session.auth.listed(service=name), MOST_CANDIDATES)]
     if not found and command != GET:
         return NotFound(f"{name} is a service, and it has no identities", hint="everyauth identity ls")
     if not found:
         return LoginRequired(f"{name} is a service, and no user has logged in there", hint=f"everyauth login {name}")
-    commands = "\n".join(f"  {_command_for(identity, command)}" for identity in found)
+    commands = "\n".join(f"  {session.suggestion(_command_for(identity, command))}" for identity in found)
     return NotFound(f"{name} is a service; name one of its identities:\n{commands}")
+
+
+def near_users(session: Session, named: Named, *, service: str = "") -> list[str]:
+    """Return the users with an identity whose names are like the one that is named, and differ in more than a number.
+
+    Of very many identities only the first are looked at.
+    """
+    if named.is_id:
+        return []
+    users = {identity.user for identity in islice(session.auth.listed(service=service), MOST_LOOKED_AT)}
+    near = difflib.get_close_matches(named.text, users, 3, LIKE)
+    return [user for user in near if _without_digits(user) != _without_digits(named.text)]
+
+
+def _without_digits(name: str) -> str:
+    return re.sub(r"\d+", "0", name)
 
 
 def _command_for(identity: IdentitySummary, command: str) -> str:

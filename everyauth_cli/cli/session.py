@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from everyauth_cli.cli.options import Output
+from everyauth_cli.cli.suggestion import Hint, corrected, in_profile, read_hint, repeated
 from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.errors import ServiceUnreachable, UsageProblem
+from everyauth_cli.errors import Ambiguous, ConfigurationProblem, EveryAuthError, ServiceUnreachable, UsageProblem
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Request, Response
 from everyauth_cli.settings import Settings, read_settings
@@ -24,10 +24,20 @@ if TYPE_CHECKING:
 class Session:
     """The terminal, the settings and `EveryAuth` for one command, each made when it is first needed."""
 
-    def __init__(self, *, output: Output | None, profile: str | None, verbose: bool, quiet: bool = False) -> None:
-        self.terminal = Terminal(as_json=output is Output.json, quiet=quiet)
+    def __init__(
+        self,
+        *,
+        output: Output | None,
+        profile: str | None,
+        verbose: bool,
+        quiet: bool = False,
+        line: Sequence[str] = (),
+    ) -> None:
+        self.terminal = Terminal(as_json=output is Output.json, quiet=quiet, complete=self.suggestion)
         self.verbose = verbose
         self._profile = profile
+        self._usual_profile = DEFAULT_PROFILE
+        self._line = line
         self._started = now_ms()
 
     @functools.cached_property
@@ -35,6 +45,7 @@ class Session:
         settings = read_settings()
         if settings.warning:
             self.terminal.warn(settings.warning)
+        self._usual_profile = settings.profile
         return replace(settings, profile=self._profile) if self._profile else settings
 
     @property
@@ -53,10 +64,10 @@ class Session:
         """Send alerts about identities that need a login: those found by this command, or all that are pending."""
         self._assembly.report(since=0 if all_pending else self._started)
 
-    def warn_of_unknown_profile(self) -> None:
-        """Warn of a profile that has nothing in it, with the names that are like it: it may be mistyped."""
-        if self.profile_to_name and not self.in_sandbox:
-            self._assembly.warn_of_unknown_profile()
+    def warn_of_unknown_profile(self) -> list[str]:
+        """Warn of a profile that has nothing in it: it may be mistyped; returns the names that are like it."""
+        named = self.profile_to_name and not self.in_sandbox
+        return self._assembly.warn_of_unknown_profile() if named else []
 
     @functools.cached_property
     def _assembly(self) -> Assembly:
@@ -73,11 +84,29 @@ class Session:
     @property
     def profile_to_name(self) -> str:
         """The profile, if a suggested command has to name it to work in it."""
-        return "" if self.settings.profile == DEFAULT_PROFILE else self.settings.profile
+        profile = self.settings.profile
+        return "" if profile == DEFAULT_PROFILE == self._usual_profile else profile
 
     def suggestion(self, command: str) -> str:
         """Return a command to suggest, with the profile if it has to be named."""
-        return f"{command} --profile {shlex.quote(self.profile_to_name)}" if self.profile_to_name else command
+        return in_profile(command, self.profile_to_name)
+
+    def again(self, option: str) -> str:
+        """Return the command line as it was typed, with an option in the place of its profile."""
+        return repeated(self._line, option)
+
+    def with_hint_completed(self, error: EveryAuthError) -> EveryAuthError:
+        """Return an error with the profile in the commands that it suggests; nothing else of it changes."""
+        try:
+            if error.mistyped and (line := corrected(self._line, *error.mistyped)):
+                return error.copy(hint=self.suggestion(line))
+            if isinstance(error, Ambiguous):
+                return Ambiguous(error.who, error.candidates, command=self.suggestion(error.command))
+            advice, command = read_hint(error.hint or "")
+            return error.copy(hint=str(Hint(advice, self.suggestion(command)))) if command else error
+        except ConfigurationProblem:
+            # The settings cannot be read, of which the error itself speaks.
+            return error
 
     def for_sandbox(self) -> Session:
         """Return the same session in the sandbox's profile; raises `UsageProblem` when --profile was given."""
@@ -87,14 +116,20 @@ class Session:
                 hint="leave out --profile; the login is stored in the profile sandbox",
             )
         output = Output.json if self.terminal.as_json else None
-        return Session(output=output, profile=SANDBOX_PROFILE, verbose=self.verbose, quiet=self.terminal.quiet)
+        return Session(
+            output=output,
+            profile=SANDBOX_PROFILE,
+            verbose=self.verbose,
+            quiet=self.terminal.quiet,
+            line=self._line,
+        )
 
     def _watched(self, send: Callable[[Request], Response], request: Request) -> Response:
         try:
             return self._logged(send, request) if self.verbose else send(request)
         except ServiceUnreachable as error:
             if self.in_sandbox and not error.lost:
-                raise error.copy(hint="everyauth sandbox, in another terminal") from None
+                raise error.copy(hint="start it in another terminal: everyauth sandbox") from None
             raise
 
     def _logged(self, send: Callable[[Request], Response], request: Request) -> Response:

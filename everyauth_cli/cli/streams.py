@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
-from everyauth_cli.errors import EveryAuthError
+from everyauth_cli.errors import EveryAuthError, UsageProblem
 
 
 def prepare_streams() -> None:
@@ -34,3 +35,14 @@ def drop(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def typed(read: Callable[[], str]) -> str:
+    """Read text from standard input; raises `UsageProblem` when it is not UTF-8."""
+    problem = UsageProblem("standard input has bytes that are not text", hint="send it as UTF-8")
+    try:
+        text = read()
+        text.encode()
+    except UnicodeError:
+        raise problem from None
+    return text

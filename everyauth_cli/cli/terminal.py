@@ -8,10 +8,11 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from everyauth_cli.cli.streams import drop, is_utf8, unwritten
+from everyauth_cli.cli.streams import drop, is_utf8, typed, unwritten
 from everyauth_cli.cli.style import Mark, Paint, Style, paint_for
+from everyauth_cli.cli.suggestion import read_hint
 from everyauth_cli.cli.table import draw_table
-from everyauth_cli.cli.wrapping import fitted, hanging, in_columns, split_hint
+from everyauth_cli.cli.wrapping import fitted, hanging, in_columns
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.sanitize import json_text, visible, visible_lines
@@ -23,6 +24,7 @@ class Terminal:
     """The three streams of a command; with `as_json`, data and errors are JSON.
 
     With `quiet`, stderr gets warnings, errors, questions, and what a person has to act on; nothing else.
+    `complete` adds to a suggested command what it needs, such as the profile.
     Whatever it shows, of a service, a user, a file or an environment, has escapes for what is not visible.
     """
 
@@ -34,9 +36,11 @@ class Terminal:
         stdin: TextIO | None = None,
         stdout: TextIO | None = None,
         stderr: TextIO | None = None,
+        complete: Callable[[str], str] = str,
     ) -> None:
         self.as_json = as_json
         self.quiet = quiet
+        self._complete = complete
         self.stdin = stdin or sys.stdin
         self.stdout = stdout or sys.stdout
         self.stderr = stderr or sys.stderr
@@ -101,7 +105,7 @@ class Terminal:
 
     def command(self, command: str, *, about: str = "") -> None:
         """Print a command to type next, on a line of its own, among data."""
-        self._print(f"  {visible(about)}{self._paint(Style.command, visible(command))}\n")
+        self._print(f"  {visible(about)}{self._paint(Style.command, visible(self._complete(command)))}\n")
 
     def info(self, line: str) -> None:
         """Print on stderr a line that is good to know; on a terminal it breaks between words."""
@@ -127,7 +131,13 @@ class Terminal:
 
     def suggest(self, command: str) -> None:
         """Print a command to type next on stderr, on a line of its own, which is never broken."""
-        self._say(f"  {self._paint_talk(Style.command, visible(command))}\n")
+        self._say(f"  {self._paint_talk(Style.command, visible(self._complete(command)))}\n")
+
+    def advise(self, about: str, command: str) -> None:
+        """Print on stderr a command and what it is for; nothing with `quiet`."""
+        if not self.quiet:
+            self.instruct(f"{about}:")
+            self.suggest(command)
 
     def error(self, error: EveryAuthError) -> None:
         """Print an error and its hint on stderr; with `as_json`, as one line of JSON."""
@@ -142,12 +152,12 @@ class Terminal:
             self.instruct(f"  {line.lstrip()}")
         if not error.hint:
             return
-        advice, command = split_hint(error.hint)
+        advice, command = read_hint(error.hint)
         if not self._is_terminal:
             self.instruct(f"  try: {error.hint}")
         elif command:
             if advice:
-                self.instruct(f"  {advice}:")
+                self.instruct(f"  {advice}{'' if advice.endswith('?') else ':'}")
             self.suggest(command)
         else:
             self.instruct(f"  {advice}")
@@ -234,7 +244,7 @@ class Terminal:
     def ask(self, question: str) -> str:
         """Ask for a line of text; raises `UsageProblem` when it is empty."""
         self._say(f"{visible(question)}: ")
-        text = self._typed(self.stdin.readline).strip()
+        text = typed(self.stdin.readline).strip()
         if not text:
             raise UsageProblem(f"no text was typed for: {question}")
         return text
@@ -242,7 +252,7 @@ class Terminal:
     def wait(self, text: str) -> None:
         """Wait for Enter, after a text; the end of standard input will do as well."""
         self._say(f"{self._paint_talk(Style.secondary, visible(text))} ")
-        self._typed(self.stdin.readline)
+        typed(self.stdin.readline)
 
     def ask_secret(self, question: str, *, may_be_empty: bool = False) -> Secret[str]:
         """Ask for a secret without echo; where this is not a terminal, read all of standard input.
@@ -255,7 +265,7 @@ class Terminal:
             text = getpass.getpass(f"{visible(question)}: ", stream=self.stderr)
         else:
             # PowerShell puts a byte order mark before what it pipes.
-            text = self._typed(self.stdin.read).removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+            text = typed(self.stdin.read).removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
         if not text and not may_be_empty:
             raise UsageProblem(f"standard input has no {question}", hint='printf %s "$SECRET" | everyauth ...')
         return Secret(text)
@@ -265,7 +275,7 @@ class Terminal:
         if not self.can_ask:
             raise UsageProblem("confirmation needed, but this is not a terminal", hint="pass --yes")
         self._say(f"{visible(question)} [y/N] ")
-        return self._typed(self.stdin.readline).strip().lower() in ("y", "yes")
+        return typed(self.stdin.readline).strip().lower() in ("y", "yes")
 
     def finish(self, code: int) -> int:
         """Write what is left for stdout, and return the exit code, which is not 0 where it cannot be written."""
@@ -323,13 +333,3 @@ class Terminal:
             self.stderr.flush()
         except OSError:
             drop(self.stderr)
-
-    def _typed(self, read: Callable[[], str]) -> str:
-        """Read text from standard input; raises `UsageProblem` when it is not UTF-8."""
-        problem = UsageProblem("standard input has bytes that are not text", hint="send it as UTF-8")
-        try:
-            text = read()
-            text.encode()
-        except UnicodeError:
-            raise problem from None
-        return text

@@ -36,6 +36,14 @@ COMMANDS: dict[str, list[str]] = {
 WELCOME = "welcome"
 """The command of a line without words, which no help lists."""
 
+ORIGINAL = {
+    ("token",): "everyauth has no account of its own; name the service whose token you need: everyauth token SERVICE",
+    ("profile", "export"): "a profile has no keys to export; move what a store holds: everyauth store move FROM TO",
+    ("profile", "import"): "a profile has no keys to import; log in, which begins one: "
+    "everyauth login SERVICE --profile NAME",
+}
+"""Lines of the original `everyauth` that nothing here does, each with what took its place."""
+
 HELP = ("--help", "-h")
 VERSION = "--version"
 TAKES_VALUE = ("-p", "--profile", "-o", "--output")
@@ -65,6 +73,13 @@ def spelled_out(line: Sequence[str]) -> list[str]:
     if words or set(line) & {*HELP}:
         return list(line)
     return [*(word for word in line if word != VERSION), "version" if VERSION in line else WELCOME]
+
+
+def instead_of(line: Sequence[str]) -> str:
+    """Return what took the place of a line of the original `everyauth`; nothing for any other."""
+    words = _without_options(line)
+    typed = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
+    return ORIGINAL.get(tuple(words[: typed if words[:1] == ["token"] else 2]), "")
 
 
 def _named(line: Sequence[str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -73,6 +74,15 @@ def is_help(error: Exception) -> bool:
 def usage_message(error: Exception) -> str:
     """Return what is wrong with the command line."""
     return str(getattr(error, "format_message", error.__str__)())
+
+
+def mistyped(error: Exception) -> tuple[str, str] | None:
+    """Return an option or a command that does not exist, and the one that is most like it, if there is one."""
+    near = getattr(error, "possibilities", None)
+    if near and (option := getattr(error, "option_name", "")):
+        return str(option), str(near[0])
+    found = re.match(r"No such command '([^']+)'\. Did you mean '([^']+)'", usage_message(error))
+    return (found[1], found[2]) if found else None
 
 
 def failed_command(error: Exception) -> str:

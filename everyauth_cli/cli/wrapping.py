@@ -1,19 +1,12 @@
-"""Breaks lines between words to fit the terminal, and splits a hint from its command."""
+"""Breaks lines between words to fit the terminal."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import textwrap
 from collections.abc import Sequence
 
 from everyauth_cli.cli.style import Mark
-
-
-def split_hint(hint: str) -> tuple[str, str]:
-    """Split a hint into its advice and the command at its end; either may be missing."""
-    match = re.fullmatch(r"(?:(.{1,1000}): )?(everyauth .{1,4000})", hint)
-    return (match[1] or "", match[2]) if match else (hint, "")
 
 
 def fitted(line: str) -> list[str]:

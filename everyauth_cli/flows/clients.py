@@ -137,7 +137,7 @@ class Clients:
         if self._sandboxed:
             raise UsageProblem(
                 f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
-                hint=f"everyauth login {service.name} --sandbox, or another --profile",
+                hint=f"log in at the sandbox, or use another profile: everyauth login {service.name} --sandbox",
             )
         if redirect_uri:
             port = 0
@@ -240,7 +240,7 @@ def _not_set(service: Service, client: Client) -> ClientNotSet:
     needed = "".join(f" --param {p.name}=..." for p in service.params if p.default is None)
     return ClientNotSet(
         f"{service.name} has no client yet: register an app at {service.title}{about} with the "
-        f"redirect URI {redirect_uri(service, client)}; `everyauth service get {service.name}` has the steps",
+        f"redirect URI {redirect_uri(service, client)}",
         hint=f"everyauth service set {service.name} --client-id ID --client-secret -{needed}",
     )
 

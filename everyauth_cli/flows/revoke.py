@@ -192,7 +192,7 @@ class Revoker:
             return call(*args, **kwargs)
         except EveryAuthError as error:
             local = "with --local it is only deleted here, and its tokens stay valid at the service"
-            raise error.copy(hint="; or ".join(filter(None, [error.hint, local]))) from None
+            raise error.copy(hint="; or: ".join(filter(None, [local, error.hint]))) from None
 
     def _has_secret(self, key: RecordKey) -> bool:
         """Return whether a secret is stored, readable or not."""

@@ -21,7 +21,7 @@ OPENID = "openid"
 ACCESS_DENIED = "access_denied"
 ERROR_HINTS = {
     "invalid_scope": 'request other scopes: everyauth service set {service} --scope "..."',
-    "unauthorized_client": "compare the registration at the service with `everyauth service get {service}`",
+    "unauthorized_client": "compare the registration at the service: everyauth service get {service}",
     "temporarily_unavailable": "try again later",
     "server_error": "try again later",
 }

@@ -57,7 +57,7 @@ class Connection:
 
     @property
     def actions(self) -> list[str]:
-        """What the user can do, which is also the name of a text and the last part of a URL."""
+        """The names of the user's actions: each is also the name of a text and the last part of a URL."""
         can_connect = self.offered and self.state != "connected"
         return ["connect"] * can_connect + ["disconnect"] * bool(self.identity)
 
@@ -72,7 +72,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What one page shows below its heading: `template` with `values`, to be put into our page or the app's."""
+    """The part of a page below its heading: `template` with `values`, to be put into our page or the app's."""
 
     title: str
     template: str

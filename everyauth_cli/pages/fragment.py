@@ -18,8 +18,9 @@ class SafeHtml(str):
 class Fragment:
     """The parts that an app's template inserts: `head` in its head, `html` where the list belongs.
 
-    `style_source` and `script_source` are the sources that allow them in a Content-Security-Policy of the app's. Where
-    the page stands in place of the list (a question, an error), `title` is its heading's text.
+    `style_source` and `script_source` are the sources that allow them in the app's own Content-Security-Policy.
+    `title` is the text for a heading, which `html` has none of: that of the list, or the question before a
+    disconnection.
     """
 
     title: str

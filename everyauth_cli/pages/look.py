@@ -22,7 +22,7 @@ LANG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionsPage:
-    """What an app chooses of its connections page. Raises `UsageProblem` for a value that cannot be used.
+    """The choices of an app for its connections page. Raises `UsageProblem` for a value that cannot be used.
 
     - `title`: the heading and the tab's title.
     - `purposes`: for each service, what the app uses it for.

@@ -11,7 +11,7 @@ from everyauth_cli.pages.render import css
 Scheme = Literal["auto", "light", "dark"]
 """The scheme of a page; "auto" is the visitor's."""
 CARDS = {"light": "#ffffff", "dark": "#1c2028"}
-"""The surfaces that text in the accent's colour stands on: --card of the style sheets."""
+"""The colour behind a link in the accent's colour: --card of the style sheets."""
 
 
 def variables(
@@ -24,14 +24,14 @@ def variables(
     own = "".join(f" --{name}: {value};" for name, value in shared.items() if value)
     first = "light" if scheme == "auto" else scheme
     schemes = "light dark" if scheme == "auto" else scheme
-    rules = f"{root} {{ color-scheme: {schemes}; {css('shared')}{own} {_colours(first, accent)}}}\n"
+    rules = f"{root} {{ color-scheme: {schemes}; {css('shared').strip()}{own} {_colours(first, accent)} }}\n"
     if scheme == "auto":
-        rules += f"@media (prefers-color-scheme: dark) {{ {root} {{ {_colours('dark', accent)}}} }}\n"
+        rules += f"@media (prefers-color-scheme: dark) {{ {root} {{ {_colours('dark', accent)} }} }}\n"
     return rules
 
 
 def _colours(scheme: str, accent: str | None) -> str:
     if accent is None:
-        return css(scheme)
+        return css(scheme).strip()
     shown = readable(accent.lower(), CARDS[scheme])
-    return f"{css(scheme)} --accent: {shown}; --accent-text: {ink_on(shown)}; "
+    return f"{css(scheme).strip()} --accent: {shown}; --accent-text: {ink_on(shown)};"

@@ -27,8 +27,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         # The question before a disconnection, and what ends with it.
         "ask_title": "Disconnect {service}?",
         "ask_text": "This app can then no longer use this account at {service}.",
-        "ask_revoked": "{service} is told to end the access that you granted.",
-        "ask_not_revoked": "{service} cannot be told to end the access that you granted: "
+        "ask_revoked": "{service} is asked to end the access that you granted.",
+        "ask_not_revoked": "{service} cannot be asked to end the access that you granted: "
         "afterwards, remove this app in your settings at {service} too.",
         "ask_others": "Disconnecting also ends every other connection of this app to the same account.",
         "cancel": "Cancel",

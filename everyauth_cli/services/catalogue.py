@@ -7,6 +7,7 @@ when another service is added or removed. To find an alias, only the first lines
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ SUFFIX = ".toml"
 READABLE, CORRECT = "make it a file that you can read, or move it away", "correct it, or move it away"
 HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
 """The lines of an entry that a list needs."""
+LIKE = 0.75
+"""The least likeness of names that are suggested, as difflib has it."""
 DEEPEST = 4
 """The most words of a key that are searched for, each in the whole file."""
 
@@ -158,9 +161,11 @@ class Catalogue:
 
     def _own_entry(self, name: str) -> dict[str, Any] | None:
         path = self.own_path(name)
-        if path:
+        entry = _load(path) if path else None
+        # Where there is no file, whoever could put one there has not done so.
+        if path and entry is not None:
             check_owners(path)
-        return _load(path) if path else None
+        return entry
 
     def _by_alias(self, name: str) -> Service:
         # Shipped entries first, so that a mistake in an unrelated file of the user's does not matter.
@@ -173,12 +178,20 @@ class Catalogue:
         found = _with_alias(name, known)
         if found is not None:
             return self.get(found)
-        words = [word for listed in known for word in (listed.name, *listed.aliases)]
-        near = difflib.get_close_matches(name.lower(), words, 3, 0.7)
-        raise ServiceNotFound(
-            f"the catalogue has no service {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""),
-            hint="`everyauth service ls` lists them; `everyauth service add` adds one",
+        error = ServiceNotFound(
+            f"there is no service {json.dumps(name, ensure_ascii=False)}", hint="everyauth service ls"
         )
+        raise error.if_mistyped(name, near_services(name, known))
+
+
+def near_services(name: str, known: Sequence[ServiceSummary]) -> list[str]:
+    """Return the services with a name, alias, title or product like that, in any case; one that fits goes alone."""
+    text = name.casefold()
+    words = {word.casefold(): each.name for each in known for word in (each.title, *each.aliases, each.name)}
+    products = {word.casefold(): each.name for each in known for word in re.findall(r"\w{2,}", each.title)}
+    if exact := words.get(text) or products.get(text):
+        return [exact]
+    return list(dict.fromkeys(words[word] for word in difflib.get_close_matches(text, words, 3, LIKE)))
 
 
 def _with_alias(alias: str, known: Sequence[ServiceSummary]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Client, RecordKey, Secret
-from everyauth_cli.store.records import MOVED_TO, Query, Store, moved
+from everyauth_cli.store.records import MOVED_TO, Query, Store
 
 KIND = "client"
 
@@ -44,7 +44,9 @@ def peek_client(store: Store, key: RecordKey) -> tuple[Client, bool] | None:
     if metadata is None:
         return None
     if MOVED_TO in metadata:
-        raise moved(f"the client of {key.service}", metadata[MOVED_TO])
+        # Whoever can write to the store can write metadata; the secret part alone may name another store.
+        store.get(key)
+        raise _damaged(key, ValueError("it is not sealed as moved"))
     return _peeked(key, metadata), bool(metadata.get("has_secret"))
 
 
@@ -94,5 +96,5 @@ def _client(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
 def _damaged(key: RecordKey, error: Exception) -> StoreError:
     return StoreError(
         f"the client of {key.service} in the store is damaged: {type(error).__name__}",
-        hint=f"everyauth service rm {key.service}, then set it anew",
+        hint=f"remove it, then set it anew: everyauth service rm {key.service}",
     )

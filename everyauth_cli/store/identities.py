@@ -280,7 +280,7 @@ def _summary(entry: Entry) -> IdentitySummary:
 def _damaged_entry(key: RecordKey, error: Exception) -> StoreError:
     return StoreError(
         f"the entry of user {key.user!r} at {key.service} is damaged: {type(error).__name__}",
-        hint=f"everyauth login {key.service} writes it anew",
+        hint="delete that record by hand, then log in again",
     )
 
 

@@ -43,7 +43,7 @@ def open_store(url: str, *, data_dir: Path, keyring: Keyring, sealing_key: Seali
         return _sqlite_store(url, data_dir, keyring, sealing_key, warn)
     raise ConfigurationProblem(
         f"{shown_url(url)!r} is not a store",
-        hint="keyring:, sqlite:///path or postgresql://host/database; `everyauth store use` remembers one",
+        hint="use keyring:, sqlite:///path or postgresql://user@host/database",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -299,7 +300,7 @@ def tag_text(name: str, value: str) -> str:
 
 
 def moved(name: str, url: str) -> RecordMoved:
-    return RecordMoved(f"{name} was moved to {url}", hint=f"everyauth store use {url}")
+    return RecordMoved(f"{name} was moved to {url}", hint=shlex.join(["everyauth", "store", "use", url]))
 
 
 def new_version() -> str:
@@ -337,5 +338,5 @@ def _metadata(key: RecordKey, text: str) -> dict[str, Any]:
     except (ValueError, TypeError):
         raise StoreError(
             f"the store's entry of {key.user or key.service} at {key.service} is damaged",
-            hint="delete that record by hand; `everyauth login` or `everyauth service set` makes it anew",
+            hint="delete that record by hand, then set the client or log in again",
         ) from None

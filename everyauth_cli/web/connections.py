@@ -277,9 +277,9 @@ def login_prefixes(services: Iterable[str], *, prefix: str) -> dict[str, str]:
     """Return the prefix of each service's login beside a connections page; raises `UsageProblem`."""
     names = [services] if isinstance(services, str) else list(services)
     for service in names:
-        if service in ("connect", "disconnect"):
+        if "/" in service or service in ("connect", "disconnect"):
             raise UsageProblem(
-                f'the service "{service}" has the name of a route of the connections page',
+                f'the service "{service}" has the path of another route of the connections page',
                 hint="use authorize and connections, with a prefix of your own",
             )
     return {service: f"{prefix}/{service}" for service in names}

@@ -6,14 +6,13 @@ import re
 import shlex
 
 import pytest
-from typer.main import get_command
+from peers.hints import ROOT, parsed
 
 from everyauth_cli.cli.help import SECTIONS, CommandHelp, ParameterHelp, help_page, help_text
 from everyauth_cli.cli.man import PAGES, roff
-from everyauth_cli.cli.tree import COMMANDS, tree
+from everyauth_cli.cli.tree import COMMANDS
 from everyauth_cli.cli.typer_internals import command_tree, parser_error
 
-ROOT = get_command(tree())
 ALL = {command.path: command for command in command_tree(ROOT, "everyauth")}
 SUMMARY = 50
 # Words that Typer, or click in it, puts into a help by itself.
@@ -85,15 +84,6 @@ def test_every_example_can_be_run(path, line):
     assert commands
     paths = [parsed(shlex.split(words)) for words in commands]
     assert [one for one in paths if f"{one} ".startswith(f"{path} ")] or path == "everyauth"
-
-
-def parsed(words):
-    """Parse a command line as it would be run, without running it, and return the path of its command."""
-    context = ROOT.make_context("everyauth", words)
-    while rest := [*context._protected_args, *context.args]:
-        name, command, rest = context.command.resolve_command(context, rest)
-        context = command.make_context(name, rest, parent=context)
-    return context.command_path
 
 
 @pytest.mark.parametrize("line", ["login", "login pagerduty --bogus", "identity gett", "service log x --limit none"])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from everyauth_cli.cli.man import PAGES
-from everyauth_cli.cli.style import plain
+from everyauth_cli.cli.style import Style, plain
 from everyauth_cli.cli.topics import TOPICS
 from everyauth_cli.cli.topics.page import topic_page
 from everyauth_cli.cli.topics.text import EXAMPLE, blocks, topic_text
@@ -61,6 +61,19 @@ def test_text_fits_and_code_is_kept(topic, columns):
     kept = {line for block in code for line in block.splitlines()}
     long = [line for line in shown.splitlines() if len(line) > columns and line not in kept]
     assert [line for line in long if " " in line.strip()] == []
+
+
+def test_what_is_in_backquotes_is_styled_also_across_lines():
+    def marked(style, text):
+        return f"[{text}]" if style is Style.command else text
+
+    shown = topic_page("scripts", columns=40, paint=marked)
+    assert shown.startswith("SCRIPTS AND TIMERS\n\n[everyauth token] and [everyauth]\n[identity get] print")
+
+
+@pytest.mark.parametrize("topic", [topic for topic in TOPICS if topic not in {"sdk", "service-files"}])
+def test_code_fits_a_terminal_of_80_columns(topic):
+    assert [line for line in topic_text(topic).splitlines() if line.startswith(EXAMPLE) and len(line) > 80] == []
 
 
 def test_a_term_stands_beside_its_explanation():

@@ -47,7 +47,7 @@ def test_without_a_client_nothing_is_sent_and_nothing_lost(world):
 def test_a_removed_service_raises(world):
     world.login()
     (world.directory / "example.toml").unlink()
-    impossible(world, ServiceNotFound, "no service 'example'")
+    impossible(world, ServiceNotFound, 'no service "example"')
 
 
 def test_an_invalid_entry_raises(world):

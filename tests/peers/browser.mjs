@@ -1,13 +1,17 @@
 // Debian's Chromium, headless: what a person sees of a page, and what a page lets out.
 //
 // Each line of JSON on standard input is a visit in a profile that is fresh but for its cookies: {url, steps, cookies,
-// width, height, scheme, fontSize, javascript, screenshot}, where a step is {fill: LABEL, with: TEXT} or {click: BUTTON},
-// which leads to another page. Each is answered by one line of JSON. It ends when its standard input does, so that it
+// width, height, scheme, fontSize, javascript, locale, timezoneId, screenshot, axe, tabs}, where a step is {fill: LABEL,
+// with: TEXT}, {click: BUTTON} or {enter: BUTTON}, which lead to another page. `axe` asks axe-core for its findings, and
+// `tabs` is how often Tab is pressed at the end. Each is answered by one line of JSON. It ends when its standard input does, so that it
 // cannot outlive the tests.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import readline from 'node:readline';
 import { chromium } from 'playwright-core';
 
 const SECONDS = 1000;
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
   chromiumSandbox: process.getuid() !== 0, // as root it refuses to start with its sandbox
@@ -36,7 +40,35 @@ async function take(page, step) {
     await page.getByLabel(step.fill).fill(step.with);
     return;
   }
-  await Promise.all([page.waitForNavigation(), page.getByRole('button', { name: step.click, exact: true }).click()]);
+  const button = page.getByRole('button', { name: step.click ?? step.enter, exact: true });
+  await Promise.all([page.waitForNavigation(), 'click' in step ? button.click() : button.press('Enter')]);
+}
+
+// Run by the browser's debugger, which no policy of the page binds. It cannot decide on the contrast in a picture.
+async function findings(page) {
+  await page.evaluate(AXE);
+  const { violations, incomplete } = await page.evaluate(() => window.axe.run({ exclude: ['svg[aria-hidden]'] }, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  }));
+  const about = (kind) => ({ id, nodes }) => `${kind} ${id}: ${nodes.map(({ html }) => html).join(' ')}`;
+  return [...violations.map(about('violation')), ...incomplete.map(about('undecided'))];
+}
+
+// Runs in the page.
+const focus = () => {
+  const element = document.activeElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(element);
+  const visible = outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+  return { name: element.ariaLabel ?? element.innerText ?? element.name, visible };
+};
+
+async function walk(page, tabs) {
+  const seen = [];
+  for (let count = 0; count < tabs; count += 1) {
+    await page.keyboard.press('Tab');
+    seen.push(await page.evaluate(focus));
+  }
+  return seen;
 }
 
 async function look(context, page, wanted) {
@@ -44,12 +76,15 @@ async function look(context, page, wanted) {
   const devtools = await context.newCDPSession(page);
   const { entries } = await devtools.send('Page.getNavigationHistory');
   const history = entries.flatMap(({ url, userTypedURL }) => [url, userTypedURL]);
-  return { title: await page.title(), history, ...(await page.evaluate(read)) };
+  const shown = { title: await page.title(), history, ...(await page.evaluate(read)) };
+  const found = wanted.axe ? await findings(page) : [];
+  return { ...shown, findings: found, focused: await walk(page, wanted.tabs ?? 0) };
 }
 
 async function visit({ url, steps = [], cookies = [], width = 1280, height = 800, scheme = 'light', ...wanted }) {
   const context = await browser.newContext({
     viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: wanted.javascript ?? true,
+    locale: wanted.locale ?? 'en-US', timezoneId: wanted.timezoneId,
     storageState: { cookies, origins: [] },
   });
   const seen = { complaints: [], outside: [] };

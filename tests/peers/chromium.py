@@ -26,7 +26,7 @@ class Page:
 
     `history` has the URLs of the tab's history, `complaints` the console's errors and warnings, blocked loads included,
     `outside` the requests that left loopback; `width` is the page's width and `room` the window's. `cookies` are the
-    browser's cookies at the end.
+    browser's cookies at the end, `findings` those of axe-core, and `focused` the elements that Tab reached.
     """
 
     status: int
@@ -42,6 +42,8 @@ class Page:
     room: int
     background: str
     cookies: Sequence[Cookie]
+    findings: Sequence[str]
+    focused: Sequence[Mapping[str, object]]
 
 
 class Chromium:
@@ -78,6 +80,11 @@ def fill(label: str, text: str) -> dict[str, str]:
 
 def click(button: str) -> dict[str, str]:
     return {"click": button}
+
+
+def enter(button: str) -> dict[str, str]:
+    """Press Enter on a button."""
+    return {"enter": button}
 
 
 @contextmanager

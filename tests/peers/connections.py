@@ -39,3 +39,9 @@ def buttons(entry: str) -> list[str]:
 def notices(text: str) -> list[tuple[str, str]]:
     """Return the kind and the text of each notice on a page."""
     return re.findall(r'<p class="notice (\w+)" role="status">([^<]+)</p>', text)
+
+
+def policy(response: Response) -> dict[str, list[str]]:
+    """Return the directives of a Content-Security-Policy."""
+    parts = (directive.split() for directive in response["content-security-policy"].split(";"))
+    return {name: sources for name, *sources in parts}

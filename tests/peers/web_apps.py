@@ -107,7 +107,11 @@ def flask_app(page: Page = None, **options: Any) -> flask.Flask:
 
 
 def of_flask(page: Page = None, **options: Any) -> Ask:
-    client = flask_app(page, **options).test_client(use_cookies=False)
+    return _flask(flask_app(page, **options))
+
+
+def _flask(app: flask.Flask) -> Ask:
+    client = app.test_client(use_cookies=False)
 
     def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         response = client.open(url, method=method, headers=headers, data=body, base_url=BASE_URL)
@@ -116,11 +120,15 @@ def of_flask(page: Page = None, **options: Any) -> Ask:
     return ask
 
 
-def django_urls(page: Page = None, **options: Any) -> types.ModuleType:
-    """Return a root URLconf module, with Django's own CSRF check active."""
+def _configure_django() -> None:
     if not django.conf.settings.configured:
         middleware = ["django.middleware.csrf.CsrfViewMiddleware"]
         django.conf.settings.configure(ALLOWED_HOSTS=["*"], MIDDLEWARE=middleware)
+
+
+def django_urls(page: Page = None, **options: Any) -> types.ModuleType:
+    """Return a root URLconf module, with Django's own CSRF check active."""
+    _configure_django()
     urls = types.ModuleType("urls")
     routes = everyauth_cli.web.django.authorize(NAME, **options)
     if page is not None:
@@ -130,8 +138,10 @@ def django_urls(page: Page = None, **options: Any) -> types.ModuleType:
 
 
 def of_django(page: Page = None, **options: Any) -> Ask:
-    urls = django_urls(page, **options)
+    return _django(django_urls(page, **options))
 
+
+def _django(urls: types.ModuleType) -> Ask:
     def ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         client = django.test.Client(headers={"host": HOST, **headers}, enforce_csrf_checks=True)
         kind = headers.get("content-type", "application/octet-stream")
@@ -151,6 +161,27 @@ FRAMEWORKS: dict[str, Callable[..., Ask]] = {
     "flask": of_flask,
     "django": of_django,
 }
+
+
+def _starlette_connect(*arguments: Any, **options: Any) -> Ask:
+    return _asgi(Starlette(routes=everyauth_cli.web.starlette.connect(*arguments, **options)))
+
+
+def _flask_connect(*arguments: Any, **options: Any) -> Ask:
+    app = flask.Flask("app")
+    app.register_blueprint(everyauth_cli.web.flask.connect(*arguments, **options))
+    return _flask(app)
+
+
+def _django_connect(*arguments: Any, **options: Any) -> Ask:
+    _configure_django()
+    urls = types.ModuleType("urls")
+    urls.urlpatterns = everyauth_cli.web.django.connect(*arguments, **options)
+    return _django(urls)
+
+
+CONNECT_ALL = {"starlette": _starlette_connect, "flask": _flask_connect, "django": _django_connect}
+"""Apps whose routes are those of one call of `connect`."""
 
 
 @dataclass

@@ -99,3 +99,12 @@ def test_a_whole_file_is_read_up_to_the_bound(tmp_path):
     with pytest.raises(OSError, match="it is larger than 1 KiB"):
         read_whole(tmp_path / "file", most=1024)
     assert Secret(read_whole(tmp_path / "file", most=LARGEST))
+
+
+def test_a_directory_of_others_is_no_fault_while_there_is_no_file_in_it(tmp_path):
+    tmp_path.chmod(0o777)
+    catalogue = Catalogue(tmp_path)
+    assert catalogue.get("slack").name == "slack"
+    (tmp_path / "slack.toml").write_text(LINES)
+    with pytest.raises(ConfigurationProblem, match="can be changed by other users"):
+        catalogue.get("slack")

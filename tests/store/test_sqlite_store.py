@@ -111,7 +111,7 @@ def test_a_file_of_the_first_schema_is_refused_with_the_way_on(tmp_path):
         with pytest.raises(StoreError, match="earlier everyauth") as caught:
             call()
         assert "move that file away" in caught.value.hint
-        assert "everyauth service set" in caught.value.hint
+        assert "set each client" in caught.value.hint
 
 
 def test_a_file_that_another_program_keeps_locked_can_be_read(tmp_path):

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from peers.connections import CONNECT, DISCONNECT, buttons, disconnect, form, notices, row
+from peers.connections import CONNECT, DISCONNECT, buttons, disconnect, form, notices, policy, row
 from peers.stores import damage, over
 from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Browser, decide, stored
 
@@ -295,11 +295,6 @@ def test_a_store_failure_is_logged_for_the_operator(world, app, caplog):
     assert response.status == 503
     assert "database" not in response.text
     assert "the database is down (start it)" in caplog.text
-
-
-def policy(response) -> dict[str, list[str]]:
-    parts = (directive.split() for directive in response["content-security-policy"].split(";"))
-    return {name: sources for name, *sources in parts}
 
 
 def test_the_content_security_policy(page_browser):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 from peers.chromium import click, fill
@@ -9,6 +13,7 @@ from peers.web_apps import NAME, OFFERED, PAGE, PREFIX
 from peers.web_servers import SERVERS, another_site, serving
 
 from everyauth_cli.errors import LoginRequired
+from everyauth_cli.store.identities import key_of, read_identity, save_identity
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +38,7 @@ def url(request, world):
 def test_connect_and_disconnect(world, chromium, url, javascript):
     page = chromium.visit(url, *LOGIN, javascript=javascript)
     assert "PagerDuty is connected." in page.text
-    assert f"PagerDuty\n{ANN} (sandbox)" in page.text
+    assert f"PagerDuty\n\n{ANN} (sandbox)\n\nConnected " in page.text
     assert (unexpected(page), page.outside) == ([], [])
     assert page.address.partition("?")[2] == (
         "" if javascript else "serviceId=pagerduty&userId=user-123&tenantId=user-123"
@@ -47,10 +52,36 @@ def test_connect_and_disconnect(world, chromium, url, javascript):
     assert world.auth.find() == []
 
 
+@pytest.mark.parametrize(
+    ("locale", "zone", "shown"),
+    [
+        ("en-US", "America/New_York", "Connected November 14, 2023\n"),
+        ("de-DE", "Asia/Tokyo", "Connected 15. November 2023\n"),
+    ],
+)
+def test_a_time_is_in_the_visitors_language_and_zone(world, chromium, locale, zone, shown):
+    key = key_of(world.auth.profile, world.log_in(NAME, "user-123"))
+    stored = read_identity(world.auth.store, key)
+    moment = int(datetime(2023, 11, 14, 22, 13, tzinfo=UTC).timestamp()) * 1000
+    save_identity(world.auth.store, key, replace(stored, identity=replace(stored.identity, granted_at=moment)))
+    with serving("flask", world) as base_url:
+        page = chromium.visit(base_url + PAGE, locale=locale, timezoneId=zone)
+        plain = chromium.visit(base_url + PAGE, javascript=False)
+    assert shown in page.text
+    assert unexpected(page) == []
+    assert "Connected 2023-11-14 22:13 UTC" in plain.text
+
+
+@pytest.mark.parametrize(("locale", "day"), [("en-GB", r"(to|yester)day at"), ("de-DE", "(heute|gestern) um")])
+def test_a_time_of_today_is_named(world, chromium, url, locale, day):
+    world.log_in(NAME, "user-123")
+    assert re.search(rf"Connected {day} \d\d:\d\d", chromium.visit(url, locale=locale).text)
+
+
 def test_a_user_denies_access(chromium, url):
     page = chromium.visit(url, click("Connect PagerDuty"), fill("Sign in as", ANN), click("Deny"))
     assert (page.address, page.title) == (url, "Connections")
-    assert "The service was not connected. You can try again." in page.text
+    assert "PagerDuty was not connected. You can try again." in page.text
 
 
 def test_a_revoked_grant_is_connected_again(world, chromium, url):

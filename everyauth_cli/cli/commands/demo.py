@@ -52,7 +52,7 @@ def demo(session: Session) -> None:
     it waits for Enter before each step.
     """
     if sys.platform == "win32":
-        raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try `everyauth sandbox`")
+        raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try the sandbox: everyauth sandbox")
     with _ending_cleanly(), tempfile.TemporaryDirectory(prefix="everyauth-demo-") as home:
         stage = Stage(session=session, environment=_environment(home))
         token = sandbox_token(Settings(config_dir=Path(home), data_dir=Path(home)))

@@ -62,7 +62,7 @@ def login(
     The access token and the refresh token are stored, and refreshed when needed.
     """
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
-    with at_sandbox(session, service) if sandbox else at_service(session, service) as active:
+    with at_sandbox(session, service) if sandbox else at_service(session) as active:
         entry = active.auth.clients.filled(service)
         options = LoginOptions(
             service=entry,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.logout import find_target, log_out
-from everyauth_cli.cli.named_identity import read_named
+from everyauth_cli.cli.named_identity import near_users, read_named
 from everyauth_cli.cli.options import LocalOption, ServiceArgument, WhoArgument, YesOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound
@@ -32,6 +32,6 @@ def logout(
     name = session.auth.service_name(service)
     target = find_target(session, f"everyauth logout {name} {{}}", name, read_named(who), local=local, yes=yes)
     if target is None:
-        hint = session.suggestion(f"everyauth identity ls --service {name}")
-        raise NotFound(f'no user "{who}" is logged in at {name}', hint=hint)
+        error = NotFound(f'no user "{who}" is logged in at {name}', hint=f"everyauth identity ls --service {name}")
+        raise error.if_mistyped(who, near_users(session, read_named(who), service=name))
     log_out(session, target, local=local, confirm=False, yes=yes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.credentials import credential_of, requirement_of
@@ -32,7 +34,7 @@ def token(
 
     A token that has expired, or is about to, is refreshed first.
     """
-    with ambiguous_as(f"everyauth token {service} {{}}"):
+    with ambiguous_as(f"everyauth token {shlex.quote(service)} {{}}"):
         credential = credential_of(session, service, read_named(who), requirement_of(session, min_ttl, rejected))
     if session.terminal.as_json:
         session.terminal.json({"accessToken": credential.access_token})

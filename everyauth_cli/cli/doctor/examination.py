@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from everyauth_cli.cli.doctor import machine
-from everyauth_cli.cli.doctor.findings import Finding, failed, failure, good
+from everyauth_cli.cli.doctor.findings import Finding, failure, good
 from everyauth_cli.cli.doctor.running import Check, run_checks
 from everyauth_cli.cli.doctor.services import Services
 from everyauth_cli.cli.identity_state import needs_login, state
@@ -32,7 +32,7 @@ def examine(session: Session, *, clock: Callable[[], int] = now_ms) -> list[Find
         # An examination opens no window that asks for a password.
         settings = session.settings = replace(session.settings, local_display=False)
     except EveryAuthError as error:
-        found = [failed("settings", error)]
+        found = [failure(session, "settings", error)]
         return found + run_checks(session, machine_checks, seconds=MACHINE_SECONDS)
     services, names = Services(session=session, clock=clock), list[str]()
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark
-from everyauth_cli.cli.wrapping import split_hint
+from everyauth_cli.cli.suggestion import read_hint
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, StoreError, UsageProblem
 
 EXIT_CODES = tuple(each.exit_code for each in (UsageProblem, LoginRequired, ServiceError, StoreError))
@@ -57,22 +57,10 @@ def attention(check: str, message: str, *, command: str = "") -> Finding:
 
 def failure(session: Session, check: str, error: EveryAuthError, *, otherwise: int = UsageProblem.exit_code) -> Finding:
     """Return the finding for an error, with its hint; `otherwise` is the exit code if the error's is none of ours."""
-    found = failed(check, error, otherwise=otherwise)
-    return replace(found, command=in_profile(session, found.command))
-
-
-def failed(check: str, error: EveryAuthError, *, otherwise: int = UsageProblem.exit_code) -> Finding:
-    """Return the same, with a command that names no profile: that of a session without settings is not known."""
-    advice, command = split_hint(error.hint or "")
+    advice, command = read_hint(session.with_hint_completed(error).hint or "")
     code = error.exit_code if error.exit_code in EXIT_CODES else otherwise
     message = f"{error.message}; {advice}" if advice else error.message
     return Finding(check=check, status=Status.failed, message=message, command=command, exit_code=code)
-
-
-def in_profile(session: Session, command: str) -> str:
-    """Return a command with the profile, unless it names one or is none of everyauth's."""
-    is_ours = command.startswith("everyauth ") and not {"--profile", "--sandbox", "-p"} & {*command.split()}
-    return session.suggestion(command) if is_ours else command
 
 
 def folded(findings: Sequence[Finding]) -> list[Finding]:

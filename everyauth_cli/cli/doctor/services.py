@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from everyauth_cli.cli.doctor.findings import Finding, attention, failure, good, in_profile
+from everyauth_cli.cli.doctor.findings import Finding, attention, failure, good
 from everyauth_cli.cli.doctor.running import Check
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, EveryAuthError, PortInUse, ServiceUnreachable
@@ -86,7 +86,7 @@ class Services:
         missing = [f"--param {p.name}=..." for p in missing_params(service, client.params)]
         lacks_id = not client.client_id
         lacks_secret = not has_secret and service.token_endpoint_auth_method is not ClientAuthMethod.NONE
-        command = in_profile(self.session, f"everyauth init {shlex.quote(service.name)}")
+        command = self.session.suggestion(f"everyauth init {shlex.quote(service.name)}")
         if lacks_id or missing:
             what = " and ".join(["client id"] * lacks_id + missing)
             error = ClientNotSet(f"{service.name}: the client is not complete, {what} is missing", hint=command)
@@ -95,7 +95,7 @@ class Services:
             return attention(
                 "service",
                 f"{service.name}: the client has no secret, which is right for a public client only",
-                command=in_profile(self.session, f"everyauth service set {service.name} --client-secret -"),
+                command=self.session.suggestion(f"everyauth service set {service.name} --client-secret -"),
             )
         return None
 
@@ -179,7 +179,7 @@ class Services:
 
     def _bind(self, address: str, port: int, name: str) -> None:
         another = next((each for each in OTHER_PORTS if each != port and _is_free(each)), port)
-        command = in_profile(self.session, f"everyauth service set {shlex.quote(name)} --port {another}")
+        command = self.session.suggestion(f"everyauth service set {shlex.quote(name)} --port {another}")
         for server in bind(_listen, address, port, another_port=command):
             server.server_close()
 

@@ -33,7 +33,7 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
     if listener is Listener.FOREIGN:
         raise PortInUse(
             f"the sandbox at port {port} is another user's, which would learn what you send it",
-            hint=f"EVERYAUTH_HOME has to be that of `everyauth sandbox`, if it is yours; else free port {port}",
+            hint=f"if it is yours, give this command its EVERYAUTH_HOME; else free port {port}",
         )
     if listener is Listener.OTHER:
         raise PortInUse(
@@ -51,9 +51,10 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
             inform(f"To reach it over SSH, forward its ports: ssh {forwards} THIS-MACHINE")
         yield sandboxed
     if listener is Listener.NONE:
-        inform("The sandbox ended with this login, so it refreshes no token. To keep one running, in another terminal:")
-        if not sandboxed.terminal.quiet:
-            sandboxed.terminal.suggest("everyauth sandbox")
+        sandboxed.terminal.advise(
+            "The sandbox ended with this login, so it refreshes no token. To keep one running, in another terminal",
+            "everyauth sandbox",
+        )
 
 
 @contextmanager
@@ -78,11 +79,11 @@ def sandbox_token(settings: Settings) -> Secret[str]:
 
 
 @contextmanager
-def at_service(session: Session, name: str) -> Iterator[Session]:
+def at_service(session: Session) -> Iterator[Session]:
     """Yield the session unchanged; raises `UsageProblem` in the sandbox's profile, which takes no other login."""
     if session.in_sandbox:
         raise UsageProblem(
             f"the profile {SANDBOX_PROFILE} is for the sandbox only",
-            hint=f"everyauth login {name} --sandbox, or use another --profile",
+            hint=f"log in at the sandbox, or use another profile: {session.again('--sandbox')}",
         )
     yield session

@@ -77,7 +77,7 @@ def wait_for_response(
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
-                hint=f"{command_line} --no-browser, if you can open the URL on this machine",
+                hint=f"if you can open the URL on this machine: {command_line} --no-browser",
             )
         if browser.opener is not None:
             # Other users can read the command line of a browser, and the state is in the authorization URL.
@@ -100,6 +100,6 @@ def _not_opened(terminal: Terminal, screen: LoginScreen, waiter: RedirectWaiter,
         waiter.fail(
             LoginFailed(
                 "the browser could not be opened, and this is not a terminal",
-                hint=f"{command_line} --no-browser, if you can open the URL on this machine",
+                hint=f"if you can open the URL on this machine: {command_line} --no-browser",
             )
         )

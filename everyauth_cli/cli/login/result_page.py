@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from everyauth_cli.cli.wrapping import split_hint
+from everyauth_cli.cli.suggestion import read_hint
 from everyauth_cli.errors import (
     ClientRejected,
     EveryAuthError,
@@ -102,7 +102,7 @@ def question(error: OtherAccount, *, service_title: str) -> Result:
 def failure(error: EveryAuthError, *, service_title: str, login_command: str) -> Result:
     """Return the page of a failed login: the reason in plain words and as in the terminal, and the commands to type."""
     words = next(FAILURE_TEXTS[kind] for kind in type(error).__mro__ if kind in FAILURE_TEXTS)
-    advice, first_command = split_hint(error.hint or "")
+    advice, first_command = read_hint(error.hint or "")
     commands = list(dict.fromkeys(filter(None, [first_command, login_command])))
     return Result(
         good=False,

@@ -117,7 +117,7 @@ def _log_in(session: Session, options: LoginOptions) -> None:
             )
             grant, identity = _redeem(session, waiter, pending, query, options)
         except EveryAuthError as error:
-            hinted = _with_hint(error, command_line)
+            hinted = session.with_hint_completed(_with_hint(error, command_line))
             again = f"{command_line} --replace" if isinstance(error, OtherAccount) else command_line
             waiter.show(failure(hinted, service_title=service.title, login_command=again))
             raise hinted from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from everyauth_cli.cli.help import two_columns
@@ -20,7 +20,7 @@ def topic_page(name: str, *, columns: int, paint: Paint) -> str:
 
 def _parts(terms: bool, group: Iterator[str], columns: int, paint: Paint) -> Iterator[str]:
     if terms:
-        yield "\n".join(two_columns(map(_row, group), columns, paint))
+        yield _painted(two_columns(map(_row, group), columns, paint), paint)
         return
     for block in group:
         if block.startswith("# "):
@@ -28,13 +28,22 @@ def _parts(terms: bool, group: Iterator[str], columns: int, paint: Paint) -> Ite
         elif block.startswith(EXAMPLE):
             yield block
         else:
-            yield "\n".join(textwrap.wrap(_plain(block), columns, break_on_hyphens=False))
+            yield _painted(textwrap.wrap(_joined(block), columns, break_on_hyphens=False), paint)
 
 
 def _row(block: str) -> tuple[str, str]:
     term, _, about = block.partition("\n: ")
-    return _plain(term), "\n".join(map(_plain, about.split(BREAK)))
+    return _joined(term), "\n".join(map(_joined, about.split(BREAK)))
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"`([^`]*)`|<([A-Za-z_-]+)>", lambda match: match[1] or match[2], " ".join(text.split()))
+def _joined(text: str) -> str:
+    return re.sub(r"<([A-Za-z_-]+)>", r"\1", " ".join(text.split()))
+
+
+def _painted(lines: Iterable[str], paint: Paint) -> str:
+    """Join wrapped lines, and style what is in backquotes; that may go on in the next line."""
+
+    def styled(match: re.Match[str]) -> str:
+        return "\n".join(paint(Style.command, part) for part in match[1].splitlines())
+
+    return re.sub(r"`([^`]*)`", styled, "\n".join(lines))

@@ -19,7 +19,7 @@ from everyauth_cli.store.keyring.bus import connect
 PING_SECONDS = 0.5
 
 OTHER_STORE = "everyauth store use sqlite://"
-UNLOCK = f"unlock the keyring (log in to the desktop, or use Passwords and Keys), or `{OTHER_STORE}`"
+UNLOCK = f"unlock the keyring (log in to the desktop, or use Passwords and Keys), or use a file: {OTHER_STORE}"
 
 
 class Refusal(Exception):

@@ -30,7 +30,7 @@ LOCK_SECONDS = 15.0
 
 USERNAME = "everyauth"
 OTHER_STORE = "everyauth store use sqlite://"
-OTHER_BACKEND = f"`{OTHER_STORE}`, or name another back end in PYTHON_KEYRING_BACKEND"
+OTHER_BACKEND = f"name another back end in PYTHON_KEYRING_BACKEND, or use a file: {OTHER_STORE}"
 
 WINDOWS = "keyring.backends.Windows"
 WINDOWS_UNITS = 1280
@@ -128,7 +128,7 @@ class LibraryItems:
             if units > WINDOWS_UNITS:
                 raise SecretTooLarge(
                     f"{name} is {units} characters long, and Windows' Credential Manager takes {WINDOWS_UNITS}",
-                    hint=f"`{OTHER_STORE}`: only the sealing key then lies in the keyring",
+                    hint=f"keep only the sealing key in the keyring: {OTHER_STORE}",
                 )
 
 
@@ -163,7 +163,7 @@ def _bounded(call: Callable[[], T], *, what: str, seconds: float, prompt_seconds
         raise _explained(failure[0], what) from None
     if not outcome and was_asked:
         message = f"{what} asked for a password, and did not answer within {prompt_seconds:g} s"
-        raise StoreLocked(message, hint=f"try again, or `{OTHER_STORE}`")
+        raise StoreLocked(message, hint=f"try again, or use a file: {OTHER_STORE}")
     if not outcome:
         raise StoreUnavailable(f"{what} did not answer within {seconds:g} s", hint=OTHER_STORE)
     return outcome[0]
@@ -174,7 +174,7 @@ def _explained(error: Exception, what: str) -> EveryAuthError:
 
     reason = printable(str(error)) or type(error).__name__
     if isinstance(error, KeyringLocked):
-        return StoreLocked(f"{what} is locked: {reason}", hint=f"unlock the keyring, or `{OTHER_STORE}`")
+        return StoreLocked(f"{what} is locked: {reason}", hint=f"unlock the keyring, or use a file: {OTHER_STORE}")
     return StoreUnavailable(f"{what} failed: {reason}", hint=OTHER_BACKEND)
 
 

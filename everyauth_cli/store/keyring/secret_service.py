@@ -57,7 +57,7 @@ class NoCollection(StoreUnavailable):
     def __init__(self) -> None:
         super().__init__(
             "the keyring has no default collection to put secrets into, and there is no display to ask for one on",
-            hint=f"log in to the desktop, or set a default keyring in Passwords and Keys; or `{OTHER_STORE}`",
+            hint=f"log in to the desktop, or set a default keyring in Passwords and Keys, or use a file: {OTHER_STORE}",
         )
 
 

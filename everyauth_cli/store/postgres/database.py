@@ -256,7 +256,7 @@ class PostgresDatabase:
                 hint="see that the server runs and takes that user; a password belongs in PGPASSFILE's file",
             )
         return StoreError(
-            f"{self.shown} is not as everyauth made it: {reason}", hint="choose another with `everyauth store use`"
+            f"{self.shown} is not as everyauth made it: {reason}", hint="choose another: everyauth store use URL"
         )
 
 

@@ -78,11 +78,11 @@ def check_version(shown: str, found: Sequence[tuple[Any, ...]]) -> None:
     if found == [(WITHOUT_VERSION,)]:
         raise StoreError(
             f"{shown} was written by an earlier everyauth, whose records this one does not take over",
-            hint="drop its tables everyauth_*, then set each client (`everyauth service set`) and log in again",
+            hint="drop its tables everyauth_*, then set each client and log in again",
         )
     raise StoreError(
         f"{shown} was written by another version of everyauth (schema {found})",
-        hint="use that version, or choose another database with `everyauth store use`",
+        hint="use that version, or choose another database: everyauth store use URL",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ IN_KEYRING = "keyring"
 
 # As `write_privately` names a file before it takes its place.
 LEFTOVER = re.compile(r"\.[0-9a-f]{16}")
-KEY_HINT = "set EVERYAUTH_KEY_FILE, or let `everyauth store use {url}` make a key"
+KEY_HINT = "set EVERYAUTH_KEY_FILE, or have a key made: everyauth store use {url}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class KeyPlace:
             return _key_from_file(self.key.file)
         if self.key.text is not None:
             return self.key.text
-        hint = KEY_HINT.format(url=self.url)
+        hint = KEY_HINT.format(url=shlex.quote(self.url))
         if not self.key.in_keyring:
             raise StoreUnavailable(f"no sealing key is known for {self.url}", hint=hint)
         text = self.keyring.open().read(self.keyring.key_name)

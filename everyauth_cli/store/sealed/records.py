@@ -181,6 +181,5 @@ def _row(sealer: Sealer, name: str, draft: Draft, version: str) -> Row:
 def _changed(name: str) -> StoreError:
     return StoreError(
         f"{name} is damaged, or was changed without the sealing key; nothing of it is used",
-        hint="restore the store from a backup; or delete that record (everyauth logout --local, everyauth service rm),"
-        " and make it anew",
+        hint="restore the store from a backup; or delete that record, a login with --local, and make it anew",
     )

@@ -239,7 +239,7 @@ class SqliteFile:
             reason = error.strerror if isinstance(error, OSError) else error
             return StoreUnavailable(
                 f"cannot use {self.path}: {reason}",
-                hint="make it readable and writable for you, or choose another with `everyauth store use`",
+                hint="make it readable and writable for you, or choose another: everyauth store use sqlite:///PATH",
             )
         if isinstance(error, sqlite3.OperationalError):
             return StoreUnavailable(
@@ -249,11 +249,11 @@ class SqliteFile:
         if _code(error) == sqlite3.SQLITE_NOTADB:
             return StoreError(
                 f"{self.path} is damaged, or no store of everyauth: {error}",
-                hint="choose another with `everyauth store use`, or stop what uses it and move that file away",
+                hint="stop what uses it and move that file away, or choose another: everyauth store use sqlite:///PATH",
             )
         return StoreError(
             f"{self.path} is damaged: {error}",
-            hint="stop what uses it and move that file away; `everyauth login` fills a new one",
+            hint="stop what uses it, move that file away, and log in again",
         )
 
 

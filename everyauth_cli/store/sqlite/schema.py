@@ -51,9 +51,9 @@ def check_schema(path: Path, version: int) -> None:
     if version == WITHOUT_VERSION:
         raise StoreError(
             f"{path} was written by an earlier everyauth, whose records this one does not take over",
-            hint="move that file away, then set each client (`everyauth service set`) and log in again",
+            hint="move that file away, then set each client and log in again",
         )
     raise StoreError(
         f"{path} was written by another version of everyauth (schema {version})",
-        hint="use that version, or choose another file with `everyauth store use`",
+        hint="use that version, or choose another file: everyauth store use sqlite:///PATH",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from everyauth_cli.cli import app
 
-SET = "everyauth alerts set --command CMD, or --webhook URL"
+SET = "with --command CMD, or with a webhook: everyauth alerts set --webhook -"
 
 group = app.group(
     "alerts",

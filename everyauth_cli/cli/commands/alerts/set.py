@@ -49,7 +49,7 @@ def set_(
     else:
         url = session.terminal.ask_secret("webhook") if webhook == "-" else Secret(webhook or "")
         remember(session.settings, alert_command=None, alert_webhook=_checked(url).reveal())
-    session.terminal.info("Saved. To try it: everyauth alerts test")
+    session.terminal.advise("Saved. To try it", "everyauth alerts test")
 
 
 def _program(name: str) -> str:

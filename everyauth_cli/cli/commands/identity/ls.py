@@ -16,11 +16,10 @@ from everyauth_cli.cli.options import ServiceOption, UserOption, service_names
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.freshness import now_ms
-from everyauth_cli.flows.hints import login_command
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.flows.listing import Listing
 from everyauth_cli.flows.selector import Selector, cursor_behind
-from everyauth_cli.model import DEFAULT_USER, Identity
+from everyauth_cli.model import Identity
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.from_settings import store_of
@@ -85,8 +84,7 @@ def ls(
             session.terminal.info(f"There are more; to go on, repeat it with --next {page.next}")
     if not shown and cursor is None:
         if not session.terminal.as_json:
-            login = login_command("SERVICE", user=DEFAULT_USER, profile=session.profile_to_name)
-            session.terminal.info(f"No identities. To make one: {login}")
+            session.terminal.advise("No identities. To make one", "everyauth login SERVICE")
         session.warn_of_unknown_profile()
         show_left_store(session)
 

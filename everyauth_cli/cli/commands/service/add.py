@@ -98,4 +98,4 @@ def add(
     path = registry_of(session).catalogue.add(name, {key: value for key, value in entry.items() if value is not None})
     session.terminal.info(f"Added {name} in {path}.")
     secret = "" if token_endpoint_auth_method is ClientAuthMethod.NONE else " --client-secret -"
-    session.terminal.info(f"Next: everyauth service set {name} --client-id ID{secret}")
+    session.terminal.advise("Next", f"everyauth service set {name} --client-id ID{secret}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.errors import ServiceNotFound
-from everyauth_cli.services.catalogue import ServiceSummary
+from everyauth_cli.services.catalogue import ServiceSummary, near_services
 
 COLUMNS = ["service", "title", "client id"]
 
@@ -82,14 +81,8 @@ def _matching(listed: list[ServiceSummary], search: str) -> list[ServiceSummary]
     words = {word.casefold(): s for s in listed for word in (s.name, s.title, *s.aliases)}
     found = {s.name for word, s in words.items() if text in word}
     if not found:
-        similar = dict.fromkeys(words[word].name for word in difflib.get_close_matches(text, words, 5, 0.6))
-        raise ServiceNotFound(
-            f"no service has {search!r} in its name, title or aliases"
-            + (f"; did you mean {' or '.join(similar)}?" if similar else ""),
-            hint=f"everyauth service get {next(iter(similar))}"
-            if len(similar) == 1
-            else "`everyauth service ls` lists all; `everyauth service add` adds one",
-        )
+        error = ServiceNotFound(f'no service has "{search}" in its name, title or aliases', hint="everyauth service ls")
+        raise error.if_mistyped(search, near_services(search, listed))
     return [s for s in listed if s.name in found]
 
 

@@ -34,6 +34,5 @@ def rm(
         auth.catalogue.remove(service.name)
     session.terminal.info(f"Removed {' and '.join(removed)}.")
     if left := sum(1 for _ in auth.listed(service=service.name)):
-        shown = session.suggestion(f"everyauth identity ls --service {service.name}")
-        session.terminal.info(f"{left} of its identities stay: {shown}")
+        session.terminal.advise(f"{left} of its identities stay", f"everyauth identity ls --service {service.name}")
         session.terminal.info("Until a client is set again, they can be deleted here but not revoked at the service.")

@@ -70,7 +70,7 @@ def set_(
         _ask(session, registry, service)
         return
     if client_id == "":
-        raise UsageProblem("the client id is empty", hint=f"to remove the client: everyauth service rm {service.name}")
+        raise UsageProblem("the client id is empty", hint=f"remove the client: everyauth service rm {service.name}")
     if port and own_uri:
         raise UsageProblem(
             "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
@@ -114,7 +114,9 @@ def _show_next_steps(
         for name in sorted({*origins_for_secrets(client.origins).values()} - {*known}):
             session.terminal.info(f"Its secrets go to {name} from now on.")
     if not client.client_id:
-        session.terminal.info(f"Still to set: everyauth service set {service.name} --client-id ID --client-secret -")
+        session.terminal.advise(
+            "Still to set", f"everyauth service set {service.name} --client-id ID --client-secret -"
+        )
     uri = redirect_uri(service, client)
     if not on_loopback(uri):
         session.terminal.info(PASTED)

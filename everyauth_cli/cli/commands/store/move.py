@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Annotated
 
@@ -47,8 +48,10 @@ def move_all(
         raise StoreError(
             f"{len(problems)} of {len(keys)} were not moved and stay in {source.url}", hint=first.hint or "run it again"
         )
-    session.terminal.info("Programs that use the old store get an error that names the new one. To use the new one:")
-    session.terminal.info(f"everyauth store use {target.url}")
+    session.terminal.advise(
+        "Programs that use the old store get an error that names the new one. To use the new one",
+        shlex.join(["everyauth", "store", "use", target.url]),
+    )
 
 
 def _named(settings: Settings, url: str) -> Settings:

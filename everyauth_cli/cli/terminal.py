@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from everyauth_cli.cli.streams import drop, is_utf8, typed, unwritten
@@ -93,13 +92,12 @@ class Terminal:
             self._print(f"{self._paint(Style.secondary, label)}{first[len(label) :]}\n")
             self._print("".join(f"{line}\n" for line in more))
 
-    def verdict(self, mark: Mark, label: str, text: str, *, width: int) -> None:
-        """Print a line of data with its mark and its label, in columns; on a terminal it breaks between words."""
-        indent = " " * (width + 4)
-        first, *more = fitted(f"{indent}{visible(text)}") if self.is_table else [f"{indent}{visible(text)}"]
-        label = f"{label:<{width}}"
-        self._print(f"{self._paint(mark.style, mark)} {self._paint(Style.secondary, label)}  {first[len(indent) :]}\n")
-        self._print("".join(f"{line}\n" for line in more))
+    def verdict(self, mark: Mark, text: str, *, label: str = "") -> None:
+        """Print a line of data with its mark, and maybe a label; on a terminal it breaks between words."""
+        start = f"{mark} {visible(label)}"
+        first, *more = hanging(start, visible(text)) if self.is_table else [start + visible(text)]
+        shown = f"{self._paint(mark.style, mark)} {self._paint(Style.secondary, start[2:])}{first[len(start) :]}"
+        self._print("\n".join([shown, *more, ""]))
 
     def page(self, text: str) -> None:
         """Print a help page, which is our own text and may have styles in it."""
@@ -238,22 +236,10 @@ class Terminal:
         else:
             self.rows(columns, rows)
 
-    @contextmanager
-    def progress(self, label: str, total: int | None = None) -> Iterator[Callable[[], None]]:
-        """Show a progress bar on a terminal while the block runs; each call of the function it gives is one step.
-
-        Without a total it shows the number of steps alone.
-        """
-        if self.quiet or not self._is_terminal:
-            yield lambda: None
-            return
-        from rich.console import Console
-        from rich.progress import MofNCompleteColumn, Progress
-
-        columns = [] if total is not None else [*Progress.get_default_columns()[:2], MofNCompleteColumn()]
-        with Progress(*columns, console=Console(file=self.stderr), transient=True) as bar:
-            task = bar.add_task(label, total=total)
-            yield lambda: bar.advance(task)
+    @property
+    def shows_progress(self) -> bool:
+        """Whether a progress bar would be seen."""
+        return self._is_terminal and not self.quiet
 
     def ask(self, question: str) -> str:
         """Ask for a line of text; raises `UsageProblem` when it is empty."""

@@ -1,4 +1,4 @@
-"""Colours as #rrggbb: their contrast (WCAG 2 section 1.4.3), and a service's own one."""
+"""Colours as #rrggbb: their contrast (WCAG 2 section 1.4.3), and the icon of a service."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
 WHITE, BLACK = "#ffffff", "#000000"
 READABLE = 4.5
 """The least contrast of text."""
+VISIBLE = 3
+"""The least contrast of the parts of a picture."""
 STEPS = 20
 DARKEST_LINEAR = 0.04045
 """Up to this part of a colour, sRGB is linear."""
@@ -29,7 +31,12 @@ def monogram(title: str, colour: str | None) -> Monogram:
     words = [word for word in re.findall(r"\w+", title) if word[0].isalpha()] or [title[:1] or "?"]
     letters = "".join(word[0].upper() for word in words[:2])
     own = colour or _made_from(title)
-    return Monogram(letters, own, ink_on(own))
+    return Monogram(letters, own, ink_in(own))
+
+
+def ink_in(colour: str) -> str:
+    """Return white where the letters of an icon can be seen in it (WCAG 2 section 1.4.11), otherwise black."""
+    return WHITE if contrast(WHITE, colour) >= VISIBLE else BLACK
 
 
 def ink_on(colour: str) -> str:

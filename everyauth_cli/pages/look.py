@@ -27,7 +27,7 @@ class ConnectionsPage:
     - `title`: the heading and the tab's title.
     - `purposes`: for each service, what the app uses it for.
     - `scope_names`: for each scope, its name for people; others are shown as the service has them.
-    - `texts`: in place of ours; `everyauth_cli.pages.texts.TEXTS` has them all. `lang` is their language (BCP 47).
+    - `texts`: in place of ours; `everyauth_cli.web.TEXTS` has them all. `lang` is their language (BCP 47).
     - `accent` (#rrggbb), `radius` (such as "4px") and `font` (a CSS font-family): the CSS variables --accent, --radius
       and --font. The accent is made darker or lighter where it could not be read.
     - `scheme`: "light" or "dark" where the app has only one; otherwise the visitor's.

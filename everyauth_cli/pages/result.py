@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from everyauth_cli.pages.document import Frame, html_document
+from everyauth_cli.pages.document import STYLE, Frame, Style, html_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,15 @@ class Result:
     link: tuple[str, str] | None = None
 
 
-def result_page(result: Result, *, frame: Frame = Frame.computer) -> str:
-    """Return the page that shows a result."""
-    return html_document("result", title=result.title, result=result, frame=frame)
+def result_page(
+    result: Result,
+    *,
+    frame: Frame = Frame.computer,
+    style: Style = STYLE,
+    lang: str = "en",
+    direction: str = "ltr",
+) -> str:
+    """Return the page that shows a result; `lang` and `direction` are those of its text."""
+    return html_document(
+        "result", title=result.title, result=result, frame=frame, style=style, lang=lang, direction=direction
+    )

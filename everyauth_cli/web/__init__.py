@@ -21,12 +21,44 @@ The app's session cookie must not be `SameSite=Strict`: a browser that returns f
 the user would seem to be signed out.
 
 `connections({service: prefix}, ...)` returns the connections page, at its own `prefix`: the signed-in user sees which
-services are connected, the account, since when and whether the login still works, connects a service (through the
-`authorize` at that `prefix`) and disconnects one, which revokes its tokens if the service can. The page reads only the
-metadata of identities and sends nothing to a service otherwise; `finished_url` may be this page. `stylesheet`, a path
-or a URL, replaces the page's own style sheet; the CSS classes are `notice` (`good`, `bad`), `connections`, `connection`
-(`works`, `broken`, `unconnected`), `about`, `service`, `account`, `since`, `state`, `note`, `buttons`, `connect` and
-`disconnect`.
+services are connected, what the app uses each for, the account, the permissions and since when, connects a service
+(through the `authorize` at that `prefix`) and disconnects one, after a question that says what ends; that revokes its
+tokens if the service can. The page reads only the metadata of identities and sends nothing to a service otherwise, so
+it says "Connected" of a login that nothing is known against. `finished_url` may be this page.
+
+`connect([service, ...], ...)` returns both for several services: the page at `prefix`, and each login at
+`prefix`/SERVICE, whose redirect URI is `base_url` + `prefix`/SERVICE/callback. `scopes` may map a service to its
+`scope`.
+
+`sign_in_url`, a path or a URL, is where a user signs in to the app: the pages for one who is not signed in link to it.
+
+`page`, a `ConnectionsPage`, has the app's choices: title, purposes, texts (`TEXTS` has the names), colours, a style
+sheet added to ours, and a template of the app's around the list. `stylesheet`, a path or a URL, replaces our style
+sheet. The CSS classes are `connections` around all, `notice` (`good`, `bad`), `list`, `connection` (`connected`,
+`not_connected`, `login_required`, `no_longer_works`), `icon`, `about`, `service`, `purpose`, `account`, `state`,
+`scopes`, `buttons`, `connect` and `disconnect`; in the question `ends`, `confirm` and `cancel`.
+
+    def template(request, part):  # Flask; in Django: render_to_string("connections.html", {"part": part}, request)
+        return render_template("connections.html", part=part)
+
+    connect([...], page=ConnectionsPage(template=template), ...)
+
+    <head>... {{ part.head }}</head>
+    <h1>{{ part.title }}</h1>
+    {{ part.html }}
+
+A front end that draws the page by itself sends `Accept: application/json`. A GET of `prefix` then returns `title`,
+`csrfToken`, `notice` (null, or `good` and `text`) and `connections`, each with `serviceId`, `title`, `purpose`, `icon`
+(`letters`, `color`, `textColor`), `state` (as the CSS class), `account`, `connectedAt` (RFC 3339), `scopes` (`name`,
+`scope`) and `actions` (`connect`, `disconnect`). It posts `csrf_token` and `service`, as a form or as JSON, to
+`prefix`/connect, which returns the `url` to navigate to; or to `prefix`/disconnect, which returns a question (`title`,
+`ends`), and with `confirmed` disconnects and redirects to the list. A problem is 401, 403 or 503 with `error`
+(`sign_in`, `reload`, `unavailable`), `title`, `text` and perhaps `url`.
 
 Errors that only the operator can fix go to the logger `everyauth_cli.web`.
 """
+
+from everyauth_cli.pages.look import ConnectionsPage
+from everyauth_cli.pages.texts import TEXTS
+
+__all__ = ["TEXTS", "ConnectionsPage"]

@@ -114,7 +114,8 @@ class ConnectionRoutes(Routes[R]):
         if wants_json(request.header):
             url = {"url": link[0]} if link else {}
             return json_response({"error": reason, "title": title, "text": text, **url}, status=status)
-        return page(status, Result(good=False, title=title, text=text, link=link))
+        result = Result(good=False, title=title, text=text, link=link)
+        return page(status, result, style=self._style, lang=self.look.lang, direction=self.look.direction)
 
     def _tokens(self, user: str, tenant: str) -> FormTokens:
         auth = self.auth

@@ -15,7 +15,7 @@ from everyauth_cli.errors import ConfigurationProblem, EveryAuthError, ServiceNo
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.selector import is_text
 from everyauth_cli.model import Service
-from everyauth_cli.pages.document import HEADERS, Frame
+from everyauth_cli.pages.document import STYLE, Frame, Style, page_headers
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sanitize import printable
 from everyauth_cli.urls import check_url
@@ -164,8 +164,9 @@ def redirect(url: str, cookies: Sequence[Cookie] = ()) -> WebResponse:
     return WebResponse(status=303, headers={**PRIVATE, "location": url}, cookies=cookies)
 
 
-def page(status: int, result: Result) -> WebResponse:
-    return WebResponse(status=status, headers=HEADERS, body=result_page(result, frame=Frame.app))
+def page(status: int, result: Result, *, style: Style = STYLE, lang: str = "en", direction: str = "ltr") -> WebResponse:
+    html = result_page(result, frame=Frame.app, style=style, lang=lang, direction=direction)
+    return WebResponse(status=status, headers=page_headers(style=style), body=html)
 
 
 def is_form_readable(length: int | None) -> bool:

@@ -43,5 +43,5 @@ def test_every_services_icon_can_be_read():
     catalogue = Catalogue()
     services = [catalogue.get(name) for name in catalogue.names()]
     icons = [monogram(service.title, service.color) for service in services]
-    assert all(contrast(icon.colour, icon.ink) >= 4.5 for icon in icons)
+    assert all(contrast(icon.colour, icon.ink) >= 3 for icon in icons)
     assert sum(service.color is not None for service in services) >= 40

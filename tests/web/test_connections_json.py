@@ -8,7 +8,7 @@ import pytest
 from peers.connections import CONNECT, DISCONNECT
 from peers.web_apps import BASE_URL, NAME, PAGE, PREFIX, Browser, stored
 
-from everyauth_cli.pages.look import ConnectionsPage
+from everyauth_cli.web import ConnectionsPage
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def test_the_list(world, app):
         "serviceId": NAME,
         "title": "PagerDuty",
         "purpose": "Calls you",
-        "icon": {"letters": "P", "color": "#06ac38", "textColor": "#000000"},
+        "icon": {"letters": "P", "color": "#06ac38", "textColor": "#ffffff"},
         "state": "connected",
         "account": "ann@example.com (sandbox)",
         "actions": ["disconnect"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import django.template
 import flask
@@ -11,9 +12,10 @@ import pytest
 from peers.connections import DISCONNECT, buttons, disconnect, form, notices, policy, row
 from peers.web_apps import BASE_URL, CONNECT_ALL, NAME, OFFERED, PAGE, Browser, decide
 
+import everyauth_cli
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.pages.fragment import Fragment
-from everyauth_cli.pages.look import ConnectionsPage
+from everyauth_cli.web import TEXTS, ConnectionsPage
 
 pytestmark = pytest.mark.slow
 
@@ -176,3 +178,18 @@ def test_one_call_makes_the_page_and_the_login_of_each_service(world, framework)
 def test_a_service_whose_name_is_no_path_of_its_own_is_refused(world, wrong):
     with pytest.raises(UsageProblem):
         CONNECT_ALL["flask"]([wrong], base_url=BASE_URL, prefix="/apps", map_to_user_id=lambda _: "x", auth=world.auth)
+
+
+def test_the_page_in_place_of_the_list_looks_the_same(app):
+    look = ConnectionsPage(accent="#2451c7", texts={"sign_in_title": "Erst anmelden"}, lang="de")
+    response = Browser(app({"page": look}), user="").get(PAGE)
+    assert '<html lang="de">' in response.text
+    assert "<h1>Erst anmelden</h1>" in response.text
+    assert "--accent: #2451c7; --accent-text: #ffffff;" in response.text
+
+
+def test_each_text_is_used_somewhere():
+    package = Path(everyauth_cli.__file__).parent
+    files = [path for part in ("pages", "web") for path in (package / part).rglob("*.*") if path.name != "texts.py"]
+    used = "".join(path.read_text() for path in files if path.suffix in {".py", ".html"})
+    assert [name for name in TEXTS if name.removesuffix("_title").removesuffix("_text") not in used] == []

@@ -15,9 +15,9 @@ from peers.web_servers import another_site, serving
 from everyauth_cli.model import EndedGrant
 from everyauth_cli.pages.document import Frame
 from everyauth_cli.pages.form import form_page
-from everyauth_cli.pages.look import ConnectionsPage
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.store.identities import key_of, read_identity, save_identity
+from everyauth_cli.web import ConnectionsPage
 
 pytestmark = pytest.mark.slow
 
@@ -126,3 +126,22 @@ def test_enter_disconnects_after_a_question_and_connects(world, chromium, url):
     assert "PagerDuty is disconnected here" in page.text
     page = chromium.visit(url, enter("Connect PagerDuty"), fill("Sign in as", ANN), enter("Allow"))
     assert "PagerDuty is connected." in page.text
+
+
+LAYOUT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>An app</title>{0.head}</head>
+<body style="margin: 0 5vw; background: #fff; color: #222"><header>An app</header>
+<main><h1>{0.title}</h1>{0.html}</main>"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_found_in_a_template_of_the_app(world, chromium, width):
+    look = ConnectionsPage(template=lambda _, part: LAYOUT.format(part), scheme="light", accent="#ffe01b")
+    with serving("flask", world, page=look) as base_url:
+        world.log_in(NAME, "user-123", account=ANN)
+        listed = chromium.visit(base_url + PAGE, width=width, scheme="dark", axe=True)
+        asked = chromium.visit(base_url + PAGE, click("Disconnect PagerDuty"), width=width, scheme="dark", axe=True)
+    assert (listed.findings, asked.findings) == ([], [])
+    assert listed.background == "rgb(255, 255, 255)"
+    assert re.search(r"Connected (to|yester)day at ", listed.text)
+    assert asked.heading == "Disconnect PagerDuty?"
+    assert max(listed.width, asked.width) <= width

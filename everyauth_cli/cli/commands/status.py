@@ -38,4 +38,4 @@ def status(
 
 
 def _checked(session: Session) -> dict[str, Outcome]:
-    return {one.identity.id: one for one in with_progress(session.terminal, session.auth.checked())}
+    return {one.identity.id: one for one in with_progress(session, session.auth.checked(), label="Checking")}

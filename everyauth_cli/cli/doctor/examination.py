@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from everyauth_cli.cli.doctor import machine
-from everyauth_cli.cli.doctor.findings import Finding, failed, failure, good
+from everyauth_cli.cli.doctor.findings import Finding, failure, good
 from everyauth_cli.cli.doctor.running import Check, run_checks
 from everyauth_cli.cli.doctor.services import Services
 from everyauth_cli.cli.identity_state import needs_login, state
 from everyauth_cli.cli.login.surroundings import read_surroundings
+from everyauth_cli.cli.progress import progress
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceUnreachable, StoreError
 from everyauth_cli.flows.freshness import now_ms
@@ -23,7 +24,6 @@ MACHINE_SECONDS, SERVICES_SECONDS = 12.0, 15.0
 
 def examine(session: Session, *, clock: Callable[[], int] = now_ms) -> list[Finding]:
     """Run all checks and return what they find; `clock` gives milliseconds since the epoch."""
-    terminal = session.terminal
     machine_checks = [
         Check(name="browser", run=lambda: machine.browser(read_surroundings())),
         Check(name="certificates", run=machine.certificates, exit_code=ServiceUnreachable.exit_code),
@@ -32,7 +32,7 @@ def examine(session: Session, *, clock: Callable[[], int] = now_ms) -> list[Find
         # An examination opens no window that asks for a password.
         settings = session.settings = replace(session.settings, local_display=False)
     except EveryAuthError as error:
-        found = [failed("settings", error)]
+        found = [failure(session, "settings", error)]
         return found + run_checks(session, machine_checks, seconds=MACHINE_SECONDS)
     services, names = Services(session=session, clock=clock), list[str]()
 
@@ -45,7 +45,7 @@ def examine(session: Session, *, clock: Callable[[], int] = now_ms) -> list[Find
         Check(name="store", run=lambda: machine.store(settings), exit_code=StoreError.exit_code),
         Check(name="permissions", run=lambda: machine.files(settings)),
     ]
-    with terminal.progress("Looking") as advance:
+    with progress(session.terminal, "Looking", lambda: None) as advance:
         found = run_checks(
             session,
             [*store_checks, *machine_checks, Check(name="service", run=known, exit_code=StoreError.exit_code)],

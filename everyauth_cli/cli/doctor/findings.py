@@ -57,13 +57,7 @@ def attention(check: str, message: str, *, command: str = "") -> Finding:
 
 def failure(session: Session, check: str, error: EveryAuthError, *, otherwise: int = UsageProblem.exit_code) -> Finding:
     """Return the finding for an error, with its hint; `otherwise` is the exit code if the error's is none of ours."""
-    found = failed(check, error, otherwise=otherwise)
-    return replace(found, command=session.suggestion(found.command))
-
-
-def failed(check: str, error: EveryAuthError, *, otherwise: int = UsageProblem.exit_code) -> Finding:
-    """Return the same, with a command that names no profile: that of a session without settings is not known."""
-    advice, command = read_hint(error.hint or "")
+    advice, command = read_hint(session.with_hint_completed(error).hint or "")
     code = error.exit_code if error.exit_code in EXIT_CODES else otherwise
     message = f"{error.message}; {advice}" if advice else error.message
     return Finding(check=check, status=Status.failed, message=message, command=command, exit_code=code)

@@ -20,8 +20,8 @@ def report(session: Session) -> int:
 
 
 def _draw(session: Session, findings: list[Finding]) -> None:
-    width = max(len(finding.check) for finding in findings)
+    width = max(len(finding.check) for finding in findings) + 2
     for finding in findings:
-        session.terminal.verdict(finding.status.mark, finding.check, finding.message, width=width)
+        session.terminal.verdict(finding.status.mark, finding.message, label=f"{finding.check:<{width}}")
         if finding.command:
             session.terminal.command(finding.command)

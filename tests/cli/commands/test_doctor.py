@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -109,15 +110,14 @@ def test_a_service_that_hangs_is_bounded(shell, service):
         done = shell(f"{DOCTOR} -o json")
     assert time.monotonic() - begun < 15
     assert done.code == 5
-    assert any("did not answer within 5 s" in each["message"] for each in findings(done)["endpoint"])
+    assert any("did not answer " in each["message"] for each in findings(done)["endpoint"])
 
 
 def test_a_clock_that_is_off_is_found(shell, service):
     set_up(shell, service)
     [clock] = [each for each in examine(session_of(shell), clock=lambda: now_ms() - HOUR) if each.check == "clock"]
     assert (clock.status, clock.exit_code) == (Status.failed, 2)
-    assert clock.message.startswith("this machine's clock is 36")
-    assert "s behind that of 127.0.0.1" in clock.message
+    assert re.match(r"this machine's clock is 3(59|60)\d s behind that of 127\.0\.0\.1$", clock.message)
 
 
 def test_a_taken_port_is_found_with_the_command_for_another_one(shell, service):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import sys
@@ -219,15 +220,49 @@ def test_an_identity_that_cannot_be_checked_is_no_failure(shell):
     assert "no request that tests a token of this service is known" in done.err
 
 
-def test_at_a_terminal_there_is_a_bar_and_a_table(shell):
-    shell.log_in()
-    argv = [sys.executable, "-m", "everyauth_cli", "identity", "refresh", "--all"]
-    with terminal(argv, shell.command.environment({**shell.env, "TERM": "xterm", "COLUMNS": "120"})) as shown:
-        assert shown.end() == 0
-    assert "identities" in shown.shown
-    assert "\x1b[" in shown.shown
-    assert "SERVICE" in shown.shown
-    assert "1 identity: 1 refreshed." in shown.shown
+@pytest.mark.parametrize("line", [f"{REFRESH} --all", f"{REFRESH} --expiring-within 9h", CHECK])
+def test_at_a_terminal_there_is_a_bar_with_a_count_and_a_table(shell, line):
+    for user in ("ann", "bob_the_second"):
+        shell.log_in(user)
+    shown = at_a_terminal(shell, line, TERM="xterm")
+    assert "\x1b[" in shown
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"(Refreshing|Checking) ━+ 2/2", shown)
+    assert re.search(r"SERVICE +USER +STATE +EXPIRES", shown)
+    assert re.search(r"[✓!]  pagerduty +bob_the_second +(refreshed|works|cannot be checked)", shown)
+    assert "idn-" not in shown
+    assert "2 identities: 2 " in shown
+
+
+def test_at_a_terminal_errors_are_below_the_table_with_their_commands(shell):
+    shell.log_in("ann")
+    shell.log_in("bob")
+    shell.sandbox.fault = Fault.REVOKED
+    shown = at_a_terminal(shell, f"{REFRESH} --all", TERM="dumb")
+    table, *errors, last = shown.strip().split("\n\n")
+    assert len(re.findall(r"^✗  pagerduty +(ann|bob) +login required +", table, re.MULTILINE)) == 2
+    assert len(errors) == 2
+    for error in errors:
+        message, command = error.splitlines()
+        user = re.match(r'✗ user "(ann|bob)" must log in at pagerduty again: ', message)[1]
+        assert command == f"  everyauth login pagerduty --user {user}"
+    assert last == "2 identities: 2 login_required."
+
+
+def test_at_a_terminal_one_reason_is_one_paragraph(shell):
+    shell.log_in("ann")
+    shell.log_in("bob")
+    shell.sandbox.fault = Fault.SERVER_ERROR
+    shown = at_a_terminal(shell, f"{REFRESH} --all", TERM="dumb")
+    assert shown.count("(2 identities)") == 1
+
+
+def at_a_terminal(shell, line: str, **environment: str) -> str:
+    argv = [sys.executable, "-m", "everyauth_cli", *line.split()[1:]]
+    with terminal(argv, shell.command.environment({**shell.env, **environment})) as shown:
+        shown.end()
+    assert "Traceback" not in shown.shown
+    return shown.shown
 
 
 @pytest.mark.alone

@@ -172,7 +172,7 @@ def test_a_search_finds_names_titles_and_aliases(home):
 
 def test_a_search_that_finds_nothing_names_what_is_near(home):
     placed(home)
-    home.bad("everyauth service ls --search pagrduty", 3, "did you mean pagerduty?", "everyauth service get pagerduty")
+    home.bad("everyauth service ls --search pagrduty", 3, "did you mean pagerduty?", "ls --search pagerduty")
     home.bad("everyauth service ls --search qqqqqq", 3, "no service has 'qqqqqq'", "service add")
 
 

@@ -22,4 +22,6 @@ def check(
 
     The exit code is 4 if an identity needs a login, 5 if a service failed.
     """
-    run_batch(session, service, session.auth.checked, jobs=jobs, timeout=timeout, none="No identities.")
+    run_batch(
+        session, service, session.auth.checked, label="Checking", jobs=jobs, timeout=timeout, none="No identities."
+    )

@@ -42,4 +42,4 @@ def refresh(
     within = None if all_ else int(read_duration(expiring_within) * 1000)
     refreshed = functools.partial(session.auth.refreshed, expiring_within=within)
     none = "No identities." if all_ else f"No token expires within {expiring_within}."
-    run_batch(session, service, refreshed, jobs=jobs, timeout=timeout, none=none)
+    run_batch(session, service, refreshed, label="Refreshing", jobs=jobs, timeout=timeout, none=none, within=within)

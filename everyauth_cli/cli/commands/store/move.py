@@ -11,6 +11,7 @@ import typer
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
 from everyauth_cli.cli.interrupts import finished_first
+from everyauth_cli.cli.progress import progress
 from everyauth_cli.cli.sealing_key import with_sealing_key
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import NotFound, StoreError, StoreUnavailable
@@ -79,7 +80,7 @@ def _move(session: Session, source: Store, target: Store, keys: list[RecordKey])
     Raises `StoreUnavailable`, since the next record would fail as well.
     """
     problems: dict[RecordKey, StoreError] = {}
-    with session.terminal.progress("moving", len(keys)) as advance:
+    with progress(session.terminal, "Moving", lambda: len(keys)) as advance:
         for key in keys:
             try:
                 with finished_first():

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.store import group
+from everyauth_cli.cli.progress import progress
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ConfigurationProblem, StoreError, StoreUnavailable, UsageProblem, WrongKey
 from everyauth_cli.model import Secret
@@ -84,7 +85,7 @@ def _seal_all(session: Session, store: Store) -> int:
     sealed, refused = 0, set[str]()
     # More than once: a save may come between the reading of a record and its sealing.
     while left := [key for key in records.outdated() if store.name(key) not in refused]:
-        with session.terminal.progress("sealing", len(left)) as advance:
+        with progress(session.terminal, "Sealing", lambda: len(left)) as advance:
             for key in left:
                 try:
                     records.reseal(key, store.name(key))

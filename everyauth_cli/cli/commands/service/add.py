@@ -120,6 +120,10 @@ def add(
     entry = {**found, **entry, **({"issuer": found["issuer"]} if "issuer" in found else {})}
     if account_endpoint:
         entry.pop("userinfo_endpoint", None)
+    _add(session, name, entry)
+
+
+def _add(session: Session, name: str, entry: Mapping[str, Any]) -> None:
     path = registry_of(session).catalogue.add(name, entry)
     if session.terminal.as_json:
         session.terminal.json({"id": name, "path": str(path)})

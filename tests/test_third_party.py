@@ -92,6 +92,22 @@ def test_a_login_gives_a_token_that_the_provider_takes(everyauth, provider, auth
     assert "refresh_token" not in json.dumps(credential)
 
 
+def test_a_server_is_added_by_its_issuer_alone(everyauth, provider):
+    ok(everyauth("service", "rm", "op", "--yes"))
+    ok(everyauth("service", "add", "op", "--issuer", provider.issuer))
+    secret = ["--client-secret", provider.client_secret]
+    ok(everyauth("service", "set", "op", "--client-id", "web", *secret, "--port", str(free_port())))
+    done = everyauth("login", "op", env={"BROWSER": provider.browser("--user", "ann")})
+    assert ok(done) == ""
+    assert "Logged in to op as ann" in done.err
+    assert who(provider, ok(everyauth("token", "op")).strip()) == "ann"
+    added = everyauth("service", "add", provider.issuer)
+    assert added.code == 0, added
+    assert "Added 127-0-0-1 in " in added.err
+    refused(everyauth("service", "add", "no", "--issuer", f"{provider.issuer}/no"), 5, "publishes no metadata")
+    refused(everyauth("service", "add", "no"), 2, "neither an issuer nor both endpoints are given")
+
+
 def test_every_refresh_rotates_and_reuse_would_be_detected(everyauth, provider):
     ok(everyauth("login", "op"))
     tokens = [ok(everyauth("token", "op")).strip()]

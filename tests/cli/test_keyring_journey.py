@@ -159,7 +159,7 @@ def test_without_a_keyring_the_suggested_command_works(shell, service):
     chosen = shell(WAY_OUT)
     assert (chosen.code, chosen.out) == (0, "")
     assert "sealing.key" in chosen.err
-    assert "1 identity and 1 client stay in keyring:;" in chosen.err
+    assert "1 identity and 1 client stay in keyring:. To switch back:" in chosen.err
     assert "everyauth store move keyring: sqlite://" in chosen.err
     listed = shell("everyauth identity ls")
     assert (listed.code, listed.out) == (0, "")

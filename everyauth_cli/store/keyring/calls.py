@@ -13,6 +13,7 @@ from typing import Any
 import jeepney  # type: ignore[import-untyped]
 
 from everyauth_cli.errors import EveryAuthError, StoreLocked, StoreUnavailable
+from everyauth_cli.model import Secret
 from everyauth_cli.os_keyring import socket_paths
 from everyauth_cli.store.keyring.bus import connect
 
@@ -57,6 +58,8 @@ class Bus:
     def call(self, target: jeepney.DBusAddress, method: str, signature: str = "", *body: object) -> tuple[Any, ...]:
         """Call a method and wait for what it returns; an error reply is raised as `Refusal`.
 
+        A `Secret` in the body is sent as its value.
+
         Raises `StoreLocked` when the service waited for a person for too long.
         """
         serial = self._send(target, method, signature, body)
@@ -73,10 +76,7 @@ class Bus:
     def wait_for(self, matches: Callable[[jeepney.Message], bool]) -> jeepney.Message:
         """The next message that matches; others are kept, because a signal may come before a reply."""
         while not (found := [message for message in self._unread if matches(message)]):
-            data = self._ready().recv(65536)
-            if not data:
-                raise ConnectionResetError(None, "it closed the connection")
-            self._unread += self._parser.feed(data)
+            self._unread += self._parser.feed(self._received())
         self._unread.remove(found[0])
         return found[0]
 
@@ -94,8 +94,16 @@ class Bus:
 
     def _send(self, target: jeepney.DBusAddress, method: str, signature: str, body: tuple[object, ...]) -> int:
         self._serial += 1
-        self._ready().sendall(jeepney.new_method_call(target, method, signature, body).serialise(self._serial))
+        self._ready().sendall(
+            jeepney.new_method_call(target, method, signature, _revealed(body)).serialise(self._serial)
+        )
         return self._serial
+
+    def _received(self) -> bytes:
+        data = self._ready().recv(65536)
+        if not data:
+            raise ConnectionResetError(None, "it closed the connection")
+        return data
 
     def _reply(self, serial: int) -> jeepney.Message:
         return self.wait_for(lambda message: message.header.fields.get(jeepney.HeaderFields.reply_serial) == serial)
@@ -124,6 +132,12 @@ class Bus:
             raise TimeoutError
         self._socket.settimeout(left)
         return self._socket
+
+
+def _revealed(part: object) -> Any:  # noqa: ANN401 - a part of a body
+    if isinstance(part, tuple):
+        return tuple(map(_revealed, part))
+    return part.reveal() if isinstance(part, Secret) else part
 
 
 class Connections:

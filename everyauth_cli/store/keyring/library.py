@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from everyauth_cli.errors import EveryAuthError, SecretTooLarge, StoreLocked, StoreUnavailable
 from everyauth_cli.model import Secret
 from everyauth_cli.private_files import check_owners
-from everyauth_cli.sanitize import printable
+from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.store.keyring.records import Check, Items
 from everyauth_cli.store.keyring.terminal_prompt import run_beside_prompt
 from everyauth_cli.store.locks import Locks, hold
@@ -87,8 +87,7 @@ class LibraryItems:
         _refuse(self._classes)
 
     def read(self, name: str) -> Secret[str] | None:
-        password = self._bounded(lambda: self._backend.get_password(name, USERNAME))
-        return None if password is None else Secret(password)
+        return self._bounded(lambda: _hidden(self._backend.get_password(name, USERNAME)))
 
     def write(self, name: str, secret: Secret[str], *, check: Check | None = None) -> None:
         """Write and read back. Raises `SecretTooLarge` before anything is written."""
@@ -96,7 +95,7 @@ class LibraryItems:
         with self._lock():
             if check is not None:
                 check(self.read(name))
-            self._bounded(lambda: self._backend.set_password(name, USERNAME, secret.reveal()))
+            self._bounded(lambda: self._backend.set_password(name, USERNAME, secret.reveal()), hidden=secret)
             if self.read(name) != secret:
                 raise StoreUnavailable(
                     f"{self.describe()} does not give back what was written to {name}", hint=OTHER_STORE
@@ -119,8 +118,9 @@ class LibraryItems:
     def describe(self) -> str:
         return f"the OS keyring ({_class_name(type(self._backend))})"
 
-    def _bounded(self, call: Callable[[], T]) -> T:
-        return _bounded(call, what=self.describe(), seconds=self._seconds, prompt_seconds=self._prompt_seconds)
+    def _bounded(self, call: Callable[[], T], *, hidden: Secret[str] | None = None) -> T:
+        what, prompt_seconds = self.describe(), self._prompt_seconds
+        return _bounded(call, what=what, seconds=self._seconds, prompt_seconds=prompt_seconds, hidden=hidden)
 
     def _check_size(self, name: str, secret: Secret[str]) -> None:
         if any(cls.__module__ == WINDOWS for cls in self._classes):
@@ -143,24 +143,35 @@ def _load(backend_name: str | None) -> KeyringBackend:
     return keyring.core.get_keyring() if backend_name is None else keyring.core.load_keyring(backend_name)
 
 
-def _bounded(call: Callable[[], T], *, what: str, seconds: float, prompt_seconds: float = PROMPT_SECONDS) -> T:
+def _hidden(password: str | None) -> Secret[str] | None:
+    return None if password is None else Secret(password)
+
+
+def _bounded(
+    call: Callable[[], T],
+    *,
+    what: str,
+    seconds: float,
+    prompt_seconds: float = PROMPT_SECONDS,
+    hidden: Secret[str] | None = None,
+) -> T:
     """Call into the keyring library, in a thread of its own because it has no time-outs.
 
-    While it asks for a password at the terminal it has `prompt_seconds`.
+    While it asks for a password at the terminal it has `prompt_seconds`. No error repeats what is `hidden`.
     """
     outcome: list[T] = []
-    failure: list[Exception] = []
+    failure: list[Secret[Exception]] = []
 
     def run() -> None:
         try:
             outcome.append(call())
         except Exception as error:  # noqa: BLE001 - explained by the thread that waits
-            failure.append(error)
+            failure.append(Secret(error))
 
     worker = threading.Thread(target=run, daemon=True)
     was_asked = run_beside_prompt(worker, seconds, prompt_seconds)
     if failure:
-        raise _explained(failure[0], what) from None
+        raise _explained(failure[0], what, hidden) from None
     if not outcome and was_asked:
         message = f"{what} asked for a password, and did not answer within {prompt_seconds:g} s"
         raise StoreLocked(message, hint=f"try again, or use a file: {OTHER_STORE}")
@@ -169,11 +180,11 @@ def _bounded(call: Callable[[], T], *, what: str, seconds: float, prompt_seconds
     return outcome[0]
 
 
-def _explained(error: Exception, what: str) -> EveryAuthError:
+def _explained(failure: Secret[Exception], what: str, hidden: Secret[str] | None) -> EveryAuthError:
     from keyring.errors import KeyringLocked
 
-    reason = printable(str(error)) or type(error).__name__
-    if isinstance(error, KeyringLocked):
+    reason = printable(redact(str(failure.reveal()), hidden)) or type(failure.reveal()).__name__
+    if isinstance(failure.reveal(), KeyringLocked):
         return StoreLocked(f"{what} is locked: {reason}", hint=f"unlock the keyring, or use a file: {OTHER_STORE}")
     return StoreUnavailable(f"{what} failed: {reason}", hint=OTHER_BACKEND)
 

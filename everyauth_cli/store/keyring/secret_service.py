@@ -74,7 +74,7 @@ class Items:
         self._prompt_seconds = prompt_seconds
         self._unlocked, self._locked = self._search()
 
-    def read(self) -> bytes | None:
+    def read(self) -> Secret[bytes] | None:
         item = self._newest()
         if item is None:
             return None
@@ -82,7 +82,7 @@ class Items:
             self.unlock([item])
         return self._secret(item)
 
-    def write(self, secret: bytes, check: Callable[[bytes | None], None] | None = None) -> None:
+    def write(self, secret: Secret[bytes], check: Callable[[Secret[bytes] | None], None] | None = None) -> None:
         """Write, and make sure that this is what will be read; `check` sees the secret before.
 
         An item that exists is changed, because KeePassXC asks the person before it replaces one.
@@ -146,20 +146,20 @@ class Items:
             self._bus.session = str(self._call("OpenSession", "sv", "plain", ("s", ""))[1])
         return self._bus.session
 
-    def _secret(self, item: str) -> bytes:
-        (secrets,) = self._call("GetSecrets", "aoo", [item], self._session)
-        if item not in secrets:
+    def _secret(self, item: str) -> Secret[bytes]:
+        reply = Secret(self._call("GetSecrets", "aoo", [item], self._session))
+        if item not in reply.reveal()[0]:
             raise Refusal(NO_SUCH_OBJECT, "the item was deleted meanwhile")
-        return bytes(secrets[item][2])
+        return Secret(bytes(reply.reveal()[0][item][2]))
 
-    def _set(self, item: str, secret: bytes) -> None:
+    def _set(self, item: str, secret: Secret[bytes]) -> None:
         self._bus.call(_object(item, "Item"), "SetSecret", "(oayays)", self._content(secret))
 
-    def _content(self, secret: bytes) -> tuple[str, bytes, bytes, str]:
+    def _content(self, secret: Secret[bytes]) -> tuple[str, bytes, Secret[bytes], str]:
         # The content type is that of the keyring library, as label and attributes are: it and we share an item.
         return (self._session, b"", secret, "text/plain")
 
-    def _create(self, secret: bytes) -> str:
+    def _create(self, secret: Secret[bytes]) -> str:
         collection = self._default_collection()
         label = f"Password for '{USERNAME}' on '{self._name}'"
         attributes = {"application": "Python keyring library", "service": self._name, "username": USERNAME}
@@ -244,11 +244,11 @@ class SecretServiceItems:
         return _as_text(self._attempt(name, Items.read))
 
     def write(self, name: str, secret: Secret[str], *, check: Check | None = None) -> None:
-        def look(before: bytes | None) -> None:
+        def look(before: Secret[bytes] | None) -> None:
             if check is not None:
                 check(_as_text(before))
 
-        self._change(name, lambda items: items.write(secret.reveal().encode(), look if check else None))
+        self._change(name, lambda items: items.write(Secret(secret.reveal().encode()), look if check else None))
 
     def delete(self, name: str) -> None:
         self._change(name, Items.delete)
@@ -303,9 +303,9 @@ def _attempt(connections: Connections, operation: Callable[[Bus], T], seconds: f
     return _attempt(connections, operation, seconds, again=False)
 
 
-def _as_text(secret: bytes | None) -> Secret[str] | None:
+def _as_text(secret: Secret[bytes] | None) -> Secret[str] | None:
     # An item that is no text was written by another program; whoever reads it sees that it makes no sense.
-    return None if secret is None else Secret(secret.decode(errors="replace"))
+    return None if secret is None else Secret(secret.reveal().decode(errors="replace"))
 
 
 def _explained(error: OSError | Refusal, seconds: float) -> StoreError:

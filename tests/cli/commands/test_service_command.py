@@ -74,10 +74,10 @@ def on_a_terminal(everyauth, *arguments: str):
 
 
 def test_a_service_that_is_not_set_is_shown_with_its_documentation(everyauth):
-    lines = ok(everyauth("service", "get", "pagerduty")).splitlines()
+    lines = ok(everyauth("service", "get", "pagerduty", "--long")).splitlines()
     assert lines[-1] == PAGERDUTY["redirectUri"]
     assert [line.split()[-1] for line in lines if line.strip().startswith("documentation")] == [PAGERDUTY["docs"]]
-    assert sum("not set" in line for line in lines) == 2
+    assert sum(line.endswith("not set") for line in lines) == 2
     shown = json.loads(ok(everyauth("service", "get", "pagerduty", "-o", "json")))
     unset = {"clientId": None, "clientSecret": None, "port": None, "redirectUri": None, "params": {}}
     assert shown["configuration"] == {"scope": "read", **unset}
@@ -107,7 +107,7 @@ def test_secrets_are_shown_as_stars(everyauth):
     done = everyauth("service", "set", "pagerduty", "--client-id", "one", "--client-secret", "hidden", "-o", "json")
     saved = json.loads(ok(done))
     assert saved["configuration"]["clientSecret"] == "***"
-    shown = everyauth("service", "get", "pagerduty", "--verbose")
+    shown = everyauth("service", "get", "pagerduty", "--long", "--verbose")
     assert "client secret  ***" in shown.out
     assert "hidden" not in done.out + done.err + shown.out + shown.err
     assert json.loads(ok(everyauth("service", "get", "pagerduty", "-o", "json"))) == saved
@@ -206,12 +206,10 @@ def test_the_catalogue_is_listed_with_what_is_set(everyauth):
     assert listed["items"][0] == first
     with on_a_terminal(everyauth, "service", "ls") as shown:
         assert shown.end() == 0
-    assert "SET UP\n✓  pagerduty  PagerDuty  one\n\n" in shown.shown
-    assert re.search(r" MORE\n  42-school +\S", shown.shown)
+    assert re.search(r"SET UP\n✓  pagerduty  PagerDuty  one\n\n.* MORE\n  42-school +\S", shown.shown)
     with on_a_terminal(everyauth, "service", "ls", "--long") as shown:
         assert shown.end() == 0
-    assert "CLIENT ID" in shown.shown
-    assert "\x1b" not in shown.shown
+    assert ("CLIENT ID" in shown.shown, "\x1b" in shown.shown) == (True, False)
 
 
 def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
@@ -295,7 +293,7 @@ def test_whether_tokens_can_be_revoked_is_shown(everyauth):
         "http",
     )
     ok(everyauth("service", "add", "mine", *urls, "--revoke-url", "https://auth.example/r"))
-    assert "  revocation     https://auth.example/r\n" in ok(everyauth("service", "get", "mine"))
+    assert "  revocation     https://auth.example/r\n" in ok(everyauth("service", "get", "mine", "--long"))
     assert (
         json.loads(ok(everyauth("service", "get", "mine", "-o", "json")))["revocationEndpoint"]
         == "https://auth.example/r"
@@ -303,10 +301,10 @@ def test_whether_tokens_can_be_revoked_is_shown(everyauth):
     path = everyauth.home / "services" / "mine.toml"
     path.write_text(path.read_text() + 'revocation_ends = "grant"\n')
     assert "  revocation     https://auth.example/r (revokes the whole grant)\n" in ok(
-        everyauth("service", "get", "mine")
+        everyauth("service", "get", "mine", "--long")
     )
     says = "  revocation     none: tokens are valid until they expire or are revoked at PagerDuty\n"
-    assert says in ok(everyauth("service", "get", "pagerduty"))
+    assert says in ok(everyauth("service", "get", "pagerduty", "--long"))
 
 
 def test_plain_http_is_for_loopback_alone_in_a_file_too(everyauth):

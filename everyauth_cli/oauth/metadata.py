@@ -1,0 +1,117 @@
+"""Authorization server metadata (RFC 8414, OpenID Connect Discovery 1.0): where it is, and the entry that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
+from everyauth_cli.model import ACCEPT_JSON, Request, Response
+from everyauth_cli.oauth.response_body import read_json
+from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import ASYMMETRIC, SYMMETRIC, ClientAuthMethod
+from everyauth_cli.urls import check_url, origin
+
+OAUTH = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
+OK, NOT_HERE, SERVER_ERROR = 200, 400, 500
+
+COPIED = (
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "revocation_endpoint",
+    "jwks_uri",
+    "authorization_response_iss_parameter_supported",
+)
+"""Fields whose names and meanings are those of an entry's keys."""
+
+ACCOUNT_SCOPES = ("openid", "profile", "email")
+OFFLINE = "offline_access"
+BY_PREFERENCE = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST, ClientAuthMethod.NONE)
+DEFAULT_METHOD = ClientAuthMethod.CLIENT_SECRET_BASIC
+"""The method of a server that states none (RFC 8414 section 2)."""
+
+
+def metadata_requests(issuer: str) -> Iterator[Request]:
+    """Yield the requests for an issuer's metadata, in the order in which they are tried.
+
+    The well-known path goes between the host and the issuer's path (RFC 8414 section 3.1), and for OpenID Connect also
+    behind the path (Discovery section 4). Raises `ValueError` for an issuer that is no https or loopback URL.
+    """
+    path = urlsplit(check_url(issuer)).path.removesuffix("/")
+    server = origin(issuer)
+    places = [f"{OAUTH}{path}", f"{OPENID}{path}", *([f"{path}{OPENID}"] if path else [])]
+    return (Request(url=server + place, method="GET", headers=ACCEPT_JSON) for place in places)
+
+
+def read_metadata(issuer: str, response: Response) -> dict[str, Any] | None:
+    """Return the metadata in a response; None where the server has none at this place (4xx).
+
+    Raises `ServiceUnreachable` for a temporary failure, after which no other place is tried, and `ServiceUnreadable`
+    where the metadata is another issuer's (RFC 8414 section 3.3) or lacks an endpoint.
+    """
+    if response.is_temporary or response.status >= SERVER_ERROR:
+        raise ServiceUnreachable(f"{issuer} answered HTTP {response.status} to the request for its metadata")
+    if response.status != OK:
+        if response.status >= NOT_HERE:
+            return None
+        raise ServiceUnreadable(f"{issuer} answered HTTP {response.status} to the request for its metadata")
+    found = read_json(response.body.reveal(), response.content_type)
+    if not isinstance(found, dict):
+        raise ServiceUnreadable(f"the metadata of {issuer} is not a JSON object")
+    _check_issuer(issuer, found.get("issuer"))
+    for key in ("authorization_endpoint", "token_endpoint"):
+        if not isinstance(found.get(key), str):
+            raise ServiceUnreadable(f"the metadata of {issuer} has no {key}")
+    return found
+
+
+def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of an entry that metadata gives; their values are checked when the entry is made."""
+    entry = {key: metadata[key] for key in COPIED if isinstance(metadata.get(key), str | bool)}
+    entry["token_endpoint_auth_method"] = _auth_method(metadata, "token_endpoint_auth_methods_supported")
+    if "revocation_endpoint" in entry and "revocation_endpoint_auth_methods_supported" in metadata:
+        entry["revocation_endpoint_auth_method"] = _auth_method(metadata, "revocation_endpoint_auth_methods_supported")
+    if documentation := metadata.get("service_documentation"):
+        entry["docs"] = documentation
+    scopes = _texts(metadata, "scopes_supported")
+    if "openid" in scopes:
+        entry["scopes"] = [name for name in (*ACCOUNT_SCOPES, OFFLINE) if name in scopes]
+        if isinstance(metadata.get("userinfo_endpoint"), str):
+            entry["userinfo_endpoint"] = metadata["userinfo_endpoint"]
+        if algorithms := _usable_algorithms(metadata):
+            entry["id_token_signing_alg_values_supported"] = algorithms
+    methods = metadata.get("code_challenge_methods_supported")
+    if isinstance(methods, list) and "S256" not in methods:
+        entry["pkce"] = False
+    return entry
+
+
+def _check_issuer(issuer: str, found: object) -> None:
+    """Raise `ServiceUnreadable` for another issuer; one slash behind an issuer without a path is no difference."""
+    if isinstance(found, str) and (found == issuer or _bare(found) == _bare(issuer)):
+        return
+    shown = f'"{printable(found)}"' if isinstance(found, str) else "none"
+    raise ServiceUnreadable(f'the metadata was requested for the issuer "{issuer}", but it names {shown}')
+
+
+def _bare(issuer: str) -> str:
+    return issuer.removesuffix("/") if urlsplit(issuer).path == "/" else issuer
+
+
+def _auth_method(metadata: Mapping[str, Any], field: str) -> str:
+    supported = _texts(metadata, field) or [DEFAULT_METHOD]
+    return next((method.value for method in BY_PREFERENCE if method in supported), DEFAULT_METHOD.value)
+
+
+def _usable_algorithms(metadata: Mapping[str, Any]) -> list[str]:
+    stated = _texts(metadata, "id_token_signing_alg_values_supported")
+    usable = [name for name in (*ASYMMETRIC, *SYMMETRIC) if name in stated]
+    return [] if set(usable) <= {*ASYMMETRIC} else usable
+
+
+def _texts(metadata: Mapping[str, Any], field: str) -> Sequence[str]:
+    value = metadata.get(field)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The texts of the connections page; an app may replace each of them, in another language too."""
+"""The texts of the pages of a web app, which may replace each of them, in another language too."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "To be sure, remove this app in your settings at {service}.",
         "done_ends_at": "The access that it has now ends at {time}.",
         "not_disconnected": "{service} was not disconnected: the app cannot do this now, and its log has the reason.",
-        # The pages in place of the list.
+        # The pages in place of the list or of a login.
         "sign_in_title": "Sign in first",
         "sign_in_text": "This app does not know who you are. Sign in, then come back.",
         "sign_in": "Sign in",
@@ -55,6 +55,24 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "reload": "Load it again",
         "unavailable_title": "This is not possible now",
         "unavailable_text": "The app cannot read its connections; its log has the reason. Try again later.",
+        # The pages that end a login.
+        "background_title": "Open this page yourself",
+        "background_text": "A browser or a script loaded it ahead of you or in the background, so nothing was started "
+        "or finished.",
+        "signed_out_title": "Sign in first",
+        "signed_out_text": "You are no longer signed in to this app, so the login cannot be finished. Nothing was "
+        "stored.",
+        "not_found_title": "This login was not started here",
+        "not_found_text": "This browser did not start this login, or it is finished already, or it is more than ten "
+        "minutes old. Nothing was stored.",
+        "expired_title": "The login took too long",
+        "expired_text": "It was started more than ten minutes ago. Nothing was stored.",
+        "finished_title": "This login is finished already",
+        "finished_text": "Its code was used before, and it can be used only once.",
+        "other_user_title": "Another user started this login",
+        "other_user_text": "You are signed in to this app as another user than the one who started it. Nothing was "
+        "stored.",
+        "start_again": "Start again",
     }
 )
 

@@ -34,9 +34,10 @@ it says "Connected" of a login that nothing is known against. `finished_url` may
 
 `page`, a `ConnectionsPage`, has the app's choices: title, purposes, texts (`TEXTS` has the names), colours, a style
 sheet added to ours, and a template of the app's around the list. `stylesheet`, a path or a URL, replaces our style
-sheet. The CSS classes are `connections` around all, `notice` (`good`, `bad`), `list`, `connection` (`connected`,
-`not_connected`, `login_required`, `no_longer_works`), `icon`, `about`, `service`, `purpose`, `account`, `state`,
-`scopes`, `buttons`, `connect` and `disconnect`; in the question `ends`, `confirm` and `cancel`.
+sheet. `authorize` takes both too, for the pages that end a login. The CSS classes are `connections` around all,
+`notice` (`good`, `bad`), `list`, `connection` (`connected`, `not_connected`, `login_required`, `no_longer_works`),
+`icon`, `about`, `service`, `purpose`, `account`, `state`, `scopes`, `buttons`, `connect` and `disconnect`; in the
+question `ends`, `confirm` and `cancel`.
 
     def template(request, part):  # Flask; in Django: render_to_string("connections.html", {"part": part}, request)
         return render_template("connections.html", part=part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import parse_qsl
 
@@ -20,13 +20,10 @@ from everyauth_cli.pages.connections import (
     disconnect_question,
     fragment,
     leaving_page,
-    page_style,
     readable_scope,
     whole_page,
 )
-from everyauth_cli.pages.document import Style, page_headers
-from everyauth_cli.pages.look import ConnectionsPage
-from everyauth_cli.pages.result import Result
+from everyauth_cli.pages.document import page_headers
 from everyauth_cli.sanitize import printable
 from everyauth_cli.urls import origin
 from everyauth_cli.web.connections_json import connections_json, json_response, wants_json
@@ -42,7 +39,6 @@ from everyauth_cli.web.routes import (
     log,
     log_error,
     not_allowed,
-    page,
     redirect,
 )
 
@@ -61,21 +57,15 @@ EMBEDDED_HEADERS = {
 class ConnectionRoutes(Routes[R]):
     """The connections page of an app's users; `services` maps each service to the prefix of its `authorize`.
 
-    `stylesheet`, a path on the host of `base_url` or a URL, replaces ours; `look` is all else that the app chooses. The
-    page reads only the metadata of identities, and sends nothing to a service unless the user disconnects one.
+    The page reads only the metadata of identities, and sends nothing to a service unless the user disconnects one.
     """
 
     services: Mapping[str, str]
-    stylesheet: str | None = None
-    look: ConnectionsPage = field(default_factory=ConnectionsPage)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for service, prefix in self.services.items():
             check(f"services[{service!r}]", prefix, check_prefix)
-        for name, url in {"stylesheet": self.stylesheet, "added_stylesheet": self.look.added_stylesheet}.items():
-            if url is not None:
-                self.check_app_url(name, url)
 
     def page(self, request: WebRequest[R]) -> WebResponse:
         """Show the user's connections, with a notice about the last one that changed."""
@@ -96,11 +86,11 @@ class ConnectionRoutes(Routes[R]):
             return not_allowed(method)
         current_user = self.current_user(request.framework_request)
         if current_user is None:
-            return self._instead(request, 401, "sign_in", self.sign_in_link(self._texts["sign_in"]))
+            return self._instead(request, 401, "sign_in", self.sign_in_link())
         try:
             tokens = self._tokens(*current_user)
             if method == "POST" and not self._is_own_form(request, tokens):
-                return self._instead(request, 403, "reload", (self.url, self._texts["reload"]))
+                return self._instead(request, 403, "reload", (self.url, self.texts["reload"]))
             return respond(request, tokens)
         except EveryAuthError as error:
             log_error("connections", error)
@@ -110,12 +100,12 @@ class ConnectionRoutes(Routes[R]):
         self, request: WebRequest[R], status: int, reason: str, link: tuple[str, str] | None = None
     ) -> WebResponse:
         """Return the page in place of the list, or the same as JSON."""
-        title, text = self._texts[f"{reason}_title"], self._texts[f"{reason}_text"]
-        if wants_json(request.header):
-            url = {"url": link[0]} if link else {}
-            return json_response({"error": reason, "title": title, "text": text, **url}, status=status)
-        result = Result(good=False, title=title, text=text, link=link)
-        return page(status, result, style=self._style, lang=self.look.lang, direction=self.look.direction)
+        if not wants_json(request.header):
+            return self.instead(status, reason, link)
+        title, text = self.texts[f"{reason}_title"], self.texts[f"{reason}_text"]
+        return json_response(
+            {"error": reason, "title": title, "text": text, **({"url": link[0]} if link else {})}, status
+        )
 
     def _tokens(self, user: str, tenant: str) -> FormTokens:
         auth = self.auth
@@ -135,7 +125,7 @@ class ConnectionRoutes(Routes[R]):
 
     def _page(self, request: WebRequest[R], tokens: FormTokens) -> WebResponse:
         connections = list(self._connections(tokens.user, tokens.tenant))
-        notice = notice_of(dict(parse_qsl(request.query)), connections, tokens, self._texts)
+        notice = notice_of(dict(parse_qsl(request.query)), connections, tokens, self.texts)
         csrf_token = tokens.issue(Purpose.CSRF_TOKEN)
         if wants_json(request.header):
             return json_response(connections_json(connections, notice, title=self.look.title, csrf_token=csrf_token))
@@ -152,7 +142,7 @@ class ConnectionRoutes(Routes[R]):
         # Browsers hold the redirects after a form's POST against the page's `form-action`, which cannot name the
         # service and the hosts that it redirects to; a refresh is a navigation of its own.
         title = self._title(request.form["service"])
-        response = self._html(leaving_page(title, look=self.look, url=start_url, style=self._style))
+        response = self._html(leaving_page(title, look=self.look, url=start_url, style=self.style))
         return replace(response, headers={**response.headers, "refresh": f"0;url={start_url}"})
 
     def _disconnect(self, request: WebRequest[R], tokens: FormTokens) -> WebResponse:
@@ -179,35 +169,24 @@ class ConnectionRoutes(Routes[R]):
             revocation = self.auth.delete_identity(identity.service, identity.user, tenant=identity.tenant)
         except EveryAuthError as error:
             log_error(f"disconnecting {identity.service}", error)
-            return Notice(good=False, text=self._texts["not_disconnected"].format(service=title))
+            return Notice(good=False, text=self.texts["not_disconnected"].format(service=title))
         if revocation.problem:
             log.warning("disconnecting %s: %s", identity.service, revocation.problem)
-        return disconnected(title, revocation, self._texts)
+        return disconnected(title, revocation, self.texts)
 
     def _shown(self, request: WebRequest[R], content: Content) -> WebResponse:
         """Return the content in our page, or in the app's."""
         if self.look.template is None:
-            return self._html(whole_page(content, look=self.look, style=self._style))
+            return self._html(whole_page(content, look=self.look, style=self.style))
         html = self.look.template(
-            request.framework_request, fragment(content, look=self.look, stylesheets=self._style.urls)
+            request.framework_request, fragment(content, look=self.look, stylesheets=self.style.urls)
         )
         return WebResponse(status=200, headers=EMBEDDED_HEADERS, body=html)
 
     def _html(self, html: str) -> WebResponse:
         # A form that is posted without any referrer has no Origin to be checked either (Fetch section 3.2).
-        headers = page_headers([self.base_url], style=self._style, script=PAGE_SCRIPT, referrer_policy="same-origin")
+        headers = page_headers([self.base_url], style=self.style, script=PAGE_SCRIPT, referrer_policy="same-origin")
         return WebResponse(status=200, headers={**headers, "vary": "accept"}, body=html)
-
-    @cached_property
-    def _style(self) -> Style:
-        if self.stylesheet is not None:
-            return Style(urls=[self.at_host(self.stylesheet)])
-        added = self.look.added_stylesheet
-        return Style(css=page_style(self.look), urls=[self.at_host(added)] if added else [])
-
-    @property
-    def _texts(self) -> Mapping[str, str]:
-        return self.look.all_texts
 
     def _connections(self, user: str, tenant: str) -> Iterator[Connection]:
         """Yield the offered services in the app's order, then the user's other ones."""

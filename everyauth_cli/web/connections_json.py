@@ -24,7 +24,7 @@ def wants_json(header: Header) -> bool:
     return "application/json" in accepted and "text/html" not in accepted
 
 
-def json_response(value: Mapping[str, Any], *, status: int = 200) -> WebResponse:
+def json_response(value: Mapping[str, Any], status: int = 200) -> WebResponse:
     return WebResponse(status=status, headers=HEADERS, body=json.dumps(value))
 
 

@@ -30,6 +30,8 @@ def authorize(
     map_to_tenant_id: Callable[[HttpRequest], MappedId] | None = None,
     on_authorized: Callable[[HttpRequest, Grant], Authorized] | None = None,
     scope: str | None = None,
+    stylesheet: str | None = None,
+    page: ConnectionsPage | None = None,
     sign_in_url: str | None = None,
     auth: EveryAuth | None = None,
 ) -> list[URLPattern]:
@@ -47,6 +49,8 @@ def authorize(
         map_to_tenant_id=as_sync(map_to_tenant_id, _run) if map_to_tenant_id else None,
         on_authorized=as_sync(on_authorized, _run) if on_authorized else None,
         scope=scope,
+        stylesheet=stylesheet,
+        look=page or ConnectionsPage(),
         sign_in_url=sign_in_url,
         given_auth=auth,
     )
@@ -128,6 +132,8 @@ def connect(
             map_to_tenant_id=map_to_tenant_id,
             on_authorized=on_authorized,
             scope=scopes.get(service),
+            stylesheet=stylesheet,
+            page=page,
             sign_in_url=sign_in_url,
             auth=auth,
         )

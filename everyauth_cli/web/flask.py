@@ -38,6 +38,8 @@ def authorize(
     map_to_tenant_id: Callable[[Request], str | None] | None = None,
     on_authorized: Callable[[Request, Grant], bool | None] | None = None,
     scope: str | None = None,
+    stylesheet: str | None = None,
+    page: ConnectionsPage | None = None,
     sign_in_url: str | None = None,
     auth: EveryAuth | None = None,
 ) -> Blueprint:
@@ -55,6 +57,8 @@ def authorize(
         map_to_tenant_id=map_to_tenant_id,
         on_authorized=on_authorized,
         scope=scope,
+        stylesheet=stylesheet,
+        look=page or ConnectionsPage(),
         sign_in_url=sign_in_url,
         given_auth=auth,
     )
@@ -147,6 +151,8 @@ def connect(
             map_to_tenant_id=map_to_tenant_id,
             on_authorized=on_authorized,
             scope=scopes.get(service),
+            stylesheet=stylesheet,
+            page=page,
             sign_in_url=sign_in_url,
             auth=auth,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -11,7 +11,6 @@ from everyauth_cli.errors import EveryAuthError, OtherAccount
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
-from everyauth_cli.pages.result import Result
 from everyauth_cli.web.error_redirect import REFUSED_BY_APP, ErrorParameters, error_parameters
 from everyauth_cli.web.navigation import is_navigation
 from everyauth_cli.web.pending_logins import Cookie, KeptLogin, PendingLogins
@@ -23,43 +22,7 @@ from everyauth_cli.web.routes import (
     log,
     log_error,
     not_allowed,
-    page,
     redirect,
-)
-
-NOT_SIGNED_IN = Result(
-    good=False, title="Sign in first", text="This app does not know who you are, so the login was not started."
-)
-NOT_A_NAVIGATION = Result(
-    good=False,
-    title="Open this page yourself",
-    text="A browser or a script loaded it ahead of you or in the background, so nothing was started or finished.",
-)
-SIGNED_OUT = Result(
-    good=False,
-    title="Sign in first",
-    text="You are no longer signed in to this app, so the login cannot be finished. Nothing was stored.",
-)
-NOT_FOUND = Result(
-    good=False,
-    title="This login was not started here",
-    text="This browser did not start this login, or it is finished already, or it is more than ten minutes old. "
-    "Nothing was stored.",
-)
-EXPIRED = Result(
-    good=False,
-    title="The login took too long",
-    text="It was started more than ten minutes ago. Nothing was stored.",
-)
-ALREADY_FINISHED = Result(
-    good=False,
-    title="This login is finished already",
-    text="Its code was used before, and it can be used only once.",
-)
-OTHER_USER = Result(
-    good=False,
-    title="Another user started this login",
-    text="You are signed in to this app as another user than the one who started it. Nothing was stored.",
 )
 
 
@@ -90,13 +53,13 @@ class LoginRoutes(Routes[R]):
         if request.method != "GET":
             return not_allowed("GET")
         if not is_navigation(request.header):
-            return page(503, NOT_A_NAVIGATION)
+            return self.instead(503, "background")
         return self.led(request) or self._start(request)
 
     def _start(self, request: WebRequest[R]) -> WebResponse:
         current_user = self.current_user(request.framework_request)
         if current_user is None:
-            return page(401, replace(NOT_SIGNED_IN, link=self.sign_in_link()))
+            return self.instead(401, "sign_in", self.sign_in_link())
         try:
             pending = self._begun(current_user)
             cookies = self._logins.add(pending, request.cookies)
@@ -113,16 +76,16 @@ class LoginRoutes(Routes[R]):
         if request.method != "GET":
             return not_allowed("GET")
         if not is_navigation(request.header):
-            return page(503, NOT_A_NAVIGATION)
+            return self.instead(503, "background")
         current_user = self.current_user(request.framework_request)
         if current_user is None:
-            return self._lost(401, SIGNED_OUT, "a user who is not signed in there")
+            return self._lost(401, "signed_out", "a user who is not signed in there")
         query = Secret(parse_qsl(request.query, keep_blank_values=True))
         state = Secret(next((value for name, value in query.reveal() if name == "state"), ""))
         try:
             kept = self._logins.find(state, request.cookies)
             if kept is None:
-                return self._lost(400, NOT_FOUND, "a browser without the cookie of its login")
+                return self._lost(400, "not_found", "a browser without the cookie of its login")
             return self._continued(request.framework_request, kept, current_user, query)
         except EveryAuthError as error:
             return self._failed(error, current_user)
@@ -132,12 +95,12 @@ class LoginRoutes(Routes[R]):
     ) -> WebResponse:
         """Finish a login that was found, unless it is another user's or too old; it is claimed before its code is."""
         if not kept.is_of(*current_user):
-            return self._stopped(403, OTHER_USER)
+            return self._stopped(403, "other_user")
         if self._logins.has_expired(kept):
-            return self._stopped(400, EXPIRED)
+            return self._stopped(400, "expired")
         pending = kept.restored(self._begun(current_user))
         if not self._logins.claim(kept):
-            return self._stopped(400, ALREADY_FINISHED)
+            return self._stopped(400, "finished")
         return self._finish(request, pending, query, [self._logins.deletion(kept.cookie)])
 
     def _finish(
@@ -192,7 +155,7 @@ class LoginRoutes(Routes[R]):
         log_error(f"login at {self.service}", error)
         return self._to_app(whose, cookies, error_parameters(error))
 
-    def _lost(self, status: int, result: Result, sender: str) -> WebResponse:
+    def _lost(self, status: int, reason: str, sender: str) -> WebResponse:
         log.warning(
             "login at %s: the authorization response came to %s from %s; a login must begin at that host, "
             "by the same browser, less than ten minutes before",
@@ -200,8 +163,8 @@ class LoginRoutes(Routes[R]):
             self.redirect_uri,
             sender,
         )
-        return self._stopped(status, result)
+        return self._stopped(status, reason)
 
-    def _stopped(self, status: int, result: Result) -> WebResponse:
+    def _stopped(self, status: int, reason: str) -> WebResponse:
         """Return a page, not a redirect: an authorization response that nothing here waits for is kept from the app."""
-        return page(status, replace(result, link=(self.url, "Start again")))
+        return self.instead(status, reason, (self.url, self.texts["start_again"]))

@@ -15,7 +15,9 @@ from everyauth_cli.errors import ConfigurationProblem, EveryAuthError, ServiceNo
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.selector import is_text
 from everyauth_cli.model import Service
-from everyauth_cli.pages.document import STYLE, Frame, Style, page_headers
+from everyauth_cli.pages.connections import page_style
+from everyauth_cli.pages.document import Frame, Style, page_headers
+from everyauth_cli.pages.look import ConnectionsPage
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sanitize import printable
 from everyauth_cli.urls import check_url
@@ -70,6 +72,7 @@ class Routes(Generic[R]):
     """Routes below `prefix` of the app at `base_url`; no request can change these URLs.
 
     `sign_in_url`, a path on the host of `base_url` or a URL, is where a user signs in to the app.
+    `look` is the app's choice of texts and colours, and `stylesheet`, a path or a URL too, replaces ours.
 
     Raises `UsageProblem` for an argument that cannot be used.
     """
@@ -79,13 +82,21 @@ class Routes(Generic[R]):
     prefix: str
     map_to_tenant_id: Callable[[R], str | None] | None = None
     sign_in_url: str | None = None
+    look: ConnectionsPage = field(default_factory=ConnectionsPage)
+    stylesheet: str | None = None
     given_auth: EveryAuth | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check("base_url", self.base_url, _check_base)
         check("prefix", self.prefix, check_prefix)
-        if self.sign_in_url is not None:
-            self.check_app_url("sign_in_url", self.sign_in_url)
+        urls = {
+            "sign_in_url": self.sign_in_url,
+            "stylesheet": self.stylesheet,
+            "added_stylesheet": self.look.added_stylesheet,
+        }
+        for name, url in urls.items():
+            if url is not None:
+                self.check_app_url(name, url)
 
     @property
     def url(self) -> str:
@@ -121,9 +132,28 @@ class Routes(Generic[R]):
         entry = self.entry(service)
         return entry.name if entry else service
 
-    def sign_in_link(self, text: str = "Sign in") -> tuple[str, str] | None:
+    @property
+    def texts(self) -> Mapping[str, str]:
+        return self.look.all_texts
+
+    @cached_property
+    def style(self) -> Style:
+        if self.stylesheet is not None:
+            return Style(urls=[self.at_host(self.stylesheet)])
+        added = self.look.added_stylesheet
+        return Style(css=page_style(self.look), urls=[self.at_host(added)] if added else [])
+
+    def instead(self, status: int, reason: str, link: tuple[str, str] | None = None) -> WebResponse:
+        """Return the page that explains why there is no other; `reason` names its texts."""
+        result = Result(good=False, title=self.texts[f"{reason}_title"], text=self.texts[f"{reason}_text"], link=link)
+        html = result_page(
+            result, frame=Frame.app, style=self.style, lang=self.look.lang, direction=self.look.direction
+        )
+        return WebResponse(status=status, headers=page_headers(style=self.style), body=html)
+
+    def sign_in_link(self) -> tuple[str, str] | None:
         """Return the link to the app's own sign-in, for a page that says that it is needed."""
-        return (self.at_host(self.sign_in_url), text) if self.sign_in_url else None
+        return (self.at_host(self.sign_in_url), self.texts["sign_in"]) if self.sign_in_url else None
 
     def led(self, request: WebRequest[R]) -> WebResponse | None:
         """Return the redirect of a browser that sees the app at another host, and log the reason.
@@ -162,11 +192,6 @@ def not_allowed(allowed_method: str) -> WebResponse:
 
 def redirect(url: str, cookies: Sequence[Cookie] = ()) -> WebResponse:
     return WebResponse(status=303, headers={**PRIVATE, "location": url}, cookies=cookies)
-
-
-def page(status: int, result: Result, *, style: Style = STYLE, lang: str = "en", direction: str = "ltr") -> WebResponse:
-    html = result_page(result, frame=Frame.app, style=style, lang=lang, direction=direction)
-    return WebResponse(status=status, headers=page_headers(style=style), body=html)
 
 
 def is_form_readable(length: int | None) -> bool:

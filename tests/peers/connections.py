@@ -15,6 +15,11 @@ def form(browser: Browser, service: str = NAME) -> dict[str, str]:
     return {"csrf_token": value, "service": service}
 
 
+def confirmed(browser: Browser, service: str = NAME) -> dict[str, str]:
+    """Return the fields that the form posts once the user has confirmed a disconnection."""
+    return {**form(browser, service), "confirmed": "yes"}
+
+
 def disconnect(browser: Browser, service: str = NAME) -> Response:
     """Disconnect a service, and confirm it."""
     question = browser.post(DISCONNECT, form(browser, service))

@@ -76,18 +76,18 @@ def _asgi(app: Starlette) -> Ask:
     return lambda *arguments: asyncio.run(ask(*arguments))
 
 
-def starlette_app(page: Page = None, **options: Any) -> Starlette:
+def starlette_app(page: Page = None, /, **options: Any) -> Starlette:
     routes = everyauth_cli.web.starlette.authorize(NAME, **options)
     if page is not None:
         routes += everyauth_cli.web.starlette.connections(**page)
     return Starlette(routes=[*routes, Route(f"{PREFIX}/finished", lambda _: PlainTextResponse(OWN))])
 
 
-def starlette(page: Page = None, **options: Any) -> Ask:
+def starlette(page: Page = None, /, **options: Any) -> Ask:
     return _asgi(starlette_app(page, **options))
 
 
-def fastapi(page: Page = None, **options: Any) -> Ask:
+def fastapi(page: Page = None, /, **options: Any) -> Ask:
     app = FastAPI()
     app.include_router(APIRouter(routes=everyauth_cli.web.starlette.authorize(NAME, **options)))
     if page is not None:
@@ -96,7 +96,7 @@ def fastapi(page: Page = None, **options: Any) -> Ask:
     return _asgi(app)
 
 
-def flask_app(page: Page = None, **options: Any) -> flask.Flask:
+def flask_app(page: Page = None, /, **options: Any) -> flask.Flask:
     app = flask.Flask("app")
     app.testing = True
     app.register_blueprint(everyauth_cli.web.flask.authorize(NAME, **options))
@@ -106,7 +106,7 @@ def flask_app(page: Page = None, **options: Any) -> flask.Flask:
     return app
 
 
-def of_flask(page: Page = None, **options: Any) -> Ask:
+def of_flask(page: Page = None, /, **options: Any) -> Ask:
     return _flask(flask_app(page, **options))
 
 
@@ -126,7 +126,7 @@ def _configure_django() -> None:
         django.conf.settings.configure(ALLOWED_HOSTS=["*"], MIDDLEWARE=middleware)
 
 
-def django_urls(page: Page = None, **options: Any) -> types.ModuleType:
+def django_urls(page: Page = None, /, **options: Any) -> types.ModuleType:
     """Return a root URLconf module, with Django's own CSRF check active."""
     _configure_django()
     urls = types.ModuleType("urls")
@@ -137,7 +137,7 @@ def django_urls(page: Page = None, **options: Any) -> types.ModuleType:
     return urls
 
 
-def of_django(page: Page = None, **options: Any) -> Ask:
+def of_django(page: Page = None, /, **options: Any) -> Ask:
     return _django(django_urls(page, **options))
 
 

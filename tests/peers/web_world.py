@@ -30,7 +30,7 @@ def app(request: pytest.FixtureRequest, world: EveryAuthSandbox) -> Callable[...
     """Return a function that makes the app; its arguments override the defaults."""
     from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, PAGE, PREFIX
 
-    def make(page: Mapping[str, object] | None = None, **options: object) -> Ask:
+    def make(page: Mapping[str, object] | None = None, /, **options: object) -> Ask:
         usual = {
             "finished_url": "/done",
             "map_to_user_id": lambda request: request.headers.get("x-user"),

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from peers.connections import CONNECT, DISCONNECT, buttons, disconnect, form, notices, policy, row
+from peers.connections import CONNECT, DISCONNECT, buttons, confirmed, disconnect, form, notices, policy, row
 from peers.stores import damage, over
 from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Browser, decide, stored
 
@@ -177,7 +177,7 @@ def test_a_failed_disconnection_keeps_the_identity(world, page_browser, caplog):
 
 def test_disconnecting_twice_changes_nothing_more(world, page_browser):
     world.log_in(NAME, "user-123")
-    posted = {**form(page_browser), "confirmed": "yes"}
+    posted = confirmed(page_browser)
     assert "flash=" in page_browser.post(DISCONNECT, posted)["location"]
     assert page_browser.post(DISCONNECT, posted)["location"] == BASE_URL + PAGE
 

@@ -100,7 +100,7 @@ def test_another_sites_form_does_nothing_even_with_a_token(world, chromium, url)
     world.log_in(NAME, "user-123")
     token = httpx.get(url, trust_env=False).text.split('name="csrf_token" value="')[1].split('"')[0]
     html = f"""<!doctype html><form method="post" action="{url}/disconnect">
-        <input type="hidden" name="csrf_token" value="{token}">
+        <input type="hidden" name="csrf_token" value="{token}"><input type="hidden" name="confirmed" value="yes">
         <button name="service" value="{NAME}">Win</button></form>"""
     with another_site("/", "text/html", html) as evil:
         page = chromium.visit(evil, click("Win"))

@@ -10,7 +10,7 @@ import flask
 import jinja2
 import pytest
 from peers.connections import DISCONNECT, buttons, disconnect, form, notices, policy, row
-from peers.web_apps import BASE_URL, CONNECT_ALL, NAME, OFFERED, PAGE, Browser, decide
+from peers.web_apps import BASE_URL, CALLBACK, CONNECT_ALL, NAME, OFFERED, PAGE, Browser, decide
 
 import everyauth_cli
 from everyauth_cli.errors import UsageProblem
@@ -122,7 +122,7 @@ def test_the_list_is_a_part_of_the_apps_own_template(world, app, template):
     assert policy(response) == {"frame-ancestors": ["'none'"]}
     assert "prefers-color-scheme" not in response.text
     styled = response.text.partition("<style>")[2].partition("</style>")[0]
-    selectors = ",".join(re.findall(r"(?:^|[{}])\s*([^{}@;]+)\{", styled)).split(",")
+    selectors = re.split(r",(?![^(]*\))", ",".join(re.findall(r"(?:^|[{}])\s*([^{}@;]+)\{", styled)))
     assert all(selector.strip().startswith(".connections") for selector in selectors)  # nothing else of the app's page
     assert seen[0].style_source.startswith("'sha256-")
     question = browser.post(DISCONNECT, form(browser))
@@ -186,6 +186,14 @@ def test_the_page_in_place_of_the_list_looks_the_same(app):
     assert '<html lang="de">' in response.text
     assert "<h1>Erst anmelden</h1>" in response.text
     assert "--accent: #2451c7; --accent-text: #ffffff;" in response.text
+
+
+def test_the_pages_of_a_login_have_the_apps_texts_and_look(app):
+    look = ConnectionsPage(texts={"not_found_title": "Unbekannt", "start_again": "Noch einmal"}, lang="de")
+    response = Browser(app(None, page=look, stylesheet="/own.css")).get(f"{CALLBACK}?state=x")
+    assert response.status == 400
+    for part in ('<html lang="de">', "<h1>Unbekannt</h1>", ">Noch einmal</a>", f'href="{BASE_URL}/own.css"'):
+        assert part in response.text
 
 
 def test_each_text_is_used_somewhere():

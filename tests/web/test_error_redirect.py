@@ -148,7 +148,7 @@ def test_errors_for_the_operator_are_logged(world, app, caplog):
     description = "the app cannot do this now; its log has the reason"
     assert fields == {"error": "server_error", "errorDescription": description, **WHOSE}
     assert "everyauth service set pagerduty" in caplog.text
-    assert f"with the redirect URI {BASE_URL}{CALLBACK};" in caplog.text
+    assert f"with the redirect URI {BASE_URL}{CALLBACK} (" in caplog.text
 
 
 def test_a_client_that_the_service_does_not_accept(world, app):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from peers.connections import CONNECT, DISCONNECT, form, notices
+from peers.connections import CONNECT, DISCONNECT, confirmed, notices
 from peers.web_apps import BASE_URL, FORM_TYPE, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Browser, stored
 
 from everyauth_cli.everyauth import EveryAuth
@@ -29,7 +29,7 @@ HOUR = 3600
 )
 def test_a_form_of_another_site_is_refused(world, page_browser, action, headers, caplog):
     world.log_in(NAME, "user-123")
-    response = page_browser.post(action, form(page_browser), **headers)
+    response = page_browser.post(action, confirmed(page_browser), **headers)
     assert response.status == 403
     assert "Load the page again" in response.text
     assert f'<a href="{BASE_URL}{PAGE}">' in response.text
@@ -39,14 +39,14 @@ def test_a_form_of_another_site_is_refused(world, page_browser, action, headers,
 
 def test_a_browser_that_sends_neither_header_needs_only_the_token(world, page_browser):
     world.log_in(NAME, "user-123")
-    assert page_browser.post(DISCONNECT, form(page_browser), origin="", sec_fetch_site="").status == 303
+    assert page_browser.post(DISCONNECT, confirmed(page_browser), origin="", sec_fetch_site="").status == 303
     assert stored(world) == []
 
 
 def test_the_origin_is_as_browsers_write_it(world, app):
     browser = Browser(app({"base_url": "https://App.Example:443/"}))
     world.log_in(NAME, "user-123")
-    assert browser.post(DISCONNECT, form(browser)).status == 303
+    assert browser.post(DISCONNECT, confirmed(browser)).status == 303
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_origin_is_as_browsers_write_it(world, app):
 )
 def test_a_form_without_its_token_is_refused(world, page_browser, change):
     world.log_in(NAME, "user-123")
-    posted = form(page_browser)
+    posted = confirmed(page_browser)
     posted["csrf_token"] = change(posted["csrf_token"])
     assert page_browser.post(DISCONNECT, posted).status == 403
     assert page_browser.post(DISCONNECT, {"service": NAME}).status == 403
@@ -64,20 +64,20 @@ def test_a_form_without_its_token_is_refused(world, page_browser, change):
 def test_another_users_form_is_refused(world, page_browser):
     for user in ("user-123", "user-456"):
         world.log_in(NAME, user)
-    others = form(Browser(page_browser.ask, user="user-456"))
+    others = confirmed(Browser(page_browser.ask, user="user-456"))
     assert page_browser.post(DISCONNECT, others).status == 403
     assert len(world.auth.find()) == 2
 
 
 def test_another_users_form_is_refused_in_a_shared_tenant(app):
     ask = app({"map_to_tenant_id": lambda _: "both"})
-    assert Browser(ask).post(CONNECT, form(Browser(ask, user="user-456"))).status == 403
+    assert Browser(ask).post(CONNECT, confirmed(Browser(ask, user="user-456"))).status == 403
 
 
 def test_a_form_is_refused_in_another_tenant_page_or_profile(world, app):
     tenant = {"map_to_tenant_id": lambda request: request.headers.get("x-tenant")}
     browser = Browser(app(tenant), tenant="one")
-    posted = form(browser)
+    posted = confirmed(browser)
     assert browser.post(CONNECT, posted).status == 200
     browser.tenant = "two"
     assert browser.post(CONNECT, posted).status == 403
@@ -89,7 +89,7 @@ def test_a_form_is_refused_in_another_tenant_page_or_profile(world, app):
 
 def test_a_form_is_refused_after_signing_out(world, page_browser):
     world.log_in(NAME, "user-123")
-    posted = form(page_browser)
+    posted = confirmed(page_browser)
     page_browser.user = ""
     assert page_browser.post(DISCONNECT, posted).status == 401
     assert stored(world) == ["identity"]
@@ -97,14 +97,14 @@ def test_a_form_is_refused_after_signing_out(world, page_browser):
 
 @pytest.mark.parametrize(("seconds", "status"), [(HOUR - 10, 200), (HOUR, 403)])
 def test_a_form_is_valid_for_an_hour(world, page_browser, seconds, status):
-    posted = form(page_browser)
+    posted = confirmed(page_browser)
     world.advance(seconds)
     assert page_browser.post(CONNECT, posted).status == status
 
 
 def test_a_flash_message_is_no_csrf_token_and_the_reverse(world, page_browser):
     world.log_in(NAME, "user-123")
-    posted = form(page_browser)
+    posted = confirmed(page_browser)
     flash = page_browser.post(DISCONNECT, posted).fields["flash"]
     assert page_browser.post(CONNECT, {**posted, "csrf_token": flash}).status == 403
     assert notices(page_browser.get(f"{PAGE}?flash={posted['csrf_token']}").text) == []
@@ -112,7 +112,7 @@ def test_a_flash_message_is_no_csrf_token_and_the_reverse(world, page_browser):
 
 def test_a_flash_message_is_shown_to_its_user_for_an_hour(world, page_browser):
     world.log_in(NAME, "user-123")
-    where = page_browser.post(DISCONNECT, form(page_browser))["location"].removeprefix(BASE_URL)
+    where = page_browser.post(DISCONNECT, confirmed(page_browser))["location"].removeprefix(BASE_URL)
     assert notices(page_browser.get(where).text)
     assert notices(Browser(page_browser.ask, user="user-456").get(where).text) == []
     world.advance(HOUR)
@@ -120,7 +120,7 @@ def test_a_flash_message_is_shown_to_its_user_for_an_hour(world, page_browser):
 
 
 def test_a_form_that_is_too_large_is_refused(world, page_browser):
-    posted = {**form(page_browser), "more": "x" * 5000}
+    posted = {**confirmed(page_browser), "more": "x" * 5000}
     assert page_browser.post(CONNECT, posted).status == 403
     assert page_browser.post(CONNECT, {**posted, "more": "x" * 3000}).status == 200
 

@@ -139,9 +139,9 @@ def test_nothing_is_found_in_a_template_of_the_app(world, chromium, width):
     with serving("flask", world, page=look) as base_url:
         world.log_in(NAME, "user-123", account=ANN)
         listed = chromium.visit(base_url + PAGE, width=width, scheme="dark", axe=True)
-        asked = chromium.visit(base_url + PAGE, click("Disconnect PagerDuty"), width=width, scheme="dark", axe=True)
-    assert (listed.findings, asked.findings) == ([], [])
+        question = chromium.visit(base_url + PAGE, click("Disconnect PagerDuty"), width=width, scheme="dark", axe=True)
+    assert (listed.findings, question.findings) == ([], [])
     assert listed.background == "rgb(255, 255, 255)"
     assert re.search(r"Connected (to|yester)day at ", listed.text)
-    assert asked.heading == "Disconnect PagerDuty?"
-    assert max(listed.width, asked.width) <= width
+    assert question.heading == "Disconnect PagerDuty?"
+    assert max(listed.width, question.width) <= width

@@ -30,7 +30,7 @@ TOKEN_LIFETIME = 5
 # Without -P and -I, Python would import what is in the working directory.
 PLAYER = f"{sys.executable} -P -m everyauth_cli.sandbox.user_agent %s"
 TOKEN = "$(everyauth token pagerduty user-123)"
-WITH_CURL = f'curl -H "Authorization: Bearer {TOKEN}" {{url}}'
+WITH_CURL = f'curl -H "Authorization: Bearer {TOKEN}" \\\n    {{url}}'
 WITH_PYTHON = (
     f"python3 -I -c 'import sys, urllib.request as web; call = web.Request(sys.argv[2], headers={{{{"
     f'"Authorization": "Bearer " + sys.argv[1]}}}}); print(web.urlopen(call).read().decode())\' "{TOKEN}" {{url}}'
@@ -38,6 +38,7 @@ WITH_PYTHON = (
 LONG = re.compile(r"[\w+.~-]{28,}")
 """Tokens, as far as they are printed: their beginnings tell one from another."""
 SHOWN = 18
+WIDEST = 76
 
 Lines = Callable[[list[str]], Sequence[str]]
 
@@ -75,14 +76,15 @@ class Stage:
     def step(self, title: str, line: str, lines: Lines, *, mark: Mark | None = None) -> None:
         """Wait for Enter, show and run a line, and show some lines of its output; raises `EveryAuthError`."""
         self._begin(f"{len(self.played) + 1}/6  {title}")
-        self._say(f"  $ {line}", style=Style.command)
+        for each in f"$ {line}".split("\n"):
+            self._say(f"  {each}", style=Style.command)
         shell = ["/bin/sh", "-c", line]
         done = subprocess.run(shell, env=self.environment, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise EveryAuthError(f"the demo stopped, as that command failed: {done.stderr.strip() or done.stdout}")
         output = [_shortened(each) for each in lines((done.stdout or done.stderr).splitlines())]
         for each in output:
-            self._say(f"  {mark} {each}" if mark else f"  {each}")
+            self._print(mark, each)
         self.played.append({"title": title, "command": line, "output": output})
 
     def _begin(self, title: str) -> None:
@@ -93,6 +95,11 @@ class Stage:
         elif self.played:
             self._say("")
         self._say(title, style=Style.heading)
+
+    def _print(self, mark: Mark | None, text: str) -> None:
+        if not self.session.terminal.as_json:
+            self.session.terminal.paragraph(f"  {mark} " if mark else "  ", text)
+            self.session.terminal.stdout.flush()
 
     def _say(self, text: str, *, style: Style | None = None) -> None:
         if not self.session.terminal.as_json:
@@ -109,19 +116,23 @@ def _journey(stage: Stage, url: str) -> None:
         mark=Mark.done,
     )
     stage.step("Get the credential, as an app gets it", "everyauth identity get user-123", _credential)
-    stage.step("Call the API with the token", call, lambda lines: lines[:1])
+    stage.step("Call the API with the token", call, lambda lines: [_cut(each) for each in lines[:1]])
     stage.step(
         f"After {TOKEN_LIFETIME} s this token has expired: the same command prints a new one",
         f"sleep {TOKEN_LIFETIME}; everyauth token pagerduty user-123",
         lambda lines: lines,
     )
-    stage.step("See what is stored", "everyauth status", lambda lines: [each for each in lines if each][:3])
+    stage.step("See what is stored", "everyauth status", lambda lines: [each for each in lines if "\t" in each])
     stage.step("Log out", "everyauth logout pagerduty user-123", lambda lines: lines[:1], mark=Mark.done)
 
 
 def _credential(lines: list[str]) -> list[str]:
     """Return the lines of a credential that say most."""
     return [each.strip() for each in lines if '"accessToken"' in each or '"userId"' in each or '"label"' in each]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDEST else f"{line[:WIDEST]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _shortened(line: str) -> str:

@@ -105,6 +105,8 @@ def steps(out: str) -> list[Step]:
         title, *lines = paragraph.splitlines()
         if re.match(r"\d/6  ", title):
             line, *shown = lines
+            while line.endswith("\\"):
+                line += "\n" + shown.pop(0)
             found.append(Step(title, line.removeprefix("  $ "), [each.strip() for each in shown]))
     return found
 

@@ -173,7 +173,7 @@ def test_a_search_finds_names_titles_and_aliases(home):
 def test_a_search_that_finds_nothing_names_what_is_near(home):
     placed(home)
     home.bad("everyauth service ls --search pagrduty", 3, "did you mean pagerduty?", "ls --search pagerduty")
-    home.bad("everyauth service ls --search qqqqqq", 3, "no service has 'qqqqqq'", "service add")
+    home.bad("everyauth service ls --search qqqqqq", 3, 'no service has "qqqqqq"', "everyauth service ls")
 
 
 def test_those_that_are_set_come_first(home):

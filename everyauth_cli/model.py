@@ -123,6 +123,7 @@ class Service:
     loopback_host: str = "127.0.0.1"
     https_redirect: bool = False
     any_port: bool = False
+    needs_no_redirect_uri: bool = False
     code_lifetime: int | None = None
     expires_field: str = "expires_in"
     default_lifetime: int | None = None

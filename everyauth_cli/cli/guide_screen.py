@@ -20,7 +20,6 @@ REDIRECT_STEPS = tuple(
 )
 """Find the step that needs the redirect URI; the second finds it in a file of the user's, which may call it so."""
 SCOPE_STEP = re.compile(r"\bscopes?\b", re.IGNORECASE)
-NO_REDIRECT = re.compile(r"no redirect uri", re.IGNORECASE)
 
 
 def show_guide(session: Session, guide: Guide, *, long: bool) -> None:
@@ -47,7 +46,7 @@ def show_guide(session: Session, guide: Guide, *, long: bool) -> None:
         terminal.command(session.suggestion(f"everyauth service get {shlex.quote(service.name)} --long"))
     if not terminal.is_table:
         terminal.data("")
-        terminal.data("Redirect URI:")
+        terminal.data("Redirect URI:" if guide.uri_is_registered else "Redirect URI (it need not be registered):")
         terminal.data(guide.uri)
 
 
@@ -62,7 +61,7 @@ def _show_steps(session: Session, guide: Guide) -> None:
             terminal.paragraph(STEP, scopes)
         if number == at_redirect:
             _show_uri(session, guide, is_last=number == last and at_scopes is not None)
-    if at_redirect is None and not any(NO_REDIRECT.search(step) for step in steps):
+    if at_redirect is None and guide.uri_is_registered:
         terminal.paragraph(STEP, "The redirect URI to enter there:")
         _show_uri(session, guide, is_last=at_scopes is not None)
     if at_scopes is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
-from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.clients import is_registered, missing_params, on_loopback, redirect_uri
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.rules import ClientAuthMethod, Parameter, RevocationEnds
@@ -36,6 +36,10 @@ class Guide:
     @property
     def uri(self) -> str:
         return redirect_uri(self.service, self.client)
+
+    @property
+    def uri_is_registered(self) -> bool:
+        return is_registered(self.service, self.client)
 
     @property
     def scope(self) -> str:

@@ -205,6 +205,11 @@ def redirect_uri(service: Service, client: Client) -> str:
     return f"{scheme}://{service.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
 
 
+def is_registered(service: Service, client: Client) -> bool:
+    """Return whether the redirect URI has to be registered at the service."""
+    return bool(client.redirect_uri) or not service.needs_no_redirect_uri
+
+
 def on_loopback(uri: str) -> bool:
     """Return whether a login listens at a redirect URI; with any other the redirect URL has to be pasted."""
     return urlsplit(uri).scheme == "http"
@@ -238,9 +243,9 @@ def _not_set(service: Service, client: Client) -> ClientNotSet:
     link = service.docs or next(iter(service.sources), "")
     about = f" ({link})" if link else ""
     needed = "".join(f" --param {p.name}=..." for p in service.params if p.default is None)
+    uri = f" with the redirect URI {redirect_uri(service, client)}" if is_registered(service, client) else ""
     return ClientNotSet(
-        f"{service.name} has no client yet: register an app at {service.title}{about} with the "
-        f"redirect URI {redirect_uri(service, client)}",
+        f"{service.name} has no client yet: register an app at {service.title}{about}{uri}",
         hint=f"everyauth service set {service.name} --client-id ID --client-secret -{needed}",
     )
 

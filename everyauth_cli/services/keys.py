@@ -160,6 +160,9 @@ KEYS: Mapping[str, Key] = {
     "any_port": Key(
         values.TRUTH, "The service takes any port in a loopback redirect URI (RFC 8252 section 7.3): use a free one."
     ),
+    "needs_no_redirect_uri": Key(
+        values.TRUTH, "No redirect URI is registered for the kind of app that the guide makes: any on loopback will do."
+    ),
     "code_lifetime": Key(values.SECONDS, "The lifetime of an authorization code."),
     "expires_field": Key(values.TEXT, "The field of a token response that has the access token's lifetime in seconds."),
     "default_lifetime": Key(

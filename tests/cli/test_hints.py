@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
+import sqlite3
 
 import pytest
 from peers.hints import check_hints, hints_in
@@ -183,3 +185,24 @@ def test_a_command_of_the_original_says_what_took_its_place(home, line):
 def test_the_default_profile_is_named_where_the_environment_names_another(home):
     done = home.command("token", "op", "-p", "default", env={"EVERYAUTH_PROFILE": "work"})
     assert done.err.endswith("try: everyauth login op --profile default\n")
+
+
+@pytest.mark.parametrize("line", ["service ls", "service get op", "token op", "service set op --client-id x"])
+def test_a_store_s_url_that_is_not_sealed_is_never_suggested(home, line):
+    home.log_in()
+    with contextlib.closing(sqlite3.connect(home.command.home / "everyauth.db")) as database:
+        ((metadata,),) = database.execute("SELECT metadata FROM everyauth_records WHERE kind = 'client'")
+        forged = json.dumps({**json.loads(metadata), "moved_to": "postgresql://evil.example/db"})
+        database.execute("UPDATE everyauth_records SET metadata = ? WHERE kind = 'client'", (forged,))
+        database.commit()
+    done = home(f"everyauth {line}")
+    assert "evil.example" not in done.out + done.err
+
+
+def test_a_service_that_has_no_redirect_uri_registered_is_given_none(home):
+    for line in ("service get google", "service set google --client-id abc", "login google"):
+        shown = home(f"everyauth {line}")
+        assert "with the redirect URI" not in shown.err
+        assert "Register this redirect URI" not in shown.err
+        assert "Redirect URI:" not in shown.out
+    assert "Register this redirect URI" in home("everyauth service set slack --client-id abc").err

@@ -132,6 +132,7 @@ def test_the_urls_of_a_service_are_the_keys_that_take_one():
     assert {key for key in FIELDS if key.endswith(("_endpoint", "_uri"))} - {
         "userinfo_endpoint",
         "refresh_redirect_uri",
+        "needs_no_redirect_uri",
     } <= set(URLS)
     assert "https://identity.pagerduty.com/oauth/token" in urls_of(Catalogue().get("pagerduty")).values()
 

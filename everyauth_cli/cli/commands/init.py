@@ -161,6 +161,8 @@ def _show_steps(session: Session, service: Service, guide: Guide, *, browse: boo
     if url and browse is not False:
         _offer_page(session, url, browse=bool(browse))
     terminal.instruct("")
+    if not guide.uri_is_registered:
+        return
     terminal.instruct("The redirect URI to enter there:")
     terminal.instruct("")
     terminal.instruct(f"  {guide.uri}")

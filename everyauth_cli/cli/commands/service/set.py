@@ -19,7 +19,7 @@ from everyauth_cli.cli.registry import Registry, registry_of
 from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.flows.clients import Clients, missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.clients import Clients, is_registered, missing_params, on_loopback, redirect_uri
 from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
@@ -123,7 +123,10 @@ def _show_next_steps(
     if session.terminal.as_json:
         session.terminal.json(guide_to(registry, service).as_json())
         return
-    session.terminal.info(f"Register this redirect URI at {service.title}:")
+    if is_registered(service, client):
+        session.terminal.info(f"Register this redirect URI at {service.title}:")
+    else:
+        session.terminal.info("A login ends at this redirect URI, which need not be registered:")
     session.terminal.data(uri)
 
 

@@ -73,7 +73,7 @@ def test_a_login_with_nothing_registered(run, port):
         f"This is the sandbox at http://127.0.0.1:{port}, not PagerDuty: nothing leaves this machine.",
         'Logged in to PagerDuty as user@example.com (sandbox) (user "me").',
         "everyauth token pagerduty --profile sandbox",
-        "Start one in another terminal, then log in again",
+        "start one in another terminal, then log in again",
     ):
         assert says in done.err
     assert good(run(f"everyauth token {NAME} --profile sandbox")).startswith("pdus+_0XSANDBX_")

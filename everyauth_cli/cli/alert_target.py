@@ -13,3 +13,9 @@ def alert_target(settings: Settings) -> str:
     if settings.alert_command:
         return f"command {shlex.join(settings.alert_command)}"
     return f"webhook at {origin(settings.alert_webhook.reveal())}" if settings.alert_webhook else "off"
+
+
+def target_json(settings: Settings) -> dict[str, object]:
+    """Return the same for JSON."""
+    webhook = origin(settings.alert_webhook.reveal()) if settings.alert_webhook else None
+    return {"command": list(settings.alert_command) or None, "webhook": webhook}

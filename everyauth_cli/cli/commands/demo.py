@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
+from everyauth_cli.cli.interrupts import ended_cleanly
 from everyauth_cli.cli.login.at_sandbox import demo_sandbox, sandbox_token
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark, Style
@@ -38,7 +37,6 @@ LONG = re.compile(r"[\w+.~-]{28,}")
 """Tokens, as far as they are printed: their beginnings tell one from another."""
 SHOWN = 18
 WIDEST = 76
-EVENTS = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 Lines = Callable[[list[str]], Sequence[str]]
 
@@ -52,7 +50,7 @@ def demo(session: Session) -> None:
     """
     if sys.platform == "win32":
         raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try the sandbox: everyauth sandbox")
-    with _ending_cleanly(), tempfile.TemporaryDirectory(prefix="everyauth-demo-") as home:
+    with ended_cleanly(), tempfile.TemporaryDirectory(prefix="everyauth-demo-") as home:
         stage = Stage(session=session, environment=_environment(home))
         token = sandbox_token(Settings(config_dir=Path(home), data_dir=Path(home)))
         with demo_sandbox(token=token, token_lifetime=TOKEN_LIFETIME) as url:
@@ -148,17 +146,6 @@ def _environment(home: str) -> dict[str, str]:
             "the command everyauth is not installed beside this Python", hint="pip install everyauth-cli"
         )
     return environment
-
-
-@contextmanager
-def _ending_cleanly() -> Iterator[None]:
-    """Treat an end from outside as Ctrl-C, after which everything is cleaned up."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in EVENTS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def demo_environment(home: str, scripts: str) -> dict[str, str]:

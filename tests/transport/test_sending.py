@@ -219,7 +219,7 @@ def test_what_is_no_proxy_is_named_with_its_variable(setenv, scheme, sent):
     with rude(*sent) as url:
         address = url.removeprefix("http").removesuffix("/token")
         setenv("HTTPS_PROXY", f"{scheme}{address}")
-        with pytest.raises(ServiceUnreachable, match="asked to connect to [a-z.]+, is probably none") as caught:
+        with pytest.raises(ServiceUnreachable, match=r"asked to connect to [a-z.]+, is probably none") as caught:
             send(refresh_request("https://issuer.example/token"))
     assert f"the proxy {scheme}{address}" in caught.value.message
     assert caught.value.hint == "correct HTTPS_PROXY, or exempt the host: NO_PROXY=issuer.example"

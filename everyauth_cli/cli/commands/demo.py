@@ -16,8 +16,6 @@ from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.interrupts import ended_cleanly
 from everyauth_cli.cli.login.at_sandbox import demo_sandbox, sandbox_token
-from everyauth_cli.cli.login.browser import choose_browser
-from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.errors import EveryAuthError, UsageProblem
@@ -47,8 +45,8 @@ Lines = Callable[[list[str]], Sequence[str]]
 def demo(session: Session) -> None:
     """Show a whole login against a local sandbox.
 
-    It prints and runs each command, in a temporary home: it needs no account, no network and no keyring. At a terminal
-    it waits for Enter before each step.
+    It prints and runs each command, in a temporary home: it needs no account, no network, no keyring and no browser. At
+    a terminal it waits for Enter before each step.
     """
     if sys.platform == "win32":
         raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try the sandbox: everyauth sandbox")
@@ -147,16 +145,14 @@ def _environment(home: str) -> dict[str, str]:
         raise UsageProblem(
             "the command everyauth is not installed beside this Python", hint="pip install everyauth-cli"
         )
-    if choose_browser(read_surroundings()).opener is None:
-        environment["BROWSER"] = PLAYER
     return environment
 
 
 def demo_environment(home: str, scripts: str) -> dict[str, str]:
     """An environment for the demo's commands: a home of their own, and nothing of ours that would reach outside it.
 
-    `scripts` is the directory of the installed command. Credentials are sealed in a file of that home, and the OS
-    keyring is out of reach, so nothing stays in it.
+    `scripts` is the directory of the installed command. The browser is a program that plays the user. Credentials are
+    sealed in a file of that home, and the OS keyring is out of reach, so nothing stays in it.
     """
     own = child_environment()
     kept = {name: value for name, value in own.items() if not name.startswith("EVERYAUTH_")}
@@ -166,6 +162,7 @@ def demo_environment(home: str, scripts: str) -> dict[str, str]:
         "EVERYAUTH_PROFILE": SANDBOX_PROFILE,
         "EVERYAUTH_STORE": "sqlite://",
         "EVERYAUTH_KEY": new_key().reveal(),
+        "BROWSER": PLAYER,
         "PATH": os.pathsep.join([scripts, own.get("PATH", os.defpath)]),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
         "NO_PROXY": "127.0.0.1",

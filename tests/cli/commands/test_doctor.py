@@ -110,6 +110,7 @@ def test_a_service_that_does_not_answer_is_found(shell, service):
     assert (done.code, sorted(statuses)) == (5, ["failed", "ok", "ok"])
 
 
+@pytest.mark.slow
 def test_a_service_that_hangs_is_bounded(shell, service):
     with taken_port() as silent:
         set_up(shell, service, account_endpoint=f"http://127.0.0.1:{silent}/me")

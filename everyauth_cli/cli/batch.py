@@ -21,7 +21,7 @@ from everyauth_cli.flows.batch import MOST_JOBS, HealthState, Outcome, Pacing
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
-from everyauth_cli.store.identities import find_due, identity_query, list_keys, services_with_identities
+from everyauth_cli.store.identities import find_due, identity_query, key_of, list_keys, services_with_identities
 
 COLUMNS = ["service", "user", "state", "expires"]
 UNUSUAL = (HealthState.NO_REFRESH_TOKEN, HealthState.NOT_CHECKABLE, HealthState.DELETED)
@@ -68,7 +68,7 @@ def run_batch(
         if session.terminal.as_json:
             session.terminal.items(map(_as_json, completed))
         elif session.terminal.is_table:
-            _draw(session.terminal, list(completed))
+            _draw(session.terminal, sorted(completed, key=lambda one: key_of(session.settings.profile, one.identity)))
         else:
             session.terminal.rows([], map(_row, completed))
         session.terminal.info(counted.summary(interrupted=bool(interrupts)) or none)

@@ -65,6 +65,19 @@ class CommandHelp:
     def summary(self) -> str:
         return self.about.partition("\n\n")[0]
 
+    def as_json(self) -> dict[str, object]:
+        """Return the help for programs."""
+        return {
+            "command": self.path,
+            "about": self.about,
+            "commands": [{"name": name, "about": about} for name, about in self.commands],
+            "parameters": [
+                {"names": [*one.names], "value": one.metavar, "about": one.about, "required": one.required}
+                for one in self.parameters
+            ],
+            "examples": [*self.examples],
+        }
+
     @property
     def sections(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """The commands by section, each with its heading."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+FROM_OUTSIDE = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+
 
 @contextmanager
 def finished_first(*, on_interrupt: Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -35,3 +37,14 @@ def finished_first(*, on_interrupt: Callable[[], None] = lambda: None) -> Iterat
             signal.signal(number, handler)
     if caught:
         signal.raise_signal(caught[0])
+
+
+@contextmanager
+def ended_cleanly() -> Iterator[None]:
+    """Treat an end from outside as Ctrl-C, after which everything is cleaned up."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in FROM_OUTSIDE}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -53,6 +53,8 @@ def log_out(session: Session, target: LogoutTarget, *, local: bool, confirm: boo
     question = f"Log {target.name} out of {target.service}{', and those above with it' if siblings else ''}?"
     if (confirm or siblings) and not yes and not session.terminal.confirm(question):
         session.terminal.info("Nothing was deleted.")
+        if session.terminal.as_json:
+            session.terminal.json({"deleted": False})
         return
     # An interrupt waits, so that the tokens that stay valid are always shown.
     with finished_first():

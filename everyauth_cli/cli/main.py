@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import typer
 
 from everyauth_cli.cli.completion import print_candidates
+from everyauth_cli.cli.line import profile_in, wants_json
 from everyauth_cli.cli.streams import prepare_streams
-from everyauth_cli.cli.suggestion import Hint, corrected, in_profile, profile_in, read_hint
+from everyauth_cli.cli.suggestion import Hint, corrected, in_profile, read_hint
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.cli.tree import instead_of, spelled_out, tree
 from everyauth_cli.cli.typer_internals import failed_command, is_help, mistyped, parser_error, usage_message
@@ -26,7 +27,7 @@ COMPLETION = "__complete"
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
     prepare_streams()
-    terminal = Terminal(as_json=_wants_json(args))
+    terminal = Terminal(as_json=wants_json(args))
     return terminal.finish(_code(terminal, args))
 
 
@@ -46,6 +47,7 @@ def _code(terminal: Terminal, args: Sequence[str]) -> int:
     except ParserError as error:
         return _usage(terminal, error, args)
     except (KeyboardInterrupt, typer.Abort):
+        terminal.end_line()
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the boundary
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
@@ -74,14 +76,6 @@ def _check_text(args: Sequence[str]) -> None:
     """Refuse arguments that are not UTF-8, which no file, database or service takes; raises `UsageProblem`."""
     if any(not arg.isascii() and any("\ud800" <= character <= "\udfff" for character in arg) for arg in args):
         raise UsageProblem("the command line has bytes that are not UTF-8", hint="check the terminal's encoding")
-
-
-def _wants_json(args: Sequence[str]) -> bool:
-    """Whether errors are printed as JSON; this works even when the command line cannot be parsed."""
-    return any(
-        arg in ("-ojson", "--output=json") or (arg in ("-o", "--output") and list(args[at + 1 : at + 2]) == ["json"])
-        for at, arg in enumerate(args)
-    )
 
 
 def _usage(terminal: Terminal, error: Exception, args: Sequence[str]) -> int:

@@ -8,12 +8,12 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from everyauth_cli.cli.line import PROFILE
 from everyauth_cli.model import SANDBOX_PROFILE
 
 PROGRAM = "everyauth"
 WITHOUT_PROFILE = frozenset({"store", "alerts", "sandbox", "demo", "open", "completion", "version", "help"})
 """Commands that do the same in every profile."""
-PROFILE = ("-p", "--profile")
 NAMES_PROFILE = (*PROFILE, "--sandbox", "-h", "--help")
 """A command with one of these words needs no profile."""
 SECRETS = ("--client-secret", "--clientSecret", "--webhook")
@@ -50,13 +50,6 @@ def in_profile(command: str, profile: str) -> str:
     # What follows -- are arguments of another program.
     before, dashes, after = command.partition(" -- ")
     return f"{before} {option}{dashes}{after}"
-
-
-def profile_in(line: Sequence[str]) -> str:
-    """Return the profile that a command line names, as far as that is known before it is parsed."""
-    separate = [word for before, word in itertools.pairwise(line) if before in PROFILE]
-    joined = [word.partition("=")[2] for word in line if word.startswith("--profile=")]
-    return next(iter([*separate, *joined]), "")
 
 
 def corrected(line: Sequence[str], wrong: str, right: str) -> str:

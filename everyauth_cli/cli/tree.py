@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 
@@ -69,7 +70,9 @@ def spelled_out(line: Sequence[str]) -> list[str]:
     words = _without_options(line)
     if words[:1] == ["help"] and next(iter(words[1:]), "") not in TOPICS and not {*HELP} & {*words}:
         before = list(line)[: len(line) - len(words)]
-        return [*before, *words[1:], HELP[0]]
+        # A group takes no option behind its name.
+        names = [*itertools.takewhile(lambda word: not word.startswith("-"), words[1:])]
+        return [*before, *words[1 + len(names) :], *names, HELP[0]]
     if words or set(line) & {*HELP}:
         return list(line)
     return [*(word for word in line if word != VERSION), "version" if VERSION in line else WELCOME]

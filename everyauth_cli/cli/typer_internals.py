@@ -14,8 +14,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from everyauth_cli.cli.help import COMMON, CommandHelp, ParameterHelp, help_page
+from everyauth_cli.cli.line import wants_json
+from everyauth_cli.cli.streams import is_utf8
 from everyauth_cli.cli.style import paint_for
-from everyauth_cli.sanitize import is_visible, visible
+from everyauth_cli.sanitize import is_visible, json_text, visible
 
 Node = Any
 """A command, a parameter, a context or a value: Typer's types of these are not public."""
@@ -144,6 +146,8 @@ def our_help(command: Node, context: Node) -> str:
     """Return the help page, or nothing where a part that it is made from is missing."""
     try:
         found = described(command, context)
+        if wants_json((part(context.find_root(), "obj") or {}).get("line", ())):
+            return json_text(found.as_json(), ascii_only=not is_utf8(sys.stdout))
         return help_page(found, columns=shutil.get_terminal_size().columns, paint=paint_for(sys.stdout))
     except PartMissing:
         return ""

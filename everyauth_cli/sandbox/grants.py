@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from everyauth_cli.oauth import base64url
 
 PORT = re.compile(r"(?<=[^:/]):[0-9]{1,5}(?=/)")
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?/[^\s#]{0,2000}")
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
@@ -31,13 +32,15 @@ class OAuthError(Exception):
 class Registration:
     """A registered client; without a secret it is a public one.
 
-    With `any_port` its redirect URIs are valid with every port (RFC 8252 section 7.3).
+    With `any_port` its redirect URIs are valid with every port (RFC 8252 section 7.3); with `any_loopback` so is each
+    http URI on loopback.
     """
 
     client_id: str
     client_secret: str | None = field(repr=False)
     redirect_uris: tuple[str, ...]
     any_port: bool = False
+    any_loopback: bool = False
 
     def has_secret(self, secret: str | None) -> bool:
         """Whether that is the client's secret; a public client has none."""
@@ -46,7 +49,9 @@ class Registration:
         return hmac.compare_digest(self.client_secret.encode(), (secret or "").encode())
 
     def has_redirect_uri(self, uri: str) -> bool:
-        """Whether a redirect URI is exactly one of the registered ones."""
+        """Whether a redirect URI is exactly one of the registered ones, or one on loopback where these all are."""
+        if self.any_loopback and LOOPBACK.fullmatch(uri):
+            return True
         if not self.any_port:
             return uri in self.redirect_uris
         return PORT.sub("", uri, count=1) in [PORT.sub("", known, count=1) for known in self.redirect_uris]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -54,9 +54,10 @@ class Sandbox:
     As a context manager it serves from a thread of its own; `serve_forever` serves from the caller's. The port is
     bound at once, 0 being a free one; raises `PortInUse`. Without a port it only answers `respond`. Lifetimes are in
     seconds, by default the documented ones; `clock` gives milliseconds since the epoch. Without a `client_secret` the
-    client is a public one. Its redirect URI is the one that everyauth uses for each service, unless `redirect_uri` is
-    given. `fault` may be set at any time. By the `token` a login of the same user knows this sandbox, where the system
-    does not show whose a socket is.
+    client is a public one. Its redirect URI is the one that everyauth uses for each service, unless `redirect_uri`, and
+    maybe `more_redirect_uris`, are given; with `any_loopback` each http URI on loopback is one too. `fault` may be set
+    at any time. By the `token` a login of the same user knows this sandbox, where the system does not show whose a
+    socket is.
     """
 
     catalogue: Catalogue = field(default_factory=Catalogue)
@@ -68,6 +69,8 @@ class Sandbox:
     client_id: str = CLIENT_ID
     client_secret: str | None = field(default=CLIENT_SECRET, repr=False)
     redirect_uri: str = ""
+    more_redirect_uris: Sequence[str] = ()
+    any_loopback: bool = False
     fault: Fault | None = None
     slow_seconds: float = 10
     clock: Clock = _now
@@ -154,6 +157,7 @@ class Sandbox:
             client_secret=None if service.token_endpoint_auth_method == ClientAuthMethod.NONE else self.client_secret,
             redirect_uris=self._redirect_uris(service),
             any_port=service.any_port,
+            any_loopback=self.any_loopback,
         )
         server = AuthorizationServer(responses, registration, clock=self._now, lifetimes=self._lifetimes(responses))
         client = Client(
@@ -171,7 +175,7 @@ class Sandbox:
 
     def _redirect_uris(self, service: Service) -> tuple[str, ...]:
         if self.redirect_uri:
-            return (self.redirect_uri,)
+            return (self.redirect_uri, *self.more_redirect_uris)
         uri = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.name}"
         # `login --sandbox` listens on http for every service; a login by way of the user's own entry is pasted.
         return (f"http://{uri}", f"https://{uri}") if service.https_redirect else (f"http://{uri}",)

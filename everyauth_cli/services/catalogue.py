@@ -27,8 +27,8 @@ SUFFIX = ".toml"
 READABLE, CORRECT = "make it a file that you can read, or move it away", "correct it, or move it away"
 HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
 """The lines of an entry that a list needs."""
-LIKE = 0.75
-"""The least likeness of names that are suggested, as difflib has it."""
+LIKE, MUCH = 0.7, 0.1
+"""The least likeness of names that are suggested, as difflib has it, and how much less than the best is too little."""
 DEEPEST = 4
 """The most words of a key that are searched for, each in the whole file."""
 
@@ -191,7 +191,10 @@ def near_services(name: str, known: Sequence[ServiceSummary]) -> list[str]:
     products = {word.casefold(): each.name for each in known for word in re.findall(r"\w{2,}", each.title)}
     if exact := words.get(text) or products.get(text):
         return [exact]
-    return list(dict.fromkeys(words[word] for word in difflib.get_close_matches(text, words, 3, LIKE)))
+    found = difflib.get_close_matches(text, words, 3, LIKE)
+    ratios = [difflib.SequenceMatcher(None, word, text).ratio() for word in found]
+    good = [word for word, ratio in zip(found, ratios, strict=True) if ratio > max(ratios) - MUCH]
+    return list(dict.fromkeys(words[word] for word in good))
 
 
 def _with_alias(alias: str, known: Sequence[ServiceSummary]) -> str | None:

@@ -30,7 +30,7 @@ def test_help_is_as_in_the_whole_tree(everyauth, capsys, line):
     assert (done.code, done.out, done.err) == (0, capsys.readouterr().out, "")
 
 
-@pytest.mark.parametrize("line", ["--help", "-h", "-o json --help"])
+@pytest.mark.parametrize("line", ["--help", "-h", "-o pretty --help"])
 def test_the_help_of_all_is_as_in_the_whole_tree(everyauth, capsys, line):
     done = everyauth(*line.split())
     assert WHOLE(args=["--help"], prog_name="everyauth", standalone_mode=False) == 0

@@ -34,4 +34,8 @@ def completion(
 ) -> None:
     """Print the completion script for a shell."""
     path = next(place / FILES[shell] for place in PLACES if place.exists())
-    session.terminal.text(path.read_text(encoding="utf-8").removesuffix("\n"))
+    script = path.read_text(encoding="utf-8")
+    if session.terminal.as_json:
+        session.terminal.json({"shell": shell.value, "script": script})
+    else:
+        session.terminal.text(script.removesuffix("\n"))

@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
+from everyauth_cli.cli.interrupts import ended_cleanly
 from everyauth_cli.cli.login.at_sandbox import demo_sandbox, sandbox_token
-from everyauth_cli.cli.login.browser import choose_browser
-from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.errors import EveryAuthError, UsageProblem
@@ -40,7 +37,6 @@ LONG = re.compile(r"[\w+.~-]{28,}")
 """Tokens, as far as they are printed: their beginnings tell one from another."""
 SHOWN = 18
 WIDEST = 76
-EVENTS = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 Lines = Callable[[list[str]], Sequence[str]]
 
@@ -49,12 +45,12 @@ Lines = Callable[[list[str]], Sequence[str]]
 def demo(session: Session) -> None:
     """Show a whole login against a local sandbox.
 
-    It prints and runs each command, in a temporary home: it needs no account, no network and no keyring. At a terminal
-    it waits for Enter before each step.
+    It prints and runs each command, in a temporary home: it needs no account, no network, no keyring and no browser. At
+    a terminal it waits for Enter before each step.
     """
     if sys.platform == "win32":
         raise UsageProblem("the demo needs a POSIX shell", hint="run it in WSL, or try the sandbox: everyauth sandbox")
-    with _ending_cleanly(), tempfile.TemporaryDirectory(prefix="everyauth-demo-") as home:
+    with ended_cleanly(), tempfile.TemporaryDirectory(prefix="everyauth-demo-") as home:
         stage = Stage(session=session, environment=_environment(home))
         token = sandbox_token(Settings(config_dir=Path(home), data_dir=Path(home)))
         with demo_sandbox(token=token, token_lifetime=TOKEN_LIFETIME) as url:
@@ -149,27 +145,14 @@ def _environment(home: str) -> dict[str, str]:
         raise UsageProblem(
             "the command everyauth is not installed beside this Python", hint="pip install everyauth-cli"
         )
-    if choose_browser(read_surroundings()).opener is None:
-        environment["BROWSER"] = PLAYER
     return environment
-
-
-@contextmanager
-def _ending_cleanly() -> Iterator[None]:
-    """Treat an end from outside as Ctrl-C, after which everything is cleaned up."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in EVENTS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def demo_environment(home: str, scripts: str) -> dict[str, str]:
     """An environment for the demo's commands: a home of their own, and nothing of ours that would reach outside it.
 
-    `scripts` is the directory of the installed command. Credentials are sealed in a file of that home, and the OS
-    keyring is out of reach, so nothing stays in it.
+    `scripts` is the directory of the installed command. The browser is a program that plays the user. Credentials are
+    sealed in a file of that home, and the OS keyring is out of reach, so nothing stays in it.
     """
     own = child_environment()
     kept = {name: value for name, value in own.items() if not name.startswith("EVERYAUTH_")}
@@ -179,6 +162,7 @@ def demo_environment(home: str, scripts: str) -> dict[str, str]:
         "EVERYAUTH_PROFILE": SANDBOX_PROFILE,
         "EVERYAUTH_STORE": "sqlite://",
         "EVERYAUTH_KEY": new_key().reveal(),
+        "BROWSER": PLAYER,
         "PATH": os.pathsep.join([scripts, own.get("PATH", os.defpath)]),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
         "NO_PROXY": "127.0.0.1",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.durations import read_duration
+from everyauth_cli.cli.installed_entry import entry_text, installed_entry
+from everyauth_cli.cli.interrupts import ended_cleanly
 from everyauth_cli.cli.login.at_sandbox import sandbox_token
 from everyauth_cli.cli.options import service_names
 from everyauth_cli.cli.session import Session
@@ -20,6 +24,11 @@ from everyauth_cli.sandbox.faults import DESCRIPTIONS, Fault
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.at_sandbox import sandbox_params
 
+if TYPE_CHECKING:
+    from everyauth_cli.sandbox.server import Sandbox
+
+TRY = "try"
+"""A profile for the sandbox's client where the usual one has a client already."""
 FAULTS = "Make every refresh fail: " + "; ".join(f"{fault}: {text}" for fault, text in DESCRIPTIONS.items()) + "."
 
 
@@ -42,12 +51,21 @@ TokenLifetimeOption = Annotated[
     ),
 ]
 RedirectUriOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--redirect-uri",
         metavar="URI",
-        help="The redirect URI to register, such as your web app's.",
-        show_default="as `everyauth login` uses",
+        help="A redirect URI to register, such as your web app's; may be repeated.",
+        show_default="any on loopback",
+    ),
+]
+InstallOption = Annotated[
+    str | None,
+    typer.Option(
+        "--install",
+        metavar="SERVICE",
+        autocompletion=service_names,
+        help="Lead this service to the sandbox while it runs, by a service file that is deleted at its end.",
     ),
 ]
 FaultOption = Annotated[Fault | None, typer.Option("--fault", metavar="FAULT", help=FAULTS)]
@@ -58,6 +76,7 @@ FaultOption = Annotated[Fault | None, typer.Option("--fault", metavar="FAULT", h
     "sandbox",
     examples=[
         "everyauth sandbox",
+        f"everyauth sandbox --install {EXAMPLE}",
         f"everyauth sandbox --like {EXAMPLE} --token-lifetime 30s --fault 429",
     ],
 )
@@ -67,6 +86,7 @@ def sandbox(
     port: PortOption = DEFAULT_SANDBOX_PORT,
     token_lifetime: TokenLifetimeOption = None,
     redirect_uri: RedirectUriOption = None,
+    install: InstallOption = None,
     fault: FaultOption = None,
 ) -> None:
     """Run a test authorization server on loopback.
@@ -76,35 +96,77 @@ def sandbox(
     """
     from everyauth_cli.sandbox.server import Sandbox
 
+    clients = session.auth.clients
     catalogue = session.auth.catalogue
-    service = catalogue.get(like)
-    log = session.terminal.info if session.verbose else lambda _: None
-    lifetime = int(read_duration(token_lifetime)) if token_lifetime else None
+    service = catalogue.get(install or like)
+    uris = redirect_uri or []
     server = Sandbox(
         catalogue,
         port=port,
-        token_lifetime=lifetime,
-        redirect_uri=redirect_uri or "",
+        token_lifetime=int(read_duration(token_lifetime)) if token_lifetime else None,
+        redirect_uri=next(iter(uris), ""),
+        more_redirect_uris=uris[1:],
+        any_loopback=not uris,
         fault=fault,
-        log=log,
+        log=session.terminal.info if session.verbose else lambda _: None,
         token=sandbox_token(session.settings),
     )
-    for key, value in server.override(service.name).items():
-        session.terminal.data(f"{key} = {json.dumps(value)}")
-    session.terminal.stdout.flush()
-    session.terminal.info(f"The sandbox is at {server.base_url}, for every service of the catalogue; Ctrl-C stops it.")
-    if port == DEFAULT_SANDBOX_PORT and not redirect_uri:
-        session.terminal.info(f"To log in there, in another terminal: everyauth login {service.name} --sandbox")
+    keys = server.override(service.name)
     path = catalogue.own_path(service.name)
-    session.terminal.info(f"To use it as {service.name}, save stdout as {path}, then run")
-    session.terminal.info("(it replaces a client that you have set, unless you add --profile NAME):")
-    session.terminal.info(_client_command(service, server.client_id, server.client_secret or ""))
-    server.serve_forever()
+    with ended_cleanly(), installed_entry(path, keys) if install and path else nullcontext():
+        _print(session, server, service.name, keys, path=path if install else None)
+        _explain(session, server, service, path=path, installed=bool(install), uris=uris)
+        if clients.peek(service) is None:
+            command = _client_command(service, server.client_id, server.client_secret or "")
+            session.terminal.advise("Then set the sandbox's client", command)
+        else:
+            command = _client_command(service, server.client_id, server.client_secret or "", profile=TRY)
+            session.terminal.advise("Then set the sandbox's client, in a profile where yours stays as it is", command)
+        session.terminal.stdout.flush()
+        server.serve_forever()
 
 
-def _client_command(service: Service, client_id: str, client_secret: str) -> str:
+def _print(session: Session, server: Sandbox, name: str, keys: Mapping[str, str], *, path: Path | None) -> None:
+    """Print the entry, or the file in which it is."""
+    if session.terminal.as_json:
+        session.terminal.json(
+            {
+                "url": server.base_url,
+                "serviceId": name,
+                "entry": dict(keys),
+                "path": None if path is None else str(path),
+                "clientId": server.client_id,
+                "clientSecret": server.client_secret,
+            }
+        )
+    elif path:
+        session.terminal.data(str(path))
+    else:
+        session.terminal.text(entry_text(keys).removesuffix("\n"))
+
+
+def _explain(
+    session: Session, server: Sandbox, service: Service, *, path: Path | None, installed: bool, uris: Sequence[str]
+) -> None:
+    """Say what to type next."""
+    terminal = session.terminal
+    terminal.info(f"The sandbox is at {server.base_url}, for every service of the catalogue; Ctrl-C stops it.")
+    where = ", ".join(uris) or "any redirect URI on http://127.0.0.1, http://[::1] and http://localhost"
+    terminal.info(f"It takes {where}.")
+    if server.port == DEFAULT_SANDBOX_PORT and not uris:
+        terminal.advise("To log in there, in another terminal", f"everyauth login {service.name} --sandbox")
+    if installed:
+        terminal.info(f"{path} leads {service.title} here until this ends, for your app and for these commands.")
+    else:
+        again = "everyauth sandbox --install"
+        terminal.advise(f"To have {service.title} itself lead here while this runs", f"{again} {service.name}")
+        terminal.info(f"or save what is printed above as {path}.")
+
+
+def _client_command(service: Service, client_id: str, client_secret: str, *, profile: str = "") -> str:
     """Return the command that sets the sandbox's client, and every parameter that the service needs."""
     needed = {p.name for p in service.params if p.default is None}
     params = [f"{name}={value}" for name, value in sandbox_params(service).items() if name in needed]
     words = ["everyauth", "service", "set", service.name, "--client-id", client_id, "--client-secret", client_secret]
-    return shlex.join([*words, *(word for param in params for word in ("--param", param))])
+    words += [word for param in params for word in ("--param", param)]
+    return shlex.join([*words, "--profile", profile] if profile else words)

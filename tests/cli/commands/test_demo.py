@@ -19,7 +19,7 @@ import pytest
 from peers.sandbox import free_port, other_ports, use_free_ports
 from peers.terminal import terminal
 
-from everyauth_cli.cli.commands.demo import PLAYER, demo_environment
+from everyauth_cli.cli.commands.demo import demo_environment
 
 SECONDS = 60
 TOKEN = re.compile(r"pdus\+_0\S+")
@@ -118,10 +118,12 @@ def shape(text: str) -> str:
     return " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_the_demo_ends_well_and_leaves_nothing_behind(demo):
     assert (demo.code, demo.err, demo.left, demo.processes) == (0, "", [], []), demo.out + demo.err
 
 
+@pytest.mark.slow
 def test_the_demo_is_six_steps_in_thirty_lines(demo):
     lines = demo.out.splitlines()
     assert len(lines) <= 30
@@ -129,6 +131,7 @@ def test_the_demo_is_six_steps_in_thirty_lines(demo):
     assert lines[-1] == "  everyauth init pagerduty"
 
 
+@pytest.mark.slow
 def test_the_demo_walks_the_whole_journey(demo):
     log_in, get, call, refresh, status, log_out = steps(demo.out)
     assert log_in.line == "everyauth login pagerduty --sandbox --user user-123"
@@ -144,18 +147,20 @@ def test_the_demo_walks_the_whole_journey(demo):
     assert log_out.shown[0].startswith("✓ ")
 
 
+@pytest.mark.slow
 def test_tokens_are_shortened_and_the_second_is_another(demo):
     tokens = [token.strip('",') for token in TOKEN.findall(demo.out)]
     assert len(set(tokens)) == len(tokens) == 2
     assert all(len(token) <= 20 and token.endswith("…") for token in tokens)
 
 
+@pytest.mark.slow
 def test_every_line_of_the_demo_does_what_it_shows_when_it_is_typed(demo, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     base = demo_environment(str(home), "")
     own = {name: base[name] for name in base if name.startswith(("EVERYAUTH_", "PYTHON_KEYRING"))}
-    environment = {**demo.environment, **own, "BROWSER": PLAYER}
+    environment = {**demo.environment, **own, "BROWSER": base["BROWSER"]}
     sandbox = ["everyauth", "sandbox", "--token-lifetime", "5s"]
     executable = shutil.which("everyauth", path=environment["PATH"])
     with subprocess.Popen(

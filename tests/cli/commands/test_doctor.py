@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from peers.home import Home
 from peers.http_server import Peer
-from peers.secret_service import session_bus
+from peers.secret_service import secret_service
 from peers.token_server import HOUR
 
 from everyauth_cli.cli.doctor.examination import examine
@@ -81,6 +81,12 @@ def test_a_pipe_gets_a_line_with_tabs_for_each_finding(shell):
     assert lines[0][:2] == ["ok", "store"]
 
 
+def test_with_quiet_only_what_needs_attention_is_printed(shell):
+    lines = [line.split("\t")[:2] for line in shell.good(f"{DOCTOR} --quiet").splitlines()]
+    assert lines == [["attention", "browser"]]
+    assert shell.good(f"{DOCTOR} -q", env={"BROWSER": "true"}) == ""
+
+
 def test_a_configured_service_that_answers_is_well(shell, service):
     # The issuer is no endpoint.
     set_up(shell, service, issuer="https://issuer.invalid")
@@ -104,6 +110,7 @@ def test_a_service_that_does_not_answer_is_found(shell, service):
     assert (done.code, sorted(statuses)) == (5, ["failed", "ok", "ok"])
 
 
+@pytest.mark.slow
 def test_a_service_that_hangs_is_bounded(shell, service):
     with taken_port() as silent:
         set_up(shell, service, account_endpoint=f"http://127.0.0.1:{silent}/me")
@@ -214,17 +221,29 @@ def test_a_client_that_lacks_a_secret_is_good_to_know(shell, service):
 
 
 @pytest.mark.slow
-def test_a_keyring_that_hangs_is_bounded(shell, tmp_path):
-    with session_bus(tmp_path / "bus") as bus, socket.socket(socket.AF_UNIX) as listener:
-        assert bus
-        path = tmp_path / "silent"
-        listener.bind(str(path))
-        listener.listen()
-        begun = time.monotonic()
-        env = {"EVERYAUTH_STORE": "keyring:", "DBUS_SESSION_BUS_ADDRESS": f"unix:path={path}"}
+def test_a_keyring_that_is_locked_is_found_without_a_prompt(shell, tmp_path):
+    with secret_service(tmp_path / "service") as service:
+        env = {"EVERYAUTH_STORE": "keyring:", "DBUS_SESSION_BUS_ADDRESS": service.bus_address, "DISPLAY": ":0"}
+        assert findings(shell(f"{DOCTOR} -o json", env=env))["store"][0]["status"] == "ok"
+        service.lock()
         done = shell(f"{DOCTOR} -o json", env=env)
-    assert time.monotonic() - begun < 25
-    assert (done.code, findings(done)["store"][0]["status"]) == (6, "failed")
+    [store] = findings(done)["store"]
+    assert (done.code, store["status"]) == (6, "failed")
+    assert "locked" in store["message"]
+
+
+@pytest.mark.slow
+def test_a_keyring_that_hangs_is_bounded(shell, tmp_path):
+    with secret_service(tmp_path / "service") as service:
+        service.freeze()
+        begun = time.monotonic()
+        env = {"EVERYAUTH_STORE": "keyring:", "DBUS_SESSION_BUS_ADDRESS": service.bus_address}
+        done = shell(f"{DOCTOR} -o json", env=env)
+    assert time.monotonic() - begun < 30
+    found = findings(done)
+    assert (done.code, found["store"][0]["status"]) == (6, "failed")
+    assert found["browser"]
+    assert found["port"]
 
 
 def test_marks_and_commands_are_shown_on_a_terminal(shell, service):

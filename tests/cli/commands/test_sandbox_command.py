@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 from urllib.parse import urlencode
 
 import pytest
@@ -71,6 +72,91 @@ def test_the_redirect_uri_of_a_web_app_can_be_registered(everyauth):
     assert status == 200, page
     status, page = fetch(f"{authorize}?{urlencode({**query, 'redirect_uri': 'http://127.0.0.1:28282/callback/acme'})}")
     assert (status, "not registered" in page) == (400, True)
+
+
+QUERY = {
+    "response_type": "code",
+    "client_id": "sandbox-client",
+    "state": "s" * 22,
+    "code_challenge": "c" * 43,
+    "code_challenge_method": "S256",
+}
+
+
+def status_of(sandbox: Sandbox, uri: str) -> int:
+    authorize = re.search(r'authorization_endpoint = "(.*)"', sandbox.entry)[1]
+    return fetch(f"{authorize}?{urlencode({**QUERY, 'redirect_uri': uri})}")[0]
+
+
+def test_several_redirect_uris_are_registered(everyauth):
+    uris = [f"http://127.0.0.1:8000/connect/{name}/callback" for name in ("acme", "other")]
+    sandbox = Sandbox(everyauth, *(word for uri in uris for word in ("--redirect-uri", uri)))
+    assert [status_of(sandbox, uri) for uri in uris] == [200, 200]
+    assert all(uri in sandbox.stderr for uri in uris)
+    assert status_of(sandbox, "http://127.0.0.1:8000/connect/third/callback") == 400
+
+
+@pytest.mark.parametrize(
+    ("uri", "status"),
+    [
+        ("http://127.0.0.1:8000/any/callback", 200),
+        ("http://localhost:3000/cb?next=1", 200),
+        ("http://[::1]:5000/cb", 200),
+        ("https://app.example/cb", 400),
+        ("http://127.0.0.1.evil.example/cb", 400),
+        ("http://localhost:80@evil.example/cb", 400),
+    ],
+)
+def test_any_on_loopback_is_taken_where_none_is_named(everyauth, uri, status):
+    assert status_of(Sandbox(everyauth), uri) == status
+
+
+def installed(everyauth, *options: str):
+    process = everyauth.start("sandbox", "--port", "0", "--install", "pagerduty", *options, env=ENV)
+    path = process.stdout.readline().strip()
+    stderr = ""
+    while "everyauth service set" not in stderr:
+        stderr += process.stderr.readline()
+    return process, everyauth.home / "services" / "pagerduty.toml", path, stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_installs_itself_and_undoes_that_at_its_end(everyauth, number):
+    process, path, shown, command = installed(everyauth)
+    assert shown == str(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert everyauth(*shlex.split(command)[1:], env=ENV).code == 0
+    assert everyauth("login", "pagerduty", env=ENV).code == 0
+    assert everyauth("token", "pagerduty", env=ENV).out.startswith("pdus+_0XSANDBX")
+    process.send_signal(number)
+    assert process.wait(10) == 130
+    assert not path.exists()
+    # The client that is set by now stays as it is.
+    process, _, _, command = installed(everyauth)
+    assert command.endswith("--profile try")
+
+
+def test_what_a_killed_sandbox_left_is_replaced(everyauth):
+    process, path, *_ = installed(everyauth)
+    process.kill()
+    process.wait()
+    assert path.exists()
+    process, *_ = installed(everyauth)
+    process.terminate()
+    process.wait(10)
+    assert not path.exists()
+
+
+def test_a_file_of_the_user_is_never_overwritten_or_deleted(everyauth):
+    process, path, *_ = installed(everyauth)
+    path.write_text("# mine\n")
+    process.terminate()
+    process.wait(10)
+    assert path.read_text() == "# mine\n"
+    done = everyauth("sandbox", "--port", "0", "--install", "pagerduty", env=ENV)
+    assert (done.code, done.out) == (2, "")
+    assert "stays as it is" in done.err
+    assert path.read_text() == "# mine\n"
 
 
 def test_its_output_sends_a_service_of_the_users_to_it(everyauth):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from everyauth_cli.cli.alert_target import target_json
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.alerts import group
 from everyauth_cli.cli.session import Session
@@ -16,3 +19,5 @@ def off(session: Session) -> None:
     """
     remember(session.settings, alert_command=None, alert_webhook=None)
     session.terminal.info("Alerts are off.")
+    if session.terminal.as_json:
+        session.terminal.json(target_json(replace(session.settings, alert_command=(), alert_webhook=None)))

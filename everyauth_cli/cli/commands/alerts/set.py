@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from everyauth_cli.cli.alert_target import target_json
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.alerts import SET, group
 from everyauth_cli.cli.session import Session
@@ -45,10 +47,15 @@ def set_(
     if (command is None) == (webhook is None) or (webhook and arguments):
         raise UsageProblem("give either --command, with its arguments, or --webhook", hint=SET)
     if command is not None:
-        remember(session.settings, alert_command=[_program(command), *(arguments or [])], alert_webhook=None)
+        argv = [_program(command), *(arguments or [])]
+        remember(session.settings, alert_command=argv, alert_webhook=None)
+        saved = replace(session.settings, alert_command=tuple(argv), alert_webhook=None)
     else:
-        url = session.terminal.ask_secret("webhook") if webhook == "-" else Secret(webhook or "")
-        remember(session.settings, alert_command=None, alert_webhook=_checked(url).reveal())
+        url = _checked(session.terminal.ask_secret("webhook") if webhook == "-" else Secret(webhook or ""))
+        remember(session.settings, alert_command=None, alert_webhook=url.reveal())
+        saved = replace(session.settings, alert_command=(), alert_webhook=url)
+    if session.terminal.as_json:
+        session.terminal.json(target_json(saved))
     session.terminal.advise("Saved. To try it", "everyauth alerts test")
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from everyauth_cli.cli.alert_target import alert_target
+from everyauth_cli.cli.alert_target import alert_target, target_json
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.alerts import group
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.alerts import pending
-from everyauth_cli.urls import origin
 
 
 @command(group, "status", examples=["everyauth alerts status"])
@@ -16,9 +15,7 @@ def status(session: Session) -> None:
     settings = session.settings
     waiting = len(pending(session.auth.store, settings.profile))
     if session.terminal.as_json:
-        webhook = origin(settings.alert_webhook.reveal()) if settings.alert_webhook else None
-        shown = {"command": list(settings.alert_command) or None, "webhook": webhook, "pending": waiting}
-        session.terminal.json(shown)
+        session.terminal.json({**target_json(settings), "pending": waiting})
     else:
         session.terminal.data(f"alerts   {alert_target(settings)}")
         session.terminal.data(f"pending  {waiting}")

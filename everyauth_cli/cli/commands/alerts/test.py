@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everyauth_cli.cli.alert_target import alert_target
+from everyauth_cli.cli.alert_target import alert_target, target_json
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.alerts import SET, group
 from everyauth_cli.cli.session import Session
@@ -22,6 +22,8 @@ def test(session: Session) -> None:
         raise UsageProblem("no command or webhook is set for alerts", hint=SET)
     deliver(event(AlertEvent.TEST, _made_up(now_ms())))
     session.terminal.info(f"Delivered to the {alert_target(session.settings)}.")
+    if session.terminal.as_json:
+        session.terminal.json({**target_json(session.settings), "delivered": True})
 
 
 def _made_up(now: int) -> Identity:

@@ -120,7 +120,13 @@ def add(
     entry = {**found, **entry, **({"issuer": found["issuer"]} if "issuer" in found else {})}
     if account_endpoint:
         entry.pop("userinfo_endpoint", None)
+    _add(session, name, entry)
+
+
+def _add(session: Session, name: str, entry: Mapping[str, Any]) -> None:
     path = registry_of(session).catalogue.add(name, entry)
+    if session.terminal.as_json:
+        session.terminal.json({"id": name, "path": str(path)})
     session.terminal.info(f"Added {name} in {path}.")
     secret = "" if entry["token_endpoint_auth_method"] == ClientAuthMethod.NONE else " --client-secret -"
     session.terminal.advise("Next", f"everyauth service set {name} --client-id ID{secret}")

@@ -28,11 +28,19 @@ def rm(
         raise NotFound(f"{service.name} has no client", hint="everyauth service ls")
     if not yes and not session.terminal.confirm(f"Remove {' and '.join(removed)}?"):
         session.terminal.info("Nothing was removed.")
+        _print(session, service.name, client=False, entry=False)
         return
     auth.clients.delete(service.name)
     if service.own:
         auth.catalogue.remove(service.name)
     session.terminal.info(f"Removed {' and '.join(removed)}.")
+    _print(session, service.name, client=known, entry=service.own)
     if left := sum(1 for _ in auth.listed(service=service.name)):
         session.terminal.advise(f"{left} of its identities stay", f"everyauth identity ls --service {service.name}")
         session.terminal.info("Until a client is set again, they can be deleted here but not revoked at the service.")
+
+
+def _print(session: Session, name: str, *, client: bool, entry: bool) -> None:
+    """Print as JSON, where that was asked for, what was removed."""
+    if session.terminal.as_json:
+        session.terminal.json({"id": name, "clientRemoved": client, "entryRemoved": entry})

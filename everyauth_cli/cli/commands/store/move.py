@@ -48,6 +48,8 @@ def move_all(
         raise StoreError(
             f"{len(problems)} of {len(keys)} were not moved and stay in {source.url}", hint=first.hint or "run it again"
         )
+    if session.terminal.as_json:
+        session.terminal.json({"from": source.url, "to": target.url, "moved": len(keys)})
     session.terminal.advise(
         "Programs that use the old store get an error that names the new one. To use the new one",
         shlex.join(["everyauth", "store", "use", target.url]),

@@ -39,10 +39,13 @@ def rotate_key(session: Session) -> None:
             keys = _add_key(place, keys)
         # Opened again, with both keys.
         store = store_of(settings)
-        info(f"Secrets sealed with the new key in {store.url}: {_seal_all(session, store)}.")
-        _drop_old(session, place, keys)
+        sealed = _seal_all(session, store)
+        info(f"Secrets sealed with the new key in {store.url}: {sealed}.")
+        kept = _drop_old(session, place, keys)
     if store.url.startswith("postgres"):
         info("Every other machine that uses this store needs the new key now.")
+    if session.terminal.as_json:
+        session.terminal.json({"store": store.url, "sealed": sealed, "key": place.describe(), "oldKey": kept})
 
 
 def _sealed(store: Store) -> SealedRecords:
@@ -101,13 +104,15 @@ def _seal_all(session: Session, store: Store) -> int:
     return sealed
 
 
-def _drop_old(session: Session, place: KeyPlace, keys: list[str]) -> None:
+def _drop_old(session: Session, place: KeyPlace, keys: list[str]) -> str | None:
+    """Take the old keys away where that is possible, and return where they are kept."""
     if not place.can_be_written:
         session.terminal.info(f"Only the first key in {place.describe()} is needed now; remove the others.")
-        return
+        return None
     first, *old = keys
     kept = place.keep_old(Secret("\n".join(old)), write_file=write_privately)
     place.write(Secret(first), write_file=write_privately)
     session.terminal.info(f"The new key is in {place.describe()}; the old one was removed from it.")
     session.terminal.info(f"The old key is in {kept}: other stores, and backups made before, open with it only.")
     session.terminal.info("Delete that file when nothing needs it.")
+    return kept

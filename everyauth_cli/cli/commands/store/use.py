@@ -18,6 +18,7 @@ from everyauth_cli.settings import remember
 from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.store.move import record_keys
 from everyauth_cli.store.records import Store
+from everyauth_cli.store.shown_url import shown_url
 
 
 @command(
@@ -52,6 +53,8 @@ def use(
     if before.store_url != url:
         left = show_what_stays(session, before, chosen=url) or left
     remember(settings, store=url, sealing_key=settings.sealing_key, left_store=left)
+    if session.terminal.as_json:
+        session.terminal.json({"store": store.url, "secrets": store.describe(), "left": left and shown_url(left)})
 
 
 def _check_key(store: Store) -> None:

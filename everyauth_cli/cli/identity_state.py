@@ -16,7 +16,7 @@ def needs_login(identity: Identity, *, now: int) -> bool:
 def state(identity: Identity, *, now: int) -> tuple[Mark, str]:
     """Return the mark and the words for an identity; the time is milliseconds since the epoch."""
     if identity.login_required is not None:
-        return Mark.failed, f"login required, since {span(now - identity.login_required.since)}"
+        return Mark.failed, f"login required, for {span(now - identity.login_required.since)}"
     if identity.refreshable:
         return Mark.done, "refreshes itself"
     if not _lives(identity, now):

@@ -47,6 +47,7 @@ def _code(terminal: Terminal, args: Sequence[str]) -> int:
     except ParserError as error:
         return _usage(terminal, error, args)
     except (KeyboardInterrupt, typer.Abort):
+        terminal.end_line()
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the boundary
         if isinstance(error, OSError) and error.errno in UNWRITABLE:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from everyauth_cli.cli.alert_target import alert_target
+from everyauth_cli.cli.alert_target import OFF, alert_target
 from everyauth_cli.cli.durations import span
 from everyauth_cli.cli.identity_state import needs_login, state
 from everyauth_cli.cli.overview import Overview
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.flows.batch import Outcome
-from everyauth_cli.flows.hints import login_again, user_of_tenant
-from everyauth_cli.model import Identity
+from everyauth_cli.flows.hints import login_again, login_command, user_of_tenant
+from everyauth_cli.model import DEFAULT_USER, Identity
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.store.identities import key_of
 
@@ -62,10 +62,11 @@ def _state(identity: Identity, outcome: Outcome | None, now: int) -> tuple[Mark,
 
 def _paragraphs(session: Session, overview: Overview) -> Iterator[str]:
     if overview.unused:
-        yield f"Set up, without a login: {', '.join(overview.unused)}"
+        login = login_command(overview.unused[0], user=DEFAULT_USER, profile=session.profile_to_name)
+        yield f"Set up, without a login: {', '.join(overview.unused)}\n  {login}"
     if not overview.identities and not overview.unused:
         yield f"Nothing is set up yet. To begin:\n  {session.suggestion(f'everyauth init {EXAMPLE}')}"
-    if overview.pending_alerts:
+    if overview.pending_alerts and alert_target(session.settings) != OFF:
         yield f"Alerts that are pending: {overview.pending_alerts} ({alert_target(session.settings)})"
     if overview.last_failure:
         failure = overview.last_failure

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from everyauth_cli.cli.registry import Registry
-from everyauth_cli.errors import ClientNotSet, ConfigurationProblem
+from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, StoreError
 from everyauth_cli.flows.clients import missing_params, on_loopback, redirect_uri
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
@@ -168,7 +168,8 @@ def guide_to(registry: Registry, service: Service) -> Guide:
     client, has_secret = known or (Client(service=service.name, client_id=""), False)
     try:
         filled = clients.filled(service.name)
-    except (ConfigurationProblem, ClientNotSet):
+    except (ConfigurationProblem, ClientNotSet, StoreError):
+        # A guide can be read before there is a store.
         filled = service
     return Guide(
         service=service,

@@ -246,8 +246,13 @@ class Terminal:
         self._say(f"{visible(question)}: ")
         text = typed(self.stdin.readline).strip()
         if not text:
-            raise UsageProblem(f"no text was typed for: {question}")
+            raise UsageProblem(f"no text was typed for: {question}", hint="type a value, or press Ctrl-C to stop")
         return text
+
+    def end_line(self) -> None:
+        """End the line in which a terminal shows ^C."""
+        if self._is_terminal:
+            self._say("\n")
 
     def wait(self, text: str) -> None:
         """Wait for Enter, after a text; the end of standard input will do as well."""

@@ -103,7 +103,7 @@ def _choose_store(session: Session) -> None:
     except StoreError as error:
         if not session.terminal.can_ask or session.settings.store_url == SEALED_FILE:
             raise
-        session.terminal.warn(f"Credentials cannot be kept in {store.url}: {error.message}")
+        session.terminal.warn(f"Credentials cannot be kept in {store.url.removesuffix(':')}: {error.message}")
         if not session.terminal.confirm("Keep them in a sealed file instead?"):
             raise
         settings = with_sealing_key(session, replace(session.settings, store_url=SEALED_FILE))
@@ -154,9 +154,13 @@ def _needs_secret(service: Service) -> bool:
 
 def _show_steps(session: Session, service: Service, guide: Guide, *, browse: bool | None) -> None:
     terminal = session.terminal
+    if guide.client.client_id:
+        terminal.instruct(f"{service.title} is set up with the client {guide.client.client_id}; another replaces it.")
     terminal.instruct(f"To use {service.title}, register an app (a client) there:")
     for number, step in enumerate(guide.registration, 1):
         terminal.instruct(f"  {number}. {step}")
+    if guide.scope:
+        terminal.instruct(f"Scopes that a login requests by default: {' '.join(service.split_scope(guide.scope))}")
     url = console_url(service) or documentation_url(service)
     if url and browse is not False:
         _offer_page(session, url, browse=bool(browse))

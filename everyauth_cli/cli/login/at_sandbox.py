@@ -52,7 +52,8 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         yield sandboxed
     if listener is Listener.NONE:
         sandboxed.terminal.advise(
-            "The sandbox ended with this login, so it refreshes no token. To keep one running, in another terminal",
+            "The sandbox ended with this login. For a token that is refreshed start one in another terminal, "
+            "then log in again",
             "everyauth sandbox",
         )
 

@@ -6,6 +6,7 @@ from everyauth_cli.cli.login.browser import BrowserChoice
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.model import Service
 from everyauth_cli.redirect.waiter import RedirectWaiter
+from everyauth_cli.urls import is_loopback
 
 SHORT_LIFETIME = 60
 """Seconds; a code whose lifetime is no longer gets a notice to the user."""
@@ -43,7 +44,8 @@ class LoginScreen:
         """Show the URL to open on any machine, and ask for the one that the browser ends at; once is enough."""
         if not self._shown:
             self._shown = True
-            self._terminal.instruct("Open this on any machine:")
+            place = "in a browser on this machine" if is_loopback(self._url) else "on any machine"
+            self._terminal.instruct(f"Open this {place}:")
             self._show_url_alone()
             self._terminal.instruct(f"{PASTE_INVITATION}{self._hurry}")
 

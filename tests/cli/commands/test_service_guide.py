@@ -226,7 +226,6 @@ def test_a_service_that_is_not_set_says_what_to_register_and_where(home):
         2,
         "register an app at Operator (https://op.example/docs)",
         "http://127.0.0.1:28282/callback/op",
-        "`everyauth service get op` has the steps",
         "everyauth service set op --client-id ID --client-secret -",
     )
 

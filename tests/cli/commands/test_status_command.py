@@ -43,7 +43,7 @@ def test_logins_clients_and_profiles_are_shown(shell):
     assert "op\tann\talice@example.org\trefreshes itself\n" in out
     assert "op\tbob of tenant acme\tbob@example.org\trefreshes itself\n" in out
     assert "cem" not in out
-    assert out.endswith("Set up, without a login: pagerduty\n")
+    assert out.endswith("Set up, without a login: pagerduty\n  everyauth login pagerduty\n")
     assert "one" not in out.split()
 
 
@@ -57,7 +57,7 @@ def test_an_identity_that_needs_a_login_comes_first_with_its_command(shell):
     assert (done.code, done.err) == (4, "")
     lines = done.out.splitlines()
     assert lines[3].startswith("op\tzoe\t")
-    assert "login required, since " in lines[3]
+    assert "login required, for " in lines[3]
     assert lines[4].startswith("op\tann\t")
     assert lines[5] == "  everyauth login op --user zoe"
 
@@ -131,7 +131,7 @@ def identity(**more: object) -> Identity:
         (
             {"refreshable": True, "login_required": EndedGrant(since=NOW - HOUR, reason="revoked")},
             Mark.failed,
-            "login required, since 1 hour",
+            "login required, for 1 hour",
         ),
     ],
 )

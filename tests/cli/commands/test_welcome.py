@@ -98,3 +98,10 @@ def test_a_browser_opens_the_page(everyauth, tmp_path):
 
 def test_a_service_without_a_page_is_an_error(shell):
     assert "no page of op is known" in shell.bad("everyauth open op", 3)
+
+
+@pytest.mark.parametrize("name", ["slack", "gitlab", "okta", "github"])
+def test_a_guide_is_read_before_there_is_a_store(everyauth, name):
+    done = everyauth("service", "get", name)
+    assert (done.code, done.err) == (0, "")
+    assert f"everyauth init {name}" in done.out

@@ -75,7 +75,7 @@ def secret_parts(url):
 def test_the_pasted_redirect_url_ends_the_login(shell):
     with at_a_terminal(shell, LOGIN) as shown:
         url = authorization_url_at(shown)
-        assert "Open this on any machine:" in shown.shown
+        assert "Open this in a browser on this machine:" in shown.shown
         assert "Paste it at once: its code expires after 30 s." in shown.shown
         pasted = shell.allow(url) + "&padding=" + "x" * 10_000
         shown.type(pasted + "\n")
@@ -287,7 +287,7 @@ def test_a_browser_that_does_not_open_is_reported_at_a_terminal(shell):
     with at_a_terminal(shell, "everyauth login pagerduty", BROWSER="false") as shown:
         url = authorization_url_at(shown)
         shown.wait_for("the browser could not be opened")
-        shown.wait_for("Open this on any machine:")
+        shown.wait_for("Open this in a browser on this machine:")
         shown.type(shell.allow(url) + "\n")
         assert shown.end() == 0
 

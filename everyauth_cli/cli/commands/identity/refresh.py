@@ -10,7 +10,7 @@ import typer
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.batch import JobsOption, TimeoutOption, run_batch
 from everyauth_cli.cli.commands.identity import group
-from everyauth_cli.cli.durations import read_duration
+from everyauth_cli.cli.durations import read_duration, span
 from everyauth_cli.cli.options import ServiceOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.batch import JOBS
@@ -41,5 +41,5 @@ def refresh(
     """
     within = None if all_ else int(read_duration(expiring_within) * 1000)
     refreshed = functools.partial(session.auth.refreshed, expiring_within=within)
-    none = "No identities." if all_ else f"No token expires within {expiring_within}."
+    none = "No identities." if all_ else f"No token expires within {span(within or 0)}."
     run_batch(session, service, refreshed, label="Refreshing", jobs=jobs, timeout=timeout, none=none, within=within)

@@ -56,7 +56,7 @@ def _show(session: Session, identity: Identity) -> None:
         "expires": utc(identity.expires_at) or "not known",
         "created": utc(identity.created_at),
         "logged in": utc(identity.granted_at),
-        "token of": utc(identity.updated_at),
+        "token since": utc(identity.updated_at),
         "id": identity.id,
     }
     session.terminal.facts({label: value for label, value in facts.items() if value})

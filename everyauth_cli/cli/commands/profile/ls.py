@@ -27,6 +27,8 @@ def ls(session: Session) -> None:
         for name, (identities, clients) in counted.items()
     ]
     session.terminal.list(COLUMNS, rows, items)
+    if not rows:
+        session.terminal.info("No profile has a client or an identity yet.")
 
 
 def _counts(store: Store, profile: str) -> tuple[int, int]:

@@ -36,11 +36,12 @@ def explained(error: Exception, name: str, proxy: Proxy | None, *, lost: bool) -
         return _refused_by_proxy(_words(error), name, proxy)
     if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.UnsupportedProtocol):
         return _not_connected(error, name, proxy, lost=lost)
+    if proxy and not lost:
+        return _no_proxy(error, name, proxy)
     if isinstance(error, httpcore.TimeoutException):
         return ServiceUnreachable(f"{name} did not answer in time", lost=lost)
-    if isinstance(error, HTTPCORE_ERRORS):
-        return ServiceUnreachable(f"the connection to {name} broke: {_words(error)}", lost=lost)
-    return ServiceUnreachable(f"nothing can be sent to {name}: {_words(error)}", lost=lost)
+    what = f"the connection to {name} broke" if isinstance(error, HTTPCORE_ERRORS) else f"nothing can be sent to {name}"
+    return ServiceUnreachable(f"{what}: {_words(error)}", lost=lost)
 
 
 def _words(error: Exception) -> str:
@@ -90,6 +91,14 @@ def _untrusted(error: ssl.SSLCertVerificationError, name: str) -> ServiceUnreach
         hint = "if your network inspects TLS, name its certificate authority: SSL_CERT_FILE=/path/to/ca.pem"
         return ServiceUnreachable(message, hint=hint)
     return ServiceUnreachable(message, hint="show this to whoever runs the service or the network")
+
+
+def _no_proxy(error: Exception, name: str, proxy: Proxy) -> ServiceUnreachable:
+    """Return the error for whatever has the proxy's port and does not open the way to the host."""
+    is_late = isinstance(error, httpcore.TimeoutException)
+    reason = "did not answer in time" if is_late else f"is probably none of that kind: {_words(error)}"
+    hint = _proxy_hint(name, proxy)
+    return ServiceUnreachable(f"the proxy {proxy.url}, asked to connect to {name}, {reason}", hint=hint)
 
 
 def _refused_by_proxy(reason: str, name: str, proxy: Proxy) -> ServiceUnreachable:

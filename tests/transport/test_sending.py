@@ -213,6 +213,19 @@ def test_other_hosts_are_reached_through_the_configured_proxy(setenv, peer, vari
     assert [request.path for request in peer.requests] == ["http://service.example/token"]
 
 
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+@pytest.mark.parametrize("sent", [[], [b"\x00\xff\x1b[2J\r\n\r\n"], [b"SSH-2.0-x\r\n"]])
+def test_what_is_no_proxy_is_named_with_its_variable(setenv, scheme, sent):
+    with rude(*sent) as url:
+        address = url.removeprefix("http").removesuffix("/token")
+        setenv("HTTPS_PROXY", f"{scheme}{address}")
+        with pytest.raises(ServiceUnreachable, match=r"asked to connect to [a-z.]+, is probably none") as caught:
+            send(refresh_request("https://issuer.example/token"))
+    assert f"the proxy {scheme}{address}" in caught.value.message
+    assert caught.value.hint == "correct HTTPS_PROXY, or exempt the host: NO_PROXY=issuer.example"
+    assert not caught.value.lost
+
+
 def test_an_unreachable_proxy_gets_nothing(setenv):
     setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     assert unreachable("http://service.example/token").lost is False

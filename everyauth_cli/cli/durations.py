@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from everyauth_cli.errors import UsageProblem
+from everyauth_cli.pages.times import utc as date_of
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 STEPS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -45,9 +45,7 @@ def expiry(moment: int | None, *, now: int) -> str:
 
 def utc(moment: int | None) -> str:
     """Return a time (milliseconds since the epoch) as RFC 3339 for programs; empty where it is not known."""
-    if moment is None:
-        return ""
-    return datetime.fromtimestamp(moment // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "" if moment is None else date_of(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def span(milliseconds: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from everyauth_cli.model import Identity
@@ -102,14 +102,14 @@ def whole_page(content: Content, *, look: ConnectionsPage, style: Style) -> str:
     return html_document(outer, title=content.title, style=style, script=PAGE_SCRIPT, **_words(look), **content.values)
 
 
-def fragment(content: Content, *, look: ConnectionsPage, stylesheets: Sequence[str]) -> Fragment:
-    """Return the content for a page of the app's."""
-    style = Style(css=look.variables(ROOT) + css("connections"), urls=stylesheets)
+def fragment(content: Content, *, look: ConnectionsPage, style: Style) -> Fragment:
+    """Return the content for a page of the app's; where `style` has no CSS of ours, nor has the fragment."""
+    inner = replace(style, css=look.variables(ROOT) + css("connections") if style.css else "")
     return Fragment(
         title=content.title,
-        head=SafeHtml(render("head", style=style) + f"<script>{LOCAL_TIMES}</script>\n"),
+        head=SafeHtml(render("head", style=inner) + f"<script>{LOCAL_TIMES}</script>\n"),
         html=SafeHtml(render(content.template, **_words(look), **content.values)),
-        style_source=csp_source(style.css),
+        style_source=" ".join(inner.sources),
         script_source=csp_source(LOCAL_TIMES),
     )
 

@@ -39,12 +39,19 @@ class Style:
     urls: Sequence[str] = ()
 
     @property
+    def sources(self) -> list[str]:
+        """The source expressions that allow it (CSP 3 section 2.3.1)."""
+        return [csp_source(self.css)] * bool(self.css) + self._hosts
+
+    @property
     def directives(self) -> list[str]:
         """The CSP directives that allow it; a URL's host may also serve fonts and images, and no other host may."""
-        hosts = list(dict.fromkeys(map(origin, self.urls)))
-        styles = [csp_source(self.css)] * bool(self.css) + hosts
-        others = [" ".join([f"{kind}-src", *hosts]) for kind in ("font", "img")] if hosts else []
-        return [" ".join(["style-src", *styles]), *others]
+        others = [" ".join([f"{kind}-src", *self._hosts]) for kind in ("font", "img")] if self.urls else []
+        return [" ".join(["style-src", *self.sources]), *others]
+
+    @property
+    def _hosts(self) -> list[str]:
+        return list(dict.fromkeys(map(origin, self.urls)))
 
 
 STYLE = Style(css=variables() + css("style"))

@@ -178,9 +178,7 @@ class ConnectionRoutes(Routes[R]):
         """Return the content in our page, or in the app's."""
         if self.look.template is None:
             return self._html(whole_page(content, look=self.look, style=self.style))
-        html = self.look.template(
-            request.framework_request, fragment(content, look=self.look, stylesheets=self.style.urls)
-        )
+        html = self.look.template(request.framework_request, fragment(content, look=self.look, style=self.style))
         return WebResponse(status=200, headers=EMBEDDED_HEADERS, body=html)
 
     def _html(self, html: str) -> WebResponse:

@@ -106,7 +106,7 @@ def test_another_browser_cannot_finish_a_login(world, browser):
     response = Browser(browser.ask).callback(came_back)
     assert response.status == 400
     assert "This login was not started here" in response.text
-    assert f'<a href="{BASE_URL}{PREFIX}">Start again</a>' in response.text
+    assert f'<a class="action" href="{BASE_URL}{PREFIX}">Start again</a>' in response.text
     assert response["content-security-policy"].startswith("default-src 'none'")
     assert response["cache-control"] == "no-store"
     assert redeemed(world) == 0

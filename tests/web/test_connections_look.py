@@ -130,6 +130,15 @@ def test_the_list_is_a_part_of_the_apps_own_template(world, app, template):
     assert disconnect(browser)["location"].startswith(f"{BASE_URL}{PAGE}?flash=")
 
 
+def test_a_style_sheet_replaces_ours_in_a_template_too(app):
+    seen = []
+    page = ConnectionsPage(template=lambda _, part: seen.append(part) or str(part.head))
+    text = Browser(app({"page": page, "stylesheet": "/own.css"})).get(PAGE).text
+    assert f'href="{BASE_URL}/own.css"' in text
+    assert "<style>" not in text
+    assert seen[0].style_source == BASE_URL
+
+
 def test_a_flask_template_has_the_apps_globals(world):
     def template(_, part):
         return flask.render_template_string("{{ url_for('everyauth-connections.page') }}" + LAYOUT, part=part)
@@ -145,7 +154,7 @@ def test_a_flask_template_has_the_apps_globals(world):
 def test_a_signed_out_user_gets_a_link_to_sign_in(app):
     options = {"sign_in_url": "/login?next=/x"}
     browser = Browser(app(options, **options), user="")
-    link = f'<a href="{BASE_URL}/login?next=/x">Sign in</a>'
+    link = f'<a class="action" href="{BASE_URL}/login?next=/x">Sign in</a>'
     assert link in browser.get(PAGE).text
     assert link in browser.get("/connect/pagerduty").text
     with pytest.raises(UsageProblem, match="sign_in_url"):

@@ -32,7 +32,7 @@ def test_a_form_of_another_site_is_refused(world, page_browser, action, headers,
     response = page_browser.post(action, confirmed(page_browser), **headers)
     assert response.status == 403
     assert "Load the page again" in response.text
-    assert f'<a href="{BASE_URL}{PAGE}">' in response.text
+    assert f'<a class="action" href="{BASE_URL}{PAGE}">' in response.text
     assert stored(world) == ["identity"]
     assert ("a form came from" in caplog.text) == (headers.get("origin", "") != "")
 

@@ -13,6 +13,8 @@ from everyauth_cli.errors import EveryAuthError, LoginRequired, ServiceError, St
 
 EXIT_CODES = tuple(each.exit_code for each in (UsageProblem, LoginRequired, ServiceError, StoreError))
 """The exit codes that a finding may have; `doctor` itself does not fail."""
+SYSTEM_COMMAND = "chmod "
+"""The start of a hint that is a command of the system's alone."""
 
 
 class Status(StrEnum):
@@ -58,6 +60,8 @@ def attention(check: str, message: str, *, command: str = "") -> Finding:
 def failure(session: Session, check: str, error: EveryAuthError, *, otherwise: int = UsageProblem.exit_code) -> Finding:
     """Return the finding for an error, with its hint; `otherwise` is the exit code if the error's is none of ours."""
     advice, command = read_hint(session.with_hint_completed(error).hint or "")
+    if advice.startswith(SYSTEM_COMMAND):
+        advice, command = "", advice
     code = error.exit_code if error.exit_code in EXIT_CODES else otherwise
     message = f"{error.message}; {advice}" if advice else error.message
     return Finding(check=check, status=Status.failed, message=message, command=command, exit_code=code)

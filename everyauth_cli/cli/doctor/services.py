@@ -19,6 +19,7 @@ from everyauth_cli.flows.host_pinning import check_hosts
 from everyauth_cli.loopback.server import LoopbackHandler, LoopbackServer
 from everyauth_cli.model import DEFAULT_PORT, Client, Request, Service
 from everyauth_cli.redirect.port import bind, login_at
+from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.store.clients import list_clients
@@ -45,6 +46,11 @@ class Services:
     clock: Callable[[], int]
     offsets: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def _catalogue(self) -> Catalogue:
+        # Not `EveryAuth`'s, which there is only with a store.
+        return Catalogue(self.session.settings.services_dir)
+
     def names(self) -> list[str]:
         """Return the services that have a client in the store or in the environment. Raises `StoreError`."""
         auth, settings = self.session.auth, self.session.settings
@@ -59,7 +65,7 @@ class Services:
 
     def urls(self, names: Sequence[str]) -> list[str]:
         """Return the token endpoints of these services."""
-        return [self.session.auth.catalogue.get(name).token_endpoint for name in names]
+        return [self._catalogue.get(name).token_endpoint for name in names]
 
     def _service(self, name: str) -> Iterator[Finding | Check]:
         auth = self.session.auth
@@ -167,12 +173,14 @@ class Services:
 
     def _ports(self, names: Sequence[str]) -> Mapping[tuple[str, int], str]:
         """Return a service for each address and port at which a login would listen."""
-        auth = self.session.auth
         found: dict[tuple[str, int], str] = {}
         for name in names:
-            service = auth.catalogue.get(name)
-            known = auth.clients.peek(service)
-            parts = urlsplit(redirect_uri(service, known[0] if known else Client(service=name, client_id="")))
+            service = self._catalogue.get(name)
+            client = Client(service=name, client_id="")
+            # Where the store cannot be read, the port is the usual one.
+            with suppress(EveryAuthError):
+                client = (self.session.auth.clients.peek(service) or (client, False))[0]
+            parts = urlsplit(redirect_uri(service, client))
             if parts.scheme == "http" and parts.port:
                 found.setdefault((str(parts.hostname), parts.port), name)
         return found

@@ -178,6 +178,22 @@ def test_a_missing_keyring_names_the_command_for_another_store(shell):
     assert (done.code, store["command"]) == (6, "everyauth store use sqlite://")
 
 
+@pytest.mark.parametrize(("url", "code"), [("nonsense:", 2), ("postgresql://127.0.0.1:1/x", 6)])
+def test_a_store_that_is_none_stops_no_other_check(shell, url, code):
+    done = shell(f"{DOCTOR} -o json", env={"EVERYAUTH_STORE": url})
+    found = findings(done)
+    assert (done.code, found["store"][-1]["status"]) == (code, "failed")
+    assert [found[name][0]["status"] for name in ("port", "proxy", "certificates")] == ["ok"] * 3
+
+
+def test_a_home_that_others_can_change_is_a_finding_with_its_command(shell):
+    shell.command.home.mkdir(mode=0o700)
+    shell.command.home.chmod(0o777)
+    done = shell(f"{DOCTOR} -o json")
+    [finding] = findings(done)["settings"]
+    assert (done.code, finding["command"]) == (2, f"chmod go-w {shell.command.home}")
+
+
 def test_a_file_that_others_may_read_is_found(shell):
     shell.good(DOCTOR)
     database = shell.command.home / "everyauth.db"

@@ -57,6 +57,9 @@ class EveryAuthError(Exception):
     mistyped: tuple[str, str] | None = None
     """A name that was given and not found, and the one that is most like it."""
 
+    missing_option: str = ""
+    """An option of the command line with which the same call would go on."""
+
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message

@@ -91,15 +91,17 @@ class Session:
         """Return a command to suggest, with the profile if it has to be named."""
         return in_profile(command, self.profile_to_name)
 
-    def again(self, option: str) -> str:
-        """Return the command line as it was typed, with an option in the place of its profile."""
-        return repeated(self._line, option)
+    def again(self, *more: str, without: Sequence[str] = ()) -> str:
+        """Return the command line as it was typed, without some options and their values, and with more words."""
+        return repeated(self._line, *more, without=without)
 
     def with_hint_completed(self, error: EveryAuthError) -> EveryAuthError:
         """Return an error with the profile in the commands that it suggests; nothing else of it changes."""
         try:
             if error.mistyped and (line := corrected(self._line, *error.mistyped)):
                 return error.copy(hint=self.suggestion(line))
+            if error.missing_option:
+                return error.copy(hint=f"{error.hint}: {self.suggestion(self.again(error.missing_option))}")
             if isinstance(error, Ambiguous):
                 return Ambiguous(error.who, error.candidates, command=self.suggestion(error.command))
             advice, command = read_hint(error.hint or "")

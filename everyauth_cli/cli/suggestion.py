@@ -65,14 +65,15 @@ def corrected(line: Sequence[str], wrong: str, right: str) -> str:
     return shlex.join([PROGRAM, *_without_secrets([*line[:at], "=".join(parts), *line[at + 1 :]])])
 
 
-def repeated(line: Sequence[str], option: str) -> str:
-    """Return a command line with an option in the place of the profile; a secret in it is left out."""
+def repeated(line: Sequence[str], *more: str, without: Sequence[str] = ()) -> str:
+    """Return a command line without some options and their values, and with more words; a secret in it is left out."""
+    joined = tuple(f"{option}=" for option in without if option.startswith("--"))
     kept = [
         word
         for before, word in itertools.pairwise(["", *line])
-        if before not in PROFILE and word not in PROFILE and not word.startswith("--profile=")
+        if before not in without and word not in without and not word.startswith(joined)
     ]
-    return shlex.join([PROGRAM, *_without_secrets(kept), option])
+    return shlex.join([PROGRAM, *_without_secrets(kept), *more])
 
 
 def _without_secrets(words: Sequence[str]) -> list[str]:

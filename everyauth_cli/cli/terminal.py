@@ -278,7 +278,9 @@ class Terminal:
     def confirm(self, question: str) -> bool:
         """Ask for a yes; raises `UsageProblem` where this is not a terminal."""
         if not self.can_ask:
-            raise UsageProblem("confirmation needed, but this is not a terminal", hint="pass --yes")
+            error = UsageProblem("confirmation needed, but this is not a terminal", hint="pass --yes")
+            error.missing_option = "--yes"
+            raise error
         self._say(f"{visible(question)} [y/N] ")
         return typed(self.stdin.readline).strip().lower() in ("y", "yes")
 

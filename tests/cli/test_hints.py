@@ -77,7 +77,7 @@ def test_a_corrected_line_keeps_what_was_given_and_shows_no_secret(line, expecte
 
 def test_a_repeated_line_has_the_option_in_the_place_of_the_profile():
     line = ["login", "x", "-p", "sandbox", "--user", "a b"]
-    assert repeated(line, "--sandbox") == "everyauth login x --user 'a b' --sandbox"
+    assert repeated(line, "--sandbox", without=("-p", "--profile")) == "everyauth login x --user 'a b' --sandbox"
 
 
 @pytest.mark.parametrize(
@@ -206,3 +206,16 @@ def test_a_service_that_has_no_redirect_uri_registered_is_given_none(home):
         assert "Register this redirect URI" not in shown.err
         assert "Redirect URI:" not in shown.out
     assert "Register this redirect URI" in home("everyauth service set slack --client-id abc").err
+
+
+def test_a_line_that_has_to_be_confirmed_or_continued_is_suggested_whole(home):
+    for user in ("a", "b"):
+        home.log_in(user, profile="my work")
+    refused = home.command("identity", "rm", "op", "a", "-p", "my work")
+    (hint,) = hints_in(refused.err)
+    assert read_hint(hint).command == "everyauth identity rm op a -p 'my work' --yes"
+    page = home.command("identity", "ls", "--count", "1", "-p", "my work")
+    command = page.err.splitlines()[-1].strip()
+    assert command.startswith("everyauth identity ls --count 1 -p 'my work' --next ")
+    rest = home.command(*shlex.split(command)[1:])
+    assert (rest.code, rest.out.split("\t")[1]) == (0, "b")

@@ -120,7 +120,7 @@ def test_a_listing_is_read_in_pages(shell):
         shell.log_in(user)
     first = shell("everyauth identity ls pagerduty -c 2")
     assert [line.split("\t")[1] for line in first.out.splitlines()] == ["ann", "bob"]
-    cursor = re.fullmatch(r"There are more; to go on, repeat it with --next (\S+)\n", first.err)[1]
+    cursor = re.fullmatch(r"There are more. To go on:\n  everyauth identity ls .*--next (\S+)\n", first.err)[1]
     rest = shell(f"everyauth identity ls pagerduty -c 2 -n {cursor}")
     assert ([line.split("\t")[1] for line in rest.out.splitlines()], rest.err) == (["cem"], "")
     page = json.loads(shell.good("everyauth identity ls pagerduty --count 2 -o json"))

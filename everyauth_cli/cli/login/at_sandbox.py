@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from everyauth_cli.cli.line import PROFILE
 from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import PortInUse, UsageProblem
@@ -85,6 +86,6 @@ def at_service(session: Session) -> Iterator[Session]:
     if session.in_sandbox:
         raise UsageProblem(
             f"the profile {SANDBOX_PROFILE} is for the sandbox only",
-            hint=f"log in at the sandbox, or use another profile: {session.again('--sandbox')}",
+            hint=f"log in at the sandbox, or use another profile: {session.again('--sandbox', without=PROFILE)}",
         )
     yield session

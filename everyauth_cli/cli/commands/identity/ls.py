@@ -81,7 +81,9 @@ def ls(
     else:
         shown = _show(session, page.of(listing.summaries(name, selector, after=after)), long=long)
         if page.next:
-            session.terminal.info(f"There are more; to go on, repeat it with --next {page.next}")
+            session.terminal.advise(
+                "There are more. To go on", session.again("--next", page.next, without=("-n", "--next"))
+            )
     if not shown and cursor is None:
         if not session.terminal.as_json:
             session.terminal.advise("No identities. To make one", "everyauth login SERVICE")

@@ -116,7 +116,7 @@ def _journey(stage: Stage, url: str) -> None:
     stage.step("Get the credential, as an app gets it", "everyauth identity get user-123", _credential)
     stage.step("Call the API with the token", call, lambda lines: [_cut(each) for each in lines[:1]])
     stage.step(
-        f"After {TOKEN_LIFETIME} s this token has expired: the same command prints a new one",
+        f"After {TOKEN_LIFETIME} s it has expired: the same command refreshes it",
         f"sleep {TOKEN_LIFETIME}; everyauth token pagerduty user-123",
         lambda lines: lines,
     )

@@ -55,7 +55,7 @@ def test_a_default_is_what_leaving_the_key_out_means(key):
 
 
 def test_the_files_in_the_page_are_valid():
-    template = (ROOT / FOLDER / f"{PAGE}.in").read_text(encoding="utf-8")
+    template = (ROOT / FOLDER / "topics" / "service-files.in").read_text(encoding="utf-8")
     examples = template.partition("# EXAMPLE")[2].partition("# PLACEHOLDERS")[0]
     whole, changed = re.findall(r"((?:^    .*\n|^\n(?=    ))+)", examples, re.MULTILINE)
     service = make_service("acme", tomllib.loads(whole), where=str, own=True)

@@ -73,7 +73,11 @@ class _Handler(LoopbackHandler):
         if self.headers.get("host") not in {f"{HOST}:{port}", f"localhost:{port}"}:
             self._refuse(421)
             return
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            self._refuse(400)
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = ReceivedRequest(method=self.command, path=parts.path, query=parts.query, headers=headers, body=body)
         response = self._respond_to(request)

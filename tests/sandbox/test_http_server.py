@@ -45,6 +45,10 @@ def test_post_needs_a_length(visitor, header):
     assert response.startswith("HTTP/1.1 411 ")
 
 
+def test_a_target_that_is_no_url_is_refused(visitor):
+    assert send(visitor, "GET http://[::1 HTTP/1.1\r\nHost: HOST\r\n\r\n").startswith("HTTP/1.1 400 ")
+
+
 def test_other_hosts_are_refused(visitor):
     rebound = {"host": f"evil.example:{visitor.sandbox.port}"}
     assert visitor.http.get("/pagerduty/authorize", params=query(), headers=rebound).status_code == 421

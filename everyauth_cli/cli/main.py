@@ -83,7 +83,8 @@ def _usage(terminal: Terminal, error: Exception, args: Sequence[str]) -> int:
         terminal.page(usage_message(error))
         return 0
     word = mistyped(error)
-    again = corrected(args, *word) if word else ""
+    # A command alone may still need its arguments.
+    again = corrected(args, *word) if word and len(args) > 1 else ""
     advice, command = read_hint(instead_of(args) or again or f"{failed_command(error)} --help")
     hint = Hint(advice, in_profile(command, profile_in(args)))
     terminal.error(UsageProblem(usage_message(error), hint=str(hint)))

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from everyauth_cli.errors import LoginFailed, LoginTimedOut, PortInUse
 from everyauth_cli.loopback.server import IDLE_SECONDS, LoopbackHandler, LoopbackServer
 from everyauth_cli.loopback.socket_table import is_strangers
+from everyauth_cli.model import DEFAULT_PORT
 from everyauth_cli.pages.document import HEADERS
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.redirect.port import WELL_KNOWN, bind, greeting, login_at
@@ -22,6 +23,7 @@ from everyauth_cli.redirect.start_page import OPENED_BEFORE, StartPage, is_ahead
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.urls import LOOPBACK_HOSTS, host
 
+LAST_PORT = 65535
 TURN_SECONDS = 0.3
 """The pause between two tries to get a port that another login has."""
 
@@ -135,7 +137,8 @@ class RedirectServer(RedirectWaiter):
             time.sleep(TURN_SECONDS)
 
     def _bind(self) -> list[_Server]:
-        another_port = f"everyauth service set {self.service} --port N"
+        another = self._port + 1 if DEFAULT_PORT <= self._port < LAST_PORT else DEFAULT_PORT
+        another_port = f"everyauth service set {self.service} --port {another}"
         return bind(lambda address: _Server(address, self), self._host, self._port, another_port=another_port)
 
     def start_page(self, authorization_url: str) -> str:

@@ -11,7 +11,7 @@ LONGEST = 10_000
 """Characters of the longest id or secret: a private key in PEM is shorter."""
 LONGEST_ID = 200
 """Characters of the longest id that is compared with a pattern."""
-MASKS = "*\N{BULLET}\N{BLACK CIRCLE}x"
+MASKS = "*\N{BULLET}\N{BLACK CIRCLE}"
 
 
 def check_client_id(text: str) -> str:

@@ -54,8 +54,8 @@ def test_the_error_for_an_unknown_service_has_similar_names(shell, line):
     shell.bad(line, 3, "pagerdty", "did you mean pagerduty?")
 
 
-def test_the_error_for_a_service_like_no_other_has_the_commands_to_list_and_add(shell):
-    shell.bad_both("everyauth login zzz", 3, "service_not_found", "everyauth service ls", "everyauth service add")
+def test_the_error_for_a_service_like_no_other_has_the_command_to_list_them(shell):
+    shell.bad_both("everyauth login zzz", 3, "service_not_found", "everyauth service ls")
 
 
 def test_the_error_for_a_missing_client_has_the_command_to_set_it(everyauth, tmp_path):

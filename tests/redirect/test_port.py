@@ -65,7 +65,7 @@ def test_a_foreign_program_on_the_port_is_named(address, host, shown, seconds):
         assert "python" in name[2]
         assert name[4] == shown.format(port)
         assert f"port {port} of the redirect URI is in use" in message
-        assert "everyauth service set NAME --port N" in caught.value.hint
+        assert "everyauth service set NAME --port " in caught.value.hint
         assert caught.value.exit_code == 2
 
 

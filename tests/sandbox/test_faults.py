@@ -143,7 +143,7 @@ def test_a_slow_response_is_waited_for(expired):
 def test_with_the_clock_ahead_an_id_token_is_not_valid_yet(everyauth_sandbox):
     everyauth_sandbox.fault = "clock"
     with pytest.raises(errors.ServiceUnreadable, match="is not valid yet") as caught:
-        everyauth_sandbox.log_in(NAME)
+        everyauth_sandbox.log_in(NAME, scope="openid read")
     assert (caught.value.exit_code, caught.value.hint) == (5, "check the clock of this machine")
     assert everyauth_sandbox.auth.find() == []
 

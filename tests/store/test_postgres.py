@@ -80,7 +80,7 @@ def test_a_database_of_the_first_schema_is_refused_with_the_way_on(postgres, url
     with pytest.raises(StoreError, match="earlier everyauth") as caught:
         put(table(url), 1)
     assert "drop its tables" in caught.value.hint
-    assert "everyauth service set" in caught.value.hint
+    assert "set each client and log in again" in caught.value.hint
     assert postgres.sql("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'everyauth%'", url) == "1"
 
 

@@ -78,7 +78,7 @@ def test_all_refreshes_every_identity(shell):
 
 
 def test_without_identities_there_is_nothing_to_do(shell):
-    for command, says in {REFRESH: "No token expires within 1h.", CHECK: "No identities."}.items():
+    for command, says in {REFRESH: "No token expires within 1 hour.", CHECK: "No identities."}.items():
         done = shell(command)
         assert (done.code, done.out, done.err) == (0, "", f"{says}\n")
 

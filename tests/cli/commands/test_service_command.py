@@ -343,7 +343,7 @@ def test_the_environment_overrides_the_stored_client(everyauth):
     [["service", "set", "pagerduty", "--client_id", "x"], ["service", "ls", "--all"], ["--outptu", "json"], ["logn"]],
 )
 def test_an_unknown_option_or_command_is_a_usage_error(everyauth, words):
-    shown = refused(everyauth(*words), 2, "error: ", "--help")
+    shown = refused(everyauth(*words), 2, "error: ", "try: everyauth ")
     as_json = refused(everyauth(*words, "-o", "json"), 2)
     error = json.loads(as_json.splitlines()[-1])["error"]
     assert error["code"] == "usage"

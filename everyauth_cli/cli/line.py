@@ -18,6 +18,12 @@ def profile_in(line: Sequence[str]) -> str:
     return next(iter([*separate, *joined]), "")
 
 
+def words_of(line: Sequence[str]) -> list[str]:
+    """Return the words of a command line that are no options, and no values of the common ones."""
+    values = (*PROFILE, "-o", "--output")
+    return [word for before, word in zip(("", *line), line, strict=False) if word[:1] != "-" and before not in values]
+
+
 def wants_json(line: Sequence[str]) -> bool:
     """Whether data and errors are to be JSON."""
     pairs = itertools.pairwise(line)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from everyauth_cli.cli.completion import print_candidates
-from everyauth_cli.cli.line import profile_in, wants_json
+from everyauth_cli.cli.line import profile_in, wants_json, words_of
 from everyauth_cli.cli.streams import prepare_streams
 from everyauth_cli.cli.suggestion import Hint, corrected, in_profile, read_hint
 from everyauth_cli.cli.terminal import Terminal
@@ -84,7 +84,7 @@ def _usage(terminal: Terminal, error: Exception, args: Sequence[str]) -> int:
         return 0
     word = mistyped(error)
     # A command alone may still need its arguments.
-    again = corrected(args, *word) if word and len(args) > 1 else ""
+    again = corrected(args, *word) if word and len(words_of(args)) != 1 else ""
     advice, command = read_hint(instead_of(args) or again or f"{failed_command(error)} --help")
     hint = Hint(advice, in_profile(command, profile_in(args)))
     terminal.error(UsageProblem(usage_message(error), hint=str(hint)))

@@ -109,7 +109,8 @@ def command(parent: typer.Typer, name: str, *, examples: Sequence[str], hidden: 
                     session.report()
                 if isinstance(error, LoginRequired | ClientNotSet | NotFound):
                     near = session.warn_of_unknown_profile()
-                    error.mistyped = error.mistyped or (session.settings.profile, near[0]) if near else error.mistyped
+                    if near and not error.mistyped:
+                        error.mistyped = (session.settings.profile, near[0])
                 raise session.with_hint_completed(error) from error.__cause__
 
         run.__name__, run.__doc__ = function.__name__, function.__doc__

@@ -23,7 +23,7 @@ def draw_table(
     extra: Collection[str] = (),
     header: bool = True,
 ) -> None:
-    """Draw rows on a terminal, each with its mark; columns that are empty or the same in all rows may be left out.
+    """Draw rows on a terminal, each with its mark; columns that are empty in all rows are left out.
 
     The `extra` columns are shown as far as there is room for them, the first ones first.
     """

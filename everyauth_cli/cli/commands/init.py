@@ -70,12 +70,12 @@ def init(
     _choose_store(session)
     registry = registry_of(session)
     service = _service(session, registry, name)
+    given = read_pairs(param or [], "--param")
     if not session.terminal.can_ask:
-        _check_options(session, registry, service, client_id, client_secret, read_pairs(param or [], "--param"))
+        _check_options(session, registry, service, client_id, client_secret, given)
     guide = guide_to(registry, service)
     if session.terminal.can_ask:
         _show_steps(session, service, guide, browse=browse)
-    given = read_pairs(param or [], "--param")
     known = registry.clients.peek(service)
     secret = None if client_secret in (None, "-") else check_client_secret(Secret(client_secret or ""))
     if client_secret == "-" and not session.terminal.can_ask:

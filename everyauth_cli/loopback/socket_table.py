@@ -122,9 +122,10 @@ def _has_process(uid: int, proc: Path) -> bool:
     if not (proc / "1/status").exists():
         # The processes of others are hidden (proc(5), hidepid).
         return True
-    for status in proc.glob("[0-9]*/status"):
-        with suppress(OSError, IndexError):
-            if str(uid) in status.read_text(errors="replace").partition("\nUid:")[2].partition("\n")[0].split():
+    for process in _processes(proc):
+        with suppress(OSError):
+            status = (process / "status").read_text(errors="replace")
+            if str(uid) in status.partition("\nUid:")[2].partition("\n")[0].split():
                 return True
     return False
 
@@ -140,9 +141,23 @@ def _user_name(uid: int) -> str:
 
 def _process(inode: str, proc: Path) -> tuple[str, str]:
     """Return the process that holds a socket, and its name."""
-    for descriptor in proc.glob("[0-9]*/fd/*"):
+    for process in _processes(proc):
         with suppress(OSError):
-            if os.readlink(descriptor) == f"socket:[{inode}]":  # noqa: PTH115 - no path
-                process = descriptor.parent.parent
-                return process.name, (process / "comm").read_text(errors="replace").strip()
+            for descriptor in (process / "fd").iterdir():
+                if _target(descriptor) == f"socket:[{inode}]":
+                    return process.name, (process / "comm").read_text(errors="replace").strip()
     return "", ""
+
+
+def _processes(proc: Path) -> Iterator[Path]:
+    """Yield the folders of the processes; each may end, and its folder go, while it is looked at."""
+    with suppress(OSError):
+        yield from (each for each in proc.iterdir() if each.name.isdigit())
+
+
+def _target(link: Path) -> str:
+    """Return what a link points to, empty for one that has gone: its folder goes on."""
+    try:
+        return os.readlink(link)  # noqa: PTH115 - no path
+    except OSError:
+        return ""

@@ -12,7 +12,7 @@ from peers.redirect import ask, finish, listening, port_of
 
 from everyauth_cli.cli.login.surroundings import friends
 from everyauth_cli.errors import LoginFailed
-from everyauth_cli.loopback.socket_table import is_strangers
+from everyauth_cli.loopback.socket_table import is_strangers, listener
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
@@ -169,3 +169,21 @@ def test_many_requests_of_other_users_are_reported_once():
             thread.join()
         assert len(login.ignored_requests) == 1
         finish(login)
+
+
+@pytest.mark.parametrize("at", ["folder", "descriptor", "name"])
+def test_a_process_that_ends_while_the_owner_of_a_port_is_looked_for_hides_no_other(tmp_path, at):
+    proc = tables(tmp_path, ("0100007F:1F90", "00000000:0000", "0A", ME, "7"))
+    for ended in map(str, range(100, 140)):
+        (proc / ended).mkdir()
+        if at != "folder":
+            (proc / ended / "fd").mkdir()
+            (proc / ended / "fd/0").symlink_to("socket:[7]" if at == "name" else "socket:[8]")
+        if at == "descriptor":
+            # Reading what is no link fails, as reading a descriptor does that was closed meanwhile.
+            (proc / ended / "fd/1").touch()
+    assert listener("127.0.0.1", 8080, proc=proc)[3:] == ("", "")
+    (proc / "120/fd").mkdir(exist_ok=True)
+    (proc / "120/fd/9").symlink_to("socket:[7]")
+    (proc / "120/comm").write_text("other\n")
+    assert listener("127.0.0.1", 8080, proc=proc)[3:] == ("120", "other")

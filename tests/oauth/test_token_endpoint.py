@@ -242,16 +242,22 @@ def test_a_refresh_that_names_no_scope_keeps_the_granted_one():
     ],
 )
 def test_scopes_that_were_not_granted_are_named(separator, requested, granted, missing):
-    assert missing_scopes(replace(SERVICE, scope_separator=separator), requested, granted) == missing
+    assert missing_scopes(replace(SERVICE, scope_separator=separator), requested, granted, refreshable=False) == missing
+
+
+def test_a_refresh_token_is_what_the_scope_for_it_grants():
+    requested = "openid offline_access"
+    assert missing_scopes(SERVICE, requested, "openid", refreshable=True) == []
+    assert missing_scopes(SERVICE, requested, "openid", refreshable=False) == ["offline_access"]
 
 
 def test_a_granted_scope_includes_those_that_it_covers():
     service = replace(
         SERVICE, scope_covers={"user": ("user:email", "read:user"), "https://x.example/email": ("email",)}
     )
-    assert missing_scopes(service, "user user:email read:user", "user") == []
-    assert missing_scopes(service, "openid email", "https://x.example/email openid") == []
-    assert missing_scopes(service, "user", "user:email read:user") == ["user"]
+    assert missing_scopes(service, "user user:email read:user", "user", refreshable=False) == []
+    assert missing_scopes(service, "openid email", "https://x.example/email openid", refreshable=False) == []
+    assert missing_scopes(service, "user", "user:email read:user", refreshable=False) == ["user"]
 
 
 def test_the_granted_scopes_may_stand_in_another_field():

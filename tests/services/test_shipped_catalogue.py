@@ -28,6 +28,7 @@ TWO_DOMAINS = {
     "highlevel": ("gohighlevel.com", "leadconnectorhq.com"),
     "intercom": ("intercom.com", "intercom.io"),
     "sage": ("sageone.com", "sage.com"),
+    "epic-games": ("epicgames.com", "epicgames.dev"),
 }
 """Services whose two endpoints lie in different domains, and truly so: the second is where the client secret goes."""
 POPULAR = 47

@@ -29,6 +29,7 @@ TWO_DOMAINS = {
     "highlevel": ("gohighlevel.com", "leadconnectorhq.com"),
     "intercom": ("intercom.com", "intercom.io"),
     "sage": ("sageone.com", "sage.com"),
+    "epic-games": ("epicgames.com", "epicgames.dev"),
     "polar-flow": ("polar.com", "polarremote.com"),
     "mercado-libre": ("com.ar", "mercadolibre.com"),
 }

@@ -58,11 +58,11 @@ class BoundedServer(LoopbackServer):
         while select.select([self], [], [], 0)[0]:
             self.handle_request()
         end = time.monotonic() + ANSWER_SECONDS
-        while self._is_asked() and time.monotonic() < end:
+        while self._has_request_open() and time.monotonic() < end:
             time.sleep(0.01)
         self.server_close()
 
-    def _is_asked(self) -> bool:
+    def _has_request_open(self) -> bool:
         """Whether a request is without its response; browsers open connections that they never use, too."""
         with self._guard:
             open_, silent = set(self._open), list(self._silent)

@@ -59,11 +59,11 @@ def test_who_has_asked_before_the_end_gets_the_page_and_who_has_not_keeps_nobody
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         address = ("127.0.0.1", int(process.stdout.readline()))
         with socket.create_connection(address), ExitStack() as stack:
-            asked = [stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(20)]
-            for each in asked:
+            browsers = [stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(20)]
+            for each in browsers:
                 each.sendall(b"GET / HTTP/1.0\r\n\r\n")
             process.stdin.write("\n")
             process.stdin.flush()
-            pages = [each.makefile("rb").read() for each in asked]
+            pages = [each.makefile("rb").read() for each in browsers]
             assert process.wait(1.5) == 0
     assert all(page.endswith(b"the page") for page in pages)

@@ -200,11 +200,11 @@ def test_the_user_chooses_where_the_browser_goes(world):
     [
         (
             LABEL.replace(".shop.example/token", "/token"),
-            "params.prefix.callback: could choose the host of token_endpoint",
+            "params.prefix.callback: an authorization response",
         ),
         (
             LABEL.replace(".shop.example/token", ".example/token"),
-            "could choose the host of token_endpoint; list the values",
+            "could choose the host of token_endpoint; list",
         ),
         (LABEL.replace("domain_prefix", "code"), "beside the code"),
         (LABEL.replace("domain_prefix", ""), "beside the code"),

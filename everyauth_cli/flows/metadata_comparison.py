@@ -9,7 +9,8 @@ from typing import Any
 
 from everyauth_cli.model import Service
 from everyauth_cli.oauth.metadata import BY_PREFERENCE, same_issuer, texts
-from everyauth_cli.services.keys import KEYS, value_of
+from everyauth_cli.services.fields import value_of
+from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.rules import BEARER, ClientAuthMethod
 from everyauth_cli.urls import check_url, host
 

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from everyauth_cli.model import Service
 from everyauth_cli.services import values
-from everyauth_cli.services.keys import KEYS, canonical, value_of
+from everyauth_cli.services.fields import canonical, value_of
+from everyauth_cli.services.keys import KEYS
 from everyauth_cli.urls import PLACEHOLDER, domain, host
 
 URLS = tuple(key for key, about in KEYS.items() if about.reader is values.ENDPOINT and canonical(key) == key)

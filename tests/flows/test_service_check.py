@@ -16,7 +16,7 @@ from everyauth_cli.model import Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.entry import make_service
-from everyauth_cli.services.keys import with_values
+from everyauth_cli.services.fields import with_values
 from everyauth_cli.services.placeholders import fill
 
 RECORDED = json.loads(Path(__file__).with_name("recorded_metadata.json").read_text(encoding="utf-8"))

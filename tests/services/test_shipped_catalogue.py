@@ -31,6 +31,7 @@ TWO_DOMAINS = {
     "intercom": ("intercom.com", "intercom.io"),
     "sage": ("sageone.com", "sage.com"),
     "epic-games": ("epicgames.com", "epicgames.dev"),
+    "lucid": ("lucid.app", "lucid.co"),
     "polar-flow": ("polar.com", "polarremote.com"),
     "mercado-libre": ("com.ar", "mercadolibre.com"),
 }

@@ -125,9 +125,18 @@ class _Batch:
         self._waiting = {service: _Line(identities) for service, identities in by_service.items()}
         self._running: Counter[str] = Counter()
         self._retry_at: dict[str, float] = {}
+        self._threads = 0
+        self._begun: SimpleQueue[Identity | None] = SimpleQueue()
         self._done: SimpleQueue[Outcome] = SimpleQueue()
 
     def run(self) -> Iterator[Outcome]:
+        try:
+            yield from self._outcomes()
+        finally:
+            for _ in range(self._threads):
+                self._begun.put(None)
+
+    def _outcomes(self) -> Iterator[Outcome]:
         while True:
             if self._pacing.stopped():
                 for line in self._waiting.values():
@@ -164,22 +173,28 @@ class _Batch:
         for service, line in self._waiting.items():
             while self._may_begin(service) and line:
                 self._running[service] += 1
-                # A daemon, so that a second interrupt is obeyed at once.
-                threading.Thread(target=self._work, args=(line.take(),), daemon=True).start()
+                self._begun.put(line.take())
+                if self._threads < self._running.total():
+                    self._threads += 1
+                    # A daemon, so that a second interrupt is obeyed at once.
+                    threading.Thread(target=self._work, daemon=True).start()
 
     def _may_begin(self, service: str) -> bool:
         full = self._running.total() >= self._pacing.jobs or self._running[service] >= self._pacing.per_service
         return not full and self._free_at(service) <= self._pacing.clock()
 
-    def _work(self, identity: Identity) -> None:
+    def _work(self) -> None:
+        while (identity := self._begun.get()) is not None:
+            self._done.put(self._outcome(identity))
+
+    def _outcome(self, identity: Identity) -> Outcome:
         try:
-            outcome = self._call(identity)
+            return self._call(identity)
         except EveryAuthError as error:
-            outcome = Outcome(identity=identity, state=HealthState.FAILED, error=error)
+            return Outcome(identity=identity, state=HealthState.FAILED, error=error)
         except Exception as error:  # noqa: BLE001 - one identity must not stop the others
             internal = EveryAuthError(f"internal error: {type(error).__name__}")
-            outcome = Outcome(identity=identity, state=HealthState.FAILED, error=internal)
-        self._done.put(outcome)
+            return Outcome(identity=identity, state=HealthState.FAILED, error=internal)
 
     def _next_done(self) -> Iterator[Outcome]:
         """Wait for the next call to end, or until a service may be sent requests again."""

@@ -60,7 +60,13 @@ class HealthCheck:
     ) -> Iterator[Outcome]:
         """Refresh many identities, several at once; see `refresh`."""
         refresh = functools.partial(self.refresh, expiring_within=expiring_within)
-        return (pacing or Pacing()).outcomes(by_service, refresh)
+        patience = self.refresher.patience
+        pacing = replace(pacing or Pacing(), silence=patience.notice_after, on_silence=self._notice)
+        return pacing.outcomes(by_service, refresh, refreshes=True)
+
+    def _notice(self, services: list[str]) -> None:
+        names = " and ".join(services)
+        self.refresher.patience.notice(f"Still waiting for {names} to refresh tokens; what comes will be stored ...")
 
     def check_all(self, by_service: ByService, pacing: Pacing | None) -> Iterator[Outcome]:
         """Check many identities, several at once; see `check`."""

@@ -143,7 +143,7 @@ class _Batch:
         self._idle: list[_Inbox] = []
         self._is_over = False
         self._silent_since = pacing.clock()
-        self._told: set[str] = set()
+        self._named: set[str] = set()
         self._done: SimpleQueue[Outcome] = SimpleQueue()
 
     def run(self) -> Iterator[Outcome]:
@@ -241,26 +241,26 @@ class _Batch:
     def _next_done(self) -> Iterator[Outcome]:
         """Wait for the next call to end, or until a service may be sent requests again."""
         try:
-            outcome = self._done.get(timeout=min(filter(None, (self._until_retry(), self._until_told())), default=None))
+            outcome = self._done.get(timeout=min(filter(None, (self._until_retry(), self._until_notice())), default=None))
         except Empty:
-            self._tell()
+            self._give_notice()
             return
         self._silent_since = self._pacing.clock()
         self._running[outcome.identity.service] -= 1
         if not self._is_retried(outcome):
             yield outcome
 
-    def _until_told(self) -> float | None:
-        """Return the seconds until it is told that services are waited for, None where there is no more to tell."""
+    def _until_notice(self) -> float | None:
+        """Return the seconds until services that are waited for are named, None where all of them have been."""
         silence = self._pacing.silence
-        if silence is None or self._told >= set(+self._running):
+        if silence is None or self._named >= set(+self._running):
             return None
         return max(STEP, self._silent_since + silence - self._pacing.clock())
 
-    def _tell(self) -> None:
-        silence, services = self._pacing.silence, sorted(set(+self._running) - self._told)
+    def _give_notice(self) -> None:
+        silence, services = self._pacing.silence, sorted(set(+self._running) - self._named)
         if silence is not None and services and self._pacing.clock() - self._silent_since >= silence:
-            self._told |= set(services)
+            self._named |= set(services)
             self._pacing.on_silence(services)
 
     def _until_retry(self) -> float | None:

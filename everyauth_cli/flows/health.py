@@ -30,6 +30,7 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
+from everyauth_cli.services.callback import with_callback
 from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
 from everyauth_cli.store.records import Store
 
@@ -144,6 +145,7 @@ class HealthCheck:
         client = self.clients.get(service)
         if not is_bound_to(identity, service, client):
             raise bound_elsewhere(key)
+        service = with_callback(service, identity.params)
         token = self._token(key, CURRENT)
         account = self._account(key, service, client, token)
         if account is None and identity.refreshable:

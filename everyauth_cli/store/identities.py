@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from everyauth_cli.store.spool import Spool
 
 KIND = "identity"
-METADATA = [field.name for field in fields(Identity) if field.name not in ("service", "user", "tenant")]
-"""The fields of an identity's metadata: all that its key does not say."""
+METADATA = [field.name for field in fields(Identity) if field.name not in ("service", "user", "tenant", "params")]
+"""The fields of every identity's metadata: all that its key does not say; few have `params` besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +322,8 @@ def _metadata(identity: Identity) -> dict[str, Any]:
     for name in ("account", "login_required"):
         metadata[name] = _plain(metadata[name]) if metadata[name] else None
     metadata |= {"tags": dict(identity.tags), "origins": dict(identity.origins)}
+    if identity.params:
+        metadata["params"] = dict(identity.params)
     return metadata
 
 
@@ -330,4 +332,5 @@ def _identity(key: RecordKey, metadata: Mapping[str, Any]) -> Identity:
     found = {name: metadata[name] for name in METADATA}
     found["account"] = Account(**account) if account else None
     found["login_required"] = EndedGrant(**{**ended, "kind": LoginReason(ended["kind"])}) if ended else None
+    found["params"] = metadata.get("params", {})
     return Identity(service=key.service, user=key.user, tenant=key.tenant, **found)

@@ -240,8 +240,9 @@ class _Batch:
 
     def _next_done(self) -> Iterator[Outcome]:
         """Wait for the next call to end, or until a service may be sent requests again."""
+        limits = (self._until_retry(), self._until_notice())
         try:
-            outcome = self._done.get(timeout=min(filter(None, (self._until_retry(), self._until_notice())), default=None))
+            outcome = self._done.get(timeout=min(filter(None, limits), default=None))
         except Empty:
             self._give_notice()
             return

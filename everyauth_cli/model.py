@@ -92,7 +92,8 @@ class Service:
     """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
     The fields are the keys of the entry; `services/keys.py` explains each. `name`, `own` (the whole entry is the
-    user's) and `own_keys` (the keys in the user's file) come from where the entry was found.
+    user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `before_callback` is
+    the service before an authorization response filled its last placeholders, where it has such.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Service:
     checked: str = ""
     own: bool = False
     own_keys: frozenset[str] = frozenset()
+    before_callback: Service | None = None
 
     def split_scope(self, scope: str | None) -> list[str]:
         """Return the single scopes of a scope as the service writes it; some separate them with spaces all the same."""
@@ -309,7 +311,8 @@ class Identity:
 
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
-    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's.
+    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's, and `params`
+    are the values of placeholders that its authorization response had.
     """
 
     id: str
@@ -329,3 +332,4 @@ class Identity:
     redirect_uri: str = ""
     refresh_at: int | None = None
     login_required: EndedGrant | None = None
+    params: Mapping[str, str] = field(default_factory=dict)

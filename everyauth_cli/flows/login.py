@@ -133,7 +133,7 @@ class LoginFlow:
         service = with_callback(service, params)
         token = self._token(service, client, pending, response)
         token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
-        missing = missing_scopes(service, request.scope, token.scope)
+        missing = missing_scopes(service, request.scope, token.scope, refreshable=token.refresh_token is not None)
         return Grant(
             request=request,
             token=token,

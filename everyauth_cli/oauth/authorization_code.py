@@ -140,7 +140,8 @@ def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | Service
             f"the authorization response of {service.name} has both a code and an error ({reason}); "
             "the code was not redeemed"
         )
-    if code == ACCESS_DENIED:
+    meant = service.error_words.get(code, code)
+    if meant == ACCESS_DENIED:
         return LoginDenied(f"access was denied at {service.name} ({reason})")
-    hint = ERROR_HINTS.get(code, "").format(service=service.name) or None
+    hint = ERROR_HINTS.get(meant, "").format(service=service.name) or None
     return ServiceError(f"{service.name} refused the login ({reason})", hint=hint, error=code)

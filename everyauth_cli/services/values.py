@@ -25,8 +25,8 @@ TOKEN_RESERVED = frozenset(
     {"grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token", "scope"}
 )
 ERRORS = frozenset(
-    {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
-    | {"invalid_scope", "invalid_token", "unsupported_token_type", "temporarily_unavailable"}
+    {"access_denied", "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client"}
+    | {"unsupported_grant_type", "invalid_scope", "invalid_token", "unsupported_token_type", "temporarily_unavailable"}
 )
 """The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")

@@ -6,18 +6,23 @@ from collections.abc import Iterator, Mapping
 
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.model import Client, Identity, Service
-from everyauth_cli.services.endpoints import SENT_NO_SECRET, SENT_SECRETS, urls_of
+from everyauth_cli.services.endpoints import SENT_NO_SECRET, urls_of
 from everyauth_cli.urls import PLACEHOLDER, origin
 
 
 def origins_of(service: Service) -> dict[str, str]:
     """Return the origins of all URLs of a service; a placeholder that has no value yet is part of its origin."""
-    return {key: origin(url) for key, url in urls_of(service).items()}
+    return {_pin_name(service, key): origin(url) for key, url in urls_of(service).items()}
+
+
+def _pin_name(service: Service, key: str) -> str:
+    """Return the name by which a URL's origin is pinned: presets share a client, and each may have a URL of its own."""
+    return f"presets.{service.name}.{key}" if key in service.preset_keys else key
 
 
 def origins_for_secrets(origins: Mapping[str, str]) -> dict[str, str]:
     """Return those of some origins that are sent secrets or tokens."""
-    return {key: name for key, name in origins.items() if key in SENT_SECRETS}
+    return {key: name for key, name in origins.items() if key not in SENT_NO_SECRET}
 
 
 def granted_origins(service: Service) -> dict[str, str]:
@@ -36,7 +41,7 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
 
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
     """Return whether a grant belongs to that client and these endpoints; its tokens go to no other (RFC 6749 6)."""
-    is_moved = any(key in SENT_SECRETS for key, _, _ in moves(service, identity.origins))
+    is_moved = any(key not in SENT_NO_SECRET for key, _, _ in moves(service, identity.origins))
     return bool(identity.origins) and identity.client_id == client.client_id and not is_moved
 
 

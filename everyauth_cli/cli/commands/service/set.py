@@ -89,7 +89,8 @@ def set_(
         redirect_uri=own_uri,
         params=params,
     )
-    session.terminal.info(f"Saved for {service.name}: {', '.join(saved)}.")
+    whose = f", whose client {service.name} uses" if service.preset_of else ""
+    session.terminal.info(f"Saved for {service.registered_at.name}{whose}: {', '.join(saved)}.")
     _show_next_steps(session, registry, service, client, before=before[0] if before else None)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
-from everyauth_cli.services.keys import with_values
+from everyauth_cli.services.fields import with_values
 from everyauth_cli.services.placeholders import fill
 
 PATHS = {

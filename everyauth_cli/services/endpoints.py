@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from everyauth_cli.model import Service
 from everyauth_cli.services import values
-from everyauth_cli.services.keys import KEYS, canonical, value_of
+from everyauth_cli.services.fields import canonical, value_of
+from everyauth_cli.services.keys import KEYS
 
 URLS = tuple(key for key, about in KEYS.items() if about.reader is values.ENDPOINT and canonical(key) == key)
 SENT_NO_SECRET = ("authorization_endpoint", "issuer", "jwks_uri")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
-from everyauth_cli.services.keys import with_values
+from everyauth_cli.services.fields import with_values
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.urls import PLACEHOLDER
 

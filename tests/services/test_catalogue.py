@@ -8,7 +8,7 @@ import pytest
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue, ServiceSummary
-from everyauth_cli.services.keys import FIELDS, PARTS
+from everyauth_cli.services.fields import FIELDS, PARTS
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
 URLS = {"authorization_endpoint": "https://x.example/authorize", "token_endpoint": "https://x.example/token"}

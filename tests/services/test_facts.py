@@ -11,7 +11,7 @@ from everyauth_cli.oauth.revocation import revocation_request
 from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.oauth.userinfo import account_in
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.services.keys import value_of
+from everyauth_cli.services.fields import value_of
 from everyauth_cli.services.placeholders import fill
 
 FACTS = [

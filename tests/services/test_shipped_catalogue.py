@@ -10,7 +10,8 @@ import pytest
 from everyauth_cli.model import Service
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 from everyauth_cli.services.endpoints import URLS, urls_of
-from everyauth_cli.services.keys import KEYS, value_of
+from everyauth_cli.services.fields import value_of
+from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.placeholders import TABLES, fill
 from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
 from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED

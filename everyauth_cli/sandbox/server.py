@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from everyauth_cli.errors import EveryAuthError
-from everyauth_cli.flows.clients import callback_path
 from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer, Clock
 from everyauth_cli.sandbox.detection import GREETING, HOST, WELL_KNOWN, proof
@@ -178,7 +177,7 @@ class Sandbox:
     def _redirect_uris(self, service: Service) -> tuple[str, ...]:
         if self.redirect_uri:
             return (self.redirect_uri, *self.more_redirect_uris)
-        uri = f"{service.loopback_host}:{DEFAULT_PORT}{callback_path(service)}"
+        uri = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.registered_at.name}"
         # `login --sandbox` listens on http for every service; a login by way of the user's own entry is pasted.
         return (f"http://{uri}", f"https://{uri}") if service.https_redirect else (f"http://{uri}",)
 

@@ -105,12 +105,13 @@ def names_of_keys(own: Mapping[str, Any]) -> list[str]:
 def _check_preset_names(service: Service, where: Where) -> None:
     taken = {service.name, *service.aliases}
     for name, preset in service.presets.items():
-        if both := taken.intersection((name, *preset.get("aliases", ()))):
-            raise ConfigurationProblem(
-                f"{where(f'{PRESETS}.{name}')}: {min(both)} is a name of {service.name} or another preset too",
-                hint="give the preset another name",
-            )
-        taken |= {name, *preset.get("aliases", ())}
+        for word in (name, *preset.get("aliases", ())):
+            if word in taken:
+                raise ConfigurationProblem(
+                    f"{where(f'{PRESETS}.{name}')}: {word} is a name of {service.name} or another preset too",
+                    hint="give the preset another name",
+                )
+            taken.add(word)
 
 
 def _read_preset(name: str, entry: Mapping[str, Any], where: Where) -> dict[str, Any]:

@@ -17,6 +17,8 @@ HOST_LABELS = re.compile(
 NUMERIC_END = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)$")
 """The end of a host that a resolver reads as an IPv4 address, in short or other bases too."""
 IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
+SECOND_LEVEL = ("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org")
+"""The labels below a country's own under which names are registered."""
 PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 
@@ -74,6 +76,18 @@ def origin(url: str) -> str:
     parts = urlsplit(url)
     port = None if parts.port == DEFAULT_PORTS.get(parts.scheme) else parts.port
     return f"{parts.scheme}://{_authority(parts.hostname or '', port)}"
+
+
+def domain(name: str) -> str:
+    """Return the registrable domain of a host, near enough to point out a host that is not the owner's.
+
+    It is the last two labels, or three below a country's second level such as co.uk; an address is its own.
+    """
+    labels = name.split(".")
+    if IPV4.fullmatch(name) or len(labels) <= 2:  # noqa: PLR2004
+        return name
+    below_country = len(labels[-1]) == len("uk") and labels[-2] in SECOND_LEVEL
+    return ".".join(labels[-3 if below_country else -2 :])
 
 
 def _authority(name: str, port: int | None) -> str:

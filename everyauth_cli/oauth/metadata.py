@@ -76,7 +76,7 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
         entry["revocation_endpoint_auth_method"] = _auth_method(metadata, "revocation_endpoint_auth_methods_supported")
     if documentation := metadata.get("service_documentation"):
         entry["docs"] = documentation
-    scopes = _texts(metadata, "scopes_supported")
+    scopes = texts(metadata, "scopes_supported")
     if "openid" in scopes:
         entry["scopes"] = [name for name in (*ACCOUNT_SCOPES, OFFLINE) if name in scopes]
         if isinstance(metadata.get("userinfo_endpoint"), str):
@@ -90,11 +90,16 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_issuer(issuer: str, found: object) -> None:
-    """Raise `ServiceUnreadable` for another issuer; one slash behind an issuer without a path is no difference."""
-    if isinstance(found, str) and (found == issuer or _bare(found) == _bare(issuer)):
+    """Raise `ServiceUnreadable` for another issuer."""
+    if isinstance(found, str) and same_issuer(found, issuer):
         return
     shown = f'"{printable(found)}"' if isinstance(found, str) else "none"
     raise ServiceUnreadable(f'the metadata was requested for the issuer "{issuer}", but it names {shown}')
+
+
+def same_issuer(one: str, other: str) -> bool:
+    """Whether two issuers are the same; one slash behind an issuer without a path is no difference."""
+    return _bare(one) == _bare(other)
 
 
 def _bare(issuer: str) -> str:
@@ -102,16 +107,17 @@ def _bare(issuer: str) -> str:
 
 
 def _auth_method(metadata: Mapping[str, Any], field: str) -> str:
-    supported = _texts(metadata, field) or [DEFAULT_METHOD]
+    supported = texts(metadata, field) or [DEFAULT_METHOD]
     return next((method.value for method in BY_PREFERENCE if method in supported), DEFAULT_METHOD.value)
 
 
 def _usable_algorithms(metadata: Mapping[str, Any]) -> list[str]:
-    stated = _texts(metadata, "id_token_signing_alg_values_supported")
+    stated = texts(metadata, "id_token_signing_alg_values_supported")
     usable = [name for name in (*ASYMMETRIC, *SYMMETRIC) if name in stated]
     return [] if set(usable) <= {*ASYMMETRIC} else usable
 
 
-def _texts(metadata: Mapping[str, Any], field: str) -> Sequence[str]:
+def texts(metadata: Mapping[str, Any], field: str) -> Sequence[str]:
+    """Return the texts in a field that is a list of them; none where it is anything else."""
     value = metadata.get(field)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

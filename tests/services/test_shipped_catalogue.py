@@ -29,6 +29,10 @@ TWO_DOMAINS = {
     "highlevel": ("gohighlevel.com", "leadconnectorhq.com"),
     "intercom": ("intercom.com", "intercom.io"),
     "sage": ("sageone.com", "sage.com"),
+    "epic-games": ("epicgames.com", "epicgames.dev"),
+    "lucid": ("lucid.app", "lucid.co"),
+    "polar-flow": ("polar.com", "polarremote.com"),
+    "mercado-libre": ("com.ar", "mercadolibre.com"),
 }
 """Services whose two endpoints lie in different domains, and truly so: the second is where the client secret goes."""
 POPULAR = 47

@@ -95,6 +95,7 @@ class Service:
     The fields are the keys of the entry; `services/keys.py` explains each. `name`, `own` (the whole entry is the
     user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `presets` are the values
     that each of its presets has of its own, by key; a preset itself is a service that is `preset_of` another.
+    `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Service:
     preset_of: Service | None = None
     own: bool = False
     own_keys: frozenset[str] = frozenset()
+    before_callback: Service | None = None
 
     @property
     def registered_at(self) -> Service:
@@ -323,7 +325,8 @@ class Identity:
 
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
-    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's.
+    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's, and `params`
+    are the values of placeholders that its authorization response had.
     """
 
     id: str
@@ -343,3 +346,4 @@ class Identity:
     redirect_uri: str = ""
     refresh_at: int | None = None
     login_required: EndedGrant | None = None
+    params: Mapping[str, str] = field(default_factory=dict)

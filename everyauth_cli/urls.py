@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ HOST_LABELS = re.compile(
 NUMERIC_END = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)$")
 """The end of a host that a resolver reads as an IPv4 address, in short or other bases too."""
 IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
+ORIGINS_KEPT = 1024
+"""More than there are URLs of services in use: a refresh compares all of its service's."""
 SECOND_LEVEL = ("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org")
 """The labels below a country's own under which names are registered."""
 PRINTABLE_ASCII = re.compile(r"[!-~]+")
@@ -71,6 +74,7 @@ def host(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
+@functools.lru_cache(ORIGINS_KEPT)
 def origin(url: str) -> str:
     """Return the origin of a URL as browsers write it (RFC 6454 section 6.2)."""
     parts = urlsplit(url)

@@ -58,6 +58,7 @@ def default_dialect(service: Service) -> Dialect:
         revocation=default_revocation(service),
         account=DocumentedAccount(subject=SUBJECT, label=LABEL, call=_account(service)),
         id_token=json.dumps(_claims(service)) if OPENID in service.scopes else "",
+        repeats_nonce=True,
         native=service.native or (),
         native_after_refresh=service.native or (),
         errors=(),

@@ -65,7 +65,7 @@ class Sandbox:
     port: int | None = 0
     token_lifetime: int | None = None
     code_lifetime: int | None = None
-    refresh_token_lifetime: int = REFRESH_TOKEN_LIFETIME
+    refresh_token_lifetime: int | None = None
     client_id: str = CLIENT_ID
     client_secret: str | None = field(default=CLIENT_SECRET, repr=False)
     redirect_uri: str = ""
@@ -182,12 +182,12 @@ class Sandbox:
         return (f"http://{uri}", f"https://{uri}") if service.https_redirect else (f"http://{uri}",)
 
     def _lifetimes(self, responses: Responses) -> Lifetimes:
-        documented = responses.dialect.tokens.lifetime
+        tokens = responses.dialect.tokens
         return Lifetimes(
             # Tokens that never expire have no lifetime that could be shortened.
-            access_token=documented if documented is None else self.token_lifetime or documented,
+            access_token=tokens.lifetime if tokens.lifetime is None else self.token_lifetime or tokens.lifetime,
             code=self.code_lifetime or responses.service.code_lifetime or CODE_LIFETIME,
-            refresh_token=self.refresh_token_lifetime,
+            refresh_token=self.refresh_token_lifetime or tokens.refresh_lifetime or REFRESH_TOKEN_LIFETIME,
         )
 
     def _now(self) -> int:

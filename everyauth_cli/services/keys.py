@@ -242,8 +242,10 @@ KEYS: Mapping[str, Key] = {
     "params": Key(
         values.PARAMETERS,
         "The placeholders of the entry, which `everyauth service set --param` fills in; one with an empty default may "
-        "be left out.",
-        example='{region = {help = "eu or us", default = "eu"}}',
+        "be left out. values lists the words that one may be, each with the text that it fills in. callback names "
+        "the parameter of the authorization response that has its value for one login: a word of values, one label of "
+        "a host whose end the entry has, or text that is part of no URL.",
+        example='{region = {help = "eu or us", default = "eu", callback = "location", values = {eu = "example.eu"}}}',
     ),
     "quirk": Key(values.QUIRK, "A function of everyauth's own for what no key can say."),
     "setup": Key(values.TEXTS, "The steps to register a client there."),

@@ -11,7 +11,7 @@ from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, Other
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
-from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.clients import Clients, default_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
@@ -83,13 +83,12 @@ class LoginFlow:
     def _request(
         self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
     ) -> LoginRequest:
-        default_scope = client.scope or service.scope_separator.join(service.scopes)
         return LoginRequest(
             service=service.name,
             user=user,
             tenant=tenant or user,
             tags=dict(tags),
-            scope=default_scope if scope is None else scope,
+            scope=default_scope(service, client) if scope is None else scope,
             client_id=client.client_id,
             token_endpoint=service.token_endpoint,
             started_at=self.clock(),

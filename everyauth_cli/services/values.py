@@ -117,6 +117,15 @@ def _table(value: object) -> dict[str, str]:
     return {name: _inside(name, item, _text) for name, item in value.items()}
 
 
+def _tables(value: object) -> dict[str, dict[str, object]]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table of tables")  # noqa: TRY004
+    for name, item in value.items():
+        if not isinstance(item, dict):
+            raise WrongInside(name, item, "must be a table")
+    return value
+
+
 def _templates(value: object) -> tuple[str, ...]:
     return tuple(_template(item) for item in _texts(value))
 
@@ -255,6 +264,7 @@ SECONDS_OR_NONE = Reader("number of seconds, or 0", _seconds_or_none)
 TEXTS = Reader("list of strings", _texts)
 LISTS = Reader("table of lists of strings", _lists)
 TABLE = Reader("table of strings", _table)
+TABLES = Reader("table of tables", _tables)
 PATTERN = Reader("regular expression", _pattern)
 TEMPLATES = Reader("list of templates", _templates)
 SOURCES = Reader("list of https URLs and names of catalogues", _sources)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -95,8 +96,9 @@ class Service:
     """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
     The fields are the keys of the entry; `services/keys.py` explains each. `name`, `own` (the whole entry is the
-    user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `before_callback` is
-    the service before an authorization response filled its last placeholders, where it has such.
+    user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `presets` are the values
+    that each of its presets has of its own, by key; a preset itself is a service that is `preset_of` another.
+    `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
     """
 
     name: str
@@ -149,9 +151,21 @@ class Service:
     expect: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     checked: str = ""
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    preset_of: Service | None = None
     own: bool = False
     own_keys: frozenset[str] = frozenset()
     before_callback: Service | None = None
+
+    @property
+    def registered_at(self) -> Service:
+        """The service at which our client is registered: itself, or the one that it is a preset of."""
+        return self.preset_of or self
+
+    @property
+    def preset_keys(self) -> AbstractSet[str]:
+        """The keys whose values are those of the preset itself; none for a service that is no preset."""
+        return self.preset_of.presets[self.name].keys() if self.preset_of else frozenset()
 
     def split_scope(self, scope: str | None) -> list[str]:
         """Return the single scopes of a scope as the service writes it; some separate them with spaces all the same."""
@@ -235,24 +249,6 @@ class Response:
     def is_temporary(self) -> bool:
         """Whether the same request may work later (RFC 6585 section 4, RFC 8470, RFC 9110 sections 15.5.9 and 15.6)."""
         return self.status in (REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS) or self.status >= SERVER_ERROR
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginRequest:
-    """A request for access to a user's account at a service, whatever the grant type that answers it.
-
-    `scope` is empty to request none. The request is to be answered by `token_endpoint` with a token for `client_id`.
-    `started_at` is milliseconds since the epoch.
-    """
-
-    service: str
-    user: str
-    tenant: str
-    tags: Mapping[str, str]
-    scope: str
-    client_id: str
-    token_endpoint: str
-    started_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, Other
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
-from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.clients import Clients, default_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
@@ -21,7 +21,6 @@ from everyauth_cli.model import (
     ID_PREFIX,
     Client,
     Identity,
-    LoginRequest,
     RecordKey,
     Request,
     Response,
@@ -31,6 +30,7 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
+from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.token_endpoint import (
     added_fields,
     code_request,
@@ -89,13 +89,12 @@ class LoginFlow:
     def _request(
         self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
     ) -> LoginRequest:
-        default_scope = client.scope or service.scope_separator.join(service.scopes)
         return LoginRequest(
             service=service.name,
             user=user,
             tenant=tenant or user,
             tags=dict(tags),
-            scope=default_scope if scope is None else scope,
+            scope=default_scope(service, client) if scope is None else scope,
             client_id=client.client_id,
             token_endpoint=service.token_endpoint,
             started_at=self.clock(),
@@ -139,7 +138,7 @@ class LoginFlow:
         service = with_callback(service, params)
         token = self._token(service, client, pending, response)
         token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
-        missing = missing_scopes(service, request.scope, token.scope)
+        missing = missing_scopes(service, request.scope, token.scope, refreshable=token.refresh_token is not None)
         return Grant(
             request=request,
             token=token,
@@ -168,7 +167,7 @@ class LoginFlow:
         return self._long_lived(service, client, token) if service.long_lived.endpoint else token
 
     def _long_lived(self, service: Service, client: Client, token: Token) -> Token:
-        """Exchange the token of a login for one that lives longer."""
+        """Get a token that lives longer for the one that a login brought."""
         now = self.clock()
         try:
             response = self.send(long_lived_request(service, client, token.access_token))

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError, raised_anew
-from everyauth_cli.model import LoginRequest, Secret, Service
+from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth import base64url
+from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.request_form import named
 from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.services.rules import ChallengeMethod
@@ -147,7 +148,8 @@ def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | Service
             f"the authorization response of {service.name} has both a code and an error ({reason}); "
             "the code was not redeemed"
         )
-    if code == ACCESS_DENIED:
+    meant = service.error_words.get(code, code)
+    if meant == ACCESS_DENIED:
         return LoginDenied(f"access was denied at {service.name} ({reason})")
-    hint = ERROR_HINTS.get(code, "").format(service=service.name) or None
+    hint = ERROR_HINTS.get(meant, "").format(service=service.name) or None
     return ServiceError(f"{service.name} refused the login ({reason})", hint=hint, error=code)

@@ -13,7 +13,7 @@ from everyauth_cli.oauth.error_response import read_fields, reported
 from everyauth_cli.oauth.lifetime import expiry_of
 from everyauth_cli.oauth.request_form import Fields, client_values, from_template, shaped
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, TEMPLATE_FIELD, RequestKind
+from everyauth_cli.services.rules import ACCESS_TOKEN, OFFLINE, REFRESH_TOKEN, TEMPLATE_FIELD, RequestKind
 
 if TYPE_CHECKING:
     from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
@@ -48,7 +48,7 @@ def refresh_request(
     """
     url = service.refresh_endpoint or service.token_endpoint
     if template := service.requests.refresh:
-        return _exchange(service, client, url, template, refresh_token, kind=RequestKind.REFRESH)
+        return _template_request(service, client, url, template, refresh_token, kind=RequestKind.REFRESH)
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
         fields["redirect_uri"] = redirect_uri
@@ -56,10 +56,10 @@ def refresh_request(
 
 
 def long_lived_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
-    """Return the request that exchanges the token of a login for one that lives longer, which no standard has."""
+    """Return the request for a token that lives longer than the one of a login, which no standard has."""
     rules = service.long_lived
     assert rules.endpoint is not None
-    return _exchange(service, client, rules.endpoint, rules.params, access_token, kind=RequestKind.LONG_LIVED)
+    return _template_request(service, client, rules.endpoint, rules.params, access_token, kind=RequestKind.LONG_LIVED)
 
 
 def token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
@@ -75,7 +75,7 @@ def _token_request(
     return shaped(token_request(service, client, url, {**fields, **scoped}), service, kind)
 
 
-def _exchange(
+def _template_request(
     service: Service, client: Client, url: str, template: Mapping[str, str], token: Secret[str], *, kind: RequestKind
 ) -> Request:
     """Return the request for another token that has the fields of a template."""
@@ -139,10 +139,14 @@ def read_token(
     )
 
 
-def missing_scopes(service: Service, requested: str | None, granted: str | None) -> list[str]:
-    """Return the requested scopes that were not granted (RFC 6749 section 3.3 lets a service narrow them)."""
+def missing_scopes(service: Service, requested: str | None, granted: str | None, *, refreshable: bool) -> list[str]:
+    """Return the requested scopes that were not granted (RFC 6749 section 3.3 lets a service narrow them).
+
+    A refresh token grants `offline_access` (OpenID Connect Core section 11), which some services do not repeat.
+    """
     # Some services answer with commas although requests have spaces.
     have = set(service.split_scope((granted or "").replace(",", " ")))
+    have |= {OFFLINE} if refreshable else set()
     have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
     return [scope for scope in service.split_scope(requested) if scope not in have]
 

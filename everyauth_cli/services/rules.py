@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Literal
 
 REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
+OFFLINE = "offline_access"
+"""The scope that requests a refresh token (OpenID Connect Core section 11)."""
 """The types of token (RFC 7009 section 2.1)."""
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signature algorithms that need only the issuer's public key (RFC 7518, RFC 8037)."""
@@ -90,7 +92,7 @@ class ResponseRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongLivedRules:
-    """The exchange of the token that a login brings for one that lives longer."""
+    """The request for a token that lives longer than the one that a login brings."""
 
     endpoint: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)

@@ -93,7 +93,7 @@ def test_a_token_that_is_over_needs_a_login(world):
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("refusal", "kind"),
     [
         (DEAD, LoginFailed),
         (ServiceUnreachable("down"), ServiceUnreachable),
@@ -101,9 +101,9 @@ def test_a_token_that_is_over_needs_a_login(world):
         (json_response(b"<html>", content_type="text/html"), ServiceError),
     ],
 )
-def test_a_login_without_a_token_that_lives_longer_fails(world, answer, kind):
+def test_a_login_without_a_token_that_lives_longer_fails(world, refusal, kind):
     with pytest.raises(kind, match="a token that ends soon, and none that lives longer") as caught:
-        log_in(world, answer)
+        log_in(world, refusal)
     assert not isinstance(caught.value, InvalidGrant)
     assert "short" not in caught.value.message
     assert world.auth.find() == []

@@ -9,8 +9,9 @@ import pytest
 from peers.token_server import NOW, json_response
 
 from everyauth_cli.errors import ClientRejected, InvalidGrant, ServiceError, ServiceUnreachable, ServiceUnreadable
-from everyauth_cli.model import Client, LoginRequest, Secret
+from everyauth_cli.model import Client, Secret
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, authorization_url, begin
+from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.oauth.token_endpoint import code_request, long_lived_request, read_token, refresh_request
 from everyauth_cli.oauth.userinfo import read_account

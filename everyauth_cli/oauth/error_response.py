@@ -22,7 +22,7 @@ from everyauth_cli.oauth.client_authentication import client_rejected
 from everyauth_cli.oauth.response_body import failure_in, holds_token, read_json, read_object, value_at
 from everyauth_cli.sanitize import printable, redact
 
-BAD_REQUEST = 400
+BAD_REQUEST, FORBIDDEN = 400, 403
 UNAUTHORIZED, UNAUTHORIZED_PHRASE = 401, "unauthorized"
 WITHOUT_FORM = (BAD_REQUEST, UNAUTHORIZED)
 """The statuses of an error (RFC 6749 section 5.2), in plain text too; with others it may be a gateway's."""
@@ -274,6 +274,9 @@ def _unreadable(service: Service, response: Response, key: str) -> ServiceError:
         return ServiceUnreachable(
             f"the connection to {service.name} broke before its response ended", lost=True, status=response.status
         )
+    if response.status == FORBIDDEN and response.is_page:
+        # What is in front of a service, a firewall or a proxy, says so on a page of its own.
+        hint = f"it may block this computer's network; try from another one, else {hint}"
     kind = printable(response.content_type.partition(";")[0], 60)
     kind = "something else" if not kind or "json" in kind else kind
     message = f"{service.name} answered with {kind} where JSON was expected (HTTP {response.status})"

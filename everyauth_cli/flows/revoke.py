@@ -29,6 +29,7 @@ from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import bound_elsewhere, user_of_tenant
 from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.model import (
+    Account,
     Client,
     EndedGrant,
     Identity,
@@ -224,7 +225,7 @@ class Revoker:
         tokens, refusal = _revocable(service, token), None
         for name, value in tokens.items():
             try:
-                done = self._revoke_one(key, service, client, name, value)
+                done = self._revoke_one(key, service, client, name, value, account=token.account)
             except (ServiceUnreachable, ServiceUnreadable):
                 raise
             except ServiceError as error:
@@ -238,9 +239,20 @@ class Revoker:
         if refusal is not None:
             raise refusal
 
-    def _revoke_one(self, key: RecordKey, service: Service, client: Client, name: str, token: Secret[str]) -> bool:
+    def _revoke_one(
+        self,
+        key: RecordKey,
+        service: Service,
+        client: Client,
+        name: str,
+        token: Secret[str],
+        *,
+        account: Account | None,
+    ) -> bool:
         with recorded(self.record, self.clock, Action.REVOCATION, key, token, client.client_secret) as remark:
-            done = read_revocation(service, self.send(revocation_request(service, client, token, hint=name)))
+            subject = account.subject if account else None
+            request = revocation_request(service, client, token, hint=name, account=subject)
+            done = read_revocation(service, self.send(request))
             remark(name if done else f"{service.name} does not revoke tokens of the type {name}")
             return done
 

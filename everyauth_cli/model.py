@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.oauth.grant import EndedGrant, RepeatedGrant
 from everyauth_cli.services.rules import (
     AccountRules,
     BasicEncoding,
@@ -290,27 +290,6 @@ class Token:
     account: Account | None = None
 
 
-class LoginReason(StrEnum):
-    """The kinds of reasons why a login is needed."""
-
-    ENDED = "ended"
-    """The grant was revoked or has expired."""
-    REFUSED = "refused"
-    """The refresh of an expired token was refused for another reason; it is tried again."""
-    ACCOUNT_CHANGED = "account_changed"
-    """The tokens are of another account now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndedGrant:
-    """Marks a grant as revoked or expired: since when, why, and when it was reported (milliseconds since the epoch)."""
-
-    since: int
-    reason: str
-    reported_at: int | None = None
-    kind: LoginReason = LoginReason.ENDED
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """The metadata of an identity: the access that one user granted at one service.
@@ -318,7 +297,7 @@ class Identity:
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
     `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's, and `params`
-    are the values of placeholders that its authorization response had.
+    are the values of placeholders that its authorization response had. A `repeated` grant has no refresh token.
     """
 
     id: str
@@ -339,3 +318,4 @@ class Identity:
     refresh_at: int | None = None
     login_required: EndedGrant | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    repeated: RepeatedGrant | None = None

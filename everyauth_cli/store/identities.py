@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
-from everyauth_cli.model import Account, EndedGrant, Identity, LoginReason, RecordKey, Secret, Subject, Token
+from everyauth_cli.model import Account, Identity, RecordKey, Secret, Subject, Token
+from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, parse_object, tag_text
 
 if TYPE_CHECKING:

@@ -93,6 +93,9 @@ class Service:
 
     The fields are the keys of the entry; `services/keys.py` explains each. `name`, `own` (the whole entry is the
     user's) and `own_keys` (the keys in the user's file) come from where the entry was found.
+
+    One that is known by its URL alone has the URL as its name, the `resource` that its tokens are requested for (RFC
+    8707), the service `client_of` whose client it uses, and a `redirect_name`, the last part of its redirect URI.
     """
 
     name: str
@@ -142,6 +145,9 @@ class Service:
     checked: str = ""
     own: bool = False
     own_keys: frozenset[str] = frozenset()
+    resource: str | None = None
+    client_of: str = ""
+    redirect_name: str = ""
 
     def split_scope(self, scope: str | None) -> list[str]:
         """Return the single scopes of a scope as the service writes it; some separate them with spaces all the same."""
@@ -153,7 +159,8 @@ class Client:
     """Our registration at a service: one record for each profile and service.
 
     `redirect_uri` is the registered one, where it is not ours on loopback. `origins` are those of the endpoints that
-    it was set for, by key. With a `sandbox_url` it is known to that sandbox only.
+    it was set for, by key. With a `sandbox_url` it is known to that sandbox only. `server` is what discovery found of a
+    server that is known by its URL alone (`flows/servers/found.py`).
     """
 
     service: str
@@ -165,6 +172,7 @@ class Client:
     sandbox_url: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    server: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +207,8 @@ class Response:
     """The response to a `Request`; its body may hold tokens.
 
     A body that broke off is not `is_complete`: it was shorter than announced, or did not end in time. `date` is the
-    time at which the server sent it, as in its header (RFC 9110 section 6.6.1).
+    time at which the server sent it, as in its header (RFC 9110 section 6.6.1); `challenges` are the lines of its
+    WWW-Authenticate header (section 11.6.1).
     """
 
     status: int
@@ -208,6 +217,7 @@ class Response:
     retry_after: str | None = None
     date: str | None = None
     is_complete: bool = True
+    challenges: tuple[str, ...] = ()
 
     @property
     def is_success(self) -> bool:
@@ -309,7 +319,8 @@ class Identity:
 
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
-    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's.
+    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's. At a server
+    that is known by its URL it is bound to the `issuer` and the `resource` too, whose strings are compared as they are.
     """
 
     id: str
@@ -329,3 +340,5 @@ class Identity:
     redirect_uri: str = ""
     refresh_at: int | None = None
     login_required: EndedGrant | None = None
+    issuer: str = ""
+    resource: str = ""

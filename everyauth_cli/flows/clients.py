@@ -10,13 +10,22 @@ from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProble
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
 from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
+from everyauth_cli.services.at_url import login_at, no_client, server_name, service_of
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
 from everyauth_cli.services.rules import Parameter
-from everyauth_cli.store.clients import StoredClient, client_key, list_clients, peek_client, read_client, save_client
+from everyauth_cli.store.clients import (
+    StoredClient,
+    client_key,
+    list_clients,
+    peek_client,
+    read_client,
+    registration_key,
+    save_client,
+)
 from everyauth_cli.store.records import Store
-from everyauth_cli.urls import REDIRECT_HOSTS, check_url
+from everyauth_cli.urls import REDIRECT_HOSTS, check_url, is_url
 
 Override = Callable[[str], tuple[str | None, Secret[str] | None]]
 """Returns the client id and the client secret that the environment gives for a service, each None if it does not."""
@@ -27,8 +36,9 @@ class Clients:
 
     def __init__(self, store: Store, catalogue: Catalogue, *, profile: str, override: Override) -> None:
         self._store = store
-        self._catalogue = catalogue
+        self.catalogue = self._catalogue = catalogue.with_urls(self._at_url)
         self._profile = profile
+        self._offered: dict[str, Client] = {}
         self._sandboxed = profile == SANDBOX_PROFILE
         # A real client must not be sent to the sandbox.
         self._override = (lambda _: (None, None)) if self._sandboxed else override
@@ -43,16 +53,60 @@ class Clients:
 
     def registered(self, name: str, *, redirect_uri: str | None = None) -> tuple[Service, Client]:
         """Return the service of that name, as `filled` does, and its client, from one reading of the store."""
-        service = self._catalogue.get(name)
-        stored = self._stored(service)
+        service, stored = self._found(name)
         service = self._filled(service, stored.client if stored else None)
         return service, self._usable(service, stored, redirect_uri=redirect_uri)
 
+    def offer(self, client: Client) -> Service:
+        """Take what discovery found of a server, with a client for it, for the login that follows; stores nothing.
+
+        What is stored serves the present grant until `adopt` replaces it. Raises `ConfigurationProblem`.
+        """
+        service = service_of(client, self._catalogue)
+        self._offered[client.service] = replace(client, origins=client.origins or origins_of(service))
+        return service
+
+    def adopt(self, name: str) -> None:
+        """Store what was offered for a server, since its login is kept now."""
+        client = self._offered.get(name)
+        if client is None:
+            return
+        key = client_key(self._profile, name)
+        with self._store.lock(key):
+            stored = read_client(self._store, key)
+            save_client(self._store, key, StoredClient(client=client, version=stored.version if stored else None))
+        del self._offered[name]
+
+    def _at_url(self, url: str) -> Service:
+        """Return the service at a URL that was logged in at, from metadata alone: nothing is sent to it."""
+        name = server_name(url)
+        offered = self._offered.get(name)
+        peeked = (offered, False) if offered else peek_client(self._store, client_key(self._profile, name))
+        if peeked is None:
+            raise no_client(name)
+        return service_of(peeked[0], self._catalogue)
+
+    def _found(self, name: str) -> tuple[Service, StoredClient | None]:
+        """Return a service and its stored client; a server's URL is looked up in the store, verified."""
+        if not is_url(name):
+            service = self._catalogue.get(name)
+            return service, self._stored(service)
+        name = server_name(name)
+        offered = self._offered.get(name)
+        found = StoredClient(client=offered) if offered else read_client(self._store, client_key(self._profile, name))
+        if found is None:
+            raise no_client(name)
+        service = service_of(found.client, self._catalogue)
+        return service, self._stored(service) if service.client_of else found
+
     def _stored(self, service: Service) -> StoredClient | None:
-        return read_client(self._store, client_key(self._profile, service.name))
+        offered = self._offered.get(service.name)
+        if offered and not service.client_of:
+            return StoredClient(client=offered)
+        return read_client(self._store, client_key(self._profile, service.client_of or service.name))
 
     def _usable(self, service: Service, stored: StoredClient | None, *, redirect_uri: str | None) -> Client:
-        client_id, client_secret = self._override(service.name)
+        client_id, client_secret = self._override(service.client_of or service.name)
         client = stored.client if stored else Client(service=service.name, client_id="")
         if self._sandboxed and client.sandbox_url is None:
             raise _not_in_sandbox(service)
@@ -70,7 +124,7 @@ class Clients:
         origins = origins_of(service)
         if origins.keys() <= client.origins.keys():
             return
-        key = client_key(self._profile, service.name)
+        key = client_key(self._profile, service.client_of or service.name)
         with self._store.lock(key):
             stored = read_client(self._store, key)
             if stored is not None:
@@ -79,11 +133,12 @@ class Clients:
 
     def peek(self, service: Service) -> tuple[Client, bool] | None:
         """Return the client without its secret, and whether it has one; not verified, reads metadata only."""
-        client_id, client_secret = self._override(service.name)
-        stored = peek_client(self._store, client_key(self._profile, service.name))
+        name = service.client_of or service.name
+        client_id, client_secret = self._override(name)
+        stored = peek_client(self._store, client_key(self._profile, name))
         if stored is None and client_id is None:
             return None
-        client, has_secret = stored or (Client(service=service.name, client_id=""), False)
+        client, has_secret = stored or (Client(service=name, client_id=""), False)
         has_secret = has_secret and client_id in (None, client.client_id)
         return replace(client, client_id=client_id or client.client_id), has_secret or client_secret is not None
 
@@ -101,9 +156,9 @@ class Clients:
         sandbox's profile before a login there.
         """
         service = self._catalogue.get(name)
-        if not (self._sandboxed or service.params):
+        if not (self._sandboxed or service.params or is_url(name)):
             return service
-        stored = self._stored(service)
+        service, stored = self._found(name)
         return self._filled(service, stored.client if stored else None)
 
     def _filled(self, service: Service, client: Client | None) -> Service:
@@ -111,7 +166,7 @@ class Clients:
             if client is None or client.sandbox_url is None:
                 raise _not_in_sandbox(service)
             return at_sandbox(service, client.sandbox_url)
-        is_set = client is not None or self._override(service.name)[0] is not None
+        is_set = client is not None or self._override(service.client_of or service.name)[0] is not None
         if not is_set and any(p.default is None for p in service.params):
             raise _not_set(service, Client(service=service.name, client_id=""))
         return fill(service, client.params if client else {}) if service.params else service
@@ -138,6 +193,10 @@ class Clients:
             raise UsageProblem(
                 f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
                 hint=f"log in at the sandbox, or use another profile: everyauth login {service.name} --sandbox",
+            )
+        if is_url(service.name):
+            raise UsageProblem(
+                f"the client at {service.name} is not set by hand: a login registers it", hint=login_at(service.name)
             )
         if redirect_uri:
             port = 0
@@ -180,10 +239,13 @@ class Clients:
             save_client(self._store, key, StoredClient(client=client, version=stored.version if stored else None))
 
     def delete(self, service: str) -> bool:
-        """Delete the client of a service; return False when there was none."""
+        """Delete the client of a service, at a URL the issuer's registration too; return False when there was none."""
         key = client_key(self._profile, service)
         with self._store.lock(key):
             known = self._store.peek(key) is not None
+            if known and is_url(service):
+                issuer = self._at_url(service).issuer or ""
+                self._store.delete(registration_key(self._profile, issuer))
             self._store.delete(key)
         return known
 
@@ -217,7 +279,7 @@ def on_loopback(uri: str) -> bool:
 
 def callback_path(service: Service) -> str:
     """Return a path per service, against authorization server mix-up (RFC 9700 section 4.4)."""
-    return f"/callback/{service.name}"
+    return f"/callback/{service.redirect_name or service.name}"
 
 
 def _pinned(service: Service, before: Client, client: Client, *, changed: bool) -> Mapping[str, str]:

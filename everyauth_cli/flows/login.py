@@ -13,7 +13,7 @@ from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import user_of_tenant
-from everyauth_cli.flows.host_pinning import granted_origins
+from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import OWN_TAGS, check_texts
@@ -43,8 +43,9 @@ class Grant:
     """A token that answers a login request, not stored yet, however it was obtained.
 
     `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
-    for other grant types. `origins` are those of the endpoints that may be sent the tokens, by key. `missing_scopes`
-    were requested and not granted.
+    for other grant types. `origins` are those of the endpoints that may be sent the tokens, by key; at a server that is
+    known by its URL the grant is bound to its `issuer` and its `resource` too. `missing_scopes` were requested and not
+    granted.
     """
 
     request: LoginRequest
@@ -52,6 +53,8 @@ class Grant:
     origins: Mapping[str, str]
     redirect_uri: str = ""
     missing_scopes: Sequence[str] = ()
+    issuer: str = ""
+    resource: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +128,15 @@ class LoginFlow:
         token = self._token(service, client, pending, response)
         token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
         missing = missing_scopes(service, request.scope, token.scope)
+        issuer, resource = bound_names(service)
         return Grant(
             request=request,
             token=token,
             origins=granted_origins(service),
             redirect_uri=pending.redirect_uri,
             missing_scopes=missing,
+            issuer=issuer,
+            resource=resource,
         )
 
     @property
@@ -161,6 +167,7 @@ class LoginFlow:
             identity = _identity(grant, stored)
             identity = refreshed(replace(identity, account=None) if replace_account else identity, grant.token)
             version = stored.version if stored else None
+            self.clients.adopt(grant.request.service)
             save_identity(self.store, key, StoredIdentity(identity=identity, token=grant.token, version=version))
         return identity
 
@@ -210,6 +217,8 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
             client_id=request.client_id,
             origins=grant.origins,
             redirect_uri=grant.redirect_uri,
+            issuer=grant.issuer,
+            resource=grant.resource,
         )
     return Identity(
         id=ID_PREFIX + secrets.token_hex(8),
@@ -227,4 +236,6 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
         client_id=request.client_id,
         origins=grant.origins,
         redirect_uri=grant.redirect_uri,
+        issuer=grant.issuer,
+        resource=grant.resource,
     )

@@ -34,7 +34,7 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return token_request(service, client, service.token_endpoint, fields)
+    return token_request(service, client, service.token_endpoint, {**fields, **_resource(service)})
 
 
 def refresh_request(service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "") -> Request:
@@ -45,7 +45,13 @@ def refresh_request(service: Service, client: Client, refresh_token: Secret[str]
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return token_request(service, client, service.refresh_endpoint or service.token_endpoint, fields)
+    url = service.refresh_endpoint or service.token_endpoint
+    return token_request(service, client, url, {**fields, **_resource(service)})
+
+
+def _resource(service: Service) -> Fields:
+    """Return the resource that the token is requested for (RFC 8707 section 2.2), as its metadata spells it."""
+    return {"resource": service.resource} if service.resource else {}
 
 
 def token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from everyauth_cli.store.spool import Spool
 
 KIND = "identity"
-METADATA = [field.name for field in fields(Identity) if field.name not in ("service", "user", "tenant")]
+AT_URL = ("issuer", "resource")
+"""The fields of an identity at a server that is known by its URL; the metadata of others lacks them."""
+METADATA = [field.name for field in fields(Identity) if field.name not in ("service", "user", "tenant", *AT_URL)]
 """The fields of an identity's metadata: all that its key does not say."""
 
 
@@ -321,12 +323,16 @@ def _metadata(identity: Identity) -> dict[str, Any]:
     for name in ("account", "login_required"):
         metadata[name] = asdict(metadata[name]) if metadata[name] else None
     metadata |= {"tags": dict(identity.tags), "origins": dict(identity.origins)}
+    if identity.issuer:
+        metadata |= {name: getattr(identity, name) for name in AT_URL}
     return metadata
 
 
 def _identity(key: RecordKey, metadata: Mapping[str, Any]) -> Identity:
     account, ended = metadata["account"], metadata["login_required"]
     found = {name: metadata[name] for name in METADATA}
+    if "issuer" in metadata:
+        found |= {name: metadata[name] for name in AT_URL}
     found["account"] = Account(**account) if account else None
     found["login_required"] = EndedGrant(**{**ended, "kind": LoginReason(ended["kind"])}) if ended else None
     return Identity(service=key.service, user=key.user, tenant=key.tenant, **found)

@@ -92,7 +92,8 @@ class Service:
     """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
     The fields are the keys of the entry; `services/keys.py` explains each. `name`, `own` (the whole entry is the
-    user's) and `own_keys` (the keys in the user's file) come from where the entry was found.
+    user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `before_callback` is
+    the service before an authorization response filled its last placeholders, where it has such.
 
     One that is known by its URL alone has the URL as its name, the `resource` that its tokens are requested for (RFC
     8707), the service `client_of` whose client it uses, and a `redirect_name`, the last part of its redirect URI.
@@ -148,6 +149,7 @@ class Service:
     resource: str | None = None
     client_of: str = ""
     redirect_name: str = ""
+    before_callback: Service | None = None
 
     def split_scope(self, scope: str | None) -> list[str]:
         """Return the single scopes of a scope as the service writes it; some separate them with spaces all the same."""
@@ -319,8 +321,9 @@ class Identity:
 
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
-    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's. At a server
-    that is known by its URL it is bound to the `issuer` and the `resource` too, whose strings are compared as they are.
+    `origins`, those of the endpoints that may be sent its tokens, by key, and at a server that is known by its URL to
+    the `issuer` and the `resource` as they are spelt; `redirect_uri` is the login's, and `params` are the values of
+    placeholders that its authorization response had.
     """
 
     id: str
@@ -342,3 +345,4 @@ class Identity:
     login_required: EndedGrant | None = None
     issuer: str = ""
     resource: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)

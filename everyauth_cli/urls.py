@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from urllib.parse import urlsplit
 
@@ -18,6 +19,10 @@ NUMERIC_END = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)$")
 """The end of a host that a resolver reads as an IPv4 address, in short or other bases too."""
 IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 NOT_IN_SLUG, SLUG_LENGTH = re.compile(r"[^a-z0-9]+"), 48
+ORIGINS_KEPT = 1024
+"""More than there are URLs of services in use: a refresh compares all of its service's."""
+SECOND_LEVEL = ("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org")
+"""The labels below a country's own under which names are registered."""
 PRINTABLE_ASCII = re.compile(r"[!-~]+")
 
 
@@ -106,11 +111,24 @@ def host(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
+@functools.lru_cache(ORIGINS_KEPT)
 def origin(url: str) -> str:
     """Return the origin of a URL as browsers write it (RFC 6454 section 6.2)."""
     parts = urlsplit(url)
     port = None if parts.port == DEFAULT_PORTS.get(parts.scheme) else parts.port
     return f"{parts.scheme}://{_authority(parts.hostname or '', port)}"
+
+
+def domain(name: str) -> str:
+    """Return the registrable domain of a host, near enough to point out a host that is not the owner's.
+
+    It is the last two labels, or three below a country's second level such as co.uk; an address is its own.
+    """
+    labels = name.split(".")
+    if IPV4.fullmatch(name) or len(labels) <= 2:  # noqa: PLR2004
+        return name
+    below_country = len(labels[-1]) == len("uk") and labels[-2] in SECOND_LEVEL
+    return ".".join(labels[-3 if below_country else -2 :])
 
 
 def _authority(name: str, port: int | None) -> str:

@@ -101,6 +101,7 @@ def test_a_server_is_added_by_its_issuer_alone(everyauth, provider):
     assert ok(done) == ""
     assert "Logged in to op as ann" in done.err
     assert who(provider, ok(everyauth("token", "op")).strip()) == "ann"
+    assert "# op agrees with " in ok(everyauth("service", "check", "op"))
     added = everyauth("service", "add", provider.issuer)
     assert added.code == 0, added
     assert "Added 127-0-0-1 in " in added.err

@@ -11,6 +11,7 @@ from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
 from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.at_url import login_at, no_client, server_name, service_of
+from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
@@ -151,6 +152,7 @@ class Clients:
     def filled(self, name: str) -> Service:
         """Return the service of that name with its placeholders filled from the client's parameters.
 
+        Those that an authorization response fills have their defaults; see `with_callback`.
         In the sandbox's profile all of its endpoints are the sandbox's.
         Raises `ServiceNotFound`, `ConfigurationProblem` when a placeholder has no value yet, and `ClientNotSet` in the
         sandbox's profile before a login there.
@@ -169,7 +171,7 @@ class Clients:
         is_set = client is not None or self._override(service.client_of or service.name)[0] is not None
         if not is_set and any(p.default is None for p in service.params):
             raise _not_set(service, Client(service=service.name, client_id=""))
-        return fill(service, client.params if client else {}) if service.params else service
+        return with_callback(fill(service, client.params if client else {}), {}) if service.params else service
 
     def set(
         self,

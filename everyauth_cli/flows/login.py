@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, UsageProblem
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
@@ -32,6 +32,7 @@ from everyauth_cli.model import (
 from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
 from everyauth_cli.oauth.token_endpoint import added_fields, code_request, missing_scopes, read_token
+from everyauth_cli.services.callback import read_callback, with_callback
 from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity, save_identity
 from everyauth_cli.store.records import Store
 
@@ -43,15 +44,16 @@ class Grant:
     """A token that answers a login request, not stored yet, however it was obtained.
 
     `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
-    for other grant types. `origins` are those of the endpoints that may be sent the tokens, by key; at a server that is
-    known by its URL the grant is bound to its `issuer` and its `resource` too. `missing_scopes` were requested and not
-    granted.
+    for other grant types. `params` are the values of placeholders in its authorization response. `origins` are those
+    of the endpoints that may be sent the tokens, by key; at a server that is known by its URL the grant is bound to its
+    `issuer` and its `resource` too. `missing_scopes` were requested and not granted.
     """
 
     request: LoginRequest
     token: Token
     origins: Mapping[str, str]
     redirect_uri: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
     missing_scopes: Sequence[str] = ()
     issuer: str = ""
     resource: str = ""
@@ -115,16 +117,23 @@ class LoginFlow:
         with recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
             service = self.clients.filled(pending.request.service)
             response = read_response(service, pending, query)
+            params = read_callback(service, dict(query))
             client = self.clients.get(service)
             with redacted(client.client_secret):
-                return self._redeem(service, client, pending, response)
+                return self._redeem(service, client, pending, response, params)
 
     def _redeem(
-        self, service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse
+        self,
+        service: Service,
+        client: Client,
+        pending: PendingLogin,
+        response: AuthorizationResponse,
+        params: Mapping[str, str],
     ) -> Grant:
         request = pending.request
         if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
             raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
+        service = with_callback(service, params)
         token = self._token(service, client, pending, response)
         token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
         missing = missing_scopes(service, request.scope, token.scope)
@@ -134,6 +143,7 @@ class LoginFlow:
             token=token,
             origins=granted_origins(service),
             redirect_uri=pending.redirect_uri,
+            params=params,
             missing_scopes=missing,
             issuer=issuer,
             resource=resource,
@@ -219,6 +229,7 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
             redirect_uri=grant.redirect_uri,
             issuer=grant.issuer,
             resource=grant.resource,
+            params=grant.params,
         )
     return Identity(
         id=ID_PREFIX + secrets.token_hex(8),
@@ -238,4 +249,5 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
         redirect_uri=grant.redirect_uri,
         issuer=grant.issuer,
         resource=grant.resource,
+        params=grant.params,
     )

@@ -156,7 +156,7 @@ def _processes(proc: Path) -> Iterator[Path]:
 
 
 def _target(link: Path) -> str:
-    """Return what a link points to, empty for one that has gone: its folder goes on."""
+    """Return what a link points to, empty where there is none any more: its folder may go away meanwhile."""
     try:
         return os.readlink(link)  # noqa: PTH115 - no path
     except OSError:

@@ -108,7 +108,8 @@ def read_response(service: Service, pending: PendingLogin, query: Sequence[tuple
     """
     if not has_state_of(pending, query):
         raise LoginFailed("the authorization response does not belong to this login: it has another state")
-    repeated = [name for name in SINGLE if [n for n, _ in query].count(name) > 1]
+    single = (*SINGLE, *(param.callback for param in service.params if param.callback))
+    repeated = [name for name in single if [n for n, _ in query].count(name) > 1]
     if repeated:
         raise LoginFailed(
             f"the authorization response has {repeated[0]} twice, which RFC 6749 section 3.1 forbids; "

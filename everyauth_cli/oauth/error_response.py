@@ -198,7 +198,9 @@ def _code(service: Service, fields: Mapping[str, Any]) -> tuple[str, str | None]
             return printable(redact(value), 80), standard
     codes = [printable(redact(str(code)), 80) for code in itertools.islice(_codes(fields), 20)]
     for code in codes:
-        standard = service.error_words.get(code) or service.error_words.get(code.lower(), code.lower())
+        # Some services put the message behind the code, after a colon.
+        word = code.partition(":")[0].strip().lower()
+        standard = service.error_words.get(code) or service.error_words.get(code.lower(), word)
         if standard in KNOWN_CODES or code in service.error_words:
             return code, standard
     return (codes[0] if codes else "error"), None

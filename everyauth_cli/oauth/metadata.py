@@ -87,7 +87,7 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
         entry["revocation_endpoint_auth_method"] = _auth_method(metadata, "revocation_endpoint_auth_methods_supported")
     if documentation := metadata.get("service_documentation"):
         entry["docs"] = documentation
-    scopes = _texts(metadata, "scopes_supported")
+    scopes = texts(metadata, "scopes_supported")
     if "openid" in scopes:
         entry["scopes"] = [name for name in (*ACCOUNT_SCOPES, OFFLINE) if name in scopes]
         if isinstance(metadata.get("userinfo_endpoint"), str):
@@ -121,8 +121,8 @@ def check_pkce(metadata: Mapping[str, Any]) -> None:
 
 
 def _check_issuer(issuer: str, found: object, *, of_origin: bool) -> None:
-    """Raise `ServiceUnreadable` for another issuer; one slash behind an issuer without a path is no difference."""
-    if isinstance(found, str) and (found == issuer or _bare(found) == _bare(issuer)):
+    """Raise `ServiceUnreadable` for another issuer."""
+    if isinstance(found, str) and same_issuer(found, issuer):
         return
     if of_origin and isinstance(found, str) and _is_of_origin(found, issuer):
         return
@@ -137,27 +137,33 @@ def _is_of_origin(found: str, issuer: str) -> bool:
         return False
 
 
+def same_issuer(one: str, other: str) -> bool:
+    """Whether two issuers are the same; one slash behind an issuer without a path is no difference."""
+    return _bare(one) == _bare(other)
+
+
 def _bare(issuer: str) -> str:
     return issuer.removesuffix("/") if urlsplit(issuer).path == "/" else issuer
 
 
 def auth_methods(metadata: Mapping[str, Any]) -> list[ClientAuthMethod]:
     """Return the methods that a server states for its token endpoint and that we have, those that we prefer first."""
-    stated = _texts(metadata, "token_endpoint_auth_methods_supported")
+    stated = texts(metadata, "token_endpoint_auth_methods_supported")
     return [method for method in BY_PREFERENCE if method in stated]
 
 
 def _auth_method(metadata: Mapping[str, Any], field: str) -> str:
-    supported = _texts(metadata, field) or [DEFAULT_METHOD]
+    supported = texts(metadata, field) or [DEFAULT_METHOD]
     return next((method.value for method in BY_PREFERENCE if method in supported), DEFAULT_METHOD.value)
 
 
 def _usable_algorithms(metadata: Mapping[str, Any]) -> list[str]:
-    stated = _texts(metadata, "id_token_signing_alg_values_supported")
+    stated = texts(metadata, "id_token_signing_alg_values_supported")
     usable = [name for name in (*ASYMMETRIC, *SYMMETRIC) if name in stated]
     return [] if set(usable) <= {*ASYMMETRIC} else usable
 
 
-def _texts(metadata: Mapping[str, Any], field: str) -> Sequence[str]:
+def texts(metadata: Mapping[str, Any], field: str) -> Sequence[str]:
+    """Return the texts in a field that is a list of them; none where it is anything else."""
     value = metadata.get(field)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

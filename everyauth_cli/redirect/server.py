@@ -7,17 +7,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Container, Mapping
-from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from everyauth_cli.errors import LoginFailed, LoginTimedOut, PortInUse
-from everyauth_cli.loopback.server import IDLE_SECONDS, LoopbackHandler, LoopbackServer
+from everyauth_cli.loopback.server import LoopbackHandler
 from everyauth_cli.loopback.socket_table import is_strangers
 from everyauth_cli.model import DEFAULT_PORT
 from everyauth_cli.pages.document import HEADERS
 from everyauth_cli.pages.result import Result, result_page
+from everyauth_cli.redirect.connections import BoundedServer
 from everyauth_cli.redirect.port import WELL_KNOWN, bind, greeting, login_at
 from everyauth_cli.redirect.start_page import OPENED_BEFORE, StartPage, is_ahead_of_user
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
@@ -33,9 +33,6 @@ MOST_MISSES = 2
 BROWSER_SECONDS, PROGRAM_SECONDS = 0.2, 1.0
 """The time after a success in which the same response gets the page once more: some browsers send it twice, and what
 no browser sent may be a scanner's, whose user comes next. A browser that has left may be reloading the page."""
-
-MOST_SILENT = 100
-"""The most connections that have sent no request yet; with one more, the oldest is closed."""
 
 ERROR_CODE = re.compile(r"[A-Za-z0-9_-]{1,50}")
 """The shape of the standard error codes (RFC 6749 section 4.1.2.1), which leaves no room for a message."""
@@ -114,8 +111,7 @@ class RedirectServer(RedirectWaiter):
         if error is None:
             time.sleep(self._linger)
         for server in self._servers:
-            server.shutdown()
-            server.server_close()
+            server.end()
 
     def _bound(self) -> list[_Server]:
         """Bind the port, after the logins that have it now."""
@@ -272,45 +268,9 @@ class _Handler(LoopbackHandler):
         self.wfile.flush()
 
 
-class _Server(LoopbackServer):
-    """The server on one address; silent connections, however many there are, keep no request out."""
+class _Server(BoundedServer):
+    """The server on one address, for one login."""
 
     def __init__(self, address: tuple[str, int], login: RedirectServer) -> None:
         self.login = login
-        self._silent: dict[socket.socket, float] = {}
-        self._guard = threading.Lock()
         super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
-        """Begin with a connection, and close the oldest that has sent nothing if there are too many."""
-        with self._guard:
-            self._silent[request] = time.monotonic()
-        self._close_silent()
-        super().process_request(request, client_address)
-
-    def service_actions(self) -> None:
-        self._close_silent()
-
-    def has_request(self, connection: socket.socket) -> None:
-        """Note that a connection has sent its request."""
-        with self._guard:
-            self._silent.pop(connection, None)
-
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as in the base class
-        self.has_request(request)
-        super().shutdown_request(request)
-
-    def _close_silent(self) -> None:
-        """End the connections that took too long over their request; their threads then close them."""
-        late = time.monotonic() - IDLE_SECONDS
-        with self._guard:
-            while self._silent:
-                oldest, began = next(iter(self._silent.items()))
-                if began > late and len(self._silent) <= MOST_SILENT:
-                    return
-                del self._silent[oldest]
-                with suppress(OSError):
-                    oldest.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
-        """Print nothing: an error's text may quote the request, which any program here may have sent."""

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
-from everyauth_cli.services.keys import with_values
+from everyauth_cli.services.fields import with_values
 from everyauth_cli.services.placeholders import fill
+from everyauth_cli.services.rules import Parameter
 
 PATHS = {
     "authorization_endpoint": "authorize",
@@ -26,6 +27,8 @@ PARAM = "sandbox"
 def at_sandbox(service: Service, base_url: str) -> Service:
     """Return the service with its placeholders filled in and all its endpoints at the sandbox."""
     params = sandbox_params(service)
+    # The sandbox's authorization response has no value for a placeholder.
+    service = replace(service, params=tuple(replace(param, callback="") for param in service.params))
     filled = with_values(fill(service, params), endpoints(service, base_url))
     return replace(
         filled,
@@ -46,7 +49,13 @@ def endpoints(service: Service, base_url: str) -> dict[str, str]:
 
 def sandbox_params(service: Service) -> dict[str, str]:
     """Return a value for each placeholder: its default, where it has one."""
-    return {p.name: PARAM if p.default is None else p.default for p in service.params}
+    return {p.name: _sandbox_value(p) for p in service.params}
+
+
+def _sandbox_value(param: Parameter) -> str:
+    if param.default or (param.default is not None and not param.callback):
+        return param.default
+    return next(iter(param.values), PARAM)
 
 
 def _moved(url: str, to: str) -> str:

@@ -118,6 +118,10 @@ class Catalogue:
         """Return the keys in the user's own file for a service."""
         return list(self._own_entry(name) or {})
 
+    def keys(self, name: str) -> list[str]:
+        """Return the keys of a service's entry, with those in the user's own file."""
+        return [*override(_load(SHIPPED / (name + SUFFIX)) or {}, self._own_entry(name) or {})]
+
     def source(self, name: str) -> str:
         """Return a service's entry as TOML: the shipped file as it is, or with the user's keys, in the table's order.
 

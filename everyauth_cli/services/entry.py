@@ -10,7 +10,8 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.keys import KEYS, canonical, fields_of
+from everyauth_cli.services.fields import canonical, fields_of
+from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.old_keys import renamed
 from everyauth_cli.services.placeholders import check_placeholders
 from everyauth_cli.services.values import WrongInside

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from everyauth_cli.model import Service
 from everyauth_cli.services import values
 from everyauth_cli.services.rules import (
     ACCESS_TOKEN,
@@ -15,14 +12,11 @@ from everyauth_cli.services.rules import (
     BEARER,
     REFRESH_TOKEN,
     SYMMETRIC,
-    AccountRules,
     BasicEncoding,
     BodyFormat,
     ClientAuthMethod,
-    IdTokenRules,
     IdTokenUse,
     RevocationEnds,
-    RevocationRules,
     RevocationStyle,
 )
 from everyauth_cli.urls import REDIRECT_HOSTS
@@ -232,8 +226,10 @@ KEYS: Mapping[str, Key] = {
     "params": Key(
         values.PARAMETERS,
         "The placeholders of the entry, which `everyauth service set --param` fills in; one with an empty default may "
-        "be left out.",
-        example='{region = {help = "eu or us", default = "eu"}}',
+        "be left out. values lists the words that one may be, each with the text that it fills in. callback names "
+        "the parameter of the authorization response that has its value for one login: a word of values, one label of "
+        "a host whose end the entry has, or text that is part of no URL.",
+        example='{region = {help = "eu or us", default = "eu", callback = "location", values = {eu = "example.eu"}}}',
     ),
     "quirk": Key(values.QUIRK, "A function of everyauth's own for what no key can say."),
     "setup": Key(values.TEXTS, "The steps to register a client there."),
@@ -241,49 +237,3 @@ KEYS: Mapping[str, Key] = {
     "sources": Key(values.SOURCES, "The pages or public catalogues that the entry was taken from."),
     "checked": Key(values.DAY, "The day when the sources were read.", example="2026-11-30"),
 }
-
-PARTS = {"revocation": RevocationRules, "id_token": IdTokenRules, "account": AccountRules}
-FIELDS = {key: about.field or key for key, about in KEYS.items()}
-"""The field of `Service` that each key sets, `part.field` where it is one of a part."""
-_FIRST = {field: key for key, field in reversed(FIELDS.items())}
-
-
-def canonical(key: str) -> str:
-    """Return the first of all keys with the same field: `docs` for `service_documentation`."""
-    return _FIRST[FIELDS[key]] if key in FIELDS else key
-
-
-def value_of(service: Service, key: str) -> Any:  # noqa: ANN401 - each key has its own type
-    """Return the value of a key in a service."""
-    part, _, name = FIELDS[key].rpartition(".")
-    return getattr(getattr(service, part) if part else service, name)
-
-
-def default_of(key: str) -> str | None:
-    """Return the default of a key as TOML; None for a key that has no value by default."""
-    bare = Service(name="", title="", authorization_endpoint="", token_endpoint="")
-    value = value_of(bare, key)
-    return json.dumps(value) if isinstance(value, bool | str | tuple) and value not in ("", ()) else None
-
-
-def fields_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a `Service` that has these values by key."""
-    fields, parts = _by_part(found)
-    return fields | {part: PARTS[part](**inner) for part, inner in parts.items()}
-
-
-def with_values(service: Service, changes: Mapping[str, Any]) -> Service:
-    """Return the service with other values for some keys."""
-    fields, parts = _by_part(changes)
-    fields |= {part: replace(getattr(service, part), **inner) for part, inner in parts.items()}
-    return replace(service, **fields)
-
-
-def _by_part(found: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Split values by key into those of `Service` itself and those of each of its parts."""
-    fields: dict[str, Any] = {}
-    parts: dict[str, dict[str, Any]] = {}
-    for key, value in found.items():
-        part, _, name = FIELDS[key].rpartition(".")
-        (parts.setdefault(part, {}) if part else fields)[name] = value
-    return fields, parts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -108,8 +109,18 @@ class IdTokenRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A setting of a service that fills the placeholder `{name}`; one with an empty default may be left out."""
+    """A setting of a service that fills the placeholder `{name}`; one with an empty default may be left out.
+
+    With `values` it is one of these words, each with the text that fills the placeholder. `callback` is the parameter
+    of the authorization response that has its value for one login.
+    """
 
     name: str
     help: str
     default: str | None = None
+    callback: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, value: str) -> str:
+        """Return what a value fills in."""
+        return self.values.get(value, value)

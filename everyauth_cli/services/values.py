@@ -38,7 +38,8 @@ MOST_VARYING = 3
 """Parts of a pattern whose length varies: with as many, and none inside a group, it soon ends on a text of an id."""
 MOST_SECONDS = 10**9
 """About 30 years: no token lives longer."""
-PARAMETER_KEYS = ("help", "default")
+NO_CALLBACK = ("code", "error", "error_description", "iss")
+PARAMETER_KEYS = ("help", "default", "callback", "values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +165,22 @@ def _parameter(name: str, value: object) -> Parameter:
         raise ValueError(f"{name} needs help, and may have a default")
     for key, item in value.items():
         if key not in PARAMETER_KEYS:
-            raise WrongInside(key, item, f"{name} needs help, and may have a default; nothing else")
-        if not isinstance(item, str):
+            raise WrongInside(
+                key, item, f"{name} needs help, and may have a default, callback and values; nothing else"
+            )
+        if not isinstance(item, str) and key != "values":
             raise WrongInside(key, item, "must be a string")
-    return Parameter(name=name, help=value["help"], default=value.get("default"))
+    callback, found = value.get("callback", ""), value.get("values", {})
+    if callback in NO_CALLBACK or ("callback" in value and not callback):
+        raise WrongInside("callback", callback, "must be a parameter of the authorization response, beside the code")
+    return Parameter(
+        name=name,
+        help=value["help"],
+        # Who logs in need not know it: the authorization response says it.
+        default=value.get("default", "" if callback else None),
+        callback=callback,
+        values=_inside("values", found, _table),
+    )
 
 
 def _quirk(value: object) -> Quirk:

@@ -7,6 +7,7 @@ import shlex
 
 import pytest
 from peers.hints import parsed
+from peers.http_server import Peer
 from peers.sandbox import sandbox_shell, use_free_ports, witness
 
 from everyauth_cli.cli.tree import COMMANDS
@@ -67,7 +68,7 @@ BAD = [
     ("service nosuch", 2),
     ("identity ls --nosuch", 2),
 ]
-ELSEWHERE = {"everyauth demo", "everyauth sandbox", "everyauth store rotate-key"}
+ELSEWHERE = {"everyauth demo", "everyauth sandbox", "everyauth store rotate-key", "everyauth service check"}
 """Commands that have a test of their own below, since they need more than a line."""
 
 
@@ -113,6 +114,12 @@ def test_the_commands_that_need_more_than_a_line_do_too(everyauth):
     rotated = json.loads(everyauth("store", "rotate-key", "-o", "json", env=env).out)
     assert rotated["sealed"] == 0
     assert rotated["oldKey"]
+    with Peer() as server:
+        issuer = server.url.removesuffix("/token")
+        urls = {"authorization_endpoint": f"{issuer}/auth", "token_endpoint": server.url}
+        server.body = json.dumps({"issuer": issuer, **urls}).encode()
+        everyauth("service", "add", "acme", "--issuer", issuer)
+        assert json.loads(everyauth("service", "check", "acme", "-o", "json").out)["state"] == "agrees"
     demo = everyauth("demo", "-o", "json")
     assert json.loads(demo.out)["steps"], demo
     process = everyauth.start("sandbox", "--port", "0", "-o", "json")

@@ -11,7 +11,8 @@ from cli.test_man import FOLDER, ROOT, rendered
 
 from everyauth_cli.cli.man import PAGES
 from everyauth_cli.services.entry import make_service
-from everyauth_cli.services.keys import KEYS, default_of, value_of
+from everyauth_cli.services.fields import default_of, value_of
+from everyauth_cli.services.keys import KEYS
 
 PAGE = "everyauth-services.5"
 BARE = {"authorization_endpoint": "https://x.example/a", "token_endpoint": "https://x.example/t"}

@@ -12,7 +12,7 @@ from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.flows.host_pinning import check_hosts, moved, origins_of
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services.endpoints import SENT_SECRETS, URLS
-from everyauth_cli.services.keys import with_values
+from everyauth_cli.services.fields import with_values
 from everyauth_cli.store.clients import client_key
 
 MOVED = ENTRY.replace("issuer.example/token", "evil.example/token")

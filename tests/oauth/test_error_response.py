@@ -48,6 +48,7 @@ def refused(fields, *, status=400, label=JSON, service=SERVICE, is_complete=True
         (400, JSON, b'{"error": "invalid_grant"}'),
         (400, JSON, b'{"error": "INVALID_GRANT"}'),
         (400, JSON, b'{"error": "Invalid_Grant", "error_description": "gone"}'),
+        (400, JSON, b'{"error": "invalid_grant: the token is gone"}'),
         (401, JSON, b'{"error": "invalid_grant"}'),
         (403, JSON, b'{"error": "invalid_grant"}'),
         (200, JSON, b'{"error": "invalid_grant"}'),

@@ -20,7 +20,8 @@ BROWSER = f"{shlex.join([sys.executable, '-c', FOLLOW])} %s &"
 class McpServer(ThreadingHTTPServer):
     """Registers clients and grants every request; `lifetime` is that of its access tokens in seconds.
 
-    `counts` are the requests by path, `forms` the token requests. A client in `unknown` is refused everywhere.
+    `counts` are the requests by path, `forms` the token requests, `revoked` the tokens that were revoked. A client in
+    `unknown` is refused everywhere.
     """
 
     daemon_threads = True
@@ -36,6 +37,7 @@ class McpServer(ThreadingHTTPServer):
         self.counts: dict[str, int] = {}
         self.forms: list[dict[str, str]] = []
         self.requested: list[dict[str, str]] = []
+        self.revoked: list[str] = []
         self.unknown: set[str] = set()
         self.lock = threading.Lock()
 
@@ -60,6 +62,7 @@ class McpServer(ThreadingHTTPServer):
         if path == "/token":
             return self._token(dict(parse_qsl(body.decode())), number)
         if path == "/revoke":
+            self.revoked += [value for name, value in parse_qsl(body.decode()) if name == "token"]
             return 200, {}, {}
         return 401, {}, {"WWW-Authenticate": f'Bearer scope="{self.scope}"'} if path == "/mcp" else {}
 

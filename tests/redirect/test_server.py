@@ -15,7 +15,8 @@ from peers.redirect import OURS, PATH, QUERY, STATE, ask, finish, listening, por
 from everyauth_cli.errors import LoginFailed
 from everyauth_cli.loopback.server import IDLE_SECONDS
 from everyauth_cli.pages.result import Result
-from everyauth_cli.redirect.server import MOST_SILENT, RedirectServer
+from everyauth_cli.redirect.connections import MOST_SILENT
+from everyauth_cli.redirect.server import RedirectServer
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 

@@ -8,7 +8,7 @@ import pytest
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue, ServiceSummary
-from everyauth_cli.services.keys import FIELDS, PARTS
+from everyauth_cli.services.fields import FIELDS, PARTS
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
 URLS = {"authorization_endpoint": "https://x.example/authorize", "token_endpoint": "https://x.example/token"}
@@ -40,7 +40,7 @@ def test_what_is_listed_is_what_the_entries_say():
 
 
 def test_every_field_of_a_service_can_be_set_and_no_other():
-    named = {field.name for field in fields(Service)} - {"name", "own", "own_keys"} - PARTS.keys()
+    named = {field.name for field in fields(Service)} - {"name", "own", "own_keys", "before_callback"} - PARTS.keys()
     parts = {f"{part}.{field.name}" for part, kind in PARTS.items() for field in fields(kind)}
     assert set(FIELDS.values()) == named | parts
 

@@ -10,7 +10,8 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.oauth.client_authentication import METHODS
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 from everyauth_cli.services.endpoints import SENT_NO_SECRET, SENT_SECRETS, URLS, urls_of
-from everyauth_cli.services.keys import FIELDS, KEYS, canonical, value_of
+from everyauth_cli.services.fields import FIELDS, canonical, value_of
+from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.old_keys import KEYS as OLD_KEYS
 from everyauth_cli.services.rules import ClientAuthMethod
 

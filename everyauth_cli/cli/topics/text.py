@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from everyauth_cli.services.keys import KEYS, Key, default_of
+from everyauth_cli.services.fields import default_of
+from everyauth_cli.services.keys import KEYS, Key
 
 EXAMPLE = "    "
 BREAK = "  \n"

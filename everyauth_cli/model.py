@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from everyauth_cli.services.rules import (
     ClientAuthMethod,
     IdTokenRules,
     Parameter,
+    Quirk,
     RevocationRules,
 )
 from everyauth_cli.urls import has_placeholder
@@ -75,28 +77,16 @@ class RecordKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quirk:
-    """Pure functions for what no key of an entry can say; None is the usual way.
-
-    `token_response` changes the fields of a token response into RFC 6749 section 5.1's, `account` makes the request
-    for the account, `revoke` the one that revokes a token.
-    """
-
-    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    account: Callable[[Service, Client, Secret[str]], Request] | None = None
-    revoke: Callable[[Service, Client, Secret[str]], Request] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
     The fields are the keys of the entry; `services/keys.py` explains each. `name`, `own` (the whole entry is the
-    user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `before_callback` is
-    the service before an authorization response filled its last placeholders, where it has such.
+    user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `presets` are the values
+    that each of its presets has of its own, by key; a preset itself is a service that is `preset_of` another.
+    `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
 
     One that is known by its URL alone has the URL as its name, the `resource` that its tokens are requested for (RFC
-    8707), the service `client_of` whose client it uses, and a `redirect_name`, the last part of its redirect URI.
+    8707), and a `redirect_name`, the last part of its redirect URI, or the service `client_of` whose client it uses.
     """
 
     name: str
@@ -139,17 +129,29 @@ class Service:
     account: AccountRules = field(default_factory=AccountRules)
     client_id_pattern: str | None = None
     params: tuple[Parameter, ...] = ()
-    quirk: Quirk = Quirk()
+    quirk: Quirk = field(default_factory=Quirk)
     setup: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     checked: str = ""
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    preset_of: Service | None = None
     own: bool = False
     own_keys: frozenset[str] = frozenset()
     resource: str | None = None
-    client_of: str = ""
+    client_of: Service | None = None
     redirect_name: str = ""
     before_callback: Service | None = None
+
+    @property
+    def registered_at(self) -> Service:
+        """The service at which our client is registered: itself, or the one whose preset or client it is or uses."""
+        return self.preset_of or self.client_of or self
+
+    @property
+    def preset_keys(self) -> AbstractSet[str]:
+        """The keys whose values are those of the preset itself; none for a service that is no preset."""
+        return self.preset_of.presets[self.name].keys() if self.preset_of else frozenset()
 
     def split_scope(self, scope: str | None) -> list[str]:
         """Return the single scopes of a scope as the service writes it; some separate them with spaces all the same."""

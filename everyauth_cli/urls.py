@@ -32,19 +32,20 @@ def check_url(url: str) -> str:
     RFC 6749 section 3.1 forbids the fragment. Raises `ValueError` with the reason.
     """
     parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    name = parts.hostname
+    if parts.scheme not in ("https", "http") or not name:
         raise ValueError("it is not an https URL")
     if has_placeholder(url):
         raise ValueError("it has braces, which nothing fills in here")
-    if not parts.hostname.isascii():
+    if not name.isascii():
         raise ValueError("its host is not ASCII; the DNS writes such a host as xn--...")
-    if not PRINTABLE_ASCII.fullmatch(url) or not _is_host(parts.hostname) or parts.port == 0:
+    if not PRINTABLE_ASCII.fullmatch(url) or not _is_host(name) or (port := parts.port) == 0:
         raise ValueError("it is not a URL")
     if parts.scheme == "http" and not is_loopback(url):
         raise ValueError("plain http would show secrets to the network; use https (http is for loopback hosts)")
     if "@" in parts.netloc or "#" in url:
         raise ValueError("it has a user name, a password or a fragment")
-    if parts.netloc.lower() != _authority(parts.hostname, parts.port):
+    if parts.netloc.lower() != _authority(name, port):
         raise ValueError("its host or port is not written in the usual way")
     return url
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import SplitResult, urlsplit
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
-from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Secret, Service
+from everyauth_cli.model import SANDBOX_PROFILE, Client, RecordKey, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
-from everyauth_cli.services.at_url import login_at, no_client, server_name, service_of
+from everyauth_cli.services.at_url import login_at, never_registered, server_name, service_of
 from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
+from everyauth_cli.services.redirect_uri import check_redirect_uri, is_registered, redirect_uri
 from everyauth_cli.services.rules import Parameter
 from everyauth_cli.store.clients import (
     StoredClient,
@@ -26,7 +27,7 @@ from everyauth_cli.store.clients import (
     save_client,
 )
 from everyauth_cli.store.records import Store
-from everyauth_cli.urls import REDIRECT_HOSTS, check_url, is_url
+from everyauth_cli.urls import is_url
 
 Override = Callable[[str], tuple[str | None, Secret[str] | None]]
 """Returns the client id and the client secret that the environment gives for a service, each None if it does not."""
@@ -84,7 +85,7 @@ class Clients:
         offered = self._offered.get(name)
         peeked = (offered, False) if offered else peek_client(self._store, client_key(self._profile, name))
         if peeked is None:
-            raise no_client(name)
+            raise never_registered(name)
         return service_of(peeked[0], self._catalogue)
 
     def _found(self, name: str) -> tuple[Service, StoredClient | None]:
@@ -96,7 +97,7 @@ class Clients:
         offered = self._offered.get(name)
         found = StoredClient(client=offered) if offered else read_client(self._store, client_key(self._profile, name))
         if found is None:
-            raise no_client(name)
+            raise never_registered(name)
         service = service_of(found.client, self._catalogue)
         return service, self._stored(service) if service.client_of else found
 
@@ -104,11 +105,15 @@ class Clients:
         offered = self._offered.get(service.name)
         if offered and not service.client_of:
             return StoredClient(client=offered)
-        return read_client(self._store, client_key(self._profile, service.client_of or service.name))
+        return read_client(self._store, self._key(service))
+
+    def _key(self, service: Service) -> RecordKey:
+        """Return the key of the client that serves a service: a preset uses the one of its service."""
+        return client_key(self._profile, service.registered_at.name)
 
     def _usable(self, service: Service, stored: StoredClient | None, *, redirect_uri: str | None) -> Client:
-        client_id, client_secret = self._override(service.client_of or service.name)
-        client = stored.client if stored else Client(service=service.name, client_id="")
+        client_id, client_secret = self._override(service.registered_at.name)
+        client = stored.client if stored else no_client(service)
         if self._sandboxed and client.sandbox_url is None:
             raise _not_in_sandbox(service)
         if not (client_id or client.client_id):
@@ -125,7 +130,7 @@ class Clients:
         origins = origins_of(service)
         if origins.keys() <= client.origins.keys():
             return
-        key = client_key(self._profile, service.client_of or service.name)
+        key = self._key(service)
         with self._store.lock(key):
             stored = read_client(self._store, key)
             if stored is not None:
@@ -134,12 +139,11 @@ class Clients:
 
     def peek(self, service: Service) -> tuple[Client, bool] | None:
         """Return the client without its secret, and whether it has one; not verified, reads metadata only."""
-        name = service.client_of or service.name
-        client_id, client_secret = self._override(name)
-        stored = peek_client(self._store, client_key(self._profile, name))
+        client_id, client_secret = self._override(service.registered_at.name)
+        stored = peek_client(self._store, self._key(service))
         if stored is None and client_id is None:
             return None
-        client, has_secret = stored or (Client(service=name, client_id=""), False)
+        client, has_secret = stored or (no_client(service), False)
         has_secret = has_secret and client_id in (None, client.client_id)
         return replace(client, client_id=client_id or client.client_id), has_secret or client_secret is not None
 
@@ -168,9 +172,9 @@ class Clients:
             if client is None or client.sandbox_url is None:
                 raise _not_in_sandbox(service)
             return at_sandbox(service, client.sandbox_url)
-        is_set = client is not None or self._override(service.client_of or service.name)[0] is not None
+        is_set = client is not None or self._override(service.registered_at.name)[0] is not None
         if not is_set and any(p.default is None for p in service.params):
-            raise _not_set(service, Client(service=service.name, client_id=""))
+            raise _not_set(service, no_client(service))
         return with_callback(fill(service, client.params if client else {}), {}) if service.params else service
 
     def set(
@@ -189,16 +193,18 @@ class Clients:
         A redirect URI has its own port, so of the two the last one given is stored. A new secret is pinned to the
         service's present origins; so is the stored one when a given parameter changes them.
         Raises `ConfigurationProblem` for a parameter that the service does not have, `UsageProblem` for a redirect
-        URI at which no login could end, and in the sandbox's profile.
+        URI at which no login could end, for the scope of a preset that has its own, and in the sandbox's profile.
         """
         if self._sandboxed:
             raise UsageProblem(
                 f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
                 hint=f"log in at the sandbox, or use another profile: everyauth login {service.name} --sandbox",
             )
-        if is_url(service.name):
+        _check_is_no_url(service)
+        if scope is not None and has_own_scopes(service):
             raise UsageProblem(
-                f"the client at {service.name} is not set by hand: a login registers it", hint=login_at(service.name)
+                f"the scopes of {service.name} are its own, not those of the client of {service.registered_at.name}",
+                hint=f"give others at a login: everyauth login {service.name} --scope {shlex.quote(scope)}",
             )
         if redirect_uri:
             port = 0
@@ -207,9 +213,9 @@ class Clients:
             redirect_uri = ""
         for name, value in (params or {}).items():
             check_param(service, name, value)
-        key = client_key(self._profile, service.name)
+        key = self._key(service)
         with self._store.lock(key):
-            stored = read_client(self._store, key) or StoredClient(client=Client(service=service.name, client_id=""))
+            stored = read_client(self._store, key) or StoredClient(client=no_client(service))
             before = stored.client
             client = replace(
                 before,
@@ -229,13 +235,13 @@ class Clients:
         """Replace a service by a sandbox, with the client that the sandbox knows; in the sandbox's profile only."""
         assert self._sandboxed
         client = Client(
-            service=service.name,
+            service=service.registered_at.name,
             client_id=client_id,
             client_secret=client_secret,
             sandbox_url=sandbox_url,
             params=sandbox_params(service),
         )
-        key = client_key(self._profile, service.name)
+        key = self._key(service)
         with self._store.lock(key):
             stored = read_client(self._store, key)
             save_client(self._store, key, StoredClient(client=client, version=stored.version if stored else None))
@@ -252,36 +258,32 @@ class Clients:
         return known
 
 
+def no_client(service: Service) -> Client:
+    """Return what is known of our client where none is set."""
+    return Client(service=service.registered_at.name, client_id="")
+
+
+def default_scope(service: Service, client: Client) -> str:
+    """Return the scope that a login requests unless it is given one: a preset's own, the client's, or the entry's."""
+    of_client = None if has_own_scopes(service) else client.scope
+    return of_client or service.scope_separator.join(service.scopes)
+
+
+def has_own_scopes(service: Service) -> bool:
+    """Return whether it is a preset whose scopes are not those of the client that it uses."""
+    return "scopes" in service.preset_keys
+
+
 def missing_params(service: Service, params: Mapping[str, str]) -> list[Parameter]:
     """Return the parameters of a service that need a value and have none among these."""
     return [parameter for parameter in service.params if parameter.default is None and parameter.name not in params]
 
 
-def redirect_uri(service: Service, client: Client) -> str:
-    """Return the redirect URI to register at a service; without a port where the service takes any on loopback.
-
-    Where the service insists on https nothing listens at it, and the redirect URL is pasted.
-    """
-    if client.redirect_uri:
-        return client.redirect_uri
-    port = client.port or (None if service.any_port else DEFAULT_PORT)
-    scheme = "https" if service.https_redirect else "http"
-    return f"{scheme}://{service.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
-
-
-def is_registered(service: Service, client: Client) -> bool:
-    """Return whether the redirect URI has to be registered at the service."""
-    return bool(client.redirect_uri) or not service.needs_no_redirect_uri
-
-
-def on_loopback(uri: str) -> bool:
-    """Return whether a login listens at a redirect URI; with any other the redirect URL has to be pasted."""
-    return urlsplit(uri).scheme == "http"
-
-
-def callback_path(service: Service) -> str:
-    """Return a path per service, against authorization server mix-up (RFC 9700 section 4.4)."""
-    return f"/callback/{service.redirect_name or service.name}"
+def _check_is_no_url(service: Service) -> None:
+    if is_url(service.name):
+        raise UsageProblem(
+            f"the client at {service.name} is not set by hand: a login registers it", hint=login_at(service.name)
+        )
 
 
 def _pinned(service: Service, before: Client, client: Client, *, changed: bool) -> Mapping[str, str]:
@@ -304,13 +306,15 @@ def _partly_filled(service: Service, client: Client) -> Service:
 
 
 def _not_set(service: Service, client: Client) -> ClientNotSet:
-    link = service.docs or next(iter(service.sources), "")
+    place = service.registered_at
+    link = place.docs or next(iter(place.sources), "")
     about = f" ({link})" if link else ""
+    whose = f" for {service.name}" if service.preset_of else ""
     needed = "".join(f" --param {p.name}=..." for p in service.params if p.default is None)
     uri = f" with the redirect URI {redirect_uri(service, client)}" if is_registered(service, client) else ""
     return ClientNotSet(
-        f"{service.name} has no client yet: register an app at {service.title}{about}{uri}",
-        hint=f"everyauth service set {service.name} --client-id ID --client-secret -{needed}",
+        f"{place.name} has no client yet{whose}: register an app at {place.title}{about}{uri}",
+        hint=f"everyauth service set {place.name} --client-id ID --client-secret -{needed}",
     )
 
 
@@ -319,28 +323,3 @@ def _not_in_sandbox(service: Service) -> ClientNotSet:
         f"the profile {SANDBOX_PROFILE} is for the sandbox alone, and has no login to {service.name} yet",
         hint=f"everyauth login {service.name} --sandbox",
     )
-
-
-def check_redirect_uri(service: Service, uri: str) -> None:
-    """Check a user's own redirect URI: https on any host, or http on loopback, where a login listens.
-
-    Raises `UsageProblem`.
-    """
-    try:
-        check_url(uri)
-        if on_loopback(uri):
-            _check_listening(service, urlsplit(uri))
-    except ValueError as error:
-        raise UsageProblem(
-            f'the redirect URI "{uri}" cannot be used: {error}',
-            hint="https://HOST/PATH, or http://127.0.0.1:PORT/PATH",
-        ) from None
-
-
-def _check_listening(service: Service, parts: SplitResult) -> None:
-    if parts.hostname not in REDIRECT_HOSTS:
-        raise ValueError(f"a login listens on {' or '.join(REDIRECT_HOSTS)} only")
-    if parts.port is None and not service.any_port:
-        raise ValueError("it has no port to listen on")
-    if parts.query:
-        raise ValueError("it has a query, and a login on loopback listens at a path only")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.model import Client, Identity, Service
 from everyauth_cli.services.callback import callback_parameters, with_callback
-from everyauth_cli.services.endpoints import SENT_NO_SECRET, SENT_SECRETS, urls_of
+from everyauth_cli.services.endpoints import SENT_NO_SECRET, urls_of
 from everyauth_cli.services.placeholders import variants
 from everyauth_cli.urls import PLACEHOLDER, is_url, origin
 
@@ -21,10 +21,15 @@ def origins_of(service: Service) -> dict[str, str]:
     """
     service = service.before_callback or service
     return {
-        " ".join(filter(None, (key, words))): origin(text)
+        " ".join(filter(None, (_pin_name(service, key), words))): origin(text)
         for key, url in urls_of(service).items()
         for words, text in variants(service, url)
     }
+
+
+def _pin_name(service: Service, key: str) -> str:
+    """Return the name by which a URL's origin is pinned: presets share a client, and each may have a URL of its own."""
+    return f"presets.{service.name}.{key}" if key in service.preset_keys else key
 
 
 def _key(name: str) -> str:
@@ -34,7 +39,7 @@ def _key(name: str) -> str:
 
 def origins_for_secrets(origins: Mapping[str, str]) -> dict[str, str]:
     """Return those of some origins that are sent secrets or tokens."""
-    return {key: name for key, name in origins.items() if _key(key) in SENT_SECRETS}
+    return {key: name for key, name in origins.items() if _key(key) not in SENT_NO_SECRET}
 
 
 def granted_origins(service: Service) -> dict[str, str]:
@@ -58,7 +63,7 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
     """Return whether a grant belongs to that client and these endpoints; its tokens go to no other (RFC 6749 6)."""
     present = _present(with_callback(service, identity.params))
-    is_moved = any(key in SENT_SECRETS for key, _, _ in _moves(service, present, identity.origins))
+    is_moved = any(key not in SENT_NO_SECRET for key, _, _ in _moves(service, present, identity.origins))
     is_same = (identity.client_id, identity.issuer, identity.resource) == (client.client_id, *bound_names(service))
     return bool(identity.origins) and is_same and not is_moved
 

@@ -11,7 +11,7 @@ from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, Other
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
-from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.clients import Clients, default_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
@@ -86,13 +86,12 @@ class LoginFlow:
     def _request(
         self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
     ) -> LoginRequest:
-        default_scope = client.scope or service.scope_separator.join(service.scopes)
         return LoginRequest(
             service=service.name,
             user=user,
             tenant=tenant or user,
             tags=dict(tags),
-            scope=default_scope if scope is None else scope,
+            scope=default_scope(service, client) if scope is None else scope,
             client_id=client.client_id,
             token_endpoint=service.token_endpoint,
             started_at=self.clock(),
@@ -136,7 +135,7 @@ class LoginFlow:
         service = with_callback(service, params)
         token = self._token(service, client, pending, response)
         token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
-        missing = missing_scopes(service, request.scope, token.scope)
+        missing = missing_scopes(service, request.scope, token.scope, refreshable=token.refresh_token is not None)
         issuer, resource = bound_names(service)
         return Grant(
             request=request,

@@ -11,7 +11,7 @@ from everyauth_cli.errors import ClientNotSet, ServiceError, ServiceUnreadable
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.model import DEFAULT_PORT, Client, Request, Response, Service
 from everyauth_cli.oauth.discovery import Discovered, discovery
-from everyauth_cli.oauth.metadata import OFFLINE, auth_methods, check_pkce, entry_of
+from everyauth_cli.oauth.metadata import auth_methods, check_pkce, entry_of
 from everyauth_cli.oauth.registration import (
     INVALID_CLIENT_METADATA,
     INVALID_REDIRECT_URI,
@@ -20,7 +20,7 @@ from everyauth_cli.oauth.registration import (
     registration_request,
 )
 from everyauth_cli.services.at_url import server_name
-from everyauth_cli.services.rules import ClientAuthMethod
+from everyauth_cli.services.rules import OFFLINE, ClientAuthMethod
 from everyauth_cli.store.clients import StoredClient, read_client, registration_key, save_client
 from everyauth_cli.store.records import Query, Store
 from everyauth_cli.urls import REDIRECT_HOSTS, host, slug

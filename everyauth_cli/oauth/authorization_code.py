@@ -144,8 +144,9 @@ def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | Service
             f"the authorization response of {service.name} has both a code and an error ({reason}); "
             "the code was not redeemed"
         )
-    if code == ACCESS_DENIED:
+    meant = service.error_words.get(code, code)
+    if meant == ACCESS_DENIED:
         return LoginDenied(f"access was denied at {service.name} ({reason})")
     command = "login" if is_url(service.name) else "service set"
-    hint = ERROR_HINTS.get(code, "").format(service=shlex.quote(service.name), command=command) or None
+    hint = ERROR_HINTS.get(meant, "").format(service=shlex.quote(service.name), command=command) or None
     return ServiceError(f"{service.name} refused the login ({reason})", hint=hint, error=code)

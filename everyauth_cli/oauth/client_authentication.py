@@ -77,7 +77,7 @@ def client_rejected(service: Service, reason: str, *, key: str) -> ClientRejecte
             f"{service.name} does not accept the client that it registered: {reason}",
             hint=f"have it register another: everyauth login {shlex.quote(service.name)}",
         )
-    name = service.client_of or service.name
+    name = service.registered_at.name
     return ClientRejected(
         f"{service.name} does not accept the client id and secret: {reason}",
         hint=f"{_causes(service, key)}everyauth service set {name} --client-id ID --client-secret -",
@@ -91,7 +91,7 @@ def _causes(service: Service, key: str) -> str:
     if method == BEARER:
         return ""
     other = ClientAuthMethod.CLIENT_SECRET_POST if method in BASIC_METHODS else ClientAuthMethod.CLIENT_SECRET_BASIC
-    auth_key, file = f"{key}_auth_method", f"services/{service.name}.toml"
+    auth_key, file = f"{key}_auth_method", f"services/{service.registered_at.name}.toml"
     causes = [f'the method, now {method} ({auth_key} = "{other}" in {file} sends the secret in another way)']
     causes += ["the client id and secret"]
     if method in BASIC_METHODS:

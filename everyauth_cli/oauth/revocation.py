@@ -17,7 +17,8 @@ def revocation_request(service: Service, client: Client, token: Secret[str], *, 
     rules = service.revocation
     assert rules.endpoint is not None
     if service.quirk.revoke is not None:
-        return service.quirk.revoke(service, client, token)
+        made: Request = service.quirk.revoke(service, client, token)
+        return made
     if rules.auth_method == BEARER:
         return Request(url=rules.endpoint, bearer=token, headers=ACCEPT_JSON)
     request = Request(url=rules.endpoint, fields=_fields(rules, token, hint), body=rules.body, headers=ACCEPT_JSON)

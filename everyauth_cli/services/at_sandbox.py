@@ -47,6 +47,19 @@ def endpoints(service: Service, base_url: str) -> dict[str, str]:
     return {key: _moved(urls[key], f"{base_url}/{service.name}/{PATHS[key]}") for key in PATHS if key in urls}
 
 
+def preset_endpoints(service: Service, base_url: str) -> dict[str, str]:
+    """Return the URL at the sandbox, beside the service's own, of each endpoint that its presets have for themselves.
+
+    Each is under its name in a service file: `presets.NAME.KEY`.
+    """
+    return {
+        f"presets.{name}.{key}": _moved(values[key], f"{base_url}/{service.name}/{PATHS[key]}")
+        for name, values in service.presets.items()
+        for key in PATHS
+        if key in values
+    }
+
+
 def sandbox_params(service: Service) -> dict[str, str]:
     """Return a value for each placeholder: its default, where it has one."""
     return {p.name: _sandbox_value(p) for p in service.params}

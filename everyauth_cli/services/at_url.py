@@ -31,7 +31,7 @@ def service_of(client: Client, catalogue: Catalogue) -> Service:
     if name := server["client_of"]:
         known = catalogue.get(name)
         scopes = tuple(server["scopes"]) or known.scopes
-        service = replace(known, aliases=(), client_of=known.name, scopes=scopes)
+        service = replace(known, aliases=(), presets={}, preset_of=None, client_of=known.registered_at, scopes=scopes)
     else:
         entry = server["entry"]
         service = make_service(url, entry, where=lambda _: f"what {url} says of itself", own=True, own_keys=[*entry])
@@ -46,6 +46,6 @@ def login_at(url: str) -> str:
     return f"everyauth login {shlex.quote(url)}"
 
 
-def no_client(url: str) -> ClientNotSet:
+def never_registered(url: str) -> ClientNotSet:
     """Make the error for a URL at which no login has left a client."""
     return ClientNotSet(f"no client at {url} is stored: a login registers one", hint=login_at(url))

@@ -21,6 +21,22 @@ from everyauth_cli.services.rules import (
 )
 from everyauth_cli.urls import REDIRECT_HOSTS
 
+PRESET_KEYS = (
+    *(
+        "title",
+        "docs",
+        "color",
+        "aliases",
+        "scopes",
+        "scope_covers",
+        "authorization_params",
+        "account_query",
+        "account_endpoint",
+    ),
+    *("account_subject", "account_label", "setup", "expect", "sources", "checked"),
+)
+"""The keys that a preset may have: none of them says where secrets go, but for the account that a token is of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -236,4 +252,10 @@ KEYS: Mapping[str, Key] = {
     "expect": Key(values.TEXTS, "Facts to know before a login, such as lifetimes."),
     "sources": Key(values.SOURCES, "The pages or public catalogues that the entry was taken from."),
     "checked": Key(values.DAY, "The day when the sources were read.", example="2026-11-30"),
+    "presets": Key(
+        values.TABLES,
+        "Products of the service that have a name of their own on the command line. Each uses the service's client, "
+        "and is the service in all but the keys that it has: any of " + ", ".join(PRESET_KEYS) + ".",
+        example='{acme-mail = {title = "Acme Mail", scopes = ["mail.read"]}}',
+    ),
 }

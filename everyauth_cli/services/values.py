@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from everyauth_cli.model import Quirk
 from everyauth_cli.services.quirks import QUIRKS
-from everyauth_cli.services.rules import TEMPLATE_FIELD, Parameter
+from everyauth_cli.services.rules import TEMPLATE_FIELD, Parameter, Quirk
 from everyauth_cli.services.sources import check_source, is_link
 from everyauth_cli.urls import check_template, check_url, origin
 
@@ -25,8 +24,8 @@ TOKEN_RESERVED = frozenset(
     {"grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token", "scope"}
 )
 ERRORS = frozenset(
-    {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
-    | {"invalid_scope", "invalid_token", "unsupported_token_type", "temporarily_unavailable"}
+    {"access_denied", "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client"}
+    | {"unsupported_grant_type", "invalid_scope", "invalid_token", "unsupported_token_type", "temporarily_unavailable"}
 )
 """The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")
@@ -115,6 +114,15 @@ def _table(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValueError("must be a table of strings")  # noqa: TRY004
     return {name: _inside(name, item, _text) for name, item in value.items()}
+
+
+def _tables(value: object) -> dict[str, dict[str, object]]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table of tables")  # noqa: TRY004
+    for name, item in value.items():
+        if not isinstance(item, dict):
+            raise WrongInside(name, item, "must be a table")
+    return value
 
 
 def _templates(value: object) -> tuple[str, ...]:
@@ -255,6 +263,7 @@ SECONDS_OR_NONE = Reader("number of seconds, or 0", _seconds_or_none)
 TEXTS = Reader("list of strings", _texts)
 LISTS = Reader("table of lists of strings", _lists)
 TABLE = Reader("table of strings", _table)
+TABLES = Reader("table of tables", _tables)
 PATTERN = Reader("regular expression", _pattern)
 TEMPLATES = Reader("list of templates", _templates)
 SOURCES = Reader("list of https URLs and names of catalogues", _sources)

@@ -14,13 +14,14 @@ from everyauth_cli.cli.doctor.findings import Finding, attention, failure, good
 from everyauth_cli.cli.doctor.running import Check
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, EveryAuthError, PortInUse, ServiceUnreachable
-from everyauth_cli.flows.clients import check_redirect_uri, missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.clients import missing_params
 from everyauth_cli.flows.host_pinning import check_hosts
 from everyauth_cli.loopback.server import LoopbackHandler, LoopbackServer
 from everyauth_cli.model import DEFAULT_PORT, Client, Request, Service
 from everyauth_cli.redirect.port import bind, login_at
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.endpoints import urls_of
+from everyauth_cli.services.redirect_uri import check_redirect_uri, on_loopback, redirect_uri
 from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.store.clients import list_clients
 from everyauth_cli.urls import host, is_url

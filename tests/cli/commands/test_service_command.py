@@ -202,8 +202,8 @@ def test_the_catalogue_is_listed_with_what_is_set(everyauth):
     assert "pagerduty\tPagerDuty\tone" in ok(everyauth("service", "ls")).splitlines()
     assert ok(everyauth("service", "ls", "pagerduty")) == "pagerduty\tPagerDuty\tone\n"
     listed = json.loads(ok(everyauth("service", "ls", "-o", "json")))
-    first = {"id": "pagerduty", "title": "PagerDuty", "aliases": [], "clientId": "one", "added": False}
-    assert listed["items"][0] == first
+    first = {"id": "pagerduty", "title": "PagerDuty", "aliases": [], "presetOf": None}
+    assert listed["items"][0] == {**first, "clientId": "one", "added": False}
     with on_a_terminal(everyauth, "service", "ls") as shown:
         assert shown.end() == 0
     assert re.search(r"SET UP\n✓  pagerduty  PagerDuty  one\n\n.* MORE\n  42-school +\S", shown.shown)

@@ -19,12 +19,13 @@ from everyauth_cli.cli.registry import Registry, registry_of
 from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.flows.clients import Clients, is_registered, missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.clients import Clients, missing_params
 from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.parameters import check_param
+from everyauth_cli.services.redirect_uri import is_registered, on_loopback, redirect_uri
 
 HISTORY = "the secret is in your shell's history now; `--client-secret -` asks for it, or reads standard input"
 
@@ -89,8 +90,14 @@ def set_(
         redirect_uri=own_uri,
         params=params,
     )
-    session.terminal.info(f"Saved for {service.name}: {', '.join(saved)}.")
+    session.terminal.info(f"Saved for {_client_name(service)}: {', '.join(saved)}.")
     _show_next_steps(session, registry, service, client, before=before[0] if before else None)
+
+
+def _client_name(service: Service) -> str:
+    """Return the name of the service whose client is set, with the preset that it was set for."""
+    name = service.registered_at.name
+    return f"{name}, whose client {service.name} uses" if service.preset_of else name
 
 
 def _ask(session: Session, registry: Registry, service: Service) -> None:
@@ -101,7 +108,7 @@ def _ask(session: Session, registry: Registry, service: Service) -> None:
     client = registry.clients.set(
         service, client_id=typed.client_id, client_secret=typed.client_secret, params=typed.params
     )
-    session.terminal.done(f"The client at {service.title} is set.")
+    session.terminal.done(f"The client at {service.registered_at.title} is set.")
     _show_next_steps(session, registry, service, client, before=before)
 
 
@@ -124,7 +131,7 @@ def _show_next_steps(
         session.terminal.json(guide_to(registry, service).as_json())
         return
     if is_registered(service, client):
-        session.terminal.info(f"Register this redirect URI at {service.title}:")
+        session.terminal.info(f"Register this redirect URI at {service.registered_at.title}:")
     else:
         session.terminal.info("A login ends at this redirect URI, which need not be registered:")
     session.terminal.data(uri)

@@ -9,9 +9,23 @@ from typing import Any
 
 from everyauth_cli.model import Service
 from everyauth_cli.services.keys import KEYS
-from everyauth_cli.services.rules import AccountRules, IdTokenRules, RevocationRules
+from everyauth_cli.services.rules import (
+    AccountRules,
+    IdTokenRules,
+    LongLivedRules,
+    RequestRules,
+    ResponseRules,
+    RevocationRules,
+)
 
-PARTS = {"revocation": RevocationRules, "id_token": IdTokenRules, "account": AccountRules}
+PARTS = {
+    "requests": RequestRules,
+    "response": ResponseRules,
+    "long_lived": LongLivedRules,
+    "revocation": RevocationRules,
+    "id_token": IdTokenRules,
+    "account": AccountRules,
+}
 FIELDS = {key: about.field or key for key, about in KEYS.items()}
 """The field of `Service` that each key sets, `part.field` where it is one of a part."""
 _FIRST = {field: key for key, field in reversed(FIELDS.items())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from everyauth_cli.services import values
+from everyauth_cli.services import form_values, values
 from everyauth_cli.services.rules import (
     ACCESS_TOKEN,
     ASYMMETRIC,
@@ -14,8 +14,10 @@ from everyauth_cli.services.rules import (
     SYMMETRIC,
     BasicEncoding,
     BodyFormat,
+    ChallengeMethod,
     ClientAuthMethod,
     IdTokenUse,
+    RequestKind,
     RevocationEnds,
     RevocationStyle,
 )
@@ -99,6 +101,20 @@ KEYS: Mapping[str, Key] = {
         "field named after the token's type.",
         field="revocation.style",
     ),
+    "revocation_params": Key(
+        form_values.FORM,
+        "The fields of a revocation request in place of those of revocation_style: {token}, {token_type}, {client_id}, "
+        "{client_secret} and {account_subject} (whose grant it is) are filled in. The client is authenticated besides "
+        "only if revocation_endpoint_auth_method says how.",
+        field="revocation.params",
+        example='{client_id = "{client_id}", access_token = "{token}"}',
+    ),
+    "revocation_authorization": Key(
+        form_values.AUTHORIZATION_HEADER,
+        "The Authorization header of a revocation request, where it is neither the token as a bearer nor HTTP Basic.",
+        field="revocation.authorization",
+        example='"Bearer {client_secret}"',
+    ),
     "aliases": Key(values.TEXTS, "Other names for the service on the command line.", example='["sfdc"]'),
     "issuer": Key(
         values.ENDPOINT,
@@ -161,7 +177,69 @@ KEYS: Mapping[str, Key] = {
         "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
     ),
     "body": Key(values.choice(*BodyFormat), "The body of a token request."),
+    "request_names": Key(
+        form_values.NAMES,
+        "The service's names of standard fields, in the authorization request and in token and revocation requests.",
+        field="requests.names",
+        example='{client_id = "client_key"}',
+    ),
+    "request_methods": Key(
+        form_values.METHODS,
+        "The methods of requests where they are not the usual ones: code, long_lived, refresh, revocation and account. "
+        "With GET the fields are sent in the query.",
+        field="requests.methods",
+        example='{refresh = "GET", revocation = "DELETE"}',
+    ),
+    "scope_in": Key(
+        values.choices(RequestKind.CODE, RequestKind.REFRESH),
+        "The token requests that have the scope too: the requested one with a code, the granted one in a refresh.",
+        field="requests.scope_in",
+        example='["code", "refresh"]',
+    ),
+    "refresh_params": Key(
+        form_values.FORM,
+        "The fields of a refresh in place of all others: {token} (the refresh token), {client_id} and {client_secret} "
+        "are filled in.",
+        field="requests.refresh",
+        example='{grant_type = "ig_refresh_token", access_token = "{token}"}',
+    ),
+    "refresh_token_field": Key(
+        values.TEXT,
+        'The field of a token response that has the refresh token; "access_token" for a token that is refreshed by '
+        "itself.",
+        field="response.refresh_token_field",
+    ),
+    "long_lived_endpoint": Key(
+        values.ENDPOINT,
+        "Where a login gets a token that lives longer for the one that it brought; long_lived_params are the fields.",
+        field="long_lived.endpoint",
+    ),
+    "long_lived_params": Key(
+        form_values.FORM,
+        "The fields of that request: {token} (the access token of the login), {client_id} and {client_secret} are "
+        "filled in.",
+        field="long_lived.params",
+        example='{grant_type = "fb_exchange_token", fb_exchange_token = "{token}"}',
+    ),
+    "response_at": Key(
+        form_values.PATH,
+        "The field in which a token response has its fields, where they are not at its top.",
+        field="response.at",
+        example='"body"',
+    ),
+    "success": Key(
+        form_values.PLACE,
+        "A field and the value that it has in a success, in token, revocation and account responses; with another "
+        "value the response is an error, and that value its code.",
+        field="response.success",
+        example='"status=0"',
+    ),
     "pkce": Key(values.TRUTH, "Send a code challenge (RFC 7636)."),
+    "code_challenge_method": Key(
+        values.choice(*ChallengeMethod),
+        "The method of the code challenge (RFC 7636 section 4.2); S256_hex is S256 in hexadecimal digits.",
+    ),
+    "nonce": Key(values.TRUTH, "Send a nonce with the scope openid, and require it in the id token."),
     "refresh_redirect_uri": Key(values.TRUTH, "Send the redirect URI of the login with each refresh."),
     "loopback_host": Key(values.choice(*REDIRECT_HOSTS), "The host in our redirect URI."),
     "https_redirect": Key(

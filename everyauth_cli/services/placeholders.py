@@ -11,19 +11,20 @@ from urllib.parse import urlsplit
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
-from everyauth_cli.services.fields import with_values
+from everyauth_cli.services.fields import value_of, with_values
 from everyauth_cli.services.parameters import check_param
-from everyauth_cli.services.rules import Parameter
+from everyauth_cli.services.rules import FORM_VALUES, Parameter
 from everyauth_cli.urls import PLACEHOLDER
 
 FIXED_END = re.compile(r"(?:\.[A-Za-z0-9-]+){2,}")
 """The end of a host that leaves its owner no choice: two labels at least."""
 
-TABLES = ("authorization_params", "token_params", "native_from_client")
+FORMS = ("refresh_params", "long_lived_params", "revocation_params")
+TABLES = ("authorization_params", "token_params", "native_from_client", *FORMS)
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
-FROM_CLIENT = {"native_from_client": {"client_id"}}
-"""The placeholders that the client fills, by the one table in which it does."""
+FROM_CLIENT = {"native_from_client": {"client_id"}, **dict.fromkeys(FORMS, FORM_VALUES)}
+"""The placeholders that a request or a response fills, by the table in which it does."""
 
 
 def fill(service: Service, params: Mapping[str, str]) -> Service:
@@ -45,7 +46,7 @@ def filled_in(service: Service, texts: Mapping[str, str]) -> Service:
     urls = {key: with_texts(url, texts) for key, url in urls_of(service).items()}
     tables = {
         # A parameter that is left empty is not sent at all.
-        name: {key: text for key, value in getattr(service, name).items() if (text := with_texts(value, texts))}
+        name: {key: text for key, value in value_of(service, name).items() if (text := with_texts(value, texts))}
         for name in TABLES
     }
     return with_values(service, {**urls, **tables})
@@ -129,7 +130,7 @@ def _placeholders_of_request(service: Service) -> set[str]:
 
 def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:
     yield from urls_of(service).items()
-    yield from ((f"{table}.{name}", text) for table in TABLES for name, text in getattr(service, table).items())
+    yield from ((f"{table}.{name}", text) for table in TABLES for name, text in value_of(service, table).items())
 
 
 def _other_texts(service: Service) -> Iterator[tuple[str, str]]:

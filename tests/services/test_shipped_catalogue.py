@@ -14,6 +14,7 @@ from everyauth_cli.services.endpoints import URLS, urls_of
 from everyauth_cli.services.fields import value_of
 from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.placeholders import TABLES, fill
+from everyauth_cli.services.rules import FORM_VALUES
 from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
 from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
 from everyauth_cli.urls import PLACEHOLDER
@@ -30,6 +31,8 @@ TWO_DOMAINS = {
     "highlevel": ("gohighlevel.com", "leadconnectorhq.com"),
     "intercom": ("intercom.com", "intercom.io"),
     "sage": ("sageone.com", "sage.com"),
+    "tiktok": ("tiktok.com", "tiktokapis.com"),
+    "withings": ("withings.com", "withings.net"),
     "epic-games": ("epicgames.com", "epicgames.dev"),
     "lucid": ("lucid.app", "lucid.co"),
     "polar-flow": ("polar.com", "polarremote.com"),
@@ -84,8 +87,8 @@ def test_an_entry_is_sound(service):
 
 def test_every_setting_is_explained_and_used(service):
     texts = list(urls_of(service).values())
-    texts += [text for table in TABLES for text in getattr(service, table).values()]
-    used = {name for text in texts for name in PLACEHOLDER.findall(text)} - {"client_id"}
+    texts += [text for table in TABLES for text in value_of(service, table).values()]
+    used = {name for text in texts for name in PLACEHOLDER.findall(text)} - FORM_VALUES
     assert {parameter.name for parameter in service.params} == used
     assert all(parameter.help for parameter in service.params)
     filled = fill(service, {p.name: next(iter(p.values), "acme") for p in service.params})

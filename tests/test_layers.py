@@ -41,7 +41,7 @@ LAYERS = {
     "pages": BASE | {"errors", "model", "urls"},
     "redirect": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages"},
     "store": BASE | {"errors", "model", "private_files", "sanitize", "os_keyring", "settings", "urls"},
-    "event_log": BASE | {"errors", "model", "private_files", "sanitize", "store"},
+    "event_log": BASE | {"errors", "model", "private_files", "sanitize", "store", "urls"},
     "flows": LOWER - {"transport", "async_methods"},
     "sandbox": BASE | {"errors", "loopback", "model", "urls", "sanitize", "pages", "services"},
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.

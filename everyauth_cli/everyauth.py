@@ -11,6 +11,7 @@ from everyauth_cli.async_methods import async_method, read_and_await, read_in_la
 from everyauth_cli.bearer import methods
 from everyauth_cli.errors import UsageProblem, raised_anew
 from everyauth_cli.event_log import EventLog, Record, ignore
+from everyauth_cli.flows import grant_methods
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
 from everyauth_cli.flows.freshness import now_ms
@@ -325,12 +326,13 @@ class EveryAuth:
         keys = self._flows.identities.keys_to_delete(service, tags)
         return [self._flows.revoker.delete(key, local=local) for key in keys]
 
+    client_credentials = grant_methods.client_credentials
     httpx_auth, requests_auth = methods.httpx_auth, methods.requests_auth
     token_source, google_auth = methods.token_source, methods.google_auth
 
     # Each is the method of the same name without the `a`, run in a thread of ours.
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
-    adiscover = async_method(discover)
+    adiscover, aclient_credentials = async_method(discover), async_method(client_credentials)
     abegin, aauthorization_url = async_method(begin, read_in_lane), async_method(authorization_url, read_in_lane)
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)

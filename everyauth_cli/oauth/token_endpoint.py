@@ -34,7 +34,7 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return _token_request(
+    return token_request(
         service, client, service.token_endpoint, fields, kind=RequestKind.CODE, scope=pending.request.scope
     )
 
@@ -52,7 +52,7 @@ def refresh_request(
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.refresh_redirect_uri and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return _token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
+    return token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
 
 
 def long_lived_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
@@ -62,20 +62,22 @@ def long_lived_request(service: Service, client: Client, access_token: Secret[st
     return _template_request(service, client, rules.endpoint, rules.params, access_token, kind=RequestKind.LONG_LIVED)
 
 
-def token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
-    """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2)."""
-    request = Request(url=url, fields={**service.token_params, **fields}, body=service.body, headers=ACCEPT_JSON)
-    return authenticated(request, service, client, method=service.token_endpoint_auth_method)
-
-
-def _token_request(
-    service: Service, client: Client, url: str, fields: Fields, *, kind: RequestKind, scope: str | None
+def token_request(
+    service: Service, client: Client, url: str, fields: Fields, *, kind: RequestKind, scope: str | None = None
 ) -> Request:
+    """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2).
+
+    The `scope` is sent where the service wants it in requests of that kind.
+    """
     more = {"scope": scope} if scope and kind in service.requests.scope_in else {}
     if service.resource:
         # RFC 8707 section 2.2; as its metadata spells it.
         more["resource"] = service.resource
-    return shaped(token_request(service, client, url, {**fields, **more}), service, kind)
+    params = service.client_credentials.params if kind is RequestKind.CLIENT_CREDENTIALS else service.token_params
+    sent = {**params, **fields, **more}
+    request = Request(url=url, fields=sent, body=service.body, headers=ACCEPT_JSON)
+    request = authenticated(request, service, client, method=service.token_endpoint_auth_method)
+    return shaped(request, service, kind)
 
 
 def _template_request(
@@ -86,15 +88,15 @@ def _template_request(
     return shaped(Request(url=url, fields=fields, body=service.body, headers=ACCEPT_JSON), service, kind)
 
 
-def added_fields(service: Service, client: Client, response: AuthorizationResponse) -> dict[str, Any]:
+def added_fields(service: Service, client: Client, response: AuthorizationResponse | None = None) -> dict[str, Any]:
     """Return the fields that go into `native` beside the token response's own.
 
-    These are the kept parameters of the authorization response, as `params`, and the entry's `native_from_client`.
+    These are the kept parameters of an authorization response, as `params`, and the entry's `native_from_client`.
     """
     known = {"client_id": client.client_id}
     templates = service.native_from_client.items()
     filled = {name: TEMPLATE_FIELD.sub(lambda m: known.get(m[1], ""), text) for name, text in templates}
-    params = {"params": dict(response.kept)} if response.kept else {}
+    params = {"params": dict(response.kept)} if response and response.kept else {}
     return {**params, **{name: text for name, text in filled.items() if text}}
 
 
@@ -107,24 +109,27 @@ def read_token(
     now: int,
     previous: Token | None = None,
     added: Mapping[str, str] | None = None,
+    repeats: bool = False,
 ) -> Token:
     """Return the token in a response (RFC 6749 section 5.1), completed from the `previous` one of a refresh.
 
     `requested_scope` is the granted scope where the response names none. `now` is the time when the request was sent,
-    in milliseconds since the epoch. `added` are more fields for `native`.
+    in milliseconds since the epoch. `added` are more fields for `native`. A grant that `repeats` is run again in place
+    of a refresh: it has neither a refresh token (RFC 6749 section 4.4.3) nor an id token.
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     # A token that arrives in a refresh is kept whatever comes with it: the old refresh token may be spent.
     fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
-    access_token, refresh_token = _access_token(service, response, fields), _refresh_token(service, fields, previous)
+    access_token = _access_token(service, response, fields)
+    refresh_token = None if repeats else _refresh_token(service, fields, previous)
     expiry = expiry_of(
         service,
         fields.get(service.expires_field),
         access_token,
         now=now,
-        refreshable=refresh_token is not None,
+        refreshable=repeats or refresh_token is not None,
         previous=previous,
     )
     return Token(
@@ -136,7 +141,7 @@ def read_token(
         refresh_at=expiry.refresh_at,
         lifetime=expiry.lifetime,
         native=Secret({**_native(service, fields, previous), **(added or {})}),
-        id_token=_id_token(fields),
+        id_token=None if repeats else _id_token(fields),
         subject=previous.subject if previous else None,
         account=previous.account if previous else None,
     )

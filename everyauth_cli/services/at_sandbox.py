@@ -10,6 +10,7 @@ from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.fields import with_values
 from everyauth_cli.services.placeholders import fill
 from everyauth_cli.services.rules import ChallengeMethod, LongLivedRules, Parameter, RequestRules, ResponseRules
+from everyauth_cli.urls import PLACEHOLDER
 
 PATHS = {
     "authorization_endpoint": "authorize",
@@ -21,7 +22,7 @@ PATHS = {
 }
 """The last segment of each endpoint's path. An `issuer` is only compared, so it stays as it is."""
 PARAM = "sandbox"
-"""The value for a placeholder that has no default."""
+"""The value for a placeholder that has no default, or that the client credentials grant needs."""
 
 
 def at_sandbox(service: Service, base_url: str) -> Service:
@@ -68,7 +69,8 @@ def preset_endpoints(service: Service, base_url: str) -> dict[str, str]:
 
 def sandbox_params(service: Service) -> dict[str, str]:
     """Return a value for each placeholder: its default, where it has one."""
-    return {p.name: _sandbox_value(p) for p in service.params}
+    needed = {name for text in service.client_credentials.params.values() for name in PLACEHOLDER.findall(text)}
+    return {p.name: _sandbox_value(p) or (PARAM if p.name in needed else "") for p in service.params}
 
 
 def _sandbox_value(param: Parameter) -> str:

@@ -11,6 +11,7 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.rules import (
     AccountRules,
+    ClientCredentialsRules,
     IdTokenRules,
     LongLivedRules,
     RequestRules,
@@ -21,6 +22,7 @@ from everyauth_cli.services.rules import (
 PARTS = {
     "requests": RequestRules,
     "response": ResponseRules,
+    "client_credentials": ClientCredentialsRules,
     "long_lived": LongLivedRules,
     "revocation": RevocationRules,
     "id_token": IdTokenRules,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from everyauth_cli.services import form_values, values
+from everyauth_cli.services.grant_keys import GRANT_KEYS
+from everyauth_cli.services.key import Key
 from everyauth_cli.services.rules import (
     ACCESS_TOKEN,
     ASYMMETRIC,
     BEARER,
     REFRESH_TOKEN,
     SYMMETRIC,
-    BasicEncoding,
     BodyFormat,
     ChallengeMethod,
     ClientAuthMethod,
@@ -38,16 +38,6 @@ PRESET_KEYS = (
     *("account_subject", "account_label", "setup", "expect", "sources", "checked"),
 )
 """The keys that a preset may have: none of them says where secrets go, but for the account that a token is of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of an entry; its `field` in `Service` is named like it, unless it is given as `part.field`."""
-
-    reader: values.Reader
-    help: str
-    field: str = ""
-    example: str = ""
 
 
 KEYS: Mapping[str, Key] = {
@@ -166,16 +156,7 @@ KEYS: Mapping[str, Key] = {
         "More parameters of token requests, with placeholders; one that ends up empty is not sent.",
         example='{audience = "api.example.com"}',
     ),
-    "token_endpoint_auth_method": Key(
-        values.choice(*ClientAuthMethod),
-        "Client authentication at the token endpoint (RFC 7591 section 2). client_secret_basic_or_empty sends an empty "
-        "password for a client without a secret.",
-    ),
-    "client_secret_basic_encoding": Key(
-        values.choice(*BasicEncoding),
-        "The form in which client_secret_basic sends the client id and secret, at every endpoint: form-encoded as RFC "
-        "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
-    ),
+    **GRANT_KEYS,
     "body": Key(values.choice(*BodyFormat), "The body of a token request."),
     "request_names": Key(
         form_values.NAMES,
@@ -185,8 +166,8 @@ KEYS: Mapping[str, Key] = {
     ),
     "request_methods": Key(
         form_values.METHODS,
-        "The methods of requests where they are not the usual ones: code, long_lived, refresh, revocation and account. "
-        "With GET the fields are sent in the query.",
+        "The methods of requests where they are not the usual ones: code, client_credentials, long_lived, refresh, "
+        "revocation and account. With GET the fields are sent in the query.",
         field="requests.methods",
         example='{refresh = "GET", revocation = "DELETE"}',
     ),

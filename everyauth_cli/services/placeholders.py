@@ -20,7 +20,7 @@ FIXED_END = re.compile(r"(?:\.[A-Za-z0-9-]+){2,}")
 """The end of a host that leaves its owner no choice: two labels at least."""
 
 FORMS = ("refresh_params", "long_lived_params", "revocation_params")
-TABLES = ("authorization_params", "token_params", "native_from_client", *FORMS)
+TABLES = ("authorization_params", "token_params", "client_credentials_params", "native_from_client", *FORMS)
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
 FROM_CLIENT = {"native_from_client": {"client_id"}, **dict.fromkeys(FORMS, FORM_VALUES)}

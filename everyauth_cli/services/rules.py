@@ -58,6 +58,7 @@ class RequestKind(StrEnum):
     """The requests whose form may differ from the standard's."""
 
     CODE = "code"
+    CLIENT_CREDENTIALS = "client_credentials"
     LONG_LIVED = "long_lived"
     REFRESH = "refresh"
     REVOCATION = "revocation"
@@ -88,6 +89,14 @@ class ResponseRules:
     at: str | None = None
     success: str | None = None
     refresh_token_field: str = REFRESH_TOKEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentialsRules:
+    """The service's name of the client credentials grant (RFC 6749 section 4.4), and what its request has besides."""
+
+    grant_type: str = "client_credentials"
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

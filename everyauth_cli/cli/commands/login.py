@@ -1,4 +1,4 @@
-"""`everyauth login`: the authorization code flow with a redirect to loopback (RFC 8252)."""
+"""`everyauth login`: with a browser and a redirect to loopback (RFC 8252), or for the client itself without one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from everyauth_cli.cli.login.by_url import check_url_options, discovered
 from everyauth_cli.cli.login.run import LoginOptions, run_login
 from everyauth_cli.cli.login_options import (
     AssumePkceOption,
+    ClientCredentialsOption,
     LoginArgument,
     NoBrowserOption,
     ReplaceOption,
@@ -33,6 +34,7 @@ from everyauth_cli.urls import is_url
         f"everyauth login {EXAMPLE}",
         f"everyauth login {EXAMPLE} --user user-123 --no-browser",
         f"everyauth login {EXAMPLE} --sandbox",
+        f"everyauth login {EXAMPLE} --client-credentials",
         "everyauth login https://mcp.example.com/mcp",
     ],
 )
@@ -46,13 +48,15 @@ def login(
     timeout: TimeoutOption = "300s",
     no_browser: NoBrowserOption = False,
     replace: ReplaceOption = False,
+    client_credentials: ClientCredentialsOption = False,
     sandbox: SandboxOption = False,
     assume_pkce: AssumePkceOption = False,
 ) -> None:
     """Log in to a service with your browser.
 
     The access token and the refresh token are stored, and refreshed when needed. At the URL of a server, such as an
-    MCP server's, it finds out by itself how to log in, and registers a client where the server allows that.
+    MCP server's, it finds out by itself how to log in, and registers a client where the server allows that. With
+    --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
     """
     check_url_options(service, sandbox=sandbox, assume_pkce=assume_pkce)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
@@ -70,5 +74,6 @@ def login(
             seconds=seconds,
             no_browser=no_browser,
             replace=replace,
+            client_credentials=client_credentials,
         )
         run_login(active, options)

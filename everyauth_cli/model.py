@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.services.rules import (
     AccountRules,
+    ApiRules,
     BasicEncoding,
     BodyFormat,
     ClientAuthMethod,
@@ -100,6 +101,7 @@ class Service:
     authorization_endpoint: str
     token_endpoint: str
     refresh_endpoint: str | None = None
+    device_authorization_endpoint: str | None = None
     moved_from: tuple[str, ...] = ()
     docs: str = ""
     color: str | None = None
@@ -117,6 +119,7 @@ class Service:
     token_params: Mapping[str, str] = field(default_factory=dict)
     token_endpoint_auth_method: ClientAuthMethod = ClientAuthMethod.CLIENT_SECRET_POST
     client_secret_basic_encoding: BasicEncoding = BasicEncoding.FORM
+    grant_types_supported: tuple[str, ...] = ()
     body: BodyFormat = BodyFormat.FORM
     pkce: bool = True
     refresh_redirect_uri: bool = False
@@ -133,6 +136,7 @@ class Service:
     native: tuple[str, ...] | None = None
     native_from_client: Mapping[str, str] = field(default_factory=dict)
     account: AccountRules = field(default_factory=AccountRules)
+    api: ApiRules = field(default_factory=ApiRules)
     client_id_pattern: str | None = None
     params: tuple[Parameter, ...] = ()
     quirk: Quirk = Quirk()

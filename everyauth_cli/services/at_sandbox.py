@@ -14,6 +14,7 @@ PATHS = {
     "authorization_endpoint": "authorize",
     "token_endpoint": "token",
     "refresh_endpoint": "refresh",
+    "device_authorization_endpoint": "device_authorization",
     "revocation_endpoint": "revoke",
     "jwks_uri": "jwks",
     "account_endpoint": "account",

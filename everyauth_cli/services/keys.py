@@ -52,6 +52,11 @@ KEYS: Mapping[str, Key] = {
         example='"https://{region}.example.com/token"',
     ),
     "refresh_endpoint": Key(values.ENDPOINT, "The endpoint for refreshes where it is not the token endpoint."),
+    "device_authorization_endpoint": Key(
+        values.ENDPOINT,
+        "The device authorization endpoint (RFC 8628 section 3.1).",
+        example='"https://auth.example.com/device/code"',
+    ),
     "moved_from": Key(
         values.ORIGINS,
         "Origins that the endpoints had before, whose clients and grants hold at the present ones; in entries that are "
@@ -144,6 +149,12 @@ KEYS: Mapping[str, Key] = {
         "The form in which client_secret_basic sends the client id and secret, at every endpoint: form-encoded as RFC "
         "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
     ),
+    "grant_types_supported": Key(
+        values.GRANT_TYPES,
+        "The grant types that the token endpoint is known to take (RFC 8414 section 2), where there are more than a "
+        "login in the browser uses.",
+        example='["authorization_code", "refresh_token", "client_credentials"]',
+    ),
     "body": Key(values.choice(*BodyFormat), "The body of a token request."),
     "pkce": Key(values.TRUTH, "Send a code challenge (RFC 7636)."),
     "refresh_redirect_uri": Key(values.TRUTH, "Send the redirect URI of the login with each refresh."),
@@ -217,6 +228,35 @@ KEYS: Mapping[str, Key] = {
     ),
     "account_label": Key(
         values.TEMPLATES, "The account's name for people, made in the same way.", field="account.label"
+    ),
+    "api_base": Key(
+        values.API_BASE,
+        "The URL that the paths of the API follow, with placeholders; fields of the token response may be in braces "
+        "too.",
+        field="api.base",
+        example='"{instance_url}/services/data"',
+    ),
+    "api_headers": Key(
+        values.HEADERS,
+        "Headers that the API wants in each request, with placeholders and {client_id}; requests to the account "
+        "endpoint have them too.",
+        field="api.headers",
+        example='{Acme-Version = "2026-11-30"}',
+    ),
+    "token_variables": Key(
+        values.VARIABLES,
+        "The environment variables in which the service's own tools look for an access token, the first of them first.",
+        field="api.token_variables",
+        example='["ACME_TOKEN"]',
+    ),
+    "git_hosts": Key(
+        values.HOSTS,
+        "The hosts of git repositories that take an access token as the password over https, with placeholders.",
+        field="api.git_hosts",
+        example='["git.example.com"]',
+    ),
+    "git_username": Key(
+        values.TEXT, "The user name that git sends with the access token.", field="api.git_username", example='"oauth2"'
     ),
     "client_id_pattern": Key(
         values.PATTERN,

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
-from everyauth_cli.services.fields import with_values
+from everyauth_cli.services.fields import value_of, with_values
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.urls import PLACEHOLDER
 
-TABLES = ("authorization_params", "token_params", "native_from_client")
+TABLES = ("authorization_params", "token_params", "native_from_client", "api_headers")
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
-FROM_CLIENT = {"native_from_client": {"client_id"}}
-"""The placeholders that the client fills, by the one table in which it does."""
+FROM_CLIENT = {"native_from_client": {"client_id"}, "api_headers": {"client_id"}}
+"""The placeholders that the client fills, by the tables in which it does."""
 
 
 def fill(service: Service, params: Mapping[str, str]) -> Service:
@@ -33,10 +33,12 @@ def fill(service: Service, params: Mapping[str, str]) -> Service:
     urls = {key: filled(url) for key, url in urls_of(service).items()}
     tables = {
         # A parameter that is left empty is not sent at all.
-        name: {key: text for key, value in getattr(service, name).items() if (text := filled(value))}
+        name: {key: text for key, value in value_of(service, name).items() if (text := filled(value))}
         for name in TABLES
     }
-    return with_values(service, {**urls, **tables})
+    # Of the braces in an API's base those that are left are fields of the token response.
+    others = {"api_base": filled(service.api.base), "git_hosts": tuple(map(filled, service.api.git_hosts))}
+    return with_values(service, {**urls, **tables, **others})
 
 
 def _checked_values(service: Service, params: Mapping[str, str]) -> dict[str, str]:
@@ -79,7 +81,8 @@ def _check_default(where: Callable[[str], str], service: Service, name: str, def
 
 def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:
     yield from urls_of(service).items()
-    yield from ((f"{table}.{name}", text) for table in TABLES for name, text in getattr(service, table).items())
+    yield from ((f"{table}.{name}", text) for table in TABLES for name, text in value_of(service, table).items())
+    yield from (("git_hosts", name) for name in service.api.git_hosts)
 
 
 def _other_texts(service: Service) -> Iterator[tuple[str, str]]:

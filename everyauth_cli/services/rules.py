@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -104,6 +105,20 @@ class IdTokenRules:
     audiences: tuple[str, ...] = ()
     signing_algs: tuple[str, ...] = ASYMMETRIC
     use: IdTokenUse = IdTokenUse.VERIFY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRules:
+    """The places that take a service's access tokens: its API, its own tools and its git hosts.
+
+    A field of the token response may be in braces in `base`, and `{client_id}` in the headers.
+    """
+
+    base: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    token_variables: tuple[str, ...] = ()
+    git_hosts: tuple[str, ...] = ()
+    git_username: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +53,8 @@ class Event:
     status: int | None = None
     duration: int | None = None
 
+
+FIELDS = [field.name for field in fields(Event)]
 
 Record = Callable[[Event], None]
 
@@ -151,7 +153,7 @@ class EventLog:
 
     def record(self, event: Event) -> None:
         """Append an event, if it can be written."""
-        line = {name: value for name, value in asdict(event).items() if value is not None}
+        line = {name: value for name in FIELDS if (value := getattr(event, name)) is not None}
         with suppress(OSError, ValueError, StoreError, TimeoutError):
             self._append(self.path(event.service), json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
@@ -202,7 +204,7 @@ def _event(line: bytes) -> Event | None:
     """Read the event of a line; None for a line that a full disk cut off or another program wrote."""
     try:
         values: dict[str, Any] = json.loads(line)
-        known = {field.name: values[field.name] for field in fields(Event) if field.name in values}
+        known = {name: values[name] for name in FIELDS if name in values}
         return Event(**known) if all(map(_fits, known, known.values())) else None
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None

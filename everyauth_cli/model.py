@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -93,7 +94,9 @@ class Service:
     """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
     The fields are the keys of the entry; `services/keys.py` explains each. `name`, `own` (the whole entry is the
-    user's) and `own_keys` (the keys in the user's file) come from where the entry was found.
+    user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `presets` are the values
+    that each of its presets has of its own, by key; a preset itself is a service that is `preset_of` another.
+    `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
     """
 
     name: str
@@ -144,8 +147,21 @@ class Service:
     expect: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     checked: str = ""
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    preset_of: Service | None = None
     own: bool = False
     own_keys: frozenset[str] = frozenset()
+    before_callback: Service | None = None
+
+    @property
+    def registered_at(self) -> Service:
+        """The service at which our client is registered: itself, or the one that it is a preset of."""
+        return self.preset_of or self
+
+    @property
+    def preset_keys(self) -> AbstractSet[str]:
+        """The keys whose values are those of the preset itself; none for a service that is no preset."""
+        return self.preset_of.presets[self.name].keys() if self.preset_of else frozenset()
 
     def split_scope(self, scope: str | None) -> list[str]:
         """Return the single scopes of a scope as the service writes it; some separate them with spaces all the same."""
@@ -313,7 +329,8 @@ class Identity:
 
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
-    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's.
+    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's, and `params`
+    are the values of placeholders that its authorization response had.
     """
 
     id: str
@@ -333,3 +350,4 @@ class Identity:
     redirect_uri: str = ""
     refresh_at: int | None = None
     login_required: EndedGrant | None = None
+    params: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ HOST_LABELS = re.compile(
 NUMERIC_END = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)$")
 """The end of a host that a resolver reads as an IPv4 address, in short or other bases too."""
 IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
+ORIGINS_KEPT = 1024
+"""More than there are URLs of services in use: a refresh compares all of its service's."""
 SECOND_LEVEL = ("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org")
 """The labels below a country's own under which names are registered."""
 PRINTABLE_ASCII = re.compile(r"[!-~]+")
@@ -28,19 +31,20 @@ def check_url(url: str) -> str:
     RFC 6749 section 3.1 forbids the fragment. Raises `ValueError` with the reason.
     """
     parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    name = parts.hostname
+    if parts.scheme not in ("https", "http") or not name:
         raise ValueError("it is not an https URL")
     if has_placeholder(url):
         raise ValueError("it has braces, which nothing fills in here")
-    if not parts.hostname.isascii():
+    if not name.isascii():
         raise ValueError("its host is not ASCII; the DNS writes such a host as xn--...")
-    if not PRINTABLE_ASCII.fullmatch(url) or not _is_host(parts.hostname) or parts.port == 0:
+    if not PRINTABLE_ASCII.fullmatch(url) or not _is_host(name) or (port := parts.port) == 0:
         raise ValueError("it is not a URL")
     if parts.scheme == "http" and not is_loopback(url):
         raise ValueError("plain http would show secrets to the network; use https (http is for loopback hosts)")
     if "@" in parts.netloc or "#" in url:
         raise ValueError("it has a user name, a password or a fragment")
-    if parts.netloc.lower() != _authority(parts.hostname, parts.port):
+    if parts.netloc.lower() != _authority(name, port):
         raise ValueError("its host or port is not written in the usual way")
     return url
 
@@ -70,6 +74,7 @@ def host(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
+@functools.lru_cache(ORIGINS_KEPT)
 def origin(url: str) -> str:
     """Return the origin of a URL as browsers write it (RFC 6454 section 6.2)."""
     parts = urlsplit(url)

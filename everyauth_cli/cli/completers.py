@@ -23,9 +23,9 @@ MOST_USERS = 1000
 
 
 def service_names(_: typer.Context, incomplete: str) -> list[str]:
-    """Return the names of services that begin with the text."""
+    """Return the names of services and presets that begin with the text."""
     try:
-        names = Catalogue(read_settings().services_dir).names()
+        names = Catalogue(read_settings().services_dir).names_and_presets()
     except (EveryAuthError, OSError):
         return []
     return [name for name in names if name.startswith(incomplete)]

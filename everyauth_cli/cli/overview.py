@@ -9,11 +9,13 @@ from typing import Any
 
 from everyauth_cli.cli.identity_state import needs_login
 from everyauth_cli.cli.session import Session
+from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound
 from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.flows.alerts import pending
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.model import Identity
+from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.clients import list_clients
 from everyauth_cli.store.profiles import list_profiles
 
@@ -71,6 +73,7 @@ def read_overview(session: Session) -> Overview:
     auth, settings = session.auth, session.settings
     identities = auth.find()
     logged_in = {identity.service for identity in identities}
+    served = {_registered_at(auth.catalogue, name) for name in logged_in}
     clients = [client.service for client in list_clients(auth.store, settings.profile)]
     return Overview(
         store=auth.store.url,
@@ -78,11 +81,19 @@ def read_overview(session: Session) -> Overview:
         profile=settings.profile,
         other_profiles=[name for name in list_profiles(auth.store) if name != settings.profile],
         identities=identities,
-        unused=[name for name in clients if name not in logged_in],
+        unused=[name for name in clients if name not in served],
         pending_alerts=len(pending(auth.store, settings.profile)),
         last_failure=_last_failure(EventLog(settings.log_dir), settings.profile, sorted(logged_in | {*clients})),
         now=now_ms(),
     )
+
+
+def _registered_at(catalogue: Catalogue, name: str) -> str:
+    """Return the service whose client serves the identities of a service or preset."""
+    try:
+        return catalogue.get(name).registered_at.name
+    except (ServiceNotFound, ConfigurationProblem):
+        return name
 
 
 def _last_failure(log: EventLog, profile: str, services: Sequence[str]) -> Event | None:

@@ -9,7 +9,14 @@ from typing import Any
 
 from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, StoreError
-from everyauth_cli.flows.clients import is_registered, missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.clients import (
+    default_scope,
+    is_registered,
+    missing_params,
+    no_client,
+    on_loopback,
+    redirect_uri,
+)
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.rules import ApiRules, ClientAuthMethod, Parameter, RevocationEnds
@@ -43,7 +50,7 @@ class Guide:
 
     @property
     def scope(self) -> str:
-        return self.client.scope or self.service.scope_separator.join(self.service.scopes)
+        return default_scope(self.service, self.client)
 
     @property
     def registration(self) -> list[str]:
@@ -99,7 +106,10 @@ class Guide:
 
     def expectations(self) -> list[str]:
         """Return what is good to know of the service."""
-        return [*self.service.expect, *([] if on_loopback(self.uri) else [PASTED])]
+        service = self.service
+        preset = [_client_of(service)] if service.preset_of else []
+        presets = [f"Products with scopes of their own: {', '.join(service.presets)}."] if service.presets else []
+        return [*preset, *presets, *self.service.expect, *([] if on_loopback(self.uri) else [PASTED])]
 
     def facts(self) -> dict[str, str]:
         """Return the endpoints and the sources, for people."""
@@ -134,6 +144,8 @@ class Guide:
             "id": service.name,
             "title": service.title,
             "aliases": list(service.aliases),
+            "presetOf": service.preset_of.name if service.preset_of else None,
+            "presets": list(service.presets),
             "configuration": {
                 "scope": self.scope,
                 "clientId": client.client_id or None,
@@ -183,7 +195,7 @@ def guide_to(registry: Registry, service: Service) -> Guide:
     """Return the guide to a service and to our client there."""
     catalogue, clients = registry
     known = clients.peek(service)
-    client, has_secret = known or (Client(service=service.name, client_id=""), False)
+    client, has_secret = known or (no_client(service), False)
     try:
         filled = clients.filled(service.name)
     except (ConfigurationProblem, ClientNotSet, StoreError):
@@ -194,8 +206,8 @@ def guide_to(registry: Registry, service: Service) -> Guide:
         filled=filled,
         client=client,
         has_secret=has_secret,
-        own_file=catalogue.own_path(service.name),
-        own_keys=catalogue.own_keys(service.name),
+        own_file=catalogue.own_path(service.registered_at.name),
+        own_keys=catalogue.own_keys(service.registered_at.name),
     )
 
 
@@ -216,6 +228,11 @@ def missing_in_entry(service: Service) -> list[str]:
     ]
     local = [f"{url} is on this machine" for url in urls if url and is_loopback(url)]
     return [text for text, is_missing in missing.items() if is_missing] + local
+
+
+def _client_of(service: Service) -> str:
+    place = service.registered_at
+    return f"It uses the client of {place.name} ({place.title}), and has an identity of its own for each user."
 
 
 def _revocation(service: Service) -> str:

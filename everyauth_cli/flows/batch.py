@@ -11,6 +11,7 @@ from enum import StrEnum
 from queue import Empty, SimpleQueue
 
 from everyauth_cli.errors import EveryAuthError, ServiceUnreachable, StoreError
+from everyauth_cli.flows.waits import fly_in_this_thread
 from everyauth_cli.model import Identity
 
 JOBS = 8
@@ -20,6 +21,8 @@ PER_SERVICE = 4
 SECONDS = 300.0
 STEP = 0.25
 """Seconds between two looks for an interrupt while waiting."""
+IDLE_SECONDS = 1.0
+"""The wait of a thread for its next call: the end of the interpreter waits for it, also where a batch is abandoned."""
 
 ByService = Mapping[str, Iterable[Identity]]
 """The identities of each service, which are read as they are needed."""
@@ -63,7 +66,8 @@ class Pacing:
     """The pace of a batch: `jobs` calls at once, `per_service` of one service, none begun after `seconds`.
 
     Calls that were begun are waited for. `clock` counts seconds; once `stopped` returns True no more are begun.
-    `on_outcome` is called with the outcome of each call as it ends.
+    `on_outcome` is called with the outcome of each call as it ends; `on_silence` with the services that are waited for,
+    each once, when none has ended for `silence` seconds.
     """
 
     seconds: float = SECONDS
@@ -73,14 +77,19 @@ class Pacing:
     sleep: Callable[[float], None] = time.sleep
     stopped: Callable[[], bool] = lambda: False
     on_outcome: Callable[[Outcome], None] = lambda _: None
+    silence: float | None = None
+    on_silence: Callable[[list[str]], None] = lambda _: None
 
-    def outcomes(self, by_service: ByService, call: Callable[[Identity], Outcome]) -> Iterator[Outcome]:
+    def outcomes(
+        self, by_service: ByService, call: Callable[[Identity], Outcome], *, refreshes: bool = False
+    ) -> Iterator[Outcome]:
         """Call the function for each identity; yield the outcomes, also of a call that raises, in the order they end.
 
         A call that was not begun has no outcome. Where some identities cannot be read, the others are called before
-        the `StoreError` is raised.
+        the `StoreError` is raised. A call that only `refreshes` does so in the batch's thread, which is no daemon then;
+        any other runs in a daemon, so that a second interrupt is obeyed at once.
         """
-        for outcome in _Batch(self, by_service, call).run():
+        for outcome in _Batch(self, by_service, call, refreshes=refreshes).run():
             self.on_outcome(outcome)
             yield outcome
 
@@ -115,19 +124,37 @@ class _Line:
         self._rest = iter(())
 
 
+_Inbox = SimpleQueue[Identity | None]
+
+
 class _Batch:
     """One batch: the identities waiting at each service, the calls that run, and the services to leave alone."""
 
-    def __init__(self, pacing: Pacing, by_service: ByService, call: Callable[[Identity], Outcome]) -> None:
+    def __init__(
+        self, pacing: Pacing, by_service: ByService, call: Callable[[Identity], Outcome], *, refreshes: bool
+    ) -> None:
         self._pacing = pacing
         self._call = call
         self._deadline = pacing.clock() + pacing.seconds
         self._waiting = {service: _Line(identities) for service, identities in by_service.items()}
         self._running: Counter[str] = Counter()
         self._retry_at: dict[str, float] = {}
+        self._refreshes = refreshes
+        self._idle: list[_Inbox] = []
+        self._is_over = False
+        self._silent_since = pacing.clock()
+        self._named: set[str] = set()
         self._done: SimpleQueue[Outcome] = SimpleQueue()
 
     def run(self) -> Iterator[Outcome]:
+        try:
+            yield from self._outcomes()
+        finally:
+            self._is_over = True
+            while self._idle:
+                self._idle.pop().put(None)
+
+    def _outcomes(self) -> Iterator[Outcome]:
         while True:
             if self._pacing.stopped():
                 for line in self._waiting.values():
@@ -164,32 +191,78 @@ class _Batch:
         for service, line in self._waiting.items():
             while self._may_begin(service) and line:
                 self._running[service] += 1
-                # A daemon, so that a second interrupt is obeyed at once.
-                threading.Thread(target=self._work, args=(line.take(),), daemon=True).start()
+                self._hand_over(line.take())
 
     def _may_begin(self, service: str) -> bool:
         full = self._running.total() >= self._pacing.jobs or self._running[service] >= self._pacing.per_service
         return not full and self._free_at(service) <= self._pacing.clock()
 
-    def _work(self, identity: Identity) -> None:
+    def _hand_over(self, identity: Identity) -> None:
+        """Give an identity to a thread that waits for one, else to a new one."""
         try:
-            outcome = self._call(identity)
+            inbox = self._idle.pop()
+        except IndexError:
+            inbox = SimpleQueue()
+            threading.Thread(target=self._work, args=(inbox,), daemon=not self._refreshes).start()
+        inbox.put(identity)
+
+    def _work(self, inbox: _Inbox) -> None:
+        if self._refreshes:
+            fly_in_this_thread()
+        while (identity := self._next(inbox)) is not None:
+            outcome = self._outcome(identity)
+            self._idle.append(inbox)
+            self._done.put(outcome)
+
+    def _next(self, inbox: _Inbox) -> Identity | None:
+        """Wait for the next identity; None when there will be none."""
+        if self._is_over:
+            return None
+        try:
+            return inbox.get(timeout=IDLE_SECONDS)
+        except Empty:
+            pass
+        try:
+            # One step of the interpreter, as is `pop`: only one of the two threads finds it.
+            self._idle.remove(inbox)
+        except ValueError:
+            return inbox.get()
+        return None
+
+    def _outcome(self, identity: Identity) -> Outcome:
+        try:
+            return self._call(identity)
         except EveryAuthError as error:
-            outcome = Outcome(identity=identity, state=HealthState.FAILED, error=error)
+            return Outcome(identity=identity, state=HealthState.FAILED, error=error)
         except Exception as error:  # noqa: BLE001 - one identity must not stop the others
             internal = EveryAuthError(f"internal error: {type(error).__name__}")
-            outcome = Outcome(identity=identity, state=HealthState.FAILED, error=internal)
-        self._done.put(outcome)
+            return Outcome(identity=identity, state=HealthState.FAILED, error=internal)
 
     def _next_done(self) -> Iterator[Outcome]:
         """Wait for the next call to end, or until a service may be sent requests again."""
+        limits = (self._until_retry(), self._until_notice())
         try:
-            outcome = self._done.get(timeout=self._until_retry())
+            outcome = self._done.get(timeout=min(filter(None, limits), default=None))
         except Empty:
+            self._give_notice()
             return
+        self._silent_since = self._pacing.clock()
         self._running[outcome.identity.service] -= 1
         if not self._is_retried(outcome):
             yield outcome
+
+    def _until_notice(self) -> float | None:
+        """Return the seconds until services that are waited for are named, None where all of them have been."""
+        silence = self._pacing.silence
+        if silence is None or self._named >= set(+self._running):
+            return None
+        return max(STEP, self._silent_since + silence - self._pacing.clock())
+
+    def _give_notice(self) -> None:
+        silence, services = self._pacing.silence, sorted(set(+self._running) - self._named)
+        if silence is not None and services and self._pacing.clock() - self._silent_since >= silence:
+            self._named |= set(services)
+            self._pacing.on_silence(services)
 
     def _until_retry(self) -> float | None:
         """Return the seconds until the first of the services left alone may be sent requests again."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
-from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, Secret, Service
+from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, RecordKey, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
+from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
@@ -49,11 +51,15 @@ class Clients:
         return service, self._usable(service, stored, redirect_uri=redirect_uri)
 
     def _stored(self, service: Service) -> StoredClient | None:
-        return read_client(self._store, client_key(self._profile, service.name))
+        return read_client(self._store, self._key(service))
+
+    def _key(self, service: Service) -> RecordKey:
+        """Return the key of the client that serves a service: a preset uses the one of its service."""
+        return client_key(self._profile, service.registered_at.name)
 
     def _usable(self, service: Service, stored: StoredClient | None, *, redirect_uri: str | None) -> Client:
-        client_id, client_secret = self._override(service.name)
-        client = stored.client if stored else Client(service=service.name, client_id="")
+        client_id, client_secret = self._override(service.registered_at.name)
+        client = stored.client if stored else no_client(service)
         if self._sandboxed and client.sandbox_url is None:
             raise _not_in_sandbox(service)
         if not (client_id or client.client_id):
@@ -70,7 +76,7 @@ class Clients:
         origins = origins_of(service)
         if origins.keys() <= client.origins.keys():
             return
-        key = client_key(self._profile, service.name)
+        key = self._key(service)
         with self._store.lock(key):
             stored = read_client(self._store, key)
             if stored is not None:
@@ -79,11 +85,11 @@ class Clients:
 
     def peek(self, service: Service) -> tuple[Client, bool] | None:
         """Return the client without its secret, and whether it has one; not verified, reads metadata only."""
-        client_id, client_secret = self._override(service.name)
-        stored = peek_client(self._store, client_key(self._profile, service.name))
+        client_id, client_secret = self._override(service.registered_at.name)
+        stored = peek_client(self._store, self._key(service))
         if stored is None and client_id is None:
             return None
-        client, has_secret = stored or (Client(service=service.name, client_id=""), False)
+        client, has_secret = stored or (no_client(service), False)
         has_secret = has_secret and client_id in (None, client.client_id)
         return replace(client, client_id=client_id or client.client_id), has_secret or client_secret is not None
 
@@ -96,6 +102,7 @@ class Clients:
     def filled(self, name: str) -> Service:
         """Return the service of that name with its placeholders filled from the client's parameters.
 
+        Those that an authorization response fills have their defaults; see `with_callback`.
         In the sandbox's profile all of its endpoints are the sandbox's.
         Raises `ServiceNotFound`, `ConfigurationProblem` when a placeholder has no value yet, and `ClientNotSet` in the
         sandbox's profile before a login there.
@@ -111,10 +118,10 @@ class Clients:
             if client is None or client.sandbox_url is None:
                 raise _not_in_sandbox(service)
             return at_sandbox(service, client.sandbox_url)
-        is_set = client is not None or self._override(service.name)[0] is not None
+        is_set = client is not None or self._override(service.registered_at.name)[0] is not None
         if not is_set and any(p.default is None for p in service.params):
-            raise _not_set(service, Client(service=service.name, client_id=""))
-        return fill(service, client.params if client else {}) if service.params else service
+            raise _not_set(service, no_client(service))
+        return with_callback(fill(service, client.params if client else {}), {}) if service.params else service
 
     def set(
         self,
@@ -132,12 +139,17 @@ class Clients:
         A redirect URI has its own port, so of the two the last one given is stored. A new secret is pinned to the
         service's present origins; so is the stored one when a given parameter changes them.
         Raises `ConfigurationProblem` for a parameter that the service does not have, `UsageProblem` for a redirect
-        URI at which no login could end, and in the sandbox's profile.
+        URI at which no login could end, for the scope of a preset that has its own, and in the sandbox's profile.
         """
         if self._sandboxed:
             raise UsageProblem(
                 f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
                 hint=f"log in at the sandbox, or use another profile: everyauth login {service.name} --sandbox",
+            )
+        if scope is not None and has_own_scopes(service):
+            raise UsageProblem(
+                f"the scopes of {service.name} are its own, not those of the client of {service.registered_at.name}",
+                hint=f"give others at a login: everyauth login {service.name} --scope {shlex.quote(scope)}",
             )
         if redirect_uri:
             port = 0
@@ -146,9 +158,9 @@ class Clients:
             redirect_uri = ""
         for name, value in (params or {}).items():
             check_param(service, name, value)
-        key = client_key(self._profile, service.name)
+        key = self._key(service)
         with self._store.lock(key):
-            stored = read_client(self._store, key) or StoredClient(client=Client(service=service.name, client_id=""))
+            stored = read_client(self._store, key) or StoredClient(client=no_client(service))
             before = stored.client
             client = replace(
                 before,
@@ -168,13 +180,13 @@ class Clients:
         """Replace a service by a sandbox, with the client that the sandbox knows; in the sandbox's profile only."""
         assert self._sandboxed
         client = Client(
-            service=service.name,
+            service=service.registered_at.name,
             client_id=client_id,
             client_secret=client_secret,
             sandbox_url=sandbox_url,
             params=sandbox_params(service),
         )
-        key = client_key(self._profile, service.name)
+        key = self._key(service)
         with self._store.lock(key):
             stored = read_client(self._store, key)
             save_client(self._store, key, StoredClient(client=client, version=stored.version if stored else None))
@@ -186,6 +198,22 @@ class Clients:
             known = self._store.peek(key) is not None
             self._store.delete(key)
         return known
+
+
+def no_client(service: Service) -> Client:
+    """Return what is known of our client where none is set."""
+    return Client(service=service.registered_at.name, client_id="")
+
+
+def default_scope(service: Service, client: Client) -> str:
+    """Return the scope that a login requests unless it is given one: a preset's own, the client's, or the entry's."""
+    of_client = None if has_own_scopes(service) else client.scope
+    return of_client or service.scope_separator.join(service.scopes)
+
+
+def has_own_scopes(service: Service) -> bool:
+    """Return whether it is a preset whose scopes are not those of the client that it uses."""
+    return "scopes" in service.preset_keys
 
 
 def missing_params(service: Service, params: Mapping[str, str]) -> list[Parameter]:
@@ -217,7 +245,7 @@ def on_loopback(uri: str) -> bool:
 
 def callback_path(service: Service) -> str:
     """Return a path per service, against authorization server mix-up (RFC 9700 section 4.4)."""
-    return f"/callback/{service.name}"
+    return f"/callback/{service.registered_at.name}"
 
 
 def _pinned(service: Service, before: Client, client: Client, *, changed: bool) -> Mapping[str, str]:
@@ -240,13 +268,15 @@ def _partly_filled(service: Service, client: Client) -> Service:
 
 
 def _not_set(service: Service, client: Client) -> ClientNotSet:
-    link = service.docs or next(iter(service.sources), "")
+    place = service.registered_at
+    link = place.docs or next(iter(place.sources), "")
     about = f" ({link})" if link else ""
+    whose = f" for {service.name}" if service.preset_of else ""
     needed = "".join(f" --param {p.name}=..." for p in service.params if p.default is None)
     uri = f" with the redirect URI {redirect_uri(service, client)}" if is_registered(service, client) else ""
     return ClientNotSet(
-        f"{service.name} has no client yet: register an app at {service.title}{about}{uri}",
-        hint=f"everyauth service set {service.name} --client-id ID --client-secret -{needed}",
+        f"{place.name} has no client yet{whose}: register an app at {place.title}{about}{uri}",
+        hint=f"everyauth service set {place.name} --client-id ID --client-secret -{needed}",
     )
 
 

@@ -30,6 +30,7 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
+from everyauth_cli.services.callback import with_callback
 from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
 from everyauth_cli.store.records import Store
 
@@ -60,7 +61,13 @@ class HealthCheck:
     ) -> Iterator[Outcome]:
         """Refresh many identities, several at once; see `refresh`."""
         refresh = functools.partial(self.refresh, expiring_within=expiring_within)
-        return (pacing or Pacing()).outcomes(by_service, refresh)
+        patience = self.refresher.patience
+        pacing = replace(pacing or Pacing(), silence=patience.notice_after, on_silence=self._notice)
+        return pacing.outcomes(by_service, refresh, refreshes=True)
+
+    def _notice(self, services: list[str]) -> None:
+        names = " and ".join(services)
+        self.refresher.patience.notice(f"Still waiting for {names} to refresh tokens; what comes will be stored ...")
 
     def check_all(self, by_service: ByService, pacing: Pacing | None) -> Iterator[Outcome]:
         """Check many identities, several at once; see `check`."""
@@ -72,20 +79,21 @@ class HealthCheck:
 
     def check(self, identity: Identity) -> Outcome:
         """Ask the service for the account of the token, after a refresh of one that is stale or rejected."""
-        return self._outcome(identity, lambda key: self._check(key, identity))
+        return self._outcome(identity, lambda key: (self._check(key, identity), None))
 
-    def _outcome(self, identity: Identity, act: Callable[[RecordKey], HealthState]) -> Outcome:
+    def _outcome(self, identity: Identity, act: Callable[[RecordKey], tuple[HealthState, Identity | None]]) -> Outcome:
+        """Return the outcome of an act, which gives the identity as it is stored then where it knows it."""
         key = key_of(self.profile, identity)
         if identity.login_required is not None and identity.login_required.kind is not LoginReason.REFUSED:
             required = must_log_in(key, identity.login_required)
             return Outcome(identity=identity, state=HealthState.LOGIN_REQUIRED, error=required)
         try:
-            state = act(key)
+            state, now = act(key)
         except _Deleted:
             return Outcome(identity=identity, state=HealthState.DELETED)
         except EveryAuthError as error:
             return self._failure(key, identity, error)
-        now = peek_identity(self.store, key) or identity
+        now = now or peek_identity(self.store, key) or identity
         other = _other_account(key, now) if state is HealthState.OTHER_ACCOUNT else None
         return Outcome(identity=now, state=state, error=other)
 
@@ -97,17 +105,21 @@ class HealthCheck:
             return Outcome(identity=now, state=HealthState.LOGIN_REQUIRED, error=error)
         return Outcome(identity=identity, state=HealthState.FAILED, error=error, retry_after=pause)
 
-    def _refresh(self, key: RecordKey, identity: Identity, expiring_within: int | None) -> HealthState:
+    def _refresh(
+        self, key: RecordKey, identity: Identity, expiring_within: int | None
+    ) -> tuple[HealthState, Identity | None]:
         if not identity.refreshable:
-            return self._without_refresh_token(key, identity)
+            return self._without_refresh_token(key, identity), None
         if not self._is_due(identity, expiring_within):
-            return HealthState.FRESH
+            return HealthState.FRESH, None
         stored = self._stored(key)
         if not self._is_due(stored.identity, expiring_within):
-            return HealthState.FRESH
+            return HealthState.FRESH, stored.identity
         # The old token must not pass for a refreshed one, however long it lives.
-        self._token(key, Requirement(replaced=stored.token.access_token))
-        return HealthState.REFRESHED
+        fresh = self.refresher.renewed(key, stored, Requirement(replaced=stored.token.access_token))
+        if fresh is None:
+            raise _Deleted
+        return HealthState.REFRESHED, fresh.identity
 
     def _is_due(self, identity: Identity, expiring_within: int | None) -> bool:
         if expiring_within is None:
@@ -133,6 +145,7 @@ class HealthCheck:
         client = self.clients.get(service)
         if not is_bound_to(identity, service, client):
             raise bound_elsewhere(key)
+        service = with_callback(service, identity.params)
         token = self._token(key, CURRENT)
         account = self._account(key, service, client, token)
         if account is None and identity.refreshable:

@@ -81,7 +81,7 @@ def _objects(keys: Sequence[Any]) -> list[Mapping[str, Any]]:
 
 
 def _key(service: Service) -> RecordKey:
-    return RecordKey(profile="", kind="keys", service=service.name)
+    return RecordKey(profile="", kind="keys", service=service.registered_at.name)
 
 
 def _source(service: Service) -> str | None:

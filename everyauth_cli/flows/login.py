@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, UsageProblem
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
-from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.clients import Clients, default_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
@@ -32,6 +32,7 @@ from everyauth_cli.model import (
 from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
 from everyauth_cli.oauth.token_endpoint import added_fields, code_request, missing_scopes, read_token
+from everyauth_cli.services.callback import read_callback, with_callback
 from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity, save_identity
 from everyauth_cli.store.records import Store
 
@@ -43,14 +44,15 @@ class Grant:
     """A token that answers a login request, not stored yet, however it was obtained.
 
     `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
-    for other grant types. `origins` are those of the endpoints that may be sent the tokens, by key. `missing_scopes`
-    were requested and not granted.
+    for other grant types. `params` are the values of placeholders in its authorization response. `origins` are those
+    of the endpoints that may be sent the tokens, by key. `missing_scopes` were requested and not granted.
     """
 
     request: LoginRequest
     token: Token
     origins: Mapping[str, str]
     redirect_uri: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
     missing_scopes: Sequence[str] = ()
 
 
@@ -81,13 +83,12 @@ class LoginFlow:
     def _request(
         self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
     ) -> LoginRequest:
-        default_scope = client.scope or service.scope_separator.join(service.scopes)
         return LoginRequest(
             service=service.name,
             user=user,
             tenant=tenant or user,
             tags=dict(tags),
-            scope=default_scope if scope is None else scope,
+            scope=default_scope(service, client) if scope is None else scope,
             client_id=client.client_id,
             token_endpoint=service.token_endpoint,
             started_at=self.clock(),
@@ -112,24 +113,32 @@ class LoginFlow:
         with recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
             service = self.clients.filled(pending.request.service)
             response = read_response(service, pending, query)
+            params = read_callback(service, dict(query))
             client = self.clients.get(service)
             with redacted(client.client_secret):
-                return self._redeem(service, client, pending, response)
+                return self._redeem(service, client, pending, response, params)
 
     def _redeem(
-        self, service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse
+        self,
+        service: Service,
+        client: Client,
+        pending: PendingLogin,
+        response: AuthorizationResponse,
+        params: Mapping[str, str],
     ) -> Grant:
         request = pending.request
         if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
             raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
+        service = with_callback(service, params)
         token = self._token(service, client, pending, response)
         token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
-        missing = missing_scopes(service, request.scope, token.scope)
+        missing = missing_scopes(service, request.scope, token.scope, refreshable=token.refresh_token is not None)
         return Grant(
             request=request,
             token=token,
             origins=granted_origins(service),
             redirect_uri=pending.redirect_uri,
+            params=params,
             missing_scopes=missing,
         )
 
@@ -210,6 +219,7 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
             client_id=request.client_id,
             origins=grant.origins,
             redirect_uri=grant.redirect_uri,
+            params=grant.params,
         )
     return Identity(
         id=ID_PREFIX + secrets.token_hex(8),
@@ -227,4 +237,5 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
         client_id=request.client_id,
         origins=grant.origins,
         redirect_uri=grant.redirect_uri,
+        params=grant.params,
     )

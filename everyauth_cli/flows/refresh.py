@@ -70,11 +70,18 @@ class Refresher:
         found = self._read(key, requirement)
         if not isinstance(found, StoredIdentity):
             return found
+        current = self.renewed(key, found, requirement)
+        return Credential(key, record_of(current)) if current else None
+
+    def renewed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity | None:
+        """Return an identity, whose token does not meet the requirement as it was read, with one that does.
+
+        None when it was deleted meanwhile; raises what `current` raises.
+        """
         try:
-            fresh = self._refreshed(key, found, requirement)
+            return self._refreshed(key, stored, requirement)
         except (ServiceError, ClientRejected, StoreBusy) as error:
-            return _credential(key, self._old_token(found, requirement, error))
-        return _credential(key, fresh) if fresh else None
+            return self._old_token(stored, requirement, error)
 
     def _read(self, key: RecordKey, requirement: Requirement) -> Credential | StoredIdentity | None:
         """Read the credential if it meets the requirement, else the stored identity that a new one is got with."""
@@ -190,7 +197,3 @@ class Refresher:
         if stored.identity.login_required or requirement.excludes(token.access_token.reveal()):
             return False
         return lives_for(token.expires_at, now=self.clock(), min_ttl=requirement.min_ttl)
-
-
-def _credential(key: RecordKey, stored: StoredIdentity) -> Credential:
-    return Credential(key, record_of(stored))

@@ -55,6 +55,7 @@ from everyauth_cli.oauth.error_response import Refusal, refusal_of
 from everyauth_cli.oauth.id_token import read_refreshed
 from everyauth_cli.oauth.successor import refresh_token_in
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
+from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.rules import IdTokenUse
 from everyauth_cli.store.identities import StoredIdentity, UnreadResponse, read_identity, save_identity
 from everyauth_cli.store.records import Store
@@ -117,6 +118,7 @@ class RefreshRun:
         service, client = self.clients.registered(key.service)
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key)
+        service = with_callback(service, stored.identity.params)
         marked = self._mark(key, stored)
         try:
             with recorded(self.record, self.clock, Action.REFRESH, key, refresh_token, client.client_secret):

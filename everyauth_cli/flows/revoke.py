@@ -40,6 +40,7 @@ from everyauth_cli.model import (
     Token,
 )
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
+from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, RevocationEnds
 from everyauth_cli.store.identities import find_readable, identity_query, peek_identity, read_identity, save_identity
@@ -248,7 +249,7 @@ class Revoker:
         service, client = self.clients.registered(identity.service)
         if not is_bound_to(identity, service, client):
             raise bound_elsewhere(key)
-        return service, client
+        return with_callback(service, identity.params), client
 
 
 def _revocable(service: Service, token: Token) -> dict[str, Secret[str]]:

@@ -20,9 +20,10 @@ from everyauth_cli.errors import (
 from everyauth_cli.flows.metadata_comparison import Difference, compare
 from everyauth_cli.model import Request, Response, Service
 from everyauth_cli.oauth.metadata import metadata_requests, read_metadata
-from everyauth_cli.services.endpoints import domains_of
+from everyauth_cli.services.callback import with_callback
+from everyauth_cli.services.endpoints import domains_of, urls_of
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.urls import origin
+from everyauth_cli.urls import has_placeholder, origin
 
 
 class CheckState(StrEnum):
@@ -77,7 +78,7 @@ def check_entry(entry: Entry, send: Callable[[Request], Response]) -> CheckedEnt
     """
     name = entry.service.name
     try:
-        service = fill(entry.service, entry.params)
+        service = _filled(entry)
         url, metadata = _published(service, send)
     except ServiceUnreachable as error:
         return CheckedEntry(service=name, state=CheckState.UNREACHABLE, error=error)
@@ -89,6 +90,13 @@ def check_entry(entry: Entry, send: Callable[[Request], Response]) -> CheckedEnt
         return CheckedEntry(service=name, state=CheckState.NO_METADATA)
     found = compare(service, entry.keys, metadata, domains=domains_of(entry.service, service))
     return CheckedEntry(service=name, state=_state(service, found), url=url, differences=found)
+
+
+def _filled(entry: Entry) -> Service:
+    service = with_callback(fill(entry.service, entry.params), {})
+    if any(map(has_placeholder, urls_of(service).values())):
+        raise ConfigurationProblem(f"the address of {service.name} is known only after a login; nothing was sent")
+    return service
 
 
 def _state(service: Service, found: Sequence[Difference]) -> CheckState:

@@ -187,7 +187,7 @@ def hold_signals() -> None:
 
 def release_signals() -> None:
     """Give held signals their default disposition back when nothing is under way; for the main thread."""
-    if _alive() or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or _alive():
         return
     for number in DEADLY:
         if signal.getsignal(number) is _die_later:

@@ -65,12 +65,31 @@ class ThreadWaits:
         return flight.wait(seconds)
 
 
+class WorkerWaits(ThreadWaits):
+    """Waits in a thread of ours that is no daemon and that nothing of the caller's interrupts: it flies by itself."""
+
+    def join(
+        self,
+        flights: SingleFlight[T],
+        key: Hashable,
+        call: Callable[[], T],
+        *,
+        seconds: float | None,  # noqa: ARG002 - it is begun at once
+    ) -> Flight[T]:
+        return flights.join(key, call, start=fly_here)
+
+
 _waits: ContextVar[Waits] = ContextVar("everyauth_waits", default=ThreadWaits())  # noqa: B039 - it has no state
 
 
 def waits() -> Waits:
     """Return the way in which the present call waits."""
     return _waits.get()
+
+
+def fly_in_this_thread() -> None:
+    """Let the calls that this thread makes from now on fly in it, where each flight would have one of its own."""
+    _waits.set(WorkerWaits())
 
 
 class AsyncCall(Generic[R]):

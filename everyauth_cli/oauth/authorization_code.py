@@ -104,7 +104,8 @@ def read_response(service: Service, pending: PendingLogin, query: Sequence[tuple
     """
     if not has_state_of(pending, query):
         raise LoginFailed("the authorization response does not belong to this login: it has another state")
-    repeated = [name for name in SINGLE if [n for n, _ in query].count(name) > 1]
+    single = (*SINGLE, *(param.callback for param in service.params if param.callback))
+    repeated = [name for name in single if [n for n, _ in query].count(name) > 1]
     if repeated:
         raise LoginFailed(
             f"the authorization response has {repeated[0]} twice, which RFC 6749 section 3.1 forbids; "
@@ -139,7 +140,8 @@ def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | Service
             f"the authorization response of {service.name} has both a code and an error ({reason}); "
             "the code was not redeemed"
         )
-    if code == ACCESS_DENIED:
+    meant = service.error_words.get(code, code)
+    if meant == ACCESS_DENIED:
         return LoginDenied(f"access was denied at {service.name} ({reason})")
-    hint = ERROR_HINTS.get(code, "").format(service=service.name) or None
+    hint = ERROR_HINTS.get(meant, "").format(service=service.name) or None
     return ServiceError(f"{service.name} refused the login ({reason})", hint=hint, error=code)

@@ -184,7 +184,8 @@ def _invalid(
 
 
 def _allow_hint(service: Service, key: str) -> str:
-    return f"if that is right, allow it with {key} in services/{service.name}.toml, in the configuration directory"
+    file = f"services/{service.registered_at.name}.toml"
+    return f"if that is right, allow it with {key} in {file}, in the configuration directory"
 
 
 def _is_usable(key: Mapping[str, Any], id_token: IdToken) -> bool:

@@ -10,7 +10,7 @@ from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Request, Response
 from everyauth_cli.oauth.response_body import read_json
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ASYMMETRIC, SYMMETRIC, ClientAuthMethod
+from everyauth_cli.services.rules import ASYMMETRIC, OFFLINE, SYMMETRIC, ClientAuthMethod
 from everyauth_cli.urls import check_url, origin
 
 OAUTH = "/.well-known/oauth-authorization-server"
@@ -29,7 +29,6 @@ COPIED = (
 """Fields whose names and meanings are those of an entry's keys."""
 
 ACCOUNT_SCOPES = ("openid", "profile", "email")
-OFFLINE = "offline_access"
 BY_PREFERENCE = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST, ClientAuthMethod.NONE)
 DEFAULT_METHOD = ClientAuthMethod.CLIENT_SECRET_BASIC
 """The method of a server that states none (RFC 8414 section 2)."""

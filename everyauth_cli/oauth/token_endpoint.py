@@ -12,7 +12,7 @@ from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields, reported
 from everyauth_cli.oauth.lifetime import expiry_of
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, TEMPLATE_FIELD
+from everyauth_cli.services.rules import ACCESS_TOKEN, OFFLINE, REFRESH_TOKEN, TEMPLATE_FIELD
 
 if TYPE_CHECKING:
     from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
@@ -110,10 +110,14 @@ def read_token(
     )
 
 
-def missing_scopes(service: Service, requested: str | None, granted: str | None) -> list[str]:
-    """Return the requested scopes that were not granted (RFC 6749 section 3.3 lets a service narrow them)."""
+def missing_scopes(service: Service, requested: str | None, granted: str | None, *, refreshable: bool) -> list[str]:
+    """Return the requested scopes that were not granted (RFC 6749 section 3.3 lets a service narrow them).
+
+    A refresh token grants `offline_access` (OpenID Connect Core section 11), which some services do not repeat.
+    """
     # Some services answer with commas although requests have spaces.
     have = set(service.split_scope((granted or "").replace(",", " ")))
+    have |= {OFFLINE} if refreshable else set()
     have |= {covered for scope in have for covered in service.scope_covers.get(scope, ())}
     return [scope for scope in service.split_scope(requested) if scope not in have]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from everyauth_cli.sandbox.dialect import Endpoint
+from everyauth_cli.sandbox.dialect import Endpoint, RefreshTokens
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.grants import (
     AuthorizationCode,
@@ -54,7 +54,7 @@ class AuthorizationServer:
         self._used_codes: set[str] = set()
         self._access_tokens: dict[str, IssuedToken] = {}
         self._refresh_tokens: dict[str, IssuedToken] = {}
-        # The id of each grant that is not revoked, and its only valid refresh token, or "" if it has none.
+        # The id of each grant that is not revoked, and its newest refresh token, or "" if none is valid.
         self._valid_grants: dict[str, str] = {}
 
     def authorize(self, query: Mapping[str, str]) -> AuthorizationRequest:
@@ -189,7 +189,7 @@ class AuthorizationServer:
         grant_type = _required(form, "grant_type")
         if grant_type == "authorization_code":
             return self._redeem(client, form)
-        if grant_type == "refresh_token" and self.responses.has_refresh_tokens:
+        if grant_type == "refresh_token" and self.responses.refresh_tokens is not RefreshTokens.NONE:
             return self._refresh(client, form)
         raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")
 
@@ -233,14 +233,14 @@ class AuthorizationServer:
             raise OAuthError("invalid_grant", "The refresh token is not valid.")
         if issued.grant.id not in self._valid_grants:
             raise OAuthError("invalid_grant", "The refresh token is not valid: its grant is revoked.")
-        if self._valid_grants[issued.grant.id] != value:
+        if not self._is_usable(value, issued):
             # The client or a thief uses an old one, and the server cannot know which (RFC 9700 section 4.14.2).
             self.counts["refresh_reuse"] += 1
             del self._valid_grants[issued.grant.id]
             raise OAuthError("invalid_grant", "The refresh token was used before.")
         if self._has_expired(issued):
             raise OAuthError("invalid_grant", "The refresh token has expired.")
-        return self._issue(issued.grant, refreshed=True)
+        return self._issue(issued.grant, used=value)
 
     def _revoke(self, client: Registration | None, value: str) -> None:
         issued = self._access_tokens.get(value) or self._refresh_tokens.get(value)
@@ -264,33 +264,51 @@ class AuthorizationServer:
             # A service that cannot revoke access tokens leaves them valid.
             self._refresh_tokens = {t: i for t, i in self._refresh_tokens.items() if i.grant.id != issued.grant.id}
 
-    def _issue(self, grant: Grant, *, nonce: str | None = None, refreshed: bool = False) -> EndpointResponse:
-        lifetime = self._lifetimes.access_token
+    def _issue(self, grant: Grant, *, nonce: str | None = None, used: str = "") -> EndpointResponse:
+        """Issue tokens for a grant, after a refresh token is `used` if it is a refresh."""
+        lifetime, refresh_token = self._lifetimes.access_token, self._next_refresh_token(grant, used)
         tokens = TokenSet(
             client_id=grant.client_id,
             grant_id=grant.id,
             user=grant.user,
             scopes=grant.scopes,
             access_token=self.responses.new_access_token(),
-            refresh_token=self._next_refresh_token(grant),
+            refresh_token=refresh_token,
             issued_at=self._clock(),
             expires_in=lifetime,
-            refreshed=refreshed,
+            refresh_expires_in=self._remaining(refresh_token),
+            refreshed=bool(used),
             nonce=nonce,
         )
         expires_at = None if lifetime is None else self._in(lifetime)
         self._access_tokens[tokens.access_token] = IssuedToken(grant=grant, expires_at=expires_at)
         return self.responses.token_response(tokens, self._id_token(tokens))
 
-    def _next_refresh_token(self, grant: Grant) -> str:
-        if not self.responses.has_refresh_tokens:
+    def _is_usable(self, value: str, issued: IssuedToken) -> bool:
+        """Whether a refresh token is the newest of its grant, or an older one that the service still takes."""
+        newest = self._valid_grants[issued.grant.id]
+        match self.responses.refresh_tokens:
+            case RefreshTokens.ADDED:
+                return bool(newest)
+            case RefreshTokens.OVERLAPPING:
+                return value == newest or (bool(newest) and value == self._refresh_tokens[newest].replaces)
+        return value == newest
+
+    def _next_refresh_token(self, grant: Grant, used: str) -> str:
+        kind = self.responses.refresh_tokens
+        if kind is RefreshTokens.NONE:
             return self._valid_grants.setdefault(grant.id, "")
-        if grant.id not in self._valid_grants or self.responses.rotates_refresh_tokens:
+        if grant.id not in self._valid_grants or kind.changes:
             refresh_token = self.responses.new_refresh_token()
             expires_at = self._in(self._lifetimes.refresh_token)
-            self._refresh_tokens[refresh_token] = IssuedToken(grant=grant, expires_at=expires_at)
+            self._refresh_tokens[refresh_token] = IssuedToken(grant=grant, expires_at=expires_at, replaces=used)
             self._valid_grants[grant.id] = refresh_token
         return self._valid_grants[grant.id]
+
+    def _remaining(self, refresh_token: str) -> int:
+        """Return the remaining lifetime of a refresh token in seconds."""
+        issued = self._refresh_tokens.get(refresh_token)
+        return (issued.expires_at - self._clock()) // 1000 if issued and issued.expires_at is not None else 0
 
     def _id_token(self, tokens: TokenSet) -> str | None:
         claims = self.responses.id_token_claims(tokens)

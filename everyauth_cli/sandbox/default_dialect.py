@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from everyauth_cli.model import Service
@@ -22,14 +23,20 @@ from everyauth_cli.sandbox.dialect import (
 )
 from everyauth_cli.services.rules import TEMPLATE_FIELD
 
+ACCOUNT_KEYS = {"account_endpoint", "account_query", "account_subject", "account_label"}
 LIFETIME = 3600
 OPENID = "openid"
 SUBJECT, LABEL, TENANT = "{user_id}", "{user}", "sandbox"
 
 
 def dialect_of(service: Service) -> Dialect:
-    """Return the dialect of a service: from its file, or else the default."""
-    return dialect.load(service.name) if service.name in dialect.names() else default_dialect(service)
+    """Return the dialect of a service: from its file, or else the default.
+
+    A preset has that of its service, but for an account that it names in a way of its own.
+    """
+    name, default = service.registered_at.name, default_dialect(service)
+    found = dialect.load(name) if name in dialect.names() else default
+    return replace(found, account=default.account) if service.preset_keys & ACCOUNT_KEYS else found
 
 
 def default_dialect(service: Service) -> Dialect:
@@ -51,6 +58,7 @@ def default_dialect(service: Service) -> Dialect:
         revocation=default_revocation(service),
         account=DocumentedAccount(subject=SUBJECT, label=LABEL, call=_account(service)),
         id_token=json.dumps(_claims(service)) if OPENID in service.scopes else "",
+        repeats_nonce=True,
         native=service.native or (),
         native_after_refresh=service.native or (),
         errors=(),

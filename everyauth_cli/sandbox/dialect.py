@@ -19,7 +19,7 @@ SUFFIX = ".toml"
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-NUMBERS = ("expires_in", "expires_at", "now", "now_ms")
+NUMBERS = ("expires_in", "expires_at", "refresh_expires_in", "now", "now_ms")
 """Placeholders that become JSON numbers where a JSON string holds nothing else."""
 
 Values = Mapping[str, str | int]
@@ -37,11 +37,21 @@ class Endpoint(StrEnum):
 
 
 class RefreshTokens(StrEnum):
-    """The kind of refresh tokens of a service: none, one for the whole grant, or a new one with each refresh."""
+    """The kind of refresh tokens of a service: none, one for the whole grant, or a new one with each refresh.
+
+    A new one ends the one before at once (`rotating`), at its own first use (`overlapping`), or never (`added`).
+    """
 
     NONE = "none"
     STATIC = "static"
     ROTATING = "rotating"
+    OVERLAPPING = "overlapping"
+    ADDED = "added"
+
+    @property
+    def changes(self) -> bool:
+        """Whether each refresh brings a new one."""
+        return self not in (RefreshTokens.NONE, RefreshTokens.STATIC)
 
 
 class UnknownScopes(StrEnum):
@@ -88,11 +98,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """The form of access and refresh tokens; `lifetime` is that of access tokens in seconds, None for no expiry."""
+    """The form of access and refresh tokens; `lifetime` is that of access tokens in seconds, None for no expiry.
+
+    `refresh_lifetime` is that of each refresh token in seconds, None where none is documented.
+    """
 
     access: str
     refresh: str = ""
     lifetime: int | None = None
+    refresh_lifetime: int | None = None
     refresh_tokens: RefreshTokens = RefreshTokens.NONE
     link: Sequence[str] = ()
 
@@ -165,7 +179,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """The documented form of one service's OAuth 2.0."""
+    """The documented form of one service's OAuth 2.0.
+
+    Without an `account` nothing that `everyauth` can ask names it. `id_token` has its claims.
+    """
 
     name: str
     tokens: Tokens
@@ -174,8 +191,9 @@ class Dialect:
     token: Call
     refresh: Call | None
     revocation: Revocation | None
-    account: DocumentedAccount
+    account: DocumentedAccount | None
     id_token: str
+    repeats_nonce: bool
     native: Sequence[str]
     native_after_refresh: Sequence[str]
     errors: Sequence[DocumentedError]
@@ -191,7 +209,7 @@ def load(name: str) -> Dialect:
     """Read the dialect of a service; raises `FileNotFoundError` if it has no dialect file."""
     with (FOLDER / (name + SUFFIX)).open("rb") as file:
         table = tomllib.load(file)
-    native, account = table["native"], dict(table["account"])
+    native, id_token = table["native"], table.get("id_token", {})
     return Dialect(
         name=name,
         tokens=_tokens(_linked(table["tokens"])),
@@ -200,8 +218,9 @@ def load(name: str) -> Dialect:
         token=_call(table["token"]),
         refresh=_call(table["refresh"]) if "refresh" in table else None,
         revocation=_revocation(table["revocation"]) if "revocation" in table else None,
-        account=DocumentedAccount(**account.pop("expected"), call=_call(account) if account else None),
-        id_token=table.get("id_token", {}).get("claims", ""),
+        account=_account(table["account"]) if "account" in table else None,
+        id_token=id_token.get("claims", ""),
+        repeats_nonce=id_token.get("nonce", True),
         native=native["fields"],
         native_after_refresh=native.get("after_refresh", native["fields"]),
         errors=[DocumentedError(**_with_response(error)) for error in table.get("errors", [])],
@@ -252,6 +271,10 @@ def _call(table: Mapping[str, Any]) -> Call:
 def _revocation(table: Mapping[str, Any]) -> Revocation:
     tokens = table.get("tokens", ["refresh_token", "access_token"])
     return Revocation(call=_call(table), ends=RevocationEnds(table["ends"]), tokens=tokens)
+
+
+def _account(table: Mapping[str, Any]) -> DocumentedAccount:
+    return DocumentedAccount(**table["expected"], call=_call(table) if "request" in table else None)
 
 
 def _with_response(table: Mapping[str, Any]) -> dict[str, Any]:

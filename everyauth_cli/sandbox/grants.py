@@ -110,17 +110,22 @@ class AuthorizationCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedToken:
-    """The grant that a token belongs to, and its expiry in milliseconds since the epoch, if it has one."""
+    """The grant that a token belongs to, and its expiry in milliseconds since the epoch, if it has one.
+
+    A refresh token `replaces` the one before it.
+    """
 
     grant: Grant
     expires_at: int | None
+    replaces: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSet:
     """The tokens of one token response, and everything else that a response may contain.
 
-    `issued_at` is milliseconds since the epoch, `expires_in` seconds; the id token has to repeat the `nonce`.
+    `issued_at` is milliseconds since the epoch; `expires_in` is seconds, and so is `refresh_expires_in`, which is what
+    is left to the refresh token. The id token has to repeat the `nonce`.
     """
 
     client_id: str
@@ -131,5 +136,6 @@ class TokenSet:
     refresh_token: str = field(repr=False)
     issued_at: int
     expires_in: int | None
+    refresh_expires_in: int
     refreshed: bool
     nonce: str | None = field(repr=False)

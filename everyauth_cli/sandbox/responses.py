@@ -52,12 +52,8 @@ class Responses:
         self.revocation = self.dialect.revocation or default_revocation(service)
 
     @property
-    def rotates_refresh_tokens(self) -> bool:
-        return self.dialect.tokens.refresh_tokens is RefreshTokens.ROTATING
-
-    @property
-    def has_refresh_tokens(self) -> bool:
-        return self.dialect.tokens.refresh_tokens is not RefreshTokens.NONE
+    def refresh_tokens(self) -> RefreshTokens:
+        return self.dialect.tokens.refresh_tokens
 
     @property
     def signs_with_secret(self) -> bool:
@@ -101,7 +97,7 @@ class Responses:
             return None
         claims = json.loads(DocumentedResponse(body=self.dialect.id_token).filled(self._values(tokens)))
         # OpenID Connect Core section 3.1.2.1.
-        nonce = {} if tokens.nonce is None else {"nonce": tokens.nonce}
+        nonce = {"nonce": tokens.nonce} if self.dialect.repeats_nonce and tokens.nonce is not None else {}
         return {**{name: value for name, value in claims.items() if name != "nonce"}, **nonce}
 
     def token_response(self, tokens: TokenSet, id_token: str | None) -> EndpointResponse:
@@ -114,7 +110,7 @@ class Responses:
 
     def account_response(self, user: str) -> EndpointResponse:
         """Return the response to an account request; a service without an account endpoint gets a generic one."""
-        call = self.dialect.account.call
+        call = self.dialect.account and self.dialect.account.call
         template = call.response if call else DocumentedResponse(body=json.dumps(account_fields(self.service)))
         return _filled(template, _user_values(user))
 
@@ -161,6 +157,7 @@ class Responses:
             "refresh_token": tokens.refresh_token,
             "expires_in": expires_in,
             "expires_at": tokens.issued_at // 1000 + expires_in,
+            "refresh_expires_in": tokens.refresh_expires_in,
             "now": tokens.issued_at // 1000,
             "now_ms": tokens.issued_at,
             "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, tokens.access_token)),

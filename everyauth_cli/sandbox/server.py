@@ -20,7 +20,7 @@ from everyauth_cli.sandbox.grants import Lifetimes, Registration
 from everyauth_cli.sandbox.http_server import Log, listen
 from everyauth_cli.sandbox.requests import ReceivedRequest
 from everyauth_cli.sandbox.responses import Responses
-from everyauth_cli.services.at_sandbox import at_sandbox, endpoints, sandbox_params
+from everyauth_cli.services.at_sandbox import at_sandbox, endpoints, preset_endpoints, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.rules import ClientAuthMethod
 
@@ -65,7 +65,7 @@ class Sandbox:
     port: int | None = 0
     token_lifetime: int | None = None
     code_lifetime: int | None = None
-    refresh_token_lifetime: int = REFRESH_TOKEN_LIFETIME
+    refresh_token_lifetime: int | None = None
     client_id: str = CLIENT_ID
     client_secret: str | None = field(default=CLIENT_SECRET, repr=False)
     redirect_uri: str = ""
@@ -95,7 +95,8 @@ class Sandbox:
 
     def override(self, name: str) -> Mapping[str, str]:
         """Return the keys of a service's entry that lead it to this sandbox; raises `ServiceNotFound`."""
-        return endpoints(self.catalogue.get(name), self.base_url)
+        service = self.catalogue.get(name).registered_at
+        return {**endpoints(service, self.base_url), **preset_endpoints(service, self.base_url)}
 
     def serve_forever(self) -> None:
         """Serve from this thread until it is interrupted."""
@@ -176,17 +177,17 @@ class Sandbox:
     def _redirect_uris(self, service: Service) -> tuple[str, ...]:
         if self.redirect_uri:
             return (self.redirect_uri, *self.more_redirect_uris)
-        uri = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.name}"
+        uri = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.registered_at.name}"
         # `login --sandbox` listens on http for every service; a login by way of the user's own entry is pasted.
         return (f"http://{uri}", f"https://{uri}") if service.https_redirect else (f"http://{uri}",)
 
     def _lifetimes(self, responses: Responses) -> Lifetimes:
-        documented = responses.dialect.tokens.lifetime
+        tokens = responses.dialect.tokens
         return Lifetimes(
             # Tokens that never expire have no lifetime that could be shortened.
-            access_token=documented if documented is None else self.token_lifetime or documented,
+            access_token=tokens.lifetime if tokens.lifetime is None else self.token_lifetime or tokens.lifetime,
             code=self.code_lifetime or responses.service.code_lifetime or CODE_LIFETIME,
-            refresh_token=self.refresh_token_lifetime,
+            refresh_token=self.refresh_token_lifetime or tokens.refresh_lifetime or REFRESH_TOKEN_LIFETIME,
         )
 
     def _now(self) -> int:

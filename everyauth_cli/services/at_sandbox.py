@@ -9,6 +9,7 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.fields import with_values
 from everyauth_cli.services.placeholders import fill
+from everyauth_cli.services.rules import Parameter
 
 PATHS = {
     "authorization_endpoint": "authorize",
@@ -27,6 +28,8 @@ PARAM = "sandbox"
 def at_sandbox(service: Service, base_url: str) -> Service:
     """Return the service with its placeholders filled in and all its endpoints at the sandbox."""
     params = sandbox_params(service)
+    # The sandbox's authorization response has no value for a placeholder.
+    service = replace(service, params=tuple(replace(param, callback="") for param in service.params))
     filled = with_values(fill(service, params), endpoints(service, base_url))
     return replace(
         filled,
@@ -45,9 +48,28 @@ def endpoints(service: Service, base_url: str) -> dict[str, str]:
     return {key: _moved(urls[key], f"{base_url}/{service.name}/{PATHS[key]}") for key in PATHS if key in urls}
 
 
+def preset_endpoints(service: Service, base_url: str) -> dict[str, str]:
+    """Return the URL at the sandbox, beside the service's own, of each endpoint that its presets have for themselves.
+
+    Each is under its name in a service file: `presets.NAME.KEY`.
+    """
+    return {
+        f"presets.{name}.{key}": _moved(values[key], f"{base_url}/{service.name}/{PATHS[key]}")
+        for name, values in service.presets.items()
+        for key in PATHS
+        if key in values
+    }
+
+
 def sandbox_params(service: Service) -> dict[str, str]:
     """Return a value for each placeholder: its default, where it has one."""
-    return {p.name: PARAM if p.default is None else p.default for p in service.params}
+    return {p.name: _sandbox_value(p) for p in service.params}
+
+
+def _sandbox_value(param: Parameter) -> str:
+    if param.default or (param.default is not None and not param.callback):
+        return param.default
+    return next(iter(param.values), PARAM)
 
 
 def _moved(url: str, to: str) -> str:

@@ -1,50 +1,37 @@
 """The catalogue: one TOML file for each service, shipped in this package, and the user's own files over them.
 
 One file for each, because then a lookup parses no other, and because the comments in a file that a user edits survive
-when another service is added or removed. To find an alias, only the first lines of the files are read.
+when another service is added or removed. To find a shipped alias or preset, an index and its one file are read.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
 from everyauth_cli.private_files import check_owners, make_directory, open_private
-from everyauth_cli.services.entry import MOVED_FROM, NAME, make_service, override
+from everyauth_cli.services import other_names
+from everyauth_cli.services.entry import MOVED_FROM, NAME, Where, make_preset, make_service, names_of_keys, override
 from everyauth_cli.services.keys import KEYS
+from everyauth_cli.services.summaries import ServiceSummary, near_services, other_names_in, summaries
 from everyauth_cli.store.whole_files import parse_toml, read_whole
 
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
 READABLE, CORRECT = "make it a file that you can read, or move it away", "correct it, or move it away"
-HEAD = re.compile(r"^(?:title|aliases) = (?:\".*|\[[^\]]*\])", re.MULTILINE)
-"""The lines of an entry that a list needs."""
-LIKE, MUCH = 0.7, 0.1
-"""The least likeness of names that are suggested, as difflib has it, and how much less than the best is too little."""
 DEEPEST = 4
 """The most words of a key that are searched for, each in the whole file."""
 
 Stamp = tuple[int, int, int, int]
 """Identifies one version of a file: its inode, its size, and the times when its content and its inode changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceSummary:
-    """A service in a list; `own` says that the entry is the user's alone, `problem` why its file cannot be read."""
-
-    name: str
-    title: str
-    aliases: tuple[str, ...]
-    own: bool
-    problem: ConfigurationProblem | None = None
 
 
 class Catalogue:
@@ -55,23 +42,34 @@ class Catalogue:
         self._read: dict[str, tuple[list[Stamp | None], Service]] = {}
 
     def names(self) -> list[str]:
-        """Return the names of all services, sorted."""
-        return sorted(_names(SHIPPED) | (_names(self._own) if self._own else set()))
+        """Return the names of all services, sorted; presets are not among them."""
+        return sorted(_names(SHIPPED) | self._own_names())
+
+    def _own_names(self) -> set[str]:
+        return _names(self._own) if self._own else set()
+
+    def names_and_presets(self) -> list[str]:
+        """Return the names of all services and presets, sorted; a file of the user's that is wrong gives no presets."""
+        mine: set[str] = set()
+        for name in self._own_names():
+            with suppress(ConfigurationProblem):
+                mine.update(self.get(name).presets)
+        return sorted({*self.names(), *other_names.shipped_presets(), *mine})
 
     def get(self, name: str) -> Service:
-        """Return the service with that name or alias.
+        """Return the service with that name or alias, or the preset.
 
         Raises `ServiceNotFound` with near names, `ConfigurationProblem` when the user's file is wrong.
         """
         if not NAME.fullmatch(name):
-            return self._by_alias(name)
+            return self._by_other_name(name)
         # Taken before the files are read, so that a change meanwhile is noticed by the next lookup.
         stamps = [_stamp(SHIPPED / (name + SUFFIX)), _stamp(self.own_path(name))]
         if (known := self._read.get(name)) and known[0] == stamps:
             return known[1]
         service = self._made(name)
         if service is None:
-            return self._by_alias(name)
+            return self._by_other_name(name)
         self._read[name] = stamps, service
         return service
 
@@ -80,30 +78,54 @@ class Catalogue:
         shipped, mine = _load(SHIPPED / (name + SUFFIX)), self._own_entry(name)
         if shipped is None and mine is None:
             return None
+        self._check_names(name, mine or {}, own=shipped is None)
         try:
             return make_service(
                 name,
                 override(shipped or {}, mine or {}),
-                where=lambda key: _place(self.own_path(name), key),
+                where=self._where(name),
                 own=shipped is None,
-                own_keys=mine or (),
+                own_keys=names_of_keys(mine or {}),
             )
         except RecursionError:
             raise _nested(self.own_path(name)) from None
 
+    def _check_names(self, name: str, mine: Mapping[str, Any], *, own: bool) -> None:
+        """Raise `ConfigurationProblem` where a user's file has the name of a preset, or a preset of its another's."""
+        owner = other_names.service_of(name)
+        if own and owner and "token_endpoint" not in mine:
+            raise ConfigurationProblem(
+                f"{self.own_path(name)}: {name} is no service of its own, but a name of {owner}",
+                hint=f"write the keys under [presets.{name}] in {self.own_path(owner)}",
+            )
+        presets = mine.get("presets")
+        for preset in presets if isinstance(presets, dict) else ():
+            other = preset if _is_shipped(preset) else other_names.service_of(preset)
+            if other not in (None, name):
+                raise ConfigurationProblem(
+                    f"{self._where(name)(f'presets.{preset}')}: {preset} is a name of the service {other} already",
+                    hint="give the preset another name",
+                )
+
+    def _where(self, name: str) -> Where:
+        return lambda key: _place(self.own_path(name), key)
+
     def listed(self) -> list[ServiceSummary]:
-        """Return all services for a list, sorted by name; entries are read, but not checked.
+        """Return all services for a list, sorted by name, each followed by its presets; entries are not checked.
 
         One whose file cannot be read is listed with the problem.
         """
-        shipped, own = _names(SHIPPED), _names(self._own) if self._own else set()
-        return [self._listed(name, shipped=name in shipped, has_own=name in own) for name in sorted(shipped | own)]
+        shipped, own = _names(SHIPPED), self._own_names()
+        lists = [self._listed(name, shipped=name in shipped, has_own=name in own) for name in sorted(shipped | own)]
+        return [summary for each in lists for summary in each]
 
-    def _listed(self, name: str, *, shipped: bool, has_own: bool) -> ServiceSummary:
+    def _listed(self, name: str, *, shipped: bool, has_own: bool) -> list[ServiceSummary]:
+        path = SHIPPED / (name + SUFFIX) if shipped else None
         try:
-            return _listed(name, shipped=shipped, mine=self._own_entry(name) if has_own else None)
+            return summaries(name, shipped=path, mine=self._own_entry(name) if has_own else None)
         except ConfigurationProblem as problem:
-            return replace(_listed(name, shipped=shipped, mine=None), problem=problem)
+            first, *presets = summaries(name, shipped=path, mine=None)
+            return [replace(first, problem=problem), *presets]
 
     def own_keys(self, name: str) -> list[str]:
         """Return the keys in the user's own file for a service."""
@@ -144,6 +166,8 @@ class Catalogue:
             raise UsageProblem(
                 f"{name} is already in the catalogue", hint=f"choose another name, or edit {path} to change its keys"
             )
+        if owner := other_names.service_of(name):
+            raise UsageProblem(f"{name} is already a name of {owner}", hint="choose another name")
         import tomli_w
 
         try:
@@ -171,56 +195,32 @@ class Catalogue:
             check_owners(path)
         return entry
 
-    def _by_alias(self, name: str) -> Service:
+    def _by_other_name(self, name: str) -> Service:
         # Shipped entries first, so that a mistake in an unrelated file of the user's does not matter.
-        shipped = [_listed(each, shipped=True, mine=None) for each in sorted(_names(SHIPPED))]
-        found = _with_alias(name, shipped)
+        owner = other_names.service_of(name)
         # The user's file may replace its aliases.
-        if found is not None and name in (service := self.get(found)).aliases:
-            return service
-        known = self.listed()
-        found = _with_alias(name, known)
-        if found is not None:
-            return self.get(found)
+        if owner is not None and (found := self._named(name, self.get(owner))) is not None:
+            return found
+        for mine in sorted(self._own_names()):
+            if name in other_names_in(self._listed(mine, shipped=_is_shipped(mine), has_own=True)) and (
+                found := self._named(name, self.get(mine))
+            ):
+                return found
         error = ServiceNotFound(
             f"there is no service {json.dumps(name, ensure_ascii=False)}", hint="everyauth service ls"
         )
-        raise error.if_mistyped(name, near_services(name, known))
+        raise error.if_mistyped(name, near_services(name, self.listed()))
+
+    def _named(self, name: str, service: Service) -> Service | None:
+        """Return the service, or its preset of that name, if it has it or that alias."""
+        for preset, values in service.presets.items():
+            if name == preset or name in values.get("aliases", ()):
+                return make_preset(preset, service, where=self._where(service.name))
+        return service if name in service.aliases else None
 
 
-def near_services(name: str, known: Sequence[ServiceSummary]) -> list[str]:
-    """Return the services with a name, alias, title or product like that, in any case; one that fits goes alone."""
-    text = name.casefold()
-    words = {word.casefold(): each.name for each in known for word in (each.title, *each.aliases, each.name)}
-    products = {word.casefold(): each.name for each in known for word in re.findall(r"\w{2,}", each.title)}
-    if exact := words.get(text) or products.get(text):
-        return [exact]
-    found = difflib.get_close_matches(text, words, 3, LIKE)
-    ratios = [difflib.SequenceMatcher(None, word, text).ratio() for word in found]
-    good = [word for word, ratio in zip(found, ratios, strict=True) if ratio > max(ratios) - MUCH]
-    return list(dict.fromkeys(words[word] for word in good))
-
-
-def _with_alias(alias: str, known: Sequence[ServiceSummary]) -> str | None:
-    return next((listed.name for listed in known if alias in listed.aliases), None)
-
-
-def _listed(name: str, *, shipped: bool, mine: dict[str, Any] | None) -> ServiceSummary:
-    entry = {**(_head(SHIPPED / (name + SUFFIX)) if shipped else {}), **(mine or {})}
-    title, aliases = entry.get("title"), entry.get("aliases")
-    return ServiceSummary(
-        name=name,
-        title=title if isinstance(title, str) else name,
-        aliases=tuple(alias for alias in aliases if isinstance(alias, str)) if isinstance(aliases, list) else (),
-        own=not shipped,
-    )
-
-
-def _head(path: Path) -> dict[str, Any]:
-    """Read the title and aliases of a shipped entry; parsing two lines is several times faster than the whole file."""
-    import tomllib
-
-    return tomllib.loads("\n".join(HEAD.findall(path.read_text(encoding="utf-8"))))
+def _is_shipped(name: str) -> bool:
+    return (SHIPPED / (name + SUFFIX)).exists()
 
 
 def _names(directory: Path) -> set[str]:

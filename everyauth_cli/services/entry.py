@@ -6,19 +6,20 @@ import difflib
 import re
 import reprlib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.fields import canonical, fields_of
-from everyauth_cli.services.keys import KEYS
+from everyauth_cli.services.fields import canonical, fields_of, with_values
+from everyauth_cli.services.keys import KEYS, PRESET_KEYS
 from everyauth_cli.services.old_keys import renamed
 from everyauth_cli.services.placeholders import check_placeholders
 from everyauth_cli.services.values import WrongInside
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LONGEST_SHOWN = 200
-MOVED_FROM = "moved_from"
+MOVED_FROM, PRESETS = "moved_from", "presets"
 SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 4, LONGEST_SHOWN, LONGEST_SHOWN, LONGEST_SHOWN
 ISS_PARAMETER = "authorization_response_iss_parameter_supported"
@@ -38,6 +39,7 @@ def make_service(
     if not NAME.fullmatch(name):
         raise ConfigurationProblem(f"{name!r} cannot be a service's name: use a-z, 0-9 and -")
     found = {key: _read(key, value, where) for key, value in entry.items()}
+    found |= {"presets": {preset: _read_preset(preset, own, where) for preset, own in found.get("presets", {}).items()}}
     for needed in ("authorization_endpoint", "token_endpoint"):
         if needed not in found:
             raise ConfigurationProblem(f"{where(needed)}: {needed} is missing")
@@ -50,15 +52,79 @@ def make_service(
     fields = {"title": name, **fields_of(found)}
     service = Service(name=name, own=own, own_keys=frozenset(map(canonical, own_keys)), **fields)
     check_placeholders(service, where)
+    _check_preset_names(service, where)
     if service.authorization_response_iss_parameter_supported and service.issuer is None:
         raise ConfigurationProblem(f"{where(ISS_PARAMETER)}: {ISS_PARAMETER} needs an issuer to compare with")
     return service
 
 
+def make_preset(name: str, service: Service, *, where: Where) -> Service:
+    """Return the preset of that name as a service of its own, whose client is registered at `service`.
+
+    Raises `ConfigurationProblem`.
+    """
+    start = f"{PRESETS}.{name}."
+    preset = replace(
+        with_values(service, {"title": name, **service.presets[name]}),
+        name=name,
+        aliases=service.presets[name].get("aliases", ()),
+        presets={},
+        preset_of=service,
+        own_keys=service.own_keys | {key.removeprefix(start) for key in service.own_keys},
+    )
+    check_placeholders(preset, lambda key: where(start + key if key.partition(".")[0] in preset.preset_keys else key))
+    return preset
+
+
 def override(entry: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an entry with the keys of the user's own file over it, each replacing every key with its meaning."""
+    """Return an entry with the keys of the user's own file over it, each replacing every key with its meaning.
+
+    So do the keys inside each preset.
+    """
     taken = set(map(canonical, own))
-    return {**{key: value for key, value in entry.items() if canonical(key) not in taken}, **own}
+    found = {**{key: value for key, value in entry.items() if canonical(key) not in taken}, **own}
+    shipped, mine = entry.get(PRESETS), own.get(PRESETS)
+    if isinstance(shipped, dict) and isinstance(mine, dict):
+        changed = {
+            name: {**shipped[name], **table}
+            for name, table in mine.items()
+            if name in shipped and isinstance(table, dict)
+        }
+        found[PRESETS] = {**shipped, **mine, **changed}
+    return found
+
+
+def names_of_keys(own: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a user's file; those inside a preset as `presets.NAME.KEY`."""
+    presets = own.get(PRESETS)
+    tables = presets.items() if isinstance(presets, dict) else ()
+    inside = [f"{PRESETS}.{name}.{key}" for name, table in tables if isinstance(table, dict) for key in table]
+    return [*own, *inside]
+
+
+def _check_preset_names(service: Service, where: Where) -> None:
+    taken = {service.name, *service.aliases}
+    for name, preset in service.presets.items():
+        for word in (name, *preset.get("aliases", ())):
+            if word in taken:
+                raise ConfigurationProblem(
+                    f"{where(f'{PRESETS}.{name}')}: {word} is a name of {service.name} or another preset too",
+                    hint="give the preset another name",
+                )
+            taken.add(word)
+
+
+def _read_preset(name: str, entry: Mapping[str, Any], where: Where) -> dict[str, Any]:
+    place = f"{PRESETS}.{name}"
+    if not NAME.fullmatch(name):
+        raise ConfigurationProblem(f"{where(place)}: {name!r} cannot be a preset's name: use a-z, 0-9 and -")
+    for key in entry:
+        if key not in PRESET_KEYS:
+            near = difflib.get_close_matches(key, PRESET_KEYS, 1)
+            hint = f"did you mean {near[0]}?" if near else "the keys of a preset are " + ", ".join(PRESET_KEYS)
+            what = "is a key of the service, not of a preset" if key in KEYS else "is unknown"
+            raise ConfigurationProblem(f"{where(f'{place}.{key}')}: {place}: the key {key} {what}", hint=hint)
+    return {key: _read(key, value, lambda inner: where(f"{place}.{inner}")) for key, value in entry.items()}
 
 
 def _read(key: str, value: object, where: Where) -> Any:  # noqa: ANN401 - each reader has its own type

@@ -21,6 +21,22 @@ from everyauth_cli.services.rules import (
 )
 from everyauth_cli.urls import REDIRECT_HOSTS
 
+PRESET_KEYS = (
+    *(
+        "title",
+        "docs",
+        "color",
+        "aliases",
+        "scopes",
+        "scope_covers",
+        "authorization_params",
+        "account_query",
+        "account_endpoint",
+    ),
+    *("account_subject", "account_label", "setup", "expect", "sources", "checked"),
+)
+"""The keys that a preset may have: none of them says where secrets go, but for the account that a token is of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -266,12 +282,20 @@ KEYS: Mapping[str, Key] = {
     "params": Key(
         values.PARAMETERS,
         "The placeholders of the entry, which `everyauth service set --param` fills in; one with an empty default may "
-        "be left out.",
-        example='{region = {help = "eu or us", default = "eu"}}',
+        "be left out. values lists the words that one may be, each with the text that it fills in. callback names "
+        "the parameter of the authorization response that has its value for one login: a word of values, one label of "
+        "a host whose end the entry has, or text that is part of no URL.",
+        example='{region = {help = "eu or us", default = "eu", callback = "location", values = {eu = "example.eu"}}}',
     ),
     "quirk": Key(values.QUIRK, "A function of everyauth's own for what no key can say."),
     "setup": Key(values.TEXTS, "The steps to register a client there."),
     "expect": Key(values.TEXTS, "Facts to know before a login, such as lifetimes."),
     "sources": Key(values.SOURCES, "The pages or public catalogues that the entry was taken from."),
     "checked": Key(values.DAY, "The day when the sources were read.", example="2026-11-30"),
+    "presets": Key(
+        values.TABLES,
+        "Products of the service that have a name of their own on the command line. Each uses the service's client, "
+        "and is the service in all but the keys that it has: any of " + ", ".join(PRESET_KEYS) + ".",
+        example='{acme-mail = {title = "Acme Mail", scopes = ["mail.read"]}}',
+    ),
 }

@@ -12,6 +12,8 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.urls import HOST_LABELS, PLACEHOLDER, check_url
 
+SHOWN = 80
+"""Characters of a value that an error shows at most."""
 LONGEST_URL = 300
 """A host has at most 253 characters (RFC 1035 section 2.3.4)."""
 SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
@@ -23,10 +25,15 @@ def check_param(service: Service, name: str, value: str) -> None:
 
     Raises `ConfigurationProblem`.
     """
-    if name not in [param.name for param in service.params]:
+    param = next((param for param in service.params if param.name == name), None)
+    if param is None:
         raise _unknown(service, name)
+    if param.values and value not in param.values:
+        raise ConfigurationProblem(f"{name}={value[:SHOWN]!r} is none of {', '.join(param.values)}")
     if urls := [url for url in urls_of(service).values() if name in PLACEHOLDER.findall(url)]:
-        _check_in_urls(service, name, value, urls)
+        if not param.values:
+            _check_part(service, name, value)
+        _check_in_urls(service, name, param.text(value), urls)
     elif not value.isprintable():
         raise ConfigurationProblem(f"the value of {name} has characters that cannot be shown")
 
@@ -39,13 +46,17 @@ def _unknown(service: Service, name: str) -> ConfigurationProblem:
     return ConfigurationProblem(f"{service.name} has no parameter {name!r}; {offer}", hint=hint)
 
 
-def _check_in_urls(service: Service, name: str, value: str, urls: Sequence[str]) -> None:
-    part = _part(service, name, value)
+def _check_part(service: Service, name: str, value: str) -> None:
+    """Check that a value is not a whole host name, of which the placeholder is a part."""
+    part = part_of_host(service, name, value)
     if part is not None:
         raise ConfigurationProblem(
             f"{name}={value!r} is a whole host name, of which {name} is only a part",
             hint=f"did you mean {part}? everyauth service set {service.name} --param {name}={part}",
         )
+
+
+def _check_in_urls(service: Service, name: str, value: str, urls: Sequence[str]) -> None:
     if not _fits(service, name, value):
         place = "host name" if _hosts(service, name) else "path"
         raise ConfigurationProblem(f"{name}={value!r} cannot be part of a {place}", hint="use letters, digits, - and .")
@@ -71,7 +82,7 @@ def _fits(service: Service, name: str, value: str) -> bool:
     return HOST_LABELS.fullmatch(value) is not None and (ends or ":" not in value)
 
 
-def _part(service: Service, name: str, value: str) -> str | None:
+def part_of_host(service: Service, name: str, value: str) -> str | None:
     """Return the part of a whole host name or URL that belongs in the placeholder, where one was given."""
     host = re.sub(r"^[a-z]+://", "", value[:LONGEST_URL]).partition("/")[0]
     for url in urls_of(service).values():

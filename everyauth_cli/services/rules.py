@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Literal
 
 REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
+OFFLINE = "offline_access"
+"""The scope that requests a refresh token (OpenID Connect Core section 11)."""
 """The types of token (RFC 7009 section 2.1)."""
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signature algorithms that need only the issuer's public key (RFC 7518, RFC 8037)."""
@@ -123,8 +125,18 @@ class ApiRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A setting of a service that fills the placeholder `{name}`; one with an empty default may be left out."""
+    """A setting of a service that fills the placeholder `{name}`; one with an empty default may be left out.
+
+    With `values` it is one of these words, each with the text that fills the placeholder. `callback` is the parameter
+    of the authorization response that has its value for one login.
+    """
 
     name: str
     help: str
     default: str | None = None
+    callback: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, value: str) -> str:
+        """Return what a value fills in."""
+        return self.values.get(value, value)

@@ -25,8 +25,8 @@ TOKEN_RESERVED = frozenset(
     {"grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token", "scope"}
 )
 ERRORS = frozenset(
-    {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"}
-    | {"invalid_scope", "invalid_token", "unsupported_token_type", "temporarily_unavailable"}
+    {"access_denied", "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client"}
+    | {"unsupported_grant_type", "invalid_scope", "invalid_token", "unsupported_token_type", "temporarily_unavailable"}
 )
 """The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")
@@ -45,7 +45,8 @@ MOST_VARYING = 3
 """Parts of a pattern whose length varies: with as many, and none inside a group, it soon ends on a text of an id."""
 MOST_SECONDS = 10**9
 """About 30 years: no token lives longer."""
-PARAMETER_KEYS = ("help", "default")
+NO_CALLBACK = ("code", "error", "error_description", "iss")
+PARAMETER_KEYS = ("help", "default", "callback", "values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,15 @@ def _table(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValueError("must be a table of strings")  # noqa: TRY004
     return {name: _inside(name, item, _text) for name, item in value.items()}
+
+
+def _tables(value: object) -> dict[str, dict[str, object]]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table of tables")  # noqa: TRY004
+    for name, item in value.items():
+        if not isinstance(item, dict):
+            raise WrongInside(name, item, "must be a table")
+    return value
 
 
 def _templates(value: object) -> tuple[str, ...]:
@@ -210,10 +220,22 @@ def _parameter(name: str, value: object) -> Parameter:
         raise ValueError(f"{name} needs help, and may have a default")
     for key, item in value.items():
         if key not in PARAMETER_KEYS:
-            raise WrongInside(key, item, f"{name} needs help, and may have a default; nothing else")
-        if not isinstance(item, str):
+            raise WrongInside(
+                key, item, f"{name} needs help, and may have a default, callback and values; nothing else"
+            )
+        if not isinstance(item, str) and key != "values":
             raise WrongInside(key, item, "must be a string")
-    return Parameter(name=name, help=value["help"], default=value.get("default"))
+    callback, found = value.get("callback", ""), value.get("values", {})
+    if callback in NO_CALLBACK or ("callback" in value and not callback):
+        raise WrongInside("callback", callback, "must be a parameter of the authorization response, beside the code")
+    return Parameter(
+        name=name,
+        help=value["help"],
+        # Who logs in need not know it: the authorization response says it.
+        default=value.get("default", "" if callback else None),
+        callback=callback,
+        values=_inside("values", found, _table),
+    )
 
 
 def _quirk(value: object) -> Quirk:
@@ -288,6 +310,7 @@ SECONDS_OR_NONE = Reader("number of seconds, or 0", _seconds_or_none)
 TEXTS = Reader("list of strings", _texts)
 LISTS = Reader("table of lists of strings", _lists)
 TABLE = Reader("table of strings", _table)
+TABLES = Reader("table of tables", _tables)
 PATTERN = Reader("regular expression", _pattern)
 TEMPLATES = Reader("list of templates", _templates)
 SOURCES = Reader("list of https URLs and names of catalogues", _sources)

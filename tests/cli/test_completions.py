@@ -10,7 +10,7 @@ from everyauth_cli.services.catalogue import Catalogue
 
 pytestmark = pytest.mark.slow
 
-SERVICES = {"acme", *Catalogue().names()}
+SERVICES = {"acme", *Catalogue().names_and_presets()}
 
 
 def services(start):

@@ -58,11 +58,12 @@ def test_a_default_is_what_leaving_the_key_out_means(key):
 def test_the_files_in_the_page_are_valid():
     template = (ROOT / FOLDER / "topics" / "service-files.in").read_text(encoding="utf-8")
     examples = template.partition("# EXAMPLE")[2].partition("# PLACEHOLDERS")[0]
-    whole, changed = re.findall(r"((?:^    .*\n|^\n(?=    ))+)", examples, re.MULTILINE)
+    whole, changed, preset = re.findall(r"((?:^    .*\n|^\n(?=    ))+)", examples, re.MULTILINE)
     service = make_service("acme", tomllib.loads(whole), where=str, own=True)
     assert [param.name for param in service.params] == ["subdomain"]
     assert "{subdomain}" in PAGES[PAGE]()
     assert make_service("x", {**BARE, **tomllib.loads(changed)}, where=str, own=False).scopes == ("read:user",)
+    assert make_service("x", {**BARE, **tomllib.loads(preset)}, where=str, own=False).presets.keys() == {"github-gists"}
 
 
 def test_the_page_is_shipped_where_man_looks():

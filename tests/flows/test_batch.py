@@ -179,3 +179,51 @@ def test_an_error_is_an_outcome_and_stops_no_other_call(some, error, code, says)
     outcomes = {one.identity.user: one for one in pace(Time()).outcomes(grouped(some("a", "a")), call)}
     assert (outcomes["u0"].exit_code, outcomes["u0"].error.message) == (code, says)
     assert outcomes["u1"].error is None
+
+
+@pytest.mark.parametrize("refreshes", [True, False])
+def test_the_end_of_the_interpreter_waits_for_a_refresh_alone(some, refreshes):
+    threads = []
+
+    def call(identity):
+        threads.append(threading.current_thread())
+        return well(identity)
+
+    assert len(list(Pacing(jobs=2).outcomes(grouped(some("a", "a", "b")), call, refreshes=refreshes))) == 3
+    assert {thread.daemon for thread in threads} == {not refreshes}
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_the_threads_of_a_batch_that_nobody_reads_on_end(some):
+    threads = set()
+
+    def call(identity):
+        threads.add(threading.current_thread())
+        return well(identity)
+
+    outcomes = Pacing(jobs=2, per_service=1).outcomes(grouped(some("a", "a", "b", "b")), call, refreshes=True)
+    next(outcomes)
+    for thread in list(threads):
+        thread.join(10)
+        assert not thread.is_alive()
+    assert len(list(outcomes)) == 3
+
+
+def test_a_service_that_is_waited_for_is_named_once(some):
+    named, go_on = [], threading.Event()
+
+    def on_silence(services):
+        named.extend(services)
+        if named == ["a", "b"]:
+            go_on.set()
+
+    def call(identity):
+        if identity.service == "a" or identity.user == "u2":
+            assert go_on.wait(10)
+        return well(identity)
+
+    pacing = Pacing(silence=0.1, on_silence=on_silence)
+    assert len(list(pacing.outcomes(grouped(some("a", "b", "b")), call))) == 3
+    assert named == ["a", "b"]

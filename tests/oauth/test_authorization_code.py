@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from everyauth_cli.errors import EveryAuthError, LoginFailed, ServiceError
+from everyauth_cli.errors import EveryAuthError, LoginDenied, LoginFailed, ServiceError
 from everyauth_cli.model import LoginRequest, Secret, Service
 from everyauth_cli.oauth.authorization_code import (
     ERROR_HINTS,
@@ -184,6 +184,15 @@ def test_an_issuer_that_always_names_itself_must():
     with pytest.raises(LoginFailed, match="names no issuer"):
         read_response(service, PENDING, [("error", "access_denied"), S])
     assert read_response(service, PENDING, [("code", "c"), S, ("iss", ISSUER)]).code == Secret("c")
+
+
+def test_an_error_in_words_of_the_services_own_is_understood():
+    service = replace(SERVICE, error_words={"user_cancelled": "access_denied", "bad_scope": "invalid_scope"})
+    with pytest.raises(LoginDenied, match="user_cancelled"):
+        read_response(service, PENDING, [("error", "user_cancelled"), S])
+    with pytest.raises(ServiceError, match="bad_scope") as caught:
+        read_response(service, PENDING, [("error", "bad_scope"), S])
+    assert "--scope" in caught.value.hint
 
 
 @pytest.mark.parametrize("error", [*ERROR_HINTS, "invalid_request", "strange\x1b[31m"])

@@ -97,6 +97,8 @@ def test_a_body_that_broke_off_after_its_error_is_one():
             Refusal.GRANT,
         ),
         ("atlassian", 403, {"error": "unauthorized_client"}, Refusal.CLIENT),
+        ("dropbox", 400, {"error": "invalid_client: Invalid client_id or client_secret"}, Refusal.CLIENT),
+        ("eveonline", 400, {"error": "invalid_grant: Token is expired or invalid."}, Refusal.GRANT),
         ("zoho", 200, {"error": "invalid_code"}, Refusal.GRANT),
         (
             "deviantart",

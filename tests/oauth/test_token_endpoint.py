@@ -7,7 +7,7 @@ from peers.token_server import HOUR, TOKEN_ENDPOINT, World, id_token, json_respo
 
 from everyauth_cli.model import Account, Client, LoginRequest, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
-from everyauth_cli.oauth.token_endpoint import code_request, missing_scopes, read_token, refresh_request
+from everyauth_cli.oauth.token_endpoint import code_request, read_token, refresh_request
 
 SERVICE = Service(
     name="example",
@@ -224,34 +224,6 @@ def test_the_scope_is_what_was_granted_or_else_what_was_asked_for(fields, separa
 def test_a_refresh_that_names_no_scope_keeps_the_granted_one():
     assert token({}, requested="other", previous=PREVIOUS).scope == "read"
     assert token({"scope": "less"}, requested="other", previous=PREVIOUS).scope == "less"
-
-
-@pytest.mark.parametrize(
-    ("separator", "requested", "granted", "missing"),
-    [
-        (" ", "read write", "read write", []),
-        (" ", "read write", "write read more", []),
-        (" ", "read write", "read", ["write"]),
-        (" ", "read write", "", ["read", "write"]),
-        (" ", "read write", None, ["read", "write"]),
-        (" ", "read", "readonly", ["read"]),
-        (" ", None, "read", []),
-        (" ", "", None, []),
-        (",", "a:read,b", "b", ["a:read"]),
-        (",", "a b", "a,b", []),
-    ],
-)
-def test_scopes_that_were_not_granted_are_named(separator, requested, granted, missing):
-    assert missing_scopes(replace(SERVICE, scope_separator=separator), requested, granted) == missing
-
-
-def test_a_granted_scope_includes_those_that_it_covers():
-    service = replace(
-        SERVICE, scope_covers={"user": ("user:email", "read:user"), "https://x.example/email": ("email",)}
-    )
-    assert missing_scopes(service, "user user:email read:user", "user") == []
-    assert missing_scopes(service, "openid email", "https://x.example/email openid") == []
-    assert missing_scopes(service, "user", "user:email read:user") == ["user"]
 
 
 def test_the_granted_scopes_may_stand_in_another_field():

@@ -35,7 +35,7 @@ HOSTILE = [
     "end ",
 ]
 ACME = 'authorization_endpoint = "https://acme.example/authorize"\ntoken_endpoint = "https://acme.example/token"\n'
-SERVICES = {"acme", *Catalogue().names()}
+SERVICES = {"acme", *Catalogue().names_and_presets()}
 """The services that are completed: those of the catalogue, and the one from `fill`."""
 HEAVY = ["httpcore", "httpx", "rich", "keyring", "cryptography", "asyncio", "ssl", "pydantic"]
 

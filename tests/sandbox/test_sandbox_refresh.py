@@ -1,9 +1,14 @@
 """Refresh tokens and the API of the sandbox."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from peers.visitor import refused, visiting
+from peers.visitor import REDIRECT_URI, VERIFIER, Clock, query, refused, token_form, visiting
+
+from everyauth_cli.sandbox.grants import OAuthError
+from everyauth_cli.sandbox.server import Sandbox
 
 
 def test_refresh_rotates(visitor):
@@ -30,6 +35,70 @@ def test_reuse_revokes_the_whole_family(visitor):
         refused(visitor.refresh(tokens["refresh_token"]), 400, "invalid_grant")
     assert visitor.me(stranger["access_token"]).status_code == 200
     assert visitor.refresh(stranger["refresh_token"]).status_code == 200
+
+
+class Grant:
+    """A grant at the sandbox of a service, asked without HTTP."""
+
+    def __init__(self, name):
+        self.clock = Clock()
+        self.server = Sandbox(port=None, clock=self.clock, redirect_uri=REDIRECT_URI).server(name)
+        transaction = self.server.authorize(query()).transaction
+        code = dict(parse_qsl(urlsplit(self.server.allow(transaction, user="ada@example.com")).query))["code"]
+        fields = {"code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
+        self.tokens = self.token(grant_type="authorization_code", **fields)
+
+    def token(self, **fields):
+        return json.loads(self.server.token(token_form(**fields)).body)
+
+    def refresh(self, refresh_token):
+        self.tokens = self.token(grant_type="refresh_token", refresh_token=refresh_token)
+        return self.tokens["refresh_token"]
+
+    def refuses(self, refresh_token):
+        with pytest.raises(OAuthError) as caught:
+            self.refresh(refresh_token)
+        return caught.value.error == "invalid_grant"
+
+
+def test_an_old_refresh_token_that_the_service_does_not_end_works_again():
+    grant = Grant("microsoft")
+    first = grant.tokens["refresh_token"]
+    second = grant.refresh(first)
+    assert len({first, second, grant.refresh(first), grant.refresh(second)}) == 4
+    assert grant.server.counts["refresh_reuse"] == 0
+
+
+def test_an_overlapping_refresh_token_ends_when_the_next_one_is_used():
+    grant = Grant("shopify")
+    first = grant.tokens["refresh_token"]
+    lost, second = grant.refresh(first), grant.refresh(first)
+    assert len({first, lost, second}) == 3
+    third = grant.refresh(second)
+    assert grant.refuses(first)
+    assert grant.server.counts["refresh_reuse"] == 1
+    assert grant.refuses(third)
+
+
+@pytest.mark.parametrize(("name", "days"), [("zendesk", 30), ("box", 60)])
+def test_a_refresh_token_lives_as_long_as_documented(name, days):
+    grant = Grant(name)
+    lifetime = days * 86400
+    assert grant.tokens.get("refresh_token_expires_in", lifetime) == lifetime
+    grant.clock.tick(lifetime - 1)
+    renewed = grant.refresh(grant.tokens["refresh_token"])
+    grant.clock.tick(lifetime)
+    assert grant.refuses(renewed)
+
+
+def test_a_refresh_token_of_the_whole_grant_is_not_prolonged():
+    grant = Grant("dropbox")
+    assert grant.server.responses.refresh_tokens == "static"
+    first = grant.tokens["refresh_token"]
+    grant.clock.tick(30 * 86400 - 1)
+    grant.token(grant_type="refresh_token", refresh_token=first)
+    grant.clock.tick(1)
+    assert grant.refuses(first)
 
 
 def test_of_many_refreshes_at_once_one_wins():

@@ -7,8 +7,9 @@ import pytest
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.catalogue import SHIPPED, Catalogue, ServiceSummary
+from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 from everyauth_cli.services.fields import FIELDS, PARTS
+from everyauth_cli.services.summaries import ServiceSummary
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
 URLS = {"authorization_endpoint": "https://x.example/authorize", "token_endpoint": "https://x.example/token"}
@@ -35,12 +36,19 @@ def test_there_is_something_shipped():
 
 def test_what_is_listed_is_what_the_entries_say():
     services = [Catalogue().get(name) for name in SHIPPED_NAMES]
-    listed = [ServiceSummary(name=s.name, title=s.title, aliases=s.aliases, own=False) for s in services]
+    with_presets = [s for service in services for s in (service, *map(Catalogue().get, sorted(service.presets)))]
+    listed = [
+        ServiceSummary(
+            name=s.name, title=s.title, aliases=s.aliases, own=False, preset_of=s.preset_of and s.preset_of.name
+        )
+        for s in with_presets
+    ]
     assert Catalogue().listed() == listed
 
 
 def test_every_field_of_a_service_can_be_set_and_no_other():
-    named = {field.name for field in fields(Service)} - {"name", "own", "own_keys"} - PARTS.keys()
+    not_keys = {"name", "preset_of", "own", "own_keys", "before_callback"}
+    named = {field.name for field in fields(Service)} - not_keys - PARTS.keys()
     parts = {f"{part}.{field.name}" for part, kind in PARTS.items() for field in fields(kind)}
     assert set(FIELDS.values()) == named | parts
 

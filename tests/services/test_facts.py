@@ -10,6 +10,7 @@ from everyauth_cli.model import Client, Secret
 from everyauth_cli.oauth.revocation import revocation_request
 from everyauth_cli.oauth.token_endpoint import read_token
 from everyauth_cli.oauth.userinfo import account_in
+from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.fields import value_of
 from everyauth_cli.services.placeholders import fill
@@ -97,6 +98,7 @@ ACCOUNTS = [
 def test_a_token_is_revoked_as_the_service_documents(name, url, basic, body, fields):
     service = Catalogue().get(name)
     service = fill(service, {parameter.name: "acme" for parameter in service.params if parameter.default is None})
+    service = with_callback(service, {})
     hint = service.revocation.tokens[0]
     request = revocation_request(service, CLIENT, Secret("t0ken"), hint=hint)
     sent = {key: value.reveal() if isinstance(value, Secret) else value for key, value in request.fields.items()}

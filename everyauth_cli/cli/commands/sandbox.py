@@ -98,7 +98,7 @@ def sandbox(
 
     clients = session.auth.clients
     catalogue = session.auth.catalogue
-    service = catalogue.get(install or like)
+    service = catalogue.get(install or like).registered_at
     uris = redirect_uri or []
     server = Sandbox(
         catalogue,

@@ -82,7 +82,7 @@ def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitSt
 def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Identity]) -> bool:
     """Whether another login, and not a mere refresh, has just stored an identity with all that this one would have."""
     is_new = identity.granted_at not in [old.granted_at for old in before]
-    missing = missing_scopes(options.service, options.scope, identity.scope)
+    missing = missing_scopes(options.service, options.scope, identity.scope, refreshable=identity.refreshable)
     return is_new and identity.login_required is None and not missing and not options.replace
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError, StoreUnavailable
 from everyauth_cli.private_files import check_owners, make_directory, open_private
 from everyauth_cli.store.at_once import WouldWait, may_wait
+from everyauth_cli.store.sqlite.changes import LASTING, Change, Changes, checkpoint, make_changes
 from everyauth_cli.store.sqlite.journal import (
     CANNOT_SHARE_MEMORY,
     MOUNTS,
@@ -40,9 +38,6 @@ LOOK_SECONDS = 0.02
 
 INHERITED: list[sqlite3.Connection] = []
 """A parent's connections in its child, which may neither use nor close them (sqlite.org/howtocorrupt.html)."""
-
-LASTING = "PRAGMA synchronous = FULL"
-"""fsync at every commit; with NORMAL, under a write-ahead log, a commit lasts only from the next checkpoint on."""
 
 Place = tuple[int, int, int]
 """The file that a connection is to (inode, device), and the process that it is in, by the forks before it."""
@@ -79,7 +74,7 @@ class SqliteFile:
         self._impatient: list[Kept] = []
         self._here: Place | None = None
         self._looked_until = 0.0
-        self._writing = OneWriter()
+        self._changes = Changes()
         for kept in (self._idle, self._impatient):
             weakref.finalize(self, _close_all, kept)
 
@@ -136,20 +131,24 @@ class SqliteFile:
 
         It is on the disk then, unless it is not to be `lasting`: then a loss of power may take it.
         """
+        change = Change(statement, values, lasting=lasting)
         try:
-            with self._writing.alone():
-                kept = self._take(_place(self._name)) or self._open()
-                try:
-                    changed = _change(kept, statement, values, lasting=lasting)
-                    if lasting and not self._writing.awaited:
-                        _checkpoint(kept.connection)
-                except BaseException:
-                    kept.connection.close()
-                    raise
+            self._changes.make(change, self._commit)
         except (OSError, ValueError, sqlite3.Error) as error:
             raise self._explained(error) from None
+        return change.changed or 0
+
+    def _commit(self, changes: list[Change]) -> None:
+        kept = self._take(_place(self._name)) or self._open()
+        try:
+            make_changes(kept.connection, changes, has_log=kept.has_log)
+            self._changes.wake()
+            if any(each.lasting for each in changes) and not self._changes.awaited:
+                checkpoint(kept.connection)
+        except BaseException:
+            kept.connection.close()
+            raise
         self._keep(kept)
-        return changed
 
     def change_alone(self, statement: str, values: Values = ()) -> None:
         """Run a statement when no other change is under way, as every change to a file is."""
@@ -257,34 +256,6 @@ class SqliteFile:
         )
 
 
-class OneWriter:
-    """Lets one thread of this process write at a time: SQLite lets those who wait in by luck, after a pause."""
-
-    def __init__(self) -> None:
-        self._begin_anew()
-
-    def _begin_anew(self) -> None:
-        self._lock, self._waiting, self._forks = threading.Lock(), deque[None](), forks
-
-    @property
-    def awaited(self) -> bool:
-        """Whether another thread waits to write."""
-        return len(self._waiting) > 1
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        if self._forks != forks:
-            # In a fork: the thread that writes is in the parent.
-            self._begin_anew()
-        # Not a count, which threads would change at once.
-        self._waiting.append(None)
-        try:
-            with self._lock:
-                yield
-        finally:
-            self._waiting.pop()
-
-
 def _code(error: Exception) -> int:
     """SQLite's code of an error; 0 for one that comes from Python's own module."""
     return getattr(error, "sqlite_errorcode", 0)
@@ -306,26 +277,6 @@ def _count_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_count_fork)
-
-
-def _change(kept: Kept, statement: str, values: Values, *, lasting: bool) -> int:
-    if lasting or not kept.has_log:
-        return kept.connection.execute(statement, values).rowcount
-    kept.connection.execute("PRAGMA synchronous = NORMAL")
-    try:
-        return kept.connection.execute(statement, values).rowcount
-    finally:
-        kept.connection.execute(LASTING)
-
-
-def _checkpoint(connection: sqlite3.Connection) -> None:
-    """Move what was written from the log into the file itself: a copy of it alone, or one moved away, lacks nothing.
-
-    That waits for the disk twice, so it is left to the last of those who write at once; if that one fails, to the next.
-    All is on the disk already.
-    """
-    with contextlib.suppress(sqlite3.Error):
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _taken(idle: list[Kept], place: Place | None) -> Kept | None:

@@ -82,6 +82,10 @@ def test_a_service_that_is_not_set_is_shown_with_its_documentation(everyauth):
     unset = {"clientId": None, "clientSecret": None, "port": None, "redirectUri": None, "params": {}}
     assert shown["configuration"] == {"scope": "read", **unset}
     assert PAGERDUTY.items() <= shown.items()
+    assert shown["apiBase"] == "https://api.pagerduty.com"
+    assert (shown["tokenVariables"], shown["gitHosts"], shown["gitUsername"]) == ([], [], None)
+    assert "client_credentials" in shown["grantTypesSupported"]
+    assert "  API            https://api.pagerduty.com" in lines
 
 
 def test_only_what_is_named_changes(everyauth):
@@ -202,8 +206,8 @@ def test_the_catalogue_is_listed_with_what_is_set(everyauth):
     assert "pagerduty\tPagerDuty\tone" in ok(everyauth("service", "ls")).splitlines()
     assert ok(everyauth("service", "ls", "pagerduty")) == "pagerduty\tPagerDuty\tone\n"
     listed = json.loads(ok(everyauth("service", "ls", "-o", "json")))
-    first = {"id": "pagerduty", "title": "PagerDuty", "aliases": [], "clientId": "one", "added": False}
-    assert listed["items"][0] == first
+    first = {"id": "pagerduty", "title": "PagerDuty", "aliases": [], "presetOf": None}
+    assert listed["items"][0] == {**first, "clientId": "one", "added": False}
     with on_a_terminal(everyauth, "service", "ls") as shown:
         assert shown.end() == 0
     assert re.search(r"SET UP\n✓  pagerduty  PagerDuty  one\n\n.* MORE\n  42-school +\S", shown.shown)

@@ -73,7 +73,7 @@ def check(
     if name is None:
         found = _check_all(session, registry, jobs)
     else:
-        found = [_check_one(session, registry, registry.catalogue.get(name).name)]
+        found = [_check_one(session, registry, registry.catalogue.get(name).registered_at.name)]
     codes = {EXIT_CODES[one.state] for one in found if one.state in EXIT_CODES}
     raise typer.Exit(min(codes, default=0))
 

@@ -18,7 +18,7 @@ def export(session: Session, name: ServiceArgument) -> None:
     Your own keys override the shipped ones. Standard error lists what a pull request still needs.
     """
     catalogue = registry_of(session).catalogue
-    service = catalogue.get(name)
+    service = catalogue.get(name).registered_at
     text = catalogue.source(service.name)
     keys = catalogue.own_keys(service.name)
     missing = missing_in_entry(service) if keys else []

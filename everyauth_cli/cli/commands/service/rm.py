@@ -6,7 +6,7 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument, YesOption
 from everyauth_cli.cli.session import Session
-from everyauth_cli.errors import NotFound
+from everyauth_cli.errors import NotFound, UsageProblem
 from everyauth_cli.services import EXAMPLE
 
 
@@ -22,6 +22,11 @@ def rm(
     """
     auth = session.auth
     service = auth.catalogue.get(name)
+    if service.preset_of:
+        raise UsageProblem(
+            f"{service.name} has no client of its own, it uses that of {service.preset_of.name}",
+            hint=f"everyauth service rm {service.preset_of.name}",
+        )
     known = auth.clients.peek(service) is not None
     removed = [f"the client of {service.name}"] * known + [f"your catalogue entry {service.name}"] * service.own
     if not removed:
@@ -35,7 +40,7 @@ def rm(
         auth.catalogue.remove(service.name)
     session.terminal.info(f"Removed {' and '.join(removed)}.")
     _print(session, service.name, client=known, entry=service.own)
-    if left := sum(1 for _ in auth.listed(service=service.name)):
+    if left := sum(1 for name in (service.name, *service.presets) for _ in auth.listed(service=name)):
         session.terminal.advise(f"{left} of its identities stay", f"everyauth identity ls --service {service.name}")
         session.terminal.info("Until a client is set again, they can be deleted here but not revoked at the service.")
 

@@ -89,8 +89,14 @@ def set_(
         redirect_uri=own_uri,
         params=params,
     )
-    session.terminal.info(f"Saved for {service.name}: {', '.join(saved)}.")
+    session.terminal.info(f"Saved for {_client_name(service)}: {', '.join(saved)}.")
     _show_next_steps(session, registry, service, client, before=before[0] if before else None)
+
+
+def _client_name(service: Service) -> str:
+    """Return the name of the service whose client is set, with the preset that it was set for."""
+    name = service.registered_at.name
+    return f"{name}, whose client {service.name} uses" if service.preset_of else name
 
 
 def _ask(session: Session, registry: Registry, service: Service) -> None:
@@ -101,7 +107,7 @@ def _ask(session: Session, registry: Registry, service: Service) -> None:
     client = registry.clients.set(
         service, client_id=typed.client_id, client_secret=typed.client_secret, params=typed.params
     )
-    session.terminal.done(f"The client at {service.title} is set.")
+    session.terminal.done(f"The client at {service.registered_at.title} is set.")
     _show_next_steps(session, registry, service, client, before=before)
 
 
@@ -124,7 +130,7 @@ def _show_next_steps(
         session.terminal.json(guide_to(registry, service).as_json())
         return
     if is_registered(service, client):
-        session.terminal.info(f"Register this redirect URI at {service.title}:")
+        session.terminal.info(f"Register this redirect URI at {service.registered_at.title}:")
     else:
         session.terminal.info("A login ends at this redirect URI, which need not be registered:")
     session.terminal.data(uri)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,6 +18,7 @@ from everyauth_cli.services.rules import (
     ClientAuthMethod,
     IdTokenRules,
     Parameter,
+    Quirk,
     RevocationRules,
 )
 from everyauth_cli.urls import has_placeholder
@@ -77,19 +78,6 @@ class RecordKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quirk:
-    """Pure functions for what no key of an entry can say; None is the usual way.
-
-    `token_response` changes the fields of a token response into RFC 6749 section 5.1's, `account` makes the request
-    for the account, `revoke` the one that revokes a token.
-    """
-
-    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    account: Callable[[Service, Client, Secret[str]], Request] | None = None
-    revoke: Callable[[Service, Client, Secret[str]], Request] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
@@ -142,7 +130,7 @@ class Service:
     api: ApiRules = field(default_factory=ApiRules)
     client_id_pattern: str | None = None
     params: tuple[Parameter, ...] = ()
-    quirk: Quirk = Quirk()
+    quirk: Quirk = field(default_factory=Quirk)
     setup: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

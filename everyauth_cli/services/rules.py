@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from everyauth_cli.model import Client, Request, Secret, Service
 
 REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
+"""The types of token (RFC 7009 section 2.1)."""
 OFFLINE = "offline_access"
 """The scope that requests a refresh token (OpenID Connect Core section 11)."""
-"""The types of token (RFC 7009 section 2.1)."""
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signature algorithms that need only the issuer's public key (RFC 7518, RFC 8037)."""
 SYMMETRIC = ("HS256", "HS384", "HS512")
@@ -140,3 +143,16 @@ class Parameter:
     def text(self, value: str) -> str:
         """Return what a value fills in."""
         return self.values.get(value, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """Pure functions for what no key of an entry can say; None is the usual way.
+
+    `token_response` changes the fields of a token response into RFC 6749 section 5.1's, `account` makes the request
+    for the account, `revoke` the one that revokes a token.
+    """
+
+    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    account: Callable[[Service, Client, Secret[str]], Request] | None = None
+    revoke: Callable[[Service, Client, Secret[str]], Request] | None = None

@@ -48,7 +48,7 @@ THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",)}
 
 API_DOMAINS = {"microsoft": "microsoft.com", "stackoverflow": "stackexchange.com"}
 """Services whose API lies in another domain of theirs than the browser and the secrets go to."""
-TOLD_IN_RESPONSES = {
+BASE_IN_RESPONSES = {
     "fillout": "base_url",
     "gong": "api_base_url_for_customer",
     "pipedrive": "api_domain",
@@ -142,7 +142,7 @@ def test_a_client_secret_goes_to_the_domain_that_the_browser_went_to(service):
 def test_a_token_is_used_at_the_domains_of_the_service(service):
     known = {*domains(service), *THIRD_DOMAINS.get(service.name, ()), API_DOMAINS.get(service.name)}
     base = service.api.base
-    if field := TOLD_IN_RESPONSES.get(service.name):
+    if field := BASE_IN_RESPONSES.get(service.name):
         assert base.startswith(f"{{{field}}}")
     elif base:
         assert domain(service, base) in known

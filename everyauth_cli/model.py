@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,7 +18,7 @@ from everyauth_cli.services.rules import (
     ClientAuthMethod,
     IdTokenRules,
     Parameter,
-    Quirk,
+    RedirectRules,
     RevocationRules,
 )
 from everyauth_cli.urls import has_placeholder
@@ -78,6 +78,19 @@ class RecordKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """Pure functions for what no key of an entry can say; None is the usual way.
+
+    `token_response` changes the fields of a token response into RFC 6749 section 5.1's, `account` makes the request
+    for the account, `revoke` the one that revokes a token.
+    """
+
+    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    account: Callable[[Service, Client, Secret[str]], Request] | None = None
+    revoke: Callable[[Service, Client, Secret[str]], Request] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
@@ -113,11 +126,7 @@ class Service:
     grant_types_supported: tuple[str, ...] = ()
     body: BodyFormat = BodyFormat.FORM
     pkce: bool = True
-    refresh_redirect_uri: bool = False
-    loopback_host: str = "127.0.0.1"
-    https_redirect: bool = False
-    any_port: bool = False
-    needs_no_redirect_uri: bool = False
+    redirect: RedirectRules = field(default_factory=RedirectRules)
     code_lifetime: int | None = None
     expires_field: str = "expires_in"
     default_lifetime: int | None = None
@@ -130,7 +139,7 @@ class Service:
     api: ApiRules = field(default_factory=ApiRules)
     client_id_pattern: str | None = None
     params: tuple[Parameter, ...] = ()
-    quirk: Quirk = field(default_factory=Quirk)
+    quirk: Quirk = Quirk()
     setup: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ def refresh_request(service: Service, client: Client, refresh_token: Secret[str]
     Some services require the redirect URI of the login in it too.
     """
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    if service.refresh_redirect_uri and redirect_uri:
+    if service.redirect.in_refresh and redirect_uri:
         fields["redirect_uri"] = redirect_uri
     return token_request(service, client, service.refresh_endpoint or service.token_endpoint, fields)
 

@@ -35,7 +35,7 @@ def at_sandbox(service: Service, base_url: str) -> Service:
         filled,
         params=tuple(replace(param, default=params[param.name]) for param in service.params),
         # The sandbox takes a loopback redirect URI in its place, so that nothing has to be pasted.
-        https_redirect=False,
+        redirect=replace(filled.redirect, https_only=False),
     )
 
 

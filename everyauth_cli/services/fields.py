@@ -9,9 +9,15 @@ from typing import Any
 
 from everyauth_cli.model import Service
 from everyauth_cli.services.keys import KEYS
-from everyauth_cli.services.rules import AccountRules, ApiRules, IdTokenRules, RevocationRules
+from everyauth_cli.services.rules import AccountRules, ApiRules, IdTokenRules, RedirectRules, RevocationRules
 
-PARTS = {"revocation": RevocationRules, "id_token": IdTokenRules, "account": AccountRules, "api": ApiRules}
+PARTS = {
+    "revocation": RevocationRules,
+    "id_token": IdTokenRules,
+    "account": AccountRules,
+    "redirect": RedirectRules,
+    "api": ApiRules,
+}
 FIELDS = {key: about.field or key for key, about in KEYS.items()}
 """The field of `Service` that each key sets, `part.field` where it is one of a part."""
 _FIRST = {field: key for key, field in reversed(FIELDS.items())}

@@ -173,16 +173,26 @@ KEYS: Mapping[str, Key] = {
     ),
     "body": Key(values.choice(*BodyFormat), "The body of a token request."),
     "pkce": Key(values.TRUTH, "Send a code challenge (RFC 7636)."),
-    "refresh_redirect_uri": Key(values.TRUTH, "Send the redirect URI of the login with each refresh."),
-    "loopback_host": Key(values.choice(*REDIRECT_HOSTS), "The host in our redirect URI."),
+    "refresh_redirect_uri": Key(
+        values.TRUTH, "Send the redirect URI of the login with each refresh.", field="redirect.in_refresh"
+    ),
+    "loopback_host": Key(
+        values.choice(*REDIRECT_HOSTS), "The host in our redirect URI.", field="redirect.loopback_host"
+    ),
     "https_redirect": Key(
-        values.TRUTH, "The service takes https redirect URIs only; a login asks to paste the redirect URL."
+        values.TRUTH,
+        "The service takes https redirect URIs only; a login asks to paste the redirect URL.",
+        field="redirect.https_only",
     ),
     "any_port": Key(
-        values.TRUTH, "The service takes any port in a loopback redirect URI (RFC 8252 section 7.3): use a free one."
+        values.TRUTH,
+        "The service takes any port in a loopback redirect URI (RFC 8252 section 7.3): use a free one.",
+        field="redirect.any_port",
     ),
     "needs_no_redirect_uri": Key(
-        values.TRUTH, "No redirect URI is registered for the kind of app that the guide makes: any on loopback will do."
+        values.TRUTH,
+        "No redirect URI is registered for the kind of app that the guide makes: any on loopback will do.",
+        field="redirect.needs_none",
     ),
     "code_lifetime": Key(values.SECONDS, "The lifetime of an authorization code."),
     "expires_field": Key(values.TEXT, "The field of a token response that has the access token's lifetime in seconds."),

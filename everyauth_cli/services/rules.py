@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from everyauth_cli.model import Client, Request, Secret, Service
+from typing import Literal
 
 REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
 """The types of token (RFC 7009 section 2.1)."""
@@ -113,6 +110,20 @@ class IdTokenRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectRules:
+    """The redirect URIs that a service takes (RFC 8252 section 7.3).
+
+    With `needs_none` none is registered, and with `in_refresh` each refresh has that of the login.
+    """
+
+    loopback_host: str = "127.0.0.1"
+    https_only: bool = False
+    any_port: bool = False
+    needs_none: bool = False
+    in_refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRules:
     """The places that take a service's access tokens: its API, its own tools and its git hosts.
 
@@ -143,16 +154,3 @@ class Parameter:
     def text(self, value: str) -> str:
         """Return what a value fills in."""
         return self.values.get(value, value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quirk:
-    """Pure functions for what no key of an entry can say; None is the usual way.
-
-    `token_response` changes the fields of a token response into RFC 6749 section 5.1's, `account` makes the request
-    for the account, `revoke` the one that revokes a token.
-    """
-
-    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    account: Callable[[Service, Client, Secret[str]], Request] | None = None
-    revoke: Callable[[Service, Client, Secret[str]], Request] | None = None

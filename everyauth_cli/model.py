@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.services.rules import (
@@ -15,17 +15,20 @@ from everyauth_cli.services.rules import (
     ApiRules,
     BasicEncoding,
     BodyFormat,
+    ChallengeMethod,
     ClientAuthMethod,
     IdTokenRules,
+    LongLivedRules,
+    Method,
     Parameter,
     RedirectRules,
+    RequestRules,
+    ResponseRules,
     RevocationRules,
 )
 from everyauth_cli.urls import has_placeholder
 
 T = TypeVar("T")
-Method = Literal["GET", "POST", "DELETE"]
-
 DEFAULT_PROFILE = "default"
 SANDBOX_PROFILE = "sandbox"
 """The profile of every record from the sandbox, and of no other."""
@@ -125,7 +128,12 @@ class Service:
     client_secret_basic_encoding: BasicEncoding = BasicEncoding.FORM
     grant_types_supported: tuple[str, ...] = ()
     body: BodyFormat = BodyFormat.FORM
+    requests: RequestRules = field(default_factory=RequestRules)
+    response: ResponseRules = field(default_factory=ResponseRules)
+    long_lived: LongLivedRules = field(default_factory=LongLivedRules)
     pkce: bool = True
+    code_challenge_method: ChallengeMethod = ChallengeMethod.S256
+    nonce: bool = True
     redirect: RedirectRules = field(default_factory=RedirectRules)
     code_lifetime: int | None = None
     expires_field: str = "expires_in"
@@ -188,9 +196,10 @@ class Client:
 class Request:
     """One HTTP request to a service, ready for `transport.send`.
 
-    At most one of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1) is given. `rest` is the secret end of the
-    URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested JSON body in place
-    of `fields`. With a `deadline` (seconds) the caller's thread waits that long for the response, in place of 30 s.
+    At most one of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1, or another `scheme`) is given. `rest` is the
+    secret end of the URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested
+    JSON body in place of `fields`. With a `deadline` (seconds) the caller's thread waits that long for the response, in
+    place of 30 s.
 
     Raises `ConfigurationProblem` for a URL with a placeholder left in it: its host was compared with no other.
     """
@@ -201,6 +210,7 @@ class Request:
     fields: Mapping[str, str | Secret[str]] = field(default_factory=dict)
     basic: tuple[str, Secret[str]] | None = None
     bearer: Secret[str] | None = None
+    scheme: str = "Bearer"
     body: BodyFormat = BodyFormat.FORM
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -240,24 +250,6 @@ class Response:
     def is_temporary(self) -> bool:
         """Whether the same request may work later (RFC 6585 section 4, RFC 8470, RFC 9110 sections 15.5.9 and 15.6)."""
         return self.status in (REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS) or self.status >= SERVER_ERROR
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginRequest:
-    """A request for access to a user's account at a service, whatever the grant type that answers it.
-
-    `scope` is empty to request none. The request is to be answered by `token_endpoint` with a token for `client_id`.
-    `started_at` is milliseconds since the epoch.
-    """
-
-    service: str
-    user: str
-    tenant: str
-    tags: Mapping[str, str]
-    scope: str
-    client_id: str
-    token_endpoint: str
-    started_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.model import LoginRequest, Request, Secret
+from everyauth_cli.model import Request, Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.sanitize import printable
 
 HIDDEN = "hunter2-hunter2"

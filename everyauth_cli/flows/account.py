@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from everyauth_cli.errors import ServiceError, ServiceUnreadable
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.jwks import IssuerKeys, Keys
-from everyauth_cli.model import Account, Client, LoginRequest, RecordKey, Secret, Service, Token
+from everyauth_cli.model import Account, Client, RecordKey, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import OPENID
 from everyauth_cli.oauth.id_token import (
     IdToken,
@@ -20,6 +20,7 @@ from everyauth_cli.oauth.id_token import (
     read_id_token,
     subject_of,
 )
+from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.userinfo import account_in, has_name
 from everyauth_cli.services.rules import IdTokenUse
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, UsageProblem
+from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, ServiceError, UsageProblem
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
@@ -21,7 +21,6 @@ from everyauth_cli.model import (
     ID_PREFIX,
     Client,
     Identity,
-    LoginRequest,
     RecordKey,
     Request,
     Response,
@@ -31,7 +30,14 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
-from everyauth_cli.oauth.token_endpoint import added_fields, code_request, missing_scopes, read_token
+from everyauth_cli.oauth.login_request import LoginRequest
+from everyauth_cli.oauth.token_endpoint import (
+    added_fields,
+    code_request,
+    long_lived_request,
+    missing_scopes,
+    read_token,
+)
 from everyauth_cli.services.callback import read_callback, with_callback
 from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity, save_identity
 from everyauth_cli.store.records import Store
@@ -152,12 +158,25 @@ class LoginFlow:
         now, added = self.clock(), added_fields(service, client, response)
         try:
             token_response = self.send(code_request(service, client, pending, response))
-            return read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
+            token = read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
         except InvalidGrant as refusal:
             # The service's own words name the cause, such as the code challenge or the redirect URI, or none at all.
             kind = LoginTimedOut if "has expired" in refusal.message else LoginFailed
             lifetime = f" (its codes are valid for {service.code_lifetime} s)" if service.code_lifetime else ""
             raise kind(f"{refusal.message}; it did not accept the authorization code{lifetime}") from None
+        return self._long_lived(service, client, token) if service.long_lived.endpoint else token
+
+    def _long_lived(self, service: Service, client: Client, token: Token) -> Token:
+        """Get a token that lives longer for the one that a login brought."""
+        now = self.clock()
+        try:
+            response = self.send(long_lived_request(service, client, token.access_token))
+            return read_token(service, response, requested_scope=None, now=now, previous=token)
+        except (InvalidGrant, ServiceError) as error:
+            message = f"{error.message}; the login brought a token that ends soon, and none that lives longer"
+            if isinstance(error, InvalidGrant):
+                raise LoginFailed(message, hint="log in again") from None
+            raise error.copy(message=message) from None
 
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
         """Store what was granted; see `EveryAuth.keep`."""

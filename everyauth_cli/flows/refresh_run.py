@@ -154,7 +154,10 @@ class RefreshRun:
         self, key: RecordKey, marked: StoredIdentity, service: Service, client: Client, refresh_token: Secret[str]
     ) -> StoredIdentity:
         now = self.clock()
-        request = refresh_request(service, client, refresh_token, redirect_uri=marked.identity.redirect_uri)
+        identity = marked.identity
+        request = refresh_request(
+            service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope
+        )
         response = self.send(replace(request, deadline=RUN_SECONDS))
         return self._stored(key, marked, service, client, response, now=now)
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError, raised_anew
-from everyauth_cli.model import LoginRequest, Secret, Service
+from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth import base64url
+from everyauth_cli.oauth.login_request import LoginRequest
+from everyauth_cli.oauth.request_form import named
 from everyauth_cli.sanitize import printable, redact
+from everyauth_cli.services.rules import ChallengeMethod
 
 SINGLE = ("code", "state", "error", "iss")
 """The parameters of a response that must not be repeated (RFC 6749 section 3.1)."""
@@ -60,7 +63,7 @@ def begin(service: Service, request: LoginRequest, *, redirect_uri: str) -> Pend
         redirect_uri=redirect_uri,
         state=Secret(secrets.token_urlsafe(32)),
         verifier=Secret(secrets.token_urlsafe(48)) if service.pkce else None,
-        nonce=Secret(secrets.token_urlsafe(32)) if openid else None,
+        nonce=Secret(secrets.token_urlsafe(32)) if openid and service.nonce else None,
     )
 
 
@@ -77,16 +80,21 @@ def authorization_url(service: Service, pending: PendingLogin) -> str:
     if pending.nonce is not None:
         fields["nonce"] = pending.nonce.reveal()
     if pending.verifier is not None:
-        fields["code_challenge"] = challenge(pending.verifier)
-        fields["code_challenge_method"] = "S256"
+        fields["code_challenge"] = challenge(pending.verifier, service.code_challenge_method)
+        # The digest in hexadecimal digits goes by the name of S256 too.
+        is_plain = service.code_challenge_method is ChallengeMethod.PLAIN
+        fields["code_challenge_method"] = (ChallengeMethod.PLAIN if is_plain else ChallengeMethod.S256).value
     parts = urlsplit(service.authorization_endpoint)
-    query = "&".join(filter(None, [parts.query, urlencode({**service.authorization_params, **fields})]))
+    query = "&".join(filter(None, [parts.query, urlencode({**service.authorization_params, **named(service, fields)})]))
     return urlunsplit(parts._replace(query=query))
 
 
-def challenge(verifier: Secret[str]) -> str:
-    """Return the S256 code challenge of a verifier (RFC 7636 section 4.2)."""
-    return base64url.encode(hashlib.sha256(verifier.reveal().encode()).digest())
+def challenge(verifier: Secret[str], method: ChallengeMethod = ChallengeMethod.S256) -> str:
+    """Return the code challenge of a verifier (RFC 7636 section 4.2)."""
+    if method is ChallengeMethod.PLAIN:
+        return verifier.reveal()
+    digest = hashlib.sha256(verifier.reveal().encode())
+    return digest.hexdigest() if method is ChallengeMethod.S256_HEX else base64url.encode(digest.digest())
 
 
 def has_state_of(pending: PendingLogin, query: Sequence[tuple[str, str]]) -> bool:

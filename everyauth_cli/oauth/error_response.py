@@ -19,10 +19,10 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import TOO_MANY_REQUESTS, Response, Service
 from everyauth_cli.oauth.client_authentication import client_rejected
-from everyauth_cli.oauth.response_body import holds_token, read_json, read_object, value_at
+from everyauth_cli.oauth.response_body import failure_in, holds_token, read_json, read_object, value_at
 from everyauth_cli.sanitize import printable, redact
 
-BAD_REQUEST = 400
+BAD_REQUEST, FORBIDDEN = 400, 403
 UNAUTHORIZED, UNAUTHORIZED_PHRASE = 401, "unauthorized"
 WITHOUT_FORM = (BAD_REQUEST, UNAUTHORIZED)
 """The statuses of an error (RFC 6749 section 5.2), in plain text too; with others it may be a gateway's."""
@@ -50,6 +50,8 @@ GRANT_CODES = frozenset(
     {INVALID_GRANT, "login_required", "consent_required", "interaction_required", "account_selection_required"}
 )
 """The grant is over, or the user has to be there: RFC 6749 section 5.2, OpenID Connect Core section 3.1.2.6."""
+TOKEN_ERRORS = (INVALID_GRANT, "invalid_token")
+"""The token is not valid (any more)."""
 CLIENT_CODES = frozenset({INVALID_CLIENT, "unauthorized_client"})
 SCOPE_CODES = frozenset({"invalid_scope", "insufficient_scope"})
 NOT_NOW_CODES = frozenset(
@@ -93,12 +95,15 @@ def read_fields(
     `ignores_error` one beside a new token is ignored, so that the token is not lost.
     Raises `InvalidGrant`, `ClientRejected`, `ServiceUnreachable`, `ServiceUnreadable` or another `ServiceError`.
     """
-    fields = _fields(response)
+    whole = _fields(response)
     if response.is_temporary:
         raise _temporary(service, response)
     is_success = 200 <= response.status < 300  # noqa: PLR2004 - RFC 9110 section 15.3
-    if fields is not None and not (is_success and ignores_error and holds_token(fields)):
-        _check_error(service, response, fields, key=key, is_success=is_success)
+    fields = _inside(service, whole)
+    if whole is not None and fields is not None:
+        has_token = is_success and holds_token(fields)
+        if not (has_token and ignores_error):
+            _check_error(service, response, whole, key=key, has_token=has_token)
     # RFC 6749 section 5.2 keeps this status for a rejected client; some services send it with nothing else.
     if response.status == UNAUTHORIZED and (fields is not None or not response.is_page):
         reason = f"HTTP {UNAUTHORIZED}{reported(fields)[1] if fields else ''}"
@@ -144,16 +149,23 @@ def _message_of(response: Response) -> dict[str, Any] | None:
     return {} if response.status == BAD_REQUEST and not body.strip() else None
 
 
-def _check_error(
-    service: Service, response: Response, fields: Mapping[str, Any], *, key: str, is_success: bool
-) -> None:
+def _inside(service: Service, fields: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the fields that are inside another one at this service; an error may have none there."""
+    inner = value_at(fields, service.response.at) if service.response.at else None
+    return inner if isinstance(inner, dict) and inner else fields
+
+
+def _check_error(service: Service, response: Response, fields: Mapping[str, Any], *, key: str, has_token: bool) -> None:
     """Raise the error in a response, if there is one."""
-    named = _is_named(fields.get("error"))
-    own, code = _code(service, fields)
+    failure = failure_in(service.response.success, fields)
+    named = failure is not None or _is_named(fields.get("error"))
+    own, code = _code(service, fields, failure)
     # Elsewhere than in `error`, a success may have words that only look like an error's.
-    if not named and (code is None or (is_success and holds_token(fields))):
+    if not named and (code is None or has_token):
         return
     description = fields.get("error_description") or _nested_message(fields.get("error"))
+    if failure is not None and not description:
+        description = next((fields[name] for name in ("error", *MESSAGES) if isinstance(fields.get(name), str)), None)
     reason = f"{own} ({printable(redact(str(description)))})" if description else own
     if code is None and response.status == UNAUTHORIZED and own.lower() == UNAUTHORIZED_PHRASE:
         code = INVALID_CLIENT
@@ -169,6 +181,11 @@ def _error(service: Service, response: Response, code: str, reason: str, *, key:
     if code in NOT_NOW_CODES:
         return ServiceUnreachable(message, error=code, status=response.status, retry_after=response.retry_after)
     return ServiceError(message, error=code, status=response.status)
+
+
+def rejects_token(service: Service, fields: Mapping[str, Any]) -> bool:
+    """Return whether an API's error says, in the words of the entry or the standard, that the token is not valid."""
+    return _code(service, fields, failure_in(service.response.success, fields))[1] in TOKEN_ERRORS
 
 
 def _nested_message(error: object) -> object:
@@ -188,14 +205,18 @@ def _is_named(error: object) -> bool:
     return bool(error) and error != "0"
 
 
-def _code(service: Service, fields: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Return the error code in the service's words, and in the standard's where that is known."""
+def _code(service: Service, fields: Mapping[str, Any], failure: str | None) -> tuple[str, str | None]:
+    """Return the error code in the service's words, and in the standard's where that is known.
+
+    `failure` is the value of a field that has another one in a success.
+    """
     for words, standard in service.error_words.items():
         path, equals, value = words.partition("=")
         found = value_at(fields, path) if equals else None
         if isinstance(found, str | int) and str(found).strip().lower() == value.lower():
             return printable(redact(value), 80), standard
-    codes = [printable(redact(str(code)), 80) for code in itertools.islice(_codes(fields), 20)]
+    found_codes = itertools.chain(() if failure is None else (failure,), _codes(fields))
+    codes = [printable(redact(str(code)), 80) for code in itertools.islice(found_codes, 20)]
     for code in codes:
         # Some services put the message behind the code, after a colon.
         word = code.partition(":")[0].strip().lower()
@@ -253,6 +274,9 @@ def _unreadable(service: Service, response: Response, key: str) -> ServiceError:
         return ServiceUnreachable(
             f"the connection to {service.name} broke before its response ended", lost=True, status=response.status
         )
+    if response.status == FORBIDDEN and response.is_page:
+        # What is in front of a service, a firewall or a proxy, says so on a page of its own.
+        hint = f"it may block this computer's network; try from another one, else {hint}"
     kind = printable(response.content_type.partition(";")[0], 60)
     kind = "something else" if not kind or "json" in kind else kind
     message = f"{service.name} answered with {kind} where JSON was expected (HTTP {response.status})"

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from everyauth_cli.sanitize import printable, redact
+
 BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 CHARSET = re.compile(r"charset=\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 LABEL_LENGTH = 200
@@ -112,6 +114,16 @@ def _embedded(text: str) -> dict[str, Any] | None:
 def holds_token(fields: Mapping[str, Any]) -> bool:
     """Return whether the fields hold a new access token or refresh token that must not be lost."""
     return any(isinstance(fields.get(name), str) and fields[name] for name in ("access_token", "refresh_token"))
+
+
+def failure_in(success: str | None, fields: object) -> str | None:
+    """Return the value that a field has in place of that of a `success`; None where there is no such field."""
+    place, _, expected = (success or "").partition("=")
+    value = value_at(fields, place) if place else None
+    if value is None:
+        return None
+    text = str(value).strip() if isinstance(value, str | int | float) else type(value).__name__
+    return None if text.lower() == expected.lower() else printable(redact(text), 80)
 
 
 def value_at(fields: object, path: str) -> object:

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from everyauth_cli.errors import InvalidGrant, ServiceError, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service
 from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields
-from everyauth_cli.services.rules import BEARER, ClientAuthMethod, RevocationRules, RevocationStyle
+from everyauth_cli.oauth.request_form import client_values, from_template, shaped
+from everyauth_cli.services.rules import BEARER, ClientAuthMethod, RequestKind, RevocationRules, RevocationStyle
 
 UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
 INVALID_TOKEN = "invalid_token"
 
 
-def revocation_request(service: Service, client: Client, token: Secret[str], *, hint: str) -> Request:
-    """Return the request that revokes a token; `hint` is `refresh_token` or `access_token` (RFC 7009 section 2.1)."""
-    rules = service.revocation
-    assert rules.endpoint is not None
+def revocation_request(
+    service: Service, client: Client, token: Secret[str], *, hint: str, account: str | None = None
+) -> Request:
+    """Return the request that revokes a token; `hint` is `refresh_token` or `access_token` (RFC 7009 section 2.1).
+
+    `account` is the identifier of the account that granted it, which some services revoke by.
+    """
     if service.quirk.revoke is not None:
         return service.quirk.revoke(service, client, token)
+    rules = service.revocation
+    assert rules.endpoint is not None
+    values = {**client_values(client), "token": token, "token_type": hint, "account_subject": account}
+    is_bearer = rules.auth_method == BEARER
+    fields = from_template(rules.params, values) if rules.params else {} if is_bearer else _fields(rules, token, hint)
+    request = Request(url=rules.endpoint, fields=fields, body=rules.body, headers=ACCEPT_JSON)
+    return shaped(_authorized(request, service, client, token), service, RequestKind.REVOCATION)
+
+
+def _authorized(request: Request, service: Service, client: Client, token: Secret[str]) -> Request:
+    """Return a revocation request with its authentication."""
+    rules = service.revocation
+    if rules.authorization is not None:
+        scheme, _, what = rules.authorization.partition(" ")
+        return replace(request, scheme=scheme, bearer=token if what == "{token}" else client.client_secret)
     if rules.auth_method == BEARER:
-        return Request(url=rules.endpoint, bearer=token, headers=ACCEPT_JSON)
-    request = Request(url=rules.endpoint, fields=_fields(rules, token, hint), body=rules.body, headers=ACCEPT_JSON)
-    if rules.auth_method == ClientAuthMethod.NONE:
+        return replace(request, bearer=token)
+    if rules.auth_method == ClientAuthMethod.NONE or (rules.params and rules.auth_method is None):
         return request
     return authenticated(request, service, client, method=rules.auth_method or service.token_endpoint_auth_method)
 

@@ -11,13 +11,13 @@ from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, 
 from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields, reported
 from everyauth_cli.oauth.lifetime import expiry_of
+from everyauth_cli.oauth.request_form import Fields, client_values, from_template, shaped
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ACCESS_TOKEN, OFFLINE, REFRESH_TOKEN, TEMPLATE_FIELD
+from everyauth_cli.services.rules import ACCESS_TOKEN, OFFLINE, REFRESH_TOKEN, TEMPLATE_FIELD, RequestKind
 
 if TYPE_CHECKING:
     from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
 
-Fields = dict[str, str | Secret[str]]
 VSCHAR = re.compile(r"[\x20-\x7e]+")
 """The characters of an access token (RFC 6749 appendix A.12)."""
 SCOPE_LENGTH = 4000
@@ -34,24 +34,53 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return token_request(service, client, service.token_endpoint, fields)
+    return _token_request(
+        service, client, service.token_endpoint, fields, kind=RequestKind.CODE, scope=pending.request.scope
+    )
 
 
-def refresh_request(service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "") -> Request:
+def refresh_request(
+    service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "", scope: str | None = None
+) -> Request:
     """Return the request that refreshes an access token (RFC 6749 section 6).
 
-    Some services require the redirect URI of the login in it too.
+    Some services require the redirect URI of the login or the granted scope in it too.
     """
+    url = service.refresh_endpoint or service.token_endpoint
+    if template := service.requests.refresh:
+        return _template_request(service, client, url, template, refresh_token, kind=RequestKind.REFRESH)
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.redirect.in_refresh and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return token_request(service, client, service.refresh_endpoint or service.token_endpoint, fields)
+    return _token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
+
+
+def long_lived_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
+    """Return the request for a token that lives longer than the one of a login, which no standard has."""
+    rules = service.long_lived
+    assert rules.endpoint is not None
+    return _template_request(service, client, rules.endpoint, rules.params, access_token, kind=RequestKind.LONG_LIVED)
 
 
 def token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
     """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2)."""
     request = Request(url=url, fields={**service.token_params, **fields}, body=service.body, headers=ACCEPT_JSON)
     return authenticated(request, service, client, method=service.token_endpoint_auth_method)
+
+
+def _token_request(
+    service: Service, client: Client, url: str, fields: Fields, *, kind: RequestKind, scope: str | None
+) -> Request:
+    scoped = {"scope": scope} if scope and kind in service.requests.scope_in else {}
+    return shaped(token_request(service, client, url, {**fields, **scoped}), service, kind)
+
+
+def _template_request(
+    service: Service, client: Client, url: str, template: Mapping[str, str], token: Secret[str], *, kind: RequestKind
+) -> Request:
+    """Return the request for another token that has the fields of a template."""
+    fields = from_template(template, {**client_values(client), "token": token})
+    return shaped(Request(url=url, fields=fields, body=service.body, headers=ACCEPT_JSON), service, kind)
 
 
 def added_fields(service: Service, client: Client, response: AuthorizationResponse) -> dict[str, Any]:
@@ -86,7 +115,7 @@ def read_token(
     fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
-    access_token, refresh_token = _access_token(service, response, fields), _refresh_token(fields, previous)
+    access_token, refresh_token = _access_token(service, response, fields), _refresh_token(service, fields, previous)
     expiry = expiry_of(
         service,
         fields.get(service.expires_field),
@@ -131,8 +160,8 @@ def _access_token(service: Service, response: Response, fields: Mapping[str, Any
     raise ServiceUnreadable(message, error=code, status=response.status)
 
 
-def _refresh_token(fields: Mapping[str, Any], previous: Token | None) -> Secret[str] | None:
-    value = fields.get(REFRESH_TOKEN)
+def _refresh_token(service: Service, fields: Mapping[str, Any], previous: Token | None) -> Secret[str] | None:
+    value = fields.get(service.response.refresh_token_field)
     if isinstance(value, str) and value:
         return Secret(value)
     # A service that does not rotate sends no refresh token: the old one stays valid (RFC 6749 section 6).

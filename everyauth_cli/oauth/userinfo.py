@@ -9,9 +9,11 @@ from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Account, Client, Request, Response, Secret, Service
-from everyauth_cli.oauth.response_body import read_json, value_at
+from everyauth_cli.oauth.error_response import UNAUTHORIZED, rejects_token
+from everyauth_cli.oauth.request_form import shaped
+from everyauth_cli.oauth.response_body import failure_in, read_json, value_at
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import TEMPLATE_FIELD, BodyFormat
+from everyauth_cli.services.rules import TEMPLATE_FIELD, BodyFormat, RequestKind
 
 LABEL_LENGTH = 120
 SUBJECT_LENGTH = 1000
@@ -34,7 +36,8 @@ def account_request(service: Service, client: Client, access_token: Secret[str])
             headers=api_headers(service, client),
         )
     headers = {**ACCEPT_JSON, **api_headers(service, client)}
-    return Request(url=rules.endpoint, method="GET", bearer=access_token, headers=headers)
+    request = Request(url=rules.endpoint, method="GET", bearer=access_token, headers=headers)
+    return shaped(request, service, RequestKind.ACCOUNT)
 
 
 def api_headers(service: Service, client: Client) -> dict[str, str]:
@@ -51,9 +54,13 @@ def read_account(service: Service, response: Response) -> Account:
     if response.is_temporary:
         message = f"{endpoint} answered HTTP {status}"
         raise ServiceUnreachable(message, status=status, retry_after=response.retry_after)
-    if status != OK:
-        raise ServiceUnreadable(f"{endpoint} answered HTTP {status}", status=status)
     fields = read_json(response.body.reveal(), response.content_type)
+    failure = failure_in(service.response.success, fields)
+    if status != OK or failure is not None:
+        answered = f"HTTP {status}" if failure is None else f"the error {failure}"
+        # Some services reject a token with another status than RFC 6750 section 3.1 does.
+        rejected = isinstance(fields, Mapping) and rejects_token(service, fields)
+        raise ServiceUnreadable(f"{endpoint} answered {answered}", status=UNAUTHORIZED if rejected else status)
     if fields is None:
         raise ServiceUnreadable(f"{endpoint} answered with something other than JSON", status=status)
     account = account_in(service, fields)

@@ -9,7 +9,7 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.fields import with_values
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.services.rules import Parameter
+from everyauth_cli.services.rules import ChallengeMethod, LongLivedRules, Parameter, RequestRules, ResponseRules
 
 PATHS = {
     "authorization_endpoint": "authorize",
@@ -34,6 +34,12 @@ def at_sandbox(service: Service, base_url: str) -> Service:
     return replace(
         filled,
         params=tuple(replace(param, default=params[param.name]) for param in service.params),
+        # Without a dialect it speaks as the standard says.
+        requests=RequestRules(),
+        response=ResponseRules(),
+        long_lived=LongLivedRules(),
+        revocation=replace(filled.revocation, params={}, authorization=None),
+        code_challenge_method=ChallengeMethod.S256,
         # The sandbox takes a loopback redirect URI in its place, so that nothing has to be pasted.
         redirect=replace(filled.redirect, https_only=False),
     )

@@ -9,9 +9,21 @@ from typing import Any
 
 from everyauth_cli.model import Service
 from everyauth_cli.services.keys import KEYS
-from everyauth_cli.services.rules import AccountRules, ApiRules, IdTokenRules, RedirectRules, RevocationRules
+from everyauth_cli.services.rules import (
+    AccountRules,
+    ApiRules,
+    IdTokenRules,
+    LongLivedRules,
+    RedirectRules,
+    RequestRules,
+    ResponseRules,
+    RevocationRules,
+)
 
 PARTS = {
+    "requests": RequestRules,
+    "response": ResponseRules,
+    "long_lived": LongLivedRules,
     "revocation": RevocationRules,
     "id_token": IdTokenRules,
     "account": AccountRules,

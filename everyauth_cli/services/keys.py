@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from everyauth_cli.services import values
+from everyauth_cli.services import form_values, values
+from everyauth_cli.services.part_keys import API_KEYS, REDIRECT_KEYS, Key
 from everyauth_cli.services.rules import (
     ACCESS_TOKEN,
     ASYMMETRIC,
@@ -14,12 +14,13 @@ from everyauth_cli.services.rules import (
     SYMMETRIC,
     BasicEncoding,
     BodyFormat,
+    ChallengeMethod,
     ClientAuthMethod,
     IdTokenUse,
+    RequestKind,
     RevocationEnds,
     RevocationStyle,
 )
-from everyauth_cli.urls import REDIRECT_HOSTS
 
 PRESET_KEYS = (
     *(
@@ -36,16 +37,6 @@ PRESET_KEYS = (
     *("account_subject", "account_label", "setup", "expect", "sources", "checked"),
 )
 """The keys that a preset may have: none of them says where secrets go, but for the account that a token is of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of an entry; its `field` in `Service` is named like it, unless it is given as `part.field`."""
-
-    reader: values.Reader
-    help: str
-    field: str = ""
-    example: str = ""
 
 
 KEYS: Mapping[str, Key] = {
@@ -103,6 +94,20 @@ KEYS: Mapping[str, Key] = {
         "The fields of a revocation request: token and token_type_hint (RFC 7009 section 2.1), token alone, or one "
         "field named after the token's type.",
         field="revocation.style",
+    ),
+    "revocation_params": Key(
+        form_values.FORM,
+        "The fields of a revocation request in place of those of revocation_style: {token}, {token_type}, {client_id}, "
+        "{client_secret} and {account_subject} (whose grant it is) are filled in. The client is authenticated besides "
+        "only if revocation_endpoint_auth_method says how.",
+        field="revocation.params",
+        example='{client_id = "{client_id}", access_token = "{token}"}',
+    ),
+    "revocation_authorization": Key(
+        form_values.AUTHORIZATION_HEADER,
+        "The Authorization header of a revocation request, where it is neither the token as a bearer nor HTTP Basic.",
+        field="revocation.authorization",
+        example='"Bearer {client_secret}"',
     ),
     "aliases": Key(values.TEXTS, "Other names for the service on the command line.", example='["sfdc"]'),
     "issuer": Key(
@@ -172,28 +177,70 @@ KEYS: Mapping[str, Key] = {
         example='["authorization_code", "refresh_token", "client_credentials"]',
     ),
     "body": Key(values.choice(*BodyFormat), "The body of a token request."),
+    "request_names": Key(
+        form_values.NAMES,
+        "The service's names of standard fields, in the authorization request and in token and revocation requests.",
+        field="requests.names",
+        example='{client_id = "client_key"}',
+    ),
+    "request_methods": Key(
+        form_values.METHODS,
+        "The methods of requests where they are not the usual ones: code, long_lived, refresh, revocation and account. "
+        "With GET the fields are sent in the query.",
+        field="requests.methods",
+        example='{refresh = "GET", revocation = "DELETE"}',
+    ),
+    "scope_in": Key(
+        values.choices(RequestKind.CODE, RequestKind.REFRESH),
+        "The token requests that have the scope too: the requested one with a code, the granted one in a refresh.",
+        field="requests.scope_in",
+        example='["code", "refresh"]',
+    ),
+    "refresh_params": Key(
+        form_values.FORM,
+        "The fields of a refresh in place of all others: {token} (the refresh token), {client_id} and {client_secret} "
+        "are filled in.",
+        field="requests.refresh",
+        example='{grant_type = "ig_refresh_token", access_token = "{token}"}',
+    ),
+    "refresh_token_field": Key(
+        values.TEXT,
+        'The field of a token response that has the refresh token; "access_token" for a token that is refreshed by '
+        "itself.",
+        field="response.refresh_token_field",
+    ),
+    "long_lived_endpoint": Key(
+        values.ENDPOINT,
+        "Where a login gets a token that lives longer for the one that it brought; long_lived_params are the fields.",
+        field="long_lived.endpoint",
+    ),
+    "long_lived_params": Key(
+        form_values.FORM,
+        "The fields of that request: {token} (the access token of the login), {client_id} and {client_secret} are "
+        "filled in.",
+        field="long_lived.params",
+        example='{grant_type = "fb_exchange_token", fb_exchange_token = "{token}"}',
+    ),
+    "response_at": Key(
+        form_values.PATH,
+        "The field in which a token response has its fields, where they are not at its top.",
+        field="response.at",
+        example='"body"',
+    ),
+    "success": Key(
+        form_values.PLACE,
+        "A field and the value that it has in a success, in token, revocation and account responses; with another "
+        "value the response is an error, and that value its code.",
+        field="response.success",
+        example='"status=0"',
+    ),
     "pkce": Key(values.TRUTH, "Send a code challenge (RFC 7636)."),
-    "refresh_redirect_uri": Key(
-        values.TRUTH, "Send the redirect URI of the login with each refresh.", field="redirect.in_refresh"
+    "code_challenge_method": Key(
+        values.choice(*ChallengeMethod),
+        "The method of the code challenge (RFC 7636 section 4.2); S256_hex is S256 in hexadecimal digits.",
     ),
-    "loopback_host": Key(
-        values.choice(*REDIRECT_HOSTS), "The host in our redirect URI.", field="redirect.loopback_host"
-    ),
-    "https_redirect": Key(
-        values.TRUTH,
-        "The service takes https redirect URIs only; a login asks to paste the redirect URL.",
-        field="redirect.https_only",
-    ),
-    "any_port": Key(
-        values.TRUTH,
-        "The service takes any port in a loopback redirect URI (RFC 8252 section 7.3): use a free one.",
-        field="redirect.any_port",
-    ),
-    "needs_no_redirect_uri": Key(
-        values.TRUTH,
-        "No redirect URI is registered for the kind of app that the guide makes: any on loopback will do.",
-        field="redirect.needs_none",
-    ),
+    "nonce": Key(values.TRUTH, "Send a nonce with the scope openid, and require it in the id token."),
+    **REDIRECT_KEYS,
     "code_lifetime": Key(values.SECONDS, "The lifetime of an authorization code."),
     "expires_field": Key(values.TEXT, "The field of a token response that has the access token's lifetime in seconds."),
     "default_lifetime": Key(
@@ -255,35 +302,7 @@ KEYS: Mapping[str, Key] = {
     "account_label": Key(
         values.TEMPLATES, "The account's name for people, made in the same way.", field="account.label"
     ),
-    "api_base": Key(
-        values.API_BASE,
-        "The URL that the paths of the API follow, with placeholders; fields of the token response may be in braces "
-        "too.",
-        field="api.base",
-        example='"{instance_url}/services/data"',
-    ),
-    "api_headers": Key(
-        values.HEADERS,
-        "Headers that the API wants in each request, with placeholders and {client_id}; requests to the account "
-        "endpoint have them too.",
-        field="api.headers",
-        example='{Acme-Version = "2026-11-30"}',
-    ),
-    "token_variables": Key(
-        values.VARIABLES,
-        "The environment variables in which the service's own tools look for an access token, the first of them first.",
-        field="api.token_variables",
-        example='["ACME_TOKEN"]',
-    ),
-    "git_hosts": Key(
-        values.HOSTS,
-        "The hosts of git repositories that take an access token as the password over https, with placeholders.",
-        field="api.git_hosts",
-        example='["git.example.com"]',
-    ),
-    "git_username": Key(
-        values.TEXT, "The user name that git sends with the access token.", field="api.git_username", example='"oauth2"'
-    ),
+    **API_KEYS,
     "client_id_pattern": Key(
         values.PATTERN,
         "Matches every client id of the service, so that an id and a secret that were swapped are noticed.",

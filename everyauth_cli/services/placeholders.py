@@ -13,17 +13,22 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.fields import value_of, with_values
 from everyauth_cli.services.parameters import check_param
-from everyauth_cli.services.rules import Parameter
+from everyauth_cli.services.rules import FORM_VALUES, Parameter
 from everyauth_cli.urls import PLACEHOLDER
 
 FIXED_END = re.compile(r"(?:\.[A-Za-z0-9-]+){2,}")
 """The end of a host that leaves its owner no choice: two labels at least."""
 
-TABLES = ("authorization_params", "token_params", "native_from_client", "api_headers")
+FORMS = ("refresh_params", "long_lived_params", "revocation_params")
+TABLES = ("authorization_params", "token_params", "native_from_client", "api_headers", *FORMS)
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
-FROM_CLIENT = {"native_from_client": {"client_id"}, "api_headers": {"client_id"}}
-"""The placeholders that the client fills, by the tables in which it does."""
+FROM_CLIENT = {
+    "native_from_client": {"client_id"},
+    "api_headers": {"client_id"},
+    **dict.fromkeys(FORMS, FORM_VALUES),
+}
+"""The placeholders that a request or a response fills, by the table in which it does."""
 
 
 def fill(service: Service, params: Mapping[str, str]) -> Service:

@@ -20,6 +20,10 @@ TEMPLATE_FIELD = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
 """A field of claims or of a response in a template: `{email}`, or `{user.0.id}` inside an object or list."""
 
 
+FORM_VALUES = frozenset({"client_id", "client_secret", "token", "token_type", "account_subject"})
+"""The values that a field of a request may have in place of a text, by their names in braces."""
+
+
 class ClientAuthMethod(StrEnum):
     """The way a client authenticates at an endpoint (RFC 7591 section 2).
 
@@ -45,6 +49,61 @@ class BasicEncoding(StrEnum):
 BEARER: Literal["bearer"] = "bearer"
 RevocationAuthMethod = ClientAuthMethod | Literal["bearer"]
 """At the revocation endpoint the token itself may authenticate the request (RFC 6750 section 2.1)."""
+
+
+Method = Literal["GET", "POST", "DELETE"]
+
+
+class RequestKind(StrEnum):
+    """The requests whose form may differ from the standard's."""
+
+    CODE = "code"
+    LONG_LIVED = "long_lived"
+    REFRESH = "refresh"
+    REVOCATION = "revocation"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRules:
+    """The form of a service's requests: `methods` by kind, and the service's `names` of standard fields.
+
+    `scope_in` are the kinds of token requests that have the scope, `refresh` the fields of a refresh in place of the
+    standard's.
+    """
+
+    methods: Mapping[RequestKind, Method] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    scope_in: tuple[RequestKind, ...] = ()
+    refresh: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseRules:
+    """The form of a service's responses: the path `at` which a token response has its fields.
+
+    `success` is a field and the value that it has unless the response is an error.
+    """
+
+    at: str | None = None
+    success: str | None = None
+    refresh_token_field: str = REFRESH_TOKEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongLivedRules:
+    """The request for a token that lives longer than the one that a login brings."""
+
+    endpoint: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+class ChallengeMethod(StrEnum):
+    """The way in which a code challenge is made of its verifier (RFC 7636 section 4.2); the last is no standard's."""
+
+    S256 = "S256"
+    PLAIN = "plain"
+    S256_HEX = "S256_hex"
 
 
 class BodyFormat(StrEnum):
@@ -79,6 +138,8 @@ class RevocationRules:
     body: BodyFormat = BodyFormat.FORM
     tokens: tuple[str, ...] = (REFRESH_TOKEN, ACCESS_TOKEN)
     style: RevocationStyle = RevocationStyle.TOKEN_AND_HINT
+    params: Mapping[str, str] = field(default_factory=dict)
+    authorization: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,7 +121,7 @@ def _lists(value: object) -> dict[str, tuple[str, ...]]:
 def _table(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValueError("must be a table of strings")  # noqa: TRY004
-    return {name: _inside(name, item, _text) for name, item in value.items()}
+    return {name: inside(name, item, _text) for name, item in value.items()}
 
 
 def _tables(value: object) -> dict[str, dict[str, object]]:
@@ -212,7 +212,7 @@ def _hosts(value: object) -> tuple[str, ...]:
 def _parameters(value: object) -> tuple[Parameter, ...]:
     if not isinstance(value, dict):
         raise ValueError("must be a table")  # noqa: TRY004
-    return tuple(_inside(name, item, functools.partial(_parameter, name)) for name, item in value.items())
+    return tuple(inside(name, item, functools.partial(_parameter, name)) for name, item in value.items())
 
 
 def _parameter(name: str, value: object) -> Parameter:
@@ -234,7 +234,7 @@ def _parameter(name: str, value: object) -> Parameter:
         # Who logs in need not know it: the authorization response says it.
         default=value.get("default", "" if callback else None),
         callback=callback,
-        values=_inside("values", found, _table),
+        values=inside("values", found, _table),
     )
 
 
@@ -254,7 +254,8 @@ def _color(value: object) -> str:
     return _text(value).lower()
 
 
-def _inside(name: str, value: object, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+def inside(name: str, value: object, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+    """Read one value of a table; an error names its path."""
     try:
         return read(value)
     except WrongInside as error:
@@ -272,15 +273,15 @@ def choice(*allowed: str) -> Reader:
             return allowed[allowed.index(value)]
         near = difflib.get_close_matches(str(value), allowed, 1)
         offer = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"must be one of {_listed(allowed)}{offer}")
+        raise ValueError(f"must be one of {listed(allowed)}{offer}")
 
-    return Reader(f"one of {_listed(allowed)}", read)
+    return Reader(f"one of {listed(allowed)}", read)
 
 
 def choices(*allowed: str) -> Reader:
     """Make the reader of a list of these."""
     one = choice(*allowed)
-    return Reader(f"list of {_listed(allowed)}", lambda value: tuple(one.read(item) for item in _texts(value)))
+    return Reader(f"list of {listed(allowed)}", lambda value: tuple(one.read(item) for item in _texts(value)))
 
 
 def table_without(reserved: frozenset[str]) -> Reader:
@@ -296,7 +297,8 @@ def table_without(reserved: frozenset[str]) -> Reader:
     return Reader(TABLE.type, read)
 
 
-def _listed(allowed: tuple[str, ...]) -> str:
+def listed(allowed: tuple[str, ...]) -> str:
+    """Return words as an error lists them."""
     return ", ".join(f'"{item}"' for item in allowed)
 
 
@@ -321,6 +323,6 @@ VARIABLES = Reader("list of environment variables", _variables)
 HOSTS = Reader("list of hosts, may have placeholders", _hosts)
 ERROR_WORDS = Reader("table of error codes", _error_words)
 PARAMETERS = Reader("table of tables with help and default", _parameters)
-QUIRK = Reader(f"one of {_listed(tuple(QUIRKS))}", _quirk)
+QUIRK = Reader(f"one of {listed(tuple(QUIRKS))}", _quirk)
 COLOR = Reader("color", _color)
 DAY = Reader("date", _day)

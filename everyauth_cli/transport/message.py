@@ -63,7 +63,7 @@ def _authorization(request: Request) -> list[tuple[str, str]]:
                 f"Basic {base64.b64encode(f'{request.basic[0]}:{request.basic[1].reveal()}'.encode()).decode()}",
             )
         ]
-    return [("Authorization", f"Bearer {request.bearer.reveal()}")] if request.bearer else []
+    return [("Authorization", f"{request.scheme} {request.bearer.reveal()}")] if request.bearer else []
 
 
 def _plain(value: str | Secret[str]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies
 
 from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.model import Secret
+from everyauth_cli.settings import proxy_variables
 from everyauth_cli.urls import DEFAULT_PORTS, is_loopback
 
 SCHEMES = {"http": "http", "https": "https", "socks": "socks5", "socks5": "socks5", "socks5h": "socks5h"}
@@ -19,6 +20,8 @@ SCHEMES = {"http": "http", "https": "https", "socks": "socks5", "socks5": "socks
 PROXY_PORTS = {**DEFAULT_PORTS, "socks5": 1080, "socks5h": 1080}
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,19}")
 HOST = re.compile(r"[!-~]+")
+IN_SYSTEM_SETTINGS = sys.platform in ("darwin", "win32")
+"""Whether the system keeps proxies elsewhere than in the environment."""
 SEPARATORS = re.compile(r"[,;\s]")
 
 
@@ -41,13 +44,22 @@ def _has_socks() -> bool:
 
 def used_proxy(url: str) -> Proxy | None:
     """Return the proxy through which this process requests a URL; raises as `proxy_for` does."""
-    return proxy_for(url, getproxies())
+    return proxy_for(url, _variables())
+
+
+def _variables() -> Mapping[str, str]:
+    found = proxy_variables()
+    if found or not IN_SYSTEM_SETTINGS:
+        return found
+    from urllib.request import getproxies  # an HTTP client, which takes long to import
+
+    return getproxies()
 
 
 def proxy_for(url: str, variables: Mapping[str, str], *, has_socks: Callable[[], bool] = _has_socks) -> Proxy | None:
     """Return the proxy through which a URL is requested, None when it is requested directly.
 
-    `variables` are those of `urllib.request.getproxies`: their names in lower case, without `_proxy`.
+    `variables` have names in lower case, without `_proxy`.
     This machine is never reached through a proxy. Raises `ServiceUnreachable` for a proxy that cannot be used.
     """
     parts = urlsplit(url)

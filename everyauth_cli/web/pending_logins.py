@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import Any, Literal, TypedDict
 
 from everyauth_cli.errors import LoginFailed
-from everyauth_cli.model import LoginRequest, RecordKey, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.store.records import Query, Store
 from everyauth_cli.store.sealed.sealer import Sealer
 from everyauth_cli.web.sealed_values import seal, unseal, web_sealer

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from everyauth_cli.errors import EveryAuthError, LoginDenied, LoginFailed, ServiceError
-from everyauth_cli.model import LoginRequest, Secret, Service
+from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth.authorization_code import (
     ERROR_HINTS,
     authorization_url,
@@ -17,6 +17,7 @@ from everyauth_cli.oauth.authorization_code import (
     has_state_of,
     read_response,
 )
+from everyauth_cli.oauth.login_request import LoginRequest
 
 ISSUER = "https://issuer.example"
 SERVICE = Service(

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from peers.token_server import HOUR, TOKEN_ENDPOINT, World, id_token, json_response
 
-from everyauth_cli.model import Account, Client, LoginRequest, Secret, Service, Token
+from everyauth_cli.model import Account, Client, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
+from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.token_endpoint import code_request, read_token, refresh_request
 from everyauth_cli.services.fields import with_values
 

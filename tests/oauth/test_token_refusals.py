@@ -132,6 +132,15 @@ def test_html_is_named_as_what_it_is():
         assert "service get example" in error.hint
 
 
+def test_a_page_with_403_may_be_that_of_a_firewall():
+    error = refusal(HTML, status=403, content_type="text/html")
+    assert type(error) is ServiceUnreadable
+    assert error.hint == (
+        "it may block this computer's network; try from another one, else check token_endpoint: "
+        "everyauth service get example"
+    )
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("body", [b"", HTML, b'{"access_token": "SECRET"}'])
 def test_a_redirect_is_not_followed_but_explained(status, body):

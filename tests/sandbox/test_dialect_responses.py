@@ -79,15 +79,22 @@ class Journey:
             profile=SANDBOX_PROFILE,
             warn=self.warnings.append,
         )
-        self.auth.clients.set_sandbox(
-            catalogue.get(name),
-            sandbox_url=sandbox.base_url,
-            client_id=CLIENT_ID,
-            client_secret=Secret(CLIENT_SECRET),
-        )
+        self.set_client(CLIENT_SECRET)
         self.server = sandbox.server(name)
         service = catalogue.get(name)
         self.dialect = load(name) if name in names() else default_dialect(service)
+
+    def set_client(self, client_secret: str) -> None:
+        self.auth.clients.set_sandbox(
+            self.auth.catalogue.get(self.name),
+            sandbox_url=self.sandbox.base_url,
+            client_id=CLIENT_ID,
+            client_secret=Secret(client_secret),
+        )
+
+    def documented_error(self, endpoint: str, error: str) -> type[Exception] | None:
+        raised = [e.raises for e in self.dialect.errors if (e.endpoint, e.error) == (endpoint, error)]
+        return getattr(errors, raised[0]) if raised else None
 
     def _send(self, request):
         self.sent.append(request.url)
@@ -99,7 +106,8 @@ class Journey:
         self.pending = pending = self.auth.begin(self.name, redirect_uri=uri)
         request = self.server.authorize(dict(parse_qsl(urlsplit(self.auth.authorization_url(pending)).query)))
         url = self.server.allow(request.transaction, user=ACCOUNT) if allow else self.server.deny(request.transaction)
-        self.grant = self.auth.redeem(pending, parse_qsl(urlsplit(url).query))
+        self.response = parse_qsl(urlsplit(url).query)
+        self.grant = self.auth.redeem(pending, self.response)
         return self.auth.keep(self.grant)
 
     def credential(self):
@@ -193,14 +201,27 @@ def test_a_denial_is_understood(journey, name):
     assert journey.sent == []
 
 
+@documented
+def test_a_wrong_client_secret_is_refused_with_the_documented_error(journey, name):
+    journey.set_client("wrong" * 10)
+    with pytest.raises(journey.documented_error("token", "invalid_client") or errors.ClientRejected):
+        journey.log_in()
+
+
+@documented
+def test_a_code_used_twice_is_refused_with_the_documented_error(journey, name):
+    journey.log_in()
+    with pytest.raises(journey.documented_error("token", "invalid_grant") or errors.LoginFailed):
+        journey.auth.redeem(journey.pending, journey.response)
+
+
 @pytest.mark.parametrize("name", [name for name in names() if load(name).refresh])
 def test_a_revoked_grant_is_refused_with_the_documented_error(journey, name):
     journey.log_in()
     journey.sandbox.fault = Fault.REVOKED
-    raised = [e.raises for e in journey.dialect.errors if (e.endpoint, e.error) == ("refresh", "invalid_grant")]
+    raised = journey.documented_error("refresh", "invalid_grant")
     # A refused grant needs a new login.
-    error = "LoginRequired" if raised[:1] in ([], ["InvalidGrant"]) else raised[0]
-    with pytest.raises(getattr(errors, error)):
+    with pytest.raises(errors.LoginRequired if raised in (None, errors.InvalidGrant) else raised):
         journey.auth.get_identity(name, rejected=Secret(journey.credential().access_token))
 
 

@@ -28,7 +28,7 @@ def knobs(service: Service) -> tuple[object, ...]:
         bool(service.params),
         bool(service.token_params),
         bool(service.refresh_endpoint),
-        replace(service.revocation, endpoint=bool(service.revocation.endpoint)),
+        repr(replace(service.revocation, endpoint=str(bool(service.revocation.endpoint)))),
         (bool(service.account.endpoint), bool(service.account.query), service.account.in_response),
         (bool(service.issuer), "openid" in service.scopes, service.authorization_response_iss_parameter_supported),
         (service.redirect.loopback_host, service.redirect.any_port, service.redirect.https_only),

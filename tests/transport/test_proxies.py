@@ -4,6 +4,7 @@ import pytest
 
 from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.model import Secret
+from everyauth_cli.settings import proxy_variables
 from everyauth_cli.transport.proxies import proxy_for
 
 URL = "https://service.example/token"
@@ -165,3 +166,18 @@ def test_without_its_extra_a_socks_proxy_is_refused_by_the_extra_s_name(scheme):
         proxy_for(URL, variables, has_socks=lambda: False)
     assert caught.value.hint == "pip install 'everyauth-cli[socks]', or exempt the host: NO_PROXY=service.example"
     assert proxy_for(URL, {**variables, "no": "service.example"}, has_socks=lambda: False) is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "found"),
+    [
+        ({"HTTPS_PROXY": "a:1", "No_Proxy": "b", "PROXY": "c", "PATH": "d"}, {"https": "a:1", "no": "b"}),
+        ({"https_proxy": "a:1", "HTTPS_PROXY": "b:2"}, {"https": "a:1"}),
+        ({"HTTPS_PROXY": "b:2", "https_proxy": "a:1"}, {"https": "a:1"}),
+        ({"HTTPS_PROXY": "b:2", "https_proxy": ""}, {}),
+        ({"HTTP_PROXY": "evil:1", "HTTPS_PROXY": "b:2", "REQUEST_METHOD": "GET"}, {"https": "b:2"}),
+        ({"HTTP_PROXY": "evil:1", "http_proxy": "a:1", "REQUEST_METHOD": "GET"}, {"http": "a:1"}),
+    ],
+)
+def test_variables_are_read_in_any_case_and_lower_case_counts(environ, found):
+    assert proxy_variables(environ) == found

@@ -14,8 +14,9 @@ from peers.children import child
 from peers.stores import sealed_store
 
 from everyauth_cli.errors import ConfigurationProblem, LoginFailed
-from everyauth_cli.model import LoginRequest, RecordKey, Secret
+from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.store.memory import MemoryRecords, memory_store
 from everyauth_cli.store.records import Query
 from everyauth_cli.store.sealed.keys import new_key

@@ -1,0 +1,24 @@
+"""A request for access to an account, whatever the grant type that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginRequest:
+    """A request for access to a user's account at a service, whatever the grant type that answers it.
+
+    `scope` is empty to request none. The request is to be answered by `token_endpoint` with a token for `client_id`.
+    `started_at` is milliseconds since the epoch.
+    """
+
+    service: str
+    user: str
+    tenant: str
+    tags: Mapping[str, str]
+    scope: str
+    client_id: str
+    token_endpoint: str
+    started_at: int

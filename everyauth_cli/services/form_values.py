@@ -1,0 +1,84 @@
+"""Readers of the values in a catalogue entry that describe the form of requests and responses."""
+
+from __future__ import annotations
+
+import re
+
+from everyauth_cli.services.rules import FORM_VALUES, RequestKind
+from everyauth_cli.services.values import ERROR_PLACE, TABLE, TEXT, Reader, WrongInside, choice, inside, listed
+from everyauth_cli.urls import PLACEHOLDER
+
+FIELD_PATH = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")
+AUTHORIZATION = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30} \{(?:token|client_secret)\}")
+"""Credentials of a request (RFC 9110 section 11.4)."""
+RENAMED = (
+    "client_id",
+    "client_secret",
+    "code",
+    "redirect_uri",
+    "refresh_token",
+    "grant_type",
+    "scope",
+    "response_type",
+)
+"""The fields that services have other names for."""
+_KIND = choice(*RequestKind)
+_METHOD = choice("GET", "POST", "DELETE")
+
+
+def _form(value: object) -> dict[str, str]:
+    """Read the fields of a request; what a request fills in is a whole value, since some of it is secret."""
+    found: dict[str, str] = TABLE.read(value)
+    for name, text in found.items():
+        names = set(PLACEHOLDER.findall(text)) & FORM_VALUES
+        if names and text != f"{{{min(names)}}}":
+            raise WrongInside(name, text, f"{{{min(names)}}} must be the whole value")
+    return found
+
+
+def _names(value: object) -> dict[str, str]:
+    names: dict[str, str] = TABLE.read(value)
+    for name, text in names.items():
+        if name not in RENAMED:
+            raise WrongInside(name, text, f"is none of {listed(RENAMED)}")
+        if not FIELD_NAME.fullmatch(text) or text in RENAMED or [*names.values()].count(text) > 1:
+            raise WrongInside(name, text, "must be another name of a field, and of no other field")
+    return names
+
+
+def _methods(value: object) -> dict[RequestKind, str]:
+    found: dict[str, str] = TABLE.read(value)
+    kind = choice(*RequestKind)
+    return {
+        kind.read(name): inside(name, method, choice("GET", "POST", "DELETE").read) for name, method in found.items()
+    }
+
+
+def _path(value: object) -> str:
+    text: str = TEXT.read(value)
+    if not FIELD_PATH.fullmatch(text):
+        raise ValueError("must be the path of a field, such as body or data.0")
+    return text
+
+
+def _place(value: object) -> str:
+    text: str = TEXT.read(value)
+    if not ERROR_PLACE.fullmatch(text):
+        raise ValueError("must be a field and its value, such as status=0")
+    return text
+
+
+def _authorization(value: object) -> str:
+    text: str = TEXT.read(value)
+    if not AUTHORIZATION.fullmatch(text):
+        raise ValueError("must be a scheme and {token} or {client_secret}, such as Bearer {client_secret}")
+    return text
+
+
+FORM = Reader("table of strings", _form)
+NAMES = Reader("table of names of fields", _names)
+METHODS = Reader("table of methods", _methods)
+PATH = Reader("path of a field", _path)
+PLACE = Reader("field and its value", _place)
+AUTHORIZATION_HEADER = Reader("scheme and its credentials", _authorization)

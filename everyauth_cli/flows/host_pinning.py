@@ -61,7 +61,11 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
 
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
     """Return whether a grant belongs to that client and these endpoints; its tokens go to no other (RFC 6749 6)."""
-    present = _present(with_callback(service, identity.params))
+    try:
+        present = _present(with_callback(service, identity.params))
+    except ConfigurationProblem:
+        # The entry has no more the place that the authorization response named.
+        return False
     is_moved = any(key not in SENT_NO_SECRET for key, _, _ in _moves(service, present, identity.origins))
     return bool(identity.origins) and identity.client_id == client.client_id and not is_moved
 

@@ -22,7 +22,7 @@ from everyauth_cli.model import Request, Response, Service
 from everyauth_cli.oauth.metadata import metadata_requests, read_metadata
 from everyauth_cli.services.endpoints import domains_of
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.urls import origin
+from everyauth_cli.urls import has_placeholder, origin
 
 
 class CheckState(StrEnum):
@@ -154,7 +154,8 @@ def _issuers(service: Service) -> list[str]:
 
     The known one may be wrong itself, in its host alone too.
     """
-    origins = dict.fromkeys(map(origin, (service.authorization_endpoint, service.token_endpoint)))
+    known = (url for url in (service.authorization_endpoint, service.token_endpoint) if not has_placeholder(url))
+    origins = dict.fromkeys(map(origin, known))
     if service.issuer is None:
         return [*origins]
     path = urlsplit(service.issuer).path

@@ -28,18 +28,8 @@ from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import bound_elsewhere, user_of_tenant
 from everyauth_cli.flows.host_pinning import is_bound_to
-from everyauth_cli.model import (
-    Account,
-    Client,
-    EndedGrant,
-    Identity,
-    RecordKey,
-    Request,
-    Response,
-    Secret,
-    Service,
-    Token,
-)
+from everyauth_cli.model import Account, Client, Identity, RecordKey, Request, Response, Secret, Service, Token
+from everyauth_cli.oauth.grant import EndedGrant
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
@@ -118,7 +108,7 @@ class Revoker:
         return [
             (sibling, other)
             for sibling, other in find_readable(self.store, identity_query(""))
-            if sibling != key and other.login_required is None and _may_share_grant(identity, other)
+            if sibling != key and other.login_required is None and self._may_share_grant(identity, other)
         ]
 
     def _end_siblings(self, key: RecordKey, identity: Identity) -> None:
@@ -126,7 +116,7 @@ class Revoker:
         user = user_of_tenant(key.user, key.tenant)
         ended = EndedGrant(since=self.clock(), reason=f"the grant was revoked together with that of user {user}")
         for sibling, other in self._siblings(key, identity):
-            if identity.account is None or other.account is None:
+            if not self._is_same_account(identity, other):
                 continue
             # One that cannot be marked is found out when its token is rejected.
             with contextlib.suppress(StoreError), self.store.lock(sibling):
@@ -144,7 +134,7 @@ class Revoker:
         with self.shield(), contextlib.suppress(EveryAuthError):
             service, client = self._bound(key, identity)
             if service.revocation.endpoint is None or any(
-                other.login_required is None and _may_share_grant(identity, other)
+                other.login_required is None and self._may_share_grant(identity, other)
                 for _, other in find_readable(self.store, identity_query(""))
             ):
                 return
@@ -256,6 +246,27 @@ class Revoker:
             remark(name if done else f"{service.name} does not revoke tokens of the type {name}")
             return done
 
+    def _may_share_grant(self, one: Identity, other: Identity) -> bool:
+        here, there = (identity.origins.get("token_endpoint") for identity in (one, other))
+        same_server = here == there or one.service == other.service
+        return same_server and one.client_id == other.client_id and self._is_same_account(one, other) is not False
+
+    def _is_same_account(self, one: Identity, other: Identity) -> bool | None:
+        """Return whether two identities are of one account; None where that is not known."""
+        if one.account is None or other.account is None:
+            return None
+        if one.service != other.service and any(map(self._names_accounts_itself, (one.service, other.service))):
+            return None
+        return one.account.subject == other.account.subject
+
+    def _names_accounts_itself(self, name: str) -> bool:
+        """Return whether it is a preset that takes the account from another place than its service."""
+        try:
+            keys = self.catalogue.get(name).preset_keys
+        except (ServiceNotFound, ConfigurationProblem):
+            return False
+        return not keys.isdisjoint(("account_endpoint", "account_query", "account_subject"))
+
     def _bound(self, key: RecordKey, identity: Identity) -> tuple[Service, Client]:
         """Return the service and client of a grant; raises `LoginRequired` when they are others now."""
         service, client = self.clients.registered(identity.service)
@@ -268,10 +279,3 @@ def _revocable(service: Service, token: Token) -> dict[str, Secret[str]]:
     """Return the tokens that a service can revoke; the refresh token first, because new access tokens come from it."""
     tokens = {REFRESH_TOKEN: token.refresh_token, ACCESS_TOKEN: token.access_token}
     return {name: value for name, value in tokens.items() if value and name in service.revocation.tokens}
-
-
-def _may_share_grant(one: Identity, other: Identity) -> bool:
-    same_account = one.account is None or other.account is None or one.account.subject == other.account.subject
-    here, there = (identity.origins.get("token_endpoint") for identity in (one, other))
-    same_server = here == there or one.service == other.service
-    return same_account and same_server and one.client_id == other.client_id

@@ -16,6 +16,7 @@ from everyauth_cli.services.keys import KEYS, PRESET_KEYS
 from everyauth_cli.services.old_keys import renamed
 from everyauth_cli.services.placeholders import check_placeholders
 from everyauth_cli.services.values import WrongInside
+from everyauth_cli.urls import is_url
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LONGEST_SHOWN = 200
@@ -24,7 +25,6 @@ SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 4, LONGEST_SHOWN, LONGEST_SHOWN, LONGEST_SHOWN
 NEEDED = (
     ("authorization_response_iss_parameter_supported", "issuer"),
-    ("long_lived_endpoint", "long_lived_params"),
     ("long_lived_params", "long_lived_endpoint"),
 )
 """Keys that mean nothing without another one."""
@@ -41,7 +41,7 @@ def make_service(
     `where` returns the place of a key for errors; `own` says that the entry is the user's alone, and `own_keys` are
     those that the user's file gives. Raises `ConfigurationProblem`, which names the key and the way out.
     """
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) and not is_url(name):
         raise ConfigurationProblem(f"{name!r} cannot be a service's name: use a-z, 0-9 and -")
     found = {key: _read(key, value, where) for key, value in entry.items()}
     found |= {"presets": {preset: _read_preset(preset, own, where) for preset, own in found.get("presets", {}).items()}}

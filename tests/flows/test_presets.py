@@ -1,11 +1,12 @@
 """Identities of presets: each has its own, and all use the client of the service."""
 
 import pytest
-from peers.token_server import ENTRY, World
+from peers.token_server import ENTRY, REVOCABLE, World
 
 from everyauth_cli.errors import ClientNotSet, HostChanged, UsageProblem
-from everyauth_cli.flows.clients import default_scope, redirect_uri
+from everyauth_cli.flows.clients import default_scope
 from everyauth_cli.model import Secret
+from everyauth_cli.services.redirect_uri import redirect_uri
 
 PRESETS = '\n[presets.mail]\ntitle = "Mail"\nscopes = ["mail"]\n[presets.files]\nscopes = ["files"]\n'
 ACCOUNT = 'account_endpoint = "https://example.org/mailbox"\naccount_subject = ["{box}"]\n'
@@ -82,3 +83,17 @@ def test_an_account_endpoint_that_a_users_preset_adds_gets_no_token_until_it_is_
         world.login(service="files")
     world.auth.clients.set(world.auth.catalogue.get("files"), client_secret=Secret("s"))
     assert world.auth.begin("files", redirect_uri="http://127.0.0.1/x")
+
+
+def test_a_grant_may_be_shared_by_a_preset_that_names_the_account_in_its_own_way(world):
+    """A revocation may end its grant too: it is listed beforehand, but not taken for certain."""
+    shared = 'revocation_ends = "grant"\n'
+    own = PRESETS + 'account_subject = ["{email}"]\n'
+    world.entry("example", REVOCABLE + shared + own)
+    mail, files, other = (world.login(service=name) for name in ("mail", "files", "example"))
+    assert mail.account.subject != files.account.subject
+    assert [each.service for _, each in world.auth.siblings(mail)] == ["example", "files"]
+    world.auth.delete_identity("mail", user="me")
+    marked = {identity.service: identity.login_required is not None for identity in world.auth.find()}
+    assert marked == {"example": True, "files": False}
+    assert other.account == mail.account

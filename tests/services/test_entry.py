@@ -103,7 +103,6 @@ SLOW_PATTERNS = ["(a+)+", "(a|a){50}", "((a{9}){9}){9}", "a+a+a+a+b", "(a{1,9}){
         ('refresh_params = {a = "{tokn}"}', "the placeholder {tokn} is not declared under params", ""),
         ("long_lived_params = {a = 1}", "must be a string", ""),
         ('long_lived_endpoint = "http://x.example/"', "plain http", ""),
-        ('long_lived_endpoint = "https://x.example/"', "long_lived_endpoint needs long_lived_params", ""),
         ('long_lived_params = {a = "{token}"}', "long_lived_params needs long_lived_endpoint", ""),
         ('revocation_authorization = "{token}"', "must be a scheme and {token} or {client_secret}", ""),
         ('revocation_authorization = "Bearer {client_id}"', "must be a scheme", ""),

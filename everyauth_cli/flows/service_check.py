@@ -21,7 +21,7 @@ from everyauth_cli.flows.metadata_comparison import Difference, compare
 from everyauth_cli.model import Request, Response, Service
 from everyauth_cli.oauth.metadata import metadata_requests, read_metadata
 from everyauth_cli.services.callback import with_callback
-from everyauth_cli.services.endpoints import domains_of, urls_of
+from everyauth_cli.services.endpoints import domains_of
 from everyauth_cli.services.placeholders import fill
 from everyauth_cli.urls import has_placeholder, origin
 
@@ -78,7 +78,7 @@ def check_entry(entry: Entry, send: Callable[[Request], Response]) -> CheckedEnt
     """
     name = entry.service.name
     try:
-        service = _filled(entry)
+        service = with_callback(fill(entry.service, entry.params), {})
         url, metadata = _published(service, send)
     except ServiceUnreachable as error:
         return CheckedEntry(service=name, state=CheckState.UNREACHABLE, error=error)
@@ -90,13 +90,6 @@ def check_entry(entry: Entry, send: Callable[[Request], Response]) -> CheckedEnt
         return CheckedEntry(service=name, state=CheckState.NO_METADATA)
     found = compare(service, entry.keys, metadata, domains=domains_of(entry.service, service))
     return CheckedEntry(service=name, state=_state(service, found), url=url, differences=found)
-
-
-def _filled(entry: Entry) -> Service:
-    service = with_callback(fill(entry.service, entry.params), {})
-    if any(map(has_placeholder, urls_of(service).values())):
-        raise ConfigurationProblem(f"the address of {service.name} is known only after a login; nothing was sent")
-    return service
 
 
 def _state(service: Service, found: Sequence[Difference]) -> CheckState:
@@ -162,8 +155,9 @@ def _issuers(service: Service) -> list[str]:
 
     The known one may be wrong itself, in its host alone too.
     """
-    origins = dict.fromkeys(map(origin, (service.authorization_endpoint, service.token_endpoint)))
-    if service.issuer is None:
+    known = (url for url in (service.authorization_endpoint, service.token_endpoint) if not has_placeholder(url))
+    origins = dict.fromkeys(map(origin, known))
+    if service.issuer is None or has_placeholder(service.issuer):
         return [*origins]
     path = urlsplit(service.issuer).path
     elsewhere = [f"{server}{path}" for server in origins if path not in ("", "/")]

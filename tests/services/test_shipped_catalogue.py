@@ -19,7 +19,7 @@ from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, 
 from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
 from everyauth_cli.urls import PLACEHOLDER
 
-FEWEST = 300
+FEWEST = 315
 """As many services as were shipped once; they do not get lost."""
 
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
@@ -39,7 +39,7 @@ TWO_DOMAINS = {
     "mercado-libre": ("com.ar", "mercadolibre.com"),
 }
 """Services whose two endpoints lie in different domains, and truly so: the second is where the client secret goes."""
-POPULAR = 150
+POPULAR = 175
 """As many services as have a setup guide."""
 MOST_USED, DEVICES = 55, 13
 """As many services as have the address of their API, and a device authorization endpoint."""

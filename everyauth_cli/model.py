@@ -122,6 +122,7 @@ class Service:
     code_challenge_method: ChallengeMethod = ChallengeMethod.S256
     nonce: bool = True
     refresh_redirect_uri: bool = False
+    redirect_uri_name: str | None = None
     loopback_host: str = "127.0.0.1"
     https_redirect: bool = False
     any_port: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
@@ -27,10 +28,12 @@ def account_request(service: Service, client: Client, access_token: Secret[str])
     if service.quirk.account is not None:
         request: Request = service.quirk.account(service, client, access_token)
         return request
+    headers = {name: TEMPLATE_FIELD.sub(lambda _: client.client_id, text) for name, text in rules.headers.items()}
+    request = Request(
+        url=rules.endpoint, method="GET", bearer=access_token, scheme=rules.scheme, headers={**ACCEPT_JSON, **headers}
+    )
     if rules.query is not None:
-        fields = {"query": rules.query}
-        return Request(url=rules.endpoint, fields=fields, body=BodyFormat.JSON, bearer=access_token)
-    request = Request(url=rules.endpoint, method="GET", bearer=access_token, headers=ACCEPT_JSON)
+        return replace(request, method="POST", fields={"query": rules.query}, body=BodyFormat.JSON, headers=headers)
     return shaped(request, service, RequestKind.ACCOUNT)
 
 

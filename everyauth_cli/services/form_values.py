@@ -9,6 +9,9 @@ from everyauth_cli.services.values import ERROR_PLACE, TABLE, TEXT, Reader, Wron
 from everyauth_cli.urls import PLACEHOLDER
 
 FIELD_PATH = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
+HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+OWN_HEADERS = ("authorization", "connection", "content-length", "content-type", "cookie", "host", "transfer-encoding")
+"""Header fields that the request itself decides."""
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")
 AUTHORIZATION = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30} \{(?:token|client_secret)\}")
 """Credentials of a request (RFC 9110 section 11.4)."""
@@ -35,6 +38,23 @@ def _form(value: object) -> dict[str, str]:
         if names and text != f"{{{min(names)}}}":
             raise WrongInside(name, text, f"{{{min(names)}}} must be the whole value")
     return found
+
+
+def _headers(value: object) -> dict[str, str]:
+    headers: dict[str, str] = TABLE.read(value)
+    for name, text in headers.items():
+        if not HEADER.fullmatch(name) or name.lower() in OWN_HEADERS:
+            raise WrongInside(name, text, "is no header field that an entry can set")
+        if not (text.isascii() and text.isprintable()):
+            raise WrongInside(name, text, "has characters that a header field cannot have")
+    return headers
+
+
+def _scheme(value: object) -> str:
+    text: str = TEXT.read(value)
+    if not HEADER.fullmatch(text):
+        raise ValueError("must be the name of a scheme, such as OAuth2")
+    return text
 
 
 def _names(value: object) -> dict[str, str]:
@@ -77,6 +97,8 @@ def _authorization(value: object) -> str:
 
 
 FORM = Reader("table of strings", _form)
+HEADERS = Reader("table of strings", _headers)
+SCHEME = Reader("name of a scheme", _scheme)
 NAMES = Reader("table of names of fields", _names)
 METHODS = Reader("table of methods", _methods)
 PATH = Reader("path of a field", _path)

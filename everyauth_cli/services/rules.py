@@ -150,6 +150,8 @@ class AccountRules:
     query: str | None = None
     endpoint: str | None = None
     subject: tuple[str, ...] = ("{sub}", "{id}")
+    headers: Mapping[str, str] = field(default_factory=dict)
+    scheme: str = "Bearer"
     label: tuple[str, ...] = ("{email}", "{preferred_username}", "{name}", "{login}", "{sub}")
 
 

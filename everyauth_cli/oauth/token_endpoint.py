@@ -30,7 +30,7 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     fields: Fields = {
         "grant_type": "authorization_code",
         "code": response.code,
-        "redirect_uri": service.redirect_uri_name or pending.redirect_uri,
+        "redirect_uri": service.redirect.name or pending.redirect_uri,
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
@@ -50,7 +50,7 @@ def refresh_request(
     if template := service.requests.refresh:
         return _template_request(service, client, url, template, refresh_token, kind=RequestKind.REFRESH)
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    if service.refresh_redirect_uri and redirect_uri:
+    if service.redirect.in_refresh and redirect_uri:
         fields["redirect_uri"] = redirect_uri
     return token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
 

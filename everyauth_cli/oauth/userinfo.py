@@ -28,13 +28,22 @@ def account_request(service: Service, client: Client, access_token: Secret[str])
     if service.quirk.account is not None:
         request: Request = service.quirk.account(service, client, access_token)
         return request
-    headers = {name: TEMPLATE_FIELD.sub(lambda _: client.client_id, text) for name, text in rules.headers.items()}
     request = Request(
-        url=rules.endpoint, method="GET", bearer=access_token, scheme=rules.scheme, headers={**ACCEPT_JSON, **headers}
+        url=rules.endpoint,
+        method="GET",
+        bearer=access_token,
+        scheme=service.api.scheme,
+        headers={**ACCEPT_JSON, **api_headers(service, client)},
     )
     if rules.query is not None:
-        return replace(request, method="POST", fields={"query": rules.query}, body=BodyFormat.JSON, headers=headers)
+        fields = {"query": rules.query}
+        return replace(request, method="POST", fields=fields, body=BodyFormat.JSON)
     return shaped(request, service, RequestKind.ACCOUNT)
+
+
+def api_headers(service: Service, client: Client) -> dict[str, str]:
+    """Return the headers that the API of a service, whose other placeholders are filled in, wants in each request."""
+    return {name: text.replace("{client_id}", client.client_id) for name, text in service.api.headers.items()}
 
 
 def read_account(service: Service, response: Response) -> Account:

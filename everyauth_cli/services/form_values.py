@@ -9,10 +9,8 @@ from everyauth_cli.services.values import ERROR_PLACE, TABLE, TEXT, Reader, Wron
 from everyauth_cli.urls import PLACEHOLDER
 
 FIELD_PATH = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
-HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
-OWN_HEADERS = ("authorization", "connection", "content-length", "content-type", "cookie", "host", "transfer-encoding")
-"""Header fields that the request itself decides."""
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")
+SCHEME_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
 AUTHORIZATION = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30} \{(?:token|client_secret)\}")
 """Credentials of a request (RFC 9110 section 11.4)."""
 RENAMED = (
@@ -38,23 +36,6 @@ def _form(value: object) -> dict[str, str]:
         if names and text != f"{{{min(names)}}}":
             raise WrongInside(name, text, f"{{{min(names)}}} must be the whole value")
     return found
-
-
-def _headers(value: object) -> dict[str, str]:
-    headers: dict[str, str] = TABLE.read(value)
-    for name, text in headers.items():
-        if not HEADER.fullmatch(name) or name.lower() in OWN_HEADERS:
-            raise WrongInside(name, text, "is no header field that an entry can set")
-        if not (text.isascii() and text.isprintable()):
-            raise WrongInside(name, text, "has characters that a header field cannot have")
-    return headers
-
-
-def _scheme(value: object) -> str:
-    text: str = TEXT.read(value)
-    if not HEADER.fullmatch(text):
-        raise ValueError("must be the name of a scheme, such as OAuth2")
-    return text
 
 
 def _names(value: object) -> dict[str, str]:
@@ -89,6 +70,13 @@ def _place(value: object) -> str:
     return text
 
 
+def _scheme(value: object) -> str:
+    text: str = TEXT.read(value)
+    if not SCHEME_NAME.fullmatch(text):
+        raise ValueError("must be the name of a scheme, such as OAuth2")
+    return text
+
+
 def _authorization(value: object) -> str:
     text: str = TEXT.read(value)
     if not AUTHORIZATION.fullmatch(text):
@@ -97,10 +85,9 @@ def _authorization(value: object) -> str:
 
 
 FORM = Reader("table of strings", _form)
-HEADERS = Reader("table of strings", _headers)
-SCHEME = Reader("name of a scheme", _scheme)
 NAMES = Reader("table of names of fields", _names)
 METHODS = Reader("table of methods", _methods)
 PATH = Reader("path of a field", _path)
 PLACE = Reader("field and its value", _place)
+SCHEME = Reader("name of a scheme", _scheme)
 AUTHORIZATION_HEADER = Reader("scheme and its credentials", _authorization)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everyauth_cli.services import form_values, values
-from everyauth_cli.services.key import Key
+from everyauth_cli.services.part_keys import API_KEYS, Key
 from everyauth_cli.services.request_keys import REQUEST_KEYS
 from everyauth_cli.services.rules import (
     ACCESS_TOKEN,
@@ -57,6 +57,11 @@ KEYS: Mapping[str, Key] = {
         example='"https://{region}.example.com/token"',
     ),
     "refresh_endpoint": Key(values.ENDPOINT, "The endpoint for refreshes where it is not the token endpoint."),
+    "device_authorization_endpoint": Key(
+        values.ENDPOINT,
+        "The device authorization endpoint (RFC 8628 section 3.1).",
+        example='"https://auth.example.com/device/code"',
+    ),
     "moved_from": Key(
         values.ORIGINS,
         "Origins that the endpoints had before, whose clients and grants hold at the present ones; in entries that are "
@@ -178,18 +183,6 @@ KEYS: Mapping[str, Key] = {
         "The same, where it is OpenID Connect's userinfo endpoint (OpenID Connect Discovery section 3).",
         field="account.endpoint",
     ),
-    "account_headers": Key(
-        form_values.HEADERS,
-        "More header fields of the request to the account endpoint, with placeholders; {client_id} is filled in.",
-        field="account.headers",
-        example='{Example-Version = "2026-01-01", Example-Key = "{client_id}"}',
-    ),
-    "account_scheme": Key(
-        form_values.SCHEME,
-        "The scheme of the Authorization header that has the token in the request to the account endpoint.",
-        field="account.scheme",
-        example='"OAuth2"',
-    ),
     "account_subject": Key(
         values.TEMPLATES,
         "The account's stable identifier, made of fields of the claims or the response; the first template whose "
@@ -200,6 +193,7 @@ KEYS: Mapping[str, Key] = {
     "account_label": Key(
         values.TEMPLATES, "The account's name for people, made in the same way.", field="account.label"
     ),
+    **API_KEYS,
     "client_id_pattern": Key(
         values.PATTERN,
         "Matches every client id of the service, so that an id and a secret that were swapped are noticed.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everyauth_cli.services import form_values, values
-from everyauth_cli.services.key import Key
+from everyauth_cli.services.part_keys import REDIRECT_KEYS, Key
 from everyauth_cli.services.rules import (
     BasicEncoding,
     BodyFormat,
@@ -13,7 +13,6 @@ from everyauth_cli.services.rules import (
     ClientAuthMethod,
     RequestKind,
 )
-from everyauth_cli.urls import REDIRECT_HOSTS
 
 REQUEST_KEYS: Mapping[str, Key] = {
     "authorization_params": Key(
@@ -35,6 +34,12 @@ REQUEST_KEYS: Mapping[str, Key] = {
         values.choice(*BasicEncoding),
         "The form in which client_secret_basic sends the client id and secret, at every endpoint: form-encoded as RFC "
         "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
+    ),
+    "grant_types_supported": Key(
+        values.GRANT_TYPES,
+        "The grant types that the token endpoint is known to take (RFC 8414 section 2), where there are more than a "
+        "login in the browser uses.",
+        example='["authorization_code", "refresh_token", "client_credentials"]',
     ),
     "body": Key(values.choice(*BodyFormat), "The body of a token request."),
     "request_names": Key(
@@ -100,22 +105,7 @@ REQUEST_KEYS: Mapping[str, Key] = {
         "The method of the code challenge (RFC 7636 section 4.2); S256_hex is S256 in hexadecimal digits.",
     ),
     "nonce": Key(values.TRUTH, "Send a nonce with the scope openid, and require it in the id token."),
-    "refresh_redirect_uri": Key(values.TRUTH, "Send the redirect URI of the login with each refresh."),
-    "redirect_uri_name": Key(
-        values.TEXT,
-        "What is sent in place of the redirect URI where the service names a registered one; it may have placeholders.",
-        example='"{ru_name}"',
-    ),
-    "loopback_host": Key(values.choice(*REDIRECT_HOSTS), "The host in our redirect URI."),
-    "https_redirect": Key(
-        values.TRUTH, "The service takes https redirect URIs only; a login asks to paste the redirect URL."
-    ),
-    "any_port": Key(
-        values.TRUTH, "The service takes any port in a loopback redirect URI (RFC 8252 section 7.3): use a free one."
-    ),
-    "needs_no_redirect_uri": Key(
-        values.TRUTH, "No redirect URI is registered for the kind of app that the guide makes: any on loopback will do."
-    ),
+    **REDIRECT_KEYS,
     "code_lifetime": Key(values.SECONDS, "The lifetime of an authorization code."),
     "expires_field": Key(values.TEXT, "The field of a token response that has the access token's lifetime in seconds."),
     "default_lifetime": Key(

@@ -50,7 +50,7 @@ def refresh_request(
     if template := service.requests.refresh:
         return _template_request(service, client, url, template, refresh_token, kind=RequestKind.REFRESH)
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    if service.refresh_redirect_uri and redirect_uri:
+    if service.redirect.in_refresh and redirect_uri:
         fields["redirect_uri"] = redirect_uri
     return _token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
 
@@ -71,8 +71,11 @@ def token_request(service: Service, client: Client, url: str, fields: Fields) ->
 def _token_request(
     service: Service, client: Client, url: str, fields: Fields, *, kind: RequestKind, scope: str | None
 ) -> Request:
-    scoped = {"scope": scope} if scope and kind in service.requests.scope_in else {}
-    return shaped(token_request(service, client, url, {**fields, **scoped}), service, kind)
+    more = {"scope": scope} if scope and kind in service.requests.scope_in else {}
+    if service.resource:
+        # RFC 8707 section 2.2; as its metadata spells it.
+        more["resource"] = service.resource
+    return shaped(token_request(service, client, url, {**fields, **more}), service, kind)
 
 
 def _template_request(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
+"""The types of token (RFC 7009 section 2.1)."""
 OFFLINE = "offline_access"
 """The scope that requests a refresh token (OpenID Connect Core section 11)."""
-"""The types of token (RFC 7009 section 2.1)."""
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signature algorithms that need only the issuer's public key (RFC 7518, RFC 8037)."""
 SYMMETRIC = ("HS256", "HS384", "HS512")
@@ -171,6 +171,34 @@ class IdTokenRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectRules:
+    """The redirect URIs that a service takes (RFC 8252 section 7.3).
+
+    With `needs_none` none is registered, and with `in_refresh` each refresh has that of the login.
+    """
+
+    loopback_host: str = "127.0.0.1"
+    https_only: bool = False
+    any_port: bool = False
+    needs_none: bool = False
+    in_refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRules:
+    """The places that take a service's access tokens: its API, its own tools and its git hosts.
+
+    A field of the token response may be in braces in `base`, and `{client_id}` in the headers.
+    """
+
+    base: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    token_variables: tuple[str, ...] = ()
+    git_hosts: tuple[str, ...] = ()
+    git_username: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """A setting of a service that fills the placeholder `{name}`; one with an empty default may be left out.
 
@@ -187,3 +215,16 @@ class Parameter:
     def text(self, value: str) -> str:
         """Return what a value fills in."""
         return self.values.get(value, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """Pure functions for what no key of an entry can say; None is the usual way.
+
+    `token_response` changes the fields of a token response into RFC 6749 section 5.1's. `account` makes the request
+    for the account, `revoke` the one that revokes a token, each of the service, our client and the token.
+    """
+
+    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    account: Callable[..., Any] | None = None
+    revoke: Callable[..., Any] | None = None

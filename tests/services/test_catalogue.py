@@ -47,7 +47,8 @@ def test_what_is_listed_is_what_the_entries_say():
 
 
 def test_every_field_of_a_service_can_be_set_and_no_other():
-    not_keys = {"name", "preset_of", "own", "own_keys", "before_callback"}
+    at_url = {"resource", "client_of", "redirect_name"}
+    not_keys = {"name", "preset_of", "own", "own_keys", "before_callback"} | at_url
     named = {field.name for field in fields(Service)} - not_keys - PARTS.keys()
     parts = {f"{part}.{field.name}" for part, kind in PARTS.items() for field in fields(kind)}
     assert set(FIELDS.values()) == named | parts
@@ -69,7 +70,7 @@ def test_a_users_file_goes_over_the_shipped_one_key_by_key(own):
 def test_a_users_own_service(own):
     service = Catalogue(own(LINES + 'aliases = ["ex"]\npkce = false\ncode_lifetime = 60\n')).get("example")
     assert (service.title, service.own, service.pkce, service.code_lifetime) == ("example", True, False, 60)
-    assert (service.token_endpoint_auth_method, service.body, service.loopback_host) == (
+    assert (service.token_endpoint_auth_method, service.body, service.redirect.loopback_host) == (
         "client_secret_post",
         "form",
         "127.0.0.1",

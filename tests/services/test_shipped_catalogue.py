@@ -49,7 +49,14 @@ REGISTERED_BY_DOMAIN = {"strava"}
 THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",)}
 """Services that revoke tokens in yet another domain of theirs."""
 
-API_DOMAINS = {"microsoft": "microsoft.com", "stackoverflow": "stackexchange.com"}
+API_DOMAINS = {
+    "constant-contact": "cc.email",
+    "eventbrite": "eventbriteapi.com",
+    "fathom": "fathom.ai",
+    "harvest": "harvestapp.com",
+    "microsoft": "microsoft.com",
+    "stackoverflow": "stackexchange.com",
+}
 """Services whose API lies in another domain of theirs than the browser and the secrets go to."""
 BASE_IN_RESPONSES = {
     "fillout": "base_url",

@@ -143,7 +143,7 @@ def test_an_ended_grant_at_arcgis_is_a_number():
         ),
         ("meetup", {"data": {"self": {"id": "7", "name": "A"}}}, "7", "A"),
         ("monday", {"data": {"me": {"id": "9", "name": "A", "email": "a@x.example"}}}, "9", "a@x.example"),
-        ("trakt", {"username": "A", "ids": {"slug": "a"}}, "a", "A"),
+        ("trakt", {"user": {"username": "A", "ids": {"slug": "a"}}}, "a", "A"),
         ("google", {"sub": "108", "email": "a@x.example", "name": "A"}, "108", "a@x.example"),
     ],
 )

@@ -62,7 +62,11 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
 
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
     """Return whether a grant belongs to that client and these endpoints; its tokens go to no other (RFC 6749 6)."""
-    present = _present(with_callback(service, identity.params))
+    try:
+        present = _present(with_callback(service, identity.params))
+    except ConfigurationProblem:
+        # The entry has no more the place that the authorization response named.
+        return False
     is_moved = any(key not in SENT_NO_SECRET for key, _, _ in _moves(service, present, identity.origins))
     is_same = (identity.client_id, identity.issuer, identity.resource) == (client.client_id, *bound_names(service))
     return bool(identity.origins) and is_same and not is_moved

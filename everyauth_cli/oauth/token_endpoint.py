@@ -30,7 +30,7 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     fields: Fields = {
         "grant_type": "authorization_code",
         "code": response.code,
-        "redirect_uri": pending.redirect_uri,
+        "redirect_uri": service.redirect.name or pending.redirect_uri,
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
@@ -50,7 +50,7 @@ def refresh_request(
     if template := service.requests.refresh:
         return _template_request(service, client, url, template, refresh_token, kind=RequestKind.REFRESH)
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    if service.refresh_redirect_uri and redirect_uri:
+    if service.redirect.in_refresh and redirect_uri:
         fields["redirect_uri"] = redirect_uri
     return token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
 
@@ -63,21 +63,25 @@ def long_lived_request(service: Service, client: Client, access_token: Secret[st
 
 
 def token_request(
-    service: Service, client: Client, url: str, fields: Fields, *, kind: RequestKind, scope: str | None = None
+    service: Service,
+    client: Client,
+    url: str,
+    fields: Fields,
+    *,
+    kind: RequestKind | None = None,
+    scope: str | None = None,
 ) -> Request:
     """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2).
 
-    The `scope` is sent where the service wants it in requests of that kind.
+    `kind` is that of the entry's keys, if they have one for it; it decides whether the `scope` is sent.
     """
     more = {"scope": scope} if scope and kind in service.requests.scope_in else {}
     if service.resource:
         # RFC 8707 section 2.2; as its metadata spells it.
         more["resource"] = service.resource
     params = service.client_credentials.params if kind is RequestKind.CLIENT_CREDENTIALS else service.token_params
-    sent = {**params, **fields, **more}
-    request = Request(url=url, fields=sent, body=service.body, headers=ACCEPT_JSON)
-    request = authenticated(request, service, client, method=service.token_endpoint_auth_method)
-    return shaped(request, service, kind)
+    request = Request(url=url, fields={**params, **fields, **more}, body=service.body, headers=ACCEPT_JSON)
+    return shaped(authenticated(request, service, client, method=service.token_endpoint_auth_method), service, kind)
 
 
 def _template_request(

@@ -11,7 +11,7 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.fields import canonical, fields_of, with_values
+from everyauth_cli.services.fields import canonical, fields_of, value_of, with_values
 from everyauth_cli.services.keys import KEYS, PRESET_KEYS
 from everyauth_cli.services.old_keys import renamed
 from everyauth_cli.services.placeholders import check_placeholders
@@ -23,7 +23,11 @@ LONGEST_SHOWN = 200
 MOVED_FROM, PRESETS = "moved_from", "presets"
 SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 4, LONGEST_SHOWN, LONGEST_SHOWN, LONGEST_SHOWN
-ISS_PARAMETER = "authorization_response_iss_parameter_supported"
+NEEDED = (
+    ("authorization_response_iss_parameter_supported", "issuer"),
+    ("long_lived_params", "long_lived_endpoint"),
+)
+"""Keys that mean nothing without another one."""
 
 Where = Callable[[str], str]
 """Returns the file and line of a key; a key inside a table is given as `table.key`."""
@@ -54,8 +58,9 @@ def make_service(
     service = Service(name=name, own=own, own_keys=frozenset(map(canonical, own_keys)), **fields)
     check_placeholders(service, where)
     _check_preset_names(service, where)
-    if service.authorization_response_iss_parameter_supported and service.issuer is None:
-        raise ConfigurationProblem(f"{where(ISS_PARAMETER)}: {ISS_PARAMETER} needs an issuer to compare with")
+    for key, needed in NEEDED:
+        if value_of(service, key) and not value_of(service, needed):
+            raise ConfigurationProblem(f"{where(key)}: {key} needs {needed}")
     return service
 
 

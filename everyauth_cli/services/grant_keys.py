@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everyauth_cli.services import values
-from everyauth_cli.services.key import Key
+from everyauth_cli.services.part_keys import Key
 from everyauth_cli.services.rules import BasicEncoding, ClientAuthMethod
 
 GRANT_KEYS: Mapping[str, Key] = {

@@ -24,7 +24,7 @@ from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.redirect_uri import check_redirect_uri, on_loopback, redirect_uri
 from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.store.clients import list_clients
-from everyauth_cli.urls import host, is_url
+from everyauth_cli.urls import has_placeholder, host, is_url
 
 REQUEST_SECONDS = 5.0
 DOWN = (502, 503, 504)
@@ -90,7 +90,9 @@ class Services:
                 yield good("service", f"{name}: the client is complete")
         yield from self._redirect(service, client)
         # An issuer is a name, where nothing has to answer.
-        urls = dict.fromkeys(url for key, url in urls_of(service).items() if key != "issuer")
+        urls = dict.fromkeys(
+            url for key, url in urls_of(service).items() if key != "issuer" and not has_placeholder(url)
+        )
         yield from (self._endpoint(service, url) for url in urls)
 
     def _incomplete(self, service: Service, client: Client, *, has_secret: bool) -> Finding | None:
@@ -119,7 +121,7 @@ class Services:
         except EveryAuthError as error:
             yield failure(self.session, "service", error)
             return
-        if service.https_redirect and on_loopback(uri):
+        if service.redirect.https_only and on_loopback(uri):
             yield attention(
                 "service", f"{service.name}: the redirect URI {uri} is http, and the service insists on https"
             )

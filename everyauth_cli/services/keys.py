@@ -70,6 +70,11 @@ KEYS: Mapping[str, Key] = {
         example='"https://{region}.example.com/token"',
     ),
     "refresh_endpoint": Key(values.ENDPOINT, "The endpoint for refreshes where it is not the token endpoint."),
+    "mcp_hosts": Key(
+        values.HOSTS,
+        "The hosts of the service's own MCP servers: at their URLs a login may use the client that is set for it.",
+        example='{"mcp.example.com" = "https://docs.example.com/mcp"}',
+    ),
     "moved_from": Key(
         values.ORIGINS,
         "Origins that the endpoints had before, whose clients and grants hold at the present ones; in entries that are "

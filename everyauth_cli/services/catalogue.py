@@ -6,6 +6,7 @@ when another service is added or removed. To find a shipped alias or preset, an 
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -48,7 +49,9 @@ class Catalogue:
 
     def with_urls(self, at_url: Callable[[str], Service]) -> Catalogue:
         """Return the same catalogue with the services at URLs that `at_url` returns."""
-        return Catalogue(self._own, at_url=at_url)
+        same = copy.copy(self)
+        same._at_url = at_url  # noqa: SLF001 - of this class
+        return same
 
     def names(self) -> list[str]:
         """Return the names of all services, sorted; presets are not among them."""

@@ -65,7 +65,7 @@ KEYS: Mapping[str, Key] = {
         example='"https://auth.example.com/device/code"',
     ),
     "mcp_hosts": Key(
-        values.HOSTS,
+        values.SOURCED_HOSTS,
         "The hosts of the service's own MCP servers: at their URLs a login may use the client that is set for it.",
         example='{"mcp.example.com" = "https://docs.example.com/mcp"}',
     ),

@@ -82,7 +82,7 @@ def _link(value: object) -> str:
     return url
 
 
-def _hosts(value: object) -> dict[str, str]:
+def _sourced_hosts(value: object) -> dict[str, str]:
     found = _table(value)
     for name, source in found.items():
         if host(f"https://{name}") != name:
@@ -318,7 +318,7 @@ TEXT = Reader("string", _text)
 ENDPOINT = Reader("https URL, may have placeholders", _endpoint)
 ORIGINS = Reader("list of origins", _origins)
 LINK = Reader("https URL", _link)
-HOSTS = Reader("table of hosts, each with the URL of its source", _hosts)
+SOURCED_HOSTS = Reader("table of hosts, each with the URL of its source", _sourced_hosts)
 TRUTH = Reader("true or false", _truth)
 SECONDS = Reader("number of seconds", _seconds)
 SECONDS_OR_NONE = Reader("number of seconds, or 0", _seconds_or_none)

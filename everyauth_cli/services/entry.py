@@ -81,6 +81,8 @@ def override(entry: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
     So do the keys inside each preset.
     """
+    if not own:
+        return dict(entry)
     taken = set(map(canonical, own))
     found = {**{key: value for key, value in entry.items() if canonical(key) not in taken}, **own}
     shipped, mine = entry.get(PRESETS), own.get(PRESETS)

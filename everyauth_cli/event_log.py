@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
@@ -17,6 +18,7 @@ from everyauth_cli.private_files import make_directory, open_private
 from everyauth_cli.sanitize import printable, redact, without_secrets
 from everyauth_cli.store.file_locks import FileLocks
 from everyauth_cli.store.whole_files import read_whole
+from everyauth_cli.urls import slug
 
 LARGEST = 256 * 1024
 """Bytes of a log file, after which a new one is begun; the one before it is kept."""
@@ -135,7 +137,7 @@ def log_named(service: str) -> Iterator[None]:
     except ServiceError as error:
         if type(error) not in (ServiceError, ServiceUnreadable) or error.hint is not None:
             raise
-        raise error.copy(hint=f"everyauth service log {service}") from None
+        raise error.copy(hint=f"everyauth service log {shlex.quote(service)}") from None
 
 
 class EventLog:
@@ -149,7 +151,7 @@ class EventLog:
 
     def path(self, service: str) -> Path:
         """Return the path of a service's file."""
-        return self._directory / f"{service}.jsonl"
+        return self._directory / f"{slug(service)}.jsonl"
 
     def record(self, event: Event) -> None:
         """Append an event, if it can be written."""

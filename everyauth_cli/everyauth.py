@@ -18,7 +18,7 @@ from everyauth_cli.flows.listing import grouped
 from everyauth_cli.flows.refresh import PATIENT, Patience
 from everyauth_cli.flows.requirement import requirement
 from everyauth_cli.flows.selector import Page, Selector, Who, read_who
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret, Service
 from everyauth_cli.sender import send_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
@@ -62,7 +62,7 @@ class EveryAuth:
     ) -> None:
         if not profile:
             raise UsageProblem("the profile is empty; it would match any")
-        self.store, self.catalogue, self.profile, self.clock = store, catalogue, profile, clock
+        self.store, self.profile, self.clock = store, profile, clock
         self._flows = Flows(
             store=store,
             catalogue=catalogue,
@@ -76,6 +76,7 @@ class EveryAuth:
             patience=patience,
         )
         self.clients, self.discard = self._flows.clients, self._flows.discard
+        self.catalogue = self.clients.catalogue
 
     @classmethod
     def from_env(cls) -> Self:
@@ -104,6 +105,17 @@ class EveryAuth:
             shield=shield,
             patience=patience,
         )
+
+    def discover(self, url: str, *, scope: str | None = None, assume_pkce: bool = False) -> Service | None:
+        """Find out how the server at a URL is logged in at, and have it register a client; None if it needs no login.
+
+        The URL is then the service's name, for `begin` here and, once the login is kept, for every other method. It is
+        that of a protected resource (RFC 9728), such as an MCP server, or of an issuer (RFC 8414, OpenID Connect
+        Discovery). The client is registered (RFC 7591) for these scopes. A server that does not say that it supports
+        PKCE is refused unless `assume_pkce` is set.
+        Raises `UsageProblem`, `ClientNotSet` where it registers no clients, `ServiceError`, `StoreError`.
+        """
+        return self._flows.servers.discover(url, scope=scope, assume_pkce=assume_pkce)
 
     def begin(
         self,
@@ -318,6 +330,7 @@ class EveryAuth:
 
     # Each is the method of the same name without the `a`, run in a thread of ours.
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
+    adiscover = async_method(discover)
     abegin, aauthorization_url = async_method(begin, read_in_lane), async_method(authorization_url, read_in_lane)
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)

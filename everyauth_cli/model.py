@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.oauth.grant import EndedGrant, RepeatedGrant
 from everyauth_cli.services.rules import (
     AccountRules,
     BasicEncoding,
@@ -20,6 +20,7 @@ from everyauth_cli.services.rules import (
     LongLivedRules,
     Method,
     Parameter,
+    Quirk,
     RequestRules,
     ResponseRules,
     RevocationRules,
@@ -79,19 +80,6 @@ class RecordKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quirk:
-    """Pure functions for what no key of an entry can say; None is the usual way.
-
-    `token_response` changes the fields of a token response into RFC 6749 section 5.1's, `account` makes the request
-    for the account, `revoke` the one that revokes a token.
-    """
-
-    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    account: Callable[[Service, Client, Secret[str]], Request] | None = None
-    revoke: Callable[[Service, Client, Secret[str]], Request] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A remote API with an OAuth 2.0 authorization server, as its catalogue entry describes it.
 
@@ -99,6 +87,9 @@ class Service:
     user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `presets` are the values
     that each of its presets has of its own, by key; a preset itself is a service that is `preset_of` another.
     `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
+
+    One that is known by its URL alone has the URL as its name, the `resource` that its tokens are requested for (RFC
+    8707), and a `redirect_name`, the last part of its redirect URI, or the service `client_of` whose client it uses.
     """
 
     name: str
@@ -146,7 +137,7 @@ class Service:
     account: AccountRules = field(default_factory=AccountRules)
     client_id_pattern: str | None = None
     params: tuple[Parameter, ...] = ()
-    quirk: Quirk = Quirk()
+    quirk: Quirk = field(default_factory=Quirk)
     setup: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -155,12 +146,15 @@ class Service:
     preset_of: Service | None = None
     own: bool = False
     own_keys: frozenset[str] = frozenset()
+    resource: str | None = None
+    client_of: Service | None = None
+    redirect_name: str = ""
     before_callback: Service | None = None
 
     @property
     def registered_at(self) -> Service:
-        """The service at which our client is registered: itself, or the one that it is a preset of."""
-        return self.preset_of or self
+        """The service at which our client is registered: itself, or the one whose preset or client it is or uses."""
+        return self.preset_of or self.client_of or self
 
     @property
     def preset_keys(self) -> AbstractSet[str]:
@@ -177,7 +171,8 @@ class Client:
     """Our registration at a service: one record for each profile and service.
 
     `redirect_uri` is the registered one, where it is not ours on loopback. `origins` are those of the endpoints that
-    it was set for, by key. With a `sandbox_url` it is known to that sandbox only.
+    it was set for, by key. With a `sandbox_url` it is known to that sandbox only. `server` is what discovery found of a
+    server that is known by its URL alone (`flows/servers/found.py`).
     """
 
     service: str
@@ -189,6 +184,7 @@ class Client:
     sandbox_url: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    server: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +221,8 @@ class Response:
     """The response to a `Request`; its body may hold tokens.
 
     A body that broke off is not `is_complete`: it was shorter than announced, or did not end in time. `date` is the
-    time at which the server sent it, as in its header (RFC 9110 section 6.6.1).
+    time at which the server sent it, as in its header (RFC 9110 section 6.6.1); `challenges` are the lines of its
+    WWW-Authenticate header (section 11.6.1).
     """
 
     status: int
@@ -234,6 +231,7 @@ class Response:
     retry_after: str | None = None
     date: str | None = None
     is_complete: bool = True
+    challenges: tuple[str, ...] = ()
 
     @property
     def is_success(self) -> bool:
@@ -290,35 +288,15 @@ class Token:
     account: Account | None = None
 
 
-class LoginReason(StrEnum):
-    """The kinds of reasons why a login is needed."""
-
-    ENDED = "ended"
-    """The grant was revoked or has expired."""
-    REFUSED = "refused"
-    """The refresh of an expired token was refused for another reason; it is tried again."""
-    ACCOUNT_CHANGED = "account_changed"
-    """The tokens are of another account now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndedGrant:
-    """Marks a grant as revoked or expired: since when, why, and when it was reported (milliseconds since the epoch)."""
-
-    since: int
-    reason: str
-    reported_at: int | None = None
-    kind: LoginReason = LoginReason.ENDED
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """The metadata of an identity: the access that one user granted at one service.
 
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
-    `origins`, those of the endpoints that may be sent its tokens, by key; `redirect_uri` is the login's, and `params`
-    are the values of placeholders that its authorization response had.
+    `origins`, those of the endpoints that may be sent its tokens, by key, and at a server that is known by its URL to
+    the `issuer` and the `resource` as they are spelt; `redirect_uri` is the login's, and `params` are the values of
+    placeholders that its authorization response had. A `repeated` grant has no refresh token.
     """
 
     id: str
@@ -338,4 +316,7 @@ class Identity:
     redirect_uri: str = ""
     refresh_at: int | None = None
     login_required: EndedGrant | None = None
+    issuer: str = ""
+    resource: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
+    repeated: RepeatedGrant | None = None

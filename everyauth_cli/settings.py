@@ -22,7 +22,7 @@ CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
 CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook", "left_store")
 # The last two may hold a database's password.
 SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "PGPASSWORD")
-PROXY = "_proxy"
+PROXIES = ("http", "https", "all", "no")
 CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """The first that is set replaces the certificates that TLS trusts: OpenSSL's, and those of requests and curl."""
 
@@ -128,17 +128,15 @@ def ca_setting(environ: Mapping[str, str] | None = None) -> CaSetting | None:
 
 
 def proxy_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the variables that name proxies: their names in lower case, without `_proxy`.
+    """Return the proxies that the environment names for `http`, `https` and `all`, and the hosts for which it has `no`.
 
-    Where a name is set in several spellings the one in lower case counts, as for curl. To a CGI program `HTTP_PROXY` is
-    a header of the request (RFC 3875 section 4.1.18), so only the lower case counts there.
+    A variable in lower case counts before the one in upper case, as for curl. To a CGI program `HTTP_PROXY` is a header
+    of the request (RFC 3875 section 4.1.18), so only the lower case counts there.
     """
     environ = os.environ if environ is None else environ
-    given = {name: value for name, value in environ.items() if name.lower().endswith(PROXY)}
-    by_case = sorted(given.items(), key=lambda item: item[0].islower())
+    found = {name: environ.get(f"{name}_proxy", environ.get(f"{name.upper()}_PROXY", "")) for name in PROXIES}
     if "REQUEST_METHOD" in environ:
-        by_case = [(name, value) for name, value in by_case if name.islower() or name.lower() != f"http{PROXY}"]
-    found = {name.lower().removesuffix(PROXY): value for name, value in by_case}
+        found["http"] = environ.get("http_proxy", "")
     return {name: value for name, value in found.items() if value}
 
 

@@ -18,6 +18,7 @@ HOST_LABELS = re.compile(
 NUMERIC_END = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)$")
 """The end of a host that a resolver reads as an IPv4 address, in short or other bases too."""
 IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
+NOT_IN_SLUG, SLUG_LENGTH = re.compile(r"[^a-z0-9]+"), 48
 ORIGINS_KEPT = 1024
 """More than there are URLs of services in use: a refresh compares all of its service's."""
 SECOND_LEVEL = ("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org")
@@ -62,6 +63,43 @@ def has_placeholder(url: str) -> bool:
     """Whether a placeholder is left in a URL, which must not be sent anything then."""
     # No URL holds a brace that is not percent-encoded (RFC 3986 section 2).
     return "{" in url or "}" in url
+
+
+def fault_of(url: str, *, found_from: str) -> str:
+    """Return why nothing may be sent to a URL that a server named, or an empty text; see `check_url`.
+
+    Only a server on this machine may send requests to this machine.
+    """
+    try:
+        return "it leads to this machine" if is_loopback(check_url(url)) and not is_loopback(found_from) else ""
+    except ValueError as error:
+        return str(error)
+
+
+def is_url(name: str) -> bool:
+    """Whether the name of a service is the URL of a server, of which the catalogue knows nothing."""
+    return "://" in name
+
+
+def same_server(url: str) -> str:
+    """Return a URL as it names a server in the store: the origin as browsers write it, and no slash alone behind it.
+
+    Raises `ValueError` as `check_url` does.
+    """
+    parts = urlsplit(check_url(url))
+    query = f"?{parts.query}" if parts.query else ""
+    path = "" if parts.path == "/" and not query else parts.path
+    return f"{origin(url)}{path}{query}"
+
+
+def slug(name: str) -> str:
+    """Return a name for files and redirect paths: a URL's host and path with six digits of its hash, else the name."""
+    if not is_url(name):
+        return name
+    import hashlib  # not at start-up
+
+    words = NOT_IN_SLUG.sub("-", name.partition("://")[2].lower()).strip("-")[:SLUG_LENGTH]
+    return f"{words}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def is_loopback(url: str) -> bool:

@@ -89,7 +89,9 @@ def not_found(session: Session, named: Named, *, command: str = GET) -> EveryAut
     if not found and command != GET:
         return NotFound(f"{name} is a service, and it has no identities", hint="everyauth identity ls")
     if not found:
-        return LoginRequired(f"{name} is a service, and no user has logged in there", hint=f"everyauth login {name}")
+        return LoginRequired(
+            f"{name} is a service, and no user has logged in there", hint=f"everyauth login {shlex.quote(name)}"
+        )
     commands = "\n".join(f"  {session.suggestion(_command_for(identity, command))}" for identity in found)
     return NotFound(f"{name} is a service; name one of its identities:\n{commands}")
 

@@ -22,4 +22,4 @@ def registry_of(session: Session) -> Registry:
     settings = session.settings
     catalogue, store = Catalogue(settings.services_dir), store_of(settings, warn=session.terminal.warn)
     clients = Clients(store, catalogue, profile=settings.profile, override=settings.client_override)
-    return Registry(catalogue, clients)
+    return Registry(clients.catalogue, clients)

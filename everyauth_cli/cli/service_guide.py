@@ -9,16 +9,10 @@ from typing import Any
 
 from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, StoreError
-from everyauth_cli.flows.clients import (
-    default_scope,
-    is_registered,
-    missing_params,
-    no_client,
-    on_loopback,
-    redirect_uri,
-)
+from everyauth_cli.flows.clients import default_scope, missing_params, no_client
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
+from everyauth_cli.services.redirect_uri import is_registered, on_loopback, redirect_uri
 from everyauth_cli.services.rules import ClientAuthMethod, Parameter, RevocationEnds
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback

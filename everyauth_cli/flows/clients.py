@@ -5,20 +5,29 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import SplitResult, urlsplit
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
-from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Client, RecordKey, Secret, Service
+from everyauth_cli.model import SANDBOX_PROFILE, Client, RecordKey, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
+from everyauth_cli.services.at_url import login_at, never_registered, server_name, service_of
 from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
+from everyauth_cli.services.redirect_uri import check_redirect_uri, is_registered, redirect_uri
 from everyauth_cli.services.rules import Parameter
-from everyauth_cli.store.clients import StoredClient, client_key, list_clients, peek_client, read_client, save_client
+from everyauth_cli.store.clients import (
+    StoredClient,
+    client_key,
+    list_clients,
+    peek_client,
+    read_client,
+    registration_key,
+    save_client,
+)
 from everyauth_cli.store.records import Store
-from everyauth_cli.urls import REDIRECT_HOSTS, check_url
+from everyauth_cli.urls import is_url
 
 Override = Callable[[str], tuple[str | None, Secret[str] | None]]
 """Returns the client id and the client secret that the environment gives for a service, each None if it does not."""
@@ -29,8 +38,9 @@ class Clients:
 
     def __init__(self, store: Store, catalogue: Catalogue, *, profile: str, override: Override) -> None:
         self._store = store
-        self._catalogue = catalogue
+        self.catalogue = self._catalogue = catalogue.with_urls(self._at_url)
         self._profile = profile
+        self._offered: dict[str, Client] = {}
         self._sandboxed = profile == SANDBOX_PROFILE
         # A real client must not be sent to the sandbox.
         self._override = (lambda _: (None, None)) if self._sandboxed else override
@@ -45,12 +55,56 @@ class Clients:
 
     def registered(self, name: str, *, redirect_uri: str | None = None) -> tuple[Service, Client]:
         """Return the service of that name, as `filled` does, and its client, from one reading of the store."""
-        service = self._catalogue.get(name)
-        stored = self._stored(service)
+        service, stored = self._found(name)
         service = self._filled(service, stored.client if stored else None)
         return service, self._usable(service, stored, redirect_uri=redirect_uri)
 
+    def offer(self, client: Client) -> Service:
+        """Take what discovery found of a server, with a client for it, for the login that follows; stores nothing.
+
+        What is stored serves the present grant until `adopt` replaces it. Raises `ConfigurationProblem`.
+        """
+        service = service_of(client, self._catalogue)
+        self._offered[client.service] = replace(client, origins=client.origins or origins_of(service))
+        return service
+
+    def adopt(self, name: str) -> None:
+        """Store what was offered for a server, since its login is kept now."""
+        client = self._offered.get(name)
+        if client is None:
+            return
+        key = client_key(self._profile, name)
+        with self._store.lock(key):
+            stored = read_client(self._store, key)
+            save_client(self._store, key, StoredClient(client=client, version=stored.version if stored else None))
+        del self._offered[name]
+
+    def _at_url(self, url: str) -> Service:
+        """Return the service at a URL that was logged in at, from metadata alone: nothing is sent to it."""
+        name = server_name(url)
+        offered = self._offered.get(name)
+        peeked = (offered, False) if offered else peek_client(self._store, client_key(self._profile, name))
+        if peeked is None:
+            raise never_registered(name)
+        return service_of(peeked[0], self._catalogue)
+
+    def _found(self, name: str) -> tuple[Service, StoredClient | None]:
+        """Return a service and its stored client; a server's URL is looked up in the store, verified."""
+        if not is_url(name):
+            service = self._catalogue.get(name)
+            return service, self._stored(service)
+        name = server_name(name)
+        offered = self._offered.get(name)
+        found = StoredClient(client=offered) if offered else read_client(self._store, client_key(self._profile, name))
+        if found is None:
+            raise never_registered(name)
+        service = service_of(found.client, self._catalogue)
+        return service, self._stored(service) if service.client_of else found
+
     def _stored(self, service: Service) -> StoredClient | None:
+        offered = self._offered.get(service.name)
+        if offered and not service.client_of:
+            return StoredClient(client=offered)
         return read_client(self._store, self._key(service))
 
     def _key(self, service: Service) -> RecordKey:
@@ -108,9 +162,9 @@ class Clients:
         sandbox's profile before a login there.
         """
         service = self._catalogue.get(name)
-        if not (self._sandboxed or service.params):
+        if not (self._sandboxed or service.params or is_url(name)):
             return service
-        stored = self._stored(service)
+        service, stored = self._found(name)
         return self._filled(service, stored.client if stored else None)
 
     def _filled(self, service: Service, client: Client | None) -> Service:
@@ -146,6 +200,7 @@ class Clients:
                 f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
                 hint=f"log in at the sandbox, or use another profile: everyauth login {service.name} --sandbox",
             )
+        _check_is_no_url(service)
         if scope is not None and has_own_scopes(service):
             raise UsageProblem(
                 f"the scopes of {service.name} are its own, not those of the client of {service.registered_at.name}",
@@ -192,10 +247,13 @@ class Clients:
             save_client(self._store, key, StoredClient(client=client, version=stored.version if stored else None))
 
     def delete(self, service: str) -> bool:
-        """Delete the client of a service; return False when there was none."""
+        """Delete the client of a service, at a URL the issuer's registration too; return False when there was none."""
         key = client_key(self._profile, service)
         with self._store.lock(key):
             known = self._store.peek(key) is not None
+            if known and is_url(service):
+                issuer = self._at_url(service).issuer or ""
+                self._store.delete(registration_key(self._profile, issuer))
             self._store.delete(key)
         return known
 
@@ -221,31 +279,11 @@ def missing_params(service: Service, params: Mapping[str, str]) -> list[Paramete
     return [parameter for parameter in service.params if parameter.default is None and parameter.name not in params]
 
 
-def redirect_uri(service: Service, client: Client) -> str:
-    """Return the redirect URI to register at a service; without a port where the service takes any on loopback.
-
-    Where the service insists on https nothing listens at it, and the redirect URL is pasted.
-    """
-    if client.redirect_uri:
-        return client.redirect_uri
-    port = client.port or (None if service.any_port else DEFAULT_PORT)
-    scheme = "https" if service.https_redirect else "http"
-    return f"{scheme}://{service.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
-
-
-def is_registered(service: Service, client: Client) -> bool:
-    """Return whether the redirect URI has to be registered at the service."""
-    return bool(client.redirect_uri) or not service.needs_no_redirect_uri
-
-
-def on_loopback(uri: str) -> bool:
-    """Return whether a login listens at a redirect URI; with any other the redirect URL has to be pasted."""
-    return urlsplit(uri).scheme == "http"
-
-
-def callback_path(service: Service) -> str:
-    """Return a path per service, against authorization server mix-up (RFC 9700 section 4.4)."""
-    return f"/callback/{service.registered_at.name}"
+def _check_is_no_url(service: Service) -> None:
+    if is_url(service.name):
+        raise UsageProblem(
+            f"the client at {service.name} is not set by hand: a login registers it", hint=login_at(service.name)
+        )
 
 
 def _pinned(service: Service, before: Client, client: Client, *, changed: bool) -> Mapping[str, str]:
@@ -285,28 +323,3 @@ def _not_in_sandbox(service: Service) -> ClientNotSet:
         f"the profile {SANDBOX_PROFILE} is for the sandbox alone, and has no login to {service.name} yet",
         hint=f"everyauth login {service.name} --sandbox",
     )
-
-
-def check_redirect_uri(service: Service, uri: str) -> None:
-    """Check a user's own redirect URI: https on any host, or http on loopback, where a login listens.
-
-    Raises `UsageProblem`.
-    """
-    try:
-        check_url(uri)
-        if on_loopback(uri):
-            _check_listening(service, urlsplit(uri))
-    except ValueError as error:
-        raise UsageProblem(
-            f'the redirect URI "{uri}" cannot be used: {error}',
-            hint="https://HOST/PATH, or http://127.0.0.1:PORT/PATH",
-        ) from None
-
-
-def _check_listening(service: Service, parts: SplitResult) -> None:
-    if parts.hostname not in REDIRECT_HOSTS:
-        raise ValueError(f"a login listens on {' or '.join(REDIRECT_HOSTS)} only")
-    if parts.port is None and not service.any_port:
-        raise ValueError("it has no port to listen on")
-    if parts.query:
-        raise ValueError("it has a query, and a login on loopback listens at a path only")

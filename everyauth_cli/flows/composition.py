@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from everyauth_cli.flows.health import HealthCheck
     from everyauth_cli.flows.login import Grant, LoginFlow
     from everyauth_cli.flows.revoke import Revoker
+    from everyauth_cli.flows.servers import Servers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,9 @@ class Flows:
 
     @cached_property
     def identities(self) -> Identities:
-        return Identities(store=self.store, catalogue=self.catalogue, profile=self.profile, refresher=self.refresher)
+        return Identities(
+            store=self.store, catalogue=self.clients.catalogue, profile=self.profile, refresher=self.refresher
+        )
 
     @cached_property
     def refresher(self) -> Refresher:
@@ -75,12 +78,18 @@ class Flows:
         )
 
     @cached_property
+    def servers(self) -> Servers:
+        from everyauth_cli.flows.servers import Servers
+
+        return Servers(profile=self.profile, store=self.store, clients=self.clients, send=self.send, clock=self.clock)
+
+    @cached_property
     def revoker(self) -> Revoker:
         from everyauth_cli.flows.revoke import Revoker
 
         return Revoker(
             store=self.store,
-            catalogue=self.catalogue,
+            catalogue=self.clients.catalogue,
             clients=self.clients,
             send=self.send,
             clock=self.clock,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 
 from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, EndedGrant, LoginReason, RecordKey
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, RecordKey
+from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 
 
 def user_of_tenant(user: str, tenant: str, *, quotes: tuple[str, str] = ('"', '"')) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
@@ -9,7 +10,7 @@ from everyauth_cli.model import Client, Identity, Service
 from everyauth_cli.services.callback import callback_parameters, with_callback
 from everyauth_cli.services.endpoints import SENT_NO_SECRET, urls_of
 from everyauth_cli.services.placeholders import variants
-from everyauth_cli.urls import PLACEHOLDER, origin
+from everyauth_cli.urls import PLACEHOLDER, is_url, origin
 
 
 def origins_of(service: Service) -> dict[str, str]:
@@ -61,9 +62,19 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
 
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
     """Return whether a grant belongs to that client and these endpoints; its tokens go to no other (RFC 6749 6)."""
-    present = _present(with_callback(service, identity.params))
+    try:
+        present = _present(with_callback(service, identity.params))
+    except ConfigurationProblem:
+        # The entry has no more the place that the authorization response named.
+        return False
     is_moved = any(key not in SENT_NO_SECRET for key, _, _ in _moves(service, present, identity.origins))
-    return bool(identity.origins) and identity.client_id == client.client_id and not is_moved
+    is_same = (identity.client_id, identity.issuer, identity.resource) == (client.client_id, *bound_names(service))
+    return bool(identity.origins) and is_same and not is_moved
+
+
+def bound_names(service: Service) -> tuple[str, str]:
+    """Return the issuer and the resource that a grant at a server's URL is bound to; empty for any other service."""
+    return (service.issuer or "", service.resource or "") if is_url(service.name) else ("", "")
 
 
 def moves(service: Service, bound: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -108,10 +119,12 @@ def _check_filled(service: Service) -> None:
         if left := set(PLACEHOLDER.findall(url)) - later:
             raise ConfigurationProblem(
                 f"nothing fills {{{min(left)}}} in the {key} of {service.name}; nothing was sent",
-                hint=f"correct {key}: everyauth service get {service.name}",
+                hint=f"correct {key}: everyauth service get {shlex.quote(service.name)}",
             )
 
 
 def confirmation(service: Service, *, has_secret: bool) -> str:
     """Return the command that pins a client to the service's present origins."""
+    if is_url(service.name):
+        return f"everyauth login {shlex.quote(service.name)}"
     return f"everyauth service set {service.name} {'--client-secret -' if has_secret else '--client-id ID'}"

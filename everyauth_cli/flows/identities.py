@@ -27,12 +27,14 @@ from everyauth_cli.flows.selector import (
     read_who,
 )
 from everyauth_cli.model import DEFAULT_USER, Identity, RecordKey, Secret
+from everyauth_cli.services.at_url import server_name
 from everyauth_cli.store.at_once import check_may_wait
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import (
     identity_key,
     key_of,
 )
+from everyauth_cli.urls import is_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ class Identities(Listing):
         identity = self.one(service, selector)
         if identity is not None:
             return self.credential(identity, requirement)
-        name = self.catalogue.get(service).name
+        name = server_name(service) if is_url(service) else self.catalogue.get(service).name
         return None if name == service else self._selected(name, selector, requirement)
 
     def credential(self, identity: Identity, requirement: Requirement = CURRENT) -> Credential | None:

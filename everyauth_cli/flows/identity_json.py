@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from everyauth_cli.model import EndedGrant, Identity
+from everyauth_cli.model import Identity
+from everyauth_cli.oauth.grant import EndedGrant
 
 
 def as_json(identity: Identity) -> dict[str, Any]:

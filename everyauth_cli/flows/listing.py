@@ -9,6 +9,7 @@ from itertools import islice
 from everyauth_cli.errors import Ambiguous, ServiceNotFound, UsageProblem
 from everyauth_cli.flows.selector import Page, Selector, cursor_behind, read_cursor, read_tags
 from everyauth_cli.model import Identity, RecordKey
+from everyauth_cli.services.at_url import server_name
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.identities import (
     IdentitySummary,
@@ -18,6 +19,7 @@ from everyauth_cli.store.identities import (
     services_with_identities,
 )
 from everyauth_cli.store.records import Store
+from everyauth_cli.urls import is_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ class Listing:
         return Page(items=page, next=cursor_behind(page[-1]) if len(items) > count else None)
 
     def service_name(self, service: str) -> str:
+        if is_url(service):
+            return server_name(service)
         try:
             return self.catalogue.get(service).name
         except ServiceNotFound:

@@ -13,7 +13,7 @@ from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.clients import Clients, default_scope
 from everyauth_cli.flows.hints import user_of_tenant
-from everyauth_cli.flows.host_pinning import granted_origins
+from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import OWN_TAGS, check_texts
@@ -51,7 +51,8 @@ class Grant:
 
     `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
     for other grant types. `params` are the values of placeholders in its authorization response. `origins` are those
-    of the endpoints that may be sent the tokens, by key. `missing_scopes` were requested and not granted.
+    of the endpoints that may be sent the tokens, by key; at a server that is known by its URL the grant is bound to its
+    `issuer` and its `resource` too. `missing_scopes` were requested and not granted.
     """
 
     request: LoginRequest
@@ -60,6 +61,8 @@ class Grant:
     redirect_uri: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     missing_scopes: Sequence[str] = ()
+    issuer: str = ""
+    resource: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,7 @@ class LoginFlow:
         token = self._token(service, client, pending, response)
         token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
         missing = missing_scopes(service, request.scope, token.scope, refreshable=token.refresh_token is not None)
+        issuer, resource = bound_names(service)
         return Grant(
             request=request,
             token=token,
@@ -146,6 +150,8 @@ class LoginFlow:
             redirect_uri=pending.redirect_uri,
             params=params,
             missing_scopes=missing,
+            issuer=issuer,
+            resource=resource,
         )
 
     @property
@@ -189,6 +195,7 @@ class LoginFlow:
             identity = _identity(grant, stored)
             identity = refreshed(replace(identity, account=None) if replace_account else identity, grant.token)
             version = stored.version if stored else None
+            self.clients.adopt(grant.request.service)
             save_identity(self.store, key, StoredIdentity(identity=identity, token=grant.token, version=version))
         return identity
 
@@ -238,6 +245,8 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
             client_id=request.client_id,
             origins=grant.origins,
             redirect_uri=grant.redirect_uri,
+            issuer=grant.issuer,
+            resource=grant.resource,
             params=grant.params,
         )
     return Identity(
@@ -256,5 +265,7 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
         client_id=request.client_id,
         origins=grant.origins,
         redirect_uri=grant.redirect_uri,
+        issuer=grant.issuer,
+        resource=grant.resource,
         params=grant.params,
     )

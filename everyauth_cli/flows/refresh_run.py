@@ -38,20 +38,10 @@ from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
 from everyauth_cli.flows.requirement import Requirement, check_lifetime
 from everyauth_cli.flows.saving import STORE_SECONDS, Saver, write_back
 from everyauth_cli.flows.waits import LOCK_SECONDS
-from everyauth_cli.model import (
-    Client,
-    EndedGrant,
-    Identity,
-    LoginReason,
-    RecordKey,
-    Request,
-    Response,
-    Secret,
-    Service,
-    Token,
-)
+from everyauth_cli.model import Client, Identity, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import OPENID
 from everyauth_cli.oauth.error_response import Refusal, refusal_of
+from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.oauth.id_token import read_refreshed
 from everyauth_cli.oauth.successor import refresh_token_in
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request

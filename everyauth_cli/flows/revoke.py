@@ -28,18 +28,8 @@ from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.hints import bound_elsewhere, user_of_tenant
 from everyauth_cli.flows.host_pinning import is_bound_to
-from everyauth_cli.model import (
-    Account,
-    Client,
-    EndedGrant,
-    Identity,
-    RecordKey,
-    Request,
-    Response,
-    Secret,
-    Service,
-    Token,
-)
+from everyauth_cli.model import Account, Client, Identity, RecordKey, Request, Response, Secret, Service, Token
+from everyauth_cli.oauth.grant import EndedGrant
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue

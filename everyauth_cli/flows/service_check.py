@@ -20,9 +20,10 @@ from everyauth_cli.errors import (
 from everyauth_cli.flows.metadata_comparison import Difference, compare
 from everyauth_cli.model import Request, Response, Service
 from everyauth_cli.oauth.metadata import metadata_requests, read_metadata
+from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.endpoints import domains_of
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.urls import origin
+from everyauth_cli.urls import has_placeholder, origin
 
 
 class CheckState(StrEnum):
@@ -77,7 +78,7 @@ def check_entry(entry: Entry, send: Callable[[Request], Response]) -> CheckedEnt
     """
     name = entry.service.name
     try:
-        service = fill(entry.service, entry.params)
+        service = with_callback(fill(entry.service, entry.params), {})
         url, metadata = _published(service, send)
     except ServiceUnreachable as error:
         return CheckedEntry(service=name, state=CheckState.UNREACHABLE, error=error)
@@ -154,7 +155,8 @@ def _issuers(service: Service) -> list[str]:
 
     The known one may be wrong itself, in its host alone too.
     """
-    origins = dict.fromkeys(map(origin, (service.authorization_endpoint, service.token_endpoint)))
+    known = (url for url in (service.authorization_endpoint, service.token_endpoint) if not has_placeholder(url))
+    origins = dict.fromkeys(map(origin, known))
     if service.issuer is None:
         return [*origins]
     path = urlsplit(service.issuer).path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -16,6 +17,7 @@ from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.request_form import named
 from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.services.rules import ChallengeMethod
+from everyauth_cli.urls import is_url
 
 SINGLE = ("code", "state", "error", "iss")
 """The parameters of a response that must not be repeated (RFC 6749 section 3.1)."""
@@ -23,7 +25,7 @@ OPENID = "openid"
 """The scope that requests an id token (OpenID Connect Core section 3.1.2.1)."""
 ACCESS_DENIED = "access_denied"
 ERROR_HINTS = {
-    "invalid_scope": 'request other scopes: everyauth service set {service} --scope "..."',
+    "invalid_scope": 'request other scopes: everyauth {command} {service} --scope "..."',
     "unauthorized_client": "compare the registration at the service: everyauth service get {service}",
     "temporarily_unavailable": "try again later",
     "server_error": "try again later",
@@ -68,7 +70,7 @@ def begin(service: Service, request: LoginRequest, *, redirect_uri: str) -> Pend
 
 
 def authorization_url(service: Service, pending: PendingLogin) -> str:
-    """Return the URL of the authorization request, which the browser opens (RFC 6749 section 4.1.1)."""
+    """Return the URL of the authorization request, which the browser opens (RFC 6749 section 4.1.1, RFC 8707)."""
     fields = {
         "response_type": "code",
         "client_id": pending.request.client_id,
@@ -77,6 +79,8 @@ def authorization_url(service: Service, pending: PendingLogin) -> str:
     }
     if pending.request.scope:
         fields["scope"] = pending.request.scope
+    if service.resource:
+        fields["resource"] = service.resource
     if pending.nonce is not None:
         fields["nonce"] = pending.nonce.reveal()
     if pending.verifier is not None:
@@ -151,5 +155,6 @@ def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | Service
     meant = service.error_words.get(code, code)
     if meant == ACCESS_DENIED:
         return LoginDenied(f"access was denied at {service.name} ({reason})")
-    hint = ERROR_HINTS.get(meant, "").format(service=service.name) or None
+    command = "login" if is_url(service.name) else "service set"
+    hint = ERROR_HINTS.get(meant, "").format(service=shlex.quote(service.name), command=command) or None
     return ServiceError(f"{service.name} refused the login ({reason})", hint=hint, error=code)

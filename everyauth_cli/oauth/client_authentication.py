@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from urllib.parse import quote_plus
 from everyauth_cli.errors import ClientRejected, ConfigurationProblem
 from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.services.rules import BEARER, BasicEncoding, ClientAuthMethod
+from everyauth_cli.urls import is_url
 
 Authentication = Callable[[Request, Client, BasicEncoding], Request]
 """Returns a client's request with the client's authentication in it."""
@@ -70,9 +72,15 @@ BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_S
 
 def client_rejected(service: Service, reason: str, *, key: str) -> ClientRejected:
     """Make the error for a client that an endpoint does not accept; `key` is the entry's key of the endpoint."""
+    if is_url(service.name) and not service.client_of:
+        return ClientRejected(
+            f"{service.name} does not accept the client that it registered: {reason}",
+            hint=f"have it register another: everyauth login {shlex.quote(service.name)}",
+        )
+    name = service.registered_at.name
     return ClientRejected(
         f"{service.name} does not accept the client id and secret: {reason}",
-        hint=f"{_causes(service, key)}everyauth service set {service.name} --client-id ID --client-secret -",
+        hint=f"{_causes(service, key)}everyauth service set {name} --client-id ID --client-secret -",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
@@ -263,7 +264,7 @@ def _wait(retry_after: str) -> str:
 
 
 def _unreadable(service: Service, response: Response, key: str) -> ServiceError:
-    hint = f"check {key}: everyauth service get {service.name}"
+    hint = f"check {key}: everyauth service get {shlex.quote(service.name)}"
     if 300 <= response.status < 400:  # noqa: PLR2004 - RFC 9110 section 15.4
         message = (
             f"{service.name}'s {key} redirects (HTTP {response.status}); that is not followed, "

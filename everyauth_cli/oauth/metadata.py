@@ -11,7 +11,7 @@ from everyauth_cli.model import ACCEPT_JSON, Request, Response
 from everyauth_cli.oauth.response_body import read_json
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import ASYMMETRIC, OFFLINE, SYMMETRIC, ClientAuthMethod
-from everyauth_cli.urls import check_url, origin
+from everyauth_cli.urls import check_url, fault_of, origin
 
 OAUTH = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
@@ -26,6 +26,16 @@ COPIED = (
     "authorization_response_iss_parameter_supported",
 )
 """Fields whose names and meanings are those of an entry's keys."""
+
+ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "registration_endpoint",
+    "revocation_endpoint",
+    "userinfo_endpoint",
+    "jwks_uri",
+)
+"""Fields that name a URL which a browser or a request of ours goes to."""
 
 ACCOUNT_SCOPES = ("openid", "profile", "email")
 BY_PREFERENCE = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST, ClientAuthMethod.NONE)
@@ -45,11 +55,12 @@ def metadata_requests(issuer: str) -> Iterator[Request]:
     return (Request(url=server + place, method="GET", headers=ACCEPT_JSON) for place in places)
 
 
-def read_metadata(issuer: str, response: Response) -> dict[str, Any] | None:
+def read_metadata(issuer: str, response: Response, *, of_origin: bool = False) -> dict[str, Any] | None:
     """Return the metadata in a response; None where the server has none at this place (4xx).
 
-    Raises `ServiceUnreachable` for a temporary failure, after which no other place is tried, and `ServiceUnreadable`
-    where the metadata is another issuer's (RFC 8414 section 3.3) or lacks an endpoint.
+    With `of_origin` any issuer of the same origin may publish it. Raises `ServiceUnreachable` for a temporary failure,
+    after which no other place is tried, and `ServiceUnreadable` where the metadata is another issuer's (RFC 8414
+    section 3.3) or lacks an endpoint.
     """
     if response.is_temporary or response.status >= SERVER_ERROR:
         raise ServiceUnreachable(f"{issuer} answered HTTP {response.status} to the request for its metadata")
@@ -60,7 +71,7 @@ def read_metadata(issuer: str, response: Response) -> dict[str, Any] | None:
     found = read_json(response.body.reveal(), response.content_type)
     if not isinstance(found, dict):
         raise ServiceUnreadable(f"the metadata of {issuer} is not a JSON object")
-    _check_issuer(issuer, found.get("issuer"))
+    _check_issuer(issuer, found.get("issuer"), of_origin=of_origin)
     for key in ("authorization_endpoint", "token_endpoint"):
         if not isinstance(found.get(key), str):
             raise ServiceUnreadable(f"the metadata of {issuer} has no {key}")
@@ -88,12 +99,41 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _check_issuer(issuer: str, found: object) -> None:
+def check_endpoints(metadata: Mapping[str, Any], *, found_from: str) -> None:
+    """Raise `ServiceUnreadable` for an endpoint that nothing may be sent to."""
+    for key in ENDPOINTS:
+        url = metadata.get(key)
+        if url is None:
+            continue
+        if problem := fault_of(str(url), found_from=found_from):
+            issuer = printable(str(metadata.get("issuer")))
+            raise ServiceUnreadable(f'{issuer} names the {key} "{printable(str(url))}": {problem}; nothing was sent')
+
+
+def check_pkce(metadata: Mapping[str, Any]) -> None:
+    """Raise `ServiceUnreadable` unless a server says that it supports PKCE with S256 (RFC 7636, RFC 8414 section 2)."""
+    methods, issuer = metadata.get("code_challenge_methods_supported"), printable(str(metadata.get("issuer")))
+    if methods is None:
+        raise ServiceUnreadable(f"the metadata of {issuer} does not say that it supports PKCE (RFC 7636)")
+    if not isinstance(methods, list) or "S256" not in methods:
+        raise ServiceUnreadable(f"{issuer} does not support PKCE with S256 (RFC 7636), which everyauth requires of it")
+
+
+def _check_issuer(issuer: str, found: object, *, of_origin: bool) -> None:
     """Raise `ServiceUnreadable` for another issuer."""
     if isinstance(found, str) and same_issuer(found, issuer):
         return
+    if of_origin and isinstance(found, str) and _is_of_origin(found, issuer):
+        return
     shown = f'"{printable(found)}"' if isinstance(found, str) else "none"
     raise ServiceUnreadable(f'the metadata was requested for the issuer "{issuer}", but it names {shown}')
+
+
+def _is_of_origin(found: str, issuer: str) -> bool:
+    try:
+        return origin(check_url(found)) == origin(issuer)
+    except ValueError:
+        return False
 
 
 def same_issuer(one: str, other: str) -> bool:
@@ -103,6 +143,12 @@ def same_issuer(one: str, other: str) -> bool:
 
 def _bare(issuer: str) -> str:
     return issuer.removesuffix("/") if urlsplit(issuer).path == "/" else issuer
+
+
+def auth_methods(metadata: Mapping[str, Any]) -> list[ClientAuthMethod]:
+    """Return the methods that a server states for its token endpoint and that we have, those that we prefer first."""
+    stated = texts(metadata, "token_endpoint_auth_methods_supported")
+    return [method for method in BY_PREFERENCE if method in stated]
 
 
 def _auth_method(metadata: Mapping[str, Any], field: str) -> str:

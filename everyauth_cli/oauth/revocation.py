@@ -23,7 +23,8 @@ def revocation_request(
     `account` is the identifier of the account that granted it, which some services revoke by.
     """
     if service.quirk.revoke is not None:
-        return service.quirk.revoke(service, client, token)
+        made: Request = service.quirk.revoke(service, client, token)
+        return made
     rules = service.revocation
     assert rules.endpoint is not None
     values = {**client_values(client), "token": token, "token_type": hint, "account_subject": account}

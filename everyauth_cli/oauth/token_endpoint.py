@@ -71,8 +71,11 @@ def token_request(service: Service, client: Client, url: str, fields: Fields) ->
 def _token_request(
     service: Service, client: Client, url: str, fields: Fields, *, kind: RequestKind, scope: str | None
 ) -> Request:
-    scoped = {"scope": scope} if scope and kind in service.requests.scope_in else {}
-    return shaped(token_request(service, client, url, {**fields, **scoped}), service, kind)
+    more = {"scope": scope} if scope and kind in service.requests.scope_in else {}
+    if service.resource:
+        # RFC 8707 section 2.2; as its metadata spells it.
+        more["resource"] = service.resource
+    return shaped(token_request(service, client, url, {**fields, **more}), service, kind)
 
 
 def _template_request(

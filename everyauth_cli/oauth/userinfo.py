@@ -25,7 +25,8 @@ def account_request(service: Service, client: Client, access_token: Secret[str])
     rules = service.account
     assert rules.endpoint is not None
     if service.quirk.account is not None:
-        return service.quirk.account(service, client, access_token)
+        request: Request = service.quirk.account(service, client, access_token)
+        return request
     if rules.query is not None:
         fields = {"query": rules.query}
         return Request(url=rules.endpoint, fields=fields, body=BodyFormat.JSON, bearer=access_token)

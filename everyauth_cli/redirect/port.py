@@ -17,7 +17,7 @@ IPV4 = "127.0.0.1"
 IPV6 = "::1"
 WELL_KNOWN = "/.well-known/everyauth-login"
 ASK_SECONDS = 1.0
-SERVICE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
+SERVICE = re.compile(r"[a-z0-9][!-~]{0,499}")
 NOT_PERMITTED = (errno.EACCES, errno.EPERM)
 
 S = TypeVar("S", bound=LoopbackServer)
@@ -26,7 +26,8 @@ S = TypeVar("S", bound=LoopbackServer)
 def bind(make: Callable[[tuple[str, int]], S], host: str, port: int, *, another_port: str) -> list[S]:
     """Return a server on 127.0.0.1, and for the host `localhost` one more on ::1 if the machine has IPv6.
 
-    `another_port` is the command that sets another port. Raises `PortInUse`, `ConfigurationProblem`.
+    `another_port` is the command that sets another port, empty where the port was registered.
+    Raises `PortInUse`, `ConfigurationProblem`.
     """
     try:
         servers = [make((IPV4, port))]
@@ -62,17 +63,21 @@ def login_at(port: int) -> str | None:
     return None
 
 
+def _or_another(advice: str, another_port: str) -> str:
+    return f"{advice}, or use another port: {another_port}" if another_port else advice
+
+
 def _problem(error: OSError, host: str, port: int, *, another_port: str) -> UsageProblem:
     if error.errno == errno.EADDRINUSE:
         return PortInUse(
             f"port {port} of the redirect URI is in use{owner_of(host, port)}",
             # A login that was suspended does not answer, so it is not waited for.
-            hint=f"end that program (another login may be waiting, suspended), or use another port: {another_port}",
+            hint=_or_another("end that program (another login may be waiting, suspended)", another_port),
         )
     if error.errno in NOT_PERMITTED:
         return ConfigurationProblem(
             f"this user may not listen on port {port} of the redirect URI ({error.strerror})",
-            hint=f"use a port over 1024: {another_port}",
+            hint=f"use a port over 1024: {another_port}" if another_port else None,
         )
     if error.errno == errno.EADDRNOTAVAIL:
         return ConfigurationProblem(
@@ -80,5 +85,6 @@ def _problem(error: OSError, host: str, port: int, *, another_port: str) -> Usag
             hint="bring up the loopback interface: ip link set lo up",
         )
     return PortInUse(
-        f"port {port} of the redirect URI cannot be used ({error.strerror})", hint=f"use another port: {another_port}"
+        f"port {port} of the redirect URI cannot be used ({error.strerror})",
+        hint=_or_another("free the port", another_port),
     )

@@ -21,7 +21,7 @@ from everyauth_cli.redirect.connections import BoundedServer
 from everyauth_cli.redirect.port import WELL_KNOWN, bind, greeting, login_at
 from everyauth_cli.redirect.start_page import OPENED_BEFORE, StartPage, is_ahead_of_user
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
-from everyauth_cli.urls import LOOPBACK_HOSTS, host
+from everyauth_cli.urls import LOOPBACK_HOSTS, host, is_url
 
 LAST_PORT = 65535
 TURN_SECONDS = 0.3
@@ -134,7 +134,7 @@ class RedirectServer(RedirectWaiter):
 
     def _bind(self) -> list[_Server]:
         another = self._port + 1 if DEFAULT_PORT <= self._port < LAST_PORT else DEFAULT_PORT
-        another_port = f"everyauth service set {self.service} --port {another}"
+        another_port = "" if is_url(self.service) else f"everyauth service set {self.service} --port {another}"
         return bind(lambda address: _Server(address, self), self._host, self._port, another_port=another_port)
 
     def start_page(self, authorization_url: str) -> str:

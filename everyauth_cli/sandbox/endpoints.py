@@ -235,7 +235,8 @@ def _path(url: str) -> str:
 def _account_request(service: Service, client: Client) -> Request:
     """Return the account request as the service takes it."""
     if service.quirk.account is not None:
-        return service.quirk.account(service, client, Secret(TOKEN_MARK))
+        request: Request = service.quirk.account(service, client, Secret(TOKEN_MARK))
+        return request
     url = service.account.endpoint or f"/{service.name}/account"
     if service.account.query is not None:
         return Request(
@@ -249,7 +250,8 @@ def _revocation_request(service: Service, client: Client) -> Request | None:
     if service.revocation.endpoint is None:
         return None
     if service.quirk.revoke is not None:
-        return service.quirk.revoke(service, client, Secret(TOKEN_MARK))
+        request: Request = service.quirk.revoke(service, client, Secret(TOKEN_MARK))
+        return request
     if service.revocation.auth_method == BEARER:
         return Request(url=service.revocation.endpoint, bearer=Secret(TOKEN_MARK))
     return None

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_USER, Identity, Secret, Service
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
@@ -19,6 +18,7 @@ from everyauth_cli.sandbox.in_process import SandboxTransport
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.redirect_uri import redirect_uri
 from everyauth_cli.settings import read_settings
 from everyauth_cli.store.memory import memory_store
 

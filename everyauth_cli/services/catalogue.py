@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from everyauth_cli.services.entry import MOVED_FROM, NAME, Where, make_preset, m
 from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.summaries import ServiceSummary, near_services, other_names_in, summaries
 from everyauth_cli.store.whole_files import parse_toml, read_whole
+from everyauth_cli.urls import is_url
 
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
@@ -35,11 +36,19 @@ Stamp = tuple[int, int, int, int]
 
 
 class Catalogue:
-    """All known services; `own` is the directory of the user's own files."""
+    """All known services; `own` is the directory of the user's own files.
 
-    def __init__(self, own: Path | None = None) -> None:
+    `at_url` returns the service at a server's URL, which no file describes.
+    """
+
+    def __init__(self, own: Path | None = None, *, at_url: Callable[[str], Service] | None = None) -> None:
         self._own = own
+        self._at_url = at_url
         self._read: dict[str, tuple[list[Stamp | None], Service]] = {}
+
+    def with_urls(self, at_url: Callable[[str], Service]) -> Catalogue:
+        """Return the same catalogue with the services at URLs that `at_url` returns."""
+        return Catalogue(self._own, at_url=at_url)
 
     def names(self) -> list[str]:
         """Return the names of all services, sorted; presets are not among them."""
@@ -57,12 +66,12 @@ class Catalogue:
         return sorted({*self.names(), *other_names.shipped_presets(), *mine})
 
     def get(self, name: str) -> Service:
-        """Return the service with that name or alias, or the preset.
+        """Return the service with that name or alias, the preset, or the service at that URL.
 
         Raises `ServiceNotFound` with near names, `ConfigurationProblem` when the user's file is wrong.
         """
         if not NAME.fullmatch(name):
-            return self._by_other_name(name)
+            return self._at_url(name) if self._at_url and is_url(name) else self._by_other_name(name)
         # Taken before the files are read, so that a change meanwhile is noticed by the next lookup.
         stamps = [_stamp(SHIPPED / (name + SUFFIX)), _stamp(self.own_path(name))]
         if (known := self._read.get(name)) and known[0] == stamps:
@@ -138,9 +147,11 @@ class Catalogue:
     def source(self, name: str) -> str:
         """Return a service's entry as TOML: the shipped file as it is, or with the user's keys, in the table's order.
 
-        A key that a user's file may not have is left out. Raises as `get` does.
+        A key that a user's file may not have is left out. Raises as `get` does, and `UsageProblem` for a URL.
         """
         self.get(name)
+        if is_url(name):
+            raise UsageProblem(f"{name} is no entry of the catalogue: its server describes itself at each login")
         path = SHIPPED / (name + SUFFIX)
         shipped, mine = _load(path) or {}, self._own_entry(name)
         if mine is None and MOVED_FROM not in shipped:
@@ -151,8 +162,8 @@ class Catalogue:
         return tomli_w.dumps({key: entry[key] for key in KEYS if key in entry and key != MOVED_FROM})
 
     def own_path(self, name: str) -> Path | None:
-        """Return the path of the user's own file for that name, which need not exist."""
-        return self._own / (name + SUFFIX) if self._own else None
+        """Return the path of the user's own file for that name, which need not exist; a URL has none."""
+        return self._own / (name + SUFFIX) if self._own and not is_url(name) else None
 
     def add(self, name: str, entry: Mapping[str, Any]) -> Path:
         """Write a file of the user's own and return its path.

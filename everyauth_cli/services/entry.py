@@ -11,18 +11,23 @@ from typing import Any
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Service
-from everyauth_cli.services.fields import canonical, fields_of, with_values
+from everyauth_cli.services.fields import canonical, fields_of, value_of, with_values
 from everyauth_cli.services.keys import KEYS, PRESET_KEYS
 from everyauth_cli.services.old_keys import renamed
 from everyauth_cli.services.placeholders import check_placeholders
 from everyauth_cli.services.values import WrongInside
+from everyauth_cli.urls import is_url
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LONGEST_SHOWN = 200
 MOVED_FROM, PRESETS = "moved_from", "presets"
 SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 4, LONGEST_SHOWN, LONGEST_SHOWN, LONGEST_SHOWN
-ISS_PARAMETER = "authorization_response_iss_parameter_supported"
+NEEDED = (
+    ("authorization_response_iss_parameter_supported", "issuer"),
+    ("long_lived_params", "long_lived_endpoint"),
+)
+"""Keys that mean nothing without another one."""
 
 Where = Callable[[str], str]
 """Returns the file and line of a key; a key inside a table is given as `table.key`."""
@@ -36,7 +41,7 @@ def make_service(
     `where` returns the place of a key for errors; `own` says that the entry is the user's alone, and `own_keys` are
     those that the user's file gives. Raises `ConfigurationProblem`, which names the key and the way out.
     """
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) and not is_url(name):
         raise ConfigurationProblem(f"{name!r} cannot be a service's name: use a-z, 0-9 and -")
     found = {key: _read(key, value, where) for key, value in entry.items()}
     found |= {"presets": {preset: _read_preset(preset, own, where) for preset, own in found.get("presets", {}).items()}}
@@ -53,8 +58,9 @@ def make_service(
     service = Service(name=name, own=own, own_keys=frozenset(map(canonical, own_keys)), **fields)
     check_placeholders(service, where)
     _check_preset_names(service, where)
-    if service.authorization_response_iss_parameter_supported and service.issuer is None:
-        raise ConfigurationProblem(f"{where(ISS_PARAMETER)}: {ISS_PARAMETER} needs an issuer to compare with")
+    for key, needed in NEEDED:
+        if value_of(service, key) and not value_of(service, needed):
+            raise ConfigurationProblem(f"{where(key)}: {key} needs {needed}")
     return service
 
 

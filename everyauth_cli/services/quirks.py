@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from everyauth_cli.model import ACCEPT_JSON, Client, Quirk, Request, Secret, Service
-from everyauth_cli.services.rules import BodyFormat
+from everyauth_cli.model import ACCEPT_JSON, Client, Request, Secret, Service
+from everyauth_cli.services.rules import BodyFormat, Quirk
 
 
 def _delete_token(service: Service, client: Client, token: Secret[str]) -> Request:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
 OFFLINE = "offline_access"
@@ -187,3 +187,16 @@ class Parameter:
     def text(self, value: str) -> str:
         """Return what a value fills in."""
         return self.values.get(value, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """Pure functions for what no key of an entry can say; None is the usual way.
+
+    `token_response` changes the fields of a token response into RFC 6749 section 5.1's. `account` makes the request
+    for the account, `revoke` the one that revokes a token, each of the service, our client and the token.
+    """
+
+    token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    account: Callable[..., Any] | None = None
+    revoke: Callable[..., Any] | None = None

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from everyauth_cli.model import Quirk
 from everyauth_cli.services.quirks import QUIRKS
-from everyauth_cli.services.rules import TEMPLATE_FIELD, Parameter
+from everyauth_cli.services.rules import TEMPLATE_FIELD, Parameter, Quirk
 from everyauth_cli.services.sources import check_source, is_link
 from everyauth_cli.urls import check_template, check_url, origin
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,8 @@ from everyauth_cli.model import Client, RecordKey, Secret
 from everyauth_cli.store.records import MOVED_TO, Query, Store
 
 KIND = "client"
+REGISTRATION = "registration"
+"""The kind of a client that a server registered by itself (RFC 7591), by its issuer: any server of it may use it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,10 @@ class StoredClient:
 
 def client_key(profile: str, service: str) -> RecordKey:
     return RecordKey(profile=profile, kind=KIND, service=service)
+
+
+def registration_key(profile: str, issuer: str) -> RecordKey:
+    return RecordKey(profile=profile, kind=REGISTRATION, service=issuer)
 
 
 def read_client(store: Store, key: RecordKey) -> StoredClient | None:
@@ -69,6 +76,8 @@ def save_client(store: Store, key: RecordKey, stored: StoredClient) -> StoredCli
         "origins": dict(client.origins),
         "has_secret": client.client_secret is not None,
     }
+    if client.server:
+        metadata["server"] = dict(client.server)
     secret = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
     return replace(stored, version=store.save(key, metadata, Secret(secret), version=stored.version))
 
@@ -90,11 +99,12 @@ def _client(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
         sandbox_url=metadata["sandbox_url"],
         params=metadata["params"],
         origins=metadata["origins"],
+        server=metadata.get("server", {}),
     )
 
 
 def _damaged(key: RecordKey, error: Exception) -> StoreError:
     return StoreError(
         f"the client of {key.service} in the store is damaged: {type(error).__name__}",
-        hint=f"remove it, then set it anew: everyauth service rm {key.service}",
+        hint=f"remove it, then set it anew: everyauth service rm {shlex.quote(key.service)}",
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
-from everyauth_cli.model import Account, EndedGrant, Identity, LoginReason, RecordKey, Secret, Subject, Token
+from everyauth_cli.model import Account, Identity, RecordKey, Secret, Subject, Token
+from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, parse_object, tag_text
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from everyauth_cli.store.spool import Spool
 
 KIND = "identity"
-METADATA = [field.name for field in fields(Identity) if field.name not in ("service", "user", "tenant", "params")]
-"""The fields of every identity's metadata: all that its key does not say; few have `params` besides."""
+AT_URL = ("issuer", "resource")
+"""The fields of an identity at a server that is known by its URL."""
+ELSEWHERE = ("service", "user", "tenant", "params", *AT_URL)
+METADATA = [field.name for field in fields(Identity) if field.name not in ELSEWHERE]
+"""The fields of every identity's metadata: all that its key does not say; few have `params` or `AT_URL` besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,12 +328,16 @@ def _metadata(identity: Identity) -> dict[str, Any]:
     metadata |= {"tags": dict(identity.tags), "origins": dict(identity.origins)}
     if identity.params:
         metadata["params"] = dict(identity.params)
+    if identity.issuer:
+        metadata |= {name: getattr(identity, name) for name in AT_URL}
     return metadata
 
 
 def _identity(key: RecordKey, metadata: Mapping[str, Any]) -> Identity:
     account, ended = metadata["account"], metadata["login_required"]
     found = {name: metadata[name] for name in METADATA}
+    if "issuer" in metadata:
+        found |= {name: metadata[name] for name in AT_URL}
     found["account"] = Account(**account) if account else None
     found["login_required"] = EndedGrant(**{**ended, "kind": LoginReason(ended["kind"])}) if ended else None
     found["params"] = metadata.get("params", {})

@@ -10,7 +10,7 @@ from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.store import clients, identities
 from everyauth_cli.store.records import MOVED_TO, NOT_LOOKED_UP, Query, Record, Store
 
-KINDS = (clients.KIND, identities.KIND)
+KINDS = (clients.KIND, clients.REGISTRATION, identities.KIND)
 
 
 def record_keys(store: Store, *, moved: bool = False) -> Iterator[RecordKey]:

@@ -147,6 +147,7 @@ class _Sending:
                 retry_after=_header(response, b"retry-after"),
                 date=_header(response, b"date"),
                 is_complete=is_complete,
+                challenges=tuple(_lines(response, b"www-authenticate")),
             )
 
     def outcome(self) -> Response:
@@ -173,5 +174,8 @@ def _connections(url: str, proxy: Proxy | None, backend: Backend) -> httpcore.Co
 
 
 def _header(response: httpcore.Response, name: bytes) -> str | None:
-    values = [value.decode("latin-1") for found, value in response.headers if found.lower() == name]
-    return ", ".join(values) or None
+    return ", ".join(_lines(response, name)) or None
+
+
+def _lines(response: httpcore.Response, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for found, value in response.headers if found.lower() == name]

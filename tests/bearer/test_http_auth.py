@@ -17,7 +17,7 @@ from peers.http_clients import CLIENTS, by_requests
 from peers.token_server import HOUR, MINUTE, World, json_response
 
 from everyauth_cli.errors import LoginRequired, ServiceNotFound, ServiceUnreachable, UsageProblem
-from everyauth_cli.model import EndedGrant, LoginReason
+from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.store.identities import read_identity, save_identity
 from everyauth_cli.store.memory import memory_store
 

@@ -11,7 +11,7 @@ from peers.served import stale_identity
 from peers.token_server import json_response
 
 from everyauth_cli.errors import LoginRequired, ServiceError
-from everyauth_cli.model import LoginReason
+from everyauth_cli.oauth.grant import LoginReason
 from everyauth_cli.web.flask import connections
 
 REFUSAL = json_response({"error": "invalid_request", "error_description": "Refresh token is expired"}, status=400)

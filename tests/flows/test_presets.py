@@ -4,8 +4,9 @@ import pytest
 from peers.token_server import ENTRY, REVOCABLE, World
 
 from everyauth_cli.errors import ClientNotSet, HostChanged, UsageProblem
-from everyauth_cli.flows.clients import default_scope, redirect_uri
+from everyauth_cli.flows.clients import default_scope
 from everyauth_cli.model import Secret
+from everyauth_cli.services.redirect_uri import redirect_uri
 
 PRESETS = '\n[presets.mail]\ntitle = "Mail"\nscopes = ["mail"]\n[presets.files]\nscopes = ["files"]\n'
 ACCOUNT = 'account_endpoint = "https://example.org/mailbox"\naccount_subject = ["{box}"]\n'

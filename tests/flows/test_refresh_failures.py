@@ -13,7 +13,8 @@ from everyauth_cli.errors import (
     ServiceUnreachable,
     StoreUnavailable,
 )
-from everyauth_cli.model import LoginReason, Secret
+from everyauth_cli.model import Secret
+from everyauth_cli.oauth.grant import LoginReason
 from everyauth_cli.store.identities import read_identity
 from everyauth_cli.store.memory import MemoryRecords
 

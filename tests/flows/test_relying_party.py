@@ -12,7 +12,8 @@ from joserfc.errors import SecurityWarning
 from peers.liar import CLIENT_ID, CLIENT_SECRET, KEYS, lying, public
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, LoginRequired, ServiceError, ServiceUnreadable
-from everyauth_cli.model import Account, LoginReason, Secret
+from everyauth_cli.model import Account, Secret
+from everyauth_cli.oauth.grant import LoginReason
 
 HMAC = {"alg": "HS256", "kid": None}
 PUBLISHED_AS_SECRET = jwk.OctKey.import_key(json.dumps(public("one")[0]))

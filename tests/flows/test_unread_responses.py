@@ -12,7 +12,8 @@ from peers.token_server import ENTRY, HOUR, MINUTE, NOW, World, id_token, json_r
 
 from everyauth_cli.errors import LoginRequired, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.flows.refresh_run import LARGEST_UNREAD
-from everyauth_cli.model import LoginReason, Response, Secret
+from everyauth_cli.model import Response, Secret
+from everyauth_cli.oauth.grant import LoginReason
 from everyauth_cli.store.identities import UnreadResponse, read_identity, save_identity
 
 FIELDS = {

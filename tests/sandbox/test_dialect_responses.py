@@ -10,7 +10,6 @@ from peers.sandbox import ACCOUNT, Clock
 
 from everyauth_cli import errors
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.flows.host_pinning import granted_origins
 from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
@@ -20,6 +19,7 @@ from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.responses import user_id
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.redirect_uri import redirect_uri
 from everyauth_cli.store.identities import identity_key, read_identity
 from everyauth_cli.store.memory import memory_store
 from everyauth_cli.transport import send

@@ -12,7 +12,6 @@ from peers.recorder import Recorder, recording
 
 from everyauth_cli import errors
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import Secret
 from everyauth_cli.oauth.authorization_code import challenge
@@ -27,6 +26,7 @@ from everyauth_cli.sandbox.dialect import (
     names,
 )
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.redirect_uri import redirect_uri
 from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity
 from everyauth_cli.store.memory import memory_store
 

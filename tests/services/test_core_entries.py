@@ -11,13 +11,13 @@ from peers.token_server import json_response
 
 from everyauth_cli.errors import ClientRejected, ConfigurationProblem, InvalidGrant
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.clients import redirect_uri
 from everyauth_cli.model import Client, Secret
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.oauth.token_endpoint import missing_scopes, read_token
 from everyauth_cli.oauth.userinfo import account_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.placeholders import fill
+from everyauth_cli.services.redirect_uri import redirect_uri
 from everyauth_cli.store.memory import memory_store
 
 SERVICES = ["asana", "atlassian", "discord", "github", "github-enterprise", "gitlab", "google", "hubspot"]

@@ -7,10 +7,10 @@ import pytest
 from other_names import index
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsageProblem
-from everyauth_cli.flows.clients import callback_path
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 from everyauth_cli.services.keys import PRESET_KEYS
 from everyauth_cli.services.other_names import INDEX, shipped_presets
+from everyauth_cli.services.redirect_uri import callback_path
 from everyauth_cli.urls import PLACEHOLDER
 
 LINES = 'authorization_endpoint = "https://x.example/authorize"\ntoken_endpoint = "https://x.example/token"\n'

@@ -8,7 +8,6 @@ import pytest
 from peers.token_server import NOW, json_response
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.model import Client, Secret, Token
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse
 from everyauth_cli.oauth.revocation import revocation_request
@@ -16,6 +15,7 @@ from everyauth_cli.oauth.token_endpoint import added_fields, read_token
 from everyauth_cli.oauth.userinfo import account_in, account_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.placeholders import fill
+from everyauth_cli.services.redirect_uri import on_loopback, redirect_uri
 from everyauth_cli.store.memory import memory_store
 
 CATALOGUE = Catalogue()

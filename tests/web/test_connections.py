@@ -12,7 +12,7 @@ from peers.web_apps import BASE_URL, FRAMEWORKS, NAME, OFFERED, PAGE, PREFIX, Br
 
 from everyauth_cli.errors import LoginRequired, StoreUnavailable, UsageProblem
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.model import EndedGrant
+from everyauth_cli.oauth.grant import EndedGrant
 from everyauth_cli.store.identities import identity_key, key_of, read_identity, save_identity
 from everyauth_cli.store.memory import MemoryRecords
 from everyauth_cli.transport import send

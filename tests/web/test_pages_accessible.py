@@ -12,7 +12,7 @@ from peers.chromium import click, enter, fill
 from peers.web_apps import NAME, PAGE, PREFIX
 from peers.web_servers import another_site, serving
 
-from everyauth_cli.model import EndedGrant
+from everyauth_cli.oauth.grant import EndedGrant
 from everyauth_cli.pages.document import Frame
 from everyauth_cli.pages.form import form_page
 from everyauth_cli.pages.result import Result, result_page

@@ -27,11 +27,13 @@ from everyauth_cli.flows.clients import missing_params
 from everyauth_cli.flows.hints import login_command
 from everyauth_cli.model import DEFAULT_USER, Secret, Service
 from everyauth_cli.services import EXAMPLE
+from everyauth_cli.services.at_url import login_at
 from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.console import console_url, documentation_url
 from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.settings import remember
 from everyauth_cli.store.from_settings import store_of
+from everyauth_cli.urls import is_url
 
 SEALED_FILE = "sqlite://"
 TRIES = 3
@@ -114,6 +116,8 @@ def _choose_store(session: Session) -> None:
 
 def _service(session: Session, registry: Registry, name: str | None) -> Service:
     """Return the service that is named, or that is asked for until there is one."""
+    if name is not None and is_url(name):
+        raise UsageProblem("nothing is set up for a URL: a login registers a client by itself", hint=login_at(name))
     if name is not None:
         return registry.catalogue.get(name)
     if not session.terminal.can_ask:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.durations import read_duration, read_pairs
 from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
+from everyauth_cli.cli.login.by_url import check_url_options, discovered
 from everyauth_cli.cli.login.run import LoginOptions, run_login
-from everyauth_cli.cli.options import ServiceArgument, users
+from everyauth_cli.cli.login_options import (
+    AssumePkceOption,
+    LoginArgument,
+    NoBrowserOption,
+    ReplaceOption,
+    SandboxOption,
+    ScopeThisTime,
+    TagOption,
+    TenantOption,
+    TimeoutOption,
+    UserToStore,
+)
 from everyauth_cli.cli.session import Session
 from everyauth_cli.model import DEFAULT_USER
 from everyauth_cli.services import EXAMPLE
+from everyauth_cli.urls import is_url
 
 
 @command(
@@ -24,45 +33,32 @@ from everyauth_cli.services import EXAMPLE
         f"everyauth login {EXAMPLE}",
         f"everyauth login {EXAMPLE} --user user-123 --no-browser",
         f"everyauth login {EXAMPLE} --sandbox",
+        "everyauth login https://mcp.example.com/mcp",
     ],
 )
 def login(
     session: Session,
-    service: ServiceArgument,
-    user: Annotated[
-        str,
-        typer.Option(
-            "--user", metavar="USER", autocompletion=users, help="The user to store the login for, by a name of yours."
-        ),
-    ] = DEFAULT_USER,
-    tenant: Annotated[
-        str | None, typer.Option("-t", "--tenant", metavar="TENANT", help="The user's tenant.", show_default="the user")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag to find it by; may be repeated.")
-    ] = None,
-    scope: Annotated[
-        str | None,
-        typer.Option("--scope", metavar="SCOPES", help="The scopes to request this time.", show_default="as set"),
-    ] = None,
-    timeout: Annotated[
-        str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")
-    ] = "300s",
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")
-    ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace the stored account.")] = False,
-    sandbox: Annotated[
-        bool,
-        typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),
-    ] = False,
+    service: LoginArgument,
+    user: UserToStore = DEFAULT_USER,
+    tenant: TenantOption = None,
+    tag: TagOption = None,
+    scope: ScopeThisTime = None,
+    timeout: TimeoutOption = "300s",
+    no_browser: NoBrowserOption = False,
+    replace: ReplaceOption = False,
+    sandbox: SandboxOption = False,
+    assume_pkce: AssumePkceOption = False,
 ) -> None:
     """Log in to a service with your browser.
 
-    The access token and the refresh token are stored, and refreshed when needed.
+    The access token and the refresh token are stored, and refreshed when needed. At the URL of a server, such as an
+    MCP server's, it finds out by itself how to log in, and registers a client where the server allows that.
     """
+    check_url_options(service, sandbox=sandbox, assume_pkce=assume_pkce)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
+        if is_url(service) and not discovered(active, service, scope=scope, assume_pkce=assume_pkce):
+            return
         entry = active.auth.clients.filled(service)
         options = LoginOptions(
             service=entry,

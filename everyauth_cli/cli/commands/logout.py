@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.logout import find_target, log_out
@@ -30,8 +32,9 @@ def logout(
     It asks for confirmation only if other logins end with it.
     """
     name = session.auth.service_name(service)
-    target = find_target(session, f"everyauth logout {name} {{}}", name, read_named(who), local=local, yes=yes)
+    word = shlex.quote(name)
+    target = find_target(session, f"everyauth logout {word} {{}}", name, read_named(who), local=local, yes=yes)
     if target is None:
-        error = NotFound(f'no user "{who}" is logged in at {name}', hint=f"everyauth identity ls --service {name}")
+        error = NotFound(f'no user "{who}" is logged in at {name}', hint=f"everyauth identity ls --service {word}")
         raise error.if_mistyped(who, near_users(session, read_named(who), service=name))
     log_out(session, target, local=local, confirm=False, yes=yes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import Annotated
 
@@ -34,7 +35,7 @@ def open_(
     service = session.auth.catalogue.get(name)
     url = documentation_url(service) if docs else console_url(service) or documentation_url(service)
     if not url:
-        raise NotFound(f"no page of {service.name} is known", hint=f"everyauth service get {service.name}")
+        raise NotFound(f"no page of {service.name} is known", hint=f"everyauth service get {shlex.quote(service.name)}")
     opened = _open(session, url)
     if session.terminal.as_json:
         session.terminal.json({"id": service.name, "url": url, "opened": opened})

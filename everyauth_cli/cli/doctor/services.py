@@ -14,16 +14,17 @@ from everyauth_cli.cli.doctor.findings import Finding, attention, failure, good
 from everyauth_cli.cli.doctor.running import Check
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, EveryAuthError, PortInUse, ServiceUnreachable
-from everyauth_cli.flows.clients import check_redirect_uri, missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.clients import missing_params
 from everyauth_cli.flows.host_pinning import check_hosts
 from everyauth_cli.loopback.server import LoopbackHandler, LoopbackServer
 from everyauth_cli.model import DEFAULT_PORT, Client, Request, Service
 from everyauth_cli.redirect.port import bind, login_at
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.endpoints import urls_of
+from everyauth_cli.services.redirect_uri import check_redirect_uri, on_loopback, redirect_uri
 from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.store.clients import list_clients
-from everyauth_cli.urls import host
+from everyauth_cli.urls import has_placeholder, host, is_url
 
 REQUEST_SECONDS = 5.0
 DOWN = (502, 503, 504)
@@ -48,8 +49,11 @@ class Services:
 
     @property
     def _catalogue(self) -> Catalogue:
-        # Not `EveryAuth`'s, which there is only with a store.
-        return Catalogue(self.session.settings.services_dir)
+        try:
+            return self.session.auth.catalogue
+        except EveryAuthError:
+            # There is an `EveryAuth` only with a store.
+            return Catalogue(self.session.settings.services_dir)
 
     def names(self) -> list[str]:
         """Return the services that have a client in the store or in the environment. Raises `StoreError`."""
@@ -86,7 +90,9 @@ class Services:
                 yield good("service", f"{name}: the client is complete")
         yield from self._redirect(service, client)
         # An issuer is a name, where nothing has to answer.
-        urls = dict.fromkeys(url for key, url in urls_of(service).items() if key != "issuer")
+        urls = dict.fromkeys(
+            url for key, url in urls_of(service).items() if key != "issuer" and not has_placeholder(url)
+        )
         yield from (self._endpoint(service, url) for url in urls)
 
     def _incomplete(self, service: Service, client: Client, *, has_secret: bool) -> Finding | None:
@@ -174,7 +180,7 @@ class Services:
     def _ports(self, names: Sequence[str]) -> Mapping[tuple[str, int], str]:
         """Return a service for each address and port at which a login would listen."""
         found: dict[tuple[str, int], str] = {}
-        for name in names:
+        for name in sorted(names, key=is_url):
             service = self._catalogue.get(name)
             client = Client(service=name, client_id="")
             # Where the store cannot be read, the port is the usual one.
@@ -188,7 +194,7 @@ class Services:
     def _bind(self, address: str, port: int, name: str) -> None:
         another = next((each for each in OTHER_PORTS if each != port and _is_free(each)), port)
         command = self.session.suggestion(f"everyauth service set {shlex.quote(name)} --port {another}")
-        for server in bind(_listen, address, port, another_port=command):
+        for server in bind(_listen, address, port, another_port="" if is_url(name) else command):
             server.server_close()
 
 

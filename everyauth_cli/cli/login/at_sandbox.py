@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from types import ModuleType
 
 from everyauth_cli.cli.line import PROFILE
 from everyauth_cli.cli.login.surroundings import read_surroundings
@@ -23,10 +24,7 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
 
     Raises `UsageProblem`, `ServiceNotFound`, and `PortInUse` when another program listens at the port.
     """
-    # Importing it takes time that a login to a real service need not spend.
-    from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
-
-    sandboxed = session.for_sandbox()
+    server, sandboxed = _server(), session.for_sandbox()
     auth, inform = sandboxed.auth, sandboxed.terminal.info
     service = auth.catalogue.get(name)
     token = sandbox_token(sandboxed.settings)
@@ -42,9 +40,10 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         )
     with ExitStack() as stack:
         if listener is Listener.NONE:
-            stack.enter_context(Sandbox(auth.catalogue, port=port, token=token))
+            stack.enter_context(server.Sandbox(auth.catalogue, port=port, token=token))
         url = f"http://{HOST}:{port}"
-        auth.clients.set_sandbox(service, sandbox_url=url, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
+        client_id, client_secret = server.CLIENT_ID, Secret(server.CLIENT_SECRET)
+        auth.clients.set_sandbox(service, sandbox_url=url, client_id=client_id, client_secret=client_secret)
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
         if read_surroundings().ssh:
             ports = {port, auth.clients.get(service).port or DEFAULT_PORT}
@@ -65,10 +64,15 @@ def demo_sandbox(*, token: Secret[str], token_lifetime: int) -> Iterator[str]:
 
     The lifetime of its access tokens is in seconds. Raises `PortInUse`.
     """
-    from everyauth_cli.sandbox.server import Sandbox
-
-    with Sandbox(port=DEFAULT_SANDBOX_PORT, token=token, token_lifetime=token_lifetime) as sandbox:
+    with _server().Sandbox(port=DEFAULT_SANDBOX_PORT, token=token, token_lifetime=token_lifetime) as sandbox:
         yield sandbox.base_url
+
+
+def _server() -> ModuleType:
+    """Import the sandbox, which takes time that a login to a real service need not spend."""
+    from everyauth_cli.sandbox import server
+
+    return server
 
 
 def sandbox_token(settings: Settings) -> Secret[str]:

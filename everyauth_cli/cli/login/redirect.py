@@ -11,9 +11,9 @@ from everyauth_cli.cli.login.screen import LoginScreen
 from everyauth_cli.cli.login.surroundings import friends
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import LoginFailed
-from everyauth_cli.flows.clients import on_loopback, redirect_uri
 from everyauth_cli.model import Client, Service
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
+from everyauth_cli.services.redirect_uri import on_loopback, redirect_uri
 
 ANY_PORT = "http://127.0.0.1:0"
 

@@ -24,6 +24,7 @@ from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
 from everyauth_cli.redirect.waiter import Query, RedirectWaiter
+from everyauth_cli.urls import has_placeholder
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.login import Grant
@@ -102,8 +103,10 @@ def _log_in(session: Session, options: LoginOptions) -> None:
             tags=options.tags,
             scope=options.scope,
         )
-        # The code is redeemed there: a fault is better known before the browser opens.
-        session.reach(service.token_endpoint)
+        # The code is redeemed there: a fault is better known before the browser opens. Some services say only in the
+        # authorization response where that is.
+        if not has_placeholder(service.token_endpoint):
+            session.reach(service.token_endpoint)
         waiter.expect(lambda query: has_state_of(pending, query))
         try:
             query = wait_for_response(

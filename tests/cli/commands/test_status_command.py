@@ -13,7 +13,8 @@ from everyauth_cli.cli.style import Mark
 from everyauth_cli.errors import LoginRequired
 from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.flows.freshness import now_ms
-from everyauth_cli.model import EndedGrant, Identity
+from everyauth_cli.model import Identity
+from everyauth_cli.oauth.grant import EndedGrant
 from everyauth_cli.settings import read_settings
 
 STATUS = "everyauth status"

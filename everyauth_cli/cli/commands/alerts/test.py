@@ -11,7 +11,8 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.alerts import AlertEvent, event, receiver
 from everyauth_cli.flows.freshness import now_ms
-from everyauth_cli.model import Account, EndedGrant, Identity
+from everyauth_cli.model import Account, Identity
+from everyauth_cli.oauth.grant import EndedGrant
 
 
 @command(group, "test", examples=["everyauth alerts test"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.options import ServiceArgument, YesOption
@@ -41,7 +43,8 @@ def rm(
     session.terminal.info(f"Removed {' and '.join(removed)}.")
     _print(session, service.name, client=known, entry=service.own)
     if left := sum(1 for name in (service.name, *service.presets) for _ in auth.listed(service=name)):
-        session.terminal.advise(f"{left} of its identities stay", f"everyauth identity ls --service {service.name}")
+        word = shlex.quote(service.name)
+        session.terminal.advise(f"{left} of its identities stay", f"everyauth identity ls --service {word}")
         session.terminal.info("Until a client is set again, they can be deleted here but not revoked at the service.")
 
 

@@ -19,12 +19,13 @@ from everyauth_cli.cli.registry import Registry, registry_of
 from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.flows.clients import Clients, is_registered, missing_params, on_loopback, redirect_uri
+from everyauth_cli.flows.clients import Clients, missing_params
 from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.parameters import check_param
+from everyauth_cli.services.redirect_uri import is_registered, on_loopback, redirect_uri
 
 HISTORY = "the secret is in your shell's history now; `--client-secret -` asks for it, or reads standard input"
 

@@ -1,0 +1,46 @@
+"""The options of `everyauth login`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from everyauth_cli.cli.options import service_names, users
+
+LoginArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SERVICE",
+        autocompletion=service_names,
+        help="A service name (see `everyauth service ls`), or the URL of a server.",
+    ),
+]
+UserToStore = Annotated[
+    str,
+    typer.Option(
+        "--user", metavar="USER", autocompletion=users, help="The user to store the login for, by a name of yours."
+    ),
+]
+TenantOption = Annotated[
+    str | None, typer.Option("-t", "--tenant", metavar="TENANT", help="The user's tenant.", show_default="the user")
+]
+TagOption = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag to find it by; may be repeated.")
+]
+ScopeThisTime = Annotated[
+    str | None,
+    typer.Option("--scope", metavar="SCOPES", help="The scopes to request this time.", show_default="as set"),
+]
+TimeoutOption = Annotated[
+    str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")
+]
+NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")]
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace the stored account.")]
+SandboxOption = Annotated[
+    bool,
+    typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),
+]
+AssumePkceOption = Annotated[
+    bool, typer.Option("--assume-pkce", help="Log in at a URL whose server does not say that it supports PKCE.")
+]

@@ -1,0 +1,42 @@
+"""A grant as an identity remembers it: how it is run again in place of a refresh, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class GrantType(StrEnum):
+    """The grant types that bring no refresh token (RFC 6749)."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    """Section 4.4."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedGrant:
+    """A grant that is run again in place of a refresh, with the scope that it was requested with (empty: none)."""
+
+    grant_type: GrantType
+    scope: str
+
+
+class LoginReason(StrEnum):
+    """The kinds of reasons why a login is needed."""
+
+    ENDED = "ended"
+    """The grant was revoked or has expired."""
+    REFUSED = "refused"
+    """The refresh of an expired token was refused for another reason; it is tried again."""
+    ACCOUNT_CHANGED = "account_changed"
+    """The tokens are of another account now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedGrant:
+    """Marks a grant as revoked or expired: since when, why, and when it was reported (milliseconds since the epoch)."""
+
+    since: int
+    reason: str
+    reported_at: int | None = None
+    kind: LoginReason = LoginReason.ENDED

@@ -1,0 +1,103 @@
+"""Dynamic client registration (RFC 7591): the request, and what the response says of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from everyauth_cli.errors import ServiceError, ServiceUnreachable, ServiceUnreadable, raised_anew
+from everyauth_cli.model import ACCEPT_JSON, Request, Response, Secret
+from everyauth_cli.oauth.response_body import read_json
+from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import ClientAuthMethod
+
+CLIENT_NAME = "everyauth"
+GRANT_TYPES = ("authorization_code", "refresh_token")
+USABLE = (ClientAuthMethod.NONE, ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST)
+INVALID_REDIRECT_URI, INVALID_CLIENT_METADATA = "invalid_redirect_uri", "invalid_client_metadata"
+SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A client as the server registered it (RFC 7591 section 3.2.1).
+
+    `secret_expires_at` is in seconds since the epoch, 0 for never.
+    """
+
+    client_id: str
+    client_secret: Secret[str] | None
+    method: ClientAuthMethod
+    secret_expires_at: int
+
+
+def registration_request(
+    endpoint: str, *, redirect_uri: str, scopes: Sequence[str], method: ClientAuthMethod
+) -> Request:
+    """Return the request that registers a native public client (RFC 7591 section 3.1, RFC 8252 section 8.4)."""
+    document: dict[str, Any] = {
+        "application_type": "native",
+        "client_name": CLIENT_NAME,
+        "redirect_uris": [redirect_uri],
+        "grant_types": [*GRANT_TYPES],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": method.value,
+    }
+    if scopes:
+        document["scope"] = " ".join(scopes)
+    return Request(url=endpoint, document=document, headers=ACCEPT_JSON, deadline=SECONDS)
+
+
+@raised_anew
+def read_registration(issuer: str, response: Response) -> Registration:
+    """Return the client in a response; what it says counts, and not what was asked for.
+
+    Raises `ServiceError` with the server's own words, `ServiceUnreachable`, and `ServiceUnreadable` for a client that
+    cannot be used: without an id, with a method that we lack, or with a secret's method and no secret.
+    """
+    fields = read_json(response.body.reveal(), response.content_type)
+    fields = fields if isinstance(fields, dict) else {}
+    if not response.is_success or "error" in fields:
+        raise _refused(issuer, response, fields)
+    client_id = fields.get("client_id")
+    if not isinstance(client_id, str) or not client_id:
+        raise ServiceUnreadable(f"{issuer} answered the registration without a client_id", status=response.status)
+    secret = fields.get("client_secret")
+    client_secret = Secret(secret) if isinstance(secret, str) and secret else None
+    expiry = fields.get("client_secret_expires_at")
+    return Registration(
+        client_id=client_id,
+        client_secret=client_secret,
+        method=_method(issuer, fields, has_secret=client_secret is not None),
+        secret_expires_at=expiry if isinstance(expiry, int) and expiry > 0 else 0,
+    )
+
+
+def _method(issuer: str, fields: Mapping[str, Any], *, has_secret: bool) -> ClientAuthMethod:
+    # RFC 7591 section 2: client_secret_basic where the response names none, which a client without a secret cannot use.
+    default = ClientAuthMethod.CLIENT_SECRET_BASIC if has_secret else ClientAuthMethod.NONE
+    assigned = fields.get("token_endpoint_auth_method", default.value)
+    method = next((method for method in USABLE if method.value == assigned), None)
+    if method is None:
+        shown = printable(str(assigned), 80)
+        raise ServiceUnreadable(f"{issuer} registered everyauth for {shown}, which everyauth does not offer here")
+    if method is not ClientAuthMethod.NONE and not has_secret:
+        raise ServiceUnreadable(f"{issuer} registered everyauth for {method.value}, and gave it no secret")
+    return method
+
+
+def _refused(issuer: str, response: Response, fields: Mapping[str, Any]) -> ServiceError:
+    if response.is_temporary:
+        return ServiceUnreachable(
+            f"{issuer} answered HTTP {response.status} to the registration",
+            status=response.status,
+            retry_after=response.retry_after,
+        )
+    code, description = fields.get("error"), fields.get("error_description")
+    words = ": ".join(printable(text, 300) for text in (code, description) if isinstance(text, str) and text)
+    return ServiceError(
+        f"{issuer} refused to register everyauth ({words or f'HTTP {response.status}'})",
+        error=printable(code, 80) if isinstance(code, str) else None,
+        status=response.status,
+    )

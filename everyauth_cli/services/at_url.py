@@ -1,0 +1,51 @@
+"""Services that no catalogue knows: each is a server's URL, and what the server said of itself."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+from everyauth_cli.errors import ClientNotSet, UsageProblem
+from everyauth_cli.model import Client, Service
+from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.services.entry import make_service
+from everyauth_cli.urls import same_server
+
+
+def server_name(url: str) -> str:
+    """Return the name of the service at a URL, which is the URL in one spelling. Raises `UsageProblem`."""
+    try:
+        return same_server(url)
+    except ValueError as error:
+        raise UsageProblem(f'the URL "{url}" cannot be used: {error}', hint="https://HOST/PATH") from None
+
+
+def service_of(client: Client, catalogue: Catalogue) -> Service:
+    """Return the service at a URL, as the record of our client there describes it.
+
+    Its `server` has the keys of an `entry`, or the name of a service as `client_of` and the `scopes` to request there,
+    and `resource` and `redirect_name` as `Service` has them. Raises `ConfigurationProblem`.
+    """
+    url, server = client.service, client.server
+    resource, redirect_name = server["resource"], server["redirect_name"]
+    if name := server["client_of"]:
+        known = catalogue.get(name)
+        scopes = tuple(server["scopes"]) or known.scopes
+        service = replace(known, aliases=(), presets={}, preset_of=None, client_of=known.registered_at, scopes=scopes)
+    else:
+        entry = server["entry"]
+        service = make_service(url, entry, where=lambda _: f"what {url} says of itself", own=True, own_keys=[*entry])
+    setup = (f"Log in: {login_at(url)}. It finds out how, and registers a client where the server allows that.",)
+    return replace(
+        service, name=url, title=url, own=False, setup=setup, expect=(), resource=resource, redirect_name=redirect_name
+    )
+
+
+def login_at(url: str) -> str:
+    """Return the command that logs in at a URL."""
+    return f"everyauth login {shlex.quote(url)}"
+
+
+def never_registered(url: str) -> ClientNotSet:
+    """Make the error for a URL at which no login has left a client."""
+    return ClientNotSet(f"no client at {url} is stored: a login registers one", hint=login_at(url))

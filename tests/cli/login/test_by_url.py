@@ -1,0 +1,129 @@
+"""`everyauth login URL`: the whole journey at a server of which nothing is known, as people type it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+from peers.mcp_server import BROWSER, mcp_server
+from peers.sandbox import KEY, use_free_ports
+
+ODD = "https://mcp.example/a?b=1&c='"
+LATE = ("discover", "registration", "challenge", "protected_resource", "flows.servers")
+"""The modules, by a part of their names, that a service of the catalogue does without."""
+ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY, "BROWSER": BROWSER}
+
+
+@pytest.fixture
+def server():
+    with mcp_server() as server:
+        yield server
+
+
+@pytest.fixture
+def run(everyauth):
+    use_free_ports(everyauth)
+    return lambda *line, env=None: everyauth(*line, env={**ENV, **(env or {})})
+
+
+def test_a_login_a_token_a_refresh_and_a_logout_by_the_url(run, server):
+    done = run("login", server.url)
+    assert done.code == 0, done
+    assert f'Logged in to {server.url} (user "me").' in done.err
+    assert f"everyauth token {server.url}" in done.err
+    assert run("token", server.url).out == "access-1\n"
+    assert run("identity", "refresh").code == 0
+    assert run("token", server.url).out == "access-2\n"
+    assert [form["grant_type"] for form in server.forms] == ["authorization_code", "refresh_token"]
+    assert {form["resource"] for form in server.forms} == {server.url}
+    (line,) = run("identity", "ls").out.splitlines()
+    assert line.startswith(f"{server.url}\tme\t")
+    assert run("status").code == 0
+    assert json.loads(run("status", "-o", "json").out)["identities"][0]["serviceId"] == server.url
+    assert json.loads(run("identity", "get", server.url, "me").out)["everyauth"]["serviceId"] == server.url
+    assert (done := run("doctor")).code == 0, done.out
+    assert run("service", "get", server.url, "--long").code == 0
+    assert run("logout", server.url).code == 0
+    assert server.revoked == ["refresh-2", "access-2"]
+    assert (done := run("token", server.url)).code == 4
+    assert f"everyauth login {server.url}" in done.err
+    assert server.counts["/register"] == 1
+
+
+def test_the_files_have_a_slug_for_a_name(run, server, everyauth):
+    run("login", server.url)
+    assert len(list(everyauth.home.rglob("127-0-0-1-*-mcp-*.jsonl"))) == 1
+    assert server.requested[0]["redirect_uri"].rpartition("/")[2].startswith("127-0-0-1-")
+
+
+def test_a_server_that_needs_no_login_gets_none(run, server):
+    server.respond = lambda *about: (200, {}, {}) if about[0] == "POST" else (404, {}, {})
+    done = run("login", f"{server.base}/open")
+    assert (done.code, done.out) == (0, "")
+    assert "needs no login; nothing was stored" in done.err
+    assert json.loads(run("login", f"{server.base}/open", "-o", "json").out) == {
+        "serviceId": f"{server.base}/open",
+        "loginNeeded": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        (["login", "http://mcp.example/mcp"], 2, "plain http"),
+        (["login", "https://me@mcp.example/mcp"], 2, "user name"),
+        (["login", "https://mcp.example/{x}"], 2, "braces"),
+        (["token", "https://mcp.example:99999/"], 2, "cannot be used"),
+        (["logout", "https://mcp.example/a b"], 2, "cannot be used"),
+        (["identity", "ls", "--service", "http://mcp.example"], 2, "plain http"),
+        (["login", "https://mcp.example", "--sandbox"], 2, "sandbox"),
+        (["login", "pagerduty", "--assume-pkce"], 2, "--assume-pkce"),
+        (["init", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
+        (["service", "get", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
+        (["service", "export", "https://mcp.example/../x"], 2, "no client"),
+        (
+            ["token", ODD],
+            4,
+            f"everyauth login {shlex.quote(ODD)}",
+        ),
+    ],
+)
+def test_what_cannot_be_done_says_what_can(run, line, code, says):
+    done = run(*line)
+    assert (done.code, done.out) == (code, "")
+    assert says in done.err
+
+
+def test_a_server_that_contradicts_itself_gets_no_browser(run, server):
+    server.resource = {"resource": f"{server.base}/elsewhere"}
+    done = run("login", server.url)
+    assert (done.code, done.out) == (5, "")
+    assert f'"{server.base}/elsewhere", which does not cover {server.url}' in done.err
+    server.resource, server.metadata = {}, {"issuer": "https://other.example"}
+    done = run("login", server.url)
+    assert (done.code, server.requested) == (5, [])
+    assert '"https://other.example"' in done.err
+
+
+def test_pkce_that_is_not_stated_can_be_assumed(run, server):
+    server.metadata = {}
+    done = run("login", server.url)
+    assert done.code == 5
+    assert f"everyauth login {server.url} --assume-pkce" in done.err
+    assert run("login", server.url, "--assume-pkce").code == 0
+
+
+@pytest.mark.parametrize("name", ["pagerduty", "github"])
+def test_discovery_is_not_imported_for_a_service_of_the_catalogue(name):
+    code = f"""
+import sys
+import everyauth_cli.cli.commands.login, everyauth_cli.cli.commands.token, everyauth_cli.flows.login
+from everyauth_cli.services.catalogue import Catalogue
+Catalogue().get({name!r})
+print([name for name in sys.modules if any(part in name for part in {LATE}) and name.startswith("everyauth")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

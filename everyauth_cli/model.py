@@ -12,6 +12,7 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.oauth.grant import EndedGrant, RepeatedGrant
 from everyauth_cli.services.rules import (
     AccountRules,
+    ApiRules,
     BasicEncoding,
     BodyFormat,
     ChallengeMethod,
@@ -21,6 +22,7 @@ from everyauth_cli.services.rules import (
     Method,
     Parameter,
     Quirk,
+    RedirectRules,
     RequestRules,
     ResponseRules,
     RevocationRules,
@@ -97,6 +99,7 @@ class Service:
     authorization_endpoint: str
     token_endpoint: str
     refresh_endpoint: str | None = None
+    device_authorization_endpoint: str | None = None
     moved_from: tuple[str, ...] = ()
     docs: str = ""
     color: str | None = None
@@ -114,6 +117,7 @@ class Service:
     token_params: Mapping[str, str] = field(default_factory=dict)
     token_endpoint_auth_method: ClientAuthMethod = ClientAuthMethod.CLIENT_SECRET_POST
     client_secret_basic_encoding: BasicEncoding = BasicEncoding.FORM
+    grant_types_supported: tuple[str, ...] = ()
     body: BodyFormat = BodyFormat.FORM
     requests: RequestRules = field(default_factory=RequestRules)
     response: ResponseRules = field(default_factory=ResponseRules)
@@ -121,11 +125,7 @@ class Service:
     pkce: bool = True
     code_challenge_method: ChallengeMethod = ChallengeMethod.S256
     nonce: bool = True
-    refresh_redirect_uri: bool = False
-    loopback_host: str = "127.0.0.1"
-    https_redirect: bool = False
-    any_port: bool = False
-    needs_no_redirect_uri: bool = False
+    redirect: RedirectRules = field(default_factory=RedirectRules)
     code_lifetime: int | None = None
     expires_field: str = "expires_in"
     default_lifetime: int | None = None
@@ -135,6 +135,7 @@ class Service:
     native: tuple[str, ...] | None = None
     native_from_client: Mapping[str, str] = field(default_factory=dict)
     account: AccountRules = field(default_factory=AccountRules)
+    api: ApiRules = field(default_factory=ApiRules)
     client_id_pattern: str | None = None
     params: tuple[Parameter, ...] = ()
     quirk: Quirk = field(default_factory=Quirk)

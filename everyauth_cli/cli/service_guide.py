@@ -13,7 +13,7 @@ from everyauth_cli.flows.clients import default_scope, missing_params, no_client
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.redirect_uri import is_registered, on_loopback, redirect_uri
-from everyauth_cli.services.rules import ClientAuthMethod, Parameter, RevocationEnds
+from everyauth_cli.services.rules import ApiRules, ClientAuthMethod, Parameter, RevocationEnds
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback
 
@@ -109,13 +109,19 @@ class Guide:
         """Return the endpoints and the sources, for people."""
         service = self.service
         sources = {f"source {n}" if n > 1 else "source": text for n, text in enumerate(_sources(service), 1)}
-        endpoints = {"refresh": self.filled.refresh_endpoint, "account": self.filled.account.endpoint}
+        endpoints = {
+            "refresh": self.filled.refresh_endpoint,
+            "device": self.filled.device_authorization_endpoint,
+            "account": self.filled.account.endpoint,
+        }
         own = {"your file": f"{self.own_file}: {self._own()}"} if self.own_keys else {}
         return {
             "authorize": self.filled.authorization_endpoint,
             "token": self.filled.token_endpoint,
             **{label: url for label, url in endpoints.items() if url},
             "revocation": _revocation(self.filled),
+            **({"grant types": ", ".join(service.grant_types_supported)} if service.grant_types_supported else {}),
+            **_uses(self.filled.api),
             "documentation": service.docs or "none known",
             **sources,
             **({"checked": service.checked} if service.checked else {}),
@@ -145,9 +151,17 @@ class Guide:
             "authorizationEndpoint": self.filled.authorization_endpoint,
             "tokenEndpoint": self.filled.token_endpoint,
             "refreshEndpoint": self.filled.refresh_endpoint,
+            "deviceAuthorizationEndpoint": self.filled.device_authorization_endpoint,
             "accountEndpoint": self.filled.account.endpoint,
             "revocationEndpoint": self.filled.revocation.endpoint,
             "revocationEnds": service.revocation.ends if service.revocation.endpoint else None,
+            "issuer": self.filled.issuer,
+            "grantTypesSupported": list(service.grant_types_supported),
+            "apiBase": self.filled.api.base or None,
+            "apiHeaders": dict(self.filled.api.headers),
+            "tokenVariables": list(service.api.token_variables),
+            "gitHosts": list(self.filled.api.git_hosts),
+            "gitUsername": service.api.git_username or None,
             "docs": service.docs or None,
             "redirectUri": self.uri,
             "setup": self._steps(),
@@ -220,6 +234,18 @@ def _revocation(service: Service) -> str:
         return f"none: tokens are valid until they expire or are revoked at {service.title}"
     whole = service.revocation.ends == RevocationEnds.GRANT
     return service.revocation.endpoint + (" (revokes the whole grant)" if whole else "")
+
+
+def _uses(api: ApiRules) -> dict[str, str]:
+    """Return the places that take an access token, for people."""
+    git = ", ".join(api.git_hosts) + (f" (user name {api.git_username})" if api.git_username else "")
+    uses = {
+        "API": api.base,
+        "API headers": ", ".join(f"{name}: {value}" for name, value in api.headers.items()),
+        "variables": ", ".join(api.token_variables),
+        "git": git,
+    }
+    return {label: text for label, text in uses.items() if text}
 
 
 def _parameter(parameter: Parameter, values: Mapping[str, str]) -> dict[str, Any]:

@@ -16,7 +16,14 @@ from everyauth_cli.urls import check_url, host
 
 ISSUER, ISS_PARAMETER, PKCE = "issuer", "authorization_response_iss_parameter_supported", "pkce"
 ALGORITHMS = "id_token_signing_alg_values_supported"
-ENDPOINTS = ("authorization_endpoint", "token_endpoint", "revocation_endpoint", "jwks_uri")
+ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "device_authorization_endpoint",
+    "revocation_endpoint",
+    "jwks_uri",
+)
+GRANTS = "grant_types_supported"
 USERINFO = "userinfo_endpoint"
 AUTH_METHODS = ("token_endpoint_auth_method", "revocation_endpoint_auth_method")
 SAME_ON_THE_WIRE = {ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY.value: ClientAuthMethod.CLIENT_SECRET_BASIC.value}
@@ -89,6 +96,9 @@ def _capabilities(service: Service, metadata: Mapping[str, Any]) -> Iterator[Dif
     methods = texts(metadata, "code_challenge_methods_supported")
     if service.pkce and methods and "S256" not in methods:
         yield Difference(key=PKCE, stated=True, found=False)
+    grants = texts(metadata, GRANTS)
+    if grants and (missing := [name for name in service.grant_types_supported if name not in grants]):
+        yield _difference(GRANTS, missing, [*grants])
     algorithms = texts(metadata, ALGORITHMS)
     if algorithms and not {*algorithms} & {*service.id_token.signing_algs}:
         yield _difference(ALGORITHMS, [*service.id_token.signing_algs], [*algorithms])

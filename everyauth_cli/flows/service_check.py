@@ -157,7 +157,7 @@ def _issuers(service: Service) -> list[str]:
     """
     known = (url for url in (service.authorization_endpoint, service.token_endpoint) if not has_placeholder(url))
     origins = dict.fromkeys(map(origin, known))
-    if service.issuer is None:
+    if service.issuer is None or has_placeholder(service.issuer):
         return [*origins]
     path = urlsplit(service.issuer).path
     elsewhere = [f"{server}{path}" for server in origins if path not in ("", "/")]

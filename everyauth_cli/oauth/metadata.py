@@ -21,6 +21,7 @@ COPIED = (
     "issuer",
     "authorization_endpoint",
     "token_endpoint",
+    "device_authorization_endpoint",
     "revocation_endpoint",
     "jwks_uri",
     "authorization_response_iss_parameter_supported",
@@ -93,6 +94,8 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
             entry["userinfo_endpoint"] = metadata["userinfo_endpoint"]
         if algorithms := _usable_algorithms(metadata):
             entry["id_token_signing_alg_values_supported"] = algorithms
+    if grants := texts(metadata, "grant_types_supported"):
+        entry["grant_types_supported"] = grants
     methods = metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" not in methods:
         entry["pkce"] = False

@@ -50,7 +50,7 @@ def refresh_request(
     if template := service.requests.refresh:
         return _template_request(service, client, url, template, refresh_token, kind=RequestKind.REFRESH)
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    if service.refresh_redirect_uri and redirect_uri:
+    if service.redirect.in_refresh and redirect_uri:
         fields["redirect_uri"] = redirect_uri
     return _token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
 

@@ -29,9 +29,21 @@ def account_request(service: Service, client: Client, access_token: Secret[str])
         return request
     if rules.query is not None:
         fields = {"query": rules.query}
-        return Request(url=rules.endpoint, fields=fields, body=BodyFormat.JSON, bearer=access_token)
-    request = Request(url=rules.endpoint, method="GET", bearer=access_token, headers=ACCEPT_JSON)
+        return Request(
+            url=rules.endpoint,
+            fields=fields,
+            body=BodyFormat.JSON,
+            bearer=access_token,
+            headers=api_headers(service, client),
+        )
+    headers = {**ACCEPT_JSON, **api_headers(service, client)}
+    request = Request(url=rules.endpoint, method="GET", bearer=access_token, headers=headers)
     return shaped(request, service, RequestKind.ACCOUNT)
+
+
+def api_headers(service: Service, client: Client) -> dict[str, str]:
+    """Return the headers that the API of a service, whose other placeholders are filled in, wants in each request."""
+    return {name: text.replace("{client_id}", client.client_id) for name, text in service.api.headers.items()}
 
 
 def read_account(service: Service, response: Response) -> Account:

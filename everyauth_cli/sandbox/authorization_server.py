@@ -226,7 +226,7 @@ class AuthorizationServer:
 
     def _refresh(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:
         value = _required(form, "refresh_token")
-        if self.responses.service.refresh_redirect_uri:
+        if self.responses.service.redirect.in_refresh:
             _required(form, "redirect_uri")
         issued = self._refresh_tokens.get(value)
         if issued is None or issued.grant.client_id != client.client_id:

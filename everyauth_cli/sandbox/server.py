@@ -157,7 +157,7 @@ class Sandbox:
             client_id=self.client_id,
             client_secret=None if service.token_endpoint_auth_method == ClientAuthMethod.NONE else self.client_secret,
             redirect_uris=self._redirect_uris(service),
-            any_port=service.any_port,
+            any_port=service.redirect.any_port,
             any_loopback=self.any_loopback,
         )
         server = AuthorizationServer(responses, registration, clock=self._now, lifetimes=self._lifetimes(responses))
@@ -177,9 +177,9 @@ class Sandbox:
     def _redirect_uris(self, service: Service) -> tuple[str, ...]:
         if self.redirect_uri:
             return (self.redirect_uri, *self.more_redirect_uris)
-        uri = f"{service.loopback_host}:{DEFAULT_PORT}/callback/{service.registered_at.name}"
+        uri = f"{service.redirect.loopback_host}:{DEFAULT_PORT}/callback/{service.registered_at.name}"
         # `login --sandbox` listens on http for every service; a login by way of the user's own entry is pasted.
-        return (f"http://{uri}", f"https://{uri}") if service.https_redirect else (f"http://{uri}",)
+        return (f"http://{uri}", f"https://{uri}") if service.redirect.https_only else (f"http://{uri}",)
 
     def _lifetimes(self, responses: Responses) -> Lifetimes:
         tokens = responses.dialect.tokens

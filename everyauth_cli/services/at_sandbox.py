@@ -15,6 +15,7 @@ PATHS = {
     "authorization_endpoint": "authorize",
     "token_endpoint": "token",
     "refresh_endpoint": "refresh",
+    "device_authorization_endpoint": "device_authorization",
     "revocation_endpoint": "revoke",
     "jwks_uri": "jwks",
     "account_endpoint": "account",
@@ -40,7 +41,7 @@ def at_sandbox(service: Service, base_url: str) -> Service:
         revocation=replace(filled.revocation, params={}, authorization=None),
         code_challenge_method=ChallengeMethod.S256,
         # The sandbox takes a loopback redirect URI in its place, so that nothing has to be pasted.
-        https_redirect=False,
+        redirect=replace(filled.redirect, https_only=False),
     )
 
 

@@ -27,7 +27,7 @@ def domains_of(service: Service, filled: Service) -> frozenset[str]:
 
     A host that a setting is a part of shares its domain with other people's, and counts alone.
     """
-    defaults = {parameter.name: parameter.default for parameter in service.params if parameter.default}
+    defaults = {param.name: param.text(param.default) for param in service.params if param.default}
     urls = urls_of(filled)
     return frozenset(
         host(urls[key]) if _is_set(template, urls[key], defaults) else domain(host(urls[key]))

@@ -11,8 +11,10 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.rules import (
     AccountRules,
+    ApiRules,
     IdTokenRules,
     LongLivedRules,
+    RedirectRules,
     RequestRules,
     ResponseRules,
     RevocationRules,
@@ -25,6 +27,8 @@ PARTS = {
     "revocation": RevocationRules,
     "id_token": IdTokenRules,
     "account": AccountRules,
+    "redirect": RedirectRules,
+    "api": ApiRules,
 }
 FIELDS = {key: about.field or key for key, about in KEYS.items()}
 """The field of `Service` that each key sets, `part.field` where it is one of a part."""

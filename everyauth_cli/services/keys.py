@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from everyauth_cli.services import form_values, values
+from everyauth_cli.services.part_keys import API_KEYS, REDIRECT_KEYS, Key
 from everyauth_cli.services.rules import (
     ACCESS_TOKEN,
     ASYMMETRIC,
@@ -21,7 +21,6 @@ from everyauth_cli.services.rules import (
     RevocationEnds,
     RevocationStyle,
 )
-from everyauth_cli.urls import REDIRECT_HOSTS
 
 PRESET_KEYS = (
     *(
@@ -38,16 +37,6 @@ PRESET_KEYS = (
     *("account_subject", "account_label", "setup", "expect", "sources", "checked"),
 )
 """The keys that a preset may have: none of them says where secrets go, but for the account that a token is of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of an entry; its `field` in `Service` is named like it, unless it is given as `part.field`."""
-
-    reader: values.Reader
-    help: str
-    field: str = ""
-    example: str = ""
 
 
 KEYS: Mapping[str, Key] = {
@@ -70,6 +59,11 @@ KEYS: Mapping[str, Key] = {
         example='"https://{region}.example.com/token"',
     ),
     "refresh_endpoint": Key(values.ENDPOINT, "The endpoint for refreshes where it is not the token endpoint."),
+    "device_authorization_endpoint": Key(
+        values.ENDPOINT,
+        "The device authorization endpoint (RFC 8628 section 3.1).",
+        example='"https://auth.example.com/device/code"',
+    ),
     "moved_from": Key(
         values.ORIGINS,
         "Origins that the endpoints had before, whose clients and grants hold at the present ones; in entries that are "
@@ -176,6 +170,12 @@ KEYS: Mapping[str, Key] = {
         "The form in which client_secret_basic sends the client id and secret, at every endpoint: form-encoded as RFC "
         "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
     ),
+    "grant_types_supported": Key(
+        values.GRANT_TYPES,
+        "The grant types that the token endpoint is known to take (RFC 8414 section 2), where there are more than a "
+        "login in the browser uses.",
+        example='["authorization_code", "refresh_token", "client_credentials"]',
+    ),
     "body": Key(values.choice(*BodyFormat), "The body of a token request."),
     "request_names": Key(
         form_values.NAMES,
@@ -240,17 +240,7 @@ KEYS: Mapping[str, Key] = {
         "The method of the code challenge (RFC 7636 section 4.2); S256_hex is S256 in hexadecimal digits.",
     ),
     "nonce": Key(values.TRUTH, "Send a nonce with the scope openid, and require it in the id token."),
-    "refresh_redirect_uri": Key(values.TRUTH, "Send the redirect URI of the login with each refresh."),
-    "loopback_host": Key(values.choice(*REDIRECT_HOSTS), "The host in our redirect URI."),
-    "https_redirect": Key(
-        values.TRUTH, "The service takes https redirect URIs only; a login asks to paste the redirect URL."
-    ),
-    "any_port": Key(
-        values.TRUTH, "The service takes any port in a loopback redirect URI (RFC 8252 section 7.3): use a free one."
-    ),
-    "needs_no_redirect_uri": Key(
-        values.TRUTH, "No redirect URI is registered for the kind of app that the guide makes: any on loopback will do."
-    ),
+    **REDIRECT_KEYS,
     "code_lifetime": Key(values.SECONDS, "The lifetime of an authorization code."),
     "expires_field": Key(values.TEXT, "The field of a token response that has the access token's lifetime in seconds."),
     "default_lifetime": Key(
@@ -312,6 +302,7 @@ KEYS: Mapping[str, Key] = {
     "account_label": Key(
         values.TEMPLATES, "The account's name for people, made in the same way.", field="account.label"
     ),
+    **API_KEYS,
     "client_id_pattern": Key(
         values.PATTERN,
         "Matches every client id of the service, so that an id and a secret that were swapped are noticed.",

@@ -20,10 +20,14 @@ FIXED_END = re.compile(r"(?:\.[A-Za-z0-9-]+){2,}")
 """The end of a host that leaves its owner no choice: two labels at least."""
 
 FORMS = ("refresh_params", "long_lived_params", "revocation_params")
-TABLES = ("authorization_params", "token_params", "native_from_client", *FORMS)
+TABLES = ("authorization_params", "token_params", "native_from_client", "api_headers", *FORMS)
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
-FROM_CLIENT = {"native_from_client": {"client_id"}, **dict.fromkeys(FORMS, FORM_VALUES)}
+FROM_CLIENT = {
+    "native_from_client": {"client_id"},
+    "api_headers": {"client_id"},
+    **dict.fromkeys(FORMS, FORM_VALUES),
+}
 """The placeholders that a request or a response fills, by the table in which it does."""
 
 
@@ -49,7 +53,12 @@ def filled_in(service: Service, texts: Mapping[str, str]) -> Service:
         name: {key: text for key, value in value_of(service, name).items() if (text := with_texts(value, texts))}
         for name in TABLES
     }
-    return with_values(service, {**urls, **tables})
+    # Of the braces in an API's base those that are left are fields of the token response.
+    others = {
+        "api_base": with_texts(service.api.base, texts),
+        "git_hosts": tuple(with_texts(name, texts) for name in service.api.git_hosts),
+    }
+    return with_values(service, {**urls, **tables, **others})
 
 
 def with_texts(text: str, texts: Mapping[str, str]) -> str:
@@ -136,6 +145,7 @@ def _placeholders_of_request(service: Service) -> set[str]:
 def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:
     yield from urls_of(service).items()
     yield from ((f"{table}.{name}", text) for table in TABLES for name, text in value_of(service, table).items())
+    yield from (("git_hosts", name) for name in service.api.git_hosts)
 
 
 def _other_texts(service: Service) -> Iterator[tuple[str, str]]:

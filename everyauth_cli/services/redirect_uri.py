@@ -16,14 +16,14 @@ def redirect_uri(service: Service, client: Client) -> str:
     """
     if client.redirect_uri:
         return client.redirect_uri
-    port = client.port or (None if service.any_port else DEFAULT_PORT)
-    scheme = "https" if service.https_redirect else "http"
-    return f"{scheme}://{service.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
+    port = client.port or (None if service.redirect.any_port else DEFAULT_PORT)
+    scheme = "https" if service.redirect.https_only else "http"
+    return f"{scheme}://{service.redirect.loopback_host}{f':{port}' if port else ''}{callback_path(service)}"
 
 
 def is_registered(service: Service, client: Client) -> bool:
     """Return whether the redirect URI has to be registered at the service."""
-    return bool(client.redirect_uri) or not service.needs_no_redirect_uri
+    return bool(client.redirect_uri) or not service.redirect.needs_none
 
 
 def on_loopback(uri: str) -> bool:
@@ -55,7 +55,7 @@ def check_redirect_uri(service: Service, uri: str) -> None:
 def _check_listening(service: Service, parts: SplitResult) -> None:
     if parts.hostname not in REDIRECT_HOSTS:
         raise ValueError(f"a login listens on {' or '.join(REDIRECT_HOSTS)} only")
-    if parts.port is None and not service.any_port:
+    if parts.port is None and not service.redirect.any_port:
         raise ValueError("it has no port to listen on")
     if parts.query:
         raise ValueError("it has a query, and a login on loopback listens at a path only")

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any, Literal
 
 REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
+"""The types of token (RFC 7009 section 2.1)."""
 OFFLINE = "offline_access"
 """The scope that requests a refresh token (OpenID Connect Core section 11)."""
-"""The types of token (RFC 7009 section 2.1)."""
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signature algorithms that need only the issuer's public key (RFC 7518, RFC 8037)."""
 SYMMETRIC = ("HS256", "HS384", "HS512")
@@ -168,6 +168,34 @@ class IdTokenRules:
     audiences: tuple[str, ...] = ()
     signing_algs: tuple[str, ...] = ASYMMETRIC
     use: IdTokenUse = IdTokenUse.VERIFY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectRules:
+    """The redirect URIs that a service takes (RFC 8252 section 7.3).
+
+    With `needs_none` none is registered, and with `in_refresh` each refresh has that of the login.
+    """
+
+    loopback_host: str = "127.0.0.1"
+    https_only: bool = False
+    any_port: bool = False
+    needs_none: bool = False
+    in_refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRules:
+    """The places that take a service's access tokens: its API, its own tools and its git hosts.
+
+    A field of the token response may be in braces in `base`, and `{client_id}` in the headers.
+    """
+
+    base: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    token_variables: tuple[str, ...] = ()
+    git_hosts: tuple[str, ...] = ()
+    git_username: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,13 @@ ERRORS = frozenset(
 """The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")
 """An error that a field of the response has for its value, which may be inside an object or list."""
+GRANT_TYPE = re.compile(r"[A-Za-z0-9:._/-]{1,200}")
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
+OUR_HEADERS = frozenset(
+    {"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "te", "upgrade"}
+    | {"accept-encoding", "proxy-authorization", "transfer-encoding", "user-agent"}
+)
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 LONGEST_PATTERN = 200
 FIXED_GROUP = re.compile(r"\([^()+*?|,]{1,100}\)\{[0-9]{1,2}\}")
 VARYING = re.compile(r"[+*?]|\{[0-9]{0,9},")
@@ -162,6 +169,45 @@ def _error_words(value: object) -> dict[str, str]:
     return words
 
 
+def _grant_types(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    if wrong := [item for item in found if not GRANT_TYPE.fullmatch(item)]:
+        raise ValueError(f"{wrong[0]} is no grant type, such as client_credentials")
+    return found
+
+
+def _api_base(value: object) -> str:
+    text = _text(value)
+    # A field of the token response may be the whole origin.
+    check_url(TEMPLATE_FIELD.sub("x", re.sub(r"^\{[A-Za-z0-9_.]+\}(?=/|$)", "https://x.example", text)))
+    return text
+
+
+def _headers(value: object) -> dict[str, str]:
+    found = _table(value)
+    for name, text in found.items():
+        if not HEADER_NAME.fullmatch(name) or name.lower() in OUR_HEADERS:
+            raise WrongInside(name, text, "is no name of a header that an entry can set")
+        if not (text.isascii() and text.isprintable()):
+            raise WrongInside(name, text, "must be one line of ASCII")
+    return found
+
+
+def _variables(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    if wrong := [item for item in found if not VARIABLE.fullmatch(item)]:
+        raise ValueError(f"{wrong[0]} is no name of an environment variable, such as ACME_TOKEN")
+    return found
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    found = _texts(value)
+    for item in found:
+        if "/" in check_template(f"https://{item}").removeprefix("https://"):
+            raise ValueError(f"{item} is not a host, such as git.example.com")
+    return found
+
+
 def _parameters(value: object) -> tuple[Parameter, ...]:
     if not isinstance(value, dict):
         raise ValueError("must be a table")  # noqa: TRY004
@@ -269,6 +315,11 @@ TABLES = Reader("table of tables", _tables)
 PATTERN = Reader("regular expression", _pattern)
 TEMPLATES = Reader("list of templates", _templates)
 SOURCES = Reader("list of https URLs and names of catalogues", _sources)
+GRANT_TYPES = Reader("list of grant types", _grant_types)
+API_BASE = Reader("https URL, may have placeholders and fields", _api_base)
+HEADERS = Reader("table of headers", _headers)
+VARIABLES = Reader("list of environment variables", _variables)
+HOSTS = Reader("list of hosts, may have placeholders", _hosts)
 ERROR_WORDS = Reader("table of error codes", _error_words)
 PARAMETERS = Reader("table of tables with help and default", _parameters)
 QUIRK = Reader(f"one of {listed(tuple(QUIRKS))}", _quirk)

@@ -217,6 +217,17 @@ def test_an_entry_whose_setting_has_no_value_is_not_asked():
     assert "--param subdomain=" in checked.error.hint
 
 
+def test_an_entry_whose_address_a_login_tells_is_asked_at_its_default():
+    """The callback fills in the region of an account; the default is that of most."""
+    params = {
+        "region": {"help": "the region", "default": "eu", "callback": "location", "values": {"eu": "auth.example"}}
+    }
+    url = "https://{region}/auth"
+    entry = own_entry(issuer=None, authorization_endpoint=url, token_endpoint=url.replace("auth}", "x"), params=params)
+    web = serve(json_response({**METADATA, "token_endpoint": f"{ISSUER}/auth"}))
+    assert check_entry(entry, web).state is CheckState.AGREES
+
+
 def test_another_server_of_the_same_host_is_no_difference():
     document = {
         "issuer": ISSUER,

@@ -9,6 +9,7 @@ from everyauth_cli.model import Account, Client, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.token_endpoint import code_request, read_token, refresh_request
+from everyauth_cli.services.fields import with_values
 
 SERVICE = Service(
     name="example",
@@ -120,7 +121,7 @@ def test_further_parameters_are_sent_and_cannot_replace_ours():
 
 
 def test_a_refresh_repeats_the_redirect_uri_where_the_service_requires_it():
-    service = replace(SERVICE, refresh_redirect_uri=True)
+    service = with_values(SERVICE, {"refresh_redirect_uri": True})
     request_with_uri = refresh_request(service, CLIENT, Secret("refresh"), redirect_uri=PENDING.redirect_uri)
     assert shown(request_with_uri) == ({**REFRESH_FIELDS, "redirect_uri": PENDING.redirect_uri, **POST}, None)
     for request in (

@@ -70,7 +70,7 @@ def test_a_users_file_goes_over_the_shipped_one_key_by_key(own):
 def test_a_users_own_service(own):
     service = Catalogue(own(LINES + 'aliases = ["ex"]\npkce = false\ncode_lifetime = 60\n')).get("example")
     assert (service.title, service.own, service.pkce, service.code_lifetime) == ("example", True, False, 60)
-    assert (service.token_endpoint_auth_method, service.body, service.loopback_host) == (
+    assert (service.token_endpoint_auth_method, service.body, service.redirect.loopback_host) == (
         "client_secret_post",
         "form",
         "127.0.0.1",

@@ -31,7 +31,7 @@ def knobs(service: Service) -> tuple[object, ...]:
         repr(replace(service.revocation, endpoint=str(bool(service.revocation.endpoint)))),
         (bool(service.account.endpoint), bool(service.account.query), service.account.in_response),
         (bool(service.issuer), "openid" in service.scopes, service.authorization_response_iss_parameter_supported),
-        (service.loopback_host, service.any_port, service.https_redirect),
+        (service.redirect.loopback_host, service.redirect.any_port, service.redirect.https_only),
     )
 
 

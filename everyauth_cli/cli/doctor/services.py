@@ -121,7 +121,7 @@ class Services:
         except EveryAuthError as error:
             yield failure(self.session, "service", error)
             return
-        if service.https_redirect and on_loopback(uri):
+        if service.redirect.https_only and on_loopback(uri):
             yield attention(
                 "service", f"{service.name}: the redirect URI {uri} is http, and the service insists on https"
             )

@@ -42,7 +42,7 @@ def redirect_waiter(
     parts = urlsplit(uri if is_ours else ANY_PORT)
     return RedirectServer(
         parts.path,
-        host=parts.hostname or service.loopback_host,
+        host=parts.hostname or service.redirect.loopback_host,
         port=parts.port or 0,
         service=service.name,
         ends_at="" if is_ours else uri,

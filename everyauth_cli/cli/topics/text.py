@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from everyauth_cli.services.fields import default_of
-from everyauth_cli.services.keys import KEYS, Key
+from everyauth_cli.services.keys import KEYS
+from everyauth_cli.services.part_keys import Key
 
 EXAMPLE = "    "
 BREAK = "  \n"

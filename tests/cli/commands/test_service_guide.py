@@ -270,3 +270,18 @@ def test_your_keys_are_exported_over_those_of_the_catalogue(home):
 def test_a_wrong_entry_is_not_exported(home):
     home.entry(tokn_endpoint="x")
     home.bad("everyauth service export op", 2, "unknown key tokn_endpoint", "did you mean token_endpoint?")
+
+
+def test_the_guide_says_what_takes_the_tokens(home):
+    lines = home.good("everyauth service get github --long").splitlines()
+    for line in (
+        "  device         https://github.com/login/device/code",
+        "  API            https://api.github.com",
+        "  variables      GH_TOKEN, GITHUB_TOKEN",
+        "  git            github.com, gist.github.com (user name x-access-token)",
+    ):
+        assert line in lines
+    shown = json.loads(home.good("everyauth service get notion -o json"))
+    assert (shown["apiBase"], [*shown["apiHeaders"]]) == ("https://api.notion.com/v1", ["Notion-Version"])
+    assert (shown["tokenVariables"], shown["gitHosts"], shown["gitUsername"]) == (["NOTION_TOKEN"], [], None)
+    assert (shown["grantTypesSupported"], shown["deviceAuthorizationEndpoint"], shown["issuer"]) == ([], None, None)

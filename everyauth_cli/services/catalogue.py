@@ -6,6 +6,7 @@ when another service is added or removed. To find a shipped alias or preset, an 
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -47,8 +48,10 @@ class Catalogue:
         self._read: dict[str, tuple[list[Stamp | None], Service]] = {}
 
     def with_urls(self, at_url: Callable[[str], Service]) -> Catalogue:
-        """Return the same catalogue with the services at URLs that `at_url` returns."""
-        return Catalogue(self._own, at_url=at_url)
+        """Return the same catalogue, of whatever kind it is, with the services at URLs that `at_url` returns."""
+        same = copy.copy(self)
+        vars(same).update(_at_url=at_url, _read={})
+        return same
 
     def names(self) -> list[str]:
         """Return the names of all services, sorted; presets are not among them."""

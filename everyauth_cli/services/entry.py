@@ -71,7 +71,8 @@ def make_preset(name: str, service: Service, *, where: Where) -> Service:
     """
     start = f"{PRESETS}.{name}."
     preset = replace(
-        with_values(service, {"title": name, **service.presets[name]}),
+        # Each product has an API of its own.
+        with_values(service, {"title": name, "api_base": "", **service.presets[name]}),
         name=name,
         aliases=service.presets[name].get("aliases", ()),
         presets={},

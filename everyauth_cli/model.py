@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.oauth.grant import EndedGrant, RepeatedGrant
 from everyauth_cli.services.rules import (
+    BEARER_SCHEME,
     AccountRules,
     ApiRules,
     BasicEncoding,
@@ -206,7 +207,7 @@ class Request:
     fields: Mapping[str, str | Secret[str]] = field(default_factory=dict)
     basic: tuple[str, Secret[str]] | None = None
     bearer: Secret[str] | None = None
-    scheme: str = "Bearer"
+    scheme: str = BEARER_SCHEME
     body: BodyFormat = BodyFormat.FORM
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -48,9 +48,9 @@ class Catalogue:
         self._read: dict[str, tuple[list[Stamp | None], Service]] = {}
 
     def with_urls(self, at_url: Callable[[str], Service]) -> Catalogue:
-        """Return the same catalogue, of whatever kind it is, with the services at URLs that `at_url` returns."""
+        """Return the same catalogue with the services at URLs that `at_url` returns."""
         same = copy.copy(self)
-        vars(same).update(_at_url=at_url, _read={})
+        same._at_url = at_url  # noqa: SLF001 - of this class
         return same
 
     def names(self) -> list[str]:

@@ -13,7 +13,7 @@ from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 from everyauth_cli.services.endpoints import URLS, urls_of
 from everyauth_cli.services.fields import value_of
 from everyauth_cli.services.keys import KEYS
-from everyauth_cli.services.placeholders import TABLES, fill
+from everyauth_cli.services.placeholders import TABLES, TEXTS, fill
 from everyauth_cli.services.rules import FORM_VALUES
 from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
 from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
@@ -49,7 +49,14 @@ REGISTERED_BY_DOMAIN = {"strava"}
 THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",)}
 """Services that revoke tokens in yet another domain of theirs."""
 
-API_DOMAINS = {"microsoft": "microsoft.com", "stackoverflow": "stackexchange.com"}
+API_DOMAINS = {
+    "constant-contact": "cc.email",
+    "eventbrite": "eventbriteapi.com",
+    "fathom": "fathom.ai",
+    "harvest": "harvestapp.com",
+    "microsoft": "microsoft.com",
+    "stackoverflow": "stackexchange.com",
+}
 """Services whose API lies in another domain of theirs than the browser and the secrets go to."""
 BASE_IN_RESPONSES = {
     "fillout": "base_url",
@@ -102,6 +109,7 @@ def test_an_entry_is_sound(service):
 def test_every_setting_is_explained_and_used(service):
     texts = list(urls_of(service).values())
     texts += [text for table in TABLES for text in value_of(service, table).values()] + [*service.api.git_hosts]
+    texts += [text for key in TEXTS if (text := value_of(service, key))]
     used = {name for text in texts for name in PLACEHOLDER.findall(text)} - FORM_VALUES
     assert {parameter.name for parameter in service.params} == used
     assert all(parameter.help for parameter in service.params)

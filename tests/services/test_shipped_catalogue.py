@@ -31,6 +31,7 @@ TWO_DOMAINS = {
     "highlevel": ("gohighlevel.com", "leadconnectorhq.com"),
     "intercom": ("intercom.com", "intercom.io"),
     "sage": ("sageone.com", "sage.com"),
+    "bitrix24": ("{portal}", "bitrix.info"),
     "tiktok": ("tiktok.com", "tiktokapis.com"),
     "withings": ("withings.com", "withings.net"),
     "epic-games": ("epicgames.com", "epicgames.dev"),

@@ -63,6 +63,7 @@ BASE_IN_RESPONSES = {
     "gong": "api_base_url_for_customer",
     "pipedrive": "api_domain",
     "salesforce": "instance_url",
+    "teamwork": "installation.apiEndPoint",
     "zoho": "api_domain",
 }
 """Services whose token responses have the address of the API, and the field that has it."""

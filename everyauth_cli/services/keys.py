@@ -21,18 +21,9 @@ from everyauth_cli.services.rules import (
 )
 
 PRESET_KEYS = (
-    *(
-        "title",
-        "docs",
-        "color",
-        "aliases",
-        "scopes",
-        "scope_covers",
-        "authorization_params",
-        "account_query",
-        "account_endpoint",
-    ),
-    *("account_subject", "account_label", "setup", "expect", "sources", "checked"),
+    *("title", "docs", "color", "aliases", "scopes", "scope_covers", "authorization_params"),
+    *("account_query", "account_endpoint", "account_subject", "account_label", "api_base"),
+    *("setup", "expect", "sources", "checked"),
 )
 """The keys that a preset may have: none of them says where secrets go, but for the account that a token is of."""
 

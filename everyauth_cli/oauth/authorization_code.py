@@ -74,7 +74,7 @@ def authorization_url(service: Service, pending: PendingLogin) -> str:
     fields = {
         "response_type": "code",
         "client_id": pending.request.client_id,
-        "redirect_uri": pending.redirect_uri,
+        "redirect_uri": service.redirect.name or pending.redirect_uri,
         "state": pending.state.reveal(),
     }
     if pending.request.scope:

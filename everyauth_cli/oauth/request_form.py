@@ -17,9 +17,10 @@ def named(service: Service, fields: Mapping[str, str | Secret[str]]) -> Fields:
     return {service.requests.names.get(name, name): value for name, value in fields.items()}
 
 
-def shaped(request: Request, service: Service, kind: RequestKind) -> Request:
+def shaped(request: Request, service: Service, kind: RequestKind | None) -> Request:
     """Return a request with the service's method for its kind, and its names of fields; GET has them in the query."""
-    method, fields = service.requests.methods.get(kind, request.method), named(service, request.fields)
+    fields = named(service, request.fields)
+    method = service.requests.methods.get(kind, request.method) if kind else request.method
     if method != "GET" or not fields:
         return replace(request, method=method, fields=fields)
     mark = "&" if "?" in request.url else "?"

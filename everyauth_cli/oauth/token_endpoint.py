@@ -30,11 +30,11 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     fields: Fields = {
         "grant_type": "authorization_code",
         "code": response.code,
-        "redirect_uri": pending.redirect_uri,
+        "redirect_uri": service.redirect.name or pending.redirect_uri,
     }
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    return _token_request(
+    return token_request(
         service, client, service.token_endpoint, fields, kind=RequestKind.CODE, scope=pending.request.scope
     )
 
@@ -52,7 +52,7 @@ def refresh_request(
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.redirect.in_refresh and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return _token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
+    return token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
 
 
 def long_lived_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
@@ -62,20 +62,27 @@ def long_lived_request(service: Service, client: Client, access_token: Secret[st
     return _template_request(service, client, rules.endpoint, rules.params, access_token, kind=RequestKind.LONG_LIVED)
 
 
-def token_request(service: Service, client: Client, url: str, fields: Fields) -> Request:
-    """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2)."""
-    request = Request(url=url, fields={**service.token_params, **fields}, body=service.body, headers=ACCEPT_JSON)
-    return authenticated(request, service, client, method=service.token_endpoint_auth_method)
-
-
-def _token_request(
-    service: Service, client: Client, url: str, fields: Fields, *, kind: RequestKind, scope: str | None
+def token_request(
+    service: Service,
+    client: Client,
+    url: str,
+    fields: Fields,
+    *,
+    kind: RequestKind | None = None,
+    scope: str | None = None,
 ) -> Request:
+    """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2).
+
+    `kind` is that of the entry's keys, if they have one for it; it decides whether the `scope` is sent.
+    """
     more = {"scope": scope} if scope and kind in service.requests.scope_in else {}
     if service.resource:
         # RFC 8707 section 2.2; as its metadata spells it.
         more["resource"] = service.resource
-    return shaped(token_request(service, client, url, {**fields, **more}), service, kind)
+    request = Request(
+        url=url, fields={**service.token_params, **fields, **more}, body=service.body, headers=ACCEPT_JSON
+    )
+    return shaped(authenticated(request, service, client, method=service.token_endpoint_auth_method), service, kind)
 
 
 def _template_request(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
@@ -27,17 +28,16 @@ def account_request(service: Service, client: Client, access_token: Secret[str])
     if service.quirk.account is not None:
         request: Request = service.quirk.account(service, client, access_token)
         return request
+    request = Request(
+        url=rules.endpoint,
+        method="GET",
+        bearer=access_token,
+        scheme=service.api.scheme,
+        headers={**ACCEPT_JSON, **api_headers(service, client)},
+    )
     if rules.query is not None:
         fields = {"query": rules.query}
-        return Request(
-            url=rules.endpoint,
-            fields=fields,
-            body=BodyFormat.JSON,
-            bearer=access_token,
-            headers=api_headers(service, client),
-        )
-    headers = {**ACCEPT_JSON, **api_headers(service, client)}
-    request = Request(url=rules.endpoint, method="GET", bearer=access_token, headers=headers)
+        return replace(request, method="POST", fields=fields, body=BodyFormat.JSON)
     return shaped(request, service, RequestKind.ACCOUNT)
 
 

@@ -9,7 +9,14 @@ from everyauth_cli.model import Service
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.fields import with_values
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.services.rules import ChallengeMethod, LongLivedRules, Parameter, RequestRules, ResponseRules
+from everyauth_cli.services.rules import (
+    BEARER_SCHEME,
+    ChallengeMethod,
+    LongLivedRules,
+    Parameter,
+    RequestRules,
+    ResponseRules,
+)
 
 PATHS = {
     "authorization_endpoint": "authorize",
@@ -41,7 +48,8 @@ def at_sandbox(service: Service, base_url: str) -> Service:
         revocation=replace(filled.revocation, params={}, authorization=None),
         code_challenge_method=ChallengeMethod.S256,
         # The sandbox takes a loopback redirect URI in its place, so that nothing has to be pasted.
-        redirect=replace(filled.redirect, https_only=False),
+        redirect=replace(filled.redirect, https_only=False, name=None),
+        api=replace(filled.api, scheme=BEARER_SCHEME),
     )
 
 

@@ -10,6 +10,7 @@ from everyauth_cli.urls import PLACEHOLDER
 
 FIELD_PATH = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")
+SCHEME_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
 AUTHORIZATION = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30} \{(?:token|client_secret)\}")
 """Credentials of a request (RFC 9110 section 11.4)."""
 RENAMED = (
@@ -69,6 +70,13 @@ def _place(value: object) -> str:
     return text
 
 
+def _scheme(value: object) -> str:
+    text: str = TEXT.read(value)
+    if not SCHEME_NAME.fullmatch(text):
+        raise ValueError("must be the name of a scheme, such as OAuth2")
+    return text
+
+
 def _authorization(value: object) -> str:
     text: str = TEXT.read(value)
     if not AUTHORIZATION.fullmatch(text):
@@ -81,4 +89,5 @@ NAMES = Reader("table of names of fields", _names)
 METHODS = Reader("table of methods", _methods)
 PATH = Reader("path of a field", _path)
 PLACE = Reader("field and its value", _place)
+SCHEME = Reader("name of a scheme", _scheme)
 AUTHORIZATION_HEADER = Reader("scheme and its credentials", _authorization)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from everyauth_cli.services import values
+from everyauth_cli.services import form_values, values
 from everyauth_cli.urls import REDIRECT_HOSTS
 
 
@@ -22,6 +22,12 @@ class Key:
 REDIRECT_KEYS: Mapping[str, Key] = {
     "refresh_redirect_uri": Key(
         values.TRUTH, "Send the redirect URI of the login with each refresh.", field="redirect.in_refresh"
+    ),
+    "redirect_uri_name": Key(
+        values.TEXT,
+        "What is sent in place of the redirect URI where the service names a registered one; it may have placeholders.",
+        field="redirect.name",
+        example='"{ru_name}"',
     ),
     "loopback_host": Key(
         values.choice(*REDIRECT_HOSTS), "The host in our redirect URI.", field="redirect.loopback_host"
@@ -57,6 +63,12 @@ API_KEYS: Mapping[str, Key] = {
         "endpoint have them too.",
         field="api.headers",
         example='{Acme-Version = "2026-11-30"}',
+    ),
+    "api_scheme": Key(
+        form_values.SCHEME,
+        "The scheme of the Authorization header in which the API takes an access token, at the account endpoint too.",
+        field="api.scheme",
+        example='"OAuth2"',
     ),
     "token_variables": Key(
         values.VARIABLES,

@@ -23,6 +23,9 @@ FORMS = ("refresh_params", "long_lived_params", "revocation_params")
 TABLES = ("authorization_params", "token_params", "native_from_client", "api_headers", *FORMS)
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
+TEXTS = ("redirect_uri_name",)
+"""Keys with one text that may hold placeholders."""
+
 FROM_CLIENT = {
     "native_from_client": {"client_id"},
     "api_headers": {"client_id"},
@@ -57,7 +60,7 @@ def filled_in(service: Service, texts: Mapping[str, str]) -> Service:
     others = {
         "api_base": with_texts(service.api.base, texts),
         "git_hosts": tuple(with_texts(name, texts) for name in service.api.git_hosts),
-    }
+    } | {key: with_texts(text, texts) for key in TEXTS if (text := value_of(service, key))}
     return with_values(service, {**urls, **tables, **others})
 
 
@@ -96,10 +99,10 @@ def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
     Raises `ConfigurationProblem`.
     """
     declared = {param.name for param in service.params}
-    for key, text in _filled_texts(service):
+    for key, text in filter(_has_brace, _filled_texts(service)):
         allowed = declared | FROM_CLIENT.get(key.partition(".")[0], set())
         _refuse(where, key, text, set(PLACEHOLDER.findall(text)) - allowed, "is not declared under params")
-    for key, text in _other_texts(service):
+    for key, text in filter(_has_brace, _other_texts(service)):
         _refuse(where, key, text, set(PLACEHOLDER.findall(text)), "is not filled here")
     for param in service.params:
         if param.default is not None and (param.default or not param.callback):
@@ -108,6 +111,11 @@ def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
             _check_value(where, service, param, f"values.{word}", word)
         if param.callback:
             _check_callback(where, service, param)
+
+
+def _has_brace(named: tuple[str, str]) -> bool:
+    # Most texts have none, and need no search.
+    return "{" in named[1]
 
 
 def _check_value(where: Callable[[str], str], service: Service, param: Parameter, key: str, value: str) -> None:
@@ -139,6 +147,7 @@ def _placeholders_of_request(service: Service) -> set[str]:
 
 def _filled_texts(service: Service) -> Iterator[tuple[str, str]]:
     yield from urls_of(service).items()
+    yield from ((key, text) for key in TEXTS if (text := value_of(service, key)))
     yield from ((f"{table}.{name}", text) for table in TABLES for name, text in value_of(service, table).items())
     yield from (("git_hosts", name) for name in service.api.git_hosts)
 

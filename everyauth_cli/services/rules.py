@@ -47,6 +47,8 @@ class BasicEncoding(StrEnum):
 
 
 BEARER: Literal["bearer"] = "bearer"
+BEARER_SCHEME = "Bearer"
+"""The scheme of an access token in the Authorization header (RFC 6750 section 2.1)."""
 RevocationAuthMethod = ClientAuthMethod | Literal["bearer"]
 """At the revocation endpoint the token itself may authenticate the request (RFC 6750 section 2.1)."""
 
@@ -174,7 +176,8 @@ class IdTokenRules:
 class RedirectRules:
     """The redirect URIs that a service takes (RFC 8252 section 7.3).
 
-    With `needs_none` none is registered, and with `in_refresh` each refresh has that of the login.
+    With `needs_none` none is registered, and with `in_refresh` each refresh has that of the login. A `name` is sent in
+    place of one that is registered.
     """
 
     loopback_host: str = "127.0.0.1"
@@ -182,6 +185,7 @@ class RedirectRules:
     any_port: bool = False
     needs_none: bool = False
     in_refresh: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +197,7 @@ class ApiRules:
 
     base: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    scheme: str = BEARER_SCHEME
     token_variables: tuple[str, ...] = ()
     git_hosts: tuple[str, ...] = ()
     git_username: str = ""

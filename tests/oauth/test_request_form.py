@@ -14,7 +14,7 @@ from everyauth_cli.oauth.authorization_code import AuthorizationResponse, Pendin
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
 from everyauth_cli.oauth.token_endpoint import code_request, long_lived_request, read_token, refresh_request
-from everyauth_cli.oauth.userinfo import read_account
+from everyauth_cli.oauth.userinfo import account_request, read_account
 from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.placeholders import fill
@@ -283,3 +283,29 @@ def test_a_revocation_that_fails_with_http_200_is_no_success():
     assert read_revocation(service, json_response({"status": 0}))
     with pytest.raises(ServiceError, match="503"):
         read_revocation(service, json_response({"status": 503}))
+
+
+def test_a_name_is_sent_in_place_of_the_redirect_uri():
+    service = entry("ebay")
+    login = pending(service)
+    fields = dict(parse_qsl(urlsplit(authorization_url(service, login)).query))
+    assert (fields["redirect_uri"], login.redirect_uri) == ("acme", URI)
+    assert request("ebay", "code").fields["redirect_uri"] == "acme"
+    assert service.token_endpoint == "https://api.ebay.com/identity/v1/oauth2/token"
+
+
+def test_the_account_endpoint_gets_the_headers_and_the_scheme_of_the_entry():
+    made = account_request(entry("trakt"), replace(CLIENT, client_id=r"i\1d"), TOKEN)
+    assert (made.headers["trakt-api-key"], made.headers["trakt-api-version"]) == (r"i\1d", "2")
+    assert sent(made)[3] == "Bearer t/k"
+    made = account_request(entry("podio"), CLIENT, TOKEN)
+    assert sent(made) == ("GET", "api.podio.com/user/status", {}, "OAuth2 t/k")
+    queried = replace(entry("podio"), account=replace(entry("podio").account, query="{ me }"))
+    made = account_request(queried, CLIENT, TOKEN)
+    assert (made.method, made.fields, made.scheme) == ("POST", {"query": "{ me }"}, "OAuth2")
+
+
+def test_the_account_may_be_asked_for_with_a_post_that_is_empty():
+    made = account_request(entry("dropbox"), CLIENT, TOKEN)
+    assert sent(made) == ("POST", "api.dropboxapi.com/2/users/get_current_account", {}, "Bearer t/k")
+    assert b"Content-Type" not in dict(header_fields(made).reveal())

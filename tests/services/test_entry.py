@@ -109,6 +109,8 @@ SLOW_PATTERNS = ["(a+)+", "(a|a){50}", "((a{9}){9}){9}", "a+a+a+a+b", "(a{1,9}){
         ('revocation_authorization = "Bearer\\r\\nX: {token}"', "must be a scheme", ""),
         ('code_challenge_method = "S512"', '"S256", "plain", "S256_hex"', ""),
         ('nonce = "no"', "must be true or false", ""),
+        ('redirect_uri_name = "{ru}"', "the placeholder {ru} is not declared under params", ""),
+        ('api_scheme = "OAuth2 x"', "must be the name of a scheme", ""),
         ('sources = ["https://me@x.example/"]', "user name", ""),
     ],
 )

@@ -129,3 +129,27 @@ def test_an_ended_grant_at_arcgis_is_a_number():
     fields = {"code": 498, "error": "invalid_request", "message": "refresh_token expired", "details": []}
     with pytest.raises(InvalidGrant, match="498"):
         read_token(Catalogue().get("arcgis"), json_response({"error": fields}), requested_scope=None, now=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "response", "subject", "label"),
+    [
+        ("asana", {"data": {"gid": "12", "email": "a@x.example", "name": "A"}}, "12", "a@x.example"),
+        (
+            "mailchimp",
+            {"user_id": 5, "accountname": "Acme", "login": {"login_email": "a@x.example"}},
+            "5",
+            "a@x.example",
+        ),
+        ("meetup", {"data": {"self": {"id": "7", "name": "A"}}}, "7", "A"),
+        ("monday", {"data": {"me": {"id": "9", "name": "A", "email": "a@x.example"}}}, "9", "a@x.example"),
+        ("trakt", {"user": {"username": "A", "ids": {"slug": "a"}}}, "a", "A"),
+        ("google", {"sub": "108", "email": "a@x.example", "name": "A"}, "108", "a@x.example"),
+    ],
+)
+def test_the_account_is_found_in_what_its_endpoint_answers(name, response, subject, label):
+    service = Catalogue().get(name)
+    account = account_in(service, response)
+    assert service.account.endpoint
+    assert account is not None
+    assert (account.subject, account.label) == (subject, label)

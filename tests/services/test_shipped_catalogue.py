@@ -13,7 +13,7 @@ from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 from everyauth_cli.services.endpoints import URLS, urls_of
 from everyauth_cli.services.fields import value_of
 from everyauth_cli.services.keys import KEYS
-from everyauth_cli.services.placeholders import TABLES, fill
+from everyauth_cli.services.placeholders import TABLES, TEXTS, fill
 from everyauth_cli.services.rules import FORM_VALUES
 from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
 from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
@@ -31,6 +31,7 @@ TWO_DOMAINS = {
     "highlevel": ("gohighlevel.com", "leadconnectorhq.com"),
     "intercom": ("intercom.com", "intercom.io"),
     "sage": ("sageone.com", "sage.com"),
+    "bitrix24": ("{portal}", "bitrix.info"),
     "tiktok": ("tiktok.com", "tiktokapis.com"),
     "withings": ("withings.com", "withings.net"),
     "epic-games": ("epicgames.com", "epicgames.dev"),
@@ -63,6 +64,8 @@ BASE_IN_RESPONSES = {
     "gong": "api_base_url_for_customer",
     "pipedrive": "api_domain",
     "salesforce": "instance_url",
+    "teamwork": "installation.apiEndPoint",
+    "wrike": "host",
     "zoho": "api_domain",
 }
 """Services whose token responses have the address of the API, and the field that has it."""
@@ -109,6 +112,7 @@ def test_an_entry_is_sound(service):
 def test_every_setting_is_explained_and_used(service):
     texts = list(urls_of(service).values())
     texts += [text for table in TABLES for text in value_of(service, table).values()] + [*service.api.git_hosts]
+    texts += [text for key in TEXTS if (text := value_of(service, key))]
     used = {name for text in texts for name in PLACEHOLDER.findall(text)} - FORM_VALUES
     assert {parameter.name for parameter in service.params} == used
     assert all(parameter.help for parameter in service.params)
@@ -153,7 +157,7 @@ def test_a_token_is_used_at_the_domains_of_the_service(service):
     known = {*domains(service), *THIRD_DOMAINS.get(service.name, ()), API_DOMAINS.get(service.name)}
     base = service.api.base
     if field := BASE_IN_RESPONSES.get(service.name):
-        assert base.startswith(f"{{{field}}}")
+        assert base.removeprefix("https://").startswith(f"{{{field}}}")
     elif base:
         assert domain(service, base) in known
         assert set(PLACEHOLDER.findall(base)) <= {parameter.name for parameter in service.params}

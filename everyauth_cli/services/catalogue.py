@@ -148,6 +148,14 @@ class Catalogue:
         _check_has_entry(name)
         return [*override(_load(SHIPPED / (name + SUFFIX)) or {}, self._own_entry(name) or {})]
 
+    def at_host(self, host: str) -> Service | None:
+        """Return the service that has an MCP server at that host, as its entry or the user's file says."""
+        for name in (other_names.service_at(host), *sorted(self._own_names())):
+            with suppress(ConfigurationProblem):
+                if name and host in (service := self.get(name)).mcp_hosts:
+                    return service
+        return None
+
     def source(self, name: str) -> str:
         """Return a service's entry as TOML: the shipped file as it is, or with the user's keys, in the table's order.
 

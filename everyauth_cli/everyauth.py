@@ -107,16 +107,26 @@ class EveryAuth:
             patience=patience,
         )
 
-    def discover(self, url: str, *, scope: str | None = None, assume_pkce: bool = False) -> Service | None:
+    def discover(
+        self,
+        url: str,
+        *,
+        scope: str | None = None,
+        client: str | None = None,
+        client_id: str | None = None,
+        assume_pkce: bool = False,
+    ) -> Service | None:
         """Find out how the server at a URL is logged in at, and have it register a client; None if it needs no login.
 
-        The URL is then the service's name, for `begin` here and, once the login is kept, for every other method. It is
-        that of a protected resource (RFC 9728), such as an MCP server, or of an issuer (RFC 8414, OpenID Connect
-        Discovery). The client is registered (RFC 7591) for these scopes. A server that does not say that it supports
-        PKCE is refused unless `assume_pkce` is set.
-        Raises `UsageProblem`, `ClientNotSet` where it registers no clients, `ServiceError`, `StoreError`.
+        The URL, of a protected resource (RFC 9728) such as an MCP server or of an issuer (RFC 8414), is then the
+        service's name, for `begin` here and, once the login is kept, everywhere. The client is that of the service
+        `client` or of the catalogue's for this host, or the client id metadata document `client_id`, or one that the
+        server registers (RFC 7591) for these scopes. PKCE must be stated unless `assume_pkce` is set.
+        Raises `UsageProblem`, `ClientNotSet`, `ServiceNotFound`, `ServiceError`, `StoreError`.
         """
-        return self._flows.servers.discover(url, scope=scope, assume_pkce=assume_pkce)
+        return self._flows.servers.discover(
+            url, scope=scope, client=client, client_id=client_id, assume_pkce=assume_pkce
+        )
 
     def begin(
         self,

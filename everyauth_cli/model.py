@@ -93,7 +93,7 @@ class Service:
     `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
 
     One that is known by its URL alone has the URL as its name, the `resource` that its tokens are requested for (RFC
-    8707), and a `redirect_name`, the last part of its redirect URI, or the service `client_of` whose client it uses.
+    8707), and perhaps the service `client_of` whose client it uses.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Service:
     token_endpoint: str
     refresh_endpoint: str | None = None
     device_authorization_endpoint: str | None = None
+    mcp_hosts: Mapping[str, str] = field(default_factory=dict)
     moved_from: tuple[str, ...] = ()
     docs: str = ""
     color: str | None = None
@@ -152,7 +153,6 @@ class Service:
     own_keys: frozenset[str] = frozenset()
     resource: str | None = None
     client_of: Service | None = None
-    redirect_name: str = ""
     before_callback: Service | None = None
 
     @property

@@ -45,6 +45,23 @@ SandboxOption = Annotated[
     bool,
     typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),
 ]
+ClientOption = Annotated[
+    str | None,
+    typer.Option(
+        "--client",
+        metavar="NAME",
+        autocompletion=service_names,
+        help="Log in at a URL with your client at this service, now and later; the server gets your access there.",
+    ),
+]
+DocumentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--client-id",
+        metavar="URL",
+        help="Log in at a URL with the client id metadata document that you host; see `everyauth service metadata`.",
+    ),
+]
 AssumePkceOption = Annotated[
     bool, typer.Option("--assume-pkce", help="Log in at a URL whose server does not say that it supports PKCE.")
 ]

@@ -190,8 +190,9 @@ class LoginFlow:
         """Get a token that lives longer for the one that a login brought."""
         now = self.clock()
         try:
-            response = self.send(long_lived_request(service, client, token.access_token))
-            return read_token(service, response, requested_scope=None, now=now, previous=token)
+            with redacted(token.access_token):
+                response = self.send(long_lived_request(service, client, token.access_token))
+                return read_token(service, response, requested_scope=None, now=now, previous=token)
         except (InvalidGrant, ServiceError) as error:
             message = f"{error.message}; the login brought a token that ends soon, and none that lives longer"
             if isinstance(error, InvalidGrant):

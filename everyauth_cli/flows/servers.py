@@ -1,31 +1,27 @@
-"""Servers that are known by their URL alone: how each is logged in at, and a client that it registers by itself."""
+"""Servers that are known by their URL alone: how each is logged in at, and with which client.
+
+A client that is registered at a service is used only where the catalogue has the host as that service's, or the user
+has named it: a server may name any authorization server as its own.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from everyauth_cli.errors import ClientNotSet, ServiceError, ServiceUnreadable
+from everyauth_cli.errors import ClientNotSet, ServiceNotFound, ServiceUnreadable, UsageProblem
 from everyauth_cli.flows.clients import Clients
-from everyauth_cli.model import DEFAULT_PORT, Client, Request, Response, Service
+from everyauth_cli.flows.registrations import Registrations, check_document, redirect_uri_of
+from everyauth_cli.model import Client, Request, Response, Service
 from everyauth_cli.oauth.discovery import Discovered, discovery
-from everyauth_cli.oauth.metadata import auth_methods, check_pkce, entry_of
-from everyauth_cli.oauth.registration import (
-    INVALID_CLIENT_METADATA,
-    INVALID_REDIRECT_URI,
-    Registration,
-    read_registration,
-    registration_request,
-)
-from everyauth_cli.services.at_url import server_name
-from everyauth_cli.services.rules import OFFLINE, ClientAuthMethod
-from everyauth_cli.store.clients import StoredClient, read_client, registration_key, save_client
-from everyauth_cli.store.records import Query, Store
-from everyauth_cli.urls import REDIRECT_HOSTS, host, slug
-
-SECOND_MS = 1000
+from everyauth_cli.oauth.metadata import check_pkce, entry_of
+from everyauth_cli.services.at_url import login_at, server_name
+from everyauth_cli.services.rules import OFFLINE
+from everyauth_cli.store.clients import client_key, list_clients, peek_client
+from everyauth_cli.store.records import Store
+from everyauth_cli.urls import host, is_url, origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,30 +34,46 @@ class Servers:
     send: Callable[[Request], Response]
     clock: Callable[[], int]
 
-    def discover(self, url: str, *, scope: str | None = None, assume_pkce: bool = False) -> Service | None:
+    @property
+    def registrations(self) -> Registrations:
+        """The clients that need no registration by hand."""
+        return Registrations(profile=self.profile, store=self.store, send=self.send, clock=self.clock)
+
+    def discover(
+        self,
+        url: str,
+        *,
+        scope: str | None = None,
+        client: str | None = None,
+        client_id: str | None = None,
+        assume_pkce: bool = False,
+    ) -> Service | None:
         """Return the service at a URL, ready for a login; None where none is needed. See `EveryAuth.discover`."""
         name = server_name(url)
+        document = check_document(server_name(client_id)) if client_id else self.registrations.document()
         found = self._discovered(name)
         if found is None:
             return None
+        entry = _entry(found)
+        known = self._known_client(found, client)
+        if known is not None:
+            return self.clients.offer(_at(name, found, entry, client_of=known.name, named=client is not None))
         if not (found.is_assumed or assume_pkce):
             _check_pkce(found)
-        entry = _entry(found)
         scopes = tuple(scope.split()) if scope is not None else tuple(entry.get("scopes", ()))
-        registered = self._registered(found, scopes)
-        entry |= registered.server
-        server = {"entry": entry, "client_of": "", "resource": found.resource, "redirect_name": slug(found.issuer)}
-        client = Client(
-            service=name,
-            client_id=registered.client_id,
-            client_secret=registered.client_secret,
-            redirect_uri=registered.redirect_uri,
-            server=server,
+        registered = self._registered(found, scopes, document, is_named=client_id is not None)
+        ours = _at(name, found, {**entry, **registered.server}, client_of="", named=False)
+        return self.clients.offer(
+            replace(
+                ours,
+                client_id=registered.client_id,
+                client_secret=registered.client_secret,
+                redirect_uri=registered.redirect_uri,
+            )
         )
-        return self.clients.offer(client)
 
     def _discovered(self, name: str) -> Discovered | None:
-        steps = discovery(name, preferred=self._issuers())
+        steps = discovery(name, preferred=self.registrations.issuers())
         try:
             request = next(steps)
             while True:
@@ -70,49 +82,98 @@ class Servers:
             found: Discovered | None = end.value
             return found
 
-    def _issuers(self) -> Container[str]:
-        """Return the issuers that have registered a client for us."""
-        entries = self.store.entries(Query(registration_key(self.profile, "")))
-        return {entry.key.service for entry in entries}
+    def _known_client(self, found: Discovered, named: str | None) -> Service | None:
+        """Return the service whose registered client may be used: that which the user named, now or before, or mapped.
 
-    def _registered(self, found: Discovered, scopes: Sequence[str]) -> Client:
-        """Return the client that the issuer registered for us, registering one unless it can still be used.
-
-        The lock lets one of many processes do it.
+        Raises `UsageProblem` for one that was named and is registered elsewhere, `ClientNotSet`, `ServiceNotFound`.
         """
-        key = registration_key(self.profile, found.issuer)
-        with self.store.lock(key):
-            stored = read_client(self.store, key)
-            if stored is not None and self._is_usable(stored.client, scopes):
-                return stored.client
-            client = self._register(found, (*scopes, *found.all_scopes))
-            save_client(self.store, key, StoredClient(client=client, version=stored.version if stored else None))
-            return client
+        catalogue = self.clients.catalogue
+        named = named or self._named_before(found.url)
+        if named:
+            service = self.clients.filled(named)
+            self.clients.get(service)
+            if not _is_registered_at(service, found):
+                raise _elsewhere(service, found)
+            return service
+        mapped = catalogue.at_host(host(found.url))
+        if mapped is None or self.clients.peek(mapped) is None:
+            return None
+        return mapped if _is_registered_at(self.clients.filled(mapped.name), found) else None
 
-    def _is_usable(self, client: Client, scopes: Iterable[str]) -> bool:
-        """Whether a registration has not expired, and allows these scopes (RFC 7591 section 2)."""
-        expires_at = client.params.get("secret_expires_at")
-        is_valid = not expires_at or self.clock() < int(expires_at) * SECOND_MS
-        return is_valid and (client.scope is None or set(scopes) <= {*client.scope.split()})
+    def _named_before(self, url: str) -> str | None:
+        stored = peek_client(self.store, client_key(self.profile, url))
+        server = stored[0].server if stored else {}
+        return server["client_of"] if server.get("is_named") else None
 
-    def _register(self, found: Discovered, scopes: Sequence[str]) -> Client:
-        endpoint = found.metadata.get("registration_endpoint")
-        if endpoint is None:
-            raise _not_registrable(found)
-        known = tuple(dict.fromkeys(scopes))
-        tried = [(REDIRECT_HOSTS[0], ClientAuthMethod.NONE)]
-        while True:
-            uri = f"http://{tried[-1][0]}:{DEFAULT_PORT}/callback/{slug(found.issuer)}"
-            request = registration_request(endpoint, redirect_uri=uri, scopes=known, method=tried[-1][1])
-            try:
-                registration = read_registration(found.issuer, self.send(request))
-            except ServiceError as error:
-                another = _another(found, tried[-1], error)
-                if another is None or another in tried:
-                    raise _refused(found, error) from None
-                tried.append(another)
-                continue
-            return _client(found, registration, redirect_uri=uri, scopes=known)
+    def _registered(self, found: Discovered, scopes: Sequence[str], document: str | None, *, is_named: bool) -> Client:
+        """Return a client that needs no registration by hand: the user's document, or one that the issuer registers."""
+        takes_document = found.metadata.get("client_id_metadata_document_supported") is True
+        if is_named and not takes_document:
+            raise UsageProblem(
+                f"{found.issuer}, the authorization server of {found.url}, takes no client id metadata document",
+                hint=f"leave out --client-id: {login_at(found.url)}",
+            )
+        if document and takes_document:
+            if is_named:
+                self.registrations.remember_document(document)
+            return self.registrations.client_of_document(found, document)
+        if found.metadata.get("registration_endpoint") is None:
+            raise self._not_registrable(found)
+        return self.registrations.registered(found, scopes)
+
+    def _not_registrable(self, found: Discovered) -> ClientNotSet:
+        about = f"{found.issuer}, the authorization server of {found.url}, registers no clients by itself"
+        for service in self._services_with_client():
+            if _is_registered_at(service, found):
+                return ClientNotSet(
+                    f"{about}; your client at {service.name} is registered there, and is not used for "
+                    f"{host(found.url)}, which is not known to be {service.title}'s",
+                    hint=f"if you trust {host(found.url)} with your access at {service.name}: "
+                    f"{login_at(found.url)} --client {service.name}",
+                )
+        mapped = self.clients.catalogue.at_host(host(found.url))
+        if mapped is not None:
+            return ClientNotSet(
+                f"{about}; register a client at {mapped.title} first", hint=f"everyauth init {mapped.name}"
+            )
+        short = host(found.issuer).replace(".", "-")
+        uri = redirect_uri_of(f"/callback/{short}")
+        return ClientNotSet(
+            f"{about}: register an app there with the redirect URI {uri}, add it as a service, set "
+            f"its client, and log in with it: {login_at(found.url)} --client {short}",
+            hint=f"first: everyauth service add {short} --issuer {shlex.quote(found.issuer)}",
+        )
+
+    def _services_with_client(self) -> list[Service]:
+        names = [client.service for client in list_clients(self.store, self.profile)]
+        return [service for name in names if not is_url(name) and (service := self._service(name)) is not None]
+
+    def _service(self, name: str) -> Service | None:
+        try:
+            return self.clients.filled(name)
+        except (ServiceNotFound, UsageProblem):
+            return None
+
+
+def _at(name: str, found: Discovered, entry: dict[str, Any], *, client_of: str, named: bool) -> Client:
+    """Return the record of a server, with no client of its own yet."""
+    server = {"entry": entry, "client_of": client_of, "is_named": named, "resource": found.resource}
+    return Client(service=name, client_id="", server=server)
+
+
+def _is_registered_at(service: Service, found: Discovered) -> bool:
+    """Whether the client of a service is registered at the authorization server that was found."""
+    known = {origin(url) for url in (service.authorization_endpoint, service.token_endpoint)}
+    names = ("authorization_endpoint", "token_endpoint")
+    return all(origin(str(found.metadata[name])) in known for name in names)
+
+
+def _elsewhere(service: Service, found: Discovered) -> UsageProblem:
+    return UsageProblem(
+        f"the client at {service.name} is registered at {origin(service.authorization_endpoint)}, and {found.url} has "
+        f"its logins at {found.issuer}; nothing was sent there",
+        hint=f"leave out --client {service.name}: {login_at(found.url)}",
+    )
 
 
 def _entry(found: Discovered) -> dict[str, Any]:
@@ -132,34 +193,6 @@ def _entry(found: Discovered) -> dict[str, Any]:
     return entry
 
 
-def _client(found: Discovered, registration: Registration, *, redirect_uri: str, scopes: Sequence[str]) -> Client:
-    """Return the client of a registration as it is stored; its `server` has the keys of an entry that it decides."""
-    params = {"secret_expires_at": str(registration.secret_expires_at)} if registration.secret_expires_at else {}
-    return Client(
-        service=found.issuer,
-        client_id=registration.client_id,
-        client_secret=registration.client_secret,
-        scope=" ".join(scopes) or None,
-        redirect_uri=redirect_uri,
-        params=params,
-        server={"token_endpoint_auth_method": registration.method.value},
-    )
-
-
-Attempt = tuple[str, ClientAuthMethod]
-"""The host of the redirect URI and the authentication that a registration asks for."""
-
-
-def _another(found: Discovered, tried: Attempt, error: ServiceError) -> Attempt | None:
-    """Return another attempt that may be accepted after this one was refused with that error."""
-    if error.error == INVALID_REDIRECT_URI:
-        return next(name for name in REDIRECT_HOSTS if name != tried[0]), tried[1]
-    methods = auth_methods(found.metadata)
-    if error.error == INVALID_CLIENT_METADATA and methods and ClientAuthMethod.NONE not in methods:
-        return tried[0], methods[0]
-    return None
-
-
 def _check_pkce(found: Discovered) -> None:
     try:
         check_pkce(found.metadata)
@@ -169,19 +202,3 @@ def _check_pkce(found: Discovered) -> None:
         absent = error.copy(hint="if its documentation says that it does")
         absent.missing_option = "--assume-pkce"
         raise absent from None
-
-
-def _not_registrable(found: Discovered) -> ClientNotSet:
-    return ClientNotSet(
-        f"{found.issuer}, the authorization server of {found.url}, registers no clients by itself: register an app "
-        f"there with the redirect URI http://{REDIRECT_HOSTS[0]}:{DEFAULT_PORT}/callback/{_short(found.issuer)}",
-        hint=f"describe it: everyauth service add {_short(found.issuer)} --issuer {shlex.quote(found.issuer)}",
-    )
-
-
-def _short(issuer: str) -> str:
-    return host(issuer).replace(".", "-")
-
-
-def _refused(found: Discovered, error: ServiceError) -> ServiceError:
-    return error.copy(message=f"{error.message}; it is the authorization server of {found.url}")

@@ -23,21 +23,33 @@ def server_name(url: str) -> str:
 def service_of(client: Client, catalogue: Catalogue) -> Service:
     """Return the service at a URL, as the record of our client there describes it.
 
-    Its `server` has the keys of an `entry`, or the name of a service as `client_of` and the `scopes` to request there,
-    and `resource` and `redirect_name` as `Service` has them. Raises `ConfigurationProblem`.
+    Its `server` has the keys of an `entry`, the `resource`, and the name of the service that it uses the client of, or
+    none, as `client_of`. Raises `ConfigurationProblem`.
     """
-    url, server = client.service, client.server
-    resource, redirect_name = server["resource"], server["redirect_name"]
-    if name := server["client_of"]:
-        known = catalogue.get(name)
-        scopes = tuple(server["scopes"]) or known.scopes
-        service = replace(known, aliases=(), presets={}, preset_of=None, client_of=known.registered_at, scopes=scopes)
-    else:
-        entry = server["entry"]
-        service = make_service(url, entry, where=lambda _: f"what {url} says of itself", own=True, own_keys=[*entry])
+    url, server, entry = client.service, client.server, client.server["entry"]
+    name = server["client_of"]
+    known = catalogue.get(name) if name else None
+    service = make_service(url, entry, where=lambda _: f"what {url} says of itself", own=True, own_keys=[*entry])
+    if known is not None:
+        service = _with_client_of(known, service)
     setup = (f"Log in: {login_at(url)}. It finds out how, and registers a client where the server allows that.",)
+    return replace(service, name=url, title=url, own=False, setup=setup, expect=(), resource=server["resource"])
+
+
+def _with_client_of(known: Service, found: Service) -> Service:
+    """Return a known service as its client is used at a server: at the endpoints that discovery has found."""
     return replace(
-        service, name=url, title=url, own=False, setup=setup, expect=(), resource=resource, redirect_name=redirect_name
+        known,
+        authorization_endpoint=found.authorization_endpoint,
+        token_endpoint=found.token_endpoint,
+        issuer=found.issuer,
+        authorization_response_iss_parameter_supported=found.authorization_response_iss_parameter_supported,
+        scopes=found.scopes or known.scopes,
+        authorization_params={**known.authorization_params, **found.authorization_params},
+        aliases=(),
+        presets={},
+        preset_of=None,
+        client_of=known.registered_at,
     )
 
 

@@ -144,8 +144,17 @@ class Catalogue:
         return list(self._own_entry(name) or {})
 
     def keys(self, name: str) -> list[str]:
-        """Return the keys of a service's entry, with those in the user's own file."""
+        """Return the keys of a service's entry, with those in the user's own file; raises `UsageProblem` for a URL."""
+        _check_has_entry(name)
         return [*override(_load(SHIPPED / (name + SUFFIX)) or {}, self._own_entry(name) or {})]
+
+    def at_host(self, host: str) -> Service | None:
+        """Return the service that has an MCP server at that host, as its entry or the user's file says."""
+        for name in (other_names.service_at(host), *sorted(self._own_names())):
+            with suppress(ConfigurationProblem):
+                if name and host in (service := self.get(name)).mcp_hosts:
+                    return service
+        return None
 
     def source(self, name: str) -> str:
         """Return a service's entry as TOML: the shipped file as it is, or with the user's keys, in the table's order.
@@ -153,8 +162,7 @@ class Catalogue:
         A key that a user's file may not have is left out. Raises as `get` does, and `UsageProblem` for a URL.
         """
         self.get(name)
-        if is_url(name):
-            raise UsageProblem(f"{name} is no entry of the catalogue: its server describes itself at each login")
+        _check_has_entry(name)
         path = SHIPPED / (name + SUFFIX)
         shipped, mine = _load(path) or {}, self._own_entry(name)
         if mine is None and MOVED_FROM not in shipped:
@@ -285,6 +293,11 @@ def _twice(path: Path, content: bytes, message: str) -> ConfigurationProblem | N
         if key := re.match(r"[\s\[]*([\w.\"'-]+)\s*[=\]]", lines[at - 1]):
             return ConfigurationProblem(f"{path}:{at}: {key[1]} is given twice", hint="keep one of the two")
     return None
+
+
+def _check_has_entry(name: str) -> None:
+    if is_url(name):
+        raise UsageProblem(f"{name} is no entry of the catalogue: its server describes itself at each login")
 
 
 def _place(path: Path | None, key: str) -> str:

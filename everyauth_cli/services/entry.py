@@ -71,7 +71,8 @@ def make_preset(name: str, service: Service, *, where: Where) -> Service:
     """
     start = f"{PRESETS}.{name}."
     preset = replace(
-        with_values(service, {"title": name, **service.presets[name]}),
+        # Each product has an API of its own.
+        with_values(service, {"title": name, "api_base": "", **service.presets[name]}),
         name=name,
         aliases=service.presets[name].get("aliases", ()),
         presets={},
@@ -87,6 +88,8 @@ def override(entry: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
     So do the keys inside each preset.
     """
+    if not own:
+        return dict(entry)
     taken = set(map(canonical, own))
     found = {**{key: value for key, value in entry.items() if canonical(key) not in taken}, **own}
     shipped, mine = entry.get(PRESETS), own.get(PRESETS)

@@ -34,6 +34,8 @@ PARTS = {
 }
 FIELDS = {key: about.field or key for key, about in KEYS.items()}
 """The field of `Service` that each key sets, `part.field` where it is one of a part."""
+_SPLIT = {key: (part, name) for key, field in FIELDS.items() for part, _, name in [field.rpartition(".")]}
+"""The part of `Service` that each key sets a field of, empty for `Service` itself, and that field."""
 _FIRST = {field: key for key, field in reversed(FIELDS.items())}
 
 
@@ -44,7 +46,7 @@ def canonical(key: str) -> str:
 
 def value_of(service: Service, key: str) -> Any:  # noqa: ANN401 - each key has its own type
     """Return the value of a key in a service."""
-    part, _, name = FIELDS[key].rpartition(".")
+    part, name = _SPLIT[key]
     return getattr(getattr(service, part) if part else service, name)
 
 
@@ -73,6 +75,6 @@ def _by_part(found: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[s
     fields: dict[str, Any] = {}
     parts: dict[str, dict[str, Any]] = {}
     for key, value in found.items():
-        part, _, name = FIELDS[key].rpartition(".")
+        part, name = _SPLIT[key]
         (parts.setdefault(part, {}) if part else fields)[name] = value
     return fields, parts

@@ -21,18 +21,9 @@ from everyauth_cli.services.rules import (
 )
 
 PRESET_KEYS = (
-    *(
-        "title",
-        "docs",
-        "color",
-        "aliases",
-        "scopes",
-        "scope_covers",
-        "authorization_params",
-        "account_query",
-        "account_endpoint",
-    ),
-    *("account_subject", "account_label", "setup", "expect", "sources", "checked"),
+    *("title", "docs", "color", "aliases", "scopes", "scope_covers", "authorization_params"),
+    *("account_query", "account_endpoint", "account_subject", "account_label", "api_base"),
+    *("setup", "expect", "sources", "checked"),
 )
 """The keys that a preset may have: none of them says where secrets go, but for the account that a token is of."""
 
@@ -61,6 +52,11 @@ KEYS: Mapping[str, Key] = {
         values.ENDPOINT,
         "The device authorization endpoint (RFC 8628 section 3.1).",
         example='"https://auth.example.com/device/code"',
+    ),
+    "mcp_hosts": Key(
+        values.SOURCED_HOSTS,
+        "The hosts of the service's own MCP servers: at their URLs a login may use the client that is set for it.",
+        example='{"mcp.example.com" = "https://docs.example.com/mcp"}',
     ),
     "moved_from": Key(
         values.ORIGINS,

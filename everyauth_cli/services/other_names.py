@@ -1,4 +1,4 @@
-"""The aliases and presets of all shipped services in one file, so that to find one needs no other file."""
+"""The aliases, presets and MCP hosts of all shipped services in one file, so that to find one needs no other file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 INDEX = Path(__file__).with_name("other_names.json")
 """Made from the entries by `tests/other_names.py`."""
-ALIASES, PRESETS = "aliases", "presets"
+ALIASES, PRESETS, MCP_HOSTS = "aliases", "presets", "mcp_hosts"
 
 
 @cache
@@ -22,6 +22,11 @@ def _index() -> Mapping[str, Mapping[str, str]]:
 def service_of(name: str) -> str | None:
     """Return the name of the shipped service that has this alias or preset."""
     return _index()[ALIASES].get(name) or _index()[PRESETS].get(name)
+
+
+def service_at(host: str) -> str | None:
+    """Return the name of the shipped service that has an MCP server at this host."""
+    return _index()[MCP_HOSTS].get(host)
 
 
 def shipped_presets() -> Mapping[str, str]:

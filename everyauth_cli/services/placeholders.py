@@ -106,10 +106,10 @@ def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
     Raises `ConfigurationProblem`.
     """
     declared = {param.name for param in service.params}
-    for key, text in _filled_texts(service):
+    for key, text in filter(_has_brace, _filled_texts(service)):
         allowed = declared | FROM_CLIENT.get(key.partition(".")[0], set())
         _refuse(where, key, text, set(PLACEHOLDER.findall(text)) - allowed, "is not declared under params")
-    for key, text in _other_texts(service):
+    for key, text in filter(_has_brace, _other_texts(service)):
         _refuse(where, key, text, set(PLACEHOLDER.findall(text)), "is not filled here")
     for param in service.params:
         if param.default is not None and (param.default or not param.callback):
@@ -118,6 +118,11 @@ def check_placeholders(service: Service, where: Callable[[str], str]) -> None:
             _check_value(where, service, param, f"values.{word}", word)
         if param.callback:
             _check_callback(where, service, param)
+
+
+def _has_brace(named: tuple[str, str]) -> bool:
+    # Most texts have none, and need no search.
+    return "{" in named[1]
 
 
 def _check_value(where: Callable[[str], str], service: Service, param: Parameter, key: str, value: str) -> None:

@@ -33,7 +33,7 @@ def on_loopback(uri: str) -> bool:
 
 def callback_path(service: Service) -> str:
     """Return a path per service, against authorization server mix-up (RFC 9700 section 4.4)."""
-    return f"/callback/{service.redirect_name or service.registered_at.name}"
+    return f"/callback/{service.registered_at.name}"
 
 
 def check_redirect_uri(service: Service, uri: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from everyauth_cli.services.quirks import QUIRKS
 from everyauth_cli.services.rules import TEMPLATE_FIELD, Parameter, Quirk
 from everyauth_cli.services.sources import check_source, is_link
-from everyauth_cli.urls import check_template, check_url, origin
+from everyauth_cli.urls import check_template, check_url, host, origin
 
 # The parameters that the protocol sets itself; no entry may set them.
 AUTHORIZE_RESERVED = frozenset(
@@ -80,6 +80,19 @@ def _link(value: object) -> str:
     # A link may lead to a section of a page.
     check_url(url.partition("#")[0])
     return url
+
+
+def _sourced_hosts(value: object) -> dict[str, str]:
+    found = _table(value)
+    for name, source in found.items():
+        if host(f"https://{name}") != name:
+            raise WrongInside(name, source, "it is no host, in lower case and without a port")
+        try:
+            check_url(f"https://{name}")
+            _link(source)
+        except ValueError as error:
+            raise WrongInside(name, source, str(error)) from None
+    return found
 
 
 def _origins(value: object) -> tuple[str, ...]:
@@ -305,6 +318,7 @@ TEXT = Reader("string", _text)
 ENDPOINT = Reader("https URL, may have placeholders", _endpoint)
 ORIGINS = Reader("list of origins", _origins)
 LINK = Reader("https URL", _link)
+SOURCED_HOSTS = Reader("table of hosts, each with the URL of its source", _sourced_hosts)
 TRUTH = Reader("true or false", _truth)
 SECONDS = Reader("number of seconds", _seconds)
 SECONDS_OR_NONE = Reader("number of seconds, or 0", _seconds_or_none)

@@ -17,6 +17,7 @@ from everyauth_cli.settings import ca_setting
 from everyauth_cli.transport.body import read_body
 from everyauth_cli.transport.certificates import tls_context
 from everyauth_cli.transport.connection import Backend
+from everyauth_cli.transport.deadlines import DEADLINES, Deadline
 from everyauth_cli.transport.failures import HTTPCORE_ERRORS, explained
 from everyauth_cli.transport.message import content, header_fields, target
 from everyauth_cli.transport.proxies import Proxy, used_proxy
@@ -56,9 +57,13 @@ def _sent(request: Request, deadline: float, *, here: bool) -> Response:
 
 
 def _carry_out(sending: _Sending, *, here: bool) -> None:
-    # Two threads, because neither name resolution nor a response that trickles in is bounded by a socket's time-outs.
-    threading.Thread(target=sending.watch if here else sending.run, daemon=True).start()
-    (sending.run if here else sending.watch)()
+    # Another thread watches: neither name resolution nor a response in drops is bounded by a socket's time-outs.
+    if here:
+        DEADLINES.add(sending.deadline())
+        sending.run()
+    else:
+        threading.Thread(target=sending.run, daemon=True).start()
+        sending.watch()
 
 
 class _Reached(Exception):
@@ -92,6 +97,10 @@ class _Sending:
         finally:
             self._backend.close()
             self._ended.set()
+
+    def deadline(self) -> Deadline:
+        """Return what cuts the connection when the time is over."""
+        return Deadline(self._deadline, self._ended, self._cut)
 
     def watch(self) -> None:
         """Wait for the end, at most until the deadline; then cut the connection, so that the other thread ends too.

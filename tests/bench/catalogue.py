@@ -10,7 +10,7 @@ from functools import partial
 
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 
-REPEATS = 30
+REPEATS = 100
 NAME, ALIAS, SERVICE_OF_ALIAS, PRESET, SERVICE_OF_PRESET = "pagerduty", "sfdc", "salesforce", "gmail", "google"
 
 
@@ -47,9 +47,13 @@ def main() -> None:
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in JOBS}
     for repeat in range(REPEATS + 1):
         for name, (job, its_file) in JOBS.items():
-            pair = timed(job), timed(its_file)
+            # Each goes first in turn: the second finds what it needs in the processor's caches.
+            if repeat % 2:
+                base, seconds = timed(its_file), timed(job)
+            else:
+                seconds, base = timed(job), timed(its_file)
             if repeat:
-                taken[name].append(pair)
+                taken[name].append((seconds, base))
     for name, pairs in taken.items():
         median, base = (statistics.median(seconds) for seconds in zip(*pairs, strict=True))
         print(f"{name:18} {median * 1000:8.2f} ms {median / base:8.1f}x of parsing its one file ({base * 1000:.2f} ms)")

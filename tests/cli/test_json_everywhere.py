@@ -27,6 +27,7 @@ GOOD = [
     "service ls",
     "service get pagerduty",
     "service export pagerduty",
+    "service metadata https://me.example.com/everyauth.json",
     f"service add foo {URLS}",
     "service set foo",
     "service set foo --client-id abc",

@@ -109,6 +109,14 @@ def test_a_login_without_a_token_that_lives_longer_fails(world, refusal, kind):
     assert world.auth.find() == []
 
 
+def test_a_token_that_the_service_repeats_is_not_shown(world):
+    echo = json_response({"error": {"message": "cannot use brieftoken", "code": 100}}, status=400)
+    world.server.faults = [json_response({"access_token": "brieftoken"}), echo]
+    with pytest.raises(ServiceError, match="cannot use") as caught:
+        world.login()
+    assert "brieftoken" not in caught.value.message
+
+
 def test_an_earlier_login_stays_when_a_later_one_fails(world):
     log_in(world, long("long"))
     with pytest.raises(LoginFailed):

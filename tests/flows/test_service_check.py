@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from peers.token_server import json_response
 
-from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
+from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable, UsageProblem
 from everyauth_cli.flows.service_check import CheckState, Entry, check_entries, check_entry
 from everyauth_cli.model import Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
@@ -306,3 +306,8 @@ def test_what_an_entry_lacks_is_no_difference(entry, metadata, lacking):
     checked = check_entry(own_entry(**entry), serve(json_response({**METADATA, **metadata})))
     assert (checked.state, checked.wrong) == (CheckState.AGREES, [])
     assert [one.key for one in checked.lacking] == lacking
+
+
+def test_a_server_that_is_known_by_its_url_has_no_entry_to_compare():
+    with pytest.raises(UsageProblem, match="its server describes itself at each login"):
+        Catalogue().keys("https://mcp.example/mcp")

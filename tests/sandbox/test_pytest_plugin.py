@@ -31,6 +31,13 @@ def test_a_user_logs_in_without_a_browser(everyauth_sandbox):
     assert credential.tags == {"userId": "user-123", "tenantId": "user-123", "plan": "pro"}
 
 
+def test_no_request_of_a_login_is_for_the_service_itself(everyauth_sandbox):
+    base_url = everyauth_sandbox.sandbox.base_url
+    for known in (everyauth_sandbox.auth.catalogue.get(NAME), everyauth_sandbox.auth.clients.filled(NAME)):
+        urls = {url for key, url in urls_of(known).items() if key in PATHS}
+        assert all(url.startswith(f"{base_url}/") for url in urls)
+
+
 def test_one_clock_runs_for_both(everyauth_sandbox):
     everyauth_sandbox.log_in(NAME)
     first = everyauth_sandbox.auth.get_identity(NAME).access_token

@@ -91,6 +91,17 @@ def test_a_preset_is_its_service_in_all_but_its_own_keys(own):
     assert catalogue.names_and_presets() == sorted([*Catalogue().names_and_presets(), "example", "example-mail"])
 
 
+def test_a_preset_has_the_api_of_its_own_and_no_other(own):
+    api = 'api_base = "https://api.x.example"\n'
+    texts = LINES + api + '[presets.mail]\napi_base = "https://mail.x.example"\n[presets.files]\nscopes = ["files"]\n'
+    catalogue = own(example=texts)
+    assert [catalogue.get(name).api.base for name in ("example", "mail", "files")] == [
+        "https://api.x.example",
+        "https://mail.x.example",
+        "",
+    ]
+
+
 def test_an_alias_of_a_preset_leads_to_it(own):
     catalogue = own(example=MAIL + 'aliases = ["exmail"]\n')
     assert catalogue.get("exmail") == catalogue.get("example-mail")

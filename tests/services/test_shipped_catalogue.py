@@ -31,6 +31,7 @@ TWO_DOMAINS = {
     "highlevel": ("gohighlevel.com", "leadconnectorhq.com"),
     "intercom": ("intercom.com", "intercom.io"),
     "sage": ("sageone.com", "sage.com"),
+    "bitrix24": ("{portal}", "bitrix.info"),
     "tiktok": ("tiktok.com", "tiktokapis.com"),
     "withings": ("withings.com", "withings.net"),
     "epic-games": ("epicgames.com", "epicgames.dev"),
@@ -63,6 +64,7 @@ BASE_IN_RESPONSES = {
     "gong": "api_base_url_for_customer",
     "pipedrive": "api_domain",
     "salesforce": "instance_url",
+    "teamwork": "installation.apiEndPoint",
     "wrike": "host",
     "zoho": "api_domain",
 }

@@ -110,6 +110,15 @@ def test_a_service_may_have_an_alias_or_no_entry(world, app):
     assert buttons(row(browser, "no-such-service")) == ["Connect no-such-service"]
 
 
+def test_presets_of_one_service_are_connections_of_their_own(world, app):
+    browser = Browser(app({"services": {"jira": "/connect/jira", "confluence": "/connect/confluence"}}))
+    world.log_in("jira", "user-123")
+    assert buttons(row(browser, "Jira")) == ["Disconnect Jira"]
+    assert buttons(row(browser, "Confluence")) == ["Connect Confluence"]
+    assert world.auth.get_identity("jira", "user-123").access_token
+    assert world.auth.get_identity("atlassian", "user-123") is None
+
+
 def test_connect_starts_the_login(world, page_browser):
     response = page_browser.post(CONNECT, form(page_browser))
     assert (response.status, response["refresh"]) == (200, f"0;url={BASE_URL}{PREFIX}")

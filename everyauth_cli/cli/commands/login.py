@@ -6,11 +6,13 @@ from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.durations import read_duration, read_pairs
 from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
-from everyauth_cli.cli.login.by_url import check_url_options, discovered
+from everyauth_cli.cli.login.by_url import UrlOptions, discovered
 from everyauth_cli.cli.login.run import LoginOptions, run_login
 from everyauth_cli.cli.login_options import (
     AssumePkceOption,
     ClientCredentialsOption,
+    ClientOption,
+    DocumentOption,
     LoginArgument,
     NoBrowserOption,
     ReplaceOption,
@@ -50,6 +52,8 @@ def login(
     replace: ReplaceOption = False,
     client_credentials: ClientCredentialsOption = False,
     sandbox: SandboxOption = False,
+    client: ClientOption = None,
+    client_id: DocumentOption = None,
     assume_pkce: AssumePkceOption = False,
 ) -> None:
     """Log in to a service with your browser.
@@ -58,10 +62,11 @@ def login(
     MCP server's, it finds out by itself how to log in, and registers a client where the server allows that. With
     --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
     """
-    check_url_options(service, sandbox=sandbox, assume_pkce=assume_pkce)
+    at_url = UrlOptions(client=client, client_id=client_id, assume_pkce=assume_pkce)
+    at_url.check(service, sandbox=sandbox)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
-        if is_url(service) and not discovered(active, service, scope=scope, assume_pkce=assume_pkce):
+        if is_url(service) and not discovered(active, service, at_url, scope=scope):
             return
         entry = active.auth.clients.filled(service)
         options = LoginOptions(

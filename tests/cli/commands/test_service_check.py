@@ -127,6 +127,12 @@ def test_a_setting_without_a_value_is_asked_for(everyauth):
     assert "everyauth service set okta --param subdomain=" in done.err
 
 
+def test_a_preset_is_checked_as_its_service(everyauth):
+    done = everyauth("service", "check", "gmail", env=NOWHERE)
+    assert (done.code, done.out) == (5, "")
+    assert "accounts.google.com" in done.err
+
+
 def test_all_entries_are_checked_and_summed_up(everyauth, server):
     add(everyauth, server)
     add(everyauth, server, "wrong", token_endpoint="https://old.example/token")

@@ -81,6 +81,10 @@ def test_a_server_that_needs_no_login_gets_none(run, server):
         (["identity", "ls", "--service", "http://mcp.example"], 2, "plain http"),
         (["login", "https://mcp.example", "--sandbox"], 2, "sandbox"),
         (["login", "pagerduty", "--assume-pkce"], 2, "--assume-pkce"),
+        (["login", "pagerduty", "--client", "github"], 2, "--client is for the URL of a server"),
+        (["login", "https://mcp.example", "--client", "a", "--client-id", "https://b.example/c"], 2, "give one"),
+        (["login", "https://mcp.example", "--client-id", "b.example/c"], 2, "cannot be"),
+        (["service", "metadata", "https://me.example"], 2, "with a path"),
         (["init", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
         (["service", "get", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
         (["service", "export", "https://mcp.example/../x"], 2, "no client"),
@@ -106,6 +110,27 @@ def test_a_server_that_contradicts_itself_gets_no_browser(run, server):
     done = run("login", server.url)
     assert (done.code, server.requested) == (5, [])
     assert '"https://other.example"' in done.err
+
+
+def test_a_document_is_printed_to_be_hosted(run):
+    document = json.loads(run("service", "metadata", "https://me.example/everyauth.json").out)
+    assert document["client_id"] == "https://me.example/everyauth.json"
+
+
+def test_a_client_of_a_service_is_named_once(run, server, everyauth):
+    services = everyauth.home / "services"
+    services.mkdir(parents=True)
+    entry = f'authorization_endpoint = "{server.base}/authorize"\ntoken_endpoint = "{server.base}/token"\n'
+    (services / "acme.toml").write_text(entry)
+    assert run("service", "set", "acme", "--client-id", "ours").code == 0
+    server.metadata["registration_endpoint"] = None
+    done = run("login", server.url)
+    assert done.code == 2
+    assert f"everyauth login {server.url} --client acme" in done.err
+    assert run("login", server.url, "--client", "acme").code == 0
+    assert run("login", server.url).code == 0
+    assert {form["client_id"] for form in server.forms} == {"ours"}
+    assert {query["redirect_uri"].rpartition("/")[2] for query in server.requested} == {"acme"}
 
 
 def test_pkce_that_is_not_stated_can_be_assumed(run, server):

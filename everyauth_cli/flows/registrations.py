@@ -1,0 +1,167 @@
+"""Clients that need no registration by hand: those that an issuer registers (RFC 7591), and one that is a document.
+
+A client id metadata document is at a URL of the user's, which is the client id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+
+from everyauth_cli.errors import ServiceError, UsageProblem
+from everyauth_cli.model import DEFAULT_PORT, Client, Request, Response
+from everyauth_cli.oauth.discovery import Discovered
+from everyauth_cli.oauth.metadata import auth_methods
+from everyauth_cli.oauth.registration import (
+    INVALID_CLIENT_METADATA,
+    INVALID_REDIRECT_URI,
+    Registration,
+    read_registration,
+    registration_request,
+)
+from everyauth_cli.services.rules import ClientAuthMethod
+from everyauth_cli.store.clients import StoredClient, peek_client, read_client, registration_key, save_client
+from everyauth_cli.store.records import Query, Store
+from everyauth_cli.urls import REDIRECT_HOSTS, is_url, slug
+
+SECOND_MS = 1000
+DOCUMENT = "client-id-metadata-document"
+"""The key of the record that remembers the URL of the user's document; no issuer is called so."""
+DOCUMENT_PATH = "/callback/cimd"
+"""The path of its redirect URI: a document lists finitely many."""
+
+Attempt = tuple[str, ClientAuthMethod]
+"""The host of the redirect URI and the authentication that a registration asks for."""
+
+
+def redirect_uri_of(path: str, *, host: str = REDIRECT_HOSTS[0]) -> str:
+    """Return a redirect URI on loopback that is registered with its port."""
+    return f"http://{host}:{DEFAULT_PORT}{path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registrations:
+    """The clients of one profile by the issuer that registered them; `clock` gives milliseconds since the epoch."""
+
+    profile: str
+    store: Store
+    send: Callable[[Request], Response]
+    clock: Callable[[], int]
+
+    def issuers(self) -> Container[str]:
+        """Return the issuers that have registered a client for us."""
+        entries = self.store.entries(Query(registration_key(self.profile, "")))
+        return {entry.key.service for entry in entries}
+
+    def document(self) -> str | None:
+        """Return the URL of the client id metadata document that the user named last."""
+        known = peek_client(self.store, registration_key(self.profile, DOCUMENT))
+        return known[0].client_id if known else None
+
+    def remember_document(self, url: str) -> None:
+        """Remember the URL of a client id metadata document for later logins."""
+        client = Client(service=DOCUMENT, client_id=url, redirect_uri=redirect_uri_of(DOCUMENT_PATH))
+        self._save(client)
+
+    def client_of_document(self, found: Discovered, url: str) -> Client:
+        """Return the client that is a document."""
+        return Client(
+            service=found.issuer,
+            client_id=url,
+            redirect_uri=redirect_uri_of(DOCUMENT_PATH),
+            server={"token_endpoint_auth_method": ClientAuthMethod.NONE.value},
+        )
+
+    def registered(self, found: Discovered, scopes: Sequence[str]) -> Client:
+        """Return the client that the issuer registered for us, registering one unless it can still be used.
+
+        The lock lets one of many processes do it.
+        """
+        key = registration_key(self.profile, found.issuer)
+        with self.store.lock(key):
+            stored = read_client(self.store, key)
+            if stored is not None and self._is_usable(stored.client, scopes):
+                return stored.client
+            return self._save(self._register(found, (*scopes, *found.all_scopes)))
+
+    def _save(self, client: Client) -> Client:
+        key = registration_key(self.profile, client.service)
+        stored = read_client(self.store, key)
+        save_client(self.store, key, StoredClient(client=client, version=stored.version if stored else None))
+        return client
+
+    def _is_usable(self, client: Client, scopes: Iterable[str]) -> bool:
+        """Whether a registration has not expired, and allows these scopes (RFC 7591 section 2)."""
+        expires_at = client.params.get("secret_expires_at")
+        is_valid = not expires_at or self.clock() < int(expires_at) * SECOND_MS
+        return is_valid and (client.scope is None or set(scopes) <= {*client.scope.split()})
+
+    def _register(self, found: Discovered, scopes: Sequence[str]) -> Client:
+        known = tuple(dict.fromkeys(scopes))
+        tried: list[Attempt] = [(REDIRECT_HOSTS[0], ClientAuthMethod.NONE)]
+        while True:
+            host, method = tried[-1]
+            uri = redirect_uri_of(f"/callback/{slug(found.issuer)}", host=host)
+            endpoint = str(found.metadata["registration_endpoint"])
+            request = registration_request(endpoint, redirect_uri=uri, scopes=known, method=method)
+            try:
+                registration = read_registration(found.issuer, self.send(request))
+            except ServiceError as error:
+                another = _another(found, tried[-1], error)
+                if another is None or another in tried:
+                    raise _refused(found, error) from None
+                tried.append(another)
+                continue
+            return _client(found, registration, redirect_uri=uri, scopes=known)
+
+
+def check_document(url: str) -> str:
+    """Return the URL of a client id metadata document after checking it: https, with a path. Raises `UsageProblem`."""
+    # `check_url` has been passed by whoever calls this; plain http is for loopback alone there.
+    if not is_url(url) or not url.startswith("https://") or url.count("/") < 3 or url.endswith("/"):  # noqa: PLR2004
+        raise UsageProblem(
+            f'"{url}" cannot be a client id metadata document: it is an https URL with a path',
+            hint="https://HOST/everyauth.json",
+        )
+    return url
+
+
+def document_of(url: str) -> dict[str, object]:
+    """Return the client id metadata document to host at a URL."""
+    return {
+        "client_id": url,
+        "client_name": "everyauth",
+        "application_type": "native",
+        "redirect_uris": [redirect_uri_of(DOCUMENT_PATH, host=host) for host in REDIRECT_HOSTS],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": ClientAuthMethod.NONE.value,
+    }
+
+
+def _client(found: Discovered, registration: Registration, *, redirect_uri: str, scopes: Sequence[str]) -> Client:
+    """Return the client of a registration as it is stored; its `server` has the keys of an entry that it decides."""
+    params = {"secret_expires_at": str(registration.secret_expires_at)} if registration.secret_expires_at else {}
+    return Client(
+        service=found.issuer,
+        client_id=registration.client_id,
+        client_secret=registration.client_secret,
+        scope=" ".join(scopes) or None,
+        redirect_uri=redirect_uri,
+        params=params,
+        server={"token_endpoint_auth_method": registration.method.value},
+    )
+
+
+def _another(found: Discovered, tried: Attempt, error: ServiceError) -> Attempt | None:
+    """Return another attempt that may be accepted after this one was refused with that error."""
+    if error.error == INVALID_REDIRECT_URI:
+        return next(name for name in REDIRECT_HOSTS if name != tried[0]), tried[1]
+    methods = auth_methods(found.metadata)
+    if error.error == INVALID_CLIENT_METADATA and methods and ClientAuthMethod.NONE not in methods:
+        return tried[0], methods[0]
+    return None
+
+
+def _refused(found: Discovered, error: ServiceError) -> ServiceError:
+    return error.copy(message=f"{error.message}; it is the authorization server of {found.url}")

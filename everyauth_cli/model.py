@@ -113,6 +113,7 @@ class Service:
     jwks_uri: str | None = None
     id_token: IdTokenRules = field(default_factory=IdTokenRules)
     scopes: tuple[str, ...] = ()
+    scope_required: bool = False
     scope_separator: str = " "
     scope_field: str = "scope"
     scope_covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

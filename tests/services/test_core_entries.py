@@ -126,8 +126,8 @@ def test_a_logout_at_github_ends_the_grant_where_tokens_expire(tmp_path, refresh
     world.server = respond
     world.auth = world.another(world.store)
     pending = world.auth.begin("github", redirect_uri="http://127.0.0.1/callback/github")
-    answer = {"code": "c", "state": pending.state.reveal(), "iss": "https://github.com/login/oauth"}
-    world.auth.keep(world.auth.redeem(pending, [*answer.items()]))
+    query = {"code": "c", "state": pending.state.reveal(), "iss": "https://github.com/login/oauth"}
+    world.auth.keep(world.auth.redeem(pending, [*query.items()]))
     revocation = world.auth.delete_identity("github", "me")
     assert sent[-1].url == f"https://api.github.com/applications/id/{'grant' if refresh_token else 'token'}"
     assert (revocation.not_revoked, len(sent)) == ([], 3)

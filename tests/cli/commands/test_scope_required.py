@@ -25,8 +25,8 @@ def scope(shell):
 
 def test_without_a_terminal_each_step_names_the_command_that_sets_it(shell):
     shell.bad("everyauth init op --client-id one --client-secret two", 2, "--scope SCOPES")
-    told = shell("everyauth service set op --client-id one --client-secret two")
-    assert (told.code, SET in told.err) == (0, True)
+    done = shell("everyauth service set op --client-id one --client-secret two")
+    assert (done.code, SET in done.err) == (0, True)
     assert SET in shell.good("everyauth service get op")
     shell.bad("everyauth login op --no-browser", 2, "requests no scope", SET)
     shell.good("everyauth service set op --scope read")
@@ -36,10 +36,10 @@ def test_without_a_terminal_each_step_names_the_command_that_sets_it(shell):
 
 @pytest.mark.parametrize("command", ["everyauth init op --no-open --no-login", "everyauth service set op"])
 def test_at_a_terminal_it_is_asked_for(shell, command):
-    answers = {"Client id: ": "one", "(hidden): ": "two", "Scopes, which op requires: ": "read"}
+    typed = {"Client id: ": "one", "(hidden): ": "two", "Scopes, which op requires: ": "read"}
     with shell.at_a_terminal(command) as shown:
-        for question, answer in answers.items():
+        for question, text in typed.items():
             shown.wait_for(question)
-            shown.type(f"{answer}\n")
+            shown.type(f"{text}\n")
         assert shown.end() == 0
     assert scope(shell) == "read"

@@ -42,6 +42,10 @@ TimeoutOption = Annotated[
 ]
 NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")]
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace the stored account.")]
+ClientCredentialsOption = Annotated[
+    bool,
+    typer.Option("--client-credentials", help="Get a token for the client itself, without a user or a browser."),
+]
 SandboxOption = Annotated[
     bool,
     typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),

@@ -58,7 +58,7 @@ def preflight_request(
 ) -> Request:
     """Return a first authorization request, by which it shows whether a server still knows a client (RFC 6749 4.1.1).
 
-    No code that may come of it can be redeemed: nobody has the verifier of its challenge.
+    A code that may come of it is worthless: no verifier has its challenge.
     """
     fields = {
         "response_type": "code",

@@ -1,4 +1,4 @@
-"""`everyauth login`: the authorization code flow with a redirect to loopback (RFC 8252)."""
+"""`everyauth login`: with a browser and a redirect to loopback (RFC 8252), or for the client itself without one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from everyauth_cli.cli.login.by_url import UrlOptions, log_in_at
 from everyauth_cli.cli.login.run import LoginOptions, run_login
 from everyauth_cli.cli.login_options import (
     AssumePkceOption,
+    ClientCredentialsOption,
     ClientOption,
     DocumentOption,
     LoginArgument,
@@ -37,6 +38,7 @@ from everyauth_cli.urls import is_url
         f"everyauth login {EXAMPLE}",
         f"everyauth login {EXAMPLE} --user user-123 --no-browser",
         f"everyauth login {EXAMPLE} --sandbox",
+        f"everyauth login {EXAMPLE} --client-credentials",
         "everyauth login https://mcp.example.com/mcp",
     ],
 )
@@ -50,6 +52,7 @@ def login(
     timeout: TimeoutOption = "300s",
     no_browser: NoBrowserOption = False,
     replace: ReplaceOption = False,
+    client_credentials: ClientCredentialsOption = False,
     sandbox: SandboxOption = False,
     client: ClientOption = None,
     client_id: DocumentOption = None,
@@ -58,7 +61,8 @@ def login(
     """Log in to a service with your browser.
 
     The access token and the refresh token are stored, and refreshed when needed. At the URL of a server, such as an
-    MCP server's, it finds out by itself how to log in, and registers a client where the server allows that.
+    MCP server's, it finds out by itself how to log in, and registers a client where the server allows that. With
+    --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
     """
     at_url = UrlOptions(client=client, client_id=client_id, assume_pkce=assume_pkce)
     at_url.check(service, sandbox=sandbox)
@@ -72,6 +76,7 @@ def login(
             seconds=seconds,
             no_browser=no_browser,
             replace=replace,
+            client_credentials=client_credentials,
         )
         if is_url(service):
             log_in_at(active, service, at_url, options, scope=scope)

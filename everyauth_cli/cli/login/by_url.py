@@ -59,6 +59,11 @@ def log_in_at(
     raises, and `LoginFailed` for one more step-up when several have not been enough.
     """
     name, about = server_name(url), options.keywords
+    if about["client_credentials"] and not at_url.client:
+        raise UsageProblem(
+            "with --client-credentials at a URL, --client names the service whose client it is",
+            hint=f"{login_at(name)} --client-credentials --client SERVICE",
+        )
     before = session.auth.find(service=name, user=about["user"], tenant=about["tenant"])
     if scope is not None:
         _check_attempts(session, name, user=about["user"])

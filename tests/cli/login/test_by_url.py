@@ -85,6 +85,7 @@ def test_a_server_that_needs_no_login_gets_none(run, server):
         (["login", "https://mcp.example", "--client", "a", "--client-id", "https://b.example/c"], 2, "give one"),
         (["login", "https://mcp.example", "--client-id", "b.example/c"], 2, "cannot be"),
         (["service", "metadata", "https://me.example"], 2, "with a path"),
+        (["login", "https://mcp.example", "--client-credentials"], 2, "--client names the service"),
         (["init", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
         (["service", "get", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
         (["service", "export", "https://mcp.example/../x"], 2, "no client"),

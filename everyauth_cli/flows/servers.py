@@ -195,12 +195,11 @@ def _entry(found: Discovered) -> dict[str, Any]:
     # A client that the server has registered authenticates there as it does at the token endpoint.
     entry.pop("revocation_endpoint_auth_method", None)
     entry["pkce"] = True
-    if found.is_issuer:
-        return entry
-    entry.pop("userinfo_endpoint", None)
-    offline = [OFFLINE] if OFFLINE in (found.metadata.get("scopes_supported") or ()) else []
-    entry["scopes"] = list(dict.fromkeys([*found.scopes, *offline]))
-    if offline:
+    if not found.is_issuer:
+        entry.pop("userinfo_endpoint", None)
+        offline = [OFFLINE] if OFFLINE in (found.metadata.get("scopes_supported") or ()) else []
+        entry["scopes"] = list(dict.fromkeys([*found.scopes, *offline]))
+    if OFFLINE in entry.get("scopes", ()):
         # OpenID Connect Core section 11: without it the scope is ignored.
         entry["authorization_params"] = {"prompt": "consent"}
     return entry

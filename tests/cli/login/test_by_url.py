@@ -194,6 +194,20 @@ def test_many_processes_on_a_stale_registration_make_one_and_open_one_browser(ru
     assert len({run("token", server.url).out for _ in range(3)}) == 1
 
 
+@pytest.mark.slow
+def test_a_login_at_an_independent_server_and_a_refresh_by_another_process(run, oidc_provider):
+    env = {"BROWSER": oidc_provider.browser()}
+    done = run("login", oidc_provider.issuer, env=env)
+    assert done.code == 0, done
+    assert "alice@example.test" in done.err
+    token = run("token", oidc_provider.issuer).out
+    refreshed = run("identity", "refresh", env=env)
+    assert refreshed.code == 0, refreshed
+    assert run("token", oidc_provider.issuer).out not in ("", token)
+    assert run("identity", "check").code == 0
+    assert run("logout", oidc_provider.issuer).code == 0
+
+
 @pytest.mark.parametrize("name", ["pagerduty", "github"])
 def test_discovery_is_not_imported_for_a_service_of_the_catalogue(name):
     code = f"""

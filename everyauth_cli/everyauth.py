@@ -11,6 +11,7 @@ from everyauth_cli.async_methods import async_method, read_and_await, read_in_la
 from everyauth_cli.bearer import methods
 from everyauth_cli.errors import UsageProblem, raised_anew
 from everyauth_cli.event_log import EventLog, Record, ignore
+from everyauth_cli.flows import login_methods
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
 from everyauth_cli.flows.freshness import now_ms
@@ -18,7 +19,7 @@ from everyauth_cli.flows.listing import grouped
 from everyauth_cli.flows.refresh import PATIENT, Patience
 from everyauth_cli.flows.requirement import requirement
 from everyauth_cli.flows.selector import Page, Selector, Who, read_who
-from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret, Service
+from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, Identity, Request, Response, Secret
 from everyauth_cli.sender import send_request
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import Settings, read_settings
@@ -104,27 +105,6 @@ class EveryAuth:
             record=EventLog(settings.log_dir).record,
             shield=shield,
             patience=patience,
-        )
-
-    def discover(
-        self,
-        url: str,
-        *,
-        scope: str | None = None,
-        client: str | None = None,
-        client_id: str | None = None,
-        assume_pkce: bool = False,
-    ) -> Service | None:
-        """Find out how the server at a URL is logged in at, and have it register a client; None if it needs no login.
-
-        The URL, of a protected resource (RFC 9728) such as an MCP server or of an issuer (RFC 8414), is then the
-        service's name, for `begin` here and, once the login is kept, everywhere. The client is that of the service
-        `client` or of the catalogue's for this host, or the client id metadata document `client_id`, or one that the
-        server registers (RFC 7591) for these scopes. PKCE must be stated unless `assume_pkce` is set.
-        Raises `UsageProblem`, `ClientNotSet`, `ServiceNotFound`, `ServiceError`, `StoreError`.
-        """
-        return self._flows.servers.discover(
-            url, scope=scope, client=client, client_id=client_id, assume_pkce=assume_pkce
         )
 
     def begin(
@@ -335,12 +315,13 @@ class EveryAuth:
         keys = self._flows.identities.keys_to_delete(service, tags)
         return [self._flows.revoker.delete(key, local=local) for key in keys]
 
+    discover, client_credentials = login_methods.discover, login_methods.client_credentials
     httpx_auth, requests_auth = methods.httpx_auth, methods.requests_auth
     token_source, google_auth = methods.token_source, methods.google_auth
 
     # Each is the method of the same name without the `a`, run in a thread of ours.
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
-    adiscover = async_method(discover)
+    adiscover, aclient_credentials = async_method(discover), async_method(client_credentials)
     abegin, aauthorization_url = async_method(begin, read_in_lane), async_method(authorization_url, read_in_lane)
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)

@@ -18,6 +18,7 @@ from everyauth_cli.services.rules import (
     BodyFormat,
     ChallengeMethod,
     ClientAuthMethod,
+    ClientCredentialsRules,
     IdTokenRules,
     LongLivedRules,
     Method,
@@ -123,6 +124,7 @@ class Service:
     body: BodyFormat = BodyFormat.FORM
     requests: RequestRules = field(default_factory=RequestRules)
     response: ResponseRules = field(default_factory=ResponseRules)
+    client_credentials: ClientCredentialsRules = field(default_factory=ClientCredentialsRules)
     long_lived: LongLivedRules = field(default_factory=LongLivedRules)
     pkce: bool = True
     code_challenge_method: ChallengeMethod = ChallengeMethod.S256

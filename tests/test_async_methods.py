@@ -52,7 +52,7 @@ def test_an_async_method_has_the_same_signature_and_docstring(name):
     async_method, method = getattr(EveryAuth, name), getattr(EveryAuth, name[1:])
     assert inspect.signature(async_method) == inspect.signature(method)
     assert async_method.__doc__ == method.__doc__
-    assert (async_method.__name__, async_method.__qualname__.split(".")[1]) == (name, name)
+    assert (async_method.__name__, async_method.__qualname__.rpartition(".")[2]) == (name, name)
 
 
 def test_login_use_and_deletion_without_blocking_the_loop(world):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.flows.composition import Flows
+from everyauth_cli.flows.composition import HasFlows
 from everyauth_cli.flows.selector import Who
 from everyauth_cli.model import DEFAULT_USER, Secret
 
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from everyauth_cli.bearer.httpx_auth import HttpxAuth
     from everyauth_cli.bearer.requests_auth import RequestsAuth
     from everyauth_cli.bearer.token_source import TokenSource
-
-
-class HasFlows(Protocol):
-    """An `EveryAuth`, as far as these methods use it."""
-
-    _flows: Flows
 
 
 def httpx_auth(

@@ -30,13 +30,22 @@ TagOption = Annotated[
 ]
 ScopeThisTime = Annotated[
     str | None,
-    typer.Option("--scope", metavar="SCOPES", help="The scopes to request this time.", show_default="as set"),
+    typer.Option(
+        "--scope",
+        metavar="SCOPES",
+        help="The scopes to request this time; at a URL, besides those it has.",
+        show_default="as set",
+    ),
 ]
 TimeoutOption = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")
 ]
 NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")]
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace the stored account.")]
+ClientCredentialsOption = Annotated[
+    bool,
+    typer.Option("--client-credentials", help="Get a token for the client itself, without a user or a browser."),
+]
 SandboxOption = Annotated[
     bool,
     typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),

@@ -85,7 +85,9 @@ def _show_logins(session: Session, siblings: list[tuple[str, Identity]]) -> None
     session.terminal.info("To log in again those that ended with it:")
     for profile, identity in siblings:
         named = "" if {profile, session.auth.profile} == {DEFAULT_PROFILE} else profile
-        login = login_command(identity.service, user=identity.user, tenant=identity.tenant, profile=named)
+        login = login_command(
+            identity.service, user=identity.user, tenant=identity.tenant, profile=named, repeated=identity.repeated
+        )
         session.terminal.suggest(login)
 
 

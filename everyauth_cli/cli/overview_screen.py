@@ -44,7 +44,7 @@ def _show_identities(session: Session, overview: Overview, outcomes: Mapping[str
         session.terminal.command(session.suggestion("everyauth identity ls"))
     for identity in shown:
         if needs_login(identity, now=overview.now):
-            session.terminal.command(login_again(key_of(overview.profile, identity)))
+            session.terminal.command(login_again(key_of(overview.profile, identity), identity.repeated))
 
 
 def _names(identity: Identity) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from everyauth_cli.event_log import Record
 from everyauth_cli.flows.clients import Clients, Override
@@ -114,3 +114,9 @@ class Flows:
     def discard(self, grant: Grant) -> None:
         """Revoke the tokens of a grant that is not kept, where the service can and nothing stored would end too."""
         self.revoker.discard(*self.login.discarded(grant))
+
+
+class HasFlows(Protocol):
+    """An `EveryAuth`, as far as its methods in other modules use it."""
+
+    _flows: Flows

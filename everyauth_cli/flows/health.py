@@ -74,7 +74,7 @@ class HealthCheck:
         """Return the outcome of an act, which gives the identity as it is stored then where it knows it."""
         key = key_of(self.profile, identity)
         if identity.login_required is not None and identity.login_required.kind is not LoginReason.REFUSED:
-            required = must_log_in(key, identity.login_required)
+            required = must_log_in(key, identity.login_required, identity.repeated)
             return Outcome(identity=identity, state=HealthState.LOGIN_REQUIRED, error=required)
         try:
             state, now = act(key)
@@ -129,11 +129,12 @@ class HealthCheck:
         if not identity.refreshable:
             self._without_refresh_token(key, identity)
         service = self.clients.filled(identity.service)
-        if service.account.endpoint is None:
+        if service.account.endpoint is None or identity.repeated is not None:
+            # The token of a client has no account that an endpoint for users would know.
             return HealthState.NOT_CHECKABLE
         client = self.clients.get(service)
         if not is_bound_to(identity, service, client):
-            raise bound_elsewhere(key)
+            raise bound_elsewhere(key, identity.repeated)
         service = with_callback(service, identity.params)
         token = self._token(key, CURRENT)
         account = self._account(key, service, client, token)
@@ -181,7 +182,7 @@ class HealthCheck:
                 return
             marked = replace(stored, identity=replace(stored.identity, login_required=ended))
             save_identity(self.store, key, marked)
-        raise must_log_in(key, ended)
+        raise must_log_in(key, ended, stored.identity.repeated)
 
     def _stored(self, key: RecordKey) -> StoredIdentity:
         stored = read_identity(self.store, key)
@@ -195,5 +196,5 @@ def _other_account(key: RecordKey, identity: Identity) -> LoginRequired:
     return LoginRequired(
         f"{key.service} says that the token of user {user_of_tenant(key.user, key.tenant)} belongs to another account "
         f"than {label}",
-        hint=login_again(key),
+        hint=login_again(key, identity.repeated),
     )

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, RecordKey
-from everyauth_cli.oauth.grant import EndedGrant, LoginReason
+from everyauth_cli.oauth.grant import EndedGrant, GrantType, LoginReason, RepeatedGrant
+
+GRANT_OPTIONS: Mapping[GrantType, str] = MappingProxyType({GrantType.CLIENT_CREDENTIALS: "--client-credentials"})
+"""The option of `everyauth login` that runs a grant."""
 
 
 def user_of_tenant(user: str, tenant: str, *, quotes: tuple[str, str] = ('"', '"')) -> str:
@@ -15,8 +21,10 @@ def user_of_tenant(user: str, tenant: str, *, quotes: tuple[str, str] = ('"', '"
     return name if tenant in ("", user) else f"{name} of tenant {tenant.join(quotes)}"
 
 
-def login_command(service: str, *, user: str, tenant: str = "", profile: str = "") -> str:
-    """Return the command that logs a user in; the profile is named when it is given."""
+def login_command(
+    service: str, *, user: str, tenant: str = "", profile: str = "", repeated: RepeatedGrant | None = None
+) -> str:
+    """Return the command that logs a user in, or runs a grant again; the profile is named when it is given."""
     words = ["everyauth", "login", service]
     if user != DEFAULT_USER:
         words += ["--user", user]
@@ -26,13 +34,16 @@ def login_command(service: str, *, user: str, tenant: str = "", profile: str = "
         words += ["--sandbox"]
     elif profile:
         words += ["--profile", profile]
+    if repeated is not None:
+        words += [GRANT_OPTIONS[repeated.grant_type]]
+        words += ["--scope", repeated.scope] * bool(repeated.scope)
     return shlex.join(words)
 
 
-def login_again(key: RecordKey) -> str:
-    """Return the command that renews the grant of an identity."""
+def login_again(key: RecordKey, repeated: RepeatedGrant | None = None) -> str:
+    """Return the command that renews the grant of an identity, which it may have by a `repeated` grant."""
     profile = "" if key.profile == DEFAULT_PROFILE else key.profile
-    return login_command(key.service, user=key.user, tenant=key.tenant, profile=profile)
+    return login_command(key.service, user=key.user, tenant=key.tenant, profile=profile, repeated=repeated)
 
 
 def not_logged_in(key: RecordKey) -> LoginRequired:
@@ -40,19 +51,20 @@ def not_logged_in(key: RecordKey) -> LoginRequired:
     return _login_required(key, f"{_user(key)} has not logged in at {key.service}")
 
 
-def must_log_in(key: RecordKey, ended: EndedGrant) -> LoginRequired:
+def must_log_in(key: RecordKey, ended: EndedGrant, repeated: RepeatedGrant | None = None) -> LoginRequired:
     """Make the error for an identity that is marked as in need of a login."""
     message = f"{_user(key)} must log in at {key.service} again: {ended.reason}"
     replaces = " --replace" if ended.kind is LoginReason.ACCOUNT_CHANGED else ""
-    return LoginRequired(message, hint=login_again(key) + replaces)
+    return LoginRequired(message, hint=login_again(key, repeated) + replaces)
 
 
-def bound_elsewhere(key: RecordKey) -> LoginRequired:
+def bound_elsewhere(key: RecordKey, repeated: RepeatedGrant | None = None) -> LoginRequired:
     """Make the error for a grant of another client or other endpoints: its tokens are sent nowhere (RFC 6749 6)."""
     return _login_required(
         key,
         f"{_user(key)} granted access at {key.service} to another client, or for other endpoints, than those that "
         "are set now; nothing was sent",
+        repeated,
     )
 
 
@@ -65,21 +77,23 @@ def no_refresh_token(key: RecordKey, *, rejected: bool) -> LoginRequired:
     return _login_required(key, f"{problem}, and there is no refresh token")
 
 
-def rejected_although_new(key: RecordKey) -> RejectedAlthoughNew:
+def rejected_although_new(key: RecordKey, repeated: RepeatedGrant | None = None) -> RejectedAlthoughNew:
     """Make the error for an access token that an API rejects right after it was refreshed."""
     return RejectedAlthoughNew(
         f"the access token of {_user(key)} was rejected although {key.service} has just issued it; check its scopes",
-        hint=f'{login_again(key)} --scope "..."',
+        hint=f'{login_again(key, replace(repeated, scope="") if repeated else None)} --scope "..."',
     )
 
 
-def deleted_meanwhile(key: RecordKey) -> LoginRequired:
+def deleted_meanwhile(key: RecordKey, repeated: RepeatedGrant | None = None) -> LoginRequired:
     """Make the error for an identity that another process deleted during a refresh."""
-    return _login_required(key, f"the identity of {_user(key)} at {key.service} was deleted during its refresh")
+    return _login_required(
+        key, f"the identity of {_user(key)} at {key.service} was deleted during its refresh", repeated
+    )
 
 
-def _login_required(key: RecordKey, message: str) -> LoginRequired:
-    return LoginRequired(message, hint=login_again(key))
+def _login_required(key: RecordKey, message: str, repeated: RepeatedGrant | None = None) -> LoginRequired:
+    return LoginRequired(message, hint=login_again(key, repeated))
 
 
 def _user(key: RecordKey) -> str:

@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from everyauth_cli.errors import InvalidGrant, LoginFailed, LoginTimedOut, OtherAccount, ServiceError, UsageProblem
+from everyauth_cli.errors import (
+    ConfigurationProblem,
+    InvalidGrant,
+    LoginFailed,
+    LoginTimedOut,
+    OtherAccount,
+    ServiceError,
+    UsageProblem,
+)
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
@@ -19,6 +27,7 @@ from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import OWN_TAGS, check_texts
 from everyauth_cli.model import (
     ID_PREFIX,
+    Account,
     Client,
     Identity,
     RecordKey,
@@ -30,7 +39,9 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
+from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
 from everyauth_cli.oauth.login_request import LoginRequest
+from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.token_endpoint import (
     added_fields,
     code_request,
@@ -41,6 +52,7 @@ from everyauth_cli.oauth.token_endpoint import (
 from everyauth_cli.services.callback import read_callback, with_callback
 from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity, save_identity
 from everyauth_cli.store.records import Store
+from everyauth_cli.urls import PLACEHOLDER
 
 Query = Sequence[tuple[str, str]]
 
@@ -52,7 +64,8 @@ class Grant:
     `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
     for other grant types. `params` are the values of placeholders in its authorization response. `origins` are those
     of the endpoints that may be sent the tokens, by key; at a server that is known by its URL the grant is bound to its
-    `issuer` and its `resource` too. `missing_scopes` were requested and not granted.
+    `issuer` and its `resource` too. `missing_scopes` were requested and not granted. A `repeated` grant is run again in
+    place of a refresh.
     """
 
     request: LoginRequest
@@ -63,6 +76,7 @@ class Grant:
     missing_scopes: Sequence[str] = ()
     issuer: str = ""
     resource: str = ""
+    repeated: RepeatedGrant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,13 +199,42 @@ class LoginFlow:
                 raise LoginFailed(message, hint="log in again") from None
             raise error.copy(message=message) from None
 
+    def client_credentials(self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str) -> Grant:
+        """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
+        _check_names(user, tenant, tags)
+        service, client = self.clients.registered(name)
+        _check_params(self.clients.catalogue.get(name), service)
+        request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        account = Account(subject=client.client_id, label=f"client {client.client_id}")
+        repeated = RepeatedGrant(grant_type=GrantType.CLIENT_CREDENTIALS, scope=scope)
+        return self._granted(service, client, request, repeated, account=account)
+
+    def _granted(
+        self, service: Service, client: Client, request: LoginRequest, repeated: RepeatedGrant, *, account: Account
+    ) -> Grant:
+        """Run a grant that is run again in place of a refresh, and return its token with the account that it is for."""
+        now, added = self.clock(), added_fields(service, client)
+        with recorded(self.record, self.clock, Action.LOGIN, self._key(request), client.client_secret, success=False):
+            response = self.send(repeated_request(service, client, repeated))
+            token = read_token(service, response, requested_scope=repeated.scope, now=now, added=added, repeats=True)
+        issuer, resource = bound_names(service)
+        return Grant(
+            request=request,
+            token=replace(token, account=account),
+            origins=granted_origins(service),
+            missing_scopes=missing_scopes(service, repeated.scope, token.scope, refreshable=False),
+            issuer=issuer,
+            resource=resource,
+            repeated=repeated,
+        )
+
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
         """Store what was granted; see `EveryAuth.keep`."""
         key = self._key(grant.request)
         with recorded(self.record, self.clock, Action.LOGIN, key), self.store.lock(key):
             stored = read_identity(self.store, key)
             if stored and not replace_account:
-                _check_account(stored.identity, grant.token)
+                _check_account(stored.identity, grant)
                 self._warn_of_first_account(stored.identity, grant.token)
             identity = _identity(grant, stored)
             identity = refreshed(replace(identity, account=None) if replace_account else identity, grant.token)
@@ -223,12 +266,28 @@ def _check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:
         raise UsageProblem(f"{min(taken)} is no tag of your own", hint=f"give it as the {OWN_TAGS[min(taken)]}")
 
 
-def _check_account(before: Identity, token: Token) -> None:
-    """Raise `OtherAccount` unless a login is for the stored account, as far as that is known."""
-    if before.account is None or (token.account and token.account.subject == before.account.subject):
+def _check_params(entry: Service, filled: Service) -> None:
+    """Raise `ConfigurationProblem` where a placeholder that the client credentials grant needs has no value."""
+    for name, text in entry.client_credentials.params.items():
+        if name not in filled.client_credentials.params:
+            needed = "".join(f" --param {param}=..." for param in PLACEHOLDER.findall(text))
+            raise ConfigurationProblem(
+                f"{filled.name} needs {name} for the client credentials grant",
+                hint=f"everyauth service set {filled.registered_at.name}{needed}",
+            )
+
+
+def _check_account(before: Identity, grant: Grant) -> None:
+    """Raise `OtherAccount` unless a login is for the stored account, as far as that is known.
+
+    A user's account is never a client's, even where the service does not name it.
+    """
+    account, is_same_kind = grant.token.account, (before.repeated is None) == (grant.repeated is None)
+    if is_same_kind and (before.account is None or (account and account.subject == before.account.subject)):
         return
-    other = token.account.label if token.account else "an account that the service did not name"
-    user, stored = user_of_tenant(before.user, before.tenant), before.account.label
+    unnamed = "an account that the service did not name"
+    other = account.label if account else unnamed
+    user, stored = user_of_tenant(before.user, before.tenant), before.account.label if before.account else unnamed
     raise OtherAccount(
         f"the stored account of user {user} at {before.service} is {stored}, but this login is for {other}",
         hint="log in as another user to keep both, or with replace_account",
@@ -249,6 +308,7 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
             issuer=grant.issuer,
             resource=grant.resource,
             params=grant.params,
+            repeated=grant.repeated,
         )
     return Identity(
         id=ID_PREFIX + secrets.token_hex(8),
@@ -269,4 +329,5 @@ def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
         issuer=grant.issuer,
         resource=grant.resource,
         params=grant.params,
+        repeated=grant.repeated,
     )

@@ -36,13 +36,14 @@ from everyauth_cli.flows.hints import (
 from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
 from everyauth_cli.flows.requirement import Requirement, check_lifetime
-from everyauth_cli.flows.saving import STORE_SECONDS, Saver, write_back
+from everyauth_cli.flows.saving import STORE_SECONDS, Saver, spent_by, write_back
 from everyauth_cli.flows.waits import LOCK_SECONDS
 from everyauth_cli.model import Client, Identity, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.authorization_code import OPENID
 from everyauth_cli.oauth.error_response import Refusal, refusal_of
 from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.oauth.id_token import read_refreshed
+from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.successor import refresh_token_in
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 from everyauth_cli.services.callback import with_callback
@@ -104,51 +105,45 @@ class RefreshRun:
         return is_fresh(token.issued_at, token.expires_at, token.refresh_at, now=now, min_ttl=min_ttl)
 
     def _refreshed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
-        refresh_token = self._refresh_token(key, stored, requirement)
+        spent = self._spent(key, stored, requirement)
         service, client = self.clients.registered(key.service)
         if not is_bound_to(stored.identity, service, client):
-            raise bound_elsewhere(key)
+            raise bound_elsewhere(key, stored.identity.repeated)
         service = with_callback(service, stored.identity.params)
         marked = self._mark(key, stored)
         try:
-            with recorded(self.record, self.clock, Action.REFRESH, key, refresh_token, client.client_secret):
-                return self._exchanged(key, marked, service, client, refresh_token)
+            with recorded(self.record, self.clock, Action.REFRESH, key, spent, client.client_secret):
+                return self._exchanged(key, marked, service, client)
         except InvalidGrant as refusal:
             return self._adopt_or_end(key, marked, stored, refusal)
         except (ServiceError, ClientRejected) as error:
             raise self._remembered(key, marked, stored, error) from None
 
-    def _refresh_token(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> Secret[str]:
-        """Return the refresh token, or raise the error for an identity that no refresh can help now."""
-        token, ended = stored.token, stored.identity.login_required
+    def _spent(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> Secret[str]:
+        """Return the token that the refresh spends, or raise the error for an identity that none can help now."""
+        token, ended, repeated = stored.token, stored.identity.login_required, stored.identity.repeated
         if ended is not None and ended.kind is not LoginReason.REFUSED:
-            raise must_log_in(key, ended)
-        if token.refresh_token is None:
+            raise must_log_in(key, ended, repeated)
+        if token.refresh_token is None and repeated is None:
             raise no_refresh_token(key, rejected=requirement.rejected is not None)
         is_rejected = requirement.rejected is not None and requirement.rejected == token.access_token
         # One that a login brought is refreshed once.
         is_refreshed = token.issued_at != stored.identity.granted_at
         if is_rejected and is_refreshed and self.clock() - token.issued_at < NEW_MS:
-            raise rejected_although_new(key)
+            raise rejected_although_new(key, repeated)
         check_lifetime(stored, requirement)
         failure = stored.last_failure
         if failure is not None and self.clock() < failure.until:
             raise remembered_error(failure, now=self.clock())
-        return token.refresh_token
+        return spent_by(stored)
 
     def _mark(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
         since = stored.refreshing_since or self.clock()
         return save_identity(self.store, key, replace(stored, refreshing_since=since))
 
-    def _exchanged(
-        self, key: RecordKey, marked: StoredIdentity, service: Service, client: Client, refresh_token: Secret[str]
-    ) -> StoredIdentity:
+    def _exchanged(self, key: RecordKey, marked: StoredIdentity, service: Service, client: Client) -> StoredIdentity:
         now = self.clock()
-        identity = marked.identity
-        request = refresh_request(
-            service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope
-        )
-        response = self.send(replace(request, deadline=RUN_SECONDS))
+        response = self.send(replace(_request(service, client, marked), deadline=RUN_SECONDS))
         return self._stored(key, marked, service, client, response, now=now)
 
     def _stored(
@@ -163,15 +158,17 @@ class RefreshRun:
     ) -> StoredIdentity:
         """Store what the response holds, and return it or raise what is wrong with it."""
         try:
-            token = read_token(service, response, requested_scope=None, now=now, previous=marked.token)
+            token = read_token(
+                service, response, requested_scope=None, now=now, previous=marked.token, repeats=_repeats(marked)
+            )
         except (ServiceUnreadable, ServiceUnreachable) as error:
             if response.is_success:
                 self._keep_what_came(key, marked, response, error, now=now)
             raise
         fresh = _with_token(marked, self._judged(service, client, token))
-        saved = self._save(key, fresh, spent=marked.token.refresh_token)
+        saved = self._save(key, fresh, spent=spent_by(marked))
         if saved.identity.login_required is not None:
-            raise must_log_in(key, saved.identity.login_required)
+            raise must_log_in(key, saved.identity.login_required, saved.identity.repeated)
         return saved
 
     def _judged(self, service: Service, client: Client, token: Token) -> tuple[Token, EndedGrant | None]:
@@ -195,7 +192,7 @@ class RefreshRun:
         self, key: RecordKey, marked: StoredIdentity, response: Response, error: EveryAuthError, *, now: int
     ) -> None:
         """Store the refresh token of a response without a usable access token, and the response if it has an end."""
-        successor, body = refresh_token_in(response), response.body.reveal()
+        successor, body = _successor_in(response, marked), response.body.reveal()
         unread = None
         if isinstance(error, ServiceUnreadable) and body.strip() and len(body) <= LARGEST_UNREAD:
             text = Secret(body.decode("latin-1"))
@@ -204,7 +201,7 @@ class RefreshRun:
             )
         if successor or unread:
             kept = replace(marked, unread=unread, token=_with_successor(marked.token, successor))
-            self._save(key, kept, spent=marked.token.refresh_token)
+            self._save(key, kept, spent=spent_by(marked))
 
     def _read_late(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
         """Read a response that could not be read when it came: a newer version, or a mended entry, may be able to."""
@@ -216,16 +213,23 @@ class RefreshRun:
         )
         try:
             service, client = self.clients.registered(key.service)
-            token = read_token(service, response, requested_scope=None, now=late.received_at, previous=stored.token)
+            token = read_token(
+                service,
+                response,
+                requested_scope=None,
+                now=late.received_at,
+                previous=stored.token,
+                repeats=_repeats(stored),
+            )
         except EveryAuthError:
-            token = _with_successor(stored.token, refresh_token_in(response))
+            token = _with_successor(stored.token, _successor_in(response, stored))
             if token == stored.token:
                 return stored
-            return self._save(key, replace(stored, token=token), spent=stored.token.refresh_token)
+            return self._save(key, replace(stored, token=token), spent=spent_by(stored))
         judged = self._judged(service, client, token)
-        return self._save(key, _with_token(stored, judged), spent=stored.token.refresh_token)
+        return self._save(key, _with_token(stored, judged), spent=spent_by(stored))
 
-    def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str] | None) -> StoredIdentity:
+    def _save(self, key: RecordKey, fresh: StoredIdentity, *, spent: Secret[str]) -> StoredIdentity:
         saver = Saver(store=self.store, key=key, spent=spent, warn=self.warn, seconds=self.store_seconds)
         return saver.save(fresh)
 
@@ -235,7 +239,7 @@ class RefreshRun:
         """After `invalid_grant`, return a newer token that another process stored, or mark the grant as ended."""
         stored = read_identity(self.store, key)
         if stored is None:
-            raise deleted_meanwhile(key)
+            raise deleted_meanwhile(key, marked.identity.repeated)
         if stored.token.access_token != marked.token.access_token:
             return stored
         reason = refusal.message
@@ -243,7 +247,7 @@ class RefreshRun:
             reason += "; the response to an earlier refresh was lost"
         ended = EndedGrant(since=self.clock(), reason=reason)
         save_identity(self.store, key, _marked(stored, ended))
-        raise must_log_in(key, ended)
+        raise must_log_in(key, ended, stored.identity.repeated)
 
     def _remembered(
         self, key: RecordKey, marked: StoredIdentity, before: StoredIdentity, error: ServiceError | ClientRejected
@@ -257,11 +261,11 @@ class RefreshRun:
         # With what was kept of a response that could not be read.
         stored = read_identity(self.store, key) if lost else marked
         if stored is None:
-            return deleted_meanwhile(key)
+            return deleted_meanwhile(key, marked.identity.repeated)
         failed = replace(stored, refreshing_since=stored.refreshing_since if lost else before.refreshing_since)
         is_refused = refusal_of(error) is Refusal.OTHER
         if is_refused:
-            error = error.copy(hint=login_again(key))
+            error = error.copy(hint=login_again(key, stored.identity.repeated))
         if is_refused and not is_alive(stored.token, now=now):
             refused = EndedGrant(since=now, reason=error.message, kind=LoginReason.REFUSED)
             # An earlier one was reported already, and is the same.
@@ -284,9 +288,26 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         updated_at=token.issued_at,
         expires_at=token.expires_at,
         refresh_at=token.refresh_at,
-        refreshable=token.refresh_token is not None,
+        refreshable=token.refresh_token is not None or identity.repeated is not None,
         login_required=None,
     )
+
+
+def _request(service: Service, client: Client, marked: StoredIdentity) -> Request:
+    """Return the request for a new token: a refresh (RFC 6749 section 6), or the grant once more."""
+    identity, refresh_token = marked.identity, marked.token.refresh_token
+    if identity.repeated is not None:
+        return repeated_request(service, client, identity.repeated)
+    assert refresh_token is not None
+    return refresh_request(service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope)
+
+
+def _successor_in(response: Response, stored: StoredIdentity) -> Secret[str] | None:
+    return None if _repeats(stored) else refresh_token_in(response)
+
+
+def _repeats(stored: StoredIdentity) -> bool:
+    return stored.identity.repeated is not None
 
 
 def _with_successor(token: Token, refresh_token: Secret[str] | None) -> Token:

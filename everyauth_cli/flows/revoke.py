@@ -205,7 +205,8 @@ class Revoker:
         if identity is None:
             return [REFRESH_TOKEN, ACCESS_TOKEN]
         alive = identity.expires_at is None or identity.expires_at > self.clock()
-        return [REFRESH_TOKEN] * identity.refreshable + [ACCESS_TOKEN] * alive
+        has_refresh_token = identity.refreshable and identity.repeated is None
+        return [REFRESH_TOKEN] * has_refresh_token + [ACCESS_TOKEN] * alive
 
     def _revoke(self, key: RecordKey, service: Service, client: Client, token: Token) -> Iterator[str]:
         """Revoke one token after the other, and yield the type of each that is revoked.
@@ -271,7 +272,7 @@ class Revoker:
         """Return the service and client of a grant; raises `LoginRequired` when they are others now."""
         service, client = self.clients.registered(identity.service)
         if not is_bound_to(identity, service, client):
-            raise bound_elsewhere(key)
+            raise bound_elsewhere(key, identity.repeated)
         return with_callback(service, identity.params), client
 
 

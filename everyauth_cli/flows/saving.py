@@ -28,12 +28,12 @@ PAUSES = (0.2, 1.0, 3.0)
 class Saver:
     """Saves an identity over the version that was read, or over a mere mark, but over no newer token.
 
-    `spent` is the refresh token that was sent: while it is still stored, the new tokens are newer.
+    `spent` is what the refresh spent, as `spent_by` says: while it is still stored, the new tokens are newer.
     """
 
     store: Store
     key: RecordKey
-    spent: Secret[str] | None
+    spent: Secret[str]
     warn: Callable[[str], None]
     seconds: float = STORE_SECONDS
 
@@ -59,14 +59,14 @@ class Saver:
         except VersionConflict:
             newer = read_identity(self.store, self.key)
         if newer is None:
-            raise deleted_meanwhile(self.key)
-        if newer.token.refresh_token != self.spent:
+            raise deleted_meanwhile(self.key, fresh.identity.repeated)
+        if spent_by(newer) != self.spent:
             return newer
         # Raises `VersionConflict` when it is to be tried over yet another version.
         return save_identity(self.store, self.key, replace(fresh, version=newer.version))
 
     def _set_aside(self, fresh: StoredIdentity, error: StoreError) -> StoredIdentity:
-        if self.store.spool is None or self.spent is None:
+        if self.store.spool is None:
             raise error
         try:
             path = spool_identity(self.store, self.store.spool, self.key, fresh, spent=self.spent)
@@ -76,13 +76,23 @@ class Saver:
         return fresh
 
 
+def spent_by(stored: StoredIdentity) -> Secret[str]:
+    """Return the token that a refresh of an identity spends.
+
+    It is the refresh token; where the grant is run again, or there is no refresh token, the access token that is
+    replaced.
+    """
+    refresh_token = None if stored.identity.repeated else stored.token.refresh_token
+    return refresh_token or stored.token.access_token
+
+
 def write_back(store: Store, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
     """Store what the store could not take when it came, unless it has a newer token; call it under the lock."""
     spooled = spooled_identity(store, store.spool, key) if store.spool else None
     if store.spool is None or spooled is None:
         return stored
     fresh, spent = spooled
-    if stored.token.refresh_token == spent:
+    if spent_by(stored) == spent:
         stored = save_identity(store, key, replace(fresh, version=stored.version))
     store.spool.remove(store.name(key))
     return stored

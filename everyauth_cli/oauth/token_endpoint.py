@@ -79,9 +79,8 @@ def token_request(
     if service.resource:
         # RFC 8707 section 2.2; as its metadata spells it.
         more["resource"] = service.resource
-    request = Request(
-        url=url, fields={**service.token_params, **fields, **more}, body=service.body, headers=ACCEPT_JSON
-    )
+    params = service.client_credentials.params if kind is RequestKind.CLIENT_CREDENTIALS else service.token_params
+    request = Request(url=url, fields={**params, **fields, **more}, body=service.body, headers=ACCEPT_JSON)
     return shaped(authenticated(request, service, client, method=service.token_endpoint_auth_method), service, kind)
 
 
@@ -93,15 +92,15 @@ def _template_request(
     return shaped(Request(url=url, fields=fields, body=service.body, headers=ACCEPT_JSON), service, kind)
 
 
-def added_fields(service: Service, client: Client, response: AuthorizationResponse) -> dict[str, Any]:
+def added_fields(service: Service, client: Client, response: AuthorizationResponse | None = None) -> dict[str, Any]:
     """Return the fields that go into `native` beside the token response's own.
 
-    These are the kept parameters of the authorization response, as `params`, and the entry's `native_from_client`.
+    These are the kept parameters of an authorization response, as `params`, and the entry's `native_from_client`.
     """
     known = {"client_id": client.client_id}
     templates = service.native_from_client.items()
     filled = {name: TEMPLATE_FIELD.sub(lambda m: known.get(m[1], ""), text) for name, text in templates}
-    params = {"params": dict(response.kept)} if response.kept else {}
+    params = {"params": dict(response.kept)} if response and response.kept else {}
     return {**params, **{name: text for name, text in filled.items() if text}}
 
 
@@ -114,24 +113,27 @@ def read_token(
     now: int,
     previous: Token | None = None,
     added: Mapping[str, str] | None = None,
+    repeats: bool = False,
 ) -> Token:
     """Return the token in a response (RFC 6749 section 5.1), completed from the `previous` one of a refresh.
 
     `requested_scope` is the granted scope where the response names none. `now` is the time when the request was sent,
-    in milliseconds since the epoch. `added` are more fields for `native`.
+    in milliseconds since the epoch. `added` are more fields for `native`. A grant that `repeats` is run again in place
+    of a refresh: it has neither a refresh token (RFC 6749 section 4.4.3) nor an id token.
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     # A token that arrives in a refresh is kept whatever comes with it: the old refresh token may be spent.
     fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
-    access_token, refresh_token = _access_token(service, response, fields), _refresh_token(service, fields, previous)
+    access_token = _access_token(service, response, fields)
+    refresh_token = None if repeats else _refresh_token(service, fields, previous)
     expiry = expiry_of(
         service,
         fields.get(service.expires_field),
         access_token,
         now=now,
-        refreshable=refresh_token is not None,
+        refreshable=repeats or refresh_token is not None,
         previous=previous,
     )
     return Token(
@@ -143,7 +145,7 @@ def read_token(
         refresh_at=expiry.refresh_at,
         lifetime=expiry.lifetime,
         native=Secret({**_native(service, fields, previous), **(added or {})}),
-        id_token=_id_token(fields),
+        id_token=None if repeats else _id_token(fields),
         subject=previous.subject if previous else None,
         account=previous.account if previous else None,
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from everyauth_cli.sandbox.client_authentication import authenticated, required
 from everyauth_cli.sandbox.dialect import Endpoint, RefreshTokens
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.grants import (
@@ -25,9 +26,7 @@ from everyauth_cli.sandbox.grants import (
 from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request
 from everyauth_cli.sandbox.responses import DENIAL, EndpointResponse, Responses
 from everyauth_cli.sandbox.signing_keys import SigningKeys, sign_with_secret
-from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, ClientAuthMethod, RevocationEnds
-
-BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY)
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, RevocationEnds
 
 Clock = Callable[[], int]
 
@@ -118,12 +117,12 @@ class AuthorizationServer:
         with self._counted():
             service = self.responses.service
             method = service.revocation.auth_method or service.token_endpoint_auth_method
-            return self._revoked(self._authenticated(form, basic, method=method), _required(form, "token"))
+            return self._revoked(self._authenticated(form, basic, method=method), required(form, "token"))
 
     def revoke_unauthenticated(self, form: Mapping[str, str]) -> EndpointResponse:
         """Respond to a revocation request whose client need not authenticate here. Raises `OAuthError`."""
         with self._counted():
-            return self._revoked(None, _required(form, "token"))
+            return self._revoked(None, required(form, "token"))
 
     def user(self, access_token: str) -> str | None:
         """Return the user of an access token; None if it is not valid."""
@@ -186,27 +185,32 @@ class AuthorizationServer:
 
     def _token(self, form: Mapping[str, str], basic: BasicCredentials | None) -> EndpointResponse:
         client = self._authenticated(form, basic, method=self.responses.service.token_endpoint_auth_method)
-        grant_type = _required(form, "grant_type")
+        grant_type = required(form, "grant_type")
         if grant_type == "authorization_code":
             return self._redeem(client, form)
         if grant_type == "refresh_token" and self.responses.refresh_tokens is not RefreshTokens.NONE:
             return self._refresh(client, form)
+        if grant_type == self.responses.service.client_credentials.grant_type:
+            return self._client_credentials(client, form)
         raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")
 
     def _authenticated(self, form: Mapping[str, str], basic: BasicCredentials | None, *, method: str) -> Registration:
-        # One way to authenticate at a time (RFC 6749 section 2.3).
-        if basic and ("client_secret" in form or form.get("client_id", basic[0]) != basic[0]):
-            raise OAuthError("invalid_request", "The client authenticates in the header and in the body.")
-        client_id, secret = basic or (_required(form, "client_id"), form.get("client_secret"))
-        client = self._clients.get(client_id)
-        if client is None or not client.has_secret(secret) or not _is_documented(method, basic, secret):
-            raise OAuthError("invalid_client", "Client authentication failed.", status=401)
-        return client
+        return authenticated(self._clients, form, basic, method=method)
+
+    def _client_credentials(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:
+        """Issue a token for the client itself (RFC 6749 section 4.4)."""
+        if client.client_secret is None:
+            raise OAuthError("unauthorized_client", "A public client cannot use this grant type.")
+        for name in self.responses.service.client_credentials.params:
+            required(form, name)
+        scopes = self.responses.granted_scopes(form.get("scope", ""))
+        user = client.client_id
+        return self._issue(Grant(id=str(uuid.uuid4()), client_id=user, user=user, scopes=scopes, of_client=True))
 
     def _redeem(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:
-        value, redirect_uri = _required(form, "code"), _required(form, "redirect_uri")
+        value, redirect_uri = required(form, "code"), required(form, "redirect_uri")
         pkce = self.responses.service.pkce
-        verifier = _required(form, "code_verifier") if pkce else form.get("code_verifier", "")
+        verifier = required(form, "code_verifier") if pkce else form.get("code_verifier", "")
         code = self._codes.get(value)
         if code is None or code.grant.client_id != client.client_id:
             raise OAuthError("invalid_grant", "The authorization code is not valid.")
@@ -225,9 +229,9 @@ class AuthorizationServer:
         return self._issue(code.grant, nonce=code.nonce)
 
     def _refresh(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:
-        value = _required(form, "refresh_token")
+        value = required(form, "refresh_token")
         if self.responses.service.redirect.in_refresh:
-            _required(form, "redirect_uri")
+            required(form, "redirect_uri")
         issued = self._refresh_tokens.get(value)
         if issued is None or issued.grant.client_id != client.client_id:
             raise OAuthError("invalid_grant", "The refresh token is not valid.")
@@ -278,6 +282,7 @@ class AuthorizationServer:
             expires_in=lifetime,
             refresh_expires_in=self._remaining(refresh_token),
             refreshed=bool(used),
+            of_client=grant.of_client,
             nonce=nonce,
         )
         expires_at = None if lifetime is None else self._in(lifetime)
@@ -296,7 +301,7 @@ class AuthorizationServer:
 
     def _next_refresh_token(self, grant: Grant, used: str) -> str:
         kind = self.responses.refresh_tokens
-        if kind is RefreshTokens.NONE:
+        if kind is RefreshTokens.NONE or grant.of_client:
             return self._valid_grants.setdefault(grant.id, "")
         if grant.id not in self._valid_grants or kind.changes:
             refresh_token = self.responses.new_refresh_token()
@@ -319,18 +324,7 @@ class AuthorizationServer:
         return self.keys.sign(claims)
 
 
-def _required(form: Mapping[str, str], name: str) -> str:
-    if name not in form:
-        raise OAuthError("invalid_request", f"The parameter {name} is missing.")
-    return form[name]
-
-
 def _with_query(uri: str, parameters: Mapping[str, str | None]) -> str:
     parts = urlsplit(uri)
     added = urlencode({name: value for name, value in parameters.items() if value is not None})
     return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, added]))))
-
-
-def _is_documented(method: str, basic: BasicCredentials | None, secret: str | None) -> bool:
-    """Whether a client authenticates in the way that the service documents, or without a secret."""
-    return (basic is not None) == (method in BASIC_METHODS) or not (basic or secret)

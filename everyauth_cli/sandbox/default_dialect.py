@@ -44,6 +44,7 @@ def default_dialect(service: Service) -> Dialect:
     fields = _token_fields(service)
     refreshed_fields = {name: value for name, value in fields.items() if name != "id_token"}
     return Dialect(
+        client_credentials=None,
         name=service.name,
         tokens=Tokens(
             access="sandbox-access-{uuid}",

@@ -190,6 +190,7 @@ class Dialect:
     authorization: Authorization
     token: Call
     refresh: Call | None
+    client_credentials: Call | None
     revocation: Revocation | None
     account: DocumentedAccount | None
     id_token: str
@@ -217,6 +218,7 @@ def load(name: str) -> Dialect:
         authorization=Authorization(**_linked({"response_params": {}, **table["authorization"]})),
         token=_call(table["token"]),
         refresh=_call(table["refresh"]) if "refresh" in table else None,
+        client_credentials=_call(table["client_credentials"]) if "client_credentials" in table else None,
         revocation=_revocation(table["revocation"]) if "revocation" in table else None,
         account=_account(table["account"]) if "account" in table else None,
         id_token=id_token.get("claims", ""),

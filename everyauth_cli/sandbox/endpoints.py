@@ -149,7 +149,8 @@ class Endpoints:
         grant_type = ""
         try:
             form = self._token_fields(request)
-            grant_type = next((name for name in GRANT_TYPES if name == form.get("grant_type")), "")
+            known = (*GRANT_TYPES, self._service.client_credentials.grant_type)
+            grant_type = next((name for name in known if name == form.get("grant_type")), "")
             if grant_type == REFRESH_TOKEN:
                 return self._refresh(request, form)
             response = self._server.token(form, basic=basic_credentials(request.headers))

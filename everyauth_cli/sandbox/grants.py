@@ -82,12 +82,16 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A user's consent to one request; its tokens form a family, which is revoked as a whole."""
+    """A user's consent to one request; its tokens form a family, which is revoked as a whole.
+
+    One `of_client` is a client's own, without a user.
+    """
 
     id: str
     client_id: str
     user: str
     scopes: tuple[str, ...]
+    of_client: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,4 +142,5 @@ class TokenSet:
     expires_in: int | None
     refresh_expires_in: int
     refreshed: bool
+    of_client: bool = False
     nonce: str | None = field(repr=False)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -29,6 +30,8 @@ from everyauth_cli.sandbox.dialect import (
 from everyauth_cli.sandbox.grants import OAuthError, TokenSet
 from everyauth_cli.sandbox.signing_keys import HMAC, RSA
 
+OF_REFRESH = ("{refresh_token}", "{refresh_expires_in}")
+"""The values in a token response that a grant without a refresh token does not have."""
 DENIAL = "The resource owner or authorization server denied the request."
 
 
@@ -91,7 +94,7 @@ class Responses:
     def id_token_claims(self, tokens: TokenSet) -> dict[str, Any] | None:
         """Return the claims of the id token in a token response; None if it has none."""
         needs_openid = OPENID in self.service.scopes or OPENID in self.dialect.scopes.always
-        if not self.dialect.id_token or "{id_token}" not in self._call(tokens).response.body:
+        if tokens.of_client or not self.dialect.id_token or "{id_token}" not in self._call(tokens).response.body:
             return None
         if needs_openid and OPENID not in tokens.scopes:
             return None
@@ -103,9 +106,9 @@ class Responses:
     def token_response(self, tokens: TokenSet, id_token: str | None) -> EndpointResponse:
         """Return the response with the tokens."""
         template = self._call(tokens).response
-        if id_token is None and template.content_type.startswith(JSON):
-            fields = {name: value for name, value in json.loads(template.body).items() if value != "{id_token}"}
-            template = replace(template, body=json.dumps(fields))
+        missing = ["{id_token}"] * (id_token is None) + [*OF_REFRESH] * tokens.of_client
+        if missing and template.content_type.startswith(JSON):
+            template = replace(template, body=json.dumps(_without(missing, json.loads(template.body))))
         return _filled(template, {**self._values(tokens), "id_token": id_token or ""})
 
     def account_response(self, user: str) -> EndpointResponse:
@@ -143,7 +146,8 @@ class Responses:
         return {"iss": str(self.service.issuer)}
 
     def _call(self, tokens: TokenSet) -> Call:
-        return (tokens.refreshed and self.dialect.refresh) or self.dialect.token
+        of_client = self.dialect.client_credentials if tokens.of_client else None
+        return of_client or (tokens.refreshed and self.dialect.refresh) or self.dialect.token
 
     def _values(self, tokens: TokenSet) -> Values:
         expires_in = LIFETIME if tokens.expires_in is None else tokens.expires_in
@@ -163,6 +167,13 @@ class Responses:
             "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, tokens.access_token)),
             "at_hash": at_hash(tokens.access_token),
         }
+
+
+def _without(values: Sequence[str], fields: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return an object without the fields that have one of these values."""
+    if not isinstance(fields, dict):
+        return fields
+    return {name: _without(values, value) for name, value in fields.items() if value not in values}
 
 
 def at_hash(access_token: str) -> str:

@@ -17,6 +17,7 @@ from everyauth_cli.services.rules import (
     RequestRules,
     ResponseRules,
 )
+from everyauth_cli.urls import PLACEHOLDER
 
 PATHS = {
     "authorization_endpoint": "authorize",
@@ -29,7 +30,7 @@ PATHS = {
 }
 """The last segment of each endpoint's path. An `issuer` is only compared, so it stays as it is."""
 PARAM = "sandbox"
-"""The value for a placeholder that has no default."""
+"""The value for a placeholder that has no default, or that the client credentials grant needs."""
 
 
 def at_sandbox(service: Service, base_url: str) -> Service:
@@ -77,7 +78,8 @@ def preset_endpoints(service: Service, base_url: str) -> dict[str, str]:
 
 def sandbox_params(service: Service) -> dict[str, str]:
     """Return a value for each placeholder: its default, where it has one."""
-    return {p.name: _sandbox_value(p) for p in service.params}
+    needed = {name for text in service.client_credentials.params.values() for name in PLACEHOLDER.findall(text)}
+    return {p.name: _sandbox_value(p) or (PARAM if p.name in needed else "") for p in service.params}
 
 
 def _sandbox_value(param: Parameter) -> str:

@@ -12,6 +12,7 @@ from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.rules import (
     AccountRules,
     ApiRules,
+    ClientCredentialsRules,
     IdTokenRules,
     LongLivedRules,
     RedirectRules,
@@ -23,6 +24,7 @@ from everyauth_cli.services.rules import (
 PARTS = {
     "requests": RequestRules,
     "response": ResponseRules,
+    "client_credentials": ClientCredentialsRules,
     "long_lived": LongLivedRules,
     "revocation": RevocationRules,
     "id_token": IdTokenRules,

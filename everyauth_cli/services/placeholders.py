@@ -20,7 +20,14 @@ FIXED_END = re.compile(r"(?:\.[A-Za-z0-9-]+){2,}")
 """The end of a host that leaves its owner no choice: two labels at least."""
 
 FORMS = ("refresh_params", "long_lived_params", "revocation_params")
-TABLES = ("authorization_params", "token_params", "native_from_client", "api_headers", *FORMS)
+TABLES = (
+    "authorization_params",
+    "token_params",
+    "client_credentials_params",
+    "native_from_client",
+    "api_headers",
+    *FORMS,
+)
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
 TEXTS = ("redirect_uri_name",)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everyauth_cli.services import form_values, values
+from everyauth_cli.services.grant_keys import GRANT_KEYS
 from everyauth_cli.services.part_keys import REDIRECT_KEYS, Key
 from everyauth_cli.services.rules import (
-    BasicEncoding,
     BodyFormat,
     ChallengeMethod,
-    ClientAuthMethod,
     RequestKind,
 )
 
@@ -25,16 +24,7 @@ REQUEST_KEYS: Mapping[str, Key] = {
         "More parameters of token requests, with placeholders; one that ends up empty is not sent.",
         example='{audience = "api.example.com"}',
     ),
-    "token_endpoint_auth_method": Key(
-        values.choice(*ClientAuthMethod),
-        "Client authentication at the token endpoint (RFC 7591 section 2). client_secret_basic_or_empty sends an empty "
-        "password for a client without a secret.",
-    ),
-    "client_secret_basic_encoding": Key(
-        values.choice(*BasicEncoding),
-        "The form in which client_secret_basic sends the client id and secret, at every endpoint: form-encoded as RFC "
-        "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
-    ),
+    **GRANT_KEYS,
     "grant_types_supported": Key(
         values.GRANT_TYPES,
         "The grant types that the token endpoint is known to take (RFC 8414 section 2), where there are more than a "
@@ -50,8 +40,8 @@ REQUEST_KEYS: Mapping[str, Key] = {
     ),
     "request_methods": Key(
         form_values.METHODS,
-        "The methods of requests where they are not the usual ones: code, long_lived, refresh, revocation and account. "
-        "With GET the fields are sent in the query.",
+        "The methods of requests where they are not the usual ones: code, long_lived, refresh, "
+        "client_credentials, revocation and account. With GET the fields are sent in the query.",
         field="requests.methods",
         example='{refresh = "GET", revocation = "DELETE"}',
     ),

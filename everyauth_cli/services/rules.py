@@ -62,6 +62,7 @@ class RequestKind(StrEnum):
     CODE = "code"
     LONG_LIVED = "long_lived"
     REFRESH = "refresh"
+    CLIENT_CREDENTIALS = "client_credentials"
     REVOCATION = "revocation"
     ACCOUNT = "account"
 
@@ -90,6 +91,14 @@ class ResponseRules:
     at: str | None = None
     success: str | None = None
     refresh_token_field: str = REFRESH_TOKEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentialsRules:
+    """The service's name of the client credentials grant (RFC 6749 section 4.4), and what its request has besides."""
+
+    grant_type: str = "client_credentials"
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Account, Identity, RecordKey, Secret, Subject, Token
-from everyauth_cli.oauth.grant import EndedGrant, LoginReason
+from everyauth_cli.oauth.grant import EndedGrant, GrantType, LoginReason, RepeatedGrant
 from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, parse_object, tag_text
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 KIND = "identity"
 AT_URL = ("issuer", "resource")
 """The fields of an identity at a server that is known by its URL."""
-ELSEWHERE = ("service", "user", "tenant", "params", *AT_URL)
+ELSEWHERE = ("service", "user", "tenant", "params", "repeated", *AT_URL)
 METADATA = [field.name for field in fields(Identity) if field.name not in ELSEWHERE]
-"""The fields of every identity's metadata: all that its key does not say; few have `params` or `AT_URL` besides."""
+"""The fields of every identity's metadata: all that its key does not say; few have others besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +316,7 @@ def _unread(content: Mapping[str, Any]) -> UnreadResponse:
     return UnreadResponse(**{**content, "body": Secret(content["body"])})
 
 
-def _plain(value: Account | EndedGrant | FailedRefresh | Subject | UnreadResponse) -> dict[str, Any]:
+def _plain(value: Account | EndedGrant | FailedRefresh | RepeatedGrant | Subject | UnreadResponse) -> dict[str, Any]:
     """Its fields, none of which holds another: `dataclasses.asdict` takes ten times as long to find that out."""
     return {name: getattr(value, name) for name in value.__slots__}
 
@@ -326,19 +326,17 @@ def _metadata(identity: Identity) -> dict[str, Any]:
     for name in ("account", "login_required"):
         metadata[name] = _plain(metadata[name]) if metadata[name] else None
     metadata |= {"tags": dict(identity.tags), "origins": dict(identity.origins)}
-    if identity.params:
-        metadata["params"] = dict(identity.params)
-    if identity.issuer:
-        metadata |= {name: getattr(identity, name) for name in AT_URL}
-    return metadata
+    few = {"params": dict(identity.params), **{name: getattr(identity, name) for name in AT_URL}}
+    few["repeated"] = _plain(identity.repeated) if identity.repeated else None
+    return metadata | {name: value for name, value in few.items() if value}
 
 
 def _identity(key: RecordKey, metadata: Mapping[str, Any]) -> Identity:
     account, ended = metadata["account"], metadata["login_required"]
     found = {name: metadata[name] for name in METADATA}
-    if "issuer" in metadata:
-        found |= {name: metadata[name] for name in AT_URL}
+    found |= {name: metadata[name] for name in ("params", *AT_URL) if name in metadata}
     found["account"] = Account(**account) if account else None
     found["login_required"] = EndedGrant(**{**ended, "kind": LoginReason(ended["kind"])}) if ended else None
-    found["params"] = metadata.get("params", {})
+    if repeated := metadata.get("repeated"):
+        found["repeated"] = RepeatedGrant(**{**repeated, "grant_type": GrantType(repeated["grant_type"])})
     return Identity(service=key.service, user=key.user, tenant=key.tenant, **found)

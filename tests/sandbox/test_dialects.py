@@ -32,7 +32,7 @@ from everyauth_cli.store.memory import memory_store
 
 CLIENT_ID, CLIENT_SECRET = "the client/id", "the s3cret&+"
 CLIENT_KEY = "the-key(("
-PARAMS = {"client_key": CLIENT_KEY, "subdomain": "sandbox"}
+PARAMS = {"client_key": CLIENT_KEY, "subdomain": "sandbox", "account_id": "the account/id"}
 USER, USER_ID = "user@example.com", "U12345"
 ALL = {name: load(name) for name in names()}
 
@@ -45,7 +45,7 @@ class Contract:
         self.ahead = 0
         self.auth = EveryAuth(store=memory_store(), catalogue=Catalogue(), send=recorder.send, clock=self.now)
         service = self.auth.catalogue.get(dialect.name)
-        params = {p.name: PARAMS[p.name] for p in service.params if p.default is None}
+        params = {p.name: PARAMS[p.name] for p in service.params if p.name in PARAMS}
         client = self.auth.clients.set(service, client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET), params=params)
         self.service = self.auth.clients.filled(dialect.name)
         self.pending = self.auth.begin(dialect.name, redirect_uri=redirect_uri(service, client))
@@ -54,6 +54,7 @@ class Contract:
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "client_key": CLIENT_KEY,
+            "account_id": PARAMS["account_id"],
             "redirect_uri": self.pending.redirect_uri,
             "state": self.pending.state.reveal(),
             "code": "the/code",
@@ -173,6 +174,18 @@ def test_the_authorization_request_is_the_documented_one(contract, name):
 def test_the_code_is_redeemed_as_documented(contract, name):
     contract.log_in()
     contract.sent(contract.dialect.token, at=0)
+
+
+@where(lambda dialect: dialect.client_credentials)
+def test_the_client_gets_a_token_of_its_own_as_documented(contract, name):
+    call = contract.dialect.client_credentials
+    for request in range(2):
+        contract.reply(call.response)
+        if request == 0:
+            contract.auth.keep(contract.auth.client_credentials(name))
+        assert contract.auth.get_identity(name).access_token == "access-1"
+        contract.sent(call, at=request)
+        contract.expire()
 
 
 @each

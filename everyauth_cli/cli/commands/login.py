@@ -1,15 +1,18 @@
-"""`everyauth login`: the authorization code flow with a redirect to loopback (RFC 8252)."""
+"""`everyauth login`: with a browser and a redirect to loopback (RFC 8252), or for the client itself without one."""
 
 from __future__ import annotations
+
+import functools
 
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.durations import read_duration, read_pairs
 from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
-from everyauth_cli.cli.login.by_url import UrlOptions, discovered
+from everyauth_cli.cli.login.by_url import UrlOptions, log_in_at
 from everyauth_cli.cli.login.run import LoginOptions, run_login
 from everyauth_cli.cli.login_options import (
     AssumePkceOption,
+    ClientCredentialsOption,
     ClientOption,
     DocumentOption,
     LoginArgument,
@@ -35,6 +38,7 @@ from everyauth_cli.urls import is_url
         f"everyauth login {EXAMPLE}",
         f"everyauth login {EXAMPLE} --user user-123 --no-browser",
         f"everyauth login {EXAMPLE} --sandbox",
+        f"everyauth login {EXAMPLE} --client-credentials",
         "everyauth login https://mcp.example.com/mcp",
     ],
 )
@@ -48,6 +52,7 @@ def login(
     timeout: TimeoutOption = "300s",
     no_browser: NoBrowserOption = False,
     replace: ReplaceOption = False,
+    client_credentials: ClientCredentialsOption = False,
     sandbox: SandboxOption = False,
     client: ClientOption = None,
     client_id: DocumentOption = None,
@@ -56,24 +61,25 @@ def login(
     """Log in to a service with your browser.
 
     The access token and the refresh token are stored, and refreshed when needed. At the URL of a server, such as an
-    MCP server's, it finds out by itself how to log in, and registers a client where the server allows that.
+    MCP server's, it finds out by itself how to log in, and registers a client where the server allows that. With
+    --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
     """
     at_url = UrlOptions(client=client, client_id=client_id, assume_pkce=assume_pkce)
     at_url.check(service, sandbox=sandbox)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
-        if is_url(service) and not discovered(active, service, at_url, scope=scope):
-            return
-        entry = active.auth.clients.filled(service)
-        options = LoginOptions(
-            service=entry,
-            client=active.auth.clients.get(entry),
+        options = functools.partial(
+            LoginOptions,
             user=user,
             tenant=tenant or user,
             tags=tags,
-            scope=scope,
             seconds=seconds,
             no_browser=no_browser,
             replace=replace,
+            client_credentials=client_credentials,
         )
-        run_login(active, options)
+        if is_url(service):
+            log_in_at(active, service, at_url, options, scope=scope)
+            return
+        entry = active.auth.clients.filled(service)
+        run_login(active, options(service=entry, client=active.auth.clients.get(entry), scope=scope))

@@ -77,6 +77,7 @@ def _identities(session: Session, now: int) -> Iterator[Finding]:
         who = f"{identity.service} {user_of_tenant(identity.user, identity.tenant, quotes=('', ''))}"
         if needs_login(identity, now=now):
             key = key_of(session.settings.profile, identity)
-            yield failure(session, "identity", LoginRequired(f"{who}: {words}", hint=login_again(key)))
+            hint = login_again(key, identity.repeated)
+            yield failure(session, "identity", LoginRequired(f"{who}: {words}", hint=hint))
         else:
             yield good("identity", f"{who}: {words}", together="{} identities need no login")

@@ -1,10 +1,10 @@
-"""Runs one login: the authorization code flow with a redirect to loopback (RFC 8252), or a pasted URL."""
+"""Runs one login: with a redirect to loopback (RFC 8252), a pasted URL, or without a browser for the client itself."""
 
 from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,9 +21,8 @@ from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
-from everyauth_cli.oauth.authorization_code import PendingLogin, has_state_of
+from everyauth_cli.oauth.authorization_code import has_state_of
 from everyauth_cli.oauth.token_endpoint import missing_scopes
-from everyauth_cli.redirect.waiter import Query, RedirectWaiter
 from everyauth_cli.urls import has_placeholder
 
 if TYPE_CHECKING:
@@ -32,7 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginOptions:
-    """The options of one login, with the service's catalogue entry and our client."""
+    """The options of one login, with the service's catalogue entry and our client.
+
+    `before` are the identities that were stored when the command began, where it has done something since; `more` are
+    further words of its command line.
+    """
 
     service: Service
     client: Client
@@ -43,6 +46,9 @@ class LoginOptions:
     seconds: float
     no_browser: bool
     replace: bool
+    client_credentials: bool = False
+    before: Sequence[Identity] | None = None
+    more: Sequence[str] = ()
 
 
 def run_login(session: Session, options: LoginOptions) -> None:
@@ -52,23 +58,27 @@ def run_login(session: Session, options: LoginOptions) -> None:
     session.auth.holds(options.service.name, user=options.user, tenant=options.tenant)
     with ExitStack() as locks:
         identity = _wait_for_other_login(session, options, locks)
-        if identity is None:
-            _log_in(session, options)
-        else:
+        if identity is not None:
             _report(session, options, identity)
+        elif options.client_credentials:
+            _log_client_in(session, options)
+        else:
+            _log_in(session, options)
 
 
 def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitStack) -> Identity | None:
     """Take the login lock; return the identity if another login has stored it while this one waited."""
     auth, name, user = session.auth, options.service.name, user_of_tenant(options.user, options.tenant)
     lock = functools.partial(auth.login_lock, name, user=options.user, tenant=options.tenant)
-    before = auth.find(service=name, user=options.user, tenant=options.tenant)
+    before = options.before
+    if before is None:
+        before = auth.find(service=name, user=options.user, tenant=options.tenant)
     try:
         locks.enter_context(lock(timeout=0))
     except StoreBusy:
         session.terminal.info(f"Waiting for another login of user {user} at {name} to finish ...")
     else:
-        return None
+        return _new_identity(session, options, before) if options.before is not None else None
     try:
         locks.enter_context(lock(timeout=options.seconds))
     except StoreBusy:
@@ -76,15 +86,22 @@ def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitSt
             f"another login of user {user} at {name} did not finish within {options.seconds:g} s",
             hint="finish it in its browser, or stop it with Ctrl-C",
         ) from None
-    after = auth.find(service=name, user=options.user, tenant=options.tenant, tags=options.tags)
+    return _new_identity(session, options, before)
+
+
+def _new_identity(session: Session, options: LoginOptions, before: Sequence[Identity]) -> Identity | None:
+    """Return the identity that another login has stored since, if it is all that this one would have."""
+    name = options.service.name
+    after = session.auth.find(service=name, user=options.user, tenant=options.tenant, tags=options.tags)
     return after[0] if after and _is_enough(after[0], options, before) else None
 
 
 def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Identity]) -> bool:
     """Whether another login, and not a mere refresh, has just stored an identity with all that this one would have."""
+    is_same_kind = (identity.repeated is not None) == options.client_credentials
     is_new = identity.granted_at not in [old.granted_at for old in before]
     missing = missing_scopes(options.service, options.scope, identity.scope, refreshable=identity.refreshable)
-    return is_new and identity.login_required is None and not missing and not options.replace
+    return is_new and is_same_kind and identity.login_required is None and not missing and not options.replace
 
 
 def _log_in(session: Session, options: LoginOptions) -> None:
@@ -118,7 +135,12 @@ def _log_in(session: Session, options: LoginOptions) -> None:
                 command_line=command_line,
                 seconds=options.seconds,
             )
-            grant, identity = _redeem(session, waiter, pending, query, options)
+            grant, identity = _keep(
+                session,
+                options,
+                functools.partial(auth.redeem, pending, query),
+                on_other=lambda error: waiter.show(question(error, service_title=service.title)),
+            )
         except EveryAuthError as error:
             hinted = session.with_hint_completed(_with_hint(error, command_line))
             again = f"{command_line} --replace" if isinstance(error, OtherAccount) else command_line
@@ -132,11 +154,33 @@ def _log_in(session: Session, options: LoginOptions) -> None:
         waiter.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
         # The end of the block may wait for a browser that comes for its page once more.
         _report(session, options, identity)
-        if grant.missing_scopes:
-            session.terminal.warn(
-                f"{service.name} granted fewer scopes than requested: {' '.join(grant.missing_scopes)} is missing; "
-                f"it granted {identity.scope or 'none'}"
-            )
+        _warn_of_missing_scopes(session, grant, identity)
+
+
+def _log_client_in(session: Session, options: LoginOptions) -> None:
+    """Get a token for the client itself (RFC 6749 section 4.4)."""
+    granted = functools.partial(
+        session.auth.client_credentials,
+        options.service.name,
+        user=options.user,
+        tenant=options.tenant,
+        tags=options.tags,
+        scope=options.scope or "",
+    )
+    try:
+        grant, identity = _keep(session, options, granted)
+    except EveryAuthError as error:
+        raise _with_hint(error, _command_line(session, options)) from None
+    _report(session, options, identity)
+    _warn_of_missing_scopes(session, grant, identity)
+
+
+def _warn_of_missing_scopes(session: Session, grant: Grant, identity: Identity) -> None:
+    if grant.missing_scopes:
+        session.terminal.warn(
+            f"{identity.service} granted fewer scopes than requested: {' '.join(grant.missing_scopes)} is missing; "
+            f"it granted {identity.scope or 'none'}"
+        )
 
 
 def _with_hint(error: EveryAuthError, command_line: str) -> EveryAuthError:
@@ -147,22 +191,27 @@ def _with_hint(error: EveryAuthError, command_line: str) -> EveryAuthError:
     return error.copy(hint=command_line) if isinstance(error, LoginFailed) and error.hint is None else error
 
 
-def _redeem(
-    session: Session, waiter: RedirectWaiter, pending: PendingLogin, query: Query, options: LoginOptions
+def _keep(
+    session: Session,
+    options: LoginOptions,
+    granted: Callable[[], Grant],
+    *,
+    on_other: Callable[[OtherAccount], None] = lambda _: None,
 ) -> tuple[Grant, Identity]:
-    """Redeem the code and store the token; an interrupt waits until that is done.
+    """Get a grant and store its token; an interrupt waits until that is done.
 
     At a terminal the user is asked whether another account may replace the stored one; if not, its tokens are revoked.
+    `on_other` is called before.
     """
     auth = session.auth
     with finished_first():
-        grant = auth.redeem(pending, query)
+        grant = granted()
         try:
             return grant, auth.keep(grant, replace_account=options.replace)
         except OtherAccount as error:
             other = error
     if session.terminal.can_ask:
-        waiter.show(question(other, service_title=options.service.title))
+        on_other(other)
         session.terminal.instruct(f"{other.difference}.")
         if session.terminal.confirm("Replace the stored account?"):
             return grant, auth.keep(grant, replace_account=True)
@@ -177,6 +226,8 @@ def _command_line(session: Session, options: LoginOptions) -> str:
     )
     words = [f"--tag={name}={value}" for name, value in options.tags.items()]
     words += [f"--scope={options.scope}"] * (options.scope is not None) + ["--no-browser"] * options.no_browser
+    words += ["--client-credentials"] * options.client_credentials
+    words += options.more
     return " ".join([command, *map(shlex.quote, words)])
 
 

@@ -61,4 +61,4 @@ def _show(session: Session, identity: Identity) -> None:
     }
     session.terminal.facts({label: value for label, value in facts.items() if value})
     if needs_login(identity, now=now):
-        session.terminal.command(login_again(key_of(session.settings.profile, identity)))
+        session.terminal.command(login_again(key_of(session.settings.profile, identity), identity.repeated))

@@ -1,0 +1,55 @@
+"""The methods of `EveryAuth` for logins at a URL, and for those without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from everyauth_cli.errors import raised_anew
+from everyauth_cli.flows.composition import HasFlows
+from everyauth_cli.model import DEFAULT_USER, Service
+
+if TYPE_CHECKING:
+    from everyauth_cli.flows.login import Grant
+
+
+def discover(
+    self: HasFlows,
+    url: str,
+    *,
+    scope: str | None = None,
+    client: str | None = None,
+    client_id: str | None = None,
+    assume_pkce: bool = False,
+    rejected: str | None = None,
+) -> Service | None:
+    """Find out how the server at a URL is logged in at, and have it register a client; None if it needs no login.
+
+    The URL, of a protected resource (RFC 9728) such as an MCP server or of an issuer (RFC 8414), is then the
+    service's name, for `begin` here and, once the login is kept, everywhere. The client is that of the service
+    `client` or of the catalogue's for this host, or the client id metadata document `client_id`, or one that the
+    server registers (RFC 7591) for these scopes, which is not the `rejected` one. PKCE must be stated unless
+    `assume_pkce` is set.
+    Raises `UsageProblem`, `ClientNotSet`, `ServiceNotFound`, `ServiceError`, `StoreError`.
+    """
+    return self._flows.servers.discover(
+        url, scope=scope, client=client, client_id=client_id, assume_pkce=assume_pkce, rejected=rejected
+    )
+
+
+@raised_anew
+def client_credentials(
+    self: HasFlows,
+    name: str,
+    *,
+    user: str = DEFAULT_USER,
+    tenant: str = "",
+    tags: Mapping[str, str] | None = None,
+    scope: str = "",
+) -> Grant:
+    """Get a token for the client itself, without a user or a browser (RFC 6749 section 4.4); stores nothing.
+
+    No scope is requested but the given one. Once it is kept, the grant is run again where others are refreshed.
+    Raises what `begin` does, and `ServiceError` and `ClientRejected`.
+    """
+    return self._flows.login.client_credentials(name, user=user, tenant=tenant, tags=tags or {}, scope=scope)

@@ -1,0 +1,35 @@
+"""The keys of an entry that say how a client authenticates, and how it gets a token of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from everyauth_cli.services import values
+from everyauth_cli.services.part_keys import Key
+from everyauth_cli.services.rules import BasicEncoding, ClientAuthMethod
+
+GRANT_KEYS: Mapping[str, Key] = {
+    "token_endpoint_auth_method": Key(
+        values.choice(*ClientAuthMethod),
+        "Client authentication at the token endpoint (RFC 7591 section 2). client_secret_basic_or_empty sends an empty "
+        "password for a client without a secret.",
+    ),
+    "client_secret_basic_encoding": Key(
+        values.choice(*BasicEncoding),
+        "The form in which client_secret_basic sends the client id and secret, at every endpoint: form-encoded as RFC "
+        "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
+    ),
+    "client_credentials_grant_type": Key(
+        values.TEXT,
+        "The service's name of the client credentials grant (RFC 6749 section 4.4).",
+        field="client_credentials.grant_type",
+        example='"account_credentials"',
+    ),
+    "client_credentials_params": Key(
+        values.table_without(values.TOKEN_RESERVED),
+        "More parameters of the token request of that grant, in place of token_params; a placeholder in it needs a "
+        "value for this grant.",
+        field="client_credentials.params",
+        example='{account_id = "{account_id}"}',
+    ),
+}

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from everyauth_cli.errors import ClientRejected, EveryAuthError, ServiceError, ServiceUnreachable, StoreBusy
+from everyauth_cli.errors import (
+    ClientRejected,
+    EveryAuthError,
+    LoginRequired,
+    ServiceError,
+    ServiceUnreachable,
+    StoreBusy,
+)
 from everyauth_cli.event_log import Record, ignore
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_fresh, lives_for
@@ -186,6 +193,8 @@ class Refresher:
 
     def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: EveryAuthError) -> StoredIdentity:
         """Return the token that is stored while it lives and meets the requirement, with a warning; else raise."""
+        if isinstance(error, ClientRejected) and error.is_registered_by_itself:
+            error = LoginRequired(error.message, hint=error.hint)
         if not self._is_usable(stored, requirement):
             raise ServiceError(error.message, hint=error.hint) if isinstance(error, StoreBusy) else error
         self.warn(f"{error.message}; using the present token, which has not expired")

@@ -117,8 +117,6 @@ class ClientRejected(UsageProblem):
     """The service answered `invalid_client` (RFC 6749 section 5.2)."""
 
     code = "client_rejected"
-    is_registered_by_itself: bool = False
-    """Whether the server had registered the client by itself (RFC 7591): a login has it register another."""
 
 
 class NotFound(EveryAuthError):

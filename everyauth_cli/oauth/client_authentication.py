@@ -73,12 +73,10 @@ BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_S
 def client_rejected(service: Service, reason: str, *, key: str) -> ClientRejected:
     """Make the error for a client that an endpoint does not accept; `key` is the entry's key of the endpoint."""
     if is_url(service.name) and not service.client_of:
-        rejected = ClientRejected(
+        return ClientRejected(
             f"{service.name} does not accept the client that it registered: {reason}",
             hint=f"have it register another: everyauth login {shlex.quote(service.name)}",
         )
-        rejected.is_registered_by_itself = True
-        return rejected
     name = service.registered_at.name
     return ClientRejected(
         f"{service.name} does not accept the client id and secret: {reason}",

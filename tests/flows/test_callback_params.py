@@ -132,8 +132,11 @@ def test_a_host_in_place_of_a_label_gets_nothing(world, given):
 
 def test_a_response_without_a_label_that_is_needed(world):
     use(world, LABEL)
-    with pytest.raises(LoginFailed, match="domain_prefix: it is missing; no code was redeemed"):
+    with pytest.raises(LoginFailed, match="domain_prefix: it is missing; no code was redeemed") as caught:
         log_in(world)
+    assert caught.value.hint == "set it: everyauth service set example --param prefix=..."
+    world.auth.clients.set(world.auth.catalogue.get("example"), params={"prefix": "acme"})
+    assert log_in(world).params == {"prefix": "acme"}
 
 
 def test_a_text_goes_into_the_code_request_and_each_refresh(world):

@@ -51,7 +51,7 @@ class Servers:
         """Return the service at a URL, ready for a login; None where none is needed. See `EveryAuth.discover`."""
         name = server_name(url)
         document = check_document(server_name(client_id)) if client_id else self.registrations.document()
-        found = self._discovered(name)
+        found = self.look(name)
         if found is None:
             return None
         entry = _entry(found)
@@ -72,7 +72,8 @@ class Servers:
             )
         )
 
-    def _discovered(self, name: str) -> Discovered | None:
+    def look(self, name: str) -> Discovered | None:
+        """Return what discovery finds at a URL; None where no login is needed. Nothing is registered or stored."""
         steps = discovery(name, preferred=self.registrations.issuers())
         try:
             request = next(steps)
@@ -100,6 +101,18 @@ class Servers:
             return None
         return mapped if _is_registered_at(self.clients.filled(mapped.name), found) else None
 
+    def client_for(self, found: Discovered) -> str:
+        """Say which client a login would use; nothing is registered. Raises what `discover` does."""
+        known, document = self._known_client(found, None), self.registrations.document()
+        if known is not None:
+            return f"a login uses your client at {known.name}"
+        if not found.is_assumed:
+            _check_pkce(found)
+        if document and _takes_document(found):
+            return f"a login uses your client id metadata document {document}"
+        self._check_registrable(found)
+        return f"{found.issuer} registers one by itself"
+
     def _named_before(self, url: str) -> str | None:
         stored = peek_client(self.store, client_key(self.profile, url))
         server = stored[0].server if stored else {}
@@ -107,7 +120,7 @@ class Servers:
 
     def _registered(self, found: Discovered, scopes: Sequence[str], document: str | None, *, is_named: bool) -> Client:
         """Return a client that needs no registration by hand: the user's document, or one that the issuer registers."""
-        takes_document = found.metadata.get("client_id_metadata_document_supported") is True
+        takes_document = _takes_document(found)
         if is_named and not takes_document:
             raise UsageProblem(
                 f"{found.issuer}, the authorization server of {found.url}, takes no client id metadata document",
@@ -117,9 +130,12 @@ class Servers:
             if is_named:
                 self.registrations.remember_document(document)
             return self.registrations.client_of_document(found, document)
+        self._check_registrable(found)
+        return self.registrations.registered(found, scopes)
+
+    def _check_registrable(self, found: Discovered) -> None:
         if found.metadata.get("registration_endpoint") is None:
             raise self._not_registrable(found)
-        return self.registrations.registered(found, scopes)
 
     def _not_registrable(self, found: Discovered) -> ClientNotSet:
         about = f"{found.issuer}, the authorization server of {found.url}, registers no clients by itself"
@@ -155,6 +171,10 @@ class Servers:
             return None
 
 
+def _takes_document(found: Discovered) -> bool:
+    return found.metadata.get("client_id_metadata_document_supported") is True
+
+
 def _at(name: str, found: Discovered, entry: dict[str, Any], *, client_of: str, named: bool) -> Client:
     """Return the record of a server, with no client of its own yet."""
     server = {"entry": entry, "client_of": client_of, "is_named": named, "resource": found.resource}
@@ -174,6 +194,12 @@ def _elsewhere(service: Service, found: Discovered) -> UsageProblem:
         f"its logins at {found.issuer}; nothing was sent there",
         hint=f"leave out --client {service.name}: {login_at(found.url)}",
     )
+
+
+def requested_scopes(found: Discovered) -> Sequence[str]:
+    """Return the scopes that a login at a server requests unless others are given."""
+    scopes: Sequence[str] = _entry(found).get("scopes", ())
+    return scopes
 
 
 def _entry(found: Discovered) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class RequestsAuth(AuthBase):
         """Return a response; raise `LoginRequired` for one that asks for more access."""
         challenge = response.headers.get("WWW-Authenticate", "")
         if error := more_access(response.status_code, [challenge], self._find):
+            response.close()
             raise error
         return response
 

@@ -33,7 +33,7 @@ const configuration = {
     AccessToken: settings.accessTokenLifetime, AuthorizationCode: 30, RefreshToken: 86400,
     Grant: 86400, IdToken: 3600, Interaction: 600, Session: 86400,
   },
-  features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
+  features: { devInteractions: { enabled: false }, revocation: { enabled: true }, registration: { enabled: true } },
   cookies: { keys: ['not a secret: tests only'] },
 };
 

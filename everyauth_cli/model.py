@@ -113,6 +113,7 @@ class Service:
     jwks_uri: str | None = None
     id_token: IdTokenRules = field(default_factory=IdTokenRules)
     scopes: tuple[str, ...] = ()
+    scope_required: bool = False
     scope_separator: str = " "
     scope_field: str = "scope"
     scope_covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -176,7 +177,7 @@ class Client:
 
     `redirect_uri` is the registered one, where it is not ours on loopback. `origins` are those of the endpoints that
     it was set for, by key. With a `sandbox_url` it is known to that sandbox only. `server` is what discovery found of a
-    server that is known by its URL alone (`flows/servers/found.py`).
+    server that is known by its URL alone (`flows/servers.py`).
     """
 
     service: str

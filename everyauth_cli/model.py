@@ -17,6 +17,7 @@ from everyauth_cli.services.rules import (
     BasicEncoding,
     BodyFormat,
     ChallengeMethod,
+    ClientAssertionRules,
     ClientAuthMethod,
     ClientCredentialsRules,
     IdTokenRules,
@@ -124,6 +125,7 @@ class Service:
     body: BodyFormat = BodyFormat.FORM
     requests: RequestRules = field(default_factory=RequestRules)
     response: ResponseRules = field(default_factory=ResponseRules)
+    client_assertion: ClientAssertionRules = field(default_factory=ClientAssertionRules)
     client_credentials: ClientCredentialsRules = field(default_factory=ClientCredentialsRules)
     long_lived: LongLivedRules = field(default_factory=LongLivedRules)
     pkce: bool = True
@@ -174,6 +176,7 @@ class Service:
 class Client:
     """Our registration at a service: one record for each profile and service.
 
+    Of its `private_keys`, each a JWK, the first signs (`private_key_jwt`), and a second is the next one.
     `redirect_uri` is the registered one, where it is not ours on loopback. `origins` are those of the endpoints that
     it was set for, by key. With a `sandbox_url` it is known to that sandbox only. `server` is what discovery found of a
     server that is known by its URL alone (`flows/servers/found.py`).
@@ -182,6 +185,7 @@ class Client:
     service: str
     client_id: str
     client_secret: Secret[str] | None = None
+    private_keys: tuple[Secret[str], ...] = ()
     scope: str | None = None
     port: int | None = None
     redirect_uri: str | None = None

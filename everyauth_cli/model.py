@@ -163,6 +163,11 @@ class Service:
         return self.preset_of or self.client_of or self
 
     @property
+    def takes_secret(self) -> bool:
+        """Whether a client usually has a secret there: it is neither a public one, nor one with a private key."""
+        return self.token_endpoint_auth_method not in (ClientAuthMethod.NONE, ClientAuthMethod.PRIVATE_KEY_JWT)
+
+    @property
     def preset_keys(self) -> AbstractSet[str]:
         """The keys whose values are those of the preset itself; none for a service that is no preset."""
         return self.preset_of.presets[self.name].keys() if self.preset_of else frozenset()

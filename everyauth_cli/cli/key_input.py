@@ -51,7 +51,7 @@ def _of_file(path: str) -> Secret[str]:
     except UnicodeDecodeError:
         raise UsageProblem(
             f"{path} is not text, so no private key in PEM or as a JWK",
-            hint="from DER: openssl pkey -inform DER -in FILE | everyauth service set NAME --private-key -",
+            hint="write it as PEM: openssl pkey -inform DER -in FILE -out NEW",
         ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

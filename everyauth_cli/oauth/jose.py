@@ -133,7 +133,7 @@ def _loaded(text: Secret[str]) -> PrivateKeyTypes:
     except TypeError:
         raise UsageProblem(
             "the private key is encrypted with a passphrase, which nobody could type at each request",
-            hint="openssl pkey -in FILE | everyauth service set NAME --private-key -",
+            hint="write one without: openssl pkey -in FILE -out NEW",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise UsageProblem("the PEM is damaged, or its key is of a kind that is not known", hint=OURS) from None

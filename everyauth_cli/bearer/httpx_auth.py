@@ -12,7 +12,8 @@ import httpx
 
 from everyauth_cli.async_methods import read_and_await
 from everyauth_cli.bearer.request_body import rewinder
-from everyauth_cli.errors import RejectedAlthoughNew
+from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
+from everyauth_cli.flows.step_up import Find, more_access
 from everyauth_cli.model import Secret
 
 try:  # the app's choice, and none of our dependencies
@@ -27,12 +28,14 @@ class HttpxAuth(httpx.Auth, Httpx2Auth):  # type: ignore[misc]  # their auth_flo
     After a 401 it gets another token than the rejected one and sends the request once more, if its body can be sent
     again: a stream is not kept in memory, so for a generator the 401 is returned, and the next request has the new
     token. A 401 for a token that was just issued is returned as it is, since another token would get it too. It keeps
-    no token, and many threads and tasks may share it, in clients of both libraries.
+    no token, and many threads and tasks may share it, in clients of both libraries. At a server that is known by its
+    URL, where `find` returns the identity, a 403 that asks for more access raises `LoginRequired`.
     """
 
-    def __init__(self, current: Callable[..., Secret[str]], *, service: str) -> None:
+    def __init__(self, current: Callable[..., Secret[str]], *, service: str, find: Find | None = None) -> None:
         self._current = current
         self._service = service
+        self._find = find
 
     # The requests and responses of both libraries have the same attributes.
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:  # noqa: ANN401
@@ -43,7 +46,9 @@ class HttpxAuth(httpx.Auth, Httpx2Auth):  # type: ignore[misc]  # their auth_flo
             with suppress(RejectedAlthoughNew):
                 fresh = self._current(rejected=token)
                 if rewind():
-                    yield _signed(request, fresh)
+                    response = yield _signed(request, fresh)
+        if error := self._more_access(response):
+            raise error
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
         rewind = rewinder(_parts(request.stream))
@@ -54,7 +59,14 @@ class HttpxAuth(httpx.Auth, Httpx2Auth):  # type: ignore[misc]  # their auth_flo
                 another = functools.partial(self._current, rejected=token)
                 fresh = await read_and_await(self._service, another)
                 if rewind():
-                    yield _signed(request, fresh)
+                    response = yield _signed(request, fresh)
+        if self._find is not None:
+            check = functools.partial(self._more_access, response)
+            if error := await read_and_await(self._service, check):
+                raise error
+
+    def _more_access(self, response: Any) -> LoginRequired | None:  # noqa: ANN401
+        return more_access(response.status_code, [response.headers.get("WWW-Authenticate", "")], self._find)
 
 
 def _signed(request: Any, token: Secret[str]) -> Any:  # noqa: ANN401

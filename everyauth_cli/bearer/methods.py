@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.flows.composition import HasFlows
-from everyauth_cli.flows.selector import Who
-from everyauth_cli.model import DEFAULT_USER, Secret
+from everyauth_cli.flows.selector import Who, read_who
+from everyauth_cli.model import DEFAULT_USER, Identity, Secret
+from everyauth_cli.urls import is_url
 
 if TYPE_CHECKING:
     from everyauth_cli.bearer.google_auth import GoogleCredentials
@@ -24,11 +27,13 @@ def httpx_auth(
     """Return the auth of an `httpx` or `httpx2` client: each request has a current token, after a 401 a new one.
 
     It is for a client that talks to this service alone: the token goes wherever a request is sent. A request
-    raises what `get_identity` does, and `LoginRequired` where that returns None.
+    raises what `get_identity` does, and `LoginRequired` where that returns None or a server at a URL asks for more
+    access (403, `insufficient_scope`): its hint is a login for the union of the scopes.
     """
     tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
     module = _module("httpx_auth", "httpx")
-    return cast("HttpxAuth", module.HttpxAuth(tokens, service=service))
+    find = _finder(self, service, who, tenant=tenant, identity_id=identity_id)
+    return cast("HttpxAuth", module.HttpxAuth(tokens, service=service, find=find))
 
 
 def requests_auth(
@@ -37,7 +42,8 @@ def requests_auth(
     """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
     tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
     module = _module("requests_auth", "requests", install="'everyauth-cli[requests]'")
-    return cast("RequestsAuth", module.RequestsAuth(tokens))
+    find = _finder(self, service, who, tenant=tenant, identity_id=identity_id)
+    return cast("RequestsAuth", module.RequestsAuth(tokens, find=find))
 
 
 def token_source(
@@ -72,6 +78,16 @@ def google_auth(
     """
     current = self._flows.identities.current(service, who, tenant=tenant, identity_id=identity_id)
     return cast("GoogleCredentials", _module("google_auth", "google-auth").GoogleCredentials(current))
+
+
+def _finder(
+    self: HasFlows, service: str, who: Who, *, tenant: str, identity_id: str | None
+) -> Callable[[], Identity | None] | None:
+    """Return what finds the identity at a server that is known by its URL; None at any other service."""
+    if not is_url(service):
+        return None
+    selector = read_who(who, tenant=tenant, identity_id=identity_id)
+    return partial(self._flows.identities.one, self._flows.identities.service_name(service), selector)
 
 
 def _module(name: str, library: str = "", *, install: str = "") -> ModuleType:

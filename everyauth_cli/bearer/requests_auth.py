@@ -11,6 +11,7 @@ from requests.auth import AuthBase
 
 from everyauth_cli.bearer.request_body import rewinder
 from everyauth_cli.errors import RejectedAlthoughNew
+from everyauth_cli.flows.step_up import Find, more_access
 from everyauth_cli.model import Secret
 
 
@@ -19,11 +20,13 @@ class RequestsAuth(AuthBase):
 
     After a 401 it gets another token than the rejected one and sends the request once more, if its body can be sent
     again. A 401 for a token that was just issued is returned as it is. It keeps no token, and many threads may share
-    it.
+    it. At a server that is known by its URL, where `find` returns the identity, a 403 that asks for more access raises
+    `LoginRequired`.
     """
 
-    def __init__(self, current: Callable[..., Secret[str]]) -> None:
+    def __init__(self, current: Callable[..., Secret[str]], *, find: Find | None = None) -> None:
         self._current = current
+        self._find = find
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         token = self._current()
@@ -40,7 +43,7 @@ class RequestsAuth(AuthBase):
         """
         sent = response.request.headers.get("Authorization")
         if response.status_code != codes.unauthorized or sent != _bearer(token):
-            return response
+            return self._checked(response)
         response.content  # noqa: B018 - read to its end, so that the connection can be used again
         response.close()
         try:
@@ -54,7 +57,15 @@ class RequestsAuth(AuthBase):
         second: Response = response.connection.send(request, **how)
         second.history.append(response)
         second.request = request
-        return second
+        return self._checked(second)
+
+    def _checked(self, response: Response) -> Response:
+        """Return a response; raise `LoginRequired` for one that asks for more access."""
+        challenge = response.headers.get("WWW-Authenticate", "")
+        if error := more_access(response.status_code, [challenge], self._find):
+            response.close()
+            raise error
+        return response
 
 
 def _sign(request: PreparedRequest, token: Secret[str]) -> None:

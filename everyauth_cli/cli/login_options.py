@@ -30,7 +30,12 @@ TagOption = Annotated[
 ]
 ScopeThisTime = Annotated[
     str | None,
-    typer.Option("--scope", metavar="SCOPES", help="The scopes to request this time.", show_default="as set"),
+    typer.Option(
+        "--scope",
+        metavar="SCOPES",
+        help="The scopes to request this time; at a URL, besides those it has.",
+        show_default="as set",
+    ),
 ]
 TimeoutOption = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")

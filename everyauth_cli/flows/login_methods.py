@@ -21,16 +21,20 @@ def discover(
     client: str | None = None,
     client_id: str | None = None,
     assume_pkce: bool = False,
+    rejected: str | None = None,
 ) -> Service | None:
     """Find out how the server at a URL is logged in at, and have it register a client; None if it needs no login.
 
     The URL, of a protected resource (RFC 9728) such as an MCP server or of an issuer (RFC 8414), is then the
     service's name, for `begin` here and, once the login is kept, everywhere. The client is that of the service
     `client` or of the catalogue's for this host, or the client id metadata document `client_id`, or one that the
-    server registers (RFC 7591) for these scopes. PKCE must be stated unless `assume_pkce` is set.
+    server registers (RFC 7591) for these scopes, which is not the `rejected` one. PKCE must be stated unless
+    `assume_pkce` is set.
     Raises `UsageProblem`, `ClientNotSet`, `ServiceNotFound`, `ServiceError`, `StoreError`.
     """
-    return self._flows.servers.discover(url, scope=scope, client=client, client_id=client_id, assume_pkce=assume_pkce)
+    return self._flows.servers.discover(
+        url, scope=scope, client=client, client_id=client_id, assume_pkce=assume_pkce, rejected=rejected
+    )
 
 
 @raised_anew

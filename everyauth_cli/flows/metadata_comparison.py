@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,13 +69,16 @@ def _endpoints(service: Service, keys: Collection[str], metadata: Mapping[str, A
 def _issuer(service: Service, metadata: Mapping[str, Any]) -> Iterator[Difference]:
     stated, found = service.issuer, metadata[ISSUER]
     known = [*([stated] if stated else []), *service.id_token.issuers]
-    if not any(same_issuer(one, found) or _pattern(one).fullmatch(found) for one in known):
+    if not any(_is_issuer(one, found) for one in known):
         yield _difference(ISSUER, stated, found)
 
 
-def _pattern(template: str) -> re.Pattern[str]:
-    """Return a pattern for an issuer that may have fields of an id token's claims in braces."""
-    return re.compile("[^/]+".join(map(re.escape, re.split(r"\{[^{}]*\}", template))))
+def _is_issuer(known: str, found: str) -> bool:
+    """Whether an issuer is a known one, in which a field of an id token's claims may be in braces."""
+    start, brace, rest = known.partition("{")
+    end = rest.partition("}")[2]
+    value = found.removeprefix(start).removesuffix(end)
+    return found == f"{start}{value}{end}" and "/" not in value if brace else same_issuer(known, found)
 
 
 def _is_known_otherwise(service: Service, key: str) -> bool:

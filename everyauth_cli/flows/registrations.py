@@ -16,6 +16,8 @@ from everyauth_cli.oauth.registration import (
     INVALID_CLIENT_METADATA,
     INVALID_REDIRECT_URI,
     Registration,
+    is_unknown,
+    preflight_request,
     read_registration,
     registration_request,
 )
@@ -72,16 +74,19 @@ class Registrations:
             server={"token_endpoint_auth_method": ClientAuthMethod.NONE.value},
         )
 
-    def registered(self, found: Discovered, scopes: Sequence[str]) -> Client:
+    def registered(self, found: Discovered, scopes: Sequence[str], *, rejected: str | None, is_known: bool) -> Client:
         """Return the client that the issuer registered for us, registering one unless it can still be used.
 
-        The lock lets one of many processes do it.
+        A `rejected` one cannot, nor one that the issuer has forgotten, for which it is asked unless it `is_known` to
+        work. The lock lets one of many processes do it.
         """
         key = registration_key(self.profile, found.issuer)
         with self.store.lock(key):
             stored = read_client(self.store, key)
-            if stored is not None and self._is_usable(stored.client, scopes):
-                return stored.client
+            client = stored.client if stored and stored.client.client_id != rejected else None
+            is_usable = client is not None and self._is_usable(client, scopes)
+            if client and is_usable and (is_known or not self._is_forgotten(found, client, scopes)):
+                return client
             return self._save(self._register(found, (*scopes, *found.all_scopes)))
 
     def _save(self, client: Client) -> Client:
@@ -95,6 +100,21 @@ class Registrations:
         expires_at = client.params.get("secret_expires_at")
         is_valid = not expires_at or self.clock() < int(expires_at) * SECOND_MS
         return is_valid and (client.scope is None or set(scopes) <= {*client.scope.split()})
+
+    def _is_forgotten(self, found: Discovered, client: Client, scopes: Sequence[str]) -> bool:
+        """Whether the issuer has no such client any more: its own error would leave a person without a way back."""
+        request = preflight_request(
+            str(found.metadata["authorization_endpoint"]),
+            client_id=client.client_id,
+            redirect_uri=client.redirect_uri or "",
+            scopes=scopes,
+            resource=found.resource,
+        )
+        try:
+            return is_unknown(self.send(request))
+        except ServiceError:
+            # That says nothing of the client.
+            return False
 
     def _register(self, found: Discovered, scopes: Sequence[str]) -> Client:
         known = tuple(dict.fromkeys(scopes))

@@ -47,11 +47,15 @@ class Servers:
         client: str | None = None,
         client_id: str | None = None,
         assume_pkce: bool = False,
+        rejected: str | None = None,
     ) -> Service | None:
-        """Return the service at a URL, ready for a login; None where none is needed. See `EveryAuth.discover`."""
+        """Return the service at a URL, ready for a login; None where none is needed. See `EveryAuth.discover`.
+
+        A scope is given for more access at a server whose login works, so its client is not asked for.
+        """
         name = server_name(url)
         document = check_document(server_name(client_id)) if client_id else self.registrations.document()
-        found = self._discovered(name)
+        found = self.look(name)
         if found is None:
             return None
         entry = _entry(found)
@@ -61,7 +65,10 @@ class Servers:
         if not (found.is_assumed or assume_pkce):
             _check_pkce(found)
         scopes = tuple(scope.split()) if scope is not None else tuple(entry.get("scopes", ()))
-        registered = self._registered(found, scopes, document, is_named=client_id is not None)
+        is_named, is_known = client_id is not None, scope is not None
+        registered = self._document(found, document, is_named=is_named) or self._registrable(found).registered(
+            found, scopes, rejected=rejected, is_known=is_known
+        )
         ours = _at(name, found, {**entry, **registered.server}, client_of="", named=False)
         return self.clients.offer(
             replace(
@@ -72,7 +79,8 @@ class Servers:
             )
         )
 
-    def _discovered(self, name: str) -> Discovered | None:
+    def look(self, name: str) -> Discovered | None:
+        """Return what discovery finds at a URL; None where no login is needed. Nothing is registered or stored."""
         steps = discovery(name, preferred=self.registrations.issuers())
         try:
             request = next(steps)
@@ -100,26 +108,44 @@ class Servers:
             return None
         return mapped if _is_registered_at(self.clients.filled(mapped.name), found) else None
 
+    def client_for(self, found: Discovered) -> str:
+        """Say which client a login would use; nothing is registered. Raises what `discover` does."""
+        known, document = self._known_client(found, None), self.registrations.document()
+        if known is not None:
+            return f"a login uses your client at {known.name}"
+        if not found.is_assumed:
+            _check_pkce(found)
+        if self._document(found, document, is_named=False):
+            return f"a login uses your client id metadata document {document}"
+        self._registrable(found)
+        return f"{found.issuer} registers one by itself"
+
     def _named_before(self, url: str) -> str | None:
         stored = peek_client(self.store, client_key(self.profile, url))
         server = stored[0].server if stored else {}
         return server["client_of"] if server.get("is_named") else None
 
-    def _registered(self, found: Discovered, scopes: Sequence[str], document: str | None, *, is_named: bool) -> Client:
-        """Return a client that needs no registration by hand: the user's document, or one that the issuer registers."""
-        takes_document = found.metadata.get("client_id_metadata_document_supported") is True
-        if is_named and not takes_document:
+    def _document(self, found: Discovered, document: str | None, *, is_named: bool) -> Client | None:
+        """Return the client that is the user's document, where the authorization server takes one.
+
+        Raises `UsageProblem` where it takes none and the document is named.
+        """
+        if found.metadata.get("client_id_metadata_document_supported") is not True:
+            if not is_named:
+                return None
             raise UsageProblem(
                 f"{found.issuer}, the authorization server of {found.url}, takes no client id metadata document",
                 hint=f"leave out --client-id: {login_at(found.url)}",
             )
-        if document and takes_document:
-            if is_named:
-                self.registrations.remember_document(document)
-            return self.registrations.client_of_document(found, document)
+        if document and is_named:
+            self.registrations.remember_document(document)
+        return self.registrations.client_of_document(found, document) if document else None
+
+    def _registrable(self, found: Discovered) -> Registrations:
+        """Return the registrations; raise `ClientNotSet` where the authorization server makes none by itself."""
         if found.metadata.get("registration_endpoint") is None:
             raise self._not_registrable(found)
-        return self.registrations.registered(found, scopes)
+        return self.registrations
 
     def _not_registrable(self, found: Discovered) -> ClientNotSet:
         about = f"{found.issuer}, the authorization server of {found.url}, registers no clients by itself"
@@ -176,18 +202,23 @@ def _elsewhere(service: Service, found: Discovered) -> UsageProblem:
     )
 
 
+def requested_scopes(found: Discovered) -> Sequence[str]:
+    """Return the scopes that a login at a server requests unless others are given."""
+    scopes: Sequence[str] = _entry(found).get("scopes", ())
+    return scopes
+
+
 def _entry(found: Discovered) -> dict[str, Any]:
     """Return the keys of an entry for a server; only an issuer itself is asked for the account (OpenID Connect)."""
     entry = entry_of(found.metadata)
     # A client that the server has registered authenticates there as it does at the token endpoint.
     entry.pop("revocation_endpoint_auth_method", None)
     entry["pkce"] = True
-    if found.is_issuer:
-        return entry
-    entry.pop("userinfo_endpoint", None)
-    offline = [OFFLINE] if OFFLINE in (found.metadata.get("scopes_supported") or ()) else []
-    entry["scopes"] = list(dict.fromkeys([*found.scopes, *offline]))
-    if offline:
+    if not found.is_issuer:
+        entry.pop("userinfo_endpoint", None)
+        offline = [OFFLINE] if OFFLINE in (found.metadata.get("scopes_supported") or ()) else []
+        entry["scopes"] = list(dict.fromkeys([*found.scopes, *offline]))
+    if OFFLINE in entry.get("scopes", ()):
         # OpenID Connect Core section 11: without it the scope is ignored.
         entry["authorization_params"] = {"prompt": "consent"}
     return entry

@@ -21,18 +21,29 @@ from everyauth_cli.urls import fault_of, origin
 
 SECONDS = 10.0
 UNAUTHORIZED, NOT_HERE, SERVER_ERROR = 401, 400, 500
-PROBE: Mapping[str, Any] = {
+CLIENT: Mapping[str, str] = {"name": "everyauth", "version": "1"}
+LIST: Mapping[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/list",
+    "params": {
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": CLIENT,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+    },
+}
+"""Asks for something, which a server that needs a login answers with 401; some let every client connect."""
+CONNECT: Mapping[str, Any] = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "everyauth", "version": "1"},
-    },
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT},
 }
-"""The first message of an MCP client; a server that needs a login answers it with 401."""
+"""The first message of an older client; a server of that time that needs no login answers it."""
 ACCEPT_MCP: Mapping[str, str] = {"Accept": "application/json, text/event-stream"}
+LIST_HEADERS: Mapping[str, str] = {**ACCEPT_MCP, "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list"}
 
 SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
 """One scope (RFC 6749 section 3.3)."""
@@ -44,12 +55,14 @@ class Discovered:
     """A server, with all that a login there needs.
 
     `resource` is the string of its metadata, None where it has none; `scopes` are those that a login requests, and
-    `all_scopes` those that the resource knows; `metadata` is that of the authorization server, whose `issuer` it is
+    `all_scopes` those that the resource knows; `metadata` is that of the authorization server, whose `issuer` it is.
+    `named_issuer` is the issuer as the resource spells it.
     """
 
     url: str
     resource: str | None
     metadata: Mapping[str, Any]
+    named_issuer: str
     scopes: tuple[str, ...] = ()
     all_scopes: tuple[str, ...] = ()
     is_assumed: bool = False
@@ -69,15 +82,17 @@ def discovery(url: str, *, preferred: Container[str] = ()) -> Generator[Request,
     `ServiceUnreachable`, and `ServiceUnreadable` for metadata that is malformed, contradicts the URL, or names a URL
     that nothing may be sent to.
     """
-    first = yield from _sent(Request(url=url, document=PROBE, headers=ACCEPT_MCP, deadline=SECONDS))
+    first = yield from _sent(Request(url=url, document=LIST, headers=LIST_HEADERS, deadline=SECONDS))
     found = yield from _resource(url, first)
     if found is None and first.status != UNAUTHORIZED:
         metadata = yield from _published(url, found_from=url)
         if metadata is not None:
-            return Discovered(url=url, resource=None, metadata=metadata, is_issuer=True)
+            return Discovered(url=url, resource=None, metadata=metadata, named_issuer=url, is_issuer=True)
         looked = yield from _sent(Request(url=url, method="GET", headers=ACCEPT_JSON, deadline=SECONDS))
         if looked.status != UNAUTHORIZED:
-            _check_success(url, first)
+            if not first.is_success:
+                request = Request(url=url, document=CONNECT, headers=ACCEPT_MCP, deadline=SECONDS)
+                _check_success(url, (yield from _sent(request)))
             return None
         first, found = looked, (yield from _resource(url, looked, named_only=True))
     if found is None:
@@ -91,6 +106,7 @@ def discovery(url: str, *, preferred: Container[str] = ()) -> Generator[Request,
         url=url,
         resource=found.resource,
         metadata=metadata,
+        named_issuer=issuer,
         scopes=_challenged(first) or _scopes(found.scopes),
         all_scopes=_scopes(found.scopes),
         other_servers=others,
@@ -151,7 +167,14 @@ def _older(url: str, first: Response) -> Generator[Request, Response, Discovered
     if is_assumed:
         names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "registration_endpoint": "register"}
         metadata = {"issuer": server, **{key: f"{server}/{name}" for key, name in names.items()}}
-    return Discovered(url=url, resource=None, metadata=metadata, scopes=_challenged(first), is_assumed=is_assumed)
+    return Discovered(
+        url=url,
+        resource=None,
+        metadata=metadata,
+        named_issuer=server,
+        scopes=_challenged(first),
+        is_assumed=is_assumed,
+    )
 
 
 def _challenged(first: Response) -> tuple[str, ...]:
@@ -171,11 +194,11 @@ def _chosen(found: ProtectedResource, preferred: Container[str]) -> str:
     return next((server for server in servers if server in preferred), servers[0])
 
 
-def _check_success(url: str, first: Response) -> None:
+def _check_success(url: str, connected: Response) -> None:
     """Raise `ServiceUnreadable` unless a server did what it was asked, which then needs no login."""
-    if not first.is_success:
+    if not connected.is_success:
         raise ServiceUnreadable(
-            f"{url} answered HTTP {first.status}, and publishes neither the metadata of a protected resource nor that "
-            "of an issuer",
+            f"{url} answered HTTP {connected.status}, and publishes neither the metadata of a protected resource nor "
+            "that of an issuer",
             hint="check the URL, with its path",
         )

@@ -132,7 +132,7 @@ def _loaded(text: Secret[str]) -> PrivateKeyTypes:
         return serialization.load_pem_private_key(text.reveal().strip().encode(), password=None)
     except TypeError:
         raise UsageProblem(
-            "the private key is encrypted with a passphrase, which nobody could type at each request",
+            "the private key is encrypted with a passphrase, and no passphrase can be typed at each request",
             hint="write one without: openssl pkey -in FILE -out NEW",
         ) from None
     except (ValueError, UnsupportedAlgorithm):

@@ -15,7 +15,7 @@ PUBLIC = ("kty", "crv", "x", "y", "n", "e", "kid", "alg")
 
 
 def public_jwks(keys: Sequence[Secret[str]]) -> dict[str, Any]:
-    """Return the public halves of private keys as a JWK Set (RFC 7517 section 5), to register at a service."""
+    """Return the public keys of private ones as a JWK Set (RFC 7517 section 5), to register at a service."""
     return {"keys": [{**public_fields(key), "use": "sig", "alg": algorithm_of(key, ())} for key in keys]}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from everyauth_cli.errors import ServiceError, ServiceUnreachable, ServiceUnreadable, raised_anew
 from everyauth_cli.model import ACCEPT_JSON, Request, Response, Secret
@@ -17,6 +19,8 @@ GRANT_TYPES = ("authorization_code", "refresh_token")
 USABLE = (ClientAuthMethod.NONE, ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST)
 INVALID_REDIRECT_URI, INVALID_CLIENT_METADATA = "invalid_redirect_uri", "invalid_client_metadata"
 SECONDS = 10.0
+UNKNOWN_CLIENT = (400, 401, 404, 410, 422)
+"""Statuses that are of the request; others of 4xx are of a gateway that keeps programs out, or of load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,32 @@ def registration_request(
     if scopes:
         document["scope"] = " ".join(scopes)
     return Request(url=endpoint, document=document, headers=ACCEPT_JSON, deadline=SECONDS)
+
+
+def preflight_request(
+    endpoint: str, *, client_id: str, redirect_uri: str, scopes: Sequence[str], resource: str | None
+) -> Request:
+    """Return a first authorization request, by which it shows whether a server still knows a client (RFC 6749 4.1.1).
+
+    A code that may come of it is worthless: no verifier has its challenge.
+    """
+    fields = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "state": secrets.token_urlsafe(32),
+        "code_challenge": secrets.token_urlsafe(32),
+        "code_challenge_method": "S256",
+        **({"scope": " ".join(scopes)} if scopes else {}),
+        **({"resource": resource} if resource else {}),
+    }
+    joint = "&" if "?" in endpoint else "?"
+    return Request(url=f"{endpoint}{joint}{urlencode(fields)}", method="GET", deadline=SECONDS)
+
+
+def is_unknown(response: Response) -> bool:
+    """Return whether an authorization endpoint shows its own error in place of a login, as for a client it forgot."""
+    return response.status in UNKNOWN_CLIENT
 
 
 @raised_anew

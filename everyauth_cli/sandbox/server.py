@@ -163,15 +163,17 @@ class Sandbox:
             public_key=PUBLIC_KEY,
         )
         server = AuthorizationServer(responses, registration, clock=self._now, lifetimes=self._lifetimes(responses))
-        client = Client(
+        return _SandboxedService(
+            server, Endpoints(server, at_this_sandbox, self._client(service), fault_settings=self._fault_settings)
+        )
+
+    def _client(self, service: Service) -> Client:
+        return Client(
             service=service.name,
             client_id=self.client_id,
             client_secret=Secret(self.client_secret or ""),
             private_keys=(Secret(CLIENT_KEY),),
             params=sandbox_params(service),
-        )
-        return _SandboxedService(
-            server, Endpoints(server, at_this_sandbox, client, fault_settings=self._fault_settings)
         )
 
     def _fault_settings(self) -> FaultSettings:

@@ -62,7 +62,10 @@ def _read(service: Service, param: Parameter, given: str | None) -> str:
     except ConfigurationProblem as error:
         raise LoginFailed(
             f"the authorization response of {service.name} cannot be used for its {param.callback}: {error.message}; "
-            "no code was redeemed"
+            "no code was redeemed",
+            hint=None
+            if value
+            else f"set it: everyauth service set {service.registered_at.name} --param {param.name}=...",
         ) from None
     return value
 

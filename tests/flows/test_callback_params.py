@@ -132,8 +132,11 @@ def test_a_host_in_place_of_a_label_gets_nothing(world, given):
 
 def test_a_response_without_a_label_that_is_needed(world):
     use(world, LABEL)
-    with pytest.raises(LoginFailed, match="domain_prefix: it is missing; no code was redeemed"):
+    with pytest.raises(LoginFailed, match="domain_prefix: it is missing; no code was redeemed") as caught:
         log_in(world)
+    assert caught.value.hint == "set it: everyauth service set example --param prefix=..."
+    world.auth.clients.set(world.auth.catalogue.get("example"), params={"prefix": "acme"})
+    assert log_in(world).params == {"prefix": "acme"}
 
 
 def test_a_text_goes_into_the_code_request_and_each_refresh(world):
@@ -223,3 +226,23 @@ def test_an_entry_that_would_let_a_response_choose_the_host(tmp_path, entry, say
         world.auth.catalogue.get("example")
     assert says in caught.value.message
     assert caught.value.message.startswith(f"{tmp_path}/example.toml:")
+
+
+@pytest.mark.parametrize("name", ["zoho", "zoho-crm"])
+def test_a_shipped_service_and_its_preset_follow_the_account(world, name):
+    """Zoho's documentation: the response has location=eu, and the code goes to https://accounts.zoho.eu then."""
+    world.server.extra = {"id_token": None}
+    world.server.pages["https://accounts.zoho.eu/oauth/user/info"] = json_response(
+        {"ZUID": 5, "Email": "eva@zylker.com"}
+    )
+    world.auth.clients.set(world.auth.catalogue.get("zoho"), client_id="id", client_secret=Secret("s"))
+    pending = world.auth.begin(name, redirect_uri=REDIRECT_URI)
+    assert world.auth.authorization_url(pending).startswith("https://accounts.zoho.com/oauth/v2/auth?")
+    state = ("state", pending.state.reveal())
+    query = [("code", "code-eva"), state, ("location", "eu"), ("accounts-server", "https://evil.example")]
+    identity = world.auth.keep(world.auth.redeem(pending, query))
+    assert identity.account.label == "eva@zylker.com"
+    world.clock.now += HOUR
+    credential = world.auth.get_identity(name)
+    assert credential.as_json()["native"]["params"] == {"location": "eu"}
+    assert {url.split("/")[2] for url in urls(world)} == {"accounts.zoho.eu"}

@@ -19,9 +19,9 @@ from peers.internet import (
     challenged,
     logged_in,
 )
-from peers.token_server import World, json_response
+from peers.token_server import HOUR, World, json_response
 
-from everyauth_cli.errors import ClientNotSet, ServiceError, ServiceUnreadable
+from everyauth_cli.errors import ClientNotSet, ClientRejected, ServiceError, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.urls import slug
 
 OTHER = "https://mcp.example/other"
@@ -158,3 +158,81 @@ def test_many_threads_register_once(world, net):
         services = list(pool.map(discover, range(16)))
     assert len(net.registered) == 1
     assert {service.name for service in services} == {URL}
+
+
+def preflights(net):
+    return [request for request in net.requests if request.url.startswith(f"{ISSUER}/authorize?")]
+
+
+def test_a_registration_that_the_issuer_forgot_is_made_anew_before_the_browser(world, net):
+    authorization(world)
+    assert not preflights(net)
+    net.forgotten.add("c1")
+    assert authorization(world)["client_id"] == "c2"
+    assert len(preflights(net)) == 1
+    assert preflights(net)[0].method == "GET"
+
+
+@pytest.mark.parametrize("status", [200, 302, 303, 403, 405, 429, 500, 503])
+def test_a_registration_is_kept_where_nothing_says_that_it_was_forgotten(world, net, status):
+    authorization(world)
+    real = net.__class__.__call__
+
+    def send(request):
+        if request.url.startswith(f"{ISSUER}/authorize?"):
+            return json_response({}, status=status)
+        return real(net, request)
+
+    world.server = send
+    assert authorization_of(world.another(world.store))["client_id"] == "c1"
+
+
+def authorization_of(auth):
+    service = auth.discover(URL)
+    pending = auth.begin(service.name, redirect_uri=REDIRECT)
+    return {name: value[0] for name, value in parse_qs(urlsplit(auth.authorization_url(pending)).query).items()}
+
+
+def test_a_network_that_fails_says_nothing_of_a_registration(world, net):
+    authorization(world)
+
+    def send(request):
+        if request.url.startswith(f"{ISSUER}/authorize?"):
+            raise ServiceUnreachable("no route")
+        return net(request)
+
+    world.server = send
+    assert authorization_of(world.another(world.store))["client_id"] == "c1"
+
+
+def test_a_step_up_does_not_ask_first(world, net):
+    authorization(world)
+    authorization(world, scope="a")
+    assert not preflights(net)
+
+
+def test_a_rejected_client_is_replaced_once(world, net):
+    authorization(world)
+    assert world.auth.discover(URL, rejected="c1")
+    assert len(net.registered) == 2
+    assert world.auth.discover(URL, rejected="c1")
+    assert len(net.registered) == 2
+
+
+def test_a_grant_of_a_forgotten_client_keeps_its_own_until_the_next_login(world, net):
+    logged_in(world)
+    net.forgotten.add("c1")
+    world.clock.now += HOUR
+    with pytest.raises(ClientRejected) as caught:
+        token(world)
+    assert caught.value.hint.endswith(f"everyauth login {URL}")
+    assert logged_in(world).client_id == "c2"
+    assert token(world)
+
+
+def test_many_threads_replace_a_forgotten_registration_once(world, net):
+    authorization(world)
+    net.forgotten.add("c1")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: world.another(world.store).discover(URL), range(16)))
+    assert len(net.registered) == 2

@@ -182,6 +182,7 @@ def test_an_issuer_itself_is_logged_in_at_with_its_account(world, net):
     parameters = authorization(world, f"{ISSUER}/")
     assert "resource" not in parameters
     assert parameters["scope"] == "openid email"
+    assert "prompt" not in parameters
 
 
 @pytest.mark.parametrize(

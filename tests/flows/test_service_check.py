@@ -274,6 +274,7 @@ def test_another_server_of_the_same_host_is_no_difference():
             {"authorization_response_iss_parameter_supported": False},
         ),
         ({"id_token_issuers": ["https://auth.example"], "issuer": None}, {}, {}),
+        ({"id_token_issuers": ["https://{region}.example"], "issuer": None}, {}, {}),
         ({"revocation_endpoint": f"{ISSUER}/revoke"}, {}, {}),
         (
             {"revocation_endpoint": f"{ISSUER}/revoke"},

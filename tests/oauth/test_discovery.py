@@ -20,12 +20,12 @@ from peers.token_server import json_response
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Response, Secret
 from everyauth_cli.oauth.discovery import discovery
-from everyauth_cli.oauth.metadata import check_pkce
 from everyauth_cli.oauth.protected_resource import covers
 
 OPENID = f"{ISSUER}/.well-known/openid-configuration"
 ORIGIN_AS = "https://mcp.example/.well-known/oauth-authorization-server"
 OK = json_response({"result": {}})
+REFUSED = json_response({"error": {"message": "no session"}}, status=400)
 
 
 @pytest.fixture
@@ -301,6 +301,32 @@ def test_a_401_on_get_counts_too(net):
 def test_a_server_that_answers_needs_no_login(net):
     net.posts[URL], net.pages = OK, {}
     assert found(net) is None
+    assert [request.method for request in net.requests].count("POST") == 1
+
+
+class ByMessage(Internet):
+    """Answers the message of an MCP client by its method: `posts` has the responses."""
+
+    def __call__(self, request):
+        self.posts[URL] = self.posts.get((request.document or {}).get("method"), NOT_FOUND)
+        return super().__call__(request)
+
+
+def test_a_server_of_an_older_revision_needs_no_login_if_it_lets_connect():
+    net = ByMessage()
+    net.posts, net.pages = {"tools/list": REFUSED, "initialize": OK}, {}
+    assert found(net) is None
+    net.posts = {"tools/list": REFUSED, "initialize": REFUSED}
+    with pytest.raises(ServiceUnreadable, match="HTTP 400"):
+        found(net)
+
+
+def test_a_server_that_lets_every_client_connect_is_asked_for_something():
+    net = ByMessage()
+    net.posts = {"initialize": OK, "tools/list": challenged(f'Bearer resource_metadata="{PRM}", scope="a"')}
+    net.pages[PRM] = json_response({**RESOURCE_METADATA, "scopes_supported": ["b"]})
+    assert found(net).scopes == ("a",)
+    assert net.urls == [URL, PRM, AS]
 
 
 def test_a_url_with_nothing_behind_it_is_an_error(net):
@@ -317,15 +343,3 @@ def test_a_page_for_people_is_no_metadata(net):
         AS: net.pages[AS],
     }
     assert found(net).resource == "https://mcp.example"
-
-
-@pytest.mark.parametrize("methods", [["plain"], [], "S256", {}])
-def test_a_server_that_lacks_s256_is_refused(methods):
-    with pytest.raises(ServiceUnreadable, match="does not support PKCE"):
-        check_pkce({**METADATA, "code_challenge_methods_supported": methods})
-
-
-def test_a_server_that_says_nothing_of_pkce_is_refused():
-    check_pkce(METADATA)
-    with pytest.raises(ServiceUnreadable, match="does not say"):
-        check_pkce({"issuer": ISSUER})

@@ -10,7 +10,7 @@ from peers.token_server import json_response
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable, UsageProblem
 from everyauth_cli.flows.discover import discover
 from everyauth_cli.model import Response, Secret
-from everyauth_cli.oauth.metadata import entry_of, metadata_requests, read_metadata
+from everyauth_cli.oauth.metadata import check_pkce, entry_of, metadata_requests, read_metadata
 
 ISSUER = "https://auth.example"
 METADATA = {
@@ -153,3 +153,15 @@ def test_an_endpoint_that_is_missing_is_named():
 def test_metadata_becomes_the_keys_of_an_entry(more, keys):
     base = {**METADATA, "token_endpoint_auth_method": "client_secret_basic"}
     assert entry_of({**METADATA, **more}) == {**base, **keys}
+
+
+@pytest.mark.parametrize("methods", [["plain"], [], "S256", {}])
+def test_a_server_that_lacks_s256_is_refused(methods):
+    with pytest.raises(ServiceUnreadable, match="does not support PKCE"):
+        check_pkce({**METADATA, "code_challenge_methods_supported": methods})
+
+
+def test_a_server_that_says_nothing_of_pkce_is_refused():
+    check_pkce({"issuer": ISSUER, "code_challenge_methods_supported": ["S256"]})
+    with pytest.raises(ServiceUnreadable, match="does not say"):
+        check_pkce({"issuer": ISSUER})

@@ -283,6 +283,9 @@ def test_a_revocation_that_fails_with_http_200_is_no_success():
     assert read_revocation(service, json_response({"status": 0}))
     with pytest.raises(ServiceError, match="503"):
         read_revocation(service, json_response({"status": 503}))
+    assert read_revocation(entry("arcgis"), json_response({"success": True}))
+    with pytest.raises(ServiceError, match="False"):
+        read_revocation(entry("arcgis"), json_response({"success": False}))
 
 
 def test_a_name_is_sent_in_place_of_the_redirect_uri():

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from peers.token_server import REVOCATION_ENDPOINT, AuthorizationServer, World, json_response
 
@@ -40,7 +41,8 @@ class Internet:
     """Answers each request with the response in `pages` for its URL, in `posts` first for a POST; else with 404.
 
     Registrations get ids of their own, `c1` and so on, with what `assigned` adds, unless `refuses` returns a response
-    to their document. The token endpoint is an `AuthorizationServer`.
+    to their document. The token endpoint is an `AuthorizationServer`. A client in `forgotten` gets 400 at the
+    authorization endpoint, and 401 for a token.
     """
 
     def __init__(self) -> None:
@@ -51,6 +53,7 @@ class Internet:
         self.posts: dict[str, Any] = {URL: challenged(f'Bearer resource_metadata="{PRM}"')}
         self.assigned: dict[str, Any] = {"token_endpoint_auth_method": "none"}
         self.refuses: Callable[[dict[str, Any]], Response | None] = lambda _: None
+        self.forgotten: set[str] = set()
         self.registered: list[dict[str, Any]] = []
         self.requests: list[Request] = []
         self.tokens = AuthorizationServer()
@@ -68,8 +71,15 @@ class Internet:
         found = posted or (self.pages.get(request.url) if request.method == "GET" else None)
         if found is None and request.url == REGISTER:
             return self._register(request)
+        if request.url == TOKEN and request.fields.get("client_id") in self.forgotten:
+            return json_response({"error": "invalid_client"}, status=401)
         if found is None and request.url in (TOKEN, REVOKE):
             return self.tokens(replace(request, url=REVOCATION_ENDPOINT) if request.url == REVOKE else request)
+        if found is None and request.url.startswith(f"{ISSUER}/authorize?"):
+            query = dict(parse_qsl(urlsplit(request.url).query))
+            return Response(
+                status=400 if query["client_id"] in self.forgotten else 302, content_type="", body=Secret(b"")
+            )
         if isinstance(found, Exception):
             raise found
         return found or NOT_FOUND

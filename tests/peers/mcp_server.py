@@ -21,7 +21,7 @@ class McpServer(ThreadingHTTPServer):
     """Registers clients and grants every request; `lifetime` is that of its access tokens in seconds.
 
     `counts` are the requests by path, `forms` the token requests, `revoked` the tokens that were revoked. A client in
-    `unknown` is refused everywhere.
+    `unknown` is refused everywhere, one in `rejected` at the token endpoint alone.
     """
 
     daemon_threads = True
@@ -38,6 +38,7 @@ class McpServer(ThreadingHTTPServer):
         self.forms: list[dict[str, str]] = []
         self.requested: list[dict[str, str]] = []
         self.revoked: list[str] = []
+        self.rejected: set[str] = set()
         self.unknown: set[str] = set()
         self.lock = threading.Lock()
 
@@ -75,7 +76,7 @@ class McpServer(ThreadingHTTPServer):
 
     def _token(self, form: dict[str, str], number: int) -> tuple[int, Any, dict[str, str]]:
         self.forms.append(form)
-        if form.get("client_id") in {None, *self.unknown}:
+        if form.get("client_id") in {None, *self.unknown, *self.rejected}:
             return 401, {"error": "invalid_client"}, {}
         fields = {"access_token": f"access-{number}", "refresh_token": f"refresh-{number}", "token_type": "Bearer"}
         return 200, {**fields, "expires_in": self.lifetime}, {}

@@ -31,10 +31,14 @@ const configuration = {
   rotateRefreshToken: () => true,
   expiresWithSession: () => false,
   ttl: {
-    AccessToken: settings.accessTokenLifetime, ClientCredentials: settings.accessTokenLifetime, AuthorizationCode: 30, RefreshToken: 86400,
+    AccessToken: settings.accessTokenLifetime, ClientCredentials: settings.accessTokenLifetime,
+    AuthorizationCode: 30, RefreshToken: 86400,
     Grant: 86400, IdToken: 3600, Interaction: 600, Session: 86400,
   },
-  features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false }, revocation: { enabled: true } },
+  features: {
+    clientCredentials: { enabled: true }, devInteractions: { enabled: false }, registration: { enabled: true },
+    revocation: { enabled: true },
+  },
   enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] },
   cookies: { keys: ['not a secret: tests only'] },
 };

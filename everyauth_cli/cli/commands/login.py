@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.durations import read_duration, read_pairs
 from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
-from everyauth_cli.cli.login.by_url import UrlOptions, discovered
+from everyauth_cli.cli.login.by_url import UrlOptions, log_in_at
 from everyauth_cli.cli.login.run import LoginOptions, run_login
 from everyauth_cli.cli.login_options import (
     AssumePkceOption,
@@ -66,19 +68,18 @@ def login(
     at_url.check(service, sandbox=sandbox)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
-        if is_url(service) and not discovered(active, service, at_url, scope=scope):
-            return
-        entry = active.auth.clients.filled(service)
-        options = LoginOptions(
-            service=entry,
-            client=active.auth.clients.get(entry),
+        options = functools.partial(
+            LoginOptions,
             user=user,
             tenant=tenant or user,
             tags=tags,
-            scope=scope,
             seconds=seconds,
             no_browser=no_browser,
             replace=replace,
             client_credentials=client_credentials,
         )
-        run_login(active, options)
+        if is_url(service):
+            log_in_at(active, service, at_url, options, scope=scope)
+            return
+        entry = active.auth.clients.filled(service)
+        run_login(active, options(service=entry, client=active.auth.clients.get(entry), scope=scope))

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from everyauth_cli.cli.login.run import LoginOptions, run_login
 from everyauth_cli.cli.session import Session
-from everyauth_cli.errors import UsageProblem
+from everyauth_cli.errors import ClientRejected, EveryAuthError, LoginFailed, UsageProblem
+from everyauth_cli.event_log import EventLog
+from everyauth_cli.flows.freshness import now_ms
+from everyauth_cli.model import Identity, Service
+from everyauth_cli.services.at_url import login_at, server_name
 from everyauth_cli.urls import is_url, origin
+
+MOST_ATTEMPTS = 3
+"""Logins for one server, the first included, after which another one for more access is refused."""
+MINUTE_MS = 60_000
+ATTEMPTS_MS, MOST_EVENTS = 10 * MINUTE_MS, 50
+"""The time in which they are counted, and the events that are looked through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +30,11 @@ class UrlOptions:
     client: str | None
     client_id: str | None
     assume_pkce: bool
+
+    def words(self) -> list[str]:
+        """Return them as words of a command line."""
+        named = {"--client": self.client, "--client-id": self.client_id}
+        return [f"{option}={value}" for option, value in named.items() if value] + ["--assume-pkce"] * self.assume_pkce
 
     def check(self, name: str, *, sandbox: bool) -> None:
         """Refuse options that do not go with a URL, with none, or with each other. Raises `UsageProblem`."""
@@ -31,14 +50,72 @@ class UrlOptions:
             raise UsageProblem("--client and --client-id both name a client", hint="give one of them")
 
 
-def discovered(session: Session, url: str, options: UrlOptions, *, scope: str | None) -> bool:
-    """Find out how the server at a URL is logged in at; return False if it needs no login, which is shown."""
-    service = session.auth.discover(url, scope=scope, **asdict(options))
+def log_in_at(
+    session: Session, url: str, at_url: UrlOptions, options: functools.partial[LoginOptions], *, scope: str | None
+) -> None:
+    """Log in at a URL, once more with another client if the server rejects the one that it had registered itself.
+
+    A scope is added to what is granted already (a step-up): a server asks for what it lacks alone. Raises what a login
+    raises, and `LoginFailed` for one more step-up when several have not been enough.
+    """
+    name, about = server_name(url), options.keywords
+    if about["client_credentials"] and not at_url.client:
+        raise UsageProblem(
+            "with --client-credentials at a URL, --client names the service whose client it is",
+            hint=f"{login_at(name)} --client-credentials --client SERVICE",
+        )
+    before = session.auth.find(service=name, user=about["user"], tenant=about["tenant"])
+    if scope is not None:
+        _check_attempts(session, name, user=about["user"])
+        scope = _union(session, before, scope)
+    rejected = None
+    while (service := discovered(session, name, at_url, scope=scope, rejected=rejected)) is not None:
+        client = session.auth.clients.get(service)
+        made = options(service=service, client=client, scope=scope, before=before, more=at_url.words())
+        try:
+            run_login(session, made)
+        except ClientRejected:
+            if rejected is not None or service.client_of is not None or is_url(client.client_id):
+                raise
+            rejected = client.client_id
+            session.terminal.info(f"{name} does not know the client any more that it registered; it gets another one.")
+            continue
+        return
+
+
+def discovered(
+    session: Session, url: str, options: UrlOptions, *, scope: str | None, rejected: str | None
+) -> Service | None:
+    """Find out how the server at a URL is logged in at; return None if it needs no login, which is shown."""
+    service = session.auth.discover(url, scope=scope, rejected=rejected, **asdict(options))
     if service is None:
         session.terminal.done(f"{url} needs no login; nothing was stored.")
         if session.terminal.as_json:
             session.terminal.json({"serviceId": url, "loginNeeded": False})
-        return False
-    if service.issuer and origin(service.issuer) != origin(service.name):
+    elif service.issuer and origin(service.issuer) != origin(service.name):
         session.terminal.info(f"{service.name} has its logins at {service.issuer}.")
-    return True
+    return service
+
+
+def _union(session: Session, before: Sequence[Identity], scope: str) -> str:
+    """Return a scope with those that were requested and granted before, where there was a login."""
+    known: list[str] = []
+    for identity in before[:1]:
+        with suppress(EveryAuthError):
+            known += session.auth.catalogue.get(identity.service).scopes
+        known += (identity.scope or "").split()
+    return " ".join(dict.fromkeys([*known, *scope.split()]))
+
+
+def _check_attempts(session: Session, name: str, *, user: str) -> None:
+    """Raise `LoginFailed` when so many logins in a row for more access have not been enough for the server."""
+    since = now_ms() - ATTEMPTS_MS
+    with suppress(OSError):
+        events = EventLog(session.settings.log_dir).last(name, MOST_EVENTS, profile=session.settings.profile)
+        recent = [event for event in events if event.time > since and event.user == user and event.action == "login"]
+        if len([event for event in recent if event.outcome == "done"]) >= MOST_ATTEMPTS:
+            raise LoginFailed(
+                f"{MOST_ATTEMPTS} logins at {name} within {ATTEMPTS_MS // MINUTE_MS} minutes have not given what it "
+                "asks for; another one would not either",
+                hint=f"ask who runs {name} which scopes your account may have; then: {login_at(name)}",
+            )

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginOptions:
-    """The options of one login, with the service's catalogue entry and our client."""
+    """The options of one login, with the service's catalogue entry and our client.
+
+    `before` are the identities that were stored when the command began, where it has done something since; `more` are
+    further words of its command line.
+    """
 
     service: Service
     client: Client
@@ -43,6 +47,8 @@ class LoginOptions:
     no_browser: bool
     replace: bool
     client_credentials: bool = False
+    before: Sequence[Identity] | None = None
+    more: Sequence[str] = ()
 
 
 def run_login(session: Session, options: LoginOptions) -> None:
@@ -64,13 +70,15 @@ def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitSt
     """Take the login lock; return the identity if another login has stored it while this one waited."""
     auth, name, user = session.auth, options.service.name, user_of_tenant(options.user, options.tenant)
     lock = functools.partial(auth.login_lock, name, user=options.user, tenant=options.tenant)
-    before = auth.find(service=name, user=options.user, tenant=options.tenant)
+    before = options.before
+    if before is None:
+        before = auth.find(service=name, user=options.user, tenant=options.tenant)
     try:
         locks.enter_context(lock(timeout=0))
     except StoreBusy:
         session.terminal.info(f"Waiting for another login of user {user} at {name} to finish ...")
     else:
-        return None
+        return _new_identity(session, options, before) if options.before is not None else None
     try:
         locks.enter_context(lock(timeout=options.seconds))
     except StoreBusy:
@@ -78,7 +86,13 @@ def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitSt
             f"another login of user {user} at {name} did not finish within {options.seconds:g} s",
             hint="finish it in its browser, or stop it with Ctrl-C",
         ) from None
-    after = auth.find(service=name, user=options.user, tenant=options.tenant, tags=options.tags)
+    return _new_identity(session, options, before)
+
+
+def _new_identity(session: Session, options: LoginOptions, before: Sequence[Identity]) -> Identity | None:
+    """Return the identity that another login has stored since, if it is all that this one would have."""
+    name = options.service.name
+    after = session.auth.find(service=name, user=options.user, tenant=options.tenant, tags=options.tags)
     return after[0] if after and _is_enough(after[0], options, before) else None
 
 
@@ -213,6 +227,7 @@ def _command_line(session: Session, options: LoginOptions) -> str:
     words = [f"--tag={name}={value}" for name, value in options.tags.items()]
     words += [f"--scope={options.scope}"] * (options.scope is not None) + ["--no-browser"] * options.no_browser
     words += ["--client-credentials"] * options.client_credentials
+    words += options.more
     return " ".join([command, *map(shlex.quote, words)])
 
 

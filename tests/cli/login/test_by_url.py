@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 
 import pytest
 from peers.mcp_server import BROWSER, mcp_server
@@ -85,6 +86,8 @@ def test_a_server_that_needs_no_login_gets_none(run, server):
         (["login", "https://mcp.example", "--client", "a", "--client-id", "https://b.example/c"], 2, "give one"),
         (["login", "https://mcp.example", "--client-id", "b.example/c"], 2, "cannot be"),
         (["service", "metadata", "https://me.example"], 2, "with a path"),
+        (["doctor", "pagerduty"], 2, "no URL"),
+        (["login", "https://mcp.example", "--client-credentials"], 2, "--client names the service"),
         (["init", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
         (["service", "get", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
         (["service", "export", "https://mcp.example/../x"], 2, "no client"),
@@ -110,6 +113,21 @@ def test_a_server_that_contradicts_itself_gets_no_browser(run, server):
     done = run("login", server.url)
     assert (done.code, server.requested) == (5, [])
     assert '"https://other.example"' in done.err
+
+
+def test_a_server_is_examined_without_a_login(run, server):
+    server.metadata |= {"issuer": f"{server.base}/", "response_types_supported": ["code"]}
+    done = run("doctor", server.url)
+    assert done.code == 0
+    assert f"{server.url} has its logins at {server.base}/" in done.out
+    assert "RFC 8414 section 3.3" in done.out
+    server.metadata = {}
+    done = run("doctor", server.url, "-o", "json")
+    assert done.code == 5
+    *_, last = json.loads(done.out)["findings"]
+    assert (last["status"], last["mendedBy"]) == ("failed", "127.0.0.1")
+    assert last["command"] == f"everyauth login {server.url} --assume-pkce"
+    assert server.counts.keys().isdisjoint({"/register", "/authorize", "/token"})
 
 
 def test_a_document_is_printed_to_be_hosted(run):
@@ -139,6 +157,71 @@ def test_pkce_that_is_not_stated_can_be_assumed(run, server):
     assert done.code == 5
     assert f"everyauth login {server.url} --assume-pkce" in done.err
     assert run("login", server.url, "--assume-pkce").code == 0
+
+
+def test_a_step_up_asks_for_the_union_at_most_three_times(run, server):
+    server.metadata["scopes_supported"] = ["offline_access"]
+    assert run("login", server.url).code == 0
+    for scope in ("write", "admin"):
+        assert run("login", server.url, "--scope", scope).code == 0
+    assert [query["scope"] for query in server.requested] == [
+        "read offline_access",
+        "read offline_access write",
+        "read offline_access write admin",
+    ]
+    done = run("login", server.url, "--scope", "more")
+    assert (done.code, done.out, len(server.requested)) == (4, "", 3)
+    assert "3 logins at" in done.err
+    assert run("login", server.url).code == 0
+
+
+def test_a_client_that_the_token_endpoint_rejects_is_replaced_once(run, server):
+    assert run("login", server.url).code == 0
+    server.rejected.add("client-1")
+    done = run("login", server.url)
+    assert done.code == 0, done
+    assert "it gets another one" in done.err
+    assert server.counts["/register"] == 2
+    assert run("token", server.url).code == 0
+    server.rejected |= {"client-2", "client-3"}
+    done = run("login", server.url)
+    assert (done.code, server.counts["/register"]) == (2, 3)
+    assert f"everyauth login {server.url}" in done.err
+
+
+@pytest.mark.slow
+def test_many_processes_on_a_stale_registration_make_one_and_open_one_browser(run, server, everyauth):
+    assert run("login", server.url).code == 0
+    server.unknown.add("client-1")
+    respond, place = server.respond, "/.well-known/oauth-protected-resource/mcp"
+
+    def late(*about):
+        # The first login ends once every process has begun, however busy the machine is.
+        while about[1] == "/token" and server.counts[place] < 13:
+            time.sleep(0.05)
+        return respond(*about)
+
+    server.respond = late
+    started = [everyauth.start("login", server.url, env=ENV) for _ in range(12)]
+    outcomes = [process.communicate(timeout=90) for process in started]
+    assert [process.returncode for process in started] == [0] * 12, outcomes
+    assert server.counts["/register"] == 2
+    assert len([form for form in server.forms if form["grant_type"] == "authorization_code"]) == 2
+    assert len({run("token", server.url).out for _ in range(3)}) == 1
+
+
+@pytest.mark.slow
+def test_a_login_at_an_independent_server_and_a_refresh_by_another_process(run, oidc_provider):
+    env = {"BROWSER": oidc_provider.browser()}
+    done = run("login", oidc_provider.issuer, env=env)
+    assert done.code == 0, done
+    assert "alice@example.test" in done.err
+    token = run("token", oidc_provider.issuer).out
+    refreshed = run("identity", "refresh", env=env)
+    assert refreshed.code == 0, refreshed
+    assert run("token", oidc_provider.issuer).out not in ("", token)
+    assert run("identity", "check").code == 0
+    assert run("logout", oidc_provider.issuer).code == 0
 
 
 @pytest.mark.parametrize("name", ["pagerduty", "github"])

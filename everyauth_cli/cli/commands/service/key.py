@@ -63,8 +63,8 @@ def _change(service: Service, *, rotate: bool, switch: bool) -> ChangeKeys:
             )
         if switch:
             return keys[1:]
-        wanted = 2 if rotate and keys else 1
-        return keys if len(keys) >= wanted else (*keys, _new(service))
+        is_there = len(keys) > 1 if rotate else bool(keys)
+        return keys if is_there else (*keys, _new(service))
 
     return change
 

@@ -1,0 +1,72 @@
+"""The client that the conformance suite runs: `everyauth login URL`, then MCP requests with `everyauth token URL`.
+
+The suite appends the server's URL to the command, and says in the environment what the client has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "2026-07-28")
+META = {"protocolVersion": VERSION, "clientInfo": {"name": "driver", "version": "1"}, "clientCapabilities": {}}
+CALL = {"name": "test-tool", "arguments": {}}
+LOGINS = 3
+DOCUMENT = "https://conformance-test.local/client-metadata.json"
+
+
+def everyauth(*arguments: str, typed: str = "") -> str:
+    line = ["everyauth", *arguments]
+    return subprocess.run(line, input=typed, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+
+
+def options(url: str) -> list[str]:
+    """Store the client that the suite gives, and return the options of a login with it."""
+    if os.environ["MCP_CONFORMANCE_SCENARIO"] == "auth/basic-cimd":
+        return ["--client-id", DOCUMENT]
+    context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
+    if "client_id" not in context:
+        return []
+    place = url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
+    issuer = context.get("issuer") or json.load(urllib.request.urlopen(place))["authorization_servers"][0]
+    everyauth("service", "add", "given", "--issuer", issuer)
+    client = ["--client-id", context["client_id"], "--client-secret", "-"]
+    everyauth("service", "set", "given", *client, typed=context["client_secret"])
+    return ["--client", "given", *(["--client-credentials"] if "issuer" not in context else [])]
+
+
+def refusal(url: str, method: str, params: dict[str, object]) -> tuple[int, str]:
+    """Send one MCP request; return the status, and the challenge of one that is refused."""
+    meta = {f"io.modelcontextprotocol/{name}": value for name, value in META.items()}
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
+    headers = {"Authorization": f"Bearer {everyauth('token', url)}", "Content-Type": "application/json"}
+    headers |= {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": VERSION, "Mcp-Method": method}
+    if "name" in params:
+        headers["Mcp-Name"] = str(params["name"])
+    try:
+        request = urllib.request.Request(url, json.dumps(message).encode(), headers)
+        return urllib.request.urlopen(request, timeout=10).status, ""
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get("WWW-Authenticate", "")
+
+
+def main(url: str) -> None:
+    login = ["login", url, *options(url)]
+    everyauth(*login)
+    logins = 1
+    for method, params in {"tools/list": {}, "tools/call": CALL}.items():
+        while (found := refusal(url, method, params))[0] in (401, 403) and logins < LOGINS:
+            granted = json.loads(everyauth("identity", "ls", url, "-o", "json"))["items"][0]["scope"] or ""
+            challenged = re.search(r'scope="([^"]*)"', found[1])
+            union = " ".join(dict.fromkeys([*granted.split(), *(challenged[1].split() if challenged else [])]))
+            everyauth(*login, *(["--scope", union] if found[0] == 403 else []))
+            logins += 1
+
+
+if __name__ == "__main__":
+    main(sys.argv[-1])

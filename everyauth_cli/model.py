@@ -114,6 +114,7 @@ class Service:
     jwks_uri: str | None = None
     id_token: IdTokenRules = field(default_factory=IdTokenRules)
     scopes: tuple[str, ...] = ()
+    scope_required: bool = False
     scope_separator: str = " "
     scope_field: str = "scope"
     scope_covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -184,7 +185,7 @@ class Client:
     Of its `private_keys`, each a JWK, the first signs (`private_key_jwt`), and a second is the next one.
     `redirect_uri` is the registered one, where it is not ours on loopback. `origins` are those of the endpoints that
     it was set for, by key. With a `sandbox_url` it is known to that sandbox only. `server` is what discovery found of a
-    server that is known by its URL alone (`flows/servers/found.py`).
+    server that is known by its URL alone (`flows/servers.py`).
     """
 
     service: str

@@ -289,6 +289,11 @@ def default_scope(service: Service, client: Client) -> str:
     return of_client or service.scope_separator.join(service.scopes)
 
 
+def needs_scope(service: Service, client: Client) -> bool:
+    """Return whether the service would refuse a login for want of a scope; the sandbox does not."""
+    return service.scope_required and not client.sandbox_url and not default_scope(service, client)
+
+
 def has_own_scopes(service: Service) -> bool:
     """Return whether it is a preset whose scopes are not those of the client that it uses."""
     return "scopes" in service.preset_keys

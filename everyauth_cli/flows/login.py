@@ -19,7 +19,7 @@ from everyauth_cli.errors import (
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
-from everyauth_cli.flows.clients import Clients, default_scope
+from everyauth_cli.flows.clients import Clients, default_scope, needs_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
@@ -100,6 +100,11 @@ class LoginFlow:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
         _check_names(user, tenant, tags)
         service, client = self.clients.registered(name, redirect_uri=redirect_uri)
+        if needs_scope(service, client) and not scope:
+            raise ConfigurationProblem(
+                f"{service.title} refuses a login that requests no scope, and none is set; nothing was sent",
+                hint=f"everyauth service set {service.name} --scope SCOPES",
+            )
         request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,12 +28,9 @@ from everyauth_cli.store.memory import memory_store
 class SandboxedCatalogue(Catalogue):
     """The catalogue, with every service at a sandbox."""
 
-    def __init__(self, own: Path | None, base_url: str, *, at_url: Callable[[str], Service] | None = None) -> None:
-        super().__init__(own, at_url=at_url)
+    def __init__(self, own: Path | None, base_url: str) -> None:
+        super().__init__(own)
         self._base_url = base_url
-
-    def with_urls(self, at_url: Callable[[str], Service]) -> Catalogue:
-        return SandboxedCatalogue(self._own, self._base_url, at_url=at_url)
 
     def get(self, name: str) -> Service:
         return at_sandbox(super().get(name), self._base_url)

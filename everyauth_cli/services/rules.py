@@ -153,6 +153,14 @@ class RevocationEnds(StrEnum):
 
     TOKEN = "token"
     GRANT = "grant"
+    GRANT_IF_REFRESHED = "grant_if_refreshed"
+    """The whole grant if it has a refresh token, which would outlive the access token, else the token alone."""
+
+    def of(self, *, refreshable: bool) -> RevocationEnds:
+        """Return the extent for a grant that has a refresh token or none."""
+        if self is not RevocationEnds.GRANT_IF_REFRESHED:
+            return self
+        return RevocationEnds.GRANT if refreshable else RevocationEnds.TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from everyauth_cli.errors import StoreError
@@ -12,6 +12,7 @@ from everyauth_cli.model import Client, RecordKey, Secret
 from everyauth_cli.store.records import MOVED_TO, Query, Store
 
 KIND = "client"
+METADATA = [field.name for field in fields(Client) if field.name not in ("service", "client_secret")]
 REGISTRATION = "registration"
 """The kind of a client that a server registered by itself (RFC 7591), by its issuer: any server of it may use it."""
 
@@ -96,17 +97,8 @@ def _peeked(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
 
 
 def _client(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
-    return Client(
-        service=key.service,
-        client_id=metadata["client_id"],
-        scope=metadata["scope"],
-        port=metadata["port"],
-        redirect_uri=metadata["redirect_uri"],
-        sandbox_url=metadata["sandbox_url"],
-        params=metadata["params"],
-        origins=metadata["origins"],
-        server=metadata.get("server", {}),
-    )
+    # One that an earlier version wrote lacks the fields that came later: each has a default.
+    return Client(service=key.service, **{name: metadata[name] for name in METADATA if name in metadata})
 
 
 def _damaged(key: RecordKey, error: Exception) -> StoreError:

@@ -21,7 +21,7 @@ from everyauth_cli.cli.registry import Registry, registry_of
 from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.flows.clients import Clients, missing_params
+from everyauth_cli.flows.clients import Clients, missing_params, needs_scope, no_client
 from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
@@ -117,9 +117,20 @@ def _ask(session: Session, registry: Registry, service: Service) -> None:
     known = registry.clients.peek(service)
     before = known[0] if known else None
     missing = missing_params(service, before.params if before else {})
-    typed = ask_client(session.terminal, service, client_id=None, client_secret=None, missing=missing)
+    typed = ask_client(
+        session.terminal,
+        service,
+        client_id=None,
+        client_secret=None,
+        missing=missing,
+        wants_scope=needs_scope(service, before or no_client(service)),
+    )
     client = registry.clients.set(
-        service, client_id=typed.client_id, client_secret=typed.client_secret, params=typed.params
+        service,
+        client_id=typed.client_id,
+        client_secret=typed.client_secret,
+        scope=typed.scope,
+        params=typed.params,
     )
     session.terminal.done(f"The client at {service.registered_at.title} is set.")
     _show_next_steps(session, registry, service, client, before=before)
@@ -137,6 +148,8 @@ def _show_next_steps(
         session.terminal.advise(
             "Still to set", f"everyauth service set {service.name} --client-id ID --client-secret -"
         )
+    if needs_scope(service, client):
+        session.terminal.advise("Still to set", f"everyauth service set {service.name} --scope SCOPES")
     uri = redirect_uri(service, client)
     if not on_loopback(uri):
         session.terminal.info(PASTED)

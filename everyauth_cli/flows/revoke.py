@@ -245,7 +245,7 @@ class Revoker:
     ) -> bool:
         with recorded(self.record, self.clock, Action.REVOCATION, key, token, client.client_secret) as remark:
             subject = account.subject if account else None
-            request = revocation_request(service, client, token, hint=name, account=subject)
+            request = revocation_request(service, client, token, hint=name, account=subject, now=self.clock())
             done = read_revocation(service, self.send(request))
             remark(name if done else f"{service.name} does not revoke tokens of the type {name}")
             return done

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
@@ -151,7 +151,7 @@ def _published(issuer: str, *, found_from: str, of_origin: bool = False) -> Gene
             f'{found_from} names the authorization server "{printable(issuer)}": {problem}; nothing was sent there'
         )
     for request in metadata_requests(issuer):
-        response = yield request
+        response = yield replace(request, deadline=SECONDS)
         metadata = read_metadata(issuer, response, of_origin=of_origin)
         if metadata is not None:
             check_endpoints(metadata, found_from=found_from)

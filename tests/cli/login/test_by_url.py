@@ -187,6 +187,8 @@ def test_a_client_that_the_token_endpoint_rejects_is_replaced_once(run, server):
     done = run("login", server.url)
     assert (done.code, server.counts["/register"]) == (2, 3)
     assert f"everyauth login {server.url}" in done.err
+    done = run("identity", "refresh")
+    assert done.code == 4, done
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter, deque
@@ -216,17 +217,14 @@ class _Batch:
 
     def _next(self, inbox: _Inbox) -> Identity | None:
         """Wait for the next identity; None when there will be none."""
-        if self._is_over:
-            return None
-        try:
-            return inbox.get(timeout=IDLE_SECONDS)
-        except Empty:
-            pass
-        try:
-            # One step of the interpreter, as is `pop`: only one of the two threads finds it.
-            self._idle.remove(inbox)
-        except ValueError:
-            return inbox.get()
+        # An interrupt may keep an inbox that was taken from ever being filled.
+        while not self._is_over:
+            with contextlib.suppress(Empty):
+                return inbox.get(timeout=IDLE_SECONDS)
+            with contextlib.suppress(ValueError):
+                # One step of the interpreter, as is `pop`: only one of the two threads finds it.
+                self._idle.remove(inbox)
+                break
         return None
 
     def _outcome(self, identity: Identity) -> Outcome:

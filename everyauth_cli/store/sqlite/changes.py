@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
+from everyauth_cli.store.forks import begin_anew_in_forks
 from everyauth_cli.store.table import Values
 
 LASTING = "PRAGMA synchronous = FULL"
@@ -36,10 +36,11 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self.begin_anew()
+        begin_anew_in_forks(self)
 
-    def _begin_anew(self) -> None:
-        self._process = os.getpid()
+    def begin_anew(self) -> None:
+        """Let nothing wait: the threads that do are a parent's, and none of its child."""
         self._lock = threading.Lock()
         self._waiting: list[Change] = []
 
@@ -53,9 +54,6 @@ class Changes:
 
         `commit` makes the first of some changes, and with it the others if it can; what it raises is raised.
         """
-        if os.getpid() != self._process:
-            # In a fork: the threads that wait are in the parent.
-            self._begin_anew()
         self._waiting.append(change)
         try:
             while change.changed is None:

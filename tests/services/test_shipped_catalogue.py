@@ -123,6 +123,7 @@ def test_an_entry_is_sound(service):
     assert not TOKEN_RESERVED & service.token_params.keys()
     assert service.issuer or not service.authorization_response_iss_parameter_supported
     assert all(scope and service.scope_separator not in scope for scope in service.scopes)
+    assert not (service.scopes and service.scope_required)
 
 
 def test_every_setting_is_explained_and_used(service):

@@ -77,6 +77,7 @@ def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitSt
         locks.enter_context(lock(timeout=0))
     except StoreBusy:
         session.terminal.info(f"Waiting for another login of user {user} at {name} to finish ...")
+        session.terminal.event("waiting", **{"for": "login"}, seconds=options.seconds)
     else:
         return _new_identity(session, options, before) if options.before is not None else None
     try:
@@ -237,6 +238,7 @@ def _report(session: Session, options: LoginOptions, identity: Identity) -> None
     session.terminal.done(f"Logged in to {options.service.title}{account} (user {user}).")
     if identity.expires_at is not None and not identity.refreshable:
         session.terminal.warn(f"{_expiry(identity.expires_at)}, and it cannot be refreshed: log in again then")
+    session.terminal.event("done", identity=as_json(identity))
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))
     elif not session.terminal.quiet:

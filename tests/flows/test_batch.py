@@ -211,6 +211,12 @@ def test_the_threads_of_a_batch_that_nobody_reads_on_end(some):
     assert len(list(outcomes)) == 3
 
 
+def test_the_end_of_a_batch_is_told_to_the_threads_that_wait(some):
+    batch = _Batch(Pacing(jobs=2), grouped(some("a", "a", "b")), well, refreshes=True)
+    assert len(list(batch.run())) == 3
+    assert batch._idle == []
+
+
 def test_a_thread_that_was_taken_and_got_no_identity_ends_with_its_batch(some):
     """An interrupt may come between the two; the end of the interpreter waits for the thread."""
     threads = []

@@ -61,10 +61,8 @@ def main(url: str) -> None:
     logins = 1
     for method, params in {"tools/list": {}, "tools/call": CALL}.items():
         while (found := refusal(url, method, params))[0] in (401, 403) and logins < LOGINS:
-            granted = json.loads(everyauth("identity", "ls", url, "-o", "json"))["items"][0]["scope"] or ""
-            challenged = re.search(r'scope="([^"]*)"', found[1])
-            union = " ".join(dict.fromkeys([*granted.split(), *(challenged[1].split() if challenged else [])]))
-            everyauth(*login, *(["--scope", union] if found[0] == 403 else []))
+            scope = re.search(r'scope="([^"]*)"', found[1])
+            everyauth(*login, *(["--scope", scope[1]] if scope and found[0] == 403 else []))
             logins += 1
 
 

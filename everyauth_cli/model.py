@@ -334,3 +334,8 @@ class Identity:
     resource: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     repeated: RepeatedGrant | None = None
+
+    @property
+    def has_refresh_token(self) -> bool:
+        """Whether it is refreshed by a token, and not by running its grant again."""
+        return self.refreshable and self.repeated is None

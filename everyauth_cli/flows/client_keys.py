@@ -39,3 +39,12 @@ def check_has_key(service: Service, client: Client) -> Client:
             hint=f"everyauth service key {service.registered_at.name}",
         )
     return client
+
+
+def check_is_confidential(service: Service, client: Client) -> None:
+    """Raise `ConfigurationProblem` for a client that has nothing to prove who it is (RFC 6749 section 4.4)."""
+    if client.client_secret is None and not client.private_keys:
+        raise ConfigurationProblem(
+            f"the client of {service.name} has neither a secret nor a private key, and gets no token of its own",
+            hint=f"everyauth service set {service.registered_at.name} --client-secret -",
+        )

@@ -19,6 +19,7 @@ from everyauth_cli.errors import (
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
+from everyauth_cli.flows.client_keys import check_is_confidential
 from everyauth_cli.flows.clients import Clients, default_scope, needs_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
@@ -208,6 +209,7 @@ class LoginFlow:
         _check_names(user, tenant, tags)
         service, client = self.clients.registered(name)
         _check_params(self.clients.catalogue.get(name), service)
+        check_is_confidential(service, client)
         request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         account = Account(subject=client.client_id, label=f"client {client.client_id}")
         repeated = RepeatedGrant(grant_type=GrantType.CLIENT_CREDENTIALS, scope=scope)

@@ -10,7 +10,7 @@ from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import Secret, Service
 from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.parameters import check_param
-from everyauth_cli.services.rules import ClientAuthMethod, Parameter
+from everyauth_cli.services.rules import Parameter
 
 T = TypeVar("T")
 TRIES = 3
@@ -50,7 +50,7 @@ def _pair(
 ) -> TypedClient:
     name = client_id or _again(terminal, lambda: check_client_id(terminal.ask("Client id")))
     secret = client_secret
-    if secret is None and service.token_endpoint_auth_method is not ClientAuthMethod.NONE:
+    if secret is None and service.takes_secret:
         secret = _again(terminal, lambda: _secret(terminal, service))
     check_pair(service, name, secret)
     return TypedClient(name, secret, {})

@@ -9,11 +9,12 @@ from typing import Any
 
 from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, StoreError
+from everyauth_cli.flows.client_keys import takes_key
 from everyauth_cli.flows.clients import default_scope, missing_params, needs_scope, no_client
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.redirect_uri import is_registered, on_loopback, redirect_uri
-from everyauth_cli.services.rules import ApiRules, ClientAuthMethod, Parameter, RevocationEnds
+from everyauth_cli.services.rules import ApiRules, Parameter, RevocationEnds
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback
 
@@ -96,7 +97,9 @@ class Guide:
         service, steps = self.service, self.registration
         needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
         params = "".join(f" --param {p.name}=..." for p in needed) + (" --scope SCOPES" if self.needs_scope else "")
-        secret = "" if service.token_endpoint_auth_method == ClientAuthMethod.NONE else " --client-secret -"
+        secret = " --client-secret -" if service.takes_secret else ""
+        if takes_key(service) and not self.has_secret:
+            steps = [*steps, f"everyauth service key {service.name}"]
         if not self.client.client_id:
             steps.append(f"everyauth service set {service.name} --client-id ID{secret}{params}")
         elif params:

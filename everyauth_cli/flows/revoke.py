@@ -147,7 +147,7 @@ class Revoker:
             service = self.clients.filled(identity.service)
         except (ServiceNotFound, ConfigurationProblem, ClientNotSet):
             return False
-        ends = service.revocation.ends.of(refreshable=identity.refreshable)
+        ends = service.revocation.ends.of(refreshable=identity.has_refresh_token)
         if not service.revocation.endpoint or ends != RevocationEnds.GRANT:
             return False
         known = self.clients.peek(service)
@@ -206,8 +206,7 @@ class Revoker:
         if identity is None:
             return [REFRESH_TOKEN, ACCESS_TOKEN]
         alive = identity.expires_at is None or identity.expires_at > self.clock()
-        has_refresh_token = identity.refreshable and identity.repeated is None
-        return [REFRESH_TOKEN] * has_refresh_token + [ACCESS_TOKEN] * alive
+        return [REFRESH_TOKEN] * identity.has_refresh_token + [ACCESS_TOKEN] * alive
 
     def _revoke(self, key: RecordKey, service: Service, client: Client, token: Token) -> Iterator[str]:
         """Revoke one token after the other, and yield the type of each that is revoked.
@@ -245,7 +244,7 @@ class Revoker:
     ) -> bool:
         with recorded(self.record, self.clock, Action.REVOCATION, key, token, client.client_secret) as remark:
             subject = account.subject if account else None
-            request = revocation_request(service, client, token, hint=name, account=subject)
+            request = revocation_request(service, client, token, hint=name, account=subject, now=self.clock())
             done = read_revocation(service, self.send(request))
             remark(name if done else f"{service.name} does not revoke tokens of the type {name}")
             return done

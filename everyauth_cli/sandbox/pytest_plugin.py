@@ -9,9 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.client_keys import takes_key
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_USER, Identity, Secret, Service
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
+from everyauth_cli.sandbox.client_key import CLIENT_KEY
 from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.in_process import SandboxTransport
@@ -107,7 +109,8 @@ class EveryAuthSandbox:
     ) -> Identity:
         """Log a user in without a browser; `account` is the user's account at the service."""
         entry = self.auth.clients.filled(service)
-        self.auth.clients.set(entry, params=sandbox_params(entry))
+        keys = (Secret(CLIENT_KEY),) if takes_key(entry) else ()
+        self.auth.clients.set(entry, client_id=CLIENT_ID, params=sandbox_params(entry), change_keys=lambda _: keys)
         uri = self.sandbox.redirect_uri or redirect_uri(entry, self.auth.clients.get(entry))
         pending = self.auth.begin(entry.name, redirect_uri=uri, user=user, tenant=tenant, tags=tags, scope=scope)
         url = self.allow(self.auth.authorization_url(pending), account=account)

@@ -39,15 +39,19 @@ def read_client(store: Store, key: RecordKey) -> StoredClient | None:
     if record is None:
         return None
     try:
-        secret = record.secret.reveal()["client_secret"]
-        client = replace(_client(key, record.metadata), client_secret=Secret(secret) if secret else None)
+        secret = record.secret.reveal()
+        client = replace(
+            _client(key, record.metadata),
+            client_secret=Secret(secret["client_secret"]) if secret["client_secret"] else None,
+            private_keys=tuple(map(Secret, secret.get("private_keys", ()))),
+        )
     except (LookupError, TypeError, ValueError) as error:
         raise _damaged(key, error) from None
     return StoredClient(client=client, version=record.version)
 
 
 def peek_client(store: Store, key: RecordKey) -> tuple[Client, bool] | None:
-    """A client without its secret, and whether it has one, for show: not verified, and no secret is touched."""
+    """A client without its secrets, and whether it has any, for show: not verified, and no secret is touched."""
     metadata = store.peek(key)
     if metadata is None:
         return None
@@ -75,11 +79,13 @@ def save_client(store: Store, key: RecordKey, stored: StoredClient) -> StoredCli
         "sandbox_url": client.sandbox_url,
         "params": dict(client.params),
         "origins": dict(client.origins),
-        "has_secret": client.client_secret is not None,
+        "has_secret": client.client_secret is not None or bool(client.private_keys),
     }
     if client.server:
         metadata["server"] = dict(client.server)
-    secret = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
+    secret: dict[str, Any] = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
+    if client.private_keys:
+        secret["private_keys"] = [private_key.reveal() for private_key in client.private_keys]
     return replace(stored, version=store.save(key, metadata, Secret(secret), version=stored.version))
 
 

@@ -17,6 +17,7 @@ VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "2026-07-28")
 META = {"protocolVersion": VERSION, "clientInfo": {"name": "driver", "version": "1"}, "clientCapabilities": {}}
 CALL = {"name": "test-tool", "arguments": {}}
 LOGINS = 3
+KINDS = {"private_key_pem": "--private-key", "client_secret": "--client-secret"}
 DOCUMENT = "https://conformance-test.local/client-metadata.json"
 
 
@@ -35,8 +36,8 @@ def options(url: str) -> list[str]:
     place = url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
     issuer = context.get("issuer") or json.load(urllib.request.urlopen(place))["authorization_servers"][0]
     everyauth("service", "add", "given", "--issuer", issuer)
-    client = ["--client-id", context["client_id"], "--client-secret", "-"]
-    everyauth("service", "set", "given", *client, typed=context["client_secret"])
+    field = next(name for name in KINDS if name in context)
+    everyauth("service", "set", "given", "--client-id", context["client_id"], KINDS[field], "-", typed=context[field])
     return ["--client", "given", *(["--client-credentials"] if "issuer" not in context else [])]
 
 
@@ -61,10 +62,8 @@ def main(url: str) -> None:
     logins = 1
     for method, params in {"tools/list": {}, "tools/call": CALL}.items():
         while (found := refusal(url, method, params))[0] in (401, 403) and logins < LOGINS:
-            granted = json.loads(everyauth("identity", "ls", url, "-o", "json"))["items"][0]["scope"] or ""
-            challenged = re.search(r'scope="([^"]*)"', found[1])
-            union = " ".join(dict.fromkeys([*granted.split(), *(challenged[1].split() if challenged else [])]))
-            everyauth(*login, *(["--scope", union] if found[0] == 403 else []))
+            scope = re.search(r'scope="([^"]*)"', found[1])
+            everyauth(*login, *(["--scope", scope[1]] if scope and found[0] == 403 else []))
             logins += 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from peers.token_server import World
 
 from everyauth_cli.errors import StoreError, StoreLocked
-from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
+from everyauth_cli.flows.batch import HealthState, Outcome, Pacing, _Batch
 from everyauth_cli.flows.listing import grouped
 
 
@@ -209,6 +209,29 @@ def test_the_threads_of_a_batch_that_nobody_reads_on_end(some):
         thread.join(10)
         assert not thread.is_alive()
     assert len(list(outcomes)) == 3
+
+
+def test_the_end_of_a_batch_is_told_to_the_threads_that_wait(some):
+    batch = _Batch(Pacing(jobs=2), grouped(some("a", "a", "b")), well, refreshes=True)
+    assert len(list(batch.run())) == 3
+    assert batch._idle == []
+
+
+def test_a_thread_that_was_taken_and_got_no_identity_ends_with_its_batch(some):
+    """An interrupt may come between the two; the end of the interpreter waits for the thread."""
+    threads = []
+
+    def call(identity):
+        threads.append(threading.current_thread())
+        return well(identity)
+
+    batch = _Batch(Pacing(jobs=1), grouped(some("a", "a")), call, refreshes=True)
+    outcomes = batch.run()
+    next(outcomes)
+    batch._idle.pop()
+    outcomes.close()
+    threads[0].join(10)
+    assert not threads[0].is_alive()
 
 
 def test_a_service_that_is_waited_for_is_named_once(some):

@@ -30,7 +30,6 @@ from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.at_url import login_at
 from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.console import console_url, documentation_url
-from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.settings import remember
 from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.urls import is_url
@@ -144,7 +143,7 @@ def _check_options(
     known = registry.clients.peek(service)
     missing = [
         *(["--client-id ID"] if client_id is None else []),
-        *(["--client-secret -"] if client_secret is None and _needs_secret(service) else []),
+        *(["--client-secret -"] if client_secret is None and service.takes_secret else []),
         *(f"--param {p.name}=..." for p in missing_params(service, {**(known[0].params if known else {}), **params})),
         *(["--scope SCOPES"] if not scope and needs_scope(service, known[0] if known else no_client(service)) else []),
     ]
@@ -153,10 +152,6 @@ def _check_options(
             f"this is not a terminal, so what cannot be asked for is missing: {', '.join(missing)}",
             hint=session.suggestion(f"everyauth init {service.name} {' '.join(missing)}"),
         )
-
-
-def _needs_secret(service: Service) -> bool:
-    return service.token_endpoint_auth_method is not ClientAuthMethod.NONE
 
 
 def _show_steps(session: Session, service: Service, guide: Guide, *, browse: bool | None) -> None:

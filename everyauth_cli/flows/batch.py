@@ -23,7 +23,7 @@ SECONDS = 300.0
 STEP = 0.25
 """Seconds between two looks for an interrupt while waiting."""
 IDLE_SECONDS = 1.0
-"""The wait of a thread for its next call: the end of the interpreter waits for it, also where a batch is abandoned."""
+"""Seconds that a thread waits for its next call; where a batch was abandoned, the interpreter's end waits for it."""
 
 ByService = Mapping[str, Iterable[Identity]]
 """The identities of each service, which are read as they are needed."""

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from everyauth_cli.store.forks import begin_anew_in_forks
 
 STEP = 1.0
-"""The most seconds that count at a time: those in which the process was stopped are not the service's."""
+"""The most seconds that one look at the clock counts: time in which the process was stopped is not the service's."""
 
 
 class Deadline:

@@ -17,6 +17,7 @@ VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "2026-07-28")
 META = {"protocolVersion": VERSION, "clientInfo": {"name": "driver", "version": "1"}, "clientCapabilities": {}}
 CALL = {"name": "test-tool", "arguments": {}}
 LOGINS = 3
+KINDS = {"private_key_pem": "--private-key", "client_secret": "--client-secret"}
 DOCUMENT = "https://conformance-test.local/client-metadata.json"
 
 
@@ -35,8 +36,8 @@ def options(url: str) -> list[str]:
     place = url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
     issuer = context.get("issuer") or json.load(urllib.request.urlopen(place))["authorization_servers"][0]
     everyauth("service", "add", "given", "--issuer", issuer)
-    client = ["--client-id", context["client_id"], "--client-secret", "-"]
-    everyauth("service", "set", "given", *client, typed=context["client_secret"])
+    field = next(name for name in KINDS if name in context)
+    everyauth("service", "set", "given", "--client-id", context["client_id"], KINDS[field], "-", typed=context[field])
     return ["--client", "given", *(["--client-credentials"] if "issuer" not in context else [])]
 
 

@@ -6,7 +6,7 @@ import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Provider } from 'oidc-provider';
 
-const settings = { accessTokenLifetime: 3600, callbacks: [], clients: [], ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS) };
+const settings = { accessTokenLifetime: 3600, callbacks: [], clients: [], documents: {}, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS) };
 
 const client = ({ id, secret, auth, jwks }) => ({
   client_id: id,
@@ -38,6 +38,12 @@ const configuration = {
   features: {
     clientCredentials: { enabled: true }, devInteractions: { enabled: false }, registration: { enabled: true },
     revocation: { enabled: true },
+    clientIdMetadataDocument: { enabled: true, ack: 'draft-02', allowFetch: () => true, allowClient: () => true },
+  },
+  // Client id metadata documents are at https URLs, which no server of the tests has.
+  fetch: async (url) => {
+    const document = settings.documents[url];
+    return document ? Response.json(document) : new Response('', { status: 404 });
   },
   enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] },
   cookies: { keys: ['not a secret: tests only'] },

@@ -11,6 +11,7 @@ from peers.token_server import World
 from everyauth_cli.errors import StoreError, StoreLocked
 from everyauth_cli.flows.batch import HealthState, Outcome, Pacing, _Batch
 from everyauth_cli.flows.listing import grouped
+from everyauth_cli.flows.waits import WorkerWaits, waits
 
 
 class Time:
@@ -183,14 +184,16 @@ def test_an_error_is_an_outcome_and_stops_no_other_call(some, error, code, says)
 
 @pytest.mark.parametrize("refreshes", [True, False])
 def test_the_end_of_the_interpreter_waits_for_a_refresh_alone(some, refreshes):
-    threads = []
+    threads, flies_here = [], set()
 
     def call(identity):
         threads.append(threading.current_thread())
+        flies_here.add(isinstance(waits(), WorkerWaits))
         return well(identity)
 
     assert len(list(Pacing(jobs=2).outcomes(grouped(some("a", "a", "b")), call, refreshes=refreshes))) == 3
     assert {thread.daemon for thread in threads} == {not refreshes}
+    assert flies_here == {refreshes}
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
@@ -211,7 +214,7 @@ def test_the_threads_of_a_batch_that_nobody_reads_on_end(some):
     assert len(list(outcomes)) == 3
 
 
-def test_the_end_of_a_batch_is_told_to_the_threads_that_wait(some):
+def test_a_batch_ends_the_threads_that_wait(some):
     batch = _Batch(Pacing(jobs=2), grouped(some("a", "a", "b")), well, refreshes=True)
     assert len(list(batch.run())) == 3
     assert batch._idle == []

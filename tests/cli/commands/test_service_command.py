@@ -163,7 +163,7 @@ def test_with_nothing_to_set_it_lists_what_can_be_set(everyauth):
     write_mine(everyauth)
     listed = json.loads(ok(everyauth("service", "set", "mine", "-o", "json")))
     assert listed["next"] is None
-    further = {item["setting"]: item["help"] for item in listed["items"][5:]}
+    further = {item["setting"]: item["help"] for item in listed["items"][len(settings) :]}
     assert further == {"--param host=": "the host of your account", "--param region=": "where it lies (default eu)"}
 
 

@@ -4,9 +4,21 @@ import ast
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import everyauth_cli
-from everyauth_cli.urls import LOOPBACK_HOSTS, check_template, check_url, has_placeholder, host, is_loopback, origin
+from everyauth_cli.urls import (
+    LOOPBACK_HOSTS,
+    PLAIN_URL,
+    check_each_part,
+    check_template,
+    check_url,
+    has_placeholder,
+    host,
+    is_loopback,
+    origin,
+)
 
 PACKAGE = Path(everyauth_cli.__file__).parent
 
@@ -146,3 +158,9 @@ def test_the_loopback_hosts_are_listed_once():
     ]
     assert len(lists) == 1
     assert lists[0].startswith("urls.py:")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.from_regex(PLAIN_URL, fullmatch=True))
+def test_a_plain_url_passes_each_check(url):
+    check_each_part(url)

@@ -81,6 +81,14 @@ def test_a_server_that_fails_ends_it(net, place, fault):
     assert net.urls[-1] == place
 
 
+def test_a_web_server_that_knows_no_post_is_a_wrong_url(net):
+    net.posts[URL] = Response(status=501, content_type="text/html", body=Secret(b"Unsupported method"))
+    net.pages = {URL: Response(status=200, content_type="text/html", body=Secret(b"a page"))}
+    with pytest.raises(ServiceUnreadable, match="HTTP 501") as caught:
+        found(net)
+    assert caught.value.hint == "check the URL, with its path"
+
+
 @pytest.mark.parametrize("place", [URL, PRM, AS])
 def test_a_network_that_fails_ends_it(net, place):
     (net.posts if place == URL else net.pages)[place] = ServiceUnreachable("no route")

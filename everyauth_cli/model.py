@@ -17,6 +17,7 @@ from everyauth_cli.services.rules import (
     BasicEncoding,
     BodyFormat,
     ChallengeMethod,
+    ClientAssertionRules,
     ClientAuthMethod,
     ClientCredentialsRules,
     IdTokenRules,
@@ -113,6 +114,7 @@ class Service:
     jwks_uri: str | None = None
     id_token: IdTokenRules = field(default_factory=IdTokenRules)
     scopes: tuple[str, ...] = ()
+    scope_required: bool = False
     scope_separator: str = " "
     scope_field: str = "scope"
     scope_covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -124,6 +126,7 @@ class Service:
     body: BodyFormat = BodyFormat.FORM
     requests: RequestRules = field(default_factory=RequestRules)
     response: ResponseRules = field(default_factory=ResponseRules)
+    client_assertion: ClientAssertionRules = field(default_factory=ClientAssertionRules)
     client_credentials: ClientCredentialsRules = field(default_factory=ClientCredentialsRules)
     long_lived: LongLivedRules = field(default_factory=LongLivedRules)
     pkce: bool = True
@@ -161,6 +164,11 @@ class Service:
         return self.preset_of or self.client_of or self
 
     @property
+    def takes_secret(self) -> bool:
+        """Whether a client usually has a secret there: it is neither a public one, nor one with a private key."""
+        return self.token_endpoint_auth_method not in (ClientAuthMethod.NONE, ClientAuthMethod.PRIVATE_KEY_JWT)
+
+    @property
     def preset_keys(self) -> AbstractSet[str]:
         """The keys whose values are those of the preset itself; none for a service that is no preset."""
         return self.preset_of.presets[self.name].keys() if self.preset_of else frozenset()
@@ -174,14 +182,16 @@ class Service:
 class Client:
     """Our registration at a service: one record for each profile and service.
 
+    Of its `private_keys`, each a JWK, the first signs (`private_key_jwt`), and a second is the next one.
     `redirect_uri` is the registered one, where it is not ours on loopback. `origins` are those of the endpoints that
     it was set for, by key. With a `sandbox_url` it is known to that sandbox only. `server` is what discovery found of a
-    server that is known by its URL alone (`flows/servers/found.py`).
+    server that is known by its URL alone (`flows/servers.py`).
     """
 
     service: str
     client_id: str
     client_secret: Secret[str] | None = None
+    private_keys: tuple[Secret[str], ...] = ()
     scope: str | None = None
     port: int | None = None
     redirect_uri: str | None = None
@@ -324,3 +334,8 @@ class Identity:
     resource: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     repeated: RepeatedGrant | None = None
+
+    @property
+    def has_refresh_token(self) -> bool:
+        """Whether it is refreshed by a token, and not by running its grant again."""
+        return self.refreshable and self.repeated is None

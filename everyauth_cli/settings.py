@@ -22,7 +22,7 @@ CLIENT_VARIABLE = re.compile(r"EVERYAUTH_([A-Z0-9_]+)_CLIENT_(ID|SECRET)")
 CONFIG_KEYS = ("store", "sealing_key", "alert_command", "alert_webhook", "left_store")
 # The last two may hold a database's password.
 SECRET_VARIABLES = ("EVERYAUTH_KEY", "EVERYAUTH_KEY_FILE", "EVERYAUTH_STORE", "PGPASSWORD")
-PROXIES = ("http", "https", "all", "no")
+PROXIES = {f"{name}_proxy": name for name in ("http", "https", "all", "no")}
 CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """The first that is set replaces the certificates that TLS trusts: OpenSSL's, and those of requests and curl."""
 
@@ -130,11 +130,13 @@ def ca_setting(environ: Mapping[str, str] | None = None) -> CaSetting | None:
 def proxy_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the proxies that the environment names for `http`, `https` and `all`, and the hosts for which it has `no`.
 
-    A variable in lower case counts before the one in upper case, as for curl. To a CGI program `HTTP_PROXY` is a header
-    of the request (RFC 3875 section 4.1.18), so only the lower case counts there.
+    A variable in lower case counts before one in any other, as for Python's own `urllib`. To a CGI program `HTTP_PROXY`
+    is a header of the request (RFC 3875 section 4.1.18), so only the lower case counts there.
     """
     environ = os.environ if environ is None else environ
-    found = {name: environ.get(f"{name}_proxy", environ.get(f"{name.upper()}_PROXY", "")) for name in PROXIES}
+    # One in lower case comes last, so that it counts.
+    variables = sorted((variable for variable in environ if variable.lower() in PROXIES), key=str.islower)
+    found = {PROXIES[variable.lower()]: environ[variable] for variable in variables}
     if "REQUEST_METHOD" in environ:
         found["http"] = environ.get("http_proxy", "")
     return {name: value for name, value in found.items() if value}

@@ -66,6 +66,9 @@ class HttpxAuth(httpx.Auth, Httpx2Auth):  # type: ignore[misc]  # their auth_flo
                 raise error
 
     def _more_access(self, response: Any) -> LoginRequired | None:  # noqa: ANN401
+        if "Authorization" not in response.request.headers:
+            # Another host, after a redirect: it was sent no token, and must not choose the scopes of a login.
+            return None
         return more_access(response.status_code, [response.headers.get("WWW-Authenticate", "")], self._find)
 
 

@@ -38,11 +38,12 @@ class RequestsAuth(AuthBase):
     def _retried(self, response: Response, *, token: Secret[str], rewind: Callable[[], bool], **how: Any) -> Response:  # noqa: ANN401 - as the adapter
         """Send the request again with another token and return that response, if this token was answered with 401.
 
-        A 401 after a redirect to another host is not the token's, which was not sent there. The second request has no
-        hook, so there is no third.
+        What another host answers after a redirect is not about the token, which was not sent there. The second request
+        has no hook, so there is no third.
         """
-        sent = response.request.headers.get("Authorization")
-        if response.status_code != codes.unauthorized or sent != _bearer(token):
+        if response.request.headers.get("Authorization") != _bearer(token):
+            return response
+        if response.status_code != codes.unauthorized:
             return self._checked(response)
         response.content  # noqa: B018 - read to its end, so that the connection can be used again
         response.close()
@@ -63,6 +64,7 @@ class RequestsAuth(AuthBase):
         """Return a response; raise `LoginRequired` for one that asks for more access."""
         challenge = response.headers.get("WWW-Authenticate", "")
         if error := more_access(response.status_code, [challenge], self._find):
+            response.close()
             raise error
         return response
 

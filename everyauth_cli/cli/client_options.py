@@ -21,6 +21,14 @@ ClientSecretOption = Annotated[
         help="The client secret; - asks for it, or reads standard input.",
     ),
 ]
+PrivateKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--private-key",
+        metavar="FILE",
+        help="A private key (PEM or JWK) in place of the secret; - reads standard input. See `service key`.",
+    ),
+]
 PortOption = Annotated[
     int | None,
     typer.Option("--port", min=1, max=65535, metavar="PORT", help="The port of the redirect URI, if it is not 28282."),

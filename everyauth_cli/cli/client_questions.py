@@ -8,20 +8,21 @@ from typing import NamedTuple, TypeVar
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import Secret, Service
-from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair
+from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.parameters import check_param
-from everyauth_cli.services.rules import ClientAuthMethod, Parameter
+from everyauth_cli.services.rules import Parameter
 
 T = TypeVar("T")
 TRIES = 3
 
 
 class TypedClient(NamedTuple):
-    """The client as it was typed; without a secret where the service takes none."""
+    """The client as it was typed; without a secret where the service takes none, or a scope where it needs none."""
 
     client_id: str
     client_secret: Secret[str] | None
     params: Mapping[str, str]
+    scope: str | None = None
 
 
 def ask_client(
@@ -31,10 +32,17 @@ def ask_client(
     client_id: str | None,
     client_secret: Secret[str] | None,
     missing: list[Parameter],
+    wants_scope: bool,
 ) -> TypedClient:
     """Ask for what is not given. Raises `UsageProblem` for a value that stays wrong."""
     params = {parameter.name: _ask_param(terminal, service, parameter) for parameter in missing}
-    return _again(terminal, lambda: _pair(terminal, service, client_id, client_secret))._replace(params=params)
+    typed = _again(terminal, lambda: _pair(terminal, service, client_id, client_secret))
+    return typed._replace(params=params, scope=ask_scope(terminal, service) if wants_scope else None)
+
+
+def ask_scope(terminal: Terminal, service: Service) -> str:
+    """Ask for the scopes that logins request."""
+    return _again(terminal, lambda: check_scope(service, terminal.ask(f"Scopes, which {service.title} requires")))
 
 
 def _pair(
@@ -42,7 +50,7 @@ def _pair(
 ) -> TypedClient:
     name = client_id or _again(terminal, lambda: check_client_id(terminal.ask("Client id")))
     secret = client_secret
-    if secret is None and service.token_endpoint_auth_method is not ClientAuthMethod.NONE:
+    if secret is None and service.takes_secret:
         secret = _again(terminal, lambda: _secret(terminal, service))
     check_pair(service, name, secret)
     return TypedClient(name, secret, {})

@@ -54,6 +54,8 @@ def _show_steps(session: Session, guide: Guide) -> None:
     terminal, steps = session.terminal, guide.registration
     at_redirect, at_scopes = _first(steps, *REDIRECT_STEPS), _first(steps, SCOPE_STEP)
     scopes = f"Scopes requested by default: {', '.join(_scopes(guide)) or 'no scopes'}"
+    if guide.needs_scope:
+        scopes = f"A login has to request scopes: everyauth service set {guide.service.name} --scope SCOPES"
     last = len(steps) - 1
     for number, step in enumerate(steps):
         terminal.paragraph(f"{number + 1:3}. ", step)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from everyauth_cli.cli.events import OPTION
 from everyauth_cli.cli.options import service_names, users
 
 LoginArgument = Annotated[
@@ -41,6 +42,7 @@ TimeoutOption = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")
 ]
 NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")]
+EventsOption = Annotated[bool, typer.Option(OPTION, help="Report on stderr for a program, as one JSON object a line.")]
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace the stored account.")]
 ClientCredentialsOption = Annotated[
     bool,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from everyauth_cli.cli.completion import print_candidates
+from everyauth_cli.cli.events import INTERRUPTED, terminal_for
 from everyauth_cli.cli.line import profile_in, wants_json, words_of
 from everyauth_cli.cli.streams import prepare_streams
 from everyauth_cli.cli.suggestion import Hint, corrected, in_profile, read_hint
@@ -18,7 +19,6 @@ from everyauth_cli.cli.typer_internals import failed_command, is_help, mistyped,
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
 ParserError = parser_error()
-INTERRUPTED = 130
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMPLETION = "__complete"
 """The first word of a completion script's command line; it is not in the tree, where the help would list it."""
@@ -27,7 +27,7 @@ COMPLETION = "__complete"
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
     prepare_streams()
-    terminal = Terminal(as_json=wants_json(args))
+    terminal = terminal_for(args, as_json=wants_json(args))
     return terminal.finish(_code(terminal, args))
 
 
@@ -39,7 +39,7 @@ def cannot_write(error: OSError) -> int:
 def _code(terminal: Terminal, args: Sequence[str]) -> int:
     try:
         _check_text(args)
-        return _call(args)
+        code = _call(args)
     except EveryAuthError as error:
         _trace(terminal, args)
         terminal.error(error)
@@ -47,8 +47,7 @@ def _code(terminal: Terminal, args: Sequence[str]) -> int:
     except ParserError as error:
         return _usage(terminal, error, args)
     except (KeyboardInterrupt, typer.Abort):
-        terminal.end_line()
-        return INTERRUPTED
+        code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the boundary
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             # Typer prints the help itself; the stores explain their own.
@@ -58,6 +57,10 @@ def _code(terminal: Terminal, args: Sequence[str]) -> int:
             EveryAuthError(f"internal error: {type(error).__name__}", hint="run it again with --verbose to see where")
         )
         return EveryAuthError.exit_code
+    if code == INTERRUPTED:
+        # Some versions of Typer make it an exit code.
+        terminal.interrupted()
+    return code
 
 
 def _call(args: Sequence[str]) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 
 from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, StoreError
-from everyauth_cli.flows.clients import default_scope, missing_params, no_client
+from everyauth_cli.flows.client_keys import takes_key
+from everyauth_cli.flows.clients import default_scope, missing_params, needs_scope, no_client
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.redirect_uri import is_registered, on_loopback, redirect_uri
-from everyauth_cli.services.rules import ApiRules, ClientAuthMethod, Parameter, RevocationEnds
+from everyauth_cli.services.rules import ApiRules, Parameter, RevocationEnds
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback
 
@@ -59,14 +60,19 @@ class Guide:
     @property
     def is_set_up(self) -> bool:
         """Whether a login can begin: there is a client id, and each setting that has to have a value."""
-        return bool(self.client.client_id) and not missing_params(self.service, self.client.params)
+        is_complete = not self.needs_scope and not missing_params(self.service, self.client.params)
+        return bool(self.client.client_id) and is_complete
+
+    @property
+    def needs_scope(self) -> bool:
+        return needs_scope(self.service, self.client)
 
     def settings(self) -> dict[str, str]:
         """Return the settings of our client, for people."""
         return {
             "client id": self.client.client_id or "not set",
             "client secret": "***" if self.has_secret else "not set",
-            "scope": self.scope or "none is requested",
+            "scope": self.scope or ("needed: --scope SCOPES" if self.needs_scope else "none is requested"),
             **{p.name: f"{self._value(p)} ({p.help})" for p in self.service.params},
         }
 
@@ -90,8 +96,10 @@ class Guide:
     def _steps(self) -> list[str]:
         service, steps = self.service, self.registration
         needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
-        params = "".join(f" --param {p.name}=..." for p in needed)
-        secret = "" if service.token_endpoint_auth_method == ClientAuthMethod.NONE else " --client-secret -"
+        params = "".join(f" --param {p.name}=..." for p in needed) + (" --scope SCOPES" if self.needs_scope else "")
+        secret = " --client-secret -" if service.takes_secret else ""
+        if takes_key(service) and not self.has_secret:
+            steps = [*steps, f"everyauth service key {service.name}"]
         if not self.client.client_id:
             steps.append(f"everyauth service set {service.name} --client-id ID{secret}{params}")
         elif params:
@@ -148,6 +156,7 @@ class Guide:
                 "redirectUri": client.redirect_uri,
                 "params": dict(client.params),
             },
+            "scopeRequired": service.scope_required,
             "authorizationEndpoint": self.filled.authorization_endpoint,
             "tokenEndpoint": self.filled.token_endpoint,
             "refreshEndpoint": self.filled.refresh_endpoint,
@@ -232,8 +241,12 @@ def _client_of(service: Service) -> str:
 def _revocation(service: Service) -> str:
     if service.revocation.endpoint is None:
         return f"none: tokens are valid until they expire or are revoked at {service.title}"
-    whole = service.revocation.ends == RevocationEnds.GRANT
-    return service.revocation.endpoint + (" (revokes the whole grant)" if whole else "")
+    extents = {
+        RevocationEnds.TOKEN: "",
+        RevocationEnds.GRANT: " (revokes the whole grant)",
+        RevocationEnds.GRANT_IF_REFRESHED: " (revokes the whole grant if it has a refresh token)",
+    }
+    return service.revocation.endpoint + extents[service.revocation.ends]
 
 
 def _uses(api: ApiRules) -> dict[str, str]:

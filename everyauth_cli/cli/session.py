@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from everyauth_cli.cli.events import terminal_for
 from everyauth_cli.cli.options import Output
 from everyauth_cli.cli.suggestion import Hint, corrected, in_profile, read_hint, repeated
-from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import Ambiguous, ConfigurationProblem, EveryAuthError, ServiceUnreachable, UsageProblem
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_PROFILE, SANDBOX_PROFILE, Request, Response
@@ -33,7 +33,7 @@ class Session:
         quiet: bool = False,
         line: Sequence[str] = (),
     ) -> None:
-        self.terminal = Terminal(as_json=output is Output.json, quiet=quiet, complete=self.suggestion)
+        self.terminal = terminal_for(line, as_json=output is Output.json, quiet=quiet, complete=self.suggestion)
         self.verbose = verbose
         self._profile = profile
         self._usual_profile = DEFAULT_PROFILE

@@ -162,6 +162,9 @@ class Terminal:
         else:
             self.instruct(f"  {advice}")
 
+    def event(self, name: str, **fields: object) -> None:
+        """Report a step of a login to a program that drives it; a terminal for people leaves it out."""
+
     def trace(self) -> None:
         """Print the traceback of the exception that is being handled, which shows code and never values."""
         import traceback
@@ -249,7 +252,7 @@ class Terminal:
             raise UsageProblem(f"no text was typed for: {question}", hint="type a value, or press Ctrl-C to stop")
         return text
 
-    def end_line(self) -> None:
+    def interrupted(self) -> None:
         """End the line in which a terminal shows ^C."""
         if self._is_terminal:
             self._say("\n")

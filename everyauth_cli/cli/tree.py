@@ -19,7 +19,7 @@ COMMANDS: dict[str, list[str]] = {
     "token": [],
     "status": [],
     "logout": [],
-    "service": ["ls", "get", "export", "set", "add", "check", "metadata", "rm", "log"],
+    "service": ["ls", "get", "export", "set", "key", "add", "check", "metadata", "rm", "log"],
     "store": ["use", "status", "move", "rotate-key"],
     "profile": ["ls"],
     "doctor": [],

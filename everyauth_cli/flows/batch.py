@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter, deque
@@ -22,7 +23,7 @@ SECONDS = 300.0
 STEP = 0.25
 """Seconds between two looks for an interrupt while waiting."""
 IDLE_SECONDS = 1.0
-"""The wait of a thread for its next call: the end of the interpreter waits for it, also where a batch is abandoned."""
+"""Seconds that a thread waits for its next call; where a batch was abandoned, the interpreter's end waits for it."""
 
 ByService = Mapping[str, Iterable[Identity]]
 """The identities of each service, which are read as they are needed."""
@@ -216,17 +217,14 @@ class _Batch:
 
     def _next(self, inbox: _Inbox) -> Identity | None:
         """Wait for the next identity; None when there will be none."""
-        if self._is_over:
-            return None
-        try:
-            return inbox.get(timeout=IDLE_SECONDS)
-        except Empty:
-            pass
-        try:
-            # One step of the interpreter, as is `pop`: only one of the two threads finds it.
-            self._idle.remove(inbox)
-        except ValueError:
-            return inbox.get()
+        # An interrupt may keep an inbox that was taken from ever being filled.
+        while not self._is_over:
+            with contextlib.suppress(Empty):
+                return inbox.get(timeout=IDLE_SECONDS)
+            with contextlib.suppress(ValueError):
+                # One step of the interpreter, as is `pop`: only one of the two threads finds it.
+                self._idle.remove(inbox)
+                break
         return None
 
     def _outcome(self, identity: Identity) -> Outcome:

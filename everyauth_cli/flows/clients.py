@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
+from everyauth_cli.flows.client_keys import ChangeKeys, check_has_key, takes_key, with_key
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
 from everyauth_cli.model import SANDBOX_PROFILE, Client, RecordKey, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
@@ -57,7 +58,8 @@ class Clients:
         """Return the service of that name, as `filled` does, and its client, from one reading of the store."""
         service, stored = self._found(name)
         service = self._filled(service, stored.client if stored else None)
-        return service, self._usable(service, stored, redirect_uri=redirect_uri)
+        client = self._usable(service, stored, redirect_uri=redirect_uri)
+        return with_key(service, client), client
 
     def offer(self, client: Client) -> Service:
         """Take what discovery found of a server, with a client for it, for the login that follows; stores nothing.
@@ -120,9 +122,12 @@ class Clients:
             raise _not_set(service, replace(client, redirect_uri=redirect_uri or client.redirect_uri))
         if client_id not in (None, client.client_id):
             # A stored secret belongs to the stored client id; it is not sent with another one.
-            return replace(client, client_id=client_id, client_secret=client_secret)
-        self._check_hosts(service, client)
-        return replace(client, client_secret=client_secret or client.client_secret)
+            client = replace(client, client_id=client_id, client_secret=client_secret, private_keys=())
+        else:
+            self._check_hosts(service, client)
+        if client_secret and not takes_key(service):
+            client = replace(client, client_secret=client_secret, private_keys=())
+        return check_has_key(service, client)
 
     def _check_hosts(self, service: Service, client: Client) -> None:
         """Check that a stored client is pinned to the service's present origins; pin URLs that are not pinned yet."""
@@ -187,6 +192,7 @@ class Clients:
         port: int | None = None,
         redirect_uri: str | None = None,
         params: Mapping[str, str] | None = None,
+        change_keys: ChangeKeys | None = None,
     ) -> Client:
         """Change the values that are given; an empty secret or redirect URI and the port 0 remove the stored one.
 
@@ -195,12 +201,7 @@ class Clients:
         Raises `ConfigurationProblem` for a parameter that the service does not have, `UsageProblem` for a redirect
         URI at which no login could end, for the scope of a preset that has its own, and in the sandbox's profile.
         """
-        if self._sandboxed:
-            raise UsageProblem(
-                f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
-                hint=f"log in at the sandbox, or use another profile: everyauth login {service.name} --sandbox",
-            )
-        _check_is_no_url(service)
+        self._check_is_set_here(service)
         if scope is not None and has_own_scopes(service):
             raise UsageProblem(
                 f"the scopes of {service.name} are its own, not those of the client of {service.registered_at.name}",
@@ -225,19 +226,38 @@ class Clients:
                 port=(before.port if port is None else port) or None,
                 redirect_uri=(before.redirect_uri if redirect_uri is None else redirect_uri) or None,
                 params={**before.params, **(params or {})},
+                private_keys=change_keys(before.private_keys) if change_keys else before.private_keys,
             )
-            changed = client_secret if before.client_secret else client_secret or client_id
+            given = client_secret or any(key not in before.private_keys for key in client.private_keys[:1])
+            changed = given if before.client_secret else given or client_id
             client = replace(client, origins=_pinned(service, before, client, changed=bool(changed)))
             save_client(self._store, key, replace(stored, client=client))
         return client
 
-    def set_sandbox(self, service: Service, *, sandbox_url: str, client_id: str, client_secret: Secret[str]) -> None:
+    def _check_is_set_here(self, service: Service) -> None:
+        if self._sandboxed:
+            raise UsageProblem(
+                f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
+                hint=f"log in at the sandbox, or use another profile: everyauth login {service.name} --sandbox",
+            )
+        _check_is_no_url(service)
+
+    def set_sandbox(
+        self,
+        service: Service,
+        *,
+        sandbox_url: str,
+        client_id: str,
+        client_secret: Secret[str],
+        private_key: Secret[str] | None = None,
+    ) -> None:
         """Replace a service by a sandbox, with the client that the sandbox knows; in the sandbox's profile only."""
         assert self._sandboxed
         client = Client(
             service=service.registered_at.name,
             client_id=client_id,
             client_secret=client_secret,
+            private_keys=(private_key,) if private_key and takes_key(service) else (),
             sandbox_url=sandbox_url,
             params=sandbox_params(service),
         )
@@ -267,6 +287,11 @@ def default_scope(service: Service, client: Client) -> str:
     """Return the scope that a login requests unless it is given one: a preset's own, the client's, or the entry's."""
     of_client = None if has_own_scopes(service) else client.scope
     return of_client or service.scope_separator.join(service.scopes)
+
+
+def needs_scope(service: Service, client: Client) -> bool:
+    """Return whether the service would refuse a login for want of a scope; the sandbox does not."""
+    return service.scope_required and not client.sandbox_url and not default_scope(service, client)
 
 
 def has_own_scopes(service: Service) -> bool:

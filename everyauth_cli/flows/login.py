@@ -19,7 +19,8 @@ from everyauth_cli.errors import (
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
-from everyauth_cli.flows.clients import Clients, default_scope
+from everyauth_cli.flows.client_keys import check_is_confidential
+from everyauth_cli.flows.clients import Clients, default_scope, needs_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
@@ -100,6 +101,11 @@ class LoginFlow:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
         _check_names(user, tenant, tags)
         service, client = self.clients.registered(name, redirect_uri=redirect_uri)
+        if needs_scope(service, client) and not scope:
+            raise ConfigurationProblem(
+                f"{service.title} refuses a login that requests no scope, and none is set; nothing was sent",
+                hint=f"everyauth service set {service.name} --scope SCOPES",
+            )
         request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
 
@@ -134,10 +140,9 @@ class LoginFlow:
         key = self._key(pending.request)
         sent = [Secret(value) for name, value in query if name in ("code", "state")]
         with recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
-            service = self.clients.filled(pending.request.service)
+            service, client = self.clients.registered(pending.request.service)
             response = read_response(service, pending, query)
             params = read_callback(service, dict(query))
-            client = self.clients.get(service)
             with redacted(client.client_secret):
                 return self._redeem(service, client, pending, response, params)
 
@@ -177,7 +182,7 @@ class LoginFlow:
     def _token(self, service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse) -> Token:
         now, added = self.clock(), added_fields(service, client, response)
         try:
-            token_response = self.send(code_request(service, client, pending, response))
+            token_response = self.send(code_request(service, client, pending, response, now=now))
             token = read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
         except InvalidGrant as refusal:
             # The service's own words name the cause, such as the code challenge or the redirect URI, or none at all.
@@ -204,6 +209,7 @@ class LoginFlow:
         _check_names(user, tenant, tags)
         service, client = self.clients.registered(name)
         _check_params(self.clients.catalogue.get(name), service)
+        check_is_confidential(service, client)
         request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         account = Account(subject=client.client_id, label=f"client {client.client_id}")
         repeated = RepeatedGrant(grant_type=GrantType.CLIENT_CREDENTIALS, scope=scope)
@@ -215,7 +221,7 @@ class LoginFlow:
         """Run a grant that is run again in place of a refresh, and return its token with the account that it is for."""
         now, added = self.clock(), added_fields(service, client)
         with recorded(self.record, self.clock, Action.LOGIN, self._key(request), client.client_secret, success=False):
-            response = self.send(repeated_request(service, client, repeated))
+            response = self.send(repeated_request(service, client, repeated, now=now))
             token = read_token(service, response, requested_scope=repeated.scope, now=now, added=added, repeats=True)
         issuer, resource = bound_names(service)
         return Grant(

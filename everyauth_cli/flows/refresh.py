@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from everyauth_cli.errors import ClientRejected, EveryAuthError, ServiceError, ServiceUnreachable, StoreBusy
+from everyauth_cli.errors import (
+    ClientRejected,
+    EveryAuthError,
+    LoginRequired,
+    ServiceError,
+    ServiceUnreachable,
+    StoreBusy,
+)
 from everyauth_cli.event_log import Record, ignore
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_fresh, lives_for
@@ -18,6 +25,7 @@ from everyauth_cli.model import RecordKey, Request, Response
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
 from everyauth_cli.store.records import Store
+from everyauth_cli.urls import is_url
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.refresh_run import Refreshed
@@ -187,9 +195,16 @@ class Refresher:
     def _old_token(self, stored: StoredIdentity, requirement: Requirement, error: EveryAuthError) -> StoredIdentity:
         """Return the token that is stored while it lives and meets the requirement, with a warning; else raise."""
         if not self._is_usable(stored, requirement):
+            if isinstance(error, ClientRejected) and self._is_registered_by_server(stored):
+                raise LoginRequired(error.message, hint=error.hint)
             raise ServiceError(error.message, hint=error.hint) if isinstance(error, StoreBusy) else error
         self.warn(f"{error.message}; using the present token, which has not expired")
         return stored
+
+    def _is_registered_by_server(self, stored: StoredIdentity) -> bool:
+        """Whether the server registered the client by itself (RFC 7591), as a login would have it do again."""
+        name = stored.identity.service
+        return is_url(name) and self.clients.catalogue.get(name).client_of is None
 
     def _is_usable(self, stored: StoredIdentity, requirement: Requirement) -> bool:
         """Whether the stored token would do while no other can be had."""

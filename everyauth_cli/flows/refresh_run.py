@@ -110,10 +110,14 @@ class RefreshRun:
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key, stored.identity.repeated)
         service = with_callback(service, stored.identity.params)
+        now = self.clock()
+        # What cannot be requested is no refresh that was begun.
+        request = _request(service, client, stored, now=now)
         marked = self._mark(key, stored)
         try:
             with recorded(self.record, self.clock, Action.REFRESH, key, spent, client.client_secret):
-                return self._exchanged(key, marked, service, client)
+                response = self.send(replace(request, deadline=RUN_SECONDS))
+                return self._stored(key, marked, service, client, response, now=now)
         except InvalidGrant as refusal:
             return self._adopt_or_end(key, marked, stored, refusal)
         except (ServiceError, ClientRejected) as error:
@@ -140,11 +144,6 @@ class RefreshRun:
     def _mark(self, key: RecordKey, stored: StoredIdentity) -> StoredIdentity:
         since = stored.refreshing_since or self.clock()
         return save_identity(self.store, key, replace(stored, refreshing_since=since))
-
-    def _exchanged(self, key: RecordKey, marked: StoredIdentity, service: Service, client: Client) -> StoredIdentity:
-        now = self.clock()
-        response = self.send(replace(_request(service, client, marked), deadline=RUN_SECONDS))
-        return self._stored(key, marked, service, client, response, now=now)
 
     def _stored(
         self,
@@ -293,13 +292,15 @@ def refreshed(identity: Identity, token: Token) -> Identity:
     )
 
 
-def _request(service: Service, client: Client, marked: StoredIdentity) -> Request:
+def _request(service: Service, client: Client, stored: StoredIdentity, *, now: int) -> Request:
     """Return the request for a new token: a refresh (RFC 6749 section 6), or the grant once more."""
-    identity, refresh_token = marked.identity, marked.token.refresh_token
+    identity, refresh_token = stored.identity, stored.token.refresh_token
     if identity.repeated is not None:
-        return repeated_request(service, client, identity.repeated)
+        return repeated_request(service, client, identity.repeated, now=now)
     assert refresh_token is not None
-    return refresh_request(service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope)
+    return refresh_request(
+        service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope, now=now
+    )
 
 
 def _successor_in(response: Response, stored: StoredIdentity) -> Secret[str] | None:

@@ -147,7 +147,8 @@ class Revoker:
             service = self.clients.filled(identity.service)
         except (ServiceNotFound, ConfigurationProblem, ClientNotSet):
             return False
-        if not service.revocation.endpoint or service.revocation.ends != RevocationEnds.GRANT:
+        ends = service.revocation.ends.of(refreshable=identity.has_refresh_token)
+        if not service.revocation.endpoint or ends != RevocationEnds.GRANT:
             return False
         known = self.clients.peek(service)
         return known is not None and is_bound_to(identity, service, known[0])
@@ -205,14 +206,15 @@ class Revoker:
         if identity is None:
             return [REFRESH_TOKEN, ACCESS_TOKEN]
         alive = identity.expires_at is None or identity.expires_at > self.clock()
-        has_refresh_token = identity.refreshable and identity.repeated is None
-        return [REFRESH_TOKEN] * has_refresh_token + [ACCESS_TOKEN] * alive
+        return [REFRESH_TOKEN] * identity.has_refresh_token + [ACCESS_TOKEN] * alive
 
     def _revoke(self, key: RecordKey, service: Service, client: Client, token: Token) -> Iterator[str]:
         """Revoke one token after the other, and yield the type of each that is revoked.
 
         Raises `EveryAuthError`, after the other token was tried if that could help.
         """
+        ends = service.revocation.ends.of(refreshable=token.refresh_token is not None)
+        service = replace(service, revocation=replace(service.revocation, ends=ends))
         tokens, refusal = _revocable(service, token), None
         for name, value in tokens.items():
             try:
@@ -222,8 +224,8 @@ class Revoker:
             except ServiceError as error:
                 refusal = error
                 continue
-            if done and service.revocation.ends == RevocationEnds.GRANT:
-                yield from tokens
+            if done and ends == RevocationEnds.GRANT:
+                yield from _present(token)
                 return
             if done:
                 yield name
@@ -242,7 +244,7 @@ class Revoker:
     ) -> bool:
         with recorded(self.record, self.clock, Action.REVOCATION, key, token, client.client_secret) as remark:
             subject = account.subject if account else None
-            request = revocation_request(service, client, token, hint=name, account=subject)
+            request = revocation_request(service, client, token, hint=name, account=subject, now=self.clock())
             done = read_revocation(service, self.send(request))
             remark(name if done else f"{service.name} does not revoke tokens of the type {name}")
             return done
@@ -278,5 +280,9 @@ class Revoker:
 
 def _revocable(service: Service, token: Token) -> dict[str, Secret[str]]:
     """Return the tokens that a service can revoke; the refresh token first, because new access tokens come from it."""
+    return {name: value for name, value in _present(token).items() if name in service.revocation.tokens}
+
+
+def _present(token: Token) -> dict[str, Secret[str]]:
     tokens = {REFRESH_TOKEN: token.refresh_token, ACCESS_TOKEN: token.access_token}
-    return {name: value for name, value in tokens.items() if value and name in service.revocation.tokens}
+    return {name: value for name, value in tokens.items() if value}

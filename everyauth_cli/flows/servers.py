@@ -7,7 +7,7 @@ has named it: a server may name any authorization server as its own.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +55,7 @@ class Servers:
         """
         name = server_name(url)
         document = check_document(server_name(client_id)) if client_id else self.registrations.document()
-        found = self._discovered(name)
+        found = self.look(name)
         if found is None:
             return None
         entry = _entry(found)
@@ -79,7 +79,8 @@ class Servers:
             )
         )
 
-    def _discovered(self, name: str) -> Discovered | None:
+    def look(self, name: str) -> Discovered | None:
+        """Return what discovery finds at a URL; None where no login is needed. Nothing is registered or stored."""
         steps = discovery(name, preferred=self.registrations.issuers())
         try:
             request = next(steps)
@@ -106,6 +107,18 @@ class Servers:
         if mapped is None or self.clients.peek(mapped) is None:
             return None
         return mapped if _is_registered_at(self.clients.filled(mapped.name), found) else None
+
+    def client_for(self, found: Discovered) -> str:
+        """Say which client a login would use; nothing is registered. Raises what `discover` does."""
+        known, document = self._known_client(found, None), self.registrations.document()
+        if known is not None:
+            return f"a login uses your client at {known.name}"
+        if not found.is_assumed:
+            _check_pkce(found)
+        if self._document(found, document, is_named=False):
+            return f"a login uses your client id metadata document {document}"
+        self._registrable(found)
+        return f"{found.issuer} registers one by itself"
 
     def _named_before(self, url: str) -> str | None:
         stored = peek_client(self.store, client_key(self.profile, url))
@@ -187,6 +200,12 @@ def _elsewhere(service: Service, found: Discovered) -> UsageProblem:
         f"its logins at {found.issuer}; nothing was sent there",
         hint=f"leave out --client {service.name}: {login_at(found.url)}",
     )
+
+
+def requested_scopes(found: Discovered) -> Sequence[str]:
+    """Return the scopes that a login at a server requests unless others are given."""
+    scopes: Sequence[str] = _entry(found).get("scopes", ())
+    return scopes
 
 
 def _entry(found: Discovered) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -10,6 +9,8 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Generic, TypeVar
+
+from everyauth_cli.store.forks import begin_anew_in_forks
 
 T = TypeVar("T")
 
@@ -92,17 +93,15 @@ class SingleFlight(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self.begin_anew()
+        begin_anew_in_forks(self)
 
-    def _begin_anew(self) -> None:
-        self._process = os.getpid()
+    def begin_anew(self) -> None:
+        """Have no flight: the threads of a parent do not run in its child."""
         self._flights: dict[Hashable, Flight[T]] = {}
 
     def under_way(self, key: Hashable) -> Flight[T] | None:
         """Return the flight of that key, if there is one."""
-        if os.getpid() != self._process:
-            # The threads of a parent do not run in its child.
-            self._begin_anew()
         return self._flights.get(key)
 
     def join(

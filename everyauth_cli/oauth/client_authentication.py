@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -10,44 +11,50 @@ from urllib.parse import quote_plus
 
 from everyauth_cli.errors import ClientRejected, ConfigurationProblem
 from everyauth_cli.model import Client, Request, Secret, Service
+from everyauth_cli.oauth.client_assertion import ASSERTION_TYPE, client_assertion
 from everyauth_cli.services.rules import BEARER, BasicEncoding, ClientAuthMethod
 from everyauth_cli.urls import is_url
 
-Authentication = Callable[[Request, Client, BasicEncoding], Request]
-"""Returns a client's request with the client's authentication in it."""
+Authentication = Callable[[Request, Service, Client, int], Request]
+"""Returns a client's request with the client's authentication in it, as of a time in milliseconds since the epoch."""
 
 
-def authenticated(request: Request, service: Service, client: Client, *, method: ClientAuthMethod) -> Request:
-    """Return a client's request with its authentication, in the way that the service takes it."""
-    return METHODS[method](request, client, service.client_secret_basic_encoding)
+def authenticated(
+    request: Request, service: Service, client: Client, *, method: ClientAuthMethod, now: int | None = None
+) -> Request:
+    """Return a client's request with its authentication, in the way that the service takes it.
+
+    `now` is milliseconds since the epoch, by default the system's time.
+    """
+    return METHODS[method](request, service, client, time.time_ns() // 1_000_000 if now is None else now)
 
 
-def none(request: Request, client: Client, _: BasicEncoding) -> Request:
+def none(request: Request, _: Service, client: Client, __: int) -> Request:
     """Name a public client, which has no secret (RFC 6749 section 3.2.1)."""
     return replace(request, fields={**request.fields, "client_id": client.client_id})
 
 
-def client_secret_post(request: Request, client: Client, encoding: BasicEncoding) -> Request:
+def client_secret_post(request: Request, service: Service, client: Client, now: int) -> Request:
     """Send the client id and secret in the body."""
-    named = none(request, client, encoding)
+    named = none(request, service, client, now)
     if client.client_secret is None:
         return named
     return replace(named, fields={**named.fields, "client_secret": client.client_secret})
 
 
-def client_secret_basic(request: Request, client: Client, encoding: BasicEncoding) -> Request:
+def client_secret_basic(request: Request, service: Service, client: Client, now: int) -> Request:
     """Send the client id and secret as user name and password (RFC 6749 section 2.3.1)."""
     method = none if client.client_secret is None else client_secret_basic_or_empty
-    return method(request, client, encoding)
+    return method(request, service, client, now)
 
 
-def client_secret_basic_or_empty(request: Request, client: Client, encoding: BasicEncoding) -> Request:
+def client_secret_basic_or_empty(request: Request, service: Service, client: Client, _: int) -> Request:
     """Do the same, with an empty password for a client that has no secret.
 
     Raises `ConfigurationProblem` for a client id that cannot be sent raw.
     """
     secret = client.client_secret or Secret("")
-    if encoding is BasicEncoding.FORM:
+    if service.client_secret_basic_encoding is BasicEncoding.FORM:
         return replace(request, basic=(quote_plus(client.client_id), Secret(quote_plus(secret.reveal()))))
     if ":" in client.client_id:
         # RFC 7617 section 2: the first colon ends the user name.
@@ -59,12 +66,24 @@ def client_secret_basic_or_empty(request: Request, client: Client, encoding: Bas
     return replace(request, basic=(client.client_id, secret))
 
 
+def private_key_jwt(request: Request, service: Service, client: Client, now: int) -> Request:
+    """Send an assertion that the client's private key signs (RFC 7523 section 2.2).
+
+    Raises `ConfigurationProblem` where the service takes no algorithm that the key signs with.
+    """
+    assertion = client_assertion(service, client, now=now)
+    named = none(request, service, client, now)
+    fields = {**named.fields, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+    return replace(named, fields=fields)
+
+
 METHODS: Mapping[ClientAuthMethod, Authentication] = MappingProxyType(
     {
         ClientAuthMethod.NONE: none,
         ClientAuthMethod.CLIENT_SECRET_POST: client_secret_post,
         ClientAuthMethod.CLIENT_SECRET_BASIC: client_secret_basic,
         ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY: client_secret_basic_or_empty,
+        ClientAuthMethod.PRIVATE_KEY_JWT: private_key_jwt,
     }
 )
 BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY)
@@ -78,6 +97,12 @@ def client_rejected(service: Service, reason: str, *, key: str) -> ClientRejecte
             hint=f"have it register another: everyauth login {shlex.quote(service.name)}",
         )
     name = service.registered_at.name
+    if service.token_endpoint_auth_method is ClientAuthMethod.PRIVATE_KEY_JWT:
+        return ClientRejected(
+            f"{service.name} does not accept the client id and its key: {reason}",
+            hint=f"check that this JWK Set is registered there, and client_assertion_audience in services/{name}.toml: "
+            f"everyauth service key {name}",
+        )
     return ClientRejected(
         f"{service.name} does not accept the client id and secret: {reason}",
         hint=f"{_causes(service, key)}everyauth service set {name} --client-id ID --client-secret -",

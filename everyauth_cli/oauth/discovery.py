@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
@@ -55,12 +55,14 @@ class Discovered:
     """A server, with all that a login there needs.
 
     `resource` is the string of its metadata, None where it has none; `scopes` are those that a login requests, and
-    `all_scopes` those that the resource knows; `metadata` is that of the authorization server, whose `issuer` it is
+    `all_scopes` those that the resource knows; `metadata` is that of the authorization server, whose `issuer` it is.
+    `named_issuer` is the issuer as the resource spells it.
     """
 
     url: str
     resource: str | None
     metadata: Mapping[str, Any]
+    named_issuer: str
     scopes: tuple[str, ...] = ()
     all_scopes: tuple[str, ...] = ()
     is_assumed: bool = False
@@ -85,7 +87,7 @@ def discovery(url: str, *, preferred: Container[str] = ()) -> Generator[Request,
     if found is None and first.status != UNAUTHORIZED:
         metadata = yield from _published(url, found_from=url)
         if metadata is not None:
-            return Discovered(url=url, resource=None, metadata=metadata, is_issuer=True)
+            return Discovered(url=url, resource=None, metadata=metadata, named_issuer=url, is_issuer=True)
         looked = yield from _sent(Request(url=url, method="GET", headers=ACCEPT_JSON, deadline=SECONDS))
         if looked.status != UNAUTHORIZED:
             if not first.is_success:
@@ -104,6 +106,7 @@ def discovery(url: str, *, preferred: Container[str] = ()) -> Generator[Request,
         url=url,
         resource=found.resource,
         metadata=metadata,
+        named_issuer=issuer,
         scopes=_challenged(first) or _scopes(found.scopes),
         all_scopes=_scopes(found.scopes),
         other_servers=others,
@@ -150,7 +153,7 @@ def _published(issuer: str, *, found_from: str, of_origin: bool = False) -> Gene
             f'{found_from} names the authorization server "{printable(issuer)}": {problem}; nothing was sent there'
         )
     for request in metadata_requests(issuer):
-        response = yield request
+        response = yield replace(request, deadline=SECONDS)
         metadata = read_metadata(issuer, response, of_origin=of_origin)
         if metadata is not None:
             check_endpoints(metadata, found_from=found_from)
@@ -166,7 +169,14 @@ def _older(url: str, first: Response) -> Generator[Request, Response, Discovered
     if is_assumed:
         names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "registration_endpoint": "register"}
         metadata = {"issuer": server, **{key: f"{server}/{name}" for key, name in names.items()}}
-    return Discovered(url=url, resource=None, metadata=metadata, scopes=_challenged(first), is_assumed=is_assumed)
+    return Discovered(
+        url=url,
+        resource=None,
+        metadata=metadata,
+        named_issuer=server,
+        scopes=_challenged(first),
+        is_assumed=is_assumed,
+    )
 
 
 def _challenged(first: Response) -> tuple[str, ...]:

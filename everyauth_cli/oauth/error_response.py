@@ -25,12 +25,12 @@ from everyauth_cli.sanitize import printable, redact
 
 BAD_REQUEST, FORBIDDEN = 400, 403
 UNAUTHORIZED, UNAUTHORIZED_PHRASE = 401, "unauthorized"
+"""The status and its phrase (RFC 9110 section 15.5.2), which some services send as the error code."""
 WITHOUT_FORM = (BAD_REQUEST, UNAUTHORIZED)
 """The statuses of an error (RFC 6749 section 5.2), in plain text too; with others it may be a gateway's."""
 MESSAGE_BYTES = 2000
 DEPTH = 4
 """Levels of a nested error in which its code is looked for."""
-"""The status and its phrase (RFC 9110 section 15.5.2), which some services send as the error code."""
 ERROR_CODES = ("error_code", "errorCode", "errcode", "err_code", "code", "reason")
 NESTED_CODES = ("type", "code", "error", *ERROR_CODES)
 MESSAGES = (

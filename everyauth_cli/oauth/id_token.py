@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import Client, Secret, Service, Subject
 from everyauth_cli.oauth import base64url
+from everyauth_cli.oauth.late_jose import jose
 from everyauth_cli.oauth.userinfo import filled
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import ASYMMETRIC, SYMMETRIC
@@ -90,9 +91,7 @@ def check_signature(service: Service, id_token: IdToken, keys: Sequence[Mapping[
     if len(usable) > 1:
         raise _invalid(service, f"it does not name which of {len(usable)} keys signed it (kid)")
     _check_size(service, id_token, usable[0])
-    from everyauth_cli.oauth.signatures import is_signed
-
-    if not is_signed(id_token.text, usable[0], algorithm=id_token.algorithm):
+    if not jose().is_signed(id_token.text, usable[0], algorithm=id_token.algorithm):
         raise _invalid(service, "its signature is wrong")
 
 

@@ -40,6 +40,7 @@ ENDPOINTS = (
 
 ACCOUNT_SCOPES = ("openid", "profile", "email")
 BY_PREFERENCE = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST, ClientAuthMethod.NONE)
+ASSERTION_ALGORITHMS = "token_endpoint_auth_signing_alg_values_supported"
 DEFAULT_METHOD = ClientAuthMethod.CLIENT_SECRET_BASIC
 """The method of a server that states none (RFC 8414 section 2)."""
 
@@ -83,6 +84,8 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of an entry that metadata gives; their values are checked when the entry is made."""
     entry = {key: metadata[key] for key in COPIED if isinstance(metadata.get(key), str | bool)}
     entry["token_endpoint_auth_method"] = _auth_method(metadata, "token_endpoint_auth_methods_supported")
+    if entry["token_endpoint_auth_method"] == ClientAuthMethod.PRIVATE_KEY_JWT:
+        entry |= {ASSERTION_ALGORITHMS: found} if (found := _assertion_algorithms(metadata)) else {}
     if "revocation_endpoint" in entry and "revocation_endpoint_auth_methods_supported" in metadata:
         entry["revocation_endpoint_auth_method"] = _auth_method(metadata, "revocation_endpoint_auth_methods_supported")
     if documentation := metadata.get("service_documentation"):
@@ -156,7 +159,12 @@ def auth_methods(metadata: Mapping[str, Any]) -> list[ClientAuthMethod]:
 
 def _auth_method(metadata: Mapping[str, Any], field: str) -> str:
     supported = texts(metadata, field) or [DEFAULT_METHOD]
-    return next((method.value for method in BY_PREFERENCE if method in supported), DEFAULT_METHOD.value)
+    usable = (*BY_PREFERENCE, ClientAuthMethod.PRIVATE_KEY_JWT)
+    return next((method.value for method in usable if method in supported), DEFAULT_METHOD.value)
+
+
+def _assertion_algorithms(metadata: Mapping[str, Any]) -> list[str]:
+    return [name for name in texts(metadata, ASSERTION_ALGORITHMS) if name in ASYMMETRIC]
 
 
 def _usable_algorithms(metadata: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,13 @@ INVALID_TOKEN = "invalid_token"
 
 
 def revocation_request(
-    service: Service, client: Client, token: Secret[str], *, hint: str, account: str | None = None
+    service: Service,
+    client: Client,
+    token: Secret[str],
+    *,
+    hint: str,
+    account: str | None = None,
+    now: int | None = None,
 ) -> Request:
     """Return the request that revokes a token; `hint` is `refresh_token` or `access_token` (RFC 7009 section 2.1).
 
@@ -31,10 +37,10 @@ def revocation_request(
     is_bearer = rules.auth_method == BEARER
     fields = from_template(rules.params, values) if rules.params else {} if is_bearer else _fields(rules, token, hint)
     request = Request(url=rules.endpoint, fields=fields, body=rules.body, headers=ACCEPT_JSON)
-    return shaped(_authorized(request, service, client, token), service, RequestKind.REVOCATION)
+    return shaped(_authorized(request, service, client, token, now=now), service, RequestKind.REVOCATION)
 
 
-def _authorized(request: Request, service: Service, client: Client, token: Secret[str]) -> Request:
+def _authorized(request: Request, service: Service, client: Client, token: Secret[str], *, now: int | None) -> Request:
     """Return a revocation request with its authentication."""
     rules = service.revocation
     if rules.authorization is not None:
@@ -44,7 +50,8 @@ def _authorized(request: Request, service: Service, client: Client, token: Secre
         return replace(request, bearer=token)
     if rules.auth_method == ClientAuthMethod.NONE or (rules.params and rules.auth_method is None):
         return request
-    return authenticated(request, service, client, method=rules.auth_method or service.token_endpoint_auth_method)
+    method = rules.auth_method or service.token_endpoint_auth_method
+    return authenticated(request, service, client, method=method, now=now)
 
 
 def read_revocation(service: Service, response: Response) -> bool:

@@ -25,7 +25,14 @@ DEEPEST = 50
 """The levels of a field that are kept; Python can write fewer than it can read."""
 
 
-def code_request(service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse) -> Request:
+def code_request(
+    service: Service,
+    client: Client,
+    pending: PendingLogin,
+    response: AuthorizationResponse,
+    *,
+    now: int | None = None,
+) -> Request:
     """Return the request that redeems an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
     fields: Fields = {
         "grant_type": "authorization_code",
@@ -35,12 +42,18 @@ def code_request(service: Service, client: Client, pending: PendingLogin, respon
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
     return token_request(
-        service, client, service.token_endpoint, fields, kind=RequestKind.CODE, scope=pending.request.scope
+        service, client, service.token_endpoint, fields, kind=RequestKind.CODE, scope=pending.request.scope, now=now
     )
 
 
 def refresh_request(
-    service: Service, client: Client, refresh_token: Secret[str], *, redirect_uri: str = "", scope: str | None = None
+    service: Service,
+    client: Client,
+    refresh_token: Secret[str],
+    *,
+    redirect_uri: str = "",
+    scope: str | None = None,
+    now: int | None = None,
 ) -> Request:
     """Return the request that refreshes an access token (RFC 6749 section 6).
 
@@ -52,7 +65,7 @@ def refresh_request(
     fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if service.redirect.in_refresh and redirect_uri:
         fields["redirect_uri"] = redirect_uri
-    return token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope)
+    return token_request(service, client, url, fields, kind=RequestKind.REFRESH, scope=scope, now=now)
 
 
 def long_lived_request(service: Service, client: Client, access_token: Secret[str]) -> Request:
@@ -70,10 +83,12 @@ def token_request(
     *,
     kind: RequestKind | None = None,
     scope: str | None = None,
+    now: int | None = None,
 ) -> Request:
     """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2).
 
     `kind` is that of the entry's keys, if they have one for it; it decides whether the `scope` is sent.
+    `now` is milliseconds since the epoch, by default the system's time.
     """
     more = {"scope": scope} if scope and kind in service.requests.scope_in else {}
     if service.resource:
@@ -81,7 +96,8 @@ def token_request(
         more["resource"] = service.resource
     params = service.client_credentials.params if kind is RequestKind.CLIENT_CREDENTIALS else service.token_params
     request = Request(url=url, fields={**params, **fields, **more}, body=service.body, headers=ACCEPT_JSON)
-    return shaped(authenticated(request, service, client, method=service.token_endpoint_auth_method), service, kind)
+    request = authenticated(request, service, client, method=service.token_endpoint_auth_method, now=now)
+    return shaped(request, service, kind)
 
 
 def _template_request(

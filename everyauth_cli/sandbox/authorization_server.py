@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from everyauth_cli.sandbox.client_authentication import authenticated, required
+from everyauth_cli.sandbox.client_authentication import Assertions, authenticated, required
 from everyauth_cli.sandbox.dialect import Endpoint, RefreshTokens
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.grants import (
@@ -26,7 +26,7 @@ from everyauth_cli.sandbox.grants import (
 from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request
 from everyauth_cli.sandbox.responses import DENIAL, EndpointResponse, Responses
 from everyauth_cli.sandbox.signing_keys import SigningKeys, sign_with_secret
-from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, RevocationEnds
+from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, ClientAuthMethod, RevocationEnds
 
 Clock = Callable[[], int]
 
@@ -46,6 +46,7 @@ class AuthorizationServer:
         self.counts: Counter[str] = Counter()
         self._clients = {client.client_id: client}
         self._clock = clock
+        self._assertions = Assertions(responses.service, clock=clock)
         self._lifetimes = lifetimes
         self._lock = threading.Lock()
         self._requests: dict[str, AuthorizationRequest] = {}
@@ -195,6 +196,8 @@ class AuthorizationServer:
         raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")
 
     def _authenticated(self, form: Mapping[str, str], basic: BasicCredentials | None, *, method: str) -> Registration:
+        if method == ClientAuthMethod.PRIVATE_KEY_JWT:
+            return self._assertions.client(self._clients, {"client_assertion": "", **form})
         return authenticated(self._clients, form, basic, method=method)
 
     def _client_credentials(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:

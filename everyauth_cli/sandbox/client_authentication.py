@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
 
+from everyauth_cli.model import Service
 from everyauth_cli.sandbox.grants import OAuthError, Registration
 from everyauth_cli.sandbox.requests import BasicCredentials
-from everyauth_cli.services.rules import ClientAuthMethod
+from everyauth_cli.sandbox.signing_keys import claims_signed_by
+from everyauth_cli.services.rules import AssertionAudience, ClientAuthMethod
 
 BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY)
+
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LONGEST_LIFETIME = 300
+"""Seconds until an assertion expires, at most."""
+
+
+class Assertions:
+    """Checks the assertions of `private_key_jwt` (RFC 7523 section 3), each of which is good for one request.
+
+    `clock` gives milliseconds since the epoch. Not for several threads at once.
+    """
+
+    def __init__(self, service: Service, *, clock: Callable[[], int]) -> None:
+        self._service, self._clock = service, clock
+        self._used: set[str] = set()
+
+    def client(self, clients: Mapping[str, Registration], form: Mapping[str, str]) -> Registration:
+        """Return the client that signed the assertion of a request; raises `OAuthError`."""
+        if form.get("client_assertion_type") != ASSERTION_TYPE or "client_secret" in form:
+            raise OAuthError("invalid_request", "The client authenticates by one assertion of RFC 7523.")
+        client = clients.get(form.get("client_id", ""))
+        claims = claims_signed_by(client.public_key, form["client_assertion"]) if client and client.public_key else None
+        if client is None or claims is None or not self._is_good(claims, client):
+            raise OAuthError("invalid_client", "Client authentication failed.", status=401)
+        self._used.add(claims["jti"])
+        return client
+
+    def _is_good(self, claims: Mapping[str, Any], client: Registration) -> bool:
+        exp, jti, now = claims.get("exp"), claims.get("jti"), self._clock() // 1000
+        in_time = isinstance(exp, int) and now < exp <= now + LONGEST_LIFETIME
+        is_new = isinstance(jti, str) and jti not in self._used
+        names = claims.get("iss") == claims.get("sub") == client.client_id
+        return in_time and is_new and names and self._is_meant(claims.get("aud"))
+
+    def _is_meant(self, audience: object) -> bool:
+        """Whether the audience is one: the issuer, or the token endpoint."""
+        if not isinstance(audience, str):
+            return False
+        is_issuer = self._service.client_assertion.audience is AssertionAudience.ISSUER and self._service.issuer
+        if is_issuer:
+            return audience == self._service.issuer
+        return urlsplit(audience).path == urlsplit(self._service.token_endpoint).path
 
 
 def authenticated(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from everyauth_cli.oauth import base64url
@@ -30,7 +31,7 @@ class OAuthError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """A registered client; without a secret it is a public one.
+    """A registered client; without a secret it is a public one. With a `public_key` it signs what authenticates it.
 
     With `any_port` its redirect URIs are valid with every port (RFC 8252 section 7.3); with `any_loopback` so is each
     http URI on loopback.
@@ -41,6 +42,7 @@ class Registration:
     redirect_uris: tuple[str, ...]
     any_port: bool = False
     any_loopback: bool = False
+    public_key: Mapping[str, str] | None = None
 
     def has_secret(self, secret: str | None) -> bool:
         """Whether that is the client's secret; a public client has none."""

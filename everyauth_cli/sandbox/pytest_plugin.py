@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.client_keys import takes_key
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_USER, Identity, Secret, Service
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
+from everyauth_cli.sandbox.client_key import CLIENT_KEY
 from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.in_process import SandboxTransport
@@ -26,12 +28,9 @@ from everyauth_cli.store.memory import memory_store
 class SandboxedCatalogue(Catalogue):
     """The catalogue, with every service at a sandbox."""
 
-    def __init__(self, own: Path | None, base_url: str, *, at_url: Callable[[str], Service] | None = None) -> None:
-        super().__init__(own, at_url=at_url)
+    def __init__(self, own: Path | None, base_url: str) -> None:
+        super().__init__(own)
         self._base_url = base_url
-
-    def with_urls(self, at_url: Callable[[str], Service]) -> Catalogue:
-        return SandboxedCatalogue(self._own, self._base_url, at_url=at_url)
 
     def get(self, name: str) -> Service:
         return at_sandbox(super().get(name), self._base_url)
@@ -110,7 +109,8 @@ class EveryAuthSandbox:
     ) -> Identity:
         """Log a user in without a browser; `account` is the user's account at the service."""
         entry = self.auth.clients.filled(service)
-        self.auth.clients.set(entry, params=sandbox_params(entry))
+        keys = (Secret(CLIENT_KEY),) if takes_key(entry) else ()
+        self.auth.clients.set(entry, client_id=CLIENT_ID, params=sandbox_params(entry), change_keys=lambda _: keys)
         uri = self.sandbox.redirect_uri or redirect_uri(entry, self.auth.clients.get(entry))
         pending = self.auth.begin(entry.name, redirect_uri=uri, user=user, tenant=tenant, tags=tags, scope=scope)
         url = self.allow(self.auth.authorization_url(pending), account=account)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer, Clock
+from everyauth_cli.sandbox.client_key import CLIENT_KEY, PUBLIC_KEY
 from everyauth_cli.sandbox.detection import GREETING, HOST, WELL_KNOWN, proof
 from everyauth_cli.sandbox.endpoints import Endpoints, FaultSettings, SentResponse, not_found
 from everyauth_cli.sandbox.faults import CLOCK_AHEAD_SECONDS, Fault
@@ -159,16 +160,20 @@ class Sandbox:
             redirect_uris=self._redirect_uris(service),
             any_port=service.redirect.any_port,
             any_loopback=self.any_loopback,
+            public_key=PUBLIC_KEY,
         )
         server = AuthorizationServer(responses, registration, clock=self._now, lifetimes=self._lifetimes(responses))
-        client = Client(
+        return _SandboxedService(
+            server, Endpoints(server, at_this_sandbox, self._client(service), fault_settings=self._fault_settings)
+        )
+
+    def _client(self, service: Service) -> Client:
+        return Client(
             service=service.name,
             client_id=self.client_id,
             client_secret=Secret(self.client_secret or ""),
+            private_keys=(Secret(CLIENT_KEY),),
             params=sandbox_params(service),
-        )
-        return _SandboxedService(
-            server, Endpoints(server, at_this_sandbox, client, fault_settings=self._fault_settings)
         )
 
     def _fault_settings(self) -> FaultSettings:

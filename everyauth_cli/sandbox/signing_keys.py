@@ -50,6 +50,19 @@ class SigningKeys:
             return self._keys
 
 
+def claims_signed_by(jwk: Mapping[str, str], token: str) -> dict[str, Any] | None:
+    """Return the claims of a client's assertion (RFC 7523 section 3); None unless that key signed it."""
+    from joserfc import errors, jws
+    from joserfc.jwk import ECKey
+
+    try:
+        found = jws.deserialize_compact(token, ECKey.import_key(dict(jwk)), algorithms=[jwk["alg"]])
+        claims = json.loads(found.payload)
+    except (errors.JoseError, ValueError):
+        return None
+    return claims if isinstance(claims, dict) and found.headers().get("kid") == jwk["kid"] else None
+
+
 def sign_with_secret(secret: str, claims: Mapping[str, Any]) -> str:
     """Return the claims as a compact JWS that is signed with the client secret (OpenID Connect Core section 10.1)."""
     # By hand: joserfc warns of a short secret, which a test of an app may well have.

@@ -46,6 +46,7 @@ def at_sandbox(service: Service, base_url: str) -> Service:
         requests=RequestRules(),
         response=ResponseRules(),
         long_lived=LongLivedRules(),
+        client_assertion=replace(filled.client_assertion, signing_algs=()),  # the sandbox's client has one key
         revocation=replace(filled.revocation, params={}, authorization=None),
         code_challenge_method=ChallengeMethod.S256,
         # The sandbox takes a loopback redirect URI in its place, so that nothing has to be pasted.

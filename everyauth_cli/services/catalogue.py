@@ -47,18 +47,15 @@ Stamp = tuple[int, int, int, int]
 
 
 class Catalogue:
-    """All known services; `own` is the directory of the user's own files.
+    """All known services; `own` is the directory of the user's own files."""
 
-    `at_url` returns the service at a server's URL, which no file describes.
-    """
-
-    def __init__(self, own: Path | None = None, *, at_url: Callable[[str], Service] | None = None) -> None:
+    def __init__(self, own: Path | None = None) -> None:
         self._own = own
-        self._at_url = at_url
+        self._at_url: Callable[[str], Service] | None = None
         self._read: dict[str, tuple[list[Stamp | None], Service]] = {}
 
     def with_urls(self, at_url: Callable[[str], Service]) -> Catalogue:
-        """Return the same catalogue with the services at URLs that `at_url` returns."""
+        """Return the same catalogue with the services at URLs, which no file describes and `at_url` returns."""
         same = copy.copy(self)
         same._at_url = at_url  # noqa: SLF001 - of this class
         return same

@@ -13,8 +13,7 @@ from everyauth_cli.urls import PLACEHOLDER, domain, host
 
 URLS = tuple(key for key, about in KEYS.items() if about.reader is values.ENDPOINT and canonical(key) == key)
 SENT_NO_SECRET = ("authorization_endpoint", "issuer", "jwks_uri")
-SENT_SECRETS = tuple(key for key in URLS if key not in SENT_NO_SECRET)
-"""The URLs that are sent the client's secret or a token; a new one counts among them until it is listed above."""
+"""The URLs that are sent neither the client's secret nor a token; each that is not listed here may be sent them."""
 
 
 def urls_of(service: Service) -> dict[str, str]:

@@ -12,6 +12,7 @@ from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.rules import (
     AccountRules,
     ApiRules,
+    ClientAssertionRules,
     ClientCredentialsRules,
     IdTokenRules,
     LongLivedRules,
@@ -24,6 +25,7 @@ from everyauth_cli.services.rules import (
 PARTS = {
     "requests": RequestRules,
     "response": ResponseRules,
+    "client_assertion": ClientAssertionRules,
     "client_credentials": ClientCredentialsRules,
     "long_lived": LongLivedRules,
     "revocation": RevocationRules,

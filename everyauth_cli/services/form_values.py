@@ -50,10 +50,7 @@ def _names(value: object) -> dict[str, str]:
 
 def _methods(value: object) -> dict[RequestKind, str]:
     found: dict[str, str] = TABLE.read(value)
-    kind = choice(*RequestKind)
-    return {
-        kind.read(name): inside(name, method, choice("GET", "POST", "DELETE").read) for name, method in found.items()
-    }
+    return {_KIND.read(name): inside(name, method, _METHOD.read) for name, method in found.items()}
 
 
 def _path(value: object) -> str:

@@ -6,18 +6,32 @@ from collections.abc import Mapping
 
 from everyauth_cli.services import values
 from everyauth_cli.services.part_keys import Key
-from everyauth_cli.services.rules import BasicEncoding, ClientAuthMethod
+from everyauth_cli.services.rules import ASYMMETRIC, AssertionAudience, BasicEncoding, ClientAuthMethod
 
 GRANT_KEYS: Mapping[str, Key] = {
     "token_endpoint_auth_method": Key(
         values.choice(*ClientAuthMethod),
         "Client authentication at the token endpoint (RFC 7591 section 2). client_secret_basic_or_empty sends an empty "
-        "password for a client without a secret.",
+        "password for a client without a secret. A client that has a private key authenticates by private_key_jwt "
+        "(OpenID Connect Core section 9), whatever the entry says.",
     ),
     "client_secret_basic_encoding": Key(
         values.choice(*BasicEncoding),
         "The form in which client_secret_basic sends the client id and secret, at every endpoint: form-encoded as RFC "
         "6749 section 2.3.1 says, or raw, for a server that does not decode them.",
+    ),
+    "token_endpoint_auth_signing_alg_values_supported": Key(
+        values.choices(*ASYMMETRIC),
+        "The algorithms in which private_key_jwt may be signed (RFC 8414 section 2), the preferred one first. By "
+        "default the usual one of the key.",
+        field="client_assertion.signing_algs",
+        example='["ES256", "PS256"]',
+    ),
+    "client_assertion_audience": Key(
+        values.choice(*AssertionAudience),
+        "The audience of private_key_jwt: the issuer, or the token endpoint, which it is too where the entry has no "
+        "issuer.",
+        field="client_assertion.audience",
     ),
     "client_credentials_grant_type": Key(
         values.TEXT,

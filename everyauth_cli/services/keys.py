@@ -67,7 +67,8 @@ KEYS: Mapping[str, Key] = {
     "revocation_endpoint": Key(values.ENDPOINT, "The revocation endpoint (RFC 7009).", field="revocation.endpoint"),
     "revocation_ends": Key(
         values.choice(*RevocationEnds),
-        "The extent of a revocation: the token alone, or the whole grant with its other tokens.",
+        "The extent of a revocation: the token alone, the whole grant with its other tokens, or the whole grant if it "
+        "has a refresh token.",
         field="revocation.ends",
     ),
     "revocation_endpoint_auth_method": Key(
@@ -137,6 +138,9 @@ KEYS: Mapping[str, Key] = {
         example='["ES256", "HS256"]',
     ),
     "scopes": Key(values.TEXTS, "The scopes to request when the client sets none.", example='["read", "write"]'),
+    "scope_required": Key(
+        values.TRUTH, "The service refuses a login that requests no scope, and none of its scopes suits everyone."
+    ),
     "scope_separator": Key(values.choice(" ", ",", "+", ";"), "The character between two scopes."),
     "scope_field": Key(values.TEXT, "The field of a token response that has the granted scope."),
     "scope_covers": Key(

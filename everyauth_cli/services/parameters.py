@@ -29,7 +29,10 @@ def check_param(service: Service, name: str, value: str) -> None:
     if param is None:
         raise _unknown(service, name)
     if param.values and value not in param.values:
-        raise ConfigurationProblem(f"{name}={value[:SHOWN]!r} is none of {', '.join(param.values)}")
+        raise ConfigurationProblem(
+            f"{name}={value[:SHOWN]!r} is none of {', '.join(param.values)}",
+            hint=f"everyauth service set {service.name} --param {name}={next(iter(param.values))}",
+        )
     if urls := [url for url in urls_of(service).values() if name in PLACEHOLDER.findall(url)]:
         if not param.values:
             _check_part(service, name, value)

@@ -8,16 +8,17 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Secret, Service
-from everyauth_cli.services.rules import BodyFormat, Quirk
+from everyauth_cli.services.rules import BodyFormat, Quirk, RevocationEnds
 
 
 def _delete_token(service: Service, client: Client, token: Secret[str]) -> Request:
-    """Delete a token with the client's id and secret as HTTP Basic credentials, and a JSON body.
+    """Delete a token, or the grant that it is of, with the client's id and secret as HTTP Basic credentials.
 
-    https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
+    https://docs.github.com/en/rest/apps/oauth-applications
     """
+    what = "grant" if service.revocation.ends == RevocationEnds.GRANT else "token"
     return Request(
-        url=f"{service.revocation.endpoint}/{quote(client.client_id, safe='')}/token",
+        url=f"{service.revocation.endpoint}/{quote(client.client_id, safe='')}/{what}",
         method="DELETE",
         fields={"access_token": token},
         basic=(client.client_id, client.client_secret or Secret("")),

@@ -27,13 +27,29 @@ FORM_VALUES = frozenset({"client_id", "client_secret", "token", "token_type", "a
 class ClientAuthMethod(StrEnum):
     """The way a client authenticates at an endpoint (RFC 7591 section 2).
 
-    The last is ours: `client_secret_basic` with an empty password for a client that has no secret.
+    `client_secret_basic_or_empty` is ours: `client_secret_basic` with an empty password for a client without a secret.
     """
 
     NONE = "none"
     CLIENT_SECRET_POST = "client_secret_post"
     CLIENT_SECRET_BASIC = "client_secret_basic"
     CLIENT_SECRET_BASIC_OR_EMPTY = "client_secret_basic_or_empty"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+
+
+class AssertionAudience(StrEnum):
+    """The audience of the assertion of a client that authenticates by `private_key_jwt`."""
+
+    ISSUER = "issuer"
+    TOKEN_ENDPOINT = "token_endpoint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientAssertionRules:
+    """The assertions of `private_key_jwt` that a service takes; without `signing_algs` any that a key signs."""
+
+    audience: AssertionAudience = AssertionAudience.ISSUER
+    signing_algs: tuple[str, ...] = ()
 
 
 class BasicEncoding(StrEnum):
@@ -137,6 +153,14 @@ class RevocationEnds(StrEnum):
 
     TOKEN = "token"
     GRANT = "grant"
+    GRANT_IF_REFRESHED = "grant_if_refreshed"
+    """The whole grant if it has a refresh token, which would outlive the access token, else the token alone."""
+
+    def of(self, *, refreshable: bool) -> RevocationEnds:
+        """Return the extent for a grant that has a refresh token or none."""
+        if self is not RevocationEnds.GRANT_IF_REFRESHED:
+            return self
+        return RevocationEnds.GRANT if refreshable else RevocationEnds.TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from everyauth_cli.errors import StoreError
@@ -12,6 +12,7 @@ from everyauth_cli.model import Client, RecordKey, Secret
 from everyauth_cli.store.records import MOVED_TO, Query, Store
 
 KIND = "client"
+METADATA = [field.name for field in fields(Client) if field.name not in ("service", "client_secret")]
 REGISTRATION = "registration"
 """The kind of a client that a server registered by itself (RFC 7591), by its issuer: any server of it may use it."""
 
@@ -38,15 +39,19 @@ def read_client(store: Store, key: RecordKey) -> StoredClient | None:
     if record is None:
         return None
     try:
-        secret = record.secret.reveal()["client_secret"]
-        client = replace(_client(key, record.metadata), client_secret=Secret(secret) if secret else None)
+        secret = record.secret.reveal()
+        client = replace(
+            _client(key, record.metadata),
+            client_secret=Secret(secret["client_secret"]) if secret["client_secret"] else None,
+            private_keys=tuple(map(Secret, secret.get("private_keys", ()))),
+        )
     except (LookupError, TypeError, ValueError) as error:
         raise _damaged(key, error) from None
     return StoredClient(client=client, version=record.version)
 
 
 def peek_client(store: Store, key: RecordKey) -> tuple[Client, bool] | None:
-    """A client without its secret, and whether it has one, for show: not verified, and no secret is touched."""
+    """A client without its secrets, and whether it has any, for show: not verified, and no secret is touched."""
     metadata = store.peek(key)
     if metadata is None:
         return None
@@ -74,11 +79,13 @@ def save_client(store: Store, key: RecordKey, stored: StoredClient) -> StoredCli
         "sandbox_url": client.sandbox_url,
         "params": dict(client.params),
         "origins": dict(client.origins),
-        "has_secret": client.client_secret is not None,
+        "has_secret": client.client_secret is not None or bool(client.private_keys),
     }
     if client.server:
         metadata["server"] = dict(client.server)
-    secret = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
+    secret: dict[str, Any] = {"client_secret": client.client_secret.reveal() if client.client_secret else None}
+    if client.private_keys:
+        secret["private_keys"] = [private_key.reveal() for private_key in client.private_keys]
     return replace(stored, version=store.save(key, metadata, Secret(secret), version=stored.version))
 
 
@@ -90,17 +97,8 @@ def _peeked(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
 
 
 def _client(key: RecordKey, metadata: Mapping[str, Any]) -> Client:
-    return Client(
-        service=key.service,
-        client_id=metadata["client_id"],
-        scope=metadata["scope"],
-        port=metadata["port"],
-        redirect_uri=metadata["redirect_uri"],
-        sandbox_url=metadata["sandbox_url"],
-        params=metadata["params"],
-        origins=metadata["origins"],
-        server=metadata.get("server", {}),
-    )
+    # One that an earlier version wrote lacks the fields that came later: each has a default.
+    return Client(service=key.service, **{name: metadata[name] for name in METADATA if name in metadata})
 
 
 def _damaged(key: RecordKey, error: Exception) -> StoreError:

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 KIND = "identity"
 AT_URL = ("issuer", "resource")
 """The fields of an identity at a server that is known by its URL."""
-ELSEWHERE = ("service", "user", "tenant", "params", "repeated", *AT_URL)
+FEW = ("params", "repeated", *AT_URL)
+"""The fields that few identities have."""
+ELSEWHERE = ("service", "user", "tenant", *FEW)
 METADATA = [field.name for field in fields(Identity) if field.name not in ELSEWHERE]
-"""The fields of every identity's metadata: all that its key does not say; few have others besides."""
+"""The fields of every identity's metadata: all others that its key does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,11 +334,12 @@ def _metadata(identity: Identity) -> dict[str, Any]:
 
 
 def _identity(key: RecordKey, metadata: Mapping[str, Any]) -> Identity:
-    account, ended = metadata["account"], metadata["login_required"]
-    found = {name: metadata[name] for name in METADATA}
-    found |= {name: metadata[name] for name in ("params", *AT_URL) if name in metadata}
-    found["account"] = Account(**account) if account else None
-    found["login_required"] = EndedGrant(**{**ended, "kind": LoginReason(ended["kind"])}) if ended else None
-    if repeated := metadata.get("repeated"):
+    # One that an earlier version wrote lacks the fields that came later: each has a default.
+    found = {name: metadata[name] for name in (*METADATA, *FEW) if name in metadata}
+    if account := found["account"]:
+        found["account"] = Account(**account)
+    if ended := found.get("login_required"):
+        found["login_required"] = EndedGrant(**{**ended, "kind": LoginReason(ended["kind"])})
+    if repeated := found.get("repeated"):
         found["repeated"] = RepeatedGrant(**{**repeated, "grant_type": GrantType(repeated["grant_type"])})
     return Identity(service=key.service, user=key.user, tenant=key.tenant, **found)

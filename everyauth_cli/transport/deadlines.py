@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
+from everyauth_cli.store.forks import begin_anew_in_forks
+
 STEP = 1.0
-"""The most seconds that count at a time: those in which the process was stopped are not the service's."""
+"""The most seconds that one look at the clock counts: time in which the process was stopped is not the service's."""
 
 
 class Deadline:
@@ -36,10 +37,11 @@ class Deadlines:
     """The deadlines of this process; the thread ends a moment after the last of them."""
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self.begin_anew()
+        begin_anew_in_forks(self)
 
-    def _begin_anew(self) -> None:
-        self._process = os.getpid()
+    def begin_anew(self) -> None:
+        """Watch nothing: the thread of a parent does not run in its child."""
         self._lock = threading.Lock()
         self._watched: list[Deadline] = []
         self._is_running = False
@@ -47,9 +49,6 @@ class Deadlines:
 
     def add(self, deadline: Deadline) -> None:
         """Watch a deadline; raises `RuntimeError` where no thread can be started for that."""
-        if os.getpid() != self._process:
-            # The thread of a parent does not run in its child.
-            self._begin_anew()
         with self._lock:
             if not self._is_running:
                 threading.Thread(target=self._watch, daemon=True).start()

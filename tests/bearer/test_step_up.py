@@ -36,13 +36,14 @@ def server():
 
 
 def by_httpx(auth, url):
-    with httpx.Client(auth=auth.httpx_auth(URL, "ann"), trust_env=False) as client:
+    with httpx.Client(auth=auth.httpx_auth(URL, "ann"), trust_env=False, follow_redirects=True) as client:
         return client.get(url).status_code
 
 
 def by_httpx_async(auth, url):
     async def get():
-        async with httpx.AsyncClient(auth=auth.httpx_auth(URL, "ann"), trust_env=False) as client:
+        own = auth.httpx_auth(URL, "ann")
+        async with httpx.AsyncClient(auth=own, trust_env=False, follow_redirects=True) as client:
             return (await client.get(url)).status_code
 
     return asyncio.run(get())
@@ -68,6 +69,14 @@ def test_the_hint_is_a_login_for_the_union(world, server, get):
 def test_any_other_response_is_the_app_s(world, server, get, status, challenge):
     server.status, server.headers["WWW-Authenticate"] = status, challenge
     assert get(world.auth, server.url) == status
+
+
+@pytest.mark.parametrize("get", [by_httpx, by_httpx_async, by_requests])
+def test_another_host_chooses_no_scopes(world, server, get):
+    with Peer() as first:
+        first.status, first.headers["Location"] = 302, server.url
+        assert get(world.auth, first.url) == 403
+    assert "Authorization" not in server.requests[0].headers
 
 
 def test_a_service_of_the_catalogue_gets_its_403_as_it_is(world, server):

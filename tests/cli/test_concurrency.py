@@ -70,6 +70,18 @@ def test_sixteen_processes_refresh_one_expired_token_once(any_store):
     assert (any_store.counts["refresh_token"], any_store.counts["refresh_reuse"]) == (1, 0)
 
 
+def test_sixteen_processes_run_one_grant_again_once(shell):
+    shell.good("everyauth login pagerduty --client-credentials")
+    old = shell.token()
+    shell.clock.tick(TOKEN_LIFETIME + 1)
+    asking = [shell.start("everyauth token pagerduty") for _ in range(PROCESSES)]
+    ends = [ended(process) for process in asking]
+    assert {(code, err) for code, _, err in ends} == {(0, "")}
+    (token,) = {out.strip() for _, out, _ in ends}
+    assert token != old
+    assert shell.counts["client_credentials"] == 2
+
+
 def test_a_login_while_a_refresh_runs_stays(shell, endpoint):
     endpoint.after = gate = Gate()
     asking = shell.start("everyauth token pagerduty")

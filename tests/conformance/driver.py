@@ -17,10 +17,28 @@ VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "2026-07-28")
 META = {"protocolVersion": VERSION, "clientInfo": {"name": "driver", "version": "1"}, "clientCapabilities": {}}
 CALL = {"name": "test-tool", "arguments": {}}
 LOGINS = 3
+KINDS = {"private_key_pem": "--private-key", "client_secret": "--client-secret"}
+DOCUMENT = "https://conformance-test.local/client-metadata.json"
 
 
-def everyauth(*arguments: str) -> str:
-    return subprocess.run(["everyauth", *arguments], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+def everyauth(*arguments: str, typed: str = "") -> str:
+    line = ["everyauth", *arguments]
+    return subprocess.run(line, input=typed, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+
+
+def options(url: str) -> list[str]:
+    """Store the client that the suite gives, and return the options of a login with it."""
+    if os.environ["MCP_CONFORMANCE_SCENARIO"] == "auth/basic-cimd":
+        return ["--client-id", DOCUMENT]
+    context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
+    if "client_id" not in context:
+        return []
+    place = url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
+    issuer = context.get("issuer") or json.load(urllib.request.urlopen(place))["authorization_servers"][0]
+    everyauth("service", "add", "given", "--issuer", issuer)
+    field = next(name for name in KINDS if name in context)
+    everyauth("service", "set", "given", "--client-id", context["client_id"], KINDS[field], "-", typed=context[field])
+    return ["--client", "given", *(["--client-credentials"] if "issuer" not in context else [])]
 
 
 def refusal(url: str, method: str, params: dict[str, object]) -> tuple[int, str]:
@@ -39,14 +57,13 @@ def refusal(url: str, method: str, params: dict[str, object]) -> tuple[int, str]
 
 
 def main(url: str) -> None:
-    everyauth("login", url)
+    login = ["login", url, *options(url)]
+    everyauth(*login)
     logins = 1
     for method, params in {"tools/list": {}, "tools/call": CALL}.items():
         while (found := refusal(url, method, params))[0] in (401, 403) and logins < LOGINS:
-            granted = json.loads(everyauth("identity", "ls", url, "-o", "json"))["items"][0]["scope"] or ""
-            challenged = re.search(r'scope="([^"]*)"', found[1])
-            union = " ".join(dict.fromkeys([*granted.split(), *(challenged[1].split() if challenged else [])]))
-            everyauth("login", url, *(["--scope", union] if found[0] == 403 else []))
+            scope = re.search(r'scope="([^"]*)"', found[1])
+            everyauth(*login, *(["--scope", scope[1]] if scope and found[0] == 403 else []))
             logins += 1
 
 

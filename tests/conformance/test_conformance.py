@@ -19,6 +19,7 @@ from peers.sandbox import KEY, use_free_ports
 SUITE = HERE / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 DRIVER = shlex.join([sys.executable, str(Path(__file__).with_name("driver.py"))])
 NEWEST, OLD = ["--spec-version", "2026-07-28"], ["--spec-version", "2025-03-26"]
+EXTENSION: list[str] = []
 SCENARIOS = {
     "metadata-default": NEWEST,
     "metadata-var1": NEWEST,
@@ -36,6 +37,8 @@ SCENARIOS = {
     "token-endpoint-auth-none": NEWEST,
     "offline-access-scope": NEWEST,
     "offline-access-not-supported": NEWEST,
+    "pre-registration": NEWEST,
+    "basic-cimd": NEWEST,
     "authorization-server-migration": NEWEST,
     "iss-supported": NEWEST,
     "iss-not-advertised": NEWEST,
@@ -45,6 +48,8 @@ SCENARIOS = {
     "iss-normalized": NEWEST,
     "2025-03-26-oauth-metadata-backcompat": OLD,
     "2025-03-26-oauth-endpoint-fallback": OLD,
+    "client-credentials-basic": EXTENSION,
+    "client-credentials-jwt": EXTENSION,
 }
 """Each with the revision of the specification that it is run at."""
 

@@ -9,8 +9,9 @@ import pytest
 from peers.token_server import World
 
 from everyauth_cli.errors import StoreError, StoreLocked
-from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
+from everyauth_cli.flows.batch import HealthState, Outcome, Pacing, _Batch
 from everyauth_cli.flows.listing import grouped
+from everyauth_cli.flows.waits import WorkerWaits, waits
 
 
 class Time:
@@ -183,14 +184,16 @@ def test_an_error_is_an_outcome_and_stops_no_other_call(some, error, code, says)
 
 @pytest.mark.parametrize("refreshes", [True, False])
 def test_the_end_of_the_interpreter_waits_for_a_refresh_alone(some, refreshes):
-    threads = []
+    threads, flies_here = [], set()
 
     def call(identity):
         threads.append(threading.current_thread())
+        flies_here.add(isinstance(waits(), WorkerWaits))
         return well(identity)
 
     assert len(list(Pacing(jobs=2).outcomes(grouped(some("a", "a", "b")), call, refreshes=refreshes))) == 3
     assert {thread.daemon for thread in threads} == {not refreshes}
+    assert flies_here == {refreshes}
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
@@ -209,6 +212,29 @@ def test_the_threads_of_a_batch_that_nobody_reads_on_end(some):
         thread.join(10)
         assert not thread.is_alive()
     assert len(list(outcomes)) == 3
+
+
+def test_a_batch_ends_the_threads_that_wait(some):
+    batch = _Batch(Pacing(jobs=2), grouped(some("a", "a", "b")), well, refreshes=True)
+    assert len(list(batch.run())) == 3
+    assert batch._idle == []
+
+
+def test_a_thread_that_was_taken_and_got_no_identity_ends_with_its_batch(some):
+    """An interrupt may come between the two; the end of the interpreter waits for the thread."""
+    threads = []
+
+    def call(identity):
+        threads.append(threading.current_thread())
+        return well(identity)
+
+    batch = _Batch(Pacing(jobs=1), grouped(some("a", "a")), call, refreshes=True)
+    outcomes = batch.run()
+    next(outcomes)
+    batch._idle.pop()
+    outcomes.close()
+    threads[0].join(10)
+    assert not threads[0].is_alive()
 
 
 def test_a_service_that_is_waited_for_is_named_once(some):

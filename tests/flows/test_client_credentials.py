@@ -21,6 +21,7 @@ from everyauth_cli.errors import (
 from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.model import Account, Secret
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.jose import new_private_key
 from everyauth_cli.store.identities import read_identity, save_identity
 
 AGAIN = "everyauth login example --client-credentials"
@@ -265,6 +266,24 @@ def test_a_check_sends_nothing_and_a_scheduled_refresh_runs_it(world):
     assert world.auth.check(identity).state == "cannot be checked"
     (outcome,) = world.auth.refresh_all()
     assert (outcome.state, len(runs(world))) == ("refreshed", 2)
+
+
+def test_a_public_client_gets_no_token_of_its_own_and_nothing_is_sent(world):
+    world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret(""))
+    with pytest.raises(ConfigurationProblem, match="neither a secret nor a private key"):
+        world.auth.client_credentials("example")
+    assert world.server.requests == []
+
+
+def test_a_key_that_signs_nothing_here_leaves_no_mark_of_a_refresh(world):
+    world.auth.clients.set(world.auth.catalogue.get("example"), change_keys=lambda _: (new_private_key(),))
+    granted(world)
+    world.entry("example", ENTRY + 'token_endpoint_auth_signing_alg_values_supported = ["RS256"]\n')
+    world.clock.now += HOUR
+    with pytest.raises(ConfigurationProblem, match="signs with none of RS256"):
+        world.token()
+    assert read_identity(world.store, world.key()).refreshing_since is None
+    assert len(runs(world)) == 1
 
 
 def test_bad_names_are_refused_before_anything_is_sent(world):

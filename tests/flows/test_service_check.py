@@ -11,6 +11,7 @@ import pytest
 from peers.token_server import json_response
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable, UsageProblem
+from everyauth_cli.flows.metadata_comparison import compare
 from everyauth_cli.flows.service_check import CheckState, Entry, check_entries, check_entry
 from everyauth_cli.model import Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
@@ -275,6 +276,17 @@ def test_another_server_of_the_same_host_is_no_difference():
         ),
         ({"id_token_issuers": ["https://auth.example"], "issuer": None}, {}, {}),
         ({"id_token_issuers": ["https://{region}.example"], "issuer": None}, {}, {}),
+        ({"grant_types_supported": ["client_credentials"]}, {"grant_types_supported": ["client_credentials"]}, {}),
+        (
+            {"grant_types_supported": ["client_credentials"]},
+            {"grant_types_supported": ["authorization_code"]},
+            {"grant_types_supported": ["authorization_code"]},
+        ),
+        (
+            {"revocation_endpoint": f"{ISSUER}/revoke", "revocation_endpoint_auth_method": "bearer"},
+            {"revocation_endpoint_auth_methods_supported": ["client_secret_basic"]},
+            {},
+        ),
         ({"revocation_endpoint": f"{ISSUER}/revoke"}, {}, {}),
         (
             {"revocation_endpoint": f"{ISSUER}/revoke"},
@@ -307,6 +319,13 @@ def test_what_an_entry_lacks_is_no_difference(entry, metadata, lacking):
     checked = check_entry(own_entry(**entry), serve(json_response({**METADATA, **metadata})))
     assert (checked.state, checked.wrong) == (CheckState.AGREES, [])
     assert [one.key for one in checked.lacking] == lacking
+
+
+@pytest.mark.parametrize(("path", "differs"), [("/a", False), ("/a/b", True), ("", True)])
+def test_a_field_in_an_issuer_is_one_segment(path, differs):
+    entry = guessed(id_token_issuers=[f"{ISSUER}/{{tenant}}"])
+    found = compare(entry.service, entry.keys, {**METADATA, "issuer": ISSUER + path}, domains=["auth.example"])
+    assert [one.key for one in found] == ["issuer"] * differs
 
 
 def test_a_server_that_is_known_by_its_url_has_no_entry_to_compare():

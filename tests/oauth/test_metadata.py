@@ -132,8 +132,18 @@ def test_an_endpoint_that_is_missing_is_named():
         ),
         ({"token_endpoint_auth_methods_supported": ["none"]}, {"token_endpoint_auth_method": "none"}),
         (
-            {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
+            {"token_endpoint_auth_methods_supported": ["tls_client_auth"]},
             {"token_endpoint_auth_method": "client_secret_basic"},
+        ),
+        (
+            {
+                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "token_endpoint_auth_signing_alg_values_supported": ["PS256", "HS256", "none", "ES256"],
+            },
+            {
+                "token_endpoint_auth_method": "private_key_jwt",
+                "token_endpoint_auth_signing_alg_values_supported": ["PS256", "ES256"],
+            },
         ),
         (
             {"revocation_endpoint": f"{ISSUER}/r", "revocation_endpoint_auth_methods_supported": ["none"]},

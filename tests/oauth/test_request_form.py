@@ -142,6 +142,13 @@ def test_a_secret_in_a_query_is_shown_nowhere_and_arrives_encoded():
     assert made.url == "https://api.weixin.qq.com/sns/oauth2/access_token"
 
 
+def test_the_fields_of_a_query_follow_those_of_the_url():
+    service = replace(entry("threads"), refresh_endpoint="https://graph.threads.net/refresh?version=1")
+    query = urlsplit(target(refresh_request(service, CLIENT, TOKEN)).reveal()).query
+    assert parse_qsl(query)[0] == ("version", "1")
+    assert ("access_token", "t/k") in parse_qsl(query)
+
+
 def test_a_value_that_is_not_known_is_left_out():
     service = entry("stripe")
     made = revocation_request(service, replace(CLIENT, client_secret=None), TOKEN, hint="access_token")
@@ -275,6 +282,14 @@ def test_an_account_response_may_be_an_error_with_http_200():
 def test_an_api_may_reject_a_token_in_its_own_words(name, fields, status):
     with pytest.raises(ServiceUnreadable) as caught:
         account_of(name, fields, status)
+    assert caught.value.status == 401
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_api_may_reject_a_token_with_the_number_that_is_its_success_otherwise(status):
+    service = replace(entry("withings"), error_words={"343": "invalid_token"})
+    with pytest.raises(ServiceUnreadable) as caught:
+        read_account(service, json_response({"status": 343, "body": {}}, status=status))
     assert caught.value.status == 401
 
 

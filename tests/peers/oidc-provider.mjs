@@ -6,15 +6,16 @@ import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Provider } from 'oidc-provider';
 
-const settings = { accessTokenLifetime: 3600, callbacks: [], clients: [], ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS) };
+const settings = { accessTokenLifetime: 3600, callbacks: [], clients: [], documents: {}, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS) };
 
-const client = ({ id, secret, auth }) => ({
+const client = ({ id, secret, auth, jwks }) => ({
   client_id: id,
   client_secret: secret,
   token_endpoint_auth_method: auth,
+  jwks,
   application_type: 'native', // a native client's loopback redirect URI matches on any port (RFC 8252 section 7.3)
   redirect_uris: settings.callbacks.map((name) => `http://127.0.0.1/callback/${name}`),
-  grant_types: ['authorization_code', 'refresh_token'],
+  grant_types: ['authorization_code', 'refresh_token', ...(auth === 'none' ? [] : ['client_credentials'])],
   response_types: ['code'],
 });
 
@@ -30,10 +31,21 @@ const configuration = {
   rotateRefreshToken: () => true,
   expiresWithSession: () => false,
   ttl: {
-    AccessToken: settings.accessTokenLifetime, AuthorizationCode: 30, RefreshToken: 86400,
+    AccessToken: settings.accessTokenLifetime, ClientCredentials: settings.accessTokenLifetime,
+    AuthorizationCode: 30, RefreshToken: 86400,
     Grant: 86400, IdToken: 3600, Interaction: 600, Session: 86400,
   },
-  features: { devInteractions: { enabled: false }, revocation: { enabled: true }, registration: { enabled: true } },
+  features: {
+    clientCredentials: { enabled: true }, devInteractions: { enabled: false }, registration: { enabled: true },
+    revocation: { enabled: true },
+    clientIdMetadataDocument: { enabled: true, ack: 'draft-02', allowFetch: () => true, allowClient: () => true },
+  },
+  // Client id metadata documents are at https URLs, which no server of the tests has.
+  fetch: async (url) => {
+    const document = settings.documents[url];
+    return document ? Response.json(document) : new Response('', { status: 404 });
+  },
+  enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] },
   cookies: { keys: ['not a secret: tests only'] },
 };
 

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +73,21 @@ def node() -> Path:
 
 @contextmanager
 def running(
-    *, access_token_lifetime: int = 3600, callbacks: Sequence[str] = ("op", "pagerduty")
+    *,
+    access_token_lifetime: int = 3600,
+    callbacks: Sequence[str] = ("op", "pagerduty"),
+    jwks: Mapping[str, Mapping[str, object]] | None = None,
+    documents: Mapping[str, object] | None = None,
 ) -> Iterator[OidcProvider]:
-    """Run a server whose clients have the redirect URIs `/callback/NAME` on any port, for each of `callbacks`."""
-    settings = {"accessTokenLifetime": access_token_lifetime, "callbacks": callbacks, "clients": CLIENTS}
+    """Run a server whose clients have the redirect URIs `/callback/NAME` on any port, for each of `callbacks`.
+
+    `jwks` are the public keys of more clients by their ids, which authenticate with them, and `documents` client id
+    metadata documents by their URLs.
+    """
+    with_keys = [{"id": name, "auth": "private_key_jwt", "jwks": keys} for name, keys in (jwks or {}).items()]
+    clients = [*CLIENTS, *with_keys]
+    settings = {"accessTokenLifetime": access_token_lifetime, "callbacks": callbacks, "clients": clients}
+    settings["documents"] = documents or {}
     environment = {"PATH": os.environ["PATH"], "OIDC_PROVIDER_SETTINGS": json.dumps(settings)}
     with tempfile.TemporaryFile() as errors:
         command = [node(), HERE / "oidc-provider.mjs"]

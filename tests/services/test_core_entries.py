@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from peers.http_server import Peer
 from peers.sandbox import SEALED
-from peers.token_server import json_response
+from peers.token_server import World, json_response
 
 from everyauth_cli.errors import ClientRejected, ConfigurationProblem, InvalidGrant
 from everyauth_cli.everyauth import EveryAuth
@@ -107,6 +107,30 @@ def test_github_deletes_a_token_by_name_and_password_of_the_client():
     assert shown(request) == {"access_token": "t0ken"}
     assert "t0ken" not in repr(request)
     assert read_revocation(entry("github"), json_response(b"", status=204, content_type="")) is True
+
+
+@pytest.mark.parametrize("refresh_token", [None, "grant-1.refresh-2"])
+def test_a_logout_at_github_ends_the_grant_where_tokens_expire(tmp_path, refresh_token):
+    world = World(tmp_path)
+    world.auth.clients.set(world.auth.catalogue.get("github"), client_id="id", client_secret=Secret("s"))
+    sent = []
+
+    def respond(request):
+        sent.append(request)
+        if request.method == "DELETE":
+            return json_response(b"", status=204, content_type="")
+        if request.url.endswith("/user"):
+            return json_response({"id": 1, "login": "ann"})
+        return json_response({"access_token": "a", "token_type": "bearer", "refresh_token": refresh_token})
+
+    world.server = respond
+    world.auth = world.another(world.store)
+    pending = world.auth.begin("github", redirect_uri="http://127.0.0.1/callback/github")
+    query = {"code": "c", "state": pending.state.reveal(), "iss": "https://github.com/login/oauth"}
+    world.auth.keep(world.auth.redeem(pending, [*query.items()]))
+    revocation = world.auth.delete_identity("github", "me")
+    assert sent[-1].url == f"https://api.github.com/applications/id/{'grant' if refresh_token else 'token'}"
+    assert (revocation.not_revoked, len(sent)) == ([], 3)
 
 
 def test_hubspot_tells_the_account_by_introspection():

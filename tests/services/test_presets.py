@@ -119,6 +119,13 @@ def test_a_users_file_changes_keys_of_a_shipped_preset_and_adds_another(own):
     assert "gmail-settings" in tomllib.loads(catalogue.source("google"))["presets"]
 
 
+def test_a_key_that_a_users_file_has_inside_a_preset_is_that_presets_own(own):
+    """Host pinning trusts a new URL of the catalogue, and none of a user's file."""
+    catalogue = own(google='[presets.gmail]\naccount_endpoint = "https://other.example/me"\n')
+    assert "account_endpoint" in catalogue.get("gmail").own_keys
+    assert "account_endpoint" not in catalogue.get("google").own_keys | catalogue.get("google-drive").own_keys
+
+
 def test_a_users_own_service_goes_before_a_preset_of_that_name(own):
     assert own(gmail=LINES).get("gmail").preset_of is None
 

@@ -59,6 +59,22 @@ API_DOMAINS = {
     "stackoverflow": "stackexchange.com",
 }
 """Services whose API lies in another domain of theirs than the browser and the secrets go to."""
+DOCS_ELSEWHERE = {
+    "bitbucket": "support.atlassian.com",
+    "codeberg": "forgejo.org",
+    "helmholtz": "hifis.net",
+    "instagram": "developers.facebook.com",
+    "jupyterhub": "jupyterhub.readthedocs.io",
+    "linkedin": "learn.microsoft.com",
+    "netsuite": "docs.oracle.com",
+    "onshape": "onshape-public.github.io",
+    "pennylane": "pennylane.readme.io",
+    "pipedrive": "pipedrive.readme.io",
+    "quickbooks-time": "tsheetsteam.github.io",
+    "threads": "developers.facebook.com",
+    "triple-whale": "triplewhale.readme.io",
+}
+"""Services whose documentation lies at their owner's, at what they run on, or at a host of documentation."""
 BASE_IN_RESPONSES = {
     "fillout": "base_url",
     "gong": "api_base_url_for_customer",
@@ -107,6 +123,7 @@ def test_an_entry_is_sound(service):
     assert not TOKEN_RESERVED & service.token_params.keys()
     assert service.issuer or not service.authorization_response_iss_parameter_supported
     assert all(scope and service.scope_separator not in scope for scope in service.scopes)
+    assert not (service.scopes and service.scope_required)
 
 
 def test_every_setting_is_explained_and_used(service):
@@ -130,6 +147,36 @@ def test_an_entry_says_where_it_is_from(service):
     assert list(service.sources) == [*links, *sorted(set(service.sources) - set(links))]
     assert service.docs
     assert date(2026, 1, 1) <= date.fromisoformat(service.checked) <= date.today()  # noqa: DTZ011
+
+
+def plain(text):
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def owner(url):
+    """The owner of a page: the last label but one of its host, or the account at a host of code."""
+    parts = urlsplit(url)
+    return plain(parts.path.split("/")[1] if parts.hostname == "github.com" else parts.hostname.split(".")[-2])
+
+
+def docs_elsewhere(service):
+    """The hosts of an entry's documentation that no name and no endpoint of the service speaks of."""
+    entry = tomllib.loads((SHIPPED / f"{service.name}.toml").read_text(encoding="utf-8"))
+    pages = [entry["docs"], *(preset["docs"] for preset in entry.get("presets", {}).values())]
+    words = [plain(word) for name in (service.name, service.title, *service.aliases) for word in re.split("[ -]", name)]
+    names = [plain(service.name), plain(service.title), *(word for word in words if len(word) > 2)]
+    own = plain(str([*urls_of(service).values(), service.params]))
+    known = {page: owner(page) in own or any(n in owner(page) or owner(page) in n for n in names) for page in pages}
+    return {urlsplit(page).hostname for page, is_own in known.items() if not is_own}
+
+
+def test_documentation_is_the_services_own(service):
+    assert docs_elsewhere(service) == {*filter(None, [DOCS_ELSEWHERE.get(service.name)])}
+
+
+def test_a_source_is_a_page_or_a_catalogue_that_is_listed(service):
+    for source in service.sources:
+        assert source in catalogues() or (source.startswith("https://") and urlsplit(source).path.strip("/"))
 
 
 def test_a_setup_guide_is_made_of_whole_sentences(service):

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -41,8 +42,9 @@ def test_those_that_wait_are_made_in_one_commit(connection):
         waits = [pool.submit(changes.make, made[0], commit)]
         assert begun.wait(10)
         waits += [pool.submit(changes.make, change, commit) for change in made[1:]]
-        while not changes.awaited or len(changes._waiting) < 8:
-            pass
+        end = time.monotonic() + 10
+        while len(changes._waiting) < 8 and time.monotonic() < end:
+            time.sleep(0.001)
         go_on.set()
         for wait in waits:
             wait.result(10)
@@ -71,6 +73,21 @@ def test_of_changes_of_which_one_fails_the_first_is_made_alone(connection):
     make_changes(connection, [first, bad, last], has_log=False)
     assert [first.changed, bad.changed, last.changed] == [1, None, None]
     assert rows(connection) == [1]
+
+
+@pytest.mark.parametrize(
+    ("has_log", "lasting", "waits_for_the_disk"),
+    [(True, [False, False], False), (True, [False, True], True), (True, [True], True), (False, [False], True)],
+)
+def test_a_commit_with_a_lasting_change_waits_for_the_disk(connection, has_log, lasting, waits_for_the_disk):
+    statements = []
+    connection.set_trace_callback(statements.append)
+    made = [Change(INSERT, (number,), lasting=each) for number, each in enumerate(lasting)]
+    make_changes(connection, made, has_log=has_log)
+    assert ("PRAGMA synchronous = NORMAL" in statements) is not waits_for_the_disk
+    connection.set_trace_callback(None)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert rows(connection) == [*range(len(lasting))]
 
 
 @pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), KeyboardInterrupt()])

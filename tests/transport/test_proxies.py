@@ -174,9 +174,10 @@ def test_without_its_extra_a_socks_proxy_is_refused_by_the_extra_s_name(scheme):
         ({"HTTPS_PROXY": "a:1", "no_proxy": "b", "PROXY": "c", "PATH": "d"}, {"https": "a:1", "no": "b"}),
         ({"https_proxy": "a:1", "HTTPS_PROXY": "b:2"}, {"https": "a:1"}),
         ({"HTTPS_PROXY": "b:2", "https_proxy": ""}, {}),
+        ({"https_proxy": "a:1", "Https_Proxy": "c:3", "No_Proxy": "b"}, {"https": "a:1", "no": "b"}),
         ({"HTTP_PROXY": "evil:1", "HTTPS_PROXY": "b:2", "REQUEST_METHOD": "GET"}, {"https": "b:2"}),
         ({"HTTP_PROXY": "evil:1", "http_proxy": "a:1", "REQUEST_METHOD": "GET"}, {"http": "a:1"}),
     ],
 )
-def test_variables_are_read_in_both_cases_and_lower_case_counts(environ, found):
+def test_variables_are_read_in_any_case_and_lower_case_counts(environ, found):
     assert proxy_variables(environ) == found

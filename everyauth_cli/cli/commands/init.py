@@ -23,14 +23,13 @@ from everyauth_cli.cli.sealing_key import with_sealing_key
 from everyauth_cli.cli.service_guide import Guide, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ServiceNotFound, StoreError, UsageProblem
-from everyauth_cli.flows.clients import missing_params
+from everyauth_cli.flows.clients import missing_params, needs_scope, no_client
 from everyauth_cli.flows.hints import login_command
 from everyauth_cli.model import DEFAULT_USER, Secret, Service
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.at_url import login_at
 from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.console import console_url, documentation_url
-from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.settings import remember
 from everyauth_cli.store.from_settings import store_of
 from everyauth_cli.urls import is_url
@@ -74,7 +73,7 @@ def init(
     service = _service(session, registry, name)
     given = read_pairs(param or [], "--param")
     if not session.terminal.can_ask:
-        _check_options(session, registry, service, client_id, client_secret, given)
+        _check_options(session, registry, service, client_id, client_secret, given, scope)
     guide = guide_to(registry, service)
     if session.terminal.can_ask:
         _show_steps(session, service, guide, browse=browse)
@@ -88,9 +87,10 @@ def init(
         client_id=None if client_id is None else check_client_id(client_id),
         client_secret=secret,
         missing=missing_params(service, {**(known[0].params if known else {}), **given}),
+        wants_scope=not scope and guide.needs_scope,
     )
     check_pair(service, typed.client_id, typed.client_secret)
-    _save(session, registry, service, typed._replace(params={**given, **typed.params}), scope=scope)
+    _save(session, registry, service, typed._replace(params={**given, **typed.params}), scope=scope or typed.scope)
     if session.terminal.can_ask and log_in is not False and (log_in or session.terminal.confirm("Log in now?")):
         _log_in(session, service)
     else:
@@ -137,23 +137,21 @@ def _check_options(
     client_id: str | None,
     client_secret: str | None,
     params: dict[str, str],
+    scope: str | None,
 ) -> None:
     """Raise `UsageProblem` with all options that are missing where no question can be asked."""
     known = registry.clients.peek(service)
     missing = [
         *(["--client-id ID"] if client_id is None else []),
-        *(["--client-secret -"] if client_secret is None and _needs_secret(service) else []),
+        *(["--client-secret -"] if client_secret is None and service.takes_secret else []),
         *(f"--param {p.name}=..." for p in missing_params(service, {**(known[0].params if known else {}), **params})),
+        *(["--scope SCOPES"] if not scope and needs_scope(service, known[0] if known else no_client(service)) else []),
     ]
     if missing:
         raise UsageProblem(
             f"this is not a terminal, so what cannot be asked for is missing: {', '.join(missing)}",
             hint=session.suggestion(f"everyauth init {service.name} {' '.join(missing)}"),
         )
-
-
-def _needs_secret(service: Service) -> bool:
-    return service.token_endpoint_auth_method is not ClientAuthMethod.NONE
 
 
 def _show_steps(session: Session, service: Service, guide: Guide, *, browse: bool | None) -> None:

@@ -15,6 +15,7 @@ from everyauth_cli.cli.login_options import (
     ClientCredentialsOption,
     ClientOption,
     DocumentOption,
+    EventsOption,
     LoginArgument,
     NoBrowserOption,
     ReplaceOption,
@@ -51,6 +52,7 @@ def login(
     scope: ScopeThisTime = None,
     timeout: TimeoutOption = "300s",
     no_browser: NoBrowserOption = False,
+    events: EventsOption = False,  # noqa: ARG001 - the terminal is made before the options are read
     replace: ReplaceOption = False,
     client_credentials: ClientCredentialsOption = False,
     sandbox: SandboxOption = False,

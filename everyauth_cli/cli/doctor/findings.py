@@ -33,7 +33,8 @@ class Status(StrEnum):
 class Finding:
     """One finding of a check; `exit_code` is 0 unless it has failed.
 
-    Good findings with the same `together` are one line on a terminal: it has the place {} for their number.
+    Good findings with the same `together` are one line on a terminal: it has the place {} for their number. The
+    fault of a server has who can mend it, and what we do meanwhile, both of which JSON has apart.
     """
 
     check: str
@@ -42,9 +43,18 @@ class Finding:
     command: str = ""
     exit_code: int = 0
     together: str = ""
+    mended_by: str = ""
+    meanwhile: str = ""
 
     def as_json(self) -> dict[str, str]:
-        return {"check": self.check, "status": self.status, "message": self.message, "command": self.command}
+        shown = {"check": self.check, "status": self.status, "message": self.message, "command": self.command}
+        return {**shown, "mendedBy": self.mended_by, "meanwhile": self.meanwhile} if self.mended_by else shown
+
+    @property
+    def sentences(self) -> str:
+        """The message with all that belongs to it, for people."""
+        by = f"; the operators of {self.mended_by} can mend it" if self.mended_by else ""
+        return f"{self.message}{by}. Until then {self.meanwhile}" if self.meanwhile else f"{self.message}{by}"
 
 
 def good(check: str, message: str, *, together: str = "") -> Finding:

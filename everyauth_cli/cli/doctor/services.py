@@ -22,7 +22,6 @@ from everyauth_cli.redirect.port import bind, login_at
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.endpoints import urls_of
 from everyauth_cli.services.redirect_uri import check_redirect_uri, on_loopback, redirect_uri
-from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.store.clients import list_clients
 from everyauth_cli.urls import has_placeholder, host, is_url
 
@@ -99,7 +98,7 @@ class Services:
         """Return what the client of a service lacks."""
         missing = [f"--param {p.name}=..." for p in missing_params(service, client.params)]
         lacks_id = not client.client_id
-        lacks_secret = not has_secret and service.token_endpoint_auth_method is not ClientAuthMethod.NONE
+        lacks_secret = not has_secret and service.takes_secret
         command = self.session.suggestion(f"everyauth init {shlex.quote(service.name)}")
         if lacks_id or missing:
             what = " and ".join(["client id"] * lacks_id + missing)

@@ -14,6 +14,7 @@ from everyauth_cli.errors import PortInUse, UsageProblem
 from everyauth_cli.loopback.socket_table import owner_of
 from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Secret
 from everyauth_cli.private_files import write_privately
+from everyauth_cli.sandbox.client_key import CLIENT_KEY
 from everyauth_cli.sandbox.detection import DEFAULT_SANDBOX_PORT, HOST, Listener, detect
 from everyauth_cli.settings import Settings
 
@@ -42,8 +43,13 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         if listener is Listener.NONE:
             stack.enter_context(server.Sandbox(auth.catalogue, port=port, token=token))
         url = f"http://{HOST}:{port}"
-        client_id, client_secret = server.CLIENT_ID, Secret(server.CLIENT_SECRET)
-        auth.clients.set_sandbox(service, sandbox_url=url, client_id=client_id, client_secret=client_secret)
+        auth.clients.set_sandbox(
+            service,
+            sandbox_url=url,
+            client_id=server.CLIENT_ID,
+            client_secret=Secret(server.CLIENT_SECRET),
+            private_key=Secret(CLIENT_KEY),
+        )
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
         if read_surroundings().ssh:
             ports = {port, auth.clients.get(service).port or DEFAULT_PORT}

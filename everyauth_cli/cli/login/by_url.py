@@ -90,6 +90,7 @@ def discovered(
     service = session.auth.discover(url, scope=scope, rejected=rejected, **asdict(options))
     if service is None:
         session.terminal.done(f"{url} needs no login; nothing was stored.")
+        session.terminal.event("done", serviceId=url, loginNeeded=False)
         if session.terminal.as_json:
             session.terminal.json({"serviceId": url, "loginNeeded": False})
     elif service.issuer and origin(service.issuer) != origin(service.name):

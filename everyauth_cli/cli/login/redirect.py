@@ -48,11 +48,14 @@ def redirect_waiter(
         ends_at="" if is_ours else uri,
         friends=friends(),
         on_ignored=lambda about: terminal.info(f"Ignored {about}; still waiting."),
-        on_turn=lambda other: terminal.info(
-            f"Waiting for the login at {other} to end, which uses port {parts.port} too (Ctrl-C stops this one) ..."
-        ),
+        on_turn=lambda other: _wait_for_turn(terminal, other, port=parts.port, seconds=seconds),
         turn_seconds=seconds,
     )
+
+
+def _wait_for_turn(terminal: Terminal, other: str, *, port: int | None, seconds: float) -> None:
+    terminal.info(f"Waiting for the login at {other} to end, which uses port {port} too (Ctrl-C stops this one) ...")
+    terminal.event("waiting", **{"for": "port"}, port=port, seconds=seconds)
 
 
 def wait_for_response(
@@ -79,6 +82,8 @@ def wait_for_response(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
                 hint=f"if you can open the URL on this machine: {command_line} --no-browser",
             )
+        terminal.event("url", url=url, opened=browser.opener is not None)
+        terminal.event("waiting", **{"for": "browser"}, redirectUri=waiter.redirect_uri, seconds=seconds)
         if browser.opener is not None:
             # Other users can read the command line of a browser, and the state is in the authorization URL.
             start = waiter.start_page(url)

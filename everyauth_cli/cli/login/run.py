@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ from everyauth_cli.urls import has_placeholder
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.login import Grant
+    from everyauth_cli.oauth.authorization_code import PendingLogin
+    from everyauth_cli.redirect.waiter import RedirectWaiter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitSt
         locks.enter_context(lock(timeout=0))
     except StoreBusy:
         session.terminal.info(f"Waiting for another login of user {user} at {name} to finish ...")
+        session.terminal.event("waiting", **{"for": "login"}, seconds=options.seconds)
     else:
         return _new_identity(session, options, before) if options.before is not None else None
     try:
@@ -112,20 +115,9 @@ def _log_in(session: Session, options: LoginOptions) -> None:
     with redirect_waiter(
         session.terminal, service, options.client, opens_browser=opens, seconds=options.seconds
     ) as waiter:
-        pending = auth.begin(
-            service.name,
-            redirect_uri=waiter.redirect_uri,
-            user=options.user,
-            tenant=options.tenant,
-            tags=options.tags,
-            scope=options.scope,
-        )
-        # The code is redeemed there: a fault is better known before the browser opens. Some services say only in the
-        # authorization response where that is.
-        if not has_placeholder(service.token_endpoint):
-            session.reach(service.token_endpoint)
+        pending = _begun(session, options, redirect_uri=waiter.redirect_uri)
         waiter.expect(lambda query: has_state_of(pending, query))
-        try:
+        with _failure_shown(session, options, waiter, command_line):
             query = wait_for_response(
                 session.terminal,
                 waiter,
@@ -141,20 +133,48 @@ def _log_in(session: Session, options: LoginOptions) -> None:
                 functools.partial(auth.redeem, pending, query),
                 on_other=lambda error: waiter.show(question(error, service_title=service.title)),
             )
-        except EveryAuthError as error:
-            hinted = session.with_hint_completed(_with_hint(error, command_line))
-            again = f"{command_line} --replace" if isinstance(error, OtherAccount) else command_line
-            waiter.show(failure(hinted, service_title=service.title, login_command=again))
-            raise hinted from None
-        except BaseException:
-            # After an interrupt or an internal error too, the browser must not wait for its page.
-            interrupted = LoginFailed("it was interrupted")
-            waiter.show(failure(interrupted, service_title=service.title, login_command=command_line))
-            raise
         waiter.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
         # The end of the block may wait for a browser that comes for its page once more.
         _report(session, options, identity)
         _warn_of_missing_scopes(session, grant, identity)
+
+
+def _begun(session: Session, options: LoginOptions, *, redirect_uri: str) -> PendingLogin:
+    """Begin a login, whose code can be redeemed."""
+    service = options.service
+    pending = session.auth.begin(
+        service.name,
+        redirect_uri=redirect_uri,
+        user=options.user,
+        tenant=options.tenant,
+        tags=options.tags,
+        scope=options.scope,
+    )
+    # A fault is better known before the browser opens. Some services say only in the authorization response where the
+    # code is redeemed.
+    if not has_placeholder(service.token_endpoint):
+        session.reach(service.token_endpoint)
+    return pending
+
+
+@contextmanager
+def _failure_shown(
+    session: Session, options: LoginOptions, waiter: RedirectWaiter, command_line: str
+) -> Iterator[None]:
+    """Show an error in the browser too, and complete its hint."""
+    title = options.service.title
+    try:
+        yield
+    except EveryAuthError as error:
+        hinted = session.with_hint_completed(_with_hint(error, command_line))
+        again = f"{command_line} --replace" if isinstance(error, OtherAccount) else command_line
+        waiter.show(failure(hinted, service_title=title, login_command=again))
+        raise hinted from None
+    except BaseException:
+        # After an interrupt or an internal error too, the browser must not wait for its page.
+        interrupted = LoginFailed("it was interrupted")
+        waiter.show(failure(interrupted, service_title=title, login_command=command_line))
+        raise
 
 
 def _log_client_in(session: Session, options: LoginOptions) -> None:
@@ -237,6 +257,7 @@ def _report(session: Session, options: LoginOptions, identity: Identity) -> None
     session.terminal.done(f"Logged in to {options.service.title}{account} (user {user}).")
     if identity.expires_at is not None and not identity.refreshable:
         session.terminal.warn(f"{_expiry(identity.expires_at)}, and it cannot be refreshed: log in again then")
+    session.terminal.event("done", identity=as_json(identity))
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))
     elif not session.terminal.quiet:

@@ -1,20 +1,20 @@
-"""Changes to a SQLite file: of the threads that wait to make one, one makes all of them in one transaction."""
+"""Commits the changes that many threads make to a SQLite file at the same time in one transaction."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
+from everyauth_cli.store.forks import begin_anew_in_forks
 from everyauth_cli.store.table import Values
 
 LASTING = "PRAGMA synchronous = FULL"
 """fsync at every commit; with NORMAL, under a write-ahead log, a commit lasts only from the next checkpoint on."""
 LOOK_SECONDS = 0.5
-"""The longest wait to be woken, for the case that the thread that makes the changes was interrupted."""
+"""Seconds after which a waiting thread looks by itself: the one that should wake it may have been interrupted."""
 
 
 class Change:
@@ -29,17 +29,18 @@ class Change:
 
 
 class Changes:
-    """The changes of this process that wait: SQLite lets those who wait in by luck, and each commit waits for the disk.
+    """The changes of this process that wait for their commit, which one of the waiting threads makes for all.
 
-    A change that was made may be made once more, if the thread that made it was interrupted before it said so: each
-    statement allows that.
+    Each commit waits for the disk, and SQLite keeps no order among connections that wait for each other. A change may
+    be made twice, if the thread that made it was interrupted before it noted that: each statement allows that.
     """
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self.begin_anew()
+        begin_anew_in_forks(self)
 
-    def _begin_anew(self) -> None:
-        self._process = os.getpid()
+    def begin_anew(self) -> None:
+        """Let nothing wait: the threads that do are a parent's, and none of its child."""
         self._lock = threading.Lock()
         self._waiting: list[Change] = []
 
@@ -53,9 +54,6 @@ class Changes:
 
         `commit` makes the first of some changes, and with it the others if it can; what it raises is raised.
         """
-        if os.getpid() != self._process:
-            # In a fork: the threads that wait are in the parent.
-            self._begin_anew()
         self._waiting.append(change)
         try:
             while change.changed is None:
@@ -90,7 +88,7 @@ class Changes:
 
 
 def make_changes(connection: sqlite3.Connection, changes: Sequence[Change], *, has_log: bool) -> None:
-    """Make changes over a connection that makes lasting ones: all of them, or the first alone if one of them fails."""
+    """Make all changes, or the first alone if one of them fails, over a connection that is `LASTING`."""
     if has_log and not any(each.lasting for each in changes):
         connection.execute("PRAGMA synchronous = NORMAL")
         try:
@@ -124,8 +122,8 @@ def _made_together(connection: sqlite3.Connection, changes: Sequence[Change]) ->
 def checkpoint(connection: sqlite3.Connection) -> None:
     """Move what was written from the log into the file itself: a copy of it alone, or one moved away, lacks nothing.
 
-    That waits for the disk twice, so it is left to the last of those who write at once; if that one fails, to the next.
-    All is on the disk already.
+    It waits for the disk twice, so only the last of several writers makes it. If it fails, the next commit's makes up
+    for it: the log is on the disk already.
     """
     with contextlib.suppress(sqlite3.Error):
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

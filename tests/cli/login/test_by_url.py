@@ -86,6 +86,7 @@ def test_a_server_that_needs_no_login_gets_none(run, server):
         (["login", "https://mcp.example", "--client", "a", "--client-id", "https://b.example/c"], 2, "give one"),
         (["login", "https://mcp.example", "--client-id", "b.example/c"], 2, "cannot be"),
         (["service", "metadata", "https://me.example"], 2, "with a path"),
+        (["doctor", "pagerduty"], 2, "no URL"),
         (["login", "https://mcp.example", "--client-credentials"], 2, "--client names the service"),
         (["init", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
         (["service", "get", "https://mcp.example"], 2, "everyauth login https://mcp.example"),
@@ -112,6 +113,21 @@ def test_a_server_that_contradicts_itself_gets_no_browser(run, server):
     done = run("login", server.url)
     assert (done.code, server.requested) == (5, [])
     assert '"https://other.example"' in done.err
+
+
+def test_a_server_is_examined_without_a_login(run, server):
+    server.metadata |= {"issuer": f"{server.base}/", "response_types_supported": ["code"]}
+    done = run("doctor", server.url)
+    assert done.code == 0
+    assert f"{server.url} has its logins at {server.base}/" in done.out
+    assert "RFC 8414 section 3.3" in done.out
+    server.metadata = {}
+    done = run("doctor", server.url, "-o", "json")
+    assert done.code == 5
+    *_, last = json.loads(done.out)["findings"]
+    assert (last["status"], last["mendedBy"]) == ("failed", "127.0.0.1")
+    assert last["command"] == f"everyauth login {server.url} --assume-pkce"
+    assert server.counts.keys().isdisjoint({"/register", "/authorize", "/token"})
 
 
 def test_a_document_is_printed_to_be_hosted(run):
@@ -171,6 +187,8 @@ def test_a_client_that_the_token_endpoint_rejects_is_replaced_once(run, server):
     done = run("login", server.url)
     assert (done.code, server.counts["/register"]) == (2, 3)
     assert f"everyauth login {server.url}" in done.err
+    done = run("identity", "refresh")
+    assert done.code == 4, done
 
 
 @pytest.mark.slow

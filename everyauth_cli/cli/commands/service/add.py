@@ -130,6 +130,9 @@ def _add(session: Session, name: str, entry: Mapping[str, Any]) -> None:
     if session.terminal.as_json:
         session.terminal.json({"id": name, "path": str(path)})
     session.terminal.info(f"Added {name} in {path}.")
+    if entry["token_endpoint_auth_method"] == ClientAuthMethod.PRIVATE_KEY_JWT:
+        session.terminal.advise("Next", f"everyauth service key {name}")
+        return
     secret = "" if entry["token_endpoint_auth_method"] == ClientAuthMethod.NONE else " --client-secret -"
     session.terminal.advise("Next", f"everyauth service set {name} --client-id ID{secret}")
 

@@ -8,18 +8,20 @@ from everyauth_cli.cli.client_options import (
     ClientSecretOption,
     ParamOption,
     PortOption,
+    PrivateKeyOption,
     RedirectUriOption,
     ScopeOption,
 )
 from everyauth_cli.cli.client_questions import ask_client
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.durations import read_pairs
+from everyauth_cli.cli.key_input import read_key
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.registry import Registry, registry_of
 from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.flows.clients import Clients, missing_params
+from everyauth_cli.flows.clients import Clients, missing_params, needs_scope, no_client
 from everyauth_cli.flows.host_pinning import origins_for_secrets
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
@@ -45,6 +47,7 @@ def set_(
     scope: ScopeOption = None,
     client_id: ClientIdOption = None,
     client_secret: ClientSecretOption = None,
+    private_key: PrivateKeyOption = None,
     port: PortOption = None,
     own_uri: RedirectUriOption = None,
     param: ParamOption = None,
@@ -59,6 +62,7 @@ def set_(
         "scope": scope,
         "client id": client_id,
         "client secret": client_secret,
+        "private key": private_key,
         "port": port,
         "redirect URI": own_uri,
         "parameters": param,
@@ -70,12 +74,7 @@ def set_(
     if not saved:
         _ask(session, registry, service)
         return
-    if client_id == "":
-        raise UsageProblem("the client id is empty", hint=f"remove the client: everyauth service rm {service.name}")
-    if port and own_uri:
-        raise UsageProblem(
-            "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
-        )
+    _check_options(service, client_id=client_id, both=[client_secret, private_key], port=port, own_uri=own_uri)
     params = _complete(session, registry.clients, service, read_pairs(param or [], "--param"))
     before = registry.clients.peek(service)
     client_id = None if client_id is None else check_client_id(client_id)
@@ -89,9 +88,23 @@ def set_(
         port=port,
         redirect_uri=own_uri,
         params=params,
+        change_keys=None if private_key is None else read_key(session.terminal, service, private_key),
     )
     session.terminal.info(f"Saved for {_client_name(service)}: {', '.join(saved)}.")
     _show_next_steps(session, registry, service, client, before=before[0] if before else None)
+
+
+def _check_options(
+    service: Service, *, client_id: str | None, both: list[str | None], port: int | None, own_uri: str | None
+) -> None:
+    if client_id == "":
+        raise UsageProblem("the client id is empty", hint=f"remove the client: everyauth service rm {service.name}")
+    if both == ["-", "-"]:
+        raise UsageProblem("standard input cannot be both the secret and the key", hint="give one at a time")
+    if port and own_uri:
+        raise UsageProblem(
+            "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
+        )
 
 
 def _client_name(service: Service) -> str:
@@ -104,9 +117,20 @@ def _ask(session: Session, registry: Registry, service: Service) -> None:
     known = registry.clients.peek(service)
     before = known[0] if known else None
     missing = missing_params(service, before.params if before else {})
-    typed = ask_client(session.terminal, service, client_id=None, client_secret=None, missing=missing)
+    typed = ask_client(
+        session.terminal,
+        service,
+        client_id=None,
+        client_secret=None,
+        missing=missing,
+        wants_scope=needs_scope(service, before or no_client(service)),
+    )
     client = registry.clients.set(
-        service, client_id=typed.client_id, client_secret=typed.client_secret, params=typed.params
+        service,
+        client_id=typed.client_id,
+        client_secret=typed.client_secret,
+        scope=typed.scope,
+        params=typed.params,
     )
     session.terminal.done(f"The client at {service.registered_at.title} is set.")
     _show_next_steps(session, registry, service, client, before=before)
@@ -124,6 +148,8 @@ def _show_next_steps(
         session.terminal.advise(
             "Still to set", f"everyauth service set {service.name} --client-id ID --client-secret -"
         )
+    if needs_scope(service, client):
+        session.terminal.advise("Still to set", f"everyauth service set {service.name} --scope SCOPES")
     uri = redirect_uri(service, client)
     if not on_loopback(uri):
         session.terminal.info(PASTED)
@@ -150,6 +176,7 @@ def _list_settings(session: Session, service: Service) -> None:
         ["--scope", "the scopes to request at a login"],
         ["--client-id", "the client id of your registration"],
         ["--client-secret", "its client secret; - asks for it, or reads standard input"],
+        ["--private-key", "a file with a private key in place of the secret; - reads standard input"],
         ["--port", "the port of the redirect URI, if it is not 28282"],
         ["--redirect-uri", "the redirect URI that you registered; for https you paste the URL of the response"],
         *([f"--param {p.name}=", p.help + (f" (default {p.default})" if p.default else "")] for p in service.params),

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, UsageProblem
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.flows.client_errors import not_in_sandbox, not_set, scope_of_preset, set_at_url, set_in_sandbox
 from everyauth_cli.flows.client_keys import ChangeKeys, check_has_key, takes_key, with_key
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
 from everyauth_cli.model import SANDBOX_PROFILE, Client, RecordKey, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
-from everyauth_cli.services.at_url import login_at, never_registered, server_name, service_of
+from everyauth_cli.services.at_url import never_registered, server_name, service_of
 from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.parameters import check_param
 from everyauth_cli.services.placeholders import fill
-from everyauth_cli.services.redirect_uri import check_redirect_uri, is_registered, redirect_uri
+from everyauth_cli.services.redirect_uri import check_redirect_uri
 from everyauth_cli.services.rules import Parameter
 from everyauth_cli.store.clients import (
     StoredClient,
@@ -39,7 +39,7 @@ class Clients:
 
     def __init__(self, store: Store, catalogue: Catalogue, *, profile: str, override: Override) -> None:
         self._store = store
-        self.catalogue = self._catalogue = catalogue.with_urls(self._at_url)
+        self.catalogue = catalogue.with_urls(self._at_url)
         self._profile = profile
         self._offered: dict[str, Client] = {}
         self._sandboxed = profile == SANDBOX_PROFILE
@@ -66,7 +66,7 @@ class Clients:
 
         What is stored serves the present grant until `adopt` replaces it. Raises `ConfigurationProblem`.
         """
-        service = service_of(client, self._catalogue)
+        service = service_of(client, self.catalogue)
         self._offered[client.service] = replace(client, origins=client.origins or origins_of(service))
         return service
 
@@ -88,19 +88,19 @@ class Clients:
         peeked = (offered, False) if offered else peek_client(self._store, client_key(self._profile, name))
         if peeked is None:
             raise never_registered(name)
-        return service_of(peeked[0], self._catalogue)
+        return service_of(peeked[0], self.catalogue)
 
     def _found(self, name: str) -> tuple[Service, StoredClient | None]:
         """Return a service and its stored client; a server's URL is looked up in the store, verified."""
         if not is_url(name):
-            service = self._catalogue.get(name)
+            service = self.catalogue.get(name)
             return service, self._stored(service)
         name = server_name(name)
         offered = self._offered.get(name)
         found = StoredClient(client=offered) if offered else read_client(self._store, client_key(self._profile, name))
         if found is None:
             raise never_registered(name)
-        service = service_of(found.client, self._catalogue)
+        service = service_of(found.client, self.catalogue)
         return service, self._stored(service) if service.client_of else found
 
     def _stored(self, service: Service) -> StoredClient | None:
@@ -117,9 +117,9 @@ class Clients:
         client_id, client_secret = self._override(service.registered_at.name)
         client = stored.client if stored else no_client(service)
         if self._sandboxed and client.sandbox_url is None:
-            raise _not_in_sandbox(service)
+            raise not_in_sandbox(service)
         if not (client_id or client.client_id):
-            raise _not_set(service, replace(client, redirect_uri=redirect_uri or client.redirect_uri))
+            raise not_set(service, replace(client, redirect_uri=redirect_uri or client.redirect_uri))
         if client_id not in (None, client.client_id):
             # A stored secret belongs to the stored client id; it is not sent with another one.
             client = replace(client, client_id=client_id, client_secret=client_secret, private_keys=())
@@ -166,7 +166,7 @@ class Clients:
         Raises `ServiceNotFound`, `ConfigurationProblem` when a placeholder has no value yet, and `ClientNotSet` in the
         sandbox's profile before a login there.
         """
-        service = self._catalogue.get(name)
+        service = self.catalogue.get(name)
         if not (self._sandboxed or service.params or is_url(name)):
             return service
         service, stored = self._found(name)
@@ -175,11 +175,11 @@ class Clients:
     def _filled(self, service: Service, client: Client | None) -> Service:
         if self._sandboxed:
             if client is None or client.sandbox_url is None:
-                raise _not_in_sandbox(service)
+                raise not_in_sandbox(service)
             return at_sandbox(service, client.sandbox_url)
         is_set = client is not None or self._override(service.registered_at.name)[0] is not None
         if not is_set and any(p.default is None for p in service.params):
-            raise _not_set(service, no_client(service))
+            raise not_set(service, no_client(service))
         return with_callback(fill(service, client.params if client else {}), {}) if service.params else service
 
     def set(
@@ -203,10 +203,7 @@ class Clients:
         """
         self._check_is_set_here(service)
         if scope is not None and has_own_scopes(service):
-            raise UsageProblem(
-                f"the scopes of {service.name} are its own, not those of the client of {service.registered_at.name}",
-                hint=f"give others at a login: everyauth login {service.name} --scope {shlex.quote(scope)}",
-            )
+            raise scope_of_preset(service, scope)
         if redirect_uri:
             port = 0
             check_redirect_uri(service, redirect_uri)
@@ -236,11 +233,9 @@ class Clients:
 
     def _check_is_set_here(self, service: Service) -> None:
         if self._sandboxed:
-            raise UsageProblem(
-                f"no client is set in the profile {SANDBOX_PROFILE}: the sandbox knows its own",
-                hint=f"log in at the sandbox, or use another profile: everyauth login {service.name} --sandbox",
-            )
-        _check_is_no_url(service)
+            raise set_in_sandbox(service)
+        if is_url(service.name):
+            raise set_at_url(service)
 
     def set_sandbox(
         self,
@@ -304,13 +299,6 @@ def missing_params(service: Service, params: Mapping[str, str]) -> list[Paramete
     return [parameter for parameter in service.params if parameter.default is None and parameter.name not in params]
 
 
-def _check_is_no_url(service: Service) -> None:
-    if is_url(service.name):
-        raise UsageProblem(
-            f"the client at {service.name} is not set by hand: a login registers it", hint=login_at(service.name)
-        )
-
-
 def _pinned(service: Service, before: Client, client: Client, *, changed: bool) -> Mapping[str, str]:
     """Return the origins to pin a client to: the service's present ones when its secret or id changed.
 
@@ -328,23 +316,3 @@ def _partly_filled(service: Service, client: Client) -> Service:
         return fill(service, client.params)
     except ConfigurationProblem:
         return service
-
-
-def _not_set(service: Service, client: Client) -> ClientNotSet:
-    place = service.registered_at
-    link = place.docs or next(iter(place.sources), "")
-    about = f" ({link})" if link else ""
-    whose = f" for {service.name}" if service.preset_of else ""
-    needed = "".join(f" --param {p.name}=..." for p in service.params if p.default is None)
-    uri = f" with the redirect URI {redirect_uri(service, client)}" if is_registered(service, client) else ""
-    return ClientNotSet(
-        f"{place.name} has no client yet{whose}: register an app at {place.title}{about}{uri}",
-        hint=f"everyauth service set {place.name} --client-id ID --client-secret -{needed}",
-    )
-
-
-def _not_in_sandbox(service: Service) -> ClientNotSet:
-    return ClientNotSet(
-        f"the profile {SANDBOX_PROFILE} is for the sandbox alone, and has no login to {service.name} yet",
-        hint=f"everyauth login {service.name} --sandbox",
-    )

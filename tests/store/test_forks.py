@@ -21,7 +21,11 @@ def in_child(check):
     """Return whether a check is true in a child of this process."""
     child = os.fork()
     if child == 0:
-        os._exit(0 if check() else 1)
+        status = 1
+        try:
+            status = 0 if check() else 1
+        finally:
+            os._exit(status)
     return os.waitpid(child, 0)[1] == 0
 
 
@@ -46,9 +50,11 @@ def test_many_threads_of_a_child_make_changes_while_one_of_its_parent_does():
 
     def all_are_made():
         mine = [change(number) for number in range(20)]
-        with ThreadPoolExecutor(10) as pool:
-            for wait in [pool.submit(changes.make, each, commit) for each in mine]:
-                wait.result(5)
+        threads = [threading.Thread(target=changes.make, args=(each, commit), daemon=True) for each in mine]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5 / len(threads))
         return all(each.changed == 1 for each in mine) and not changes.awaited
 
     with ThreadPoolExecutor(1) as pool:

@@ -159,11 +159,11 @@ def test_a_secret_in_argv_works_and_on_a_terminal_gives_one_line_of_advice(every
 
 def test_with_nothing_to_set_it_lists_what_can_be_set(everyauth):
     settings = [line.split("\t")[0] for line in ok(everyauth("service", "set", "pagerduty")).splitlines()]
-    assert settings == ["--scope", "--client-id", "--client-secret", "--port", "--redirect-uri"]
+    assert settings == ["--scope", "--client-id", "--client-secret", "--private-key", "--port", "--redirect-uri"]
     write_mine(everyauth)
     listed = json.loads(ok(everyauth("service", "set", "mine", "-o", "json")))
     assert listed["next"] is None
-    further = {item["setting"]: item["help"] for item in listed["items"][5:]}
+    further = {item["setting"]: item["help"] for item in listed["items"][len(settings) :]}
     assert further == {"--param host=": "the host of your account", "--param region=": "where it lies (default eu)"}
 
 

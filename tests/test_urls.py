@@ -4,10 +4,14 @@ import ast
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import everyauth_cli
 from everyauth_cli.urls import (
     LOOPBACK_HOSTS,
+    PLAIN_URL,
+    check_each_part,
     check_template,
     check_url,
     has_placeholder,
@@ -180,3 +184,9 @@ def test_a_url_without_its_scheme_is_completed(name, urls):
 def test_a_password_in_a_url_is_not_shown():
     assert without_user("https://me:secret@x.example/a?b=c@d") == "https://***@x.example/a?b=c@d"
     assert without_user("https://x.example/a@b") == "https://x.example/a@b"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.from_regex(PLAIN_URL, fullmatch=True))
+def test_a_plain_url_passes_each_check(url):
+    check_each_part(url)

@@ -32,7 +32,10 @@ def service_of(client: Client, catalogue: Catalogue) -> Service:
     service = make_service(url, entry, where=lambda _: f"what {url} says of itself", own=True, own_keys=[*entry])
     if known is not None:
         service = _with_client_of(known, service)
-    setup = (f"Log in: {login_at(url)}. It finds out how, and registers a client where the server allows that.",)
+    setup = (
+        f"Log in: {login_at(url)}. It finds out how, and registers a client where the server allows that.",
+        "Where it does not, register an app there yourself, with this redirect URI.",
+    )
     return replace(service, name=url, title=url, own=False, setup=setup, expect=(), resource=server["resource"])
 
 

@@ -46,7 +46,10 @@ def test_a_login_a_token_a_refresh_and_a_logout_by_the_url(run, server):
     assert json.loads(run("status", "-o", "json").out)["identities"][0]["serviceId"] == server.url
     assert json.loads(run("identity", "get", server.url, "me").out)["everyauth"]["serviceId"] == server.url
     assert (done := run("doctor")).code == 0, done.out
-    assert run("service", "get", server.url, "--long").code == 0
+    guide = run("service", "get", server.url, "--long")
+    assert guide.code == 0
+    assert "Where it does not, register an app there yourself, with this redirect URI." in guide.out
+    assert "to enter there" not in guide.out
     assert run("logout", server.url).code == 0
     assert server.revoked == ["refresh-2", "access-2"]
     assert (done := run("token", server.url)).code == 4

@@ -237,3 +237,15 @@ print([name for name in sys.modules if any(part in name for part in {LATE}) and 
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_url_without_a_scheme_is_suggested_with_it(run):
+    done = run("login", "mcp.example.com/mcp")
+    assert (done.code, done.out) == (3, "")
+    assert "try: everyauth login https://mcp.example.com/mcp" in done.err
+
+
+def test_a_password_in_a_url_is_not_shown(run):
+    done = run("login", "https://me:hidden@mcp.example.com/mcp")
+    assert (done.code, done.out) == (2, "")
+    assert "hidden" not in done.err

@@ -18,6 +18,8 @@ from everyauth_cli.urls import (
     host,
     is_loopback,
     origin,
+    url_meant,
+    without_user,
 )
 
 PACKAGE = Path(everyauth_cli.__file__).parent
@@ -158,6 +160,30 @@ def test_the_loopback_hosts_are_listed_once():
     ]
     assert len(lists) == 1
     assert lists[0].startswith("urls.py:")
+
+
+@pytest.mark.parametrize(
+    ("name", "urls"),
+    [
+        ("mcp.example.com/mcp", ["https://mcp.example.com/mcp"]),
+        ("mcp.example.com", ["https://mcp.example.com"]),
+        ("https:/mcp.example.com", ["https://mcp.example.com"]),
+        ("http:mcp.example.com/a", ["https://mcp.example.com/a"]),
+        ("localhost:8000/mcp", ["http://localhost:8000/mcp"]),
+        ("127.0.0.1:8000", ["http://127.0.0.1:8000"]),
+        ("pagerduty", []),
+        ("a b.example", []),
+        ("me@mail.example", []),
+        ("", []),
+    ],
+)
+def test_a_url_without_its_scheme_is_completed(name, urls):
+    assert url_meant(name) == urls
+
+
+def test_a_password_in_a_url_is_not_shown():
+    assert without_user("https://me:secret@x.example/a?b=c@d") == "https://***@x.example/a?b=c@d"
+    assert without_user("https://x.example/a@b") == "https://x.example/a@b"
 
 
 @settings(max_examples=200, deadline=None)

@@ -99,6 +99,18 @@ def test_a_mistyped_word_is_answered_with_the_whole_line_corrected(home, line, w
     assert list(hints_in(home.command(*shlex.split(line), "-o", "json").err)) == [f"{word} -o json"]
 
 
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("service set op --client-id", "everyauth service set --help"),
+        ("login op --zzzzzzz", "everyauth login --help"),
+        ("--zzzzzzz", "everyauth --help"),
+    ],
+)
+def test_a_line_that_cannot_be_parsed_leads_to_the_help_of_its_command(home, line, command):
+    home.bad(f"everyauth {line}", 2, f"try: {command}\n")
+
+
 @pytest.mark.parametrize("product", ["gmail", "youtube", "jira", "confluence", "teams"])
 def test_a_product_s_name_is_a_service_of_its_own(home, product):
     assert json.loads(home.good(f"everyauth service get {product} -o json"))["id"] == product

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 REDIRECT_HOSTS = ("127.0.0.1", "localhost")
@@ -24,6 +25,8 @@ ORIGINS_KEPT = 1024
 SECOND_LEVEL = ("ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org")
 """The labels below a country's own under which names are registered."""
 PRINTABLE_ASCII = re.compile(r"[!-~]+")
+PLAIN_URL = re.compile(r"https://(?:[a-z0-9]+(?:-+[a-z0-9]+)*\.)+[a-z](?:-*[a-z0-9])*(?:[/?][!-\"$-z|~]*)?")
+"""A URL as almost all are: no port, no upper case in the host, no address. It needs no other check."""
 
 
 def check_url(url: str) -> str:
@@ -31,6 +34,13 @@ def check_url(url: str) -> str:
 
     RFC 6749 section 3.1 forbids the fragment. Raises `ValueError` with the reason.
     """
+    if PLAIN_URL.fullmatch(url) is None:
+        check_each_part(url)
+    return url
+
+
+def check_each_part(url: str) -> None:
+    """Check the parts of an endpoint's URL, whatever it looks like; see `check_url`."""
     parts = urlsplit(url)
     name = parts.hostname
     if parts.scheme not in ("https", "http") or not name:
@@ -43,11 +53,12 @@ def check_url(url: str) -> str:
         raise ValueError("it is not a URL")
     if parts.scheme == "http" and not is_loopback(url):
         raise ValueError("plain http would show secrets to the network; use https (http is for loopback hosts)")
-    if "@" in parts.netloc or "#" in url:
-        raise ValueError("it has a user name, a password or a fragment")
+    if "@" in parts.netloc:
+        raise ValueError("it has a user name or a password")
+    if "#" in url:
+        raise ValueError("it has a fragment")
     if parts.netloc.lower() != _authority(name, port):
         raise ValueError("its host or port is not written in the usual way")
-    return url
 
 
 def check_template(url: str) -> str:
@@ -79,6 +90,23 @@ def fault_of(url: str, *, found_from: str) -> str:
 def is_url(name: str) -> bool:
     """Whether the name of a service is the URL of a server, of which the catalogue knows nothing."""
     return "://" in name
+
+
+def without_user(url: str) -> str:
+    """Return a URL for a message about it, which shows no password that was typed in it."""
+    return re.sub(r"//[^/?#]*@", "//***@", url)
+
+
+def url_meant(name: str) -> list[str]:
+    """Return the URL of a server that was named without a whole scheme, as a browser would complete it, or nothing."""
+    host_and_path = re.sub(r"^https?:/?(?=[^/])", "", name)
+    host = host_and_path.partition("/")[0].partition(":")[0]
+    if "." not in host and host != "localhost":
+        return []
+    url = f"https://{host_and_path}"
+    with suppress(ValueError):
+        return [check_url(f"http://{host_and_path}" if is_loopback(url) else url)]
+    return []
 
 
 def same_server(url: str) -> str:

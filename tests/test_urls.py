@@ -4,9 +4,23 @@ import ast
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import everyauth_cli
-from everyauth_cli.urls import LOOPBACK_HOSTS, check_template, check_url, has_placeholder, host, is_loopback, origin
+from everyauth_cli.urls import (
+    LOOPBACK_HOSTS,
+    PLAIN_URL,
+    check_each_part,
+    check_template,
+    check_url,
+    has_placeholder,
+    host,
+    is_loopback,
+    origin,
+    url_meant,
+    without_user,
+)
 
 PACKAGE = Path(everyauth_cli.__file__).parent
 
@@ -146,3 +160,33 @@ def test_the_loopback_hosts_are_listed_once():
     ]
     assert len(lists) == 1
     assert lists[0].startswith("urls.py:")
+
+
+@pytest.mark.parametrize(
+    ("name", "urls"),
+    [
+        ("mcp.example.com/mcp", ["https://mcp.example.com/mcp"]),
+        ("mcp.example.com", ["https://mcp.example.com"]),
+        ("https:/mcp.example.com", ["https://mcp.example.com"]),
+        ("http:mcp.example.com/a", ["https://mcp.example.com/a"]),
+        ("localhost:8000/mcp", ["http://localhost:8000/mcp"]),
+        ("127.0.0.1:8000", ["http://127.0.0.1:8000"]),
+        ("pagerduty", []),
+        ("a b.example", []),
+        ("me@mail.example", []),
+        ("", []),
+    ],
+)
+def test_a_url_without_its_scheme_is_completed(name, urls):
+    assert url_meant(name) == urls
+
+
+def test_a_password_in_a_url_is_not_shown():
+    assert without_user("https://me:secret@x.example/a?b=c@d") == "https://***@x.example/a?b=c@d"
+    assert without_user("https://x.example/a@b") == "https://x.example/a@b"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.from_regex(PLAIN_URL, fullmatch=True))
+def test_a_plain_url_passes_each_check(url):
+    check_each_part(url)

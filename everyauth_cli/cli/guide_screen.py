@@ -53,7 +53,7 @@ def show_guide(session: Session, guide: Guide, *, long: bool) -> None:
 def _show_steps(session: Session, guide: Guide) -> None:
     terminal, steps = session.terminal, guide.registration
     at_redirect, at_scopes = _first(steps, *REDIRECT_STEPS), _first(steps, SCOPE_STEP)
-    scopes = f"Asked for by default: {', '.join(_scopes(guide)) or 'no scopes'}"
+    scopes = f"Scopes requested by default: {', '.join(_scopes(guide)) or 'no scopes'}"
     if guide.needs_scope:
         scopes = f"A login has to request scopes: everyauth service set {guide.service.name} --scope SCOPES"
     last = len(steps) - 1

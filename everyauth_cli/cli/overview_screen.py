@@ -23,15 +23,17 @@ MOST = 30
 def show_overview(session: Session, overview: Overview, outcomes: Mapping[str, Outcome]) -> None:
     """Print an overview: a line for each identity, with the command that mends it."""
     terminal = session.terminal
-    others = f"; others: {', '.join(overview.other_profiles)}" if overview.other_profiles else ""
+    others = f"; other profiles: {', '.join(overview.other_profiles)}" if overview.other_profiles else ""
     terminal.prose(f"{overview.secrets}, profile {overview.profile}{others}")
     terminal.data(f"store {overview.store}", style=Style.secondary)
     if overview.identities:
         terminal.data("")
         _show_identities(session, overview, outcomes)
-    for paragraph in _paragraphs(session, overview):
+    for paragraph, command in _paragraphs(session, overview):
         terminal.data("")
         terminal.prose(paragraph)
+        if command:
+            terminal.command(command)
 
 
 def _show_identities(session: Session, overview: Overview, outcomes: Mapping[str, Outcome]) -> None:
@@ -60,19 +62,18 @@ def _state(identity: Identity, outcome: Outcome | None, now: int) -> tuple[Mark,
     return Mark.done, outcome.state
 
 
-def _paragraphs(session: Session, overview: Overview) -> Iterator[str]:
+def _paragraphs(session: Session, overview: Overview) -> Iterator[tuple[str, str]]:
+    """Yield what else there is to say, each with the command to type next, if there is one."""
     if overview.unused:
         login = login_command(overview.unused[0], user=DEFAULT_USER, profile=session.profile_to_name)
-        yield f"Set up, without a login: {', '.join(overview.unused)}\n  {login}"
+        yield f"Set up, without a login: {', '.join(overview.unused)}", login
     if not overview.identities and not overview.unused:
-        yield f"Nothing is set up yet. To begin:\n  {session.suggestion(f'everyauth init {EXAMPLE}')}"
+        yield "Nothing is set up yet. To begin:", session.suggestion(f"everyauth init {EXAMPLE}")
     if overview.pending_alerts and alert_target(session.settings) != OFF:
-        yield f"Alerts that are pending: {overview.pending_alerts} ({alert_target(session.settings)})"
+        yield f"Alerts that are pending: {overview.pending_alerts} ({alert_target(session.settings)})", ""
     if overview.last_failure:
         failure = overview.last_failure
         user = user_of_tenant(failure.user, failure.tenant)
         reason = failure.message or failure.error or "failed"
-        yield (
-            f"Last failure: {failure.action} of {user} at {failure.service}, "
-            f"{span(overview.now - failure.time)} ago: {reason}"
-        )
+        ago = span(overview.now - failure.time)
+        yield f"Last failure: {failure.action} of {user} at {failure.service}, {ago} ago: {reason}", ""

@@ -8,6 +8,7 @@ from typing import Any
 from everyauth_cli.errors import ServiceUnreadable, UsageProblem
 from everyauth_cli.model import Request, Response
 from everyauth_cli.oauth.metadata import entry_of, metadata_requests, read_metadata
+from everyauth_cli.urls import without_user
 
 
 def discover(issuer: str, send: Callable[[Request], Response]) -> dict[str, Any]:
@@ -19,7 +20,8 @@ def discover(issuer: str, send: Callable[[Request], Response]) -> dict[str, Any]
     try:
         requests = [*metadata_requests(issuer)]
     except ValueError as error:
-        raise UsageProblem(f'the issuer "{issuer}" cannot be used: {error}', hint="https://HOST/PATH") from None
+        message = f'the issuer "{without_user(issuer)}" cannot be used: {error}'
+        raise UsageProblem(message, hint="https://HOST/PATH") from None
     for request in requests:
         found = read_metadata(issuer, send(request))
         if found is not None:

@@ -26,6 +26,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.event_log import Action, Record, ignore, recorded
 from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.freshness import is_alive
 from everyauth_cli.flows.hints import bound_elsewhere, user_of_tenant
 from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.model import Account, Client, Identity, RecordKey, Request, Response, Secret, Service, Token
@@ -225,7 +226,9 @@ class Revoker:
                 refusal = error
                 continue
             if done and ends == RevocationEnds.GRANT:
-                yield from _present(token)
+                # A service may take one that has expired for one that is revoked, and leave the grant.
+                is_whole = name == REFRESH_TOKEN or is_alive(token, now=self.clock())
+                yield from _present(token) if is_whole else [name]
                 return
             if done:
                 yield name

@@ -20,7 +20,7 @@ from everyauth_cli.sanitize import printable
 from everyauth_cli.urls import fault_of, origin
 
 SECONDS = 10.0
-UNAUTHORIZED, NOT_HERE, SERVER_ERROR = 401, 400, 500
+UNAUTHORIZED, NOT_HERE, SERVER_ERROR, NOT_IMPLEMENTED = 401, 400, 500, 501
 CLIENT: Mapping[str, str] = {"name": "everyauth", "version": "1"}
 LIST: Mapping[str, Any] = {
     "jsonrpc": "2.0",
@@ -116,7 +116,9 @@ def discovery(url: str, *, preferred: Container[str] = ()) -> Generator[Request,
 def _sent(request: Request) -> Generator[Request, Response, Response]:
     """Send a request; a server that fails ends the discovery, because an older way to log in could be worse."""
     response = yield request
-    if response.is_temporary or response.status >= SERVER_ERROR:
+    # A file server knows no POST (RFC 9110 section 15.6.2): it is the URL that is wrong.
+    fails = response.is_temporary or response.status >= SERVER_ERROR
+    if fails and response.status != NOT_IMPLEMENTED:
         raise ServiceUnreachable(f"{request.url} answered HTTP {response.status}", retry_after=response.retry_after)
     return response
 

@@ -9,7 +9,7 @@ from everyauth_cli.errors import ClientNotSet, UsageProblem
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.entry import make_service
-from everyauth_cli.urls import same_server
+from everyauth_cli.urls import same_server, without_user
 
 
 def server_name(url: str) -> str:
@@ -17,7 +17,7 @@ def server_name(url: str) -> str:
     try:
         return same_server(url)
     except ValueError as error:
-        raise UsageProblem(f'the URL "{url}" cannot be used: {error}', hint="https://HOST/PATH") from None
+        raise UsageProblem(f'the URL "{without_user(url)}" cannot be used: {error}', hint="https://HOST/PATH") from None
 
 
 def service_of(client: Client, catalogue: Catalogue) -> Service:
@@ -32,7 +32,10 @@ def service_of(client: Client, catalogue: Catalogue) -> Service:
     service = make_service(url, entry, where=lambda _: f"what {url} says of itself", own=True, own_keys=[*entry])
     if known is not None:
         service = _with_client_of(known, service)
-    setup = (f"Log in: {login_at(url)}. It finds out how, and registers a client where the server allows that.",)
+    setup = (
+        f"Log in: {login_at(url)}. It finds out how, and registers a client where the server allows that.",
+        "Where it does not, register an app there yourself, with this redirect URI.",
+    )
     return replace(service, name=url, title=url, own=False, setup=setup, expect=(), resource=server["resource"])
 
 

@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,11 +21,20 @@ from everyauth_cli.errors import ConfigurationProblem, ServiceNotFound, UsagePro
 from everyauth_cli.model import Service
 from everyauth_cli.private_files import check_owners, make_directory, open_private
 from everyauth_cli.services import other_names
-from everyauth_cli.services.entry import MOVED_FROM, NAME, Where, make_preset, make_service, names_of_keys, override
+from everyauth_cli.services.entry import (
+    MOVED_FROM,
+    NAME,
+    Where,
+    check_name,
+    make_preset,
+    make_service,
+    names_of_keys,
+    override,
+)
 from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.summaries import ServiceSummary, near_services, other_names_in, summaries
 from everyauth_cli.store.whole_files import parse_toml, read_whole
-from everyauth_cli.urls import is_url
+from everyauth_cli.urls import is_url, url_meant
 
 SHIPPED = Path(__file__).with_name("catalogue")
 SUFFIX = ".toml"
@@ -178,15 +188,8 @@ class Catalogue:
 
         Raises `UsageProblem` when the name is in use, `ConfigurationProblem` when the entry is wrong.
         """
-        path = self.own_path(name)
-        assert path is not None
+        path = self.check_new(name)
         make_service(name, entry, where=lambda _: "the new entry", own=True)
-        if name in self.names():
-            raise UsageProblem(
-                f"{name} is already in the catalogue", hint=f"choose another name, or edit {path} to change its keys"
-            )
-        if owner := other_names.service_of(name):
-            raise UsageProblem(f"{name} is already a name of {owner}", hint="choose another name")
         import tomli_w
 
         try:
@@ -195,6 +198,19 @@ class Catalogue:
                 file.write(tomli_w.dumps(dict(entry)))
         except OSError as error:
             raise ConfigurationProblem(f"cannot write {path}: {error.strerror}") from None
+        return path
+
+    def check_new(self, name: str) -> Path:
+        """Return the path of the file for a new service; raises `UsageProblem` for a name that it cannot have."""
+        check_name(name)
+        path = self.own_path(name)
+        assert path is not None
+        if name in self.names():
+            raise UsageProblem(
+                f"{name} is already in the catalogue", hint=f"choose another name, or edit {path} to change its keys"
+            )
+        if owner := other_names.service_of(name):
+            raise UsageProblem(f"{name} is already a name of {owner}", hint="choose another name")
         return path
 
     def remove(self, name: str) -> None:
@@ -228,7 +244,7 @@ class Catalogue:
         error = ServiceNotFound(
             f"there is no service {json.dumps(name, ensure_ascii=False)}", hint="everyauth service ls"
         )
-        raise error.if_mistyped(name, near_services(name, self.listed()))
+        raise error.if_mistyped(name, near_services(name, self.listed()) or url_meant(name))
 
     def _named(self, name: str, service: Service) -> Service | None:
         """Return the service, or its preset of that name, if it has it or that alias."""
@@ -294,7 +310,10 @@ def _twice(path: Path, content: bytes, message: str) -> ConfigurationProblem | N
 
 def _check_has_entry(name: str) -> None:
     if is_url(name):
-        raise UsageProblem(f"{name} is no entry of the catalogue: its server describes itself at each login")
+        raise UsageProblem(
+            f"{name} is no entry of the catalogue: its server describes itself at each login",
+            hint=f"everyauth login {shlex.quote(name)}",
+        )
 
 
 def _place(path: Path | None, key: str) -> str:

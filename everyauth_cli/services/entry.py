@@ -33,6 +33,12 @@ Where = Callable[[str], str]
 """Returns the file and line of a key; a key inside a table is given as `table.key`."""
 
 
+def check_name(name: str) -> None:
+    """Raise `ConfigurationProblem` for a text that cannot be the name of a service in the catalogue."""
+    if not NAME.fullmatch(name):
+        raise ConfigurationProblem(f"{name!r} cannot be a service's name: use a-z, 0-9 and -")
+
+
 def make_service(
     name: str, entry: Mapping[str, Any], *, where: Where, own: bool, own_keys: Collection[str] = ()
 ) -> Service:
@@ -41,8 +47,8 @@ def make_service(
     `where` returns the place of a key for errors; `own` says that the entry is the user's alone, and `own_keys` are
     those that the user's file gives. Raises `ConfigurationProblem`, which names the key and the way out.
     """
-    if not NAME.fullmatch(name) and not is_url(name):
-        raise ConfigurationProblem(f"{name!r} cannot be a service's name: use a-z, 0-9 and -")
+    if not is_url(name):
+        check_name(name)
     found = {key: _read(key, value, where) for key, value in entry.items()}
     found |= {"presets": {preset: _read_preset(preset, own, where) for preset, own in found.get("presets", {}).items()}}
     for needed in ("authorization_endpoint", "token_endpoint"):

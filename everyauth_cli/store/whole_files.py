@@ -40,7 +40,7 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     import tomllib
 
     text = content.decode()
-    if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
+    if text.count(".") > MOST_DOTS and any(line.count(".") > MOST_DOTS for line in text.splitlines()):
         raise ValueError("a key has too many parts")
     try:
         return tomllib.loads(text)

@@ -23,6 +23,8 @@ HTTPCORE_ERRORS = (
 )
 NOT_YET_VALID, EXPIRED, OTHER_NAMES = 9, 10, (62, 64)
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED, and the two for another host or address."""
+NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""OpenSSL's words for a response that is no TLS record, such as plain HTTP."""
 UNKNOWN_ISSUERS = (2, 18, 19, 20, 21, 24, 27)
 PROXY_AUTHENTICATION = re.compile(r"407\b|.*(?:username|password|auth)", re.IGNORECASE | re.DOTALL)
 PASSING = re.compile(r"50[0-9]\b")
@@ -62,7 +64,10 @@ def _not_connected(error: Exception, name: str, proxy: Proxy | None, *, lost: bo
     if unknown is not None and unknown.errno != socket.EAI_AGAIN:
         message = f"cannot connect to {name}: no address of this name is known ({unknown.strerror})"
         return ServiceUnreachable(message, hint="check the host name, and the DNS settings of this machine")
-    return ServiceUnreachable(f"cannot connect to {name}: {_reason(error, causes)}", lost=lost)
+    message = f"cannot connect to {name}: {_reason(error, causes)}"
+    if any(isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS for cause in causes):
+        return ServiceUnreachable(message, hint="check the port: what answers there does not speak TLS", lost=lost)
+    return ServiceUnreachable(message, lost=lost)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

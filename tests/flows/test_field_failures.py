@@ -132,6 +132,14 @@ def test_a_registration_that_takes_no_loopback_is_shown_in_its_own_words(place):
         place(failures.registers_no_loopback).auth.discover(URL)
 
 
+def test_a_registration_that_the_server_has_pruned_is_made_anew_before_the_browser(place):
+    here = place()
+    logged_in(here.world)
+    failures.pruned_registration(here.net)
+    here.auth.discover(URL)
+    assert len(here.net.registered) == 2
+
+
 def test_offline_access_is_requested_so_that_an_hour_is_not_the_end(place):
     here = place(failures.offline_access)
     assert here.auth.discover(URL).scopes == ("a", "offline_access")

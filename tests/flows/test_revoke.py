@@ -43,6 +43,14 @@ def test_the_tokens_of_the_last_refresh_are_revoked(world):
     assert world.server.revoked == ["grant-1.refresh-3", "access-3"]
 
 
+@pytest.mark.parametrize(("age", "revoked"), [(0, BOTH), (HOUR, ["access_token"])])
+def test_an_expired_access_token_does_not_end_the_grant(world, age, revoked):
+    world.entry("example", GRANT + 'revocable_tokens = ["access_token"]\n')
+    world.login()
+    world.clock.now += age
+    assert end(world).revoked == revoked
+
+
 def test_an_access_token_alone_is_revoked_alone(world):
     world.server.extra = {"refresh_token": None}
     world.login()

@@ -329,9 +329,10 @@ def test_a_server_that_lets_every_client_connect_is_asked_for_something():
     assert net.urls == [URL, PRM, AS]
 
 
-def test_a_url_with_nothing_behind_it_is_an_error(net):
-    net.posts, net.pages = {}, {}
-    with pytest.raises(ServiceUnreadable, match="HTTP 404"):
+@pytest.mark.parametrize("status", [404, 501])
+def test_a_url_with_nothing_behind_it_is_an_error(net, status):
+    net.posts, net.pages = {URL: Response(status=status, content_type="text/html", body=Secret(b"?"))}, {}
+    with pytest.raises(ServiceUnreadable, match=f"HTTP {status}"):
         found(net)
 
 

@@ -76,6 +76,10 @@ def registers_no_loopback(net: Internet) -> None:
     net.refuses = lambda _: _refusal()
 
 
+def pruned_registration(net: Internet) -> None:
+    net.forgotten.add("c1")
+
+
 def offline_access(net: Internet) -> None:
     net.posts[URL] = challenged(f'Bearer resource_metadata="{PRM}", scope="a"')
     net.pages[AS] = json_response({**COMPLETE, "scopes_supported": ["a", "offline_access"]})

@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from everyauth_cli.model import Service
+from everyauth_cli.model import Client, Service
 from everyauth_cli.services.callback import with_callback
 from everyauth_cli.services.catalogue import SHIPPED, Catalogue
 from everyauth_cli.services.endpoints import URLS, urls_of
 from everyauth_cli.services.fields import value_of
 from everyauth_cli.services.keys import KEYS
 from everyauth_cli.services.placeholders import TABLES, TEXTS, fill
+from everyauth_cli.services.redirect_uri import redirect_uri
 from everyauth_cli.services.rules import FORM_VALUES
 from everyauth_cli.services.sources import SOURCES, Level, catalogues, is_link, level
 from everyauth_cli.services.values import AUTHORIZE_RESERVED, TOKEN_RESERVED
@@ -47,8 +48,11 @@ MOST_USED, DEVICES = 55, 13
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 REGISTERED_BY_DOMAIN = {"strava"}
 """Services that are told the domain of a redirect URI only."""
-THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",)}
-"""Services that revoke tokens in yet another domain of theirs."""
+THIRD_DOMAINS = {"stackoverflow": ("stackexchange.com",), "yandex": ("yandex.ru",)}
+"""Services that revoke tokens or tell the account in yet another domain of theirs."""
+PRESET_DOMAINS = {"azure": "azure.com", "microsoft-power-bi": "powerbi.com"}
+"""Presets whose API lies in a domain of their own."""
+LOOPBACK_URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[^\s,;]*|\S*/callback\S*")
 
 API_DOMAINS = {
     "constant-contact": "cc.email",
@@ -189,6 +193,12 @@ def test_a_setup_guide_has_a_place_for_our_redirect_uri(service):
     assert not guide or not service.redirect.any_port or "any port" in guide or service.name in {"google", "microsoft"}
 
 
+def test_a_setup_guide_names_no_redirect_uri_but_ours(service):
+    ours = redirect_uri(service, Client(service=service.name, client_id="id"))
+    named = LOOPBACK_URL.findall(" ".join((*service.setup, *service.expect)))
+    assert all(ours.startswith(uri.rstrip(".")) for uri in named)
+
+
 def test_popular_services_have_a_setup_guide(services):
     assert sum(bool(service.setup) for service in services) >= POPULAR
 
@@ -200,8 +210,20 @@ def test_a_client_secret_goes_to_the_domain_that_the_browser_went_to(service):
         assert url is None or domain(service, url) in (browser, token, *THIRD_DOMAINS.get(service.name, ()))
 
 
+def known_domains(service):
+    return {*domains(service), *THIRD_DOMAINS.get(service.name, ()), API_DOMAINS.get(service.name)}
+
+
+def test_every_url_is_at_a_domain_of_the_service(service):
+    known, presets = known_domains(service), [Catalogue().get(name) for name in service.presets]
+    for each in (service, *presets):
+        assert {key: url for key, url in urls_of(each).items() if domain(each, url) not in known} == {}
+    bases = {preset.name: domain(preset, preset.api.base) for preset in presets if preset.api.base}
+    assert {base for name, base in bases.items() if base != PRESET_DOMAINS.get(name)} <= known
+
+
 def test_a_token_is_used_at_the_domains_of_the_service(service):
-    known = {*domains(service), *THIRD_DOMAINS.get(service.name, ()), API_DOMAINS.get(service.name)}
+    known = known_domains(service)
     base = service.api.base
     if field := BASE_IN_RESPONSES.get(service.name):
         assert base.removeprefix("https://").startswith(f"{{{field}}}")
@@ -255,6 +277,7 @@ def test_a_copy_of_an_entry_that_moved_is_valid_as_a_users_file(tmp_path, servic
 
 def test_names_and_aliases_are_unique(services):
     taken = [word for service in services for word in (service.name, *service.aliases)]
+    taken += [word for s in services for name, own in s.presets.items() for word in (name, *own.get("aliases", ()))]
     assert len(taken) == len(set(taken))
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]*", word) for word in taken)
 

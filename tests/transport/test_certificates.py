@@ -162,8 +162,9 @@ def test_threads_share_one_context(authority):
 def test_a_server_without_tls_is_said_to_be_one(setenv, authority):
     setenv("SSL_CERT_FILE", str(authority.path))
     with Peer(HOST) as peer:
-        message, _ = refused(peer.url.replace("http:", "https:"))
+        message, hint = refused(peer.url.replace("http:", "https:"))
     assert "TLS failed" in message
+    assert "does not speak TLS" in hint
 
 
 def test_a_name_without_address_points_to_the_dns(setenv):

@@ -32,3 +32,12 @@ def test_an_added_service_says_how_its_client_authenticates(everyauth, options, 
         refused = everyauth("service", "add", "other", *given, option, "basic")
         assert (refused.code, refused.out) == (2, "")
         assert option in refused.err
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("Acme_2", "cannot be a service's name"), ("pagerduty", "is already in the catalogue")]
+)
+def test_a_name_that_cannot_be_had_is_refused_before_the_issuer_is_asked(everyauth, name, says):
+    refused = everyauth("service", "add", name, "--issuer", "http://127.0.0.1:9")
+    assert (refused.code, refused.out) == (2, "")
+    assert says in refused.err

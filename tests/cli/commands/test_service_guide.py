@@ -52,7 +52,7 @@ def test_the_guide_has_steps_scopes_and_what_to_expect(home):
     assert lines[1:4] == ["", "SET IT UP", "  1. In the console: New app."]
     assert lines[4].startswith("  2. Open the console and there")
     assert lines[5:8] == ["     The redirect URI to enter there:", "", "       http://127.0.0.1:28282/callback/op"]
-    assert lines[8:12] == ["", "     Asked for by default: read, write", "", "  everyauth init op"]
+    assert lines[8:12] == ["", "     Scopes requested by default: read, write", "", "  everyauth init op"]
     assert lines[12:15] == ["", "GOOD TO KNOW", "  \N{MIDDLE DOT} Refresh tokens rotate."]
     assert "  everyauth service get op --long" in lines
     assert lines[-2:] == ["Redirect URI:", "http://127.0.0.1:28282/callback/op"]

@@ -40,7 +40,7 @@ def test_logins_clients_and_profiles_are_shown(shell):
     shell.log_in("cem", profile="work")
     shell.good("everyauth service set pagerduty --client-id one --client-secret two")
     out = shell.good(STATUS)
-    assert "profile default; others: work\n" in out
+    assert "profile default; other profiles: work\n" in out
     assert "op\tann\talice@example.org\trefreshes itself\n" in out
     assert "op\tbob of tenant acme\tbob@example.org\trefreshes itself\n" in out
     assert "cem" not in out

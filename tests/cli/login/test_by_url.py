@@ -46,7 +46,10 @@ def test_a_login_a_token_a_refresh_and_a_logout_by_the_url(run, server):
     assert json.loads(run("status", "-o", "json").out)["identities"][0]["serviceId"] == server.url
     assert json.loads(run("identity", "get", server.url, "me").out)["everyauth"]["serviceId"] == server.url
     assert (done := run("doctor")).code == 0, done.out
-    assert run("service", "get", server.url, "--long").code == 0
+    guide = run("service", "get", server.url, "--long")
+    assert guide.code == 0
+    assert "Where it does not, register an app there yourself, with this redirect URI." in guide.out
+    assert "to enter there" not in guide.out
     assert run("logout", server.url).code == 0
     assert server.revoked == ["refresh-2", "access-2"]
     assert (done := run("token", server.url)).code == 4
@@ -237,3 +240,15 @@ print([name for name in sys.modules if any(part in name for part in {LATE}) and 
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_url_without_a_scheme_is_suggested_with_it(run):
+    done = run("login", "mcp.example.com/mcp")
+    assert (done.code, done.out) == (3, "")
+    assert "try: everyauth login https://mcp.example.com/mcp" in done.err
+
+
+def test_a_password_in_a_url_is_not_shown(run):
+    done = run("login", "https://me:hidden@mcp.example.com/mcp")
+    assert (done.code, done.out) == (2, "")
+    assert "hidden" not in done.err

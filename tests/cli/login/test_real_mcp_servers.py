@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 
 import pytest
 from peers.mcp_server import BROWSER
 from peers.oidc_provider import running
+from peers.real_mcp_servers import McpClient, fastmcp, sdk_example
 from peers.sandbox import KEY, use_free_ports
-from peers.sdk_example import McpClient, sdk_example
 
 ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY}
 DOCUMENT = "https://me.example/everyauth.json"
@@ -31,6 +32,21 @@ def test_the_example_of_the_typescript_sdk_takes_the_token(run):
         assert client.call("greet", name="Ada")["content"][0]["text"] == "Hello, Ada!"
         examined = json.loads(run("doctor", url, "-o", "json").out)["findings"]
         assert {finding["status"] for finding in examined} == {"ok"}
+
+
+@pytest.mark.slow
+def test_a_token_of_fastmcp_ends_and_another_process_refreshes_it(run):
+    with fastmcp(lifetime=5) as url:
+        done = run("login", url, BROWSER=BROWSER)
+        assert done.code == 0, done
+        first = run("token", url).out.strip()
+        assert McpClient(url, first).call("greet", name="Ada")["content"][0]["text"] == "Hello, Ada!"
+        time.sleep(5)
+        # The first token is not tried before: this server ends the refresh token with an access token that comes late.
+        second = run("token", url).out.strip()
+        assert McpClient(url, second).call("greet", name="Eva")["content"][0]["text"] == "Hello, Eva!"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            McpClient(url, first)
 
 
 @pytest.mark.slow

@@ -101,6 +101,8 @@ def add(
     """
     if "://" in name:
         name, issuer = _name_of(name), name
+    # A name that cannot be had is no reason to ask a server anything.
+    registry_of(session).catalogue.check_new(name)
     encoding = None if client_secret_basic_encoding is BasicEncoding.FORM else client_secret_basic_encoding.value
     given: dict[str, Any] = {
         "authorization_endpoint": authorization_endpoint,

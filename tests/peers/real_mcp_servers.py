@@ -1,15 +1,19 @@
-"""The example server of the TypeScript SDK for MCP, with its authorization server, on loopback."""
+"""MCP servers that others wrote, each with its authorization server, on loopback, and a client for them."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from peers.oidc_provider import HERE, node
 from peers.sandbox import free_port
 
@@ -18,7 +22,7 @@ PROGRAM = HERE / "node_modules/@modelcontextprotocol/sdk/dist/esm/examples/serve
 
 @contextmanager
 def sdk_example() -> Iterator[str]:
-    """Run the server, which takes tokens that were requested for it alone, and return its URL."""
+    """Run the example of the TypeScript SDK, which takes tokens for itself alone, and return its URL."""
     ports = {"MCP_PORT": str(free_port()), "MCP_AUTH_PORT": str(free_port())}
     command = [node(), PROGRAM, "--oauth", "--oauth-strict"]
     environment = {"PATH": os.environ["PATH"], **ports}
@@ -30,6 +34,27 @@ def sdk_example() -> Iterator[str]:
             yield f"http://localhost:{ports['MCP_PORT']}/mcp"
         finally:
             process.terminate()
+
+
+@contextmanager
+def fastmcp(*, lifetime: int) -> Iterator[str]:
+    """Run fastmcp, whose access tokens live so many seconds, and return its URL."""
+    pytest.importorskip("fastmcp", reason="fastmcp is not installed: tests/run installs it")
+    port = free_port()
+    command = [sys.executable, HERE / "fastmcp_server.py", str(port), str(lifetime)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            while not _listens(port):
+                assert process.poll() is None, "fastmcp did not start"
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}/mcp"
+        finally:
+            process.terminate()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class McpClient:

@@ -41,14 +41,16 @@ def _findings(session: Session, seen: ServerExamination) -> Iterator[Finding]:
         yield replace(finding, mended_by=fault.host, meanwhile=fault.meanwhile)
     if seen.refused is not None:
         finding = failure(session, "login", _of_login(seen.refused, seen.url))
+        option = seen.refused.missing_option
+        meanwhile = f"no login begins without {option}" if option else "no login begins"
         is_fault = isinstance(seen.refused, ServiceUnreadable)
-        yield replace(finding, mended_by=seen.last_host, meanwhile="no login begins") if is_fault else finding
+        yield replace(finding, mended_by=seen.last_host, meanwhile=meanwhile) if is_fault else finding
 
 
 def _of_login(error: EveryAuthError, url: str) -> EveryAuthError:
     """Return an error whose missing option is one of the login, and not of this command."""
     if not error.missing_option:
         return error
-    renamed = error.copy(hint=f"{error.hint}: {login_at(url)} {error.missing_option}")
+    renamed = error.copy(hint=f"{login_at(url)} {error.missing_option}")
     renamed.missing_option = ""
     return renamed

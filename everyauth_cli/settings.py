@@ -134,8 +134,8 @@ def proxy_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     is a header of the request (RFC 3875 section 4.1.18), so only the lower case counts there.
     """
     environ = os.environ if environ is None else environ
-    # One in lower case comes last, so that it counts.
-    variables = sorted((variable for variable in environ if variable.lower() in PROXIES), key=str.islower)
+    # In ASCII lower case comes last, so that it counts.
+    variables = sorted(variable for variable in environ if variable.lower() in PROXIES)
     found = {PROXIES[variable.lower()]: environ[variable] for variable in variables}
     if "REQUEST_METHOD" in environ:
         found["http"] = environ.get("http_proxy", "")

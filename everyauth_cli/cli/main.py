@@ -14,8 +14,8 @@ from everyauth_cli.cli.line import profile_in, wants_json, words_of
 from everyauth_cli.cli.streams import prepare_streams
 from everyauth_cli.cli.suggestion import Hint, corrected, in_profile, read_hint
 from everyauth_cli.cli.terminal import Terminal
-from everyauth_cli.cli.tree import instead_of, spelled_out, tree
-from everyauth_cli.cli.typer_internals import failed_command, is_help, mistyped, parser_error, usage_message
+from everyauth_cli.cli.tree import command_in, instead_of, spelled_out, tree
+from everyauth_cli.cli.typer_internals import is_help, mistyped, parser_error, usage_message
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 
 ParserError = parser_error()
@@ -88,7 +88,7 @@ def _usage(terminal: Terminal, error: Exception, args: Sequence[str]) -> int:
     word = mistyped(error)
     # A command alone may still need its arguments.
     again = corrected(args, *word) if word and len(words_of(args)) != 1 else ""
-    advice, command = read_hint(instead_of(args) or again or f"{failed_command(error)} --help")
+    advice, command = read_hint(instead_of(args) or again or f"{command_in(args)} --help")
     hint = Hint(advice, in_profile(command, profile_in(args)))
     terminal.error(UsageProblem(usage_message(error), hint=str(hint)))
     return UsageProblem.exit_code

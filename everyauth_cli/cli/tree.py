@@ -85,6 +85,13 @@ def instead_of(line: Sequence[str]) -> str:
     return ORIGINAL.get(tuple(words[: typed if words[:1] == ["token"] else 2]), "")
 
 
+def command_in(line: Sequence[str]) -> str:
+    """Return the path of the command that a command line names, as far as it names one."""
+    first, second = (*_without_options(line), "", "")[:2]
+    names = [first] * (first in COMMANDS) + [second] * (second in COMMANDS.get(first, []))
+    return " ".join(["everyauth", *names])
+
+
 def _named(line: Sequence[str]) -> Iterator[str]:
     """The modules of the commands that a command line may mean."""
     words = _without_options(line)

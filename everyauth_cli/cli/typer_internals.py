@@ -87,11 +87,6 @@ def mistyped(error: Exception) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def failed_command(error: Exception) -> str:
-    """Return the path of the command whose arguments are wrong, as far as the error knows it."""
-    return str(getattr(getattr(error, "ctx", None), "command_path", "everyauth"))
-
-
 # Values as they were typed: Typer 0.29 asks pydantic whether text is text.
 
 

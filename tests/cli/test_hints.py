@@ -100,6 +100,18 @@ def test_a_mistyped_word_is_answered_with_the_whole_line_corrected(home, line, w
 
 
 @pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("service set op --client-id", "everyauth service set --help"),
+        ("login op --zzzzzzz", "everyauth login --help"),
+        ("--zzzzzzz", "everyauth --help"),
+    ],
+)
+def test_a_line_that_cannot_be_parsed_leads_to_the_help_of_its_command(home, line, command):
+    home.bad(f"everyauth {line}", 2, f"try: {command}\n")
+
+
+@pytest.mark.parametrize(
     ("product", "service"),
     [
         ("gmail", "google"),

@@ -37,6 +37,7 @@ from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, RevocationEnds
 from everyauth_cli.store.identities import find_readable, identity_query, peek_identity, read_identity, save_identity
 from everyauth_cli.store.records import Store
+from everyauth_cli.urls import is_loopback
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -254,8 +255,17 @@ class Revoker:
 
     def _may_share_grant(self, one: Identity, other: Identity) -> bool:
         here, there = (identity.origins.get("token_endpoint") for identity in (one, other))
-        same_server = here == there or one.service == other.service
+        # On this machine an origin may have many servers: the sandbox is one for each service.
+        same_origin = here == there and not (here and is_loopback(here))
+        same_server = same_origin or self._registered_at(one.service) == self._registered_at(other.service)
         return same_server and one.client_id == other.client_id and self._is_same_account(one, other) is not False
+
+    def _registered_at(self, name: str) -> str:
+        """Return the service at which the client is registered: a preset uses that of its service."""
+        try:
+            return self.catalogue.get(name).registered_at.name
+        except (ServiceNotFound, ConfigurationProblem):
+            return name
 
     def _is_same_account(self, one: Identity, other: Identity) -> bool | None:
         """Return whether two identities are of one account; None where that is not known."""

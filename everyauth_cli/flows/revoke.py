@@ -37,7 +37,6 @@ from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, RevocationEnds
 from everyauth_cli.store.identities import find_readable, identity_query, peek_identity, read_identity, save_identity
 from everyauth_cli.store.records import Store
-from everyauth_cli.urls import is_loopback
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -255,15 +254,15 @@ class Revoker:
 
     def _may_share_grant(self, one: Identity, other: Identity) -> bool:
         here, there = (identity.origins.get("token_endpoint") for identity in (one, other))
-        # On this machine an origin may have many servers: the sandbox is one for each service.
-        same_origin = here == there and not (here and is_loopback(here))
-        same_server = same_origin or self._registered_at(one.service) == self._registered_at(other.service)
+        # An origin may have many servers: the sandbox has one for each service.
+        same_server = here == there and self._token_endpoint(one.service) == self._token_endpoint(other.service)
+        same_server = same_server or one.service == other.service
         return same_server and one.client_id == other.client_id and self._is_same_account(one, other) is not False
 
-    def _registered_at(self, name: str) -> str:
-        """Return the service at which the client is registered: a preset uses that of its service."""
+    def _token_endpoint(self, name: str) -> str:
+        """Return the token endpoint of the entry where a client is registered; the name if that is missing or wrong."""
         try:
-            return self.catalogue.get(name).registered_at.name
+            return self.catalogue.get(name).registered_at.token_endpoint
         except (ServiceNotFound, ConfigurationProblem):
             return name
 

@@ -125,7 +125,7 @@ class Registrations:
             endpoint = str(found.metadata["registration_endpoint"])
             request = registration_request(endpoint, redirect_uri=uri, scopes=known, method=method)
             try:
-                registration = read_registration(found.issuer, self.send(request))
+                registration = read_registration(found.issuer, self.send(request), redirect_uri=uri)
             except ServiceError as error:
                 another = _another(found, tried[-1], error)
                 if another is None or another in tried:

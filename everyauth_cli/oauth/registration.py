@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ GRANT_TYPES = ("authorization_code", "refresh_token")
 USABLE = (ClientAuthMethod.NONE, ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST)
 INVALID_REDIRECT_URI, INVALID_CLIENT_METADATA = "invalid_redirect_uri", "invalid_client_metadata"
 SECONDS = 10.0
+CREDENTIAL = re.compile(r"[ -~]{1,10000}")
+"""An id or a secret (RFC 6749 sections A.1 and A.2), as long as any that a person can set."""
 UNKNOWN_CLIENT = (400, 401, 404, 410, 422)
 """Statuses that are of the request; others of 4xx are of a gateway that keeps programs out, or of load."""
 
@@ -80,28 +83,54 @@ def is_unknown(response: Response) -> bool:
 
 
 @raised_anew
-def read_registration(issuer: str, response: Response) -> Registration:
+def read_registration(issuer: str, response: Response, *, redirect_uri: str) -> Registration:
     """Return the client in a response; what it says counts, and not what was asked for.
 
-    Raises `ServiceError` with the server's own words, `ServiceUnreachable`, and `ServiceUnreadable` for a client that
-    cannot be used: without an id, with a method that we lack, or with a secret's method and no secret.
+    Raises `ServiceError` with the server's own words, or where it registered other redirect URIs alone,
+    `ServiceUnreachable`, and `ServiceUnreadable` for a client that cannot be used: without an id, with a method that we
+    lack, or with a secret's method and no secret.
     """
     fields = read_json(response.body.reveal(), response.content_type)
     fields = fields if isinstance(fields, dict) else {}
     if not response.is_success or "error" in fields:
         raise _refused(issuer, response, fields)
-    client_id = fields.get("client_id")
-    if not isinstance(client_id, str) or not client_id:
+    client_id, client_secret = _credential(issuer, fields, "client_id"), _credential(issuer, fields, "client_secret")
+    if client_id is None:
         raise ServiceUnreadable(f"{issuer} answered the registration without a client_id", status=response.status)
-    secret = fields.get("client_secret")
-    client_secret = Secret(secret) if isinstance(secret, str) and secret else None
+    _check_redirect_uri(issuer, fields.get("redirect_uris"), redirect_uri)
     expiry = fields.get("client_secret_expires_at")
     return Registration(
-        client_id=client_id,
+        client_id=client_id.reveal(),
         client_secret=client_secret,
         method=_method(issuer, fields, has_secret=client_secret is not None),
-        secret_expires_at=expiry if isinstance(expiry, int) and expiry > 0 else 0,
+        secret_expires_at=expiry if type(expiry) is int and expiry > 0 else 0,
     )
+
+
+def _credential(issuer: str, fields: Mapping[str, Any], name: str) -> Secret[str] | None:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        return None
+    if CREDENTIAL.fullmatch(value) is None:
+        raise ServiceUnreadable(f"{issuer} answered the registration with a {name} that is none (RFC 6749 appendix A)")
+    return Secret(value)
+
+
+def _check_redirect_uri(issuer: str, stated: object, ours: str) -> None:
+    """Raise `ServiceError` where a server has replaced our redirect URI (RFC 7591 section 3.2.1): no login would end.
+
+    The port does not matter on loopback (RFC 8252 section 7.3).
+    """
+    named = [uri for uri in stated if isinstance(uri, str)] if isinstance(stated, list) else []
+    if named and _without_port(ours) not in map(_without_port, named):
+        raise ServiceError(
+            f"{issuer} registered everyauth with the redirect URI {printable(named[0], 200)}, and not with {ours}",
+            error=INVALID_REDIRECT_URI,
+        )
+
+
+def _without_port(uri: str) -> str:
+    return re.sub(r"^(http://[^/:]+):[0-9]+(?=/)", r"\1", uri)
 
 
 def _method(issuer: str, fields: Mapping[str, Any], *, has_secret: bool) -> ClientAuthMethod:

@@ -14,6 +14,10 @@ ISSUER = "https://auth.example"
 URI = "http://127.0.0.1:28282/callback/x"
 
 
+def read(response):
+    return read_registration(ISSUER, response, redirect_uri=URI)
+
+
 def test_a_native_public_client_is_asked_for():
     request = registration_request(f"{ISSUER}/r", redirect_uri=URI, scopes=["a", "b"], method=ClientAuthMethod.NONE)
     assert request.document == {
@@ -44,14 +48,14 @@ def test_a_native_public_client_is_asked_for():
 )
 @pytest.mark.parametrize("status", [200, 201])
 def test_what_the_response_says_counts(fields, method, secret, status):
-    found = read_registration(ISSUER, json_response({"client_id": "c", **fields}, status=status))
+    found = read(json_response({"client_id": "c", **fields}, status=status))
     assert (found.client_id, found.method, found.client_secret) == ("c", method, secret)
 
 
-@pytest.mark.parametrize(("stated", "expected"), [(0, 0), (5, 5), (None, 0), ("5", 0), (-1, 0)])
+@pytest.mark.parametrize(("stated", "expected"), [(0, 0), (5, 5), (None, 0), ("5", 0), (-1, 0), (True, 0)])
 def test_the_secret_ends_when_the_response_says(stated, expected):
     response = json_response({"client_id": "c", "client_secret": "s", "client_secret_expires_at": stated})
-    assert read_registration(ISSUER, response).secret_expires_at == expected
+    assert read(response).secret_expires_at == expected
 
 
 @pytest.mark.parametrize(
@@ -59,23 +63,50 @@ def test_the_secret_ends_when_the_response_says(stated, expected):
     [
         ({}, "without a client_id"),
         ({"client_id": 7}, "without a client_id"),
+        ({"client_id": "c\n\x1b[2J"}, "a client_id that is none"),
+        ({"client_id": "c" * 10_001}, "a client_id that is none"),
+        ({"client_id": "c", "client_secret": "s\r\nX: y"}, "a client_secret that is none"),
         ({"client_id": "c", "token_endpoint_auth_method": "private_key_jwt"}, "for private_key_jwt"),
         ({"client_id": "c", "token_endpoint_auth_method": "client_secret_basic"}, "gave it no secret"),
     ],
 )
 def test_a_client_that_cannot_be_used_is_refused(fields, says):
     with pytest.raises(ServiceUnreadable, match=says):
-        read_registration(ISSUER, json_response(fields))
+        read(json_response(fields))
 
 
 def test_a_refusal_has_the_server_s_words_and_code():
     body = {"error": "invalid_redirect_uri", "error_description": "no\x1b[31m loopback"}
     with pytest.raises(ServiceError, match=r"invalid_redirect_uri: no") as caught:
-        read_registration(ISSUER, json_response(body, status=400))
+        read(json_response(body, status=400))
     assert caught.value.error == "invalid_redirect_uri"
     assert "\x1b" not in caught.value.message
 
 
 def test_a_server_that_is_busy_is_unreachable_for_now():
     with pytest.raises(ServiceUnreachable):
-        read_registration(ISSUER, json_response({}, status=503))
+        read(json_response({}, status=503))
+
+
+@pytest.mark.parametrize(
+    ("stated", "good"),
+    [
+        ([URI], True),
+        (["https://other.example/x", URI], True),
+        (["http://127.0.0.1/callback/x"], True),
+        ([], True),
+        ("none", True),
+        (["https://evil.example/callback/x"], False),
+        (["http://localhost:28282/callback/x"], False),
+        (["http://127.0.0.1:28282/callback/y"], False),
+        (["http://127.0.0.1:28282@evil.example/callback/x"], False),
+    ],
+)
+def test_a_redirect_uri_that_the_server_replaced_is_noticed(stated, good):
+    response = json_response({"client_id": "c", "redirect_uris": stated}, status=201)
+    if good:
+        assert read(response).client_id == "c"
+        return
+    with pytest.raises(ServiceError, match="registered everyauth with the redirect URI") as caught:
+        read(response)
+    assert caught.value.error == "invalid_redirect_uri"

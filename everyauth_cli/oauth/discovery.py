@@ -156,7 +156,7 @@ def _published(issuer: str, *, found_from: str, of_origin: bool = False) -> Gene
         response = yield replace(request, deadline=SECONDS)
         metadata = read_metadata(issuer, response, of_origin=of_origin)
         if metadata is not None:
-            check_endpoints(metadata, found_from=found_from)
+            check_endpoints(metadata, found_from=issuer)
             return metadata
     return None
 

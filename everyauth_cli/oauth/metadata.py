@@ -31,6 +31,7 @@ COPIED = (
 ENDPOINTS = (
     "authorization_endpoint",
     "token_endpoint",
+    "device_authorization_endpoint",
     "registration_endpoint",
     "revocation_endpoint",
     "userinfo_endpoint",

@@ -14,6 +14,8 @@ from everyauth_cli.urls import check_url, origin
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 DOTS = re.compile(r"\.|%2e", re.IGNORECASE)
+SEPARATOR = re.compile(r"[/\\]|%2f|%5c", re.IGNORECASE)
+"""What a server may take for the end of a segment, whatever RFC 3986 says."""
 MOST_SERVERS = 20
 """Authorization servers of one resource that are read."""
 
@@ -67,7 +69,7 @@ def covers(resource: str, url: str) -> bool:
     except ValueError:
         return False
     above, below = urlsplit(resource), urlsplit(url)
-    if above.query not in ("", below.query) or any(map(_is_dots, (*_segments(above.path), *_segments(below.path)))):
+    if above.query not in ("", below.query) or _has_dots(above.path) or _has_dots(below.path):
         return False
     prefix = _segments(above.path.removesuffix("/"))
     return _segments(below.path)[: len(prefix)] == prefix
@@ -77,5 +79,5 @@ def _segments(path: str) -> list[str]:
     return path.split("/")
 
 
-def _is_dots(segment: str) -> bool:
-    return DOTS.sub(".", segment) in (".", "..")
+def _has_dots(path: str) -> bool:
+    return any(DOTS.sub(".", segment) in (".", "..") for segment in SEPARATOR.split(path))

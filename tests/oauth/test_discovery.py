@@ -163,6 +163,15 @@ def test_a_resource_that_does_not_cover_the_url_is_refused_with_both_named(net, 
         ("https://a.example/mcp", "https://a.example/mcpx", False),
         ("https://a.example/mcp", "https://a.example/mcp/%2e%2E/x", False),
         ("https://a.example/mcp", "https://a.example/mcp/../x", False),
+        ("https://a.example/mcp", "https://a.example/mcp/..%2Fx", False),
+        ("https://a.example/mcp", "https://a.example/mcp/%2e.%5cx", False),
+        ("https://a.example/mcp", "https://a.example/mcp\\..\\x", False),
+        ("https://a.example/mcp", "https://a.example/mcp%2fx", False),
+        ("https://a.example/mcp", "https://a.example/MCP", False),
+        ("https://a.example/mcp", "https://a.example.:443/mcp", False),
+        ("https://a.example/mcp", "https://a.example@b.example/mcp", False),
+        ("https://a.example/mcp", "https://a.example/mcp;x", False),
+        ("https://a.example/mcp", "https://a.example//mcp", False),
     ],
 )
 def test_a_resource_covers_its_path_by_segments(resource, url, expected):
@@ -193,13 +202,33 @@ def test_a_place_that_nothing_may_be_sent_to_is_refused(net, named, says):
 
 
 @pytest.mark.parametrize(
-    "key", ["authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "jwks_uri"]
+    "key",
+    [
+        "authorization_endpoint",
+        "token_endpoint",
+        "device_authorization_endpoint",
+        "registration_endpoint",
+        "revocation_endpoint",
+        "jwks_uri",
+    ],
 )
 @pytest.mark.parametrize("value", ["http://auth.example/x", "https://127.0.0.1/x", "javascript:alert(1)", 7])
 def test_an_endpoint_that_nothing_may_be_sent_to_is_refused(net, key, value):
     net.pages[AS] = json_response({**METADATA, key: value})
     with pytest.raises(ServiceUnreadable, match=key):
         found(net)
+
+
+def test_an_issuer_elsewhere_may_not_name_this_machine_for_a_server_on_it(net):
+    url = "http://127.0.0.1:9000/mcp"
+    net.posts[url] = challenged()
+    net.pages["http://127.0.0.1:9000/.well-known/oauth-protected-resource/mcp"] = json_response(
+        {"resource": url, "authorization_servers": [ISSUER]}
+    )
+    assert found(net, url).issuer == ISSUER
+    net.pages[AS] = json_response({**METADATA, "token_endpoint": "http://127.0.0.1:631/admin"})
+    with pytest.raises(ServiceUnreadable, match="this machine"):
+        found(net, url)
 
 
 def test_a_server_on_this_machine_may_name_this_machine(net):

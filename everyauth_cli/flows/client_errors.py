@@ -33,14 +33,18 @@ def scope_of_preset(service: Service, scope: str) -> UsageProblem:
     )
 
 
-def not_set(service: Service, client: Client) -> ClientNotSet:
-    """Make the error for a service that has no client yet."""
+def not_set(service: Service, client: Client, *, redirects: bool = True) -> ClientNotSet:
+    """Make the error for a service that has no client yet; a grant that never `redirects` needs no redirect URI."""
     place = service.registered_at
     link = place.docs or next(iter(place.sources), "")
     about = f" ({link})" if link else ""
     whose = f" for {service.name}" if service.preset_of else ""
     needed = "".join(f" --param {p.name}=..." for p in service.params if p.default is None)
-    uri = f" with the redirect URI {redirect_uri(service, client)}" if is_registered(service, client) else ""
+    uri = (
+        f" with the redirect URI {redirect_uri(service, client)}"
+        if redirects and is_registered(service, client)
+        else ""
+    )
     return ClientNotSet(
         f"{place.name} has no client yet{whose}: register an app at {place.title}{about}{uri}",
         hint=f"everyauth service set {place.name} --client-id ID --client-secret -{needed}",

@@ -46,19 +46,22 @@ class Clients:
         # A real client must not be sent to the sandbox.
         self._override = (lambda _: (None, None)) if self._sandboxed else override
 
-    def get(self, service: Service, *, redirect_uri: str | None = None) -> Client:
+    def get(self, service: Service, *, redirect_uri: str | None = None, redirects: bool = True) -> Client:
         """Return the client of a service with its secret; the environment takes precedence over the store.
 
-        `redirect_uri` is the one that the error names for registration, where it is not the client's own.
+        `redirect_uri` is the one that the error names for registration, where it is not the client's own; it names none
+        for a grant that never `redirects`.
         Raises `ClientNotSet` when there is none, `HostChanged` when it was set for other origins than the service has.
         """
-        return self._usable(service, self._stored(service), redirect_uri=redirect_uri)
+        return self._usable(service, self._stored(service), redirect_uri=redirect_uri, redirects=redirects)
 
-    def registered(self, name: str, *, redirect_uri: str | None = None) -> tuple[Service, Client]:
+    def registered(
+        self, name: str, *, redirect_uri: str | None = None, redirects: bool = True
+    ) -> tuple[Service, Client]:
         """Return the service of that name, as `filled` does, and its client, from one reading of the store."""
         service, stored = self._found(name)
         service = self._filled(service, stored.client if stored else None)
-        client = self._usable(service, stored, redirect_uri=redirect_uri)
+        client = self._usable(service, stored, redirect_uri=redirect_uri, redirects=redirects)
         return with_key(service, client), client
 
     def offer(self, client: Client) -> Service:
@@ -113,13 +116,16 @@ class Clients:
         """Return the key of the client that serves a service: a preset uses the one of its service."""
         return client_key(self._profile, service.registered_at.name)
 
-    def _usable(self, service: Service, stored: StoredClient | None, *, redirect_uri: str | None) -> Client:
+    def _usable(
+        self, service: Service, stored: StoredClient | None, *, redirect_uri: str | None, redirects: bool
+    ) -> Client:
         client_id, client_secret = self._override(service.registered_at.name)
         client = stored.client if stored else no_client(service)
         if self._sandboxed and client.sandbox_url is None:
             raise not_in_sandbox(service)
         if not (client_id or client.client_id):
-            raise not_set(service, replace(client, redirect_uri=redirect_uri or client.redirect_uri))
+            known = replace(client, redirect_uri=redirect_uri or client.redirect_uri)
+            raise not_set(service, known, redirects=redirects)
         if client_id not in (None, client.client_id):
             # A stored secret belongs to the stored client id; it is not sent with another one.
             client = replace(client, client_id=client_id, client_secret=client_secret, private_keys=())

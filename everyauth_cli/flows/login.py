@@ -207,7 +207,7 @@ class LoginFlow:
     def client_credentials(self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str) -> Grant:
         """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
         _check_names(user, tenant, tags)
-        service, client = self.clients.registered(name)
+        service, client = self.clients.registered(name, redirects=False)
         _check_params(self.clients.catalogue.get(name), service)
         check_is_confidential(service, client)
         request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)

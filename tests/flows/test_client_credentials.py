@@ -9,6 +9,7 @@ from peers.stores import secret_text
 from peers.token_server import ENTRY, HOUR, MINUTE, REVOCABLE, World, json_response
 
 from everyauth_cli.errors import (
+    ClientNotSet,
     ClientRejected,
     ConfigurationProblem,
     LoginRequired,
@@ -284,6 +285,15 @@ def test_a_key_that_signs_nothing_here_leaves_no_mark_of_a_refresh(world):
         world.token()
     assert read_identity(world.store, world.key()).refreshing_since is None
     assert len(runs(world)) == 1
+
+
+def test_without_a_client_nothing_is_said_of_a_redirect_uri(world):
+    world.entry("another", ENTRY)
+    with pytest.raises(ClientNotSet, match="another has no client yet") as caught:
+        world.auth.client_credentials("another")
+    assert "redirect URI" not in caught.value.message
+    with pytest.raises(ClientNotSet, match="with the redirect URI"):
+        world.auth.begin("another", redirect_uri="http://127.0.0.1:28282/callback/another")
 
 
 def test_bad_names_are_refused_before_anything_is_sent(world):

@@ -84,4 +84,5 @@ def login(
             log_in_at(active, service, at_url, options, scope=scope)
             return
         entry = active.auth.clients.filled(service)
-        run_login(active, options(service=entry, client=active.auth.clients.get(entry), scope=scope))
+        known = active.auth.clients.get(entry, redirects=not client_credentials)
+        run_login(active, options(service=entry, client=known, scope=scope))

@@ -14,7 +14,7 @@ from everyauth_cli.event_log import EventLog
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import Identity, Service
 from everyauth_cli.services.at_url import login_at, server_name
-from everyauth_cli.urls import is_url, origin
+from everyauth_cli.urls import domain, host, is_url, origin
 
 MOST_ATTEMPTS = 3
 """Logins for one server, the first included, after which another one for more access is refused."""
@@ -59,11 +59,8 @@ def log_in_at(
     raises, and `LoginFailed` for one more step-up when several have not been enough.
     """
     name, about = server_name(url), options.keywords
-    if about["client_credentials"] and not at_url.client:
-        raise UsageProblem(
-            "with --client-credentials at a URL, --client names the service whose client it is",
-            hint=f"{login_at(name)} --client-credentials --client SERVICE",
-        )
+    if about["client_credentials"]:
+        _check_client(session, name, at_url.client)
     before = session.auth.find(service=name, user=about["user"], tenant=about["tenant"])
     if scope is not None:
         _check_attempts(session, name, user=about["user"])
@@ -83,6 +80,24 @@ def log_in_at(
         return
 
 
+def _check_client(session: Session, name: str, client: str | None) -> None:
+    """Check that a grant of a client's own has one of a service, named now or used before, which no server registers.
+
+    Raises `UsageProblem`, and `ClientNotSet`.
+    """
+    clients = session.auth.clients
+    if client is not None:
+        clients.get(clients.filled(client), redirects=False)
+        return
+    with suppress(EveryAuthError):
+        if session.auth.catalogue.get(name).client_of is not None:
+            return
+    raise UsageProblem(
+        "with --client-credentials at a URL, --client names the service whose client it is",
+        hint=f"{login_at(name)} --client-credentials --client SERVICE",
+    )
+
+
 def discovered(
     session: Session, url: str, options: UrlOptions, *, scope: str | None, rejected: str | None
 ) -> Service | None:
@@ -95,7 +110,19 @@ def discovered(
             session.terminal.json({"serviceId": url, "loginNeeded": False})
     elif service.issuer and origin(service.issuer) != origin(service.name):
         session.terminal.info(f"{service.name} has its logins at {service.issuer}.")
+    if service is not None and service.client_of is None:
+        _warn_of_two_owners(session, service)
     return service
+
+
+def _warn_of_two_owners(session: Session, service: Service) -> None:
+    """Warn where a browser would go to one owner, and what is granted there to another (RFC 9700 section 4.4)."""
+    asks, gets = host(service.authorization_endpoint), host(service.token_endpoint)
+    if domain(asks) != domain(gets):
+        session.terminal.warn(
+            f"the browser goes to {asks}, and what you grant there is handed to {gets}, as {service.issuer} says: "
+            f"go on only if {gets} may have it"
+        )
 
 
 def _union(session: Session, before: Sequence[Identity], scope: str) -> str:

@@ -27,7 +27,7 @@ def server():
 @pytest.fixture
 def run(everyauth):
     use_free_ports(everyauth)
-    return lambda *line, env=None: everyauth(*line, env={**ENV, **(env or {})})
+    return lambda *line, env=None, **more: everyauth(*line, env={**ENV, **(env or {})}, **more)
 
 
 def test_a_login_a_token_a_refresh_and_a_logout_by_the_url(run, server):
@@ -152,6 +152,35 @@ def test_a_client_of_a_service_is_named_once(run, server, everyauth):
     assert run("login", server.url).code == 0
     assert {form["client_id"] for form in server.forms} == {"ours"}
     assert {query["redirect_uri"].rpartition("/")[2] for query in server.requested} == {"acme"}
+
+
+def test_a_token_of_the_client_s_own_at_a_url(run, server, everyauth):
+    services = everyauth.home / "services"
+    services.mkdir(parents=True)
+    entry = f'authorization_endpoint = "{server.base}/authorize"\ntoken_endpoint = "{server.base}/token"\n'
+    (services / "acme.toml").write_text(entry + 'token_endpoint_auth_method = "client_secret_post"\n')
+    line = ("login", server.url, "--client-credentials")
+    done = run(*line, "--client", "acme")
+    assert (done.code, done.out, server.counts) == (2, "", {})
+    assert "acme has no client yet" in done.err
+    assert "redirect URI" not in done.err
+    assert run("service", "set", "acme", "--client-id", "ours", "--client-secret", "-", input="s3cret\n").code == 0
+    done = run(*line, "--client", "acme")
+    assert done.code == 0, done
+    assert run("token", server.url).out == "access-1\n"
+    # Its renewal is suggested without the client's name, which is remembered.
+    assert run(*line).code == 0
+    assert run("identity", "refresh").code == 0
+    assert run("token", server.url).out == "access-3\n"
+    assert [(form["grant_type"], form["resource"]) for form in server.forms] == [("client_credentials", server.url)] * 3
+    assert "/register" not in server.counts
+
+
+def test_an_authorization_endpoint_of_another_owner_is_pointed_out(run, server):
+    server.metadata["authorization_endpoint"] = "https://accounts.example/authorize"
+    done = run("login", server.url, "--no-browser", "--timeout", "1s")
+    assert (done.code, done.out) == (4, "")
+    assert "the browser goes to accounts.example, and what you grant there is handed to 127.0.0.1" in done.err
 
 
 def test_pkce_that_is_not_stated_can_be_assumed(run, server):

@@ -15,7 +15,7 @@ from everyauth_cli.urls import check_url, origin
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 DOTS = re.compile(r"\.|%2e", re.IGNORECASE)
 SEPARATOR = re.compile(r"[/\\]|%2f|%5c", re.IGNORECASE)
-"""What a server may take for the end of a segment, whatever RFC 3986 says."""
+"""The end of a segment as a server may see it, though only the slash is one (RFC 3986 section 3.3)."""
 MOST_SERVERS = 20
 """Authorization servers of one resource that are read."""
 

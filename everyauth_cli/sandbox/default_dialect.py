@@ -73,7 +73,9 @@ def default_revocation(service: Service) -> Revocation | None:
         return None
     request = DocumentedRequest(method="POST", url=service.revocation.endpoint, headers={})
     call = Call(link=(), request=request, response=DocumentedResponse())
-    return Revocation(call=call, ends=service.revocation.ends, tokens=service.revocation.tokens)
+    # It issues refresh tokens.
+    ends = service.revocation.ends.of(refreshable=True)
+    return Revocation(call=call, ends=ends, tokens=service.revocation.tokens)
 
 
 def account_fields(service: Service) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from everyauth_cli.model import Client, Request, Secret, Service
@@ -14,7 +14,7 @@ from everyauth_cli.pages.document import HEADERS, Frame, page_headers
 from everyauth_cli.pages.form import form_page
 from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
-from everyauth_cli.sandbox.dialect import Endpoint
+from everyauth_cli.sandbox.dialect import Endpoint, Revocation
 from everyauth_cli.sandbox.faults import RETRY_AFTER_SECONDS, Fault
 from everyauth_cli.sandbox.grants import OAuthError
 from everyauth_cli.sandbox.requests import (
@@ -87,7 +87,7 @@ class Endpoints:
         self._service = service
         self._fault_settings = fault_settings
         self._account_request = _account_request(service, client)
-        self._revocation_request = _revocation_request(service, client)
+        self._revocation_request = _revocation_request(service, client, server.responses.revocation)
         self._routes: dict[str, dict[str, Route]] = {
             _path(service.authorization_endpoint): {"GET": self._authorize, "POST": self._decide},
             _path(service.token_endpoint): {"POST": self._token},
@@ -246,12 +246,13 @@ def _account_request(service: Service, client: Client) -> Request:
     return Request(url=url, method="GET", bearer=Secret(TOKEN_MARK))
 
 
-def _revocation_request(service: Service, client: Client) -> Request | None:
+def _revocation_request(service: Service, client: Client, revocation: Revocation | None) -> Request | None:
     """Return the revocation request of a service that does not take the token in a field as in RFC 7009."""
-    if service.revocation.endpoint is None:
+    if service.revocation.endpoint is None or revocation is None:
         return None
     if service.quirk.revoke is not None:
-        request: Request = service.quirk.revoke(service, client, Secret(TOKEN_MARK))
+        played = replace(service, revocation=replace(service.revocation, ends=revocation.ends))
+        request: Request = service.quirk.revoke(played, client, Secret(TOKEN_MARK))
         return request
     if service.revocation.auth_method == BEARER:
         return Request(url=service.revocation.endpoint, bearer=Secret(TOKEN_MARK))

@@ -42,6 +42,7 @@ def at_sandbox(service: Service, base_url: str) -> Service:
     return replace(
         filled,
         params=tuple(replace(param, default=params[param.name]) for param in service.params),
+        scope_required=False,
         # Without a dialect it speaks as the standard says.
         requests=RequestRules(),
         response=ResponseRules(),

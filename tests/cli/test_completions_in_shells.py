@@ -156,7 +156,7 @@ def test_zsh_knows_the_file_by_its_first_line():
     ("line", "expected"),
     [
         ("everyauth log", {"login", "logout"}),
-        ("everyauth login ac", {"acme", "acuity-scheduling"}),
+        ("everyauth login ac", {"accelo", "acme", "acuity-scheduling"}),
         ("everyauth login pagerduty --u", {"--user"}),
         ("everyauth login pagerduty --user=te", {"--user=team:red"}),
         ("everyauth --output ", {"json", "pretty"}),

@@ -111,9 +111,19 @@ def test_a_line_that_cannot_be_parsed_leads_to_the_help_of_its_command(home, lin
     home.bad(f"everyauth {line}", 2, f"try: {command}\n")
 
 
-@pytest.mark.parametrize("product", ["gmail", "youtube", "jira", "confluence", "teams"])
-def test_a_product_s_name_is_a_service_of_its_own(home, product):
-    assert json.loads(home.good(f"everyauth service get {product} -o json"))["id"] == product
+@pytest.mark.parametrize(
+    ("product", "service"),
+    [
+        ("gmail", "google"),
+        ("youtube", "google"),
+        ("jira", "atlassian"),
+        ("confluence", "atlassian"),
+        ("teams", "microsoft"),
+    ],
+)
+def test_a_product_s_name_means_the_preset_of_its_service(home, product, service):
+    shown = json.loads(home.good(f"everyauth service get {product} -o json"))
+    assert (shown["id"], shown["presetOf"]) == (product, service)
 
 
 def test_users_and_profiles_have_near_names_that_differ_in_more_than_a_number(home):

@@ -37,6 +37,13 @@ def test_where_a_revocation_ends_all_that_the_account_granted_the_other_preset_n
         everyauth_sandbox.auth.get_identity("google-drive")
 
 
+def test_services_share_no_grant_because_they_share_the_sandbox(everyauth_sandbox):
+    google, _ = everyauth_sandbox.log_in("google"), everyauth_sandbox.log_in("reddit")
+    assert everyauth_sandbox.auth.siblings(google) == []
+    everyauth_sandbox.auth.delete_identity("google", "me")
+    assert tokens(everyauth_sandbox, "reddit")
+
+
 @pytest.mark.parametrize("name", sorted(shipped_presets()))
 def test_every_preset_gets_its_scopes_and_an_account(everyauth_sandbox, name):
     identity = everyauth_sandbox.log_in(name)

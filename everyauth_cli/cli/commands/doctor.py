@@ -11,7 +11,7 @@ from everyauth_cli.cli.app import command
 from everyauth_cli.cli.session import Session
 
 UrlArgument = Annotated[
-    str | None, typer.Argument(metavar="[URL]", help="A server, whose discovery is run instead.", show_default=False)
+    str | None, typer.Argument(metavar="URL", help="A server, whose discovery is run instead.", show_default=False)
 ]
 
 

@@ -12,10 +12,8 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.flows.registrations import check_document, document_of
 from everyauth_cli.services.at_url import server_name
 
-EXAMPLE_URL = "https://me.example.com/everyauth.json"
 
-
-@command(group, "metadata", examples=[f"everyauth service metadata {EXAMPLE_URL} > everyauth.json"])
+@command(group, "metadata", examples=["everyauth service metadata https://me.example/app.json"])
 def metadata(
     session: Session,
     url: Annotated[str, typer.Argument(metavar="URL", help="The URL at which you will host it.")],

@@ -24,6 +24,7 @@ from everyauth_cli.flows.clients import Clients, default_scope, needs_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
+from everyauth_cli.flows.known_servers import doubted_on_failure
 from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import OWN_TAGS, check_texts
 from everyauth_cli.model import (
@@ -139,7 +140,8 @@ class LoginFlow:
         """Check an authorization response and redeem its code; see `EveryAuth.redeem`."""
         key = self._key(pending.request)
         sent = [Secret(value) for name, value in query if name in ("code", "state")]
-        with recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
+        failing = doubted_on_failure(self.store, self.profile, pending.request.service)
+        with failing, recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
             service, client = self.clients.registered(pending.request.service)
             response = read_response(service, pending, query)
             params = read_callback(service, dict(query))

@@ -17,6 +17,8 @@ def discover(
     self: HasFlows,
     url: str,
     *,
+    user: str = DEFAULT_USER,
+    tenant: str = "",
     scope: str | None = None,
     client: str | None = None,
     client_id: str | None = None,
@@ -30,10 +32,19 @@ def discover(
     `client` or of the catalogue's for this host, or the client id metadata document `client_id`, or one that the
     server registers (RFC 7591) for these scopes, which is not the `rejected` one. PKCE must be stated unless
     `assume_pkce` is set.
+    What was found less than a day ago is used again, without asking the server, where nothing is given but the `user`
+    and the `tenant` (the user unless given) whose login it is, and they have none there yet.
     Raises `UsageProblem`, `ClientNotSet`, `ServiceNotFound`, `ServiceError`, `StoreError`.
     """
     return self._flows.servers.discover(
-        url, scope=scope, client=client, client_id=client_id, assume_pkce=assume_pkce, rejected=rejected
+        url,
+        user=user,
+        tenant=tenant,
+        scope=scope,
+        client=client,
+        client_id=client_id,
+        assume_pkce=assume_pkce,
+        rejected=rejected,
     )
 
 

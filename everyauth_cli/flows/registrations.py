@@ -82,12 +82,18 @@ class Registrations:
         """
         key = registration_key(self.profile, found.issuer)
         with self.store.lock(key):
-            stored = read_client(self.store, key)
-            client = stored.client if stored and stored.client.client_id != rejected else None
-            is_usable = client is not None and self._is_usable(client, scopes)
-            if client and is_usable and (is_known or not self._is_forgotten(found, client, scopes)):
-                return client
-            return self._save(self._register(found, (*scopes, *found.all_scopes)))
+            client = self.reusable(found, scopes, rejected=rejected, is_known=is_known)
+            return client or self._save(self._register(found, (*scopes, *found.all_scopes)))
+
+    def reusable(
+        self, found: Discovered, scopes: Sequence[str], *, rejected: str | None = None, is_known: bool = False
+    ) -> Client | None:
+        """Return the client of `registered` if there is one already that can still be used; none is registered."""
+        stored = read_client(self.store, registration_key(self.profile, found.issuer))
+        client = stored.client if stored and stored.client.client_id != rejected else None
+        if client is None or not self._is_usable(client, scopes):
+            return None
+        return client if is_known or not self._is_forgotten(found, client, scopes) else None
 
     def _save(self, client: Client) -> Client:
         key = registration_key(self.profile, client.service)

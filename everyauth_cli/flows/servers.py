@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from everyauth_cli.errors import ClientNotSet, ServiceNotFound, ServiceUnreadable, UsageProblem
 from everyauth_cli.flows.clients import Clients
+from everyauth_cli.flows.known_servers import FOUND_AT, is_recent
 from everyauth_cli.flows.registrations import Registrations, check_document, redirect_uri_of
 from everyauth_cli.model import Client, Request, Response, Service
 from everyauth_cli.oauth.discovery import Discovered, discovery
 from everyauth_cli.oauth.metadata import check_pkce, entry_of
 from everyauth_cli.services.at_url import login_at, server_name
 from everyauth_cli.services.rules import OFFLINE
-from everyauth_cli.store.clients import client_key, list_clients, peek_client
+from everyauth_cli.store.clients import client_key, list_clients, peek_client, read_client
+from everyauth_cli.store.identities import identity_key
 from everyauth_cli.store.records import Store
 from everyauth_cli.urls import host, is_url, origin
 
@@ -43,6 +46,8 @@ class Servers:
         self,
         url: str,
         *,
+        user: str,
+        tenant: str = "",
         scope: str | None = None,
         client: str | None = None,
         client_id: str | None = None,
@@ -54,14 +59,22 @@ class Servers:
         A scope is given for more access at a server whose login works, so its client is not asked for.
         """
         name = server_name(url)
+        if scope is None and not (client or client_id or assume_pkce or rejected):
+            recorded = self._recorded(name, user=user, tenant=tenant)
+            if recorded is not None:
+                return self.clients.offer(recorded)
         document = check_document(server_name(client_id)) if client_id else self.registrations.document()
         found = self.look(name)
         if found is None:
             return None
         entry = _entry(found)
         known = self._known_client(found, client)
+        # One user may assume PKCE for their own login alone.
+        found_at = 0 if assume_pkce else self.clock()
+        ours = _at(name, found, entry, found_at=found_at)
         if known is not None:
-            return self.clients.offer(_at(name, found, entry, client_of=known.name, named=client is not None))
+            server = {**ours.server, "client_of": known.name, "is_named": client is not None}
+            return self.clients.offer(replace(ours, server=server))
         if not (found.is_assumed or assume_pkce):
             _check_pkce(found)
         scopes = tuple(scope.split()) if scope is not None else tuple(entry.get("scopes", ()))
@@ -69,15 +82,37 @@ class Servers:
         registered = self._document(found, document, is_named=is_named) or self._registrable(found).registered(
             found, scopes, rejected=rejected, is_known=is_known
         )
-        ours = _at(name, found, {**entry, **registered.server}, client_of="", named=False)
-        return self.clients.offer(
-            replace(
-                ours,
-                client_id=registered.client_id,
-                client_secret=registered.client_secret,
-                redirect_uri=registered.redirect_uri,
-            )
+        return self.clients.offer(_with(ours, registered))
+
+    def _recorded(self, name: str, *, user: str, tenant: str) -> Client | None:
+        """Return the record of a server that was found lately, for a user who has no login there; None to ask it anew.
+
+        A second login of the same user is what one tries after a token was rejected or the server has moved, so it
+        never goes by the record. Nor does one that would have another client than the record: it needs the metadata.
+        """
+        stored = read_client(self.store, client_key(self.profile, name))
+        if stored is None or not is_recent(stored.client, self.clock()):
+            return None
+        if self.store.peek(identity_key(self.profile, name, user=user, tenant=tenant)) is not None:
+            return None
+        # What cannot be used is said after the server was asked: it may have moved to where another client can.
+        with suppress(ServiceNotFound, UsageProblem):
+            return self._with_present_client(stored.client)
+        return None
+
+    def _with_present_client(self, record: Client) -> Client | None:
+        """Return a record with the client that a login there has now; None if that is not the record's any more."""
+        entry, client_of = record.server["entry"], record.server["client_of"]
+        found = Discovered(
+            url=record.service, resource=record.server["resource"], metadata=entry, named_issuer=entry["issuer"]
         )
+        known = self._known_client(found, None)
+        if known is not None or client_of:
+            return record if known is not None and known.name == client_of else None
+        if is_url(record.client_id):
+            return record if record.client_id == self.registrations.document() else None
+        registered = self.registrations.reusable(found, entry.get("scopes", ()))
+        return _with(record, registered) if registered else None
 
     def look(self, name: str) -> Discovered | None:
         """Return what discovery finds at a URL; None where no login is needed. Nothing is registered or stored."""
@@ -181,10 +216,21 @@ class Servers:
             return None
 
 
-def _at(name: str, found: Discovered, entry: dict[str, Any], *, client_of: str, named: bool) -> Client:
-    """Return the record of a server, with no client of its own yet."""
-    server = {"entry": entry, "client_of": client_of, "is_named": named, "resource": found.resource}
+def _at(name: str, found: Discovered, entry: dict[str, Any], *, found_at: int) -> Client:
+    """Return the record of a server, with no client yet."""
+    server = {"entry": entry, "client_of": "", "is_named": False, "resource": found.resource, FOUND_AT: found_at}
     return Client(service=name, client_id="", server=server)
+
+
+def _with(record: Client, registered: Client) -> Client:
+    """Return the record of a server with a client of its own."""
+    return replace(
+        record,
+        client_id=registered.client_id,
+        client_secret=registered.client_secret,
+        redirect_uri=registered.redirect_uri,
+        server={**record.server, "entry": {**record.server["entry"], **registered.server}},
+    )
 
 
 def _is_registered_at(service: Service, found: Discovered) -> bool:

@@ -24,7 +24,8 @@ def service_of(client: Client, catalogue: Catalogue) -> Service:
     """Return the service at a URL, as the record of our client there describes it.
 
     Its `server` has the keys of an `entry`, the `resource`, and the name of the service that it uses the client of, or
-    none, as `client_of`. Raises `ConfigurationProblem`.
+    none, as `client_of`; whether the user named that and when the server was found are for the next login. Raises
+    `ConfigurationProblem`.
     """
     url, server, entry = client.service, client.server, client.server["entry"]
     name = server["client_of"]

@@ -96,7 +96,7 @@ class Internet:
 
 def logged_in(world: World, url: str = URL, *, user: str = "me", **how: Any) -> Any:
     """Log in at a URL, as `everyauth login URL` does, and return the identity."""
-    service = world.auth.discover(url, **how)
+    service = world.auth.discover(url, user=user, **how)
     assert service is not None
     client = world.auth.clients.get(service)
     pending = world.auth.begin(service.name, redirect_uri=client.redirect_uri or "", user=user, scope=how.get("scope"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -12,6 +12,7 @@ from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientRejected, EveryAuthError, LoginFailed, UsageProblem
 from everyauth_cli.event_log import EventLog
 from everyauth_cli.flows.freshness import now_ms
+from everyauth_cli.flows.known_servers import doubted_on_failure
 from everyauth_cli.model import Identity, Service
 from everyauth_cli.services.at_url import login_at, server_name
 from everyauth_cli.urls import is_url, origin
@@ -69,11 +70,15 @@ def log_in_at(
         _check_attempts(session, name, user=about["user"])
         scope = _union(session, before, scope)
     rejected = None
-    while (service := discovered(session, name, at_url, scope=scope, rejected=rejected)) is not None:
+    ask = functools.partial(
+        session.auth.discover, name, user=about["user"], tenant=about["tenant"], scope=scope, **asdict(at_url)
+    )
+    while (service := discovered(session, name, functools.partial(ask, rejected=rejected))) is not None:
         client = session.auth.clients.get(service)
         made = options(service=service, client=client, scope=scope, before=before, more=at_url.words())
         try:
-            run_login(session, made)
+            with doubted_on_failure(session.auth.store, session.auth.profile, name):
+                run_login(session, made)
         except ClientRejected:
             if rejected is not None or service.client_of is not None or is_url(client.client_id):
                 raise
@@ -83,11 +88,9 @@ def log_in_at(
         return
 
 
-def discovered(
-    session: Session, url: str, options: UrlOptions, *, scope: str | None, rejected: str | None
-) -> Service | None:
+def discovered(session: Session, url: str, discover: Callable[[], Service | None]) -> Service | None:
     """Find out how the server at a URL is logged in at; return None if it needs no login, which is shown."""
-    service = session.auth.discover(url, scope=scope, rejected=rejected, **asdict(options))
+    service = discover()
     if service is None:
         session.terminal.done(f"{url} needs no login; nothing was stored.")
         session.terminal.event("done", serviceId=url, loginNeeded=False)

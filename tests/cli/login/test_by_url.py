@@ -57,6 +57,15 @@ def test_a_login_a_token_a_refresh_and_a_logout_by_the_url(run, server):
     assert server.counts["/register"] == 1
 
 
+def test_another_user_s_login_goes_by_what_was_found_until_one_fails(run, server):
+    place = "/.well-known/oauth-protected-resource/mcp"
+    assert run("login", server.url).code == 0
+    late = run("login", server.url, "--user", "c", "--timeout", "1s", env={"BROWSER": "true"})
+    assert (late.code, server.counts[place]) == (4, 1)
+    assert run("login", server.url, "--user", "c").code == 0
+    assert (server.counts[place], server.counts["/register"]) == (2, 1)
+
+
 def test_the_files_have_a_slug_for_a_name(run, server, everyauth):
     run("login", server.url)
     assert len(list(everyauth.home.rglob("127-0-0-1-*-mcp-*.jsonl"))) == 1

@@ -63,6 +63,14 @@ API_DOMAINS = {
     "stackoverflow": "stackexchange.com",
 }
 """Services whose API lies in another domain of theirs than the browser and the secrets go to."""
+MCP_DOMAINS = {
+    "datadog": "datadoghq.eu",
+    "github": "githubcopilot.com",
+    "planetscale": "pscale.dev",
+    "sentry": "sentry.dev",
+    "todoist": "todoist.net",
+}
+"""Services with an MCP server in yet another domain of theirs, as a page of their own says."""
 DOCS_ELSEWHERE = {
     "bitbucket": "support.atlassian.com",
     "codeberg": "forgejo.org",
@@ -163,10 +171,8 @@ def owner(url):
     return plain(parts.path.split("/")[1] if parts.hostname == "github.com" else parts.hostname.split(".")[-2])
 
 
-def docs_elsewhere(service):
-    """The hosts of an entry's documentation that no name and no endpoint of the service speaks of."""
-    entry = tomllib.loads((SHIPPED / f"{service.name}.toml").read_text(encoding="utf-8"))
-    pages = [entry["docs"], *(preset["docs"] for preset in entry.get("presets", {}).values())]
+def elsewhere(service, pages):
+    """The hosts of those pages that no name and no endpoint of the service speaks of."""
     words = [plain(word) for name in (service.name, service.title, *service.aliases) for word in re.split("[ -]", name)]
     names = [plain(service.name), plain(service.title), *(word for word in words if len(word) > 2)]
     own = plain(str([*urls_of(service).values(), service.params]))
@@ -175,7 +181,9 @@ def docs_elsewhere(service):
 
 
 def test_documentation_is_the_services_own(service):
-    assert docs_elsewhere(service) == {*filter(None, [DOCS_ELSEWHERE.get(service.name)])}
+    entry = tomllib.loads((SHIPPED / f"{service.name}.toml").read_text(encoding="utf-8"))
+    pages = [entry["docs"], *(preset["docs"] for preset in entry.get("presets", {}).values())]
+    assert elsewhere(service, pages) == {*filter(None, [DOCS_ELSEWHERE.get(service.name)])}
 
 
 def test_a_source_is_a_page_or_a_catalogue_that_is_listed(service):
@@ -220,6 +228,12 @@ def test_every_url_is_at_a_domain_of_the_service(service):
         assert {key: url for key, url in urls_of(each).items() if domain(each, url) not in known} == {}
     bases = {preset.name: domain(preset, preset.api.base) for preset in presets if preset.api.base}
     assert {base for name, base in bases.items() if base != PRESET_DOMAINS.get(name)} <= known
+
+
+def test_an_mcp_host_is_the_services_own_and_so_is_the_page_that_names_it(service):
+    assert elsewhere(service, service.mcp_hosts.values()) == set()
+    others = {domain(service, f"https://{name}") for name in service.mcp_hosts} - known_domains(service)
+    assert others == {*filter(None, [MCP_DOMAINS.get(service.name)])}
 
 
 def test_a_token_is_used_at_the_domains_of_the_service(service):

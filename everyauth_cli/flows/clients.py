@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.errors import ConfigurationProblem, ServiceUnreadable
 from everyauth_cli.flows.client_errors import not_in_sandbox, not_set, scope_of_preset, set_at_url, set_in_sandbox
 from everyauth_cli.flows.client_keys import ChangeKeys, check_has_key, takes_key, with_key
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
@@ -67,9 +67,13 @@ class Clients:
     def offer(self, client: Client) -> Service:
         """Take what discovery found of a server, with a client for it, for the login that follows; stores nothing.
 
-        What is stored serves the present grant until `adopt` replaces it. Raises `ConfigurationProblem`.
+        What is stored serves the present grant until `adopt` replaces it. Raises `ServiceUnreadable` where the server
+        says what no entry can.
         """
-        service = service_of(client, self.catalogue)
+        try:
+            service = service_of(client, self.catalogue)
+        except ConfigurationProblem as error:
+            raise ServiceUnreadable(error.message) from None
         self._offered[client.service] = replace(client, origins=client.origins or origins_of(service))
         return service
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from everyauth_cli.model import ACCEPT_JSON, Request, Response
 from everyauth_cli.oauth.response_body import read_json
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import ASYMMETRIC, OFFLINE, SYMMETRIC, ClientAuthMethod
+from everyauth_cli.services.values import GRANT_TYPE, LINK
 from everyauth_cli.urls import check_url, fault_of, origin
 
 OAUTH = "/.well-known/oauth-authorization-server"
@@ -89,8 +91,9 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
         entry |= {ASSERTION_ALGORITHMS: found} if (found := _assertion_algorithms(metadata)) else {}
     if "revocation_endpoint" in entry and "revocation_endpoint_auth_methods_supported" in metadata:
         entry["revocation_endpoint_auth_method"] = _auth_method(metadata, "revocation_endpoint_auth_methods_supported")
-    if documentation := metadata.get("service_documentation"):
-        entry["docs"] = documentation
+    # A mistake in what only people read, or in one of many, is none in how to log in.
+    with suppress(ValueError):
+        entry["docs"] = LINK.read(metadata.get("service_documentation"))
     scopes = texts(metadata, "scopes_supported")
     if "openid" in scopes:
         entry["scopes"] = [name for name in (*ACCOUNT_SCOPES, OFFLINE) if name in scopes]
@@ -98,7 +101,7 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
             entry["userinfo_endpoint"] = metadata["userinfo_endpoint"]
         if algorithms := _usable_algorithms(metadata):
             entry["id_token_signing_alg_values_supported"] = algorithms
-    if grants := texts(metadata, "grant_types_supported"):
+    if grants := [*filter(GRANT_TYPE.fullmatch, texts(metadata, "grant_types_supported"))]:
         entry["grant_types_supported"] = grants
     methods = metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" not in methods:

@@ -21,7 +21,7 @@ from peers.internet import (
 )
 from peers.token_server import HOUR, World, json_response
 
-from everyauth_cli.errors import ClientNotSet, LoginFailed, LoginRequired, ServiceError, UsageProblem
+from everyauth_cli.errors import ClientNotSet, LoginFailed, LoginRequired, ServiceError, ServiceUnreadable, UsageProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.store.clients import registration_key
 from everyauth_cli.urls import slug
@@ -231,6 +231,12 @@ def test_the_scope_that_was_requested_is_recorded_where_the_answer_names_none(wo
     world.clock.now += HOUR
     token(world)
     assert world.auth.find()[0].scope == "a b"
+
+
+def test_metadata_of_another_type_than_its_field_s_is_the_server_s_mistake(world, net):
+    net.pages[AS] = json_response({**METADATA, "authorization_response_iss_parameter_supported": "true"})
+    with pytest.raises(ServiceUnreadable, match="iss_parameter_supported = 'true': must be true or false"):
+        world.auth.discover(URL)
 
 
 def test_a_server_without_a_login_stores_nothing(world, net):

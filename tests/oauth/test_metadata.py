@@ -157,6 +157,13 @@ def test_an_endpoint_that_is_missing_is_named():
         ({"code_challenge_methods_supported": ["plain"]}, {"pkce": False}),
         ({"code_challenge_methods_supported": ["plain", "S256"]}, {}),
         ({"service_documentation": f"{ISSUER}/docs"}, {"docs": f"{ISSUER}/docs"}),
+        ({"service_documentation": "http://docs.example"}, {}),
+        ({"service_documentation": "/docs"}, {}),
+        ({"service_documentation": 7}, {}),
+        (
+            {"grant_types_supported": ["authorization_code", "\x1b[2J", "a b"]},
+            {"grant_types_supported": ["authorization_code"]},
+        ),
         ({"jwks_uri": 5, "revocation_endpoint": None, "scopes_supported": "openid"}, {}),
     ],
 )

@@ -61,6 +61,12 @@ def check_each_part(url: str) -> None:
         raise ValueError("its host or port is not written in the usual way")
 
 
+def check_link(url: str) -> str:
+    """Return the URL of a page for people after checking it: it may lead to a section. Raises `ValueError`."""
+    check_url(url.partition("#")[0])
+    return url
+
+
 def check_template(url: str) -> str:
     """Return a URL with placeholders after checking it as it will be once they are filled in.
 

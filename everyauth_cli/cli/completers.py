@@ -12,23 +12,35 @@ import typer
 
 from everyauth_cli.errors import EveryAuthError
 from everyauth_cli.model import RecordKey
+from everyauth_cli.services.at_url import server_name
 from everyauth_cli.services.catalogue import Catalogue
-from everyauth_cli.settings import read_settings
+from everyauth_cli.settings import Settings, read_settings
 from everyauth_cli.store.from_settings import store_of
-from everyauth_cli.store.identities import identity_query, list_keys
+from everyauth_cli.store.identities import identity_query, list_keys, services_with_identities
 from everyauth_cli.store.profiles import list_profiles
+from everyauth_cli.urls import is_url
 
+SCHEME = "http"
+"""The beginning of every URL: identities are looked through for no other text."""
 MOST_USERS = 1000
 """The most users that a completion offers: people read no more, and memory stays flat."""
 
 
-def service_names(_: typer.Context, incomplete: str) -> list[str]:
-    """Return the names of services and presets that begin with the text."""
-    try:
-        names = Catalogue(read_settings().services_dir).names_and_presets()
-    except (EveryAuthError, OSError):
-        return []
+def service_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of services and presets that begin with the text, and the URLs with an identity that do."""
+    names: list[str] = []
+    with suppress(EveryAuthError, OSError):
+        names += Catalogue(read_settings().services_dir).names_and_presets()
+    if incomplete.startswith(SCHEME[: len(incomplete)]):
+        names += _urls(context)
     return [name for name in names if name.startswith(incomplete)]
+
+
+def _urls(context: typer.Context) -> list[str]:
+    with suppress(EveryAuthError, OSError):
+        settings = read_settings()
+        return [*filter(is_url, services_with_identities(store_of(settings), _profile(context, settings)))]
+    return []
 
 
 def profiles(_: typer.Context, incomplete: str) -> list[str]:
@@ -68,6 +80,13 @@ def _users(context: typer.Context, service: str | None, incomplete: str) -> list
 
 def _identities(context: typer.Context, service: str | None) -> Iterator[RecordKey]:
     settings = read_settings()
-    profile = context.params.get("profile") or context.find_root().params.get("profile") or settings.profile
-    name = Catalogue(settings.services_dir).get(service).name if service else ""
-    return list_keys(store_of(settings), identity_query(profile, name))
+    name = _name(settings, service) if service else ""
+    return list_keys(store_of(settings), identity_query(_profile(context, settings), name))
+
+
+def _name(settings: Settings, service: str) -> str:
+    return server_name(service) if is_url(service) else Catalogue(settings.services_dir).get(service).name
+
+
+def _profile(context: typer.Context, settings: Settings) -> str:
+    return context.params.get("profile") or context.find_root().params.get("profile") or settings.profile

@@ -11,9 +11,8 @@ from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Request, Response
 from everyauth_cli.oauth.response_body import read_json
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ASYMMETRIC, OFFLINE, SYMMETRIC, ClientAuthMethod
-from everyauth_cli.services.values import GRANT_TYPE, LINK
-from everyauth_cli.urls import check_url, fault_of, origin
+from everyauth_cli.services.rules import ASYMMETRIC, GRANT_TYPE, OFFLINE, SYMMETRIC, ClientAuthMethod
+from everyauth_cli.urls import check_link, check_url, fault_of, origin
 
 OAUTH = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
@@ -93,7 +92,7 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
         entry["revocation_endpoint_auth_method"] = _auth_method(metadata, "revocation_endpoint_auth_methods_supported")
     # A mistake in what only people read, or in one of many, is none in how to log in.
     with suppress(ValueError):
-        entry["docs"] = LINK.read(metadata.get("service_documentation"))
+        entry["docs"] = check_link(str(metadata.get("service_documentation")))
     scopes = texts(metadata, "scopes_supported")
     if "openid" in scopes:
         entry["scopes"] = [name for name in (*ACCOUNT_SCOPES, OFFLINE) if name in scopes]

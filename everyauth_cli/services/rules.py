@@ -16,6 +16,7 @@ ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Signature algorithms that need only the issuer's public key (RFC 7518, RFC 8037)."""
 SYMMETRIC = ("HS256", "HS384", "HS512")
 """Signature algorithms whose key is the client secret (OpenID Connect Core section 10.1)."""
+GRANT_TYPE = re.compile(r"[A-Za-z0-9:._/-]{1,200}")
 TEMPLATE_FIELD = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
 """A field of claims or of a response in a template: `{email}`, or `{user.0.id}` inside an object or list."""
 

@@ -11,9 +11,9 @@ from datetime import date
 from typing import Any
 
 from everyauth_cli.services.quirks import QUIRKS
-from everyauth_cli.services.rules import TEMPLATE_FIELD, Parameter, Quirk
+from everyauth_cli.services.rules import GRANT_TYPE, TEMPLATE_FIELD, Parameter, Quirk
 from everyauth_cli.services.sources import check_source, is_link
-from everyauth_cli.urls import check_template, check_url, host, origin
+from everyauth_cli.urls import check_link, check_template, check_url, host, origin
 
 # The parameters that the protocol sets itself; no entry may set them.
 AUTHORIZE_RESERVED = frozenset(
@@ -30,7 +30,6 @@ ERRORS = frozenset(
 """The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
 ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")
 """An error that a field of the response has for its value, which may be inside an object or list."""
-GRANT_TYPE = re.compile(r"[A-Za-z0-9:._/-]{1,200}")
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 OUR_HEADERS = frozenset(
     {"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "te", "upgrade"}
@@ -76,10 +75,7 @@ def _endpoint(value: object) -> str:
 
 
 def _link(value: object) -> str:
-    url = _text(value)
-    # A link may lead to a section of a page.
-    check_url(url.partition("#")[0])
-    return url
+    return check_link(_text(value))
 
 
 def _sourced_hosts(value: object) -> dict[str, str]:

@@ -81,6 +81,21 @@ def test_candidates(ask, line, expected):
     assert set(ask(*line.split(" "))) == expected
 
 
+def test_a_url_with_a_login_is_a_service_like_any(ask, home):
+    url, late = "https://mcp.example/mcp?a=1&b='c'", "https://work.example"
+    fill(home, {url: ["ann"]})
+    fill(home, {late: ["ben"]}, profile="work")
+    assert ask("token", "https:") == [url]
+    assert ask("logout", url[:12]) == [url]
+    assert set(ask("login", "")) == {url, *SERVICES}
+    assert ask("token", "-p", "work", "ht") == [late]
+    assert ask("token", url, "") == ["ann"]
+    assert ask("token", "HTTPS://mcp.example:443/mcp?a=1&b='c'", "") == ["ann"]
+    assert ask("identity", "ls", "--service", url, "--user", "") == ["ann"]
+    assert ask("token", "https://other.example", "") == []
+    assert ask("token", "https://me@[", "") == []
+
+
 def test_the_profile_of_the_environment_counts(ask):
     assert ask("token", "pagerduty", "", env={"EVERYAUTH_PROFILE": "work"}) == ["worker"]
 

@@ -41,7 +41,7 @@ def test_something_set_up_shows_the_overview(shell):
 
 def test_only_other_profiles_are_something_too(shell):
     shell.log_in("ann", profile="work")
-    assert "others: work" in shell.good("everyauth")
+    assert "other profiles: work" in shell.good("everyauth")
 
 
 def test_a_store_that_cannot_be_read_shows_how_to_begin(everyauth):

@@ -93,6 +93,12 @@ def test_a_client_that_the_user_named_is_used_and_remembered(world, net):
     assert again.discover(URL).client_of.name == "acme"
     with pytest.raises(ClientNotSet):
         again.discover(EVIL)
+    # Nor is it for another URL of the same origin.
+    beside = f"{URL}2"
+    net.posts[beside] = challenged()
+    net.pages[f"{PRM}2"] = json_response({**RESOURCE_METADATA, "resource": beside})
+    with pytest.raises(ClientNotSet, match=r"is not used for mcp\.example"):
+        again.discover(beside)
 
 
 def test_a_mapping_is_not_remembered(world, net):
@@ -190,11 +196,37 @@ def test_at_least_twenty_hosts_are_mapped_each_with_its_source(world):
     assert world.auth.catalogue.at_host("mcp.slack.com.evil.example") is None
 
 
-def test_a_token_is_sent_to_the_url_of_its_own_server_only(world, net):
+@pytest.mark.parametrize(
+    "url",
+    [
+        EVIL,
+        "https://mcp.example",
+        "https://mcp.example/",
+        "https://mcp.example/other",
+        "https://mcp.example/mcp2",
+        "https://mcp.example/mcp/",
+        "https://mcp.example/mcp/deeper",
+        "https://mcp.example/mcp/%2e%2e/other",
+        "https://mcp.example/MCP",
+        "https://mcp.example/mcp?x=1",
+        "https://mcp.example:444/mcp",
+        "https://mcp.example.evil.example/mcp",
+        "https://xn--mcp-example.example/mcp",
+        "acme",
+    ],
+)
+def test_a_token_is_for_the_url_of_its_own_server_only(world, url):
     acme(world)
     logged_in(world)
-    assert world.auth.get_identity(EVIL) is None
-    assert world.auth.get_identity("https://mcp.example/other") is None
-    assert world.auth.get_identity("https://mcp.example") is None
-    assert world.auth.get_identity("acme") is None
-    assert net.pages[PRM]
+    assert world.auth.get_identity(URL) is not None
+    assert world.auth.get_identity(url) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://mcp.example./mcp", "https://mcp.example@evil.example/mcp", "https://mcp。example/mcp"]
+)
+def test_a_url_that_only_looks_like_another_is_none(world, url):
+    acme(world)
+    logged_in(world)
+    with pytest.raises(UsageProblem, match="cannot be used"):
+        world.auth.get_identity(url)

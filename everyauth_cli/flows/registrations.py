@@ -5,10 +5,11 @@ A client id metadata document is at a URL of the user's, which is the client id.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from everyauth_cli.errors import ServiceError, UsageProblem
+from everyauth_cli.errors import ServiceError, ServiceUnreachable, UsageProblem
 from everyauth_cli.model import DEFAULT_PORT, Client, Request, Response
 from everyauth_cli.oauth.discovery import Discovered
 from everyauth_cli.oauth.metadata import auth_methods
@@ -21,10 +22,11 @@ from everyauth_cli.oauth.registration import (
     read_registration,
     registration_request,
 )
+from everyauth_cli.services.at_url import login_at
 from everyauth_cli.services.rules import ClientAuthMethod
 from everyauth_cli.store.clients import StoredClient, peek_client, read_client, registration_key, save_client
 from everyauth_cli.store.records import Query, Store
-from everyauth_cli.urls import REDIRECT_HOSTS, is_url, slug
+from everyauth_cli.urls import REDIRECT_HOSTS, host, is_url, slug
 
 SECOND_MS = 1000
 DOCUMENT = "client-id-metadata-document"
@@ -190,4 +192,19 @@ def _another(found: Discovered, tried: Attempt, error: ServiceError) -> Attempt 
 
 
 def _refused(found: Discovered, error: ServiceError) -> ServiceError:
-    return error.copy(message=f"{error.message}; it is the authorization server of {found.url}")
+    message = f"{error.message}; it is the authorization server of {found.url}"
+    if isinstance(error, ServiceUnreachable):
+        return error.copy(message=message)
+    steps, first = by_hand(found)
+    return error.copy(message=f"{message}: {steps}", hint=first)
+
+
+def by_hand(found: Discovered) -> tuple[str, str]:
+    """Say how to get a client at an issuer that registers none, and the first command of it."""
+    short = host(found.issuer).replace(".", "-")
+    uri = redirect_uri_of(f"/callback/{short}")
+    steps = (
+        f"register an app there with the redirect URI {uri}, add it as a service, set its client, and log in with it: "
+        f"{login_at(found.url)} --client {short}"
+    )
+    return steps, f"first: everyauth service add {short} --issuer {shlex.quote(found.issuer)}"

@@ -6,7 +6,6 @@ has named it: a server may name any authorization server as its own.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import Any
 from everyauth_cli.errors import ClientNotSet, ServiceNotFound, ServiceUnreadable, UsageProblem
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.known_servers import FOUND_AT, is_recent
-from everyauth_cli.flows.registrations import Registrations, check_document, redirect_uri_of
+from everyauth_cli.flows.registrations import Registrations, by_hand, check_document
 from everyauth_cli.model import Client, Request, Response, Service
 from everyauth_cli.oauth.discovery import Discovered, discovery
 from everyauth_cli.oauth.metadata import check_pkce, entry_of
@@ -197,13 +196,8 @@ class Servers:
             return ClientNotSet(
                 f"{about}; register a client at {mapped.title} first", hint=f"everyauth init {mapped.name}"
             )
-        short = host(found.issuer).replace(".", "-")
-        uri = redirect_uri_of(f"/callback/{short}")
-        return ClientNotSet(
-            f"{about}: register an app there with the redirect URI {uri}, add it as a service, set "
-            f"its client, and log in with it: {login_at(found.url)} --client {short}",
-            hint=f"first: everyauth service add {short} --issuer {shlex.quote(found.issuer)}",
-        )
+        steps, first = by_hand(found)
+        return ClientNotSet(f"{about}: {steps}", hint=first)
 
     def _services_with_client(self) -> list[Service]:
         names = [client.service for client in list_clients(self.store, self.profile)]

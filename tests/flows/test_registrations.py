@@ -108,6 +108,8 @@ def test_a_server_that_registers_nothing_says_why_in_its_own_words(world, net):
         world.auth.discover(URL)
     assert len(net.registered) == 2
     assert URL in caught.value.message
+    assert f"everyauth login {URL} --client auth-example" in caught.value.message
+    assert caught.value.hint == f"first: everyauth service add auth-example --issuer {ISSUER}"
     net.refuses = lambda _: refusal("access_denied", "by invitation")
     with pytest.raises(ServiceError, match="by invitation"):
         world.auth.discover(URL)

@@ -169,7 +169,7 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("profile", ["default", "work", "my work", "sandbox"])
+@pytest.mark.parametrize("profile", ["default", "my work", "sandbox"])
 def test_every_hint_of_every_profile_can_be_pasted(home, profile):
     home.log_in("ann", profile="work", tenant="a b")
     home.log_in("ann", profile="work", tenant="c")

@@ -87,6 +87,6 @@ def test_a_browser_that_closed_before_its_page_may_reload(shell, callback):
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.sendall(f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
-    time.sleep(1.5)
+    time.sleep(0.5)
     assert "Logged in to PagerDuty" in visit(url, Sec_Fetch_Mode="navigate")[1]
     succeeded(shell, process)

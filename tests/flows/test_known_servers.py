@@ -5,15 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from peers.internet import AS, ISSUER, METADATA, PRM, RESOURCE_METADATA, TOKEN, URL, Internet, logged_in
-from peers.token_server import HOUR, World, json_response
+from peers.internet import (
+    AS,
+    ISSUER,
+    METADATA,
+    PRM,
+    RESOURCE_METADATA,
+    SECOND,
+    TOKEN,
+    URL,
+    Internet,
+    logged_in,
+    world_over,
+)
+from peers.token_server import HOUR, json_response
 
 from everyauth_cli.errors import LoginDenied
 from everyauth_cli.flows.known_servers import DAY_MS, doubted_on_failure
 from everyauth_cli.model import Secret
 from everyauth_cli.store.clients import client_key, read_client, registration_key, save_client
 
-SECOND = "https://second.example"
 DISCOVERY = [URL, PRM, AS]
 PREFLIGHT = f"{ISSUER}/authorize"
 ENTRY = f'authorization_endpoint = "{PREFLIGHT}"\ntoken_endpoint = "{TOKEN}"\n'
@@ -28,11 +39,7 @@ def net():
 
 @pytest.fixture
 def world(tmp_path, net):
-    world = World(tmp_path)
-    world.server = net
-    world.entry("acme", ENTRY)
-    world.auth = world.another(world.store)
-    return world
+    return world_over(net, tmp_path, acme=ENTRY)
 
 
 @pytest.fixture

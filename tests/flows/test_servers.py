@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from peers.internet import (
     AS,
     ISSUER,
     METADATA,
+    OTHER,
+    OTHER_PRM,
     PRM,
+    REDIRECT,
     REGISTER,
     RESOURCE_METADATA,
+    SECOND,
     TOKEN,
     URL,
     Internet,
+    authorization,
     challenged,
     logged_in,
+    token,
+    token_requests,
+    world_over,
 )
-from peers.token_server import HOUR, World, json_response
+from peers.token_server import HOUR, json_response
 
 from everyauth_cli.errors import ClientNotSet, LoginFailed, LoginRequired, ServiceError, ServiceUnreadable, UsageProblem
 from everyauth_cli.model import Secret
 from everyauth_cli.store.clients import registration_key
-from everyauth_cli.urls import slug
-
-OTHER = "https://mcp.example/other"
-OTHER_PRM = "https://mcp.example/.well-known/oauth-protected-resource/other"
-SECOND = "https://second.example"
-REDIRECT = f"http://127.0.0.1:28282/callback/{slug(ISSUER)}"
 
 
 @pytest.fixture
@@ -39,26 +40,7 @@ def net():
 
 @pytest.fixture
 def world(tmp_path, net):
-    world = World(tmp_path)
-    world.server = net
-    world.auth = world.another(world.store)
-    return world
-
-
-def token(world, url=URL, **how):
-    credential = world.auth.get_identity(url, **how)
-    return credential.access_token if credential else None
-
-
-def authorization(world, url=URL, **how):
-    """Return the parameters of the authorization request for a URL."""
-    service = world.auth.discover(url, **how)
-    pending = world.auth.begin(service.name, redirect_uri=REDIRECT, scope=how.get("scope"))
-    return {name: value[0] for name, value in parse_qs(urlsplit(world.auth.authorization_url(pending)).query).items()}
-
-
-def token_requests(net):
-    return [request for request in net.requests if request.url == TOKEN]
+    return world_over(net, tmp_path)
 
 
 def test_a_login_needs_five_requests_at_most_before_the_browser(world, net):

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from peers.internet import AS, ISSUER, METADATA, PRM, RESOURCE_METADATA, TOKEN, URL, Internet, challenged, logged_in
-from peers.token_server import HOUR, World, json_response
+from peers.internet import (
+    AS,
+    ISSUER,
+    METADATA,
+    PRM,
+    RESOURCE_METADATA,
+    TOKEN,
+    URL,
+    Internet,
+    challenged,
+    logged_in,
+    world_over,
+)
+from peers.token_server import HOUR, json_response
 
 from everyauth_cli.errors import ClientNotSet, ServiceNotFound, UsageProblem
 from everyauth_cli.flows.registrations import document_of
@@ -30,9 +42,7 @@ def net():
 
 @pytest.fixture
 def world(tmp_path, net):
-    world = World(tmp_path)
-    world.server = net
-    world.auth = world.another(world.store)
+    world = world_over(net, tmp_path)
     net.pages[AS] = json_response(WITHOUT_DCR)
     net.posts[EVIL] = challenged()
     net.pages[EVIL_PRM] = json_response({**RESOURCE_METADATA, "resource": EVIL})

@@ -6,16 +6,20 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from peers.token_server import REVOCATION_ENDPOINT, AuthorizationServer, World, json_response
 
 from everyauth_cli.model import Request, Response, Secret
+from everyauth_cli.urls import slug
 
 URL = "https://mcp.example/mcp"
 ISSUER = "https://auth.example"
+OTHER, SECOND = "https://mcp.example/other", "https://second.example"
 PRM = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
+OTHER_PRM = "https://mcp.example/.well-known/oauth-protected-resource/other"
 ROOT_PRM = "https://mcp.example/.well-known/oauth-protected-resource"
 AS = f"{ISSUER}/.well-known/oauth-authorization-server"
 REGISTER = f"{ISSUER}/register"
@@ -29,6 +33,7 @@ METADATA = {
     "revocation_endpoint": REVOKE,
     "code_challenge_methods_supported": ["S256"],
 }
+REDIRECT = f"http://127.0.0.1:28282/callback/{slug(ISSUER)}"
 NOT_FOUND = Response(status=404, content_type="text/plain", body=Secret(b"no"))
 
 
@@ -102,3 +107,32 @@ def logged_in(world: World, url: str = URL, *, user: str = "me", **how: Any) -> 
     pending = world.auth.begin(service.name, redirect_uri=client.redirect_uri or "", user=user, scope=how.get("scope"))
     query = [("code", "code-alice"), ("state", pending.state.reveal())]
     return world.auth.keep(world.auth.redeem(pending, query))
+
+
+def world_over(net: Internet, path: Path, **entries: str) -> World:
+    """Return a world whose requests go there, with these entries of the user's own."""
+    world = World(path)
+    for name, entry in entries.items():
+        world.entry(name, entry)
+    world.server = net
+    world.auth = world.another(world.store)
+    return world
+
+
+def token(world: World, url: str = URL, **how: Any) -> str | None:
+    """Return the current token of a login at a URL."""
+    credential = world.auth.get_identity(url, **how)
+    return credential.access_token if credential else None
+
+
+def authorization(world: World, url: str = URL, **how: Any) -> dict[str, str]:
+    """Return the parameters of the authorization request for a URL."""
+    service = world.auth.discover(url, **how)
+    assert service is not None
+    pending = world.auth.begin(service.name, redirect_uri=REDIRECT, scope=how.get("scope"))
+    return {name: value[0] for name, value in parse_qs(urlsplit(world.auth.authorization_url(pending)).query).items()}
+
+
+def token_requests(net: Internet) -> list[Request]:
+    """Return the requests to the token endpoint."""
+    return [request for request in net.requests if request.url == TOKEN]

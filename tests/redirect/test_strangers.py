@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux'
 
 OURS = "/callback/example?code=c0de&state=our-state"
 NOBODY, ME = 65534, os.geteuid()
+SECONDS = 20.0
 
 # Sends a request, and prints the status of the response; with "gone", it closes its end before it could be looked at.
 ASK = """
@@ -81,7 +82,8 @@ def connected(host):
     """A connection over loopback: the server's end, and the client's."""
     with ExitStack() as stack:
         server = stack.enter_context(closing(socket.create_server((host, 0), family=family(host))))
-        client = stack.enter_context(closing(socket.create_connection(server.getsockname()[:2])))
+        server.settimeout(SECONDS)
+        client = stack.enter_context(closing(socket.create_connection(server.getsockname()[:2], timeout=SECONDS)))
         yield stack.enter_context(closing(server.accept()[0])), client
 
 
@@ -100,6 +102,7 @@ def test_a_connection_of_ours_is_found_in_the_tables(host):
 
 def test_a_client_with_a_mapped_address_is_found():
     with closing(socket.create_server(("127.0.0.1", 0))) as server, closing(socket.socket(socket.AF_INET6)) as client:
+        server.settimeout(SECONDS)
         client.connect(("::ffff:127.0.0.1", server.getsockname()[1]))
         with closing(server.accept()[0]) as served:
             assert is_strangers(served, {ME + 1})

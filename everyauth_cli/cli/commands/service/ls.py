@@ -38,7 +38,7 @@ def ls(
 ) -> None:
     """List the services of the catalogue.
 
-    Those with a client come first. A product, such as gmail of google, uses its service's client.
+    Those with a client come first. A product uses the client of its service.
     On a terminal only names are shown, unless you ask for --long.
     """
     catalogue, clients = registry_of(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from everyauth_cli.services.rules import FORM_VALUES, RequestKind
 from everyauth_cli.services.values import ERROR_PLACE, TABLE, TEXT, Reader, WrongInside, choice, inside, listed
@@ -53,38 +54,25 @@ def _methods(value: object) -> dict[RequestKind, str]:
     return {_KIND.read(name): inside(name, method, _METHOD.read) for name, method in found.items()}
 
 
-def _path(value: object) -> str:
-    text: str = TEXT.read(value)
-    if not FIELD_PATH.fullmatch(text):
-        raise ValueError("must be the path of a field, such as body or data.0")
-    return text
+def _matching(pattern: re.Pattern[str], reason: str) -> Callable[[object], str]:
+    """Return a function that reads a text of that pattern, and raises `ValueError` with the reason for another."""
 
+    def read(value: object) -> str:
+        text: str = TEXT.read(value)
+        if not pattern.fullmatch(text):
+            raise ValueError(reason)
+        return text
 
-def _place(value: object) -> str:
-    text: str = TEXT.read(value)
-    if not ERROR_PLACE.fullmatch(text):
-        raise ValueError("must be a field and its value, such as status=0")
-    return text
-
-
-def _scheme(value: object) -> str:
-    text: str = TEXT.read(value)
-    if not SCHEME_NAME.fullmatch(text):
-        raise ValueError("must be the name of a scheme, such as OAuth2")
-    return text
-
-
-def _authorization(value: object) -> str:
-    text: str = TEXT.read(value)
-    if not AUTHORIZATION.fullmatch(text):
-        raise ValueError("must be a scheme and {token} or {client_secret}, such as Bearer {client_secret}")
-    return text
+    return read
 
 
 FORM = Reader("table of strings", _form)
 NAMES = Reader("table of names of fields", _names)
 METHODS = Reader("table of methods", _methods)
-PATH = Reader("path of a field", _path)
-PLACE = Reader("field and its value", _place)
-SCHEME = Reader("name of a scheme", _scheme)
-AUTHORIZATION_HEADER = Reader("scheme and its credentials", _authorization)
+PATH = Reader("path of a field", _matching(FIELD_PATH, "must be the path of a field, such as body or data.0"))
+PLACE = Reader("field and its value", _matching(ERROR_PLACE, "must be a field and its value, such as status=0"))
+SCHEME = Reader("name of a scheme", _matching(SCHEME_NAME, "must be the name of a scheme, such as OAuth2"))
+AUTHORIZATION_HEADER = Reader(
+    "scheme and its credentials",
+    _matching(AUTHORIZATION, "must be a scheme and {token} or {client_secret}, such as Bearer {client_secret}"),
+)

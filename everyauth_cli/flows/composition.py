@@ -12,11 +12,14 @@ from everyauth_cli.event_log import Record
 from everyauth_cli.flows.clients import Clients, Override
 from everyauth_cli.flows.identities import Identities
 from everyauth_cli.flows.refresh import Patience, Refresher
-from everyauth_cli.model import Request, Response
+from everyauth_cli.model import Client, Request, Response, Secret, Service
+from everyauth_cli.oauth.grant import RepeatedGrant
+from everyauth_cli.oauth.presented import nothing_presented
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
+    from everyauth_cli.flows.grants import Grants
     from everyauth_cli.flows.health import HealthCheck
     from everyauth_cli.flows.login import Grant, LoginFlow
     from everyauth_cli.flows.revoke import Revoker
@@ -61,7 +64,12 @@ class Flows:
             warn=self.warn,
             record=self.record,
             patience=self.patience,
+            presented=self._presented,
         )
+
+    def _presented(self, service: Service, client: Client, grant: RepeatedGrant) -> Secret[str] | None:
+        """Get what a grant presents in its request, when it is run for the first time or again."""
+        return nothing_presented(service, client, grant)
 
     @cached_property
     def login(self) -> LoginFlow:
@@ -76,6 +84,12 @@ class Flows:
             warn=self.warn,
             record=self.record,
         )
+
+    @cached_property
+    def grants(self) -> Grants:
+        from everyauth_cli.flows.grants import Grants
+
+        return Grants(login=self.login, presented=self._presented)
 
     @cached_property
     def servers(self) -> Servers:

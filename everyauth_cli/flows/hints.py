@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, RecordKey
 from everyauth_cli.oauth.grant import EndedGrant, GrantType, LoginReason, RepeatedGrant
-
-GRANT_OPTIONS: Mapping[GrantType, str] = MappingProxyType({GrantType.CLIENT_CREDENTIALS: "--client-credentials"})
-"""The option of `everyauth login` that runs a grant."""
 
 
 def user_of_tenant(user: str, tenant: str, *, quotes: tuple[str, str] = ('"', '"')) -> str:
@@ -35,9 +30,15 @@ def login_command(
     elif profile:
         words += ["--profile", profile]
     if repeated is not None:
-        words += [GRANT_OPTIONS[repeated.grant_type]]
-        words += ["--scope", repeated.scope] * bool(repeated.scope)
+        words += [*grant_words(repeated), *(["--scope", repeated.scope] if repeated.scope else [])]
     return shlex.join(words)
+
+
+def grant_words(grant: RepeatedGrant) -> list[str]:
+    """Return the options of `everyauth login` that run a grant, without its scope."""
+    match grant.grant_type:
+        case GrantType.CLIENT_CREDENTIALS:
+            return ["--client-credentials"]
 
 
 def login_again(key: RecordKey, repeated: RepeatedGrant | None = None) -> str:

@@ -19,7 +19,6 @@ from everyauth_cli.errors import (
 from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
-from everyauth_cli.flows.client_keys import check_is_confidential
 from everyauth_cli.flows.clients import Clients, default_scope, needs_scope
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
@@ -29,7 +28,6 @@ from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import OWN_TAGS, check_texts
 from everyauth_cli.model import (
     ID_PREFIX,
-    Account,
     Client,
     Identity,
     RecordKey,
@@ -41,9 +39,8 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
-from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.grant import RepeatedGrant
 from everyauth_cli.oauth.login_request import LoginRequest
-from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.token_endpoint import (
     added_fields,
     code_request,
@@ -54,7 +51,6 @@ from everyauth_cli.oauth.token_endpoint import (
 from everyauth_cli.services.callback import read_callback, with_callback
 from everyauth_cli.store.identities import StoredIdentity, identity_key, read_identity, save_identity
 from everyauth_cli.store.records import Store
-from everyauth_cli.urls import PLACEHOLDER
 
 Query = Sequence[tuple[str, str]]
 
@@ -100,19 +96,20 @@ class LoginFlow:
         self, name: str, *, redirect_uri: str, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
     ) -> PendingLogin:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
-        _check_names(user, tenant, tags)
+        check_names(user, tenant, tags)
         service, client = self.clients.registered(name, redirect_uri=redirect_uri)
         if needs_scope(service, client) and not scope:
             raise ConfigurationProblem(
                 f"{service.title} refuses a login that requests no scope, and none is set; nothing was sent",
                 hint=f"everyauth service set {service.name} --scope SCOPES",
             )
-        request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        request = self.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
 
-    def _request(
+    def request(
         self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
     ) -> LoginRequest:
+        """Return what a login requests, which no grant has answered yet."""
         return LoginRequest(
             service=service.name,
             user=user,
@@ -138,7 +135,7 @@ class LoginFlow:
 
     def redeem(self, pending: PendingLogin, query: Query) -> Grant:
         """Check an authorization response and redeem its code; see `EveryAuth.redeem`."""
-        key = self._key(pending.request)
+        key = self.key(pending.request)
         sent = [Secret(value) for name, value in query if name in ("code", "state")]
         failing = doubted_on_failure(self.store, self.profile, pending.request.service)
         with failing, recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
@@ -161,7 +158,7 @@ class LoginFlow:
             raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
         service = with_callback(service, params)
         token = self._token(service, client, pending, response)
-        token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self._key(request))
+        token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self.key(request))
         missing = missing_scopes(service, request.scope, token.scope, refreshable=token.refresh_token is not None)
         issuer, resource = bound_names(service)
         return Grant(
@@ -206,39 +203,9 @@ class LoginFlow:
                 raise LoginFailed(message, hint="log in again") from None
             raise error.copy(message=message) from None
 
-    def client_credentials(self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str) -> Grant:
-        """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
-        _check_names(user, tenant, tags)
-        service, client = self.clients.registered(name, redirects=False)
-        _check_params(self.clients.catalogue.get(name), service)
-        check_is_confidential(service, client)
-        request = self._request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
-        account = Account(subject=client.client_id, label=f"client {client.client_id}")
-        repeated = RepeatedGrant(grant_type=GrantType.CLIENT_CREDENTIALS, scope=scope)
-        return self._granted(service, client, request, repeated, account=account)
-
-    def _granted(
-        self, service: Service, client: Client, request: LoginRequest, repeated: RepeatedGrant, *, account: Account
-    ) -> Grant:
-        """Run a grant that is run again in place of a refresh, and return its token with the account that it is for."""
-        now, added = self.clock(), added_fields(service, client)
-        with recorded(self.record, self.clock, Action.LOGIN, self._key(request), client.client_secret, success=False):
-            response = self.send(repeated_request(service, client, repeated, now=now))
-            token = read_token(service, response, requested_scope=repeated.scope, now=now, added=added, repeats=True)
-        issuer, resource = bound_names(service)
-        return Grant(
-            request=request,
-            token=replace(token, account=account),
-            origins=granted_origins(service),
-            missing_scopes=missing_scopes(service, repeated.scope, token.scope, refreshable=False),
-            issuer=issuer,
-            resource=resource,
-            repeated=repeated,
-        )
-
     def keep(self, grant: Grant, *, replace_account: bool = False) -> Identity:
         """Store what was granted; see `EveryAuth.keep`."""
-        key = self._key(grant.request)
+        key = self.key(grant.request)
         with recorded(self.record, self.clock, Action.LOGIN, key), self.store.lock(key):
             stored = read_identity(self.store, key)
             if stored and not replace_account:
@@ -253,7 +220,7 @@ class LoginFlow:
 
     def discarded(self, grant: Grant) -> tuple[RecordKey, Identity, Token]:
         """Return what is revoked of a grant that is not kept."""
-        return self._key(grant.request), refreshed(_identity(grant, None), grant.token), grant.token
+        return self.key(grant.request), refreshed(_identity(grant, None), grant.token), grant.token
 
     def _warn_of_first_account(self, before: Identity, token: Token) -> None:
         if before.account is None and token.account is not None:
@@ -262,27 +229,17 @@ class LoginFlow:
                 f"the stored login of {user} at {before.service} had no account name; it is {token.account.label} now"
             )
 
-    def _key(self, request: LoginRequest) -> RecordKey:
+    def key(self, request: LoginRequest) -> RecordKey:
         return identity_key(self.profile, request.service, user=request.user, tenant=request.tenant)
 
 
-def _check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:
+def check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:
+    """Refuse names that no identity can have. Raises `UsageProblem`."""
     check_texts(user, tenant, *tags, *tags.values())
     if not user:
         raise UsageProblem("the user is empty", hint="give the user whose login it is")
     if taken := OWN_TAGS.keys() & tags.keys():
         raise UsageProblem(f"{min(taken)} is no tag of your own", hint=f"give it as the {OWN_TAGS[min(taken)]}")
-
-
-def _check_params(entry: Service, filled: Service) -> None:
-    """Raise `ConfigurationProblem` where a placeholder that the client credentials grant needs has no value."""
-    for name, text in entry.client_credentials.params.items():
-        if name not in filled.client_credentials.params:
-            needed = "".join(f" --param {param}=..." for param in PLACEHOLDER.findall(text))
-            raise ConfigurationProblem(
-                f"{filled.name} needs {name} for the client credentials grant",
-                hint=f"everyauth service set {filled.registered_at.name}{needed}",
-            )
 
 
 def _check_account(before: Identity, grant: Grant) -> None:

@@ -63,4 +63,4 @@ def client_credentials(
     No scope is requested but the given one. Once it is kept, the grant is run again where others are refreshed.
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
-    return self._flows.login.client_credentials(name, user=user, tenant=tenant, tags=tags or {}, scope=scope)
+    return self._flows.grants.client_credentials(name, user=user, tenant=tenant, tags=tags or {}, scope=scope)

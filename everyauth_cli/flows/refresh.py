@@ -22,6 +22,7 @@ from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
 from everyauth_cli.flows.waits import LOCK_SECONDS, waits
 from everyauth_cli.model import RecordKey, Request, Response
+from everyauth_cli.oauth.presented import Presented, nothing_presented
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
 from everyauth_cli.store.records import Store
@@ -58,7 +59,7 @@ class Refresher:
     """Hands out credentials, and has their access tokens refreshed (RFC 6749 section 6).
 
     `clock` gives milliseconds since the epoch. `warn` receives a message when an old token is handed out because a
-    new one could not be had.
+    new one could not be had. `presented` gets what a grant that is run again presents.
     """
 
     store: Store
@@ -68,6 +69,7 @@ class Refresher:
     warn: Callable[[str], None]
     record: Record = ignore
     patience: Patience = PATIENT
+    presented: Presented = nothing_presented
 
     def current(self, key: RecordKey, requirement: Requirement = CURRENT) -> Credential | None:
         """Return a credential that meets the requirement; None when the identity does not exist.
@@ -162,6 +164,7 @@ class Refresher:
             clock=self.clock,
             warn=self.warn,
             record=self.record,
+            presented=self.presented,
             lock_seconds=lock_seconds,
         )
         return run(key, requirement)

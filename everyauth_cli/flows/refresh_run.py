@@ -43,6 +43,7 @@ from everyauth_cli.oauth.authorization_code import OPENID
 from everyauth_cli.oauth.error_response import Refusal, refusal_of
 from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.oauth.id_token import read_refreshed
+from everyauth_cli.oauth.presented import Presented, nothing_presented
 from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.successor import refresh_token_in
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
@@ -80,6 +81,7 @@ class RefreshRun:
     clock: Callable[[], int]
     warn: Callable[[str], None]
     record: Record = ignore
+    presented: Presented = nothing_presented
     lock_seconds: float = LOCK_SECONDS
     store_seconds: float = STORE_SECONDS
 
@@ -112,7 +114,7 @@ class RefreshRun:
         service = with_callback(service, stored.identity.params)
         now = self.clock()
         # What cannot be requested is no refresh that was begun.
-        request = _request(service, client, stored, now=now)
+        request = self._request(service, client, stored, now=now)
         marked = self._mark(key, stored)
         try:
             with recorded(self.record, self.clock, Action.REFRESH, key, spent, client.client_secret):
@@ -122,6 +124,17 @@ class RefreshRun:
             return self._adopt_or_end(key, marked, stored, refusal)
         except (ServiceError, ClientRejected) as error:
             raise self._remembered(key, marked, stored, error) from None
+
+    def _request(self, service: Service, client: Client, stored: StoredIdentity, *, now: int) -> Request:
+        """Return the request for a new token: a refresh (RFC 6749 section 6), or the grant once more."""
+        identity, refresh_token = stored.identity, stored.token.refresh_token
+        if identity.repeated is not None:
+            presented = self.presented(service, client, identity.repeated)
+            return repeated_request(service, client, identity.repeated, presented=presented, now=now)
+        assert refresh_token is not None
+        return refresh_request(
+            service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope, now=now
+        )
 
     def _spent(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> Secret[str]:
         """Return the token that the refresh spends, or raise the error for an identity that none can help now."""
@@ -289,17 +302,6 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         refresh_at=token.refresh_at,
         refreshable=token.refresh_token is not None or identity.repeated is not None,
         login_required=None,
-    )
-
-
-def _request(service: Service, client: Client, stored: StoredIdentity, *, now: int) -> Request:
-    """Return the request for a new token: a refresh (RFC 6749 section 6), or the grant once more."""
-    identity, refresh_token = stored.identity, stored.token.refresh_token
-    if identity.repeated is not None:
-        return repeated_request(service, client, identity.repeated, now=now)
-    assert refresh_token is not None
-    return refresh_request(
-        service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope, now=now
     )
 
 

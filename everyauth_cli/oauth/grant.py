@@ -7,10 +7,10 @@ from enum import StrEnum
 
 
 class GrantType(StrEnum):
-    """The grant types that bring no refresh token (RFC 6749)."""
+    """The grant types that bring no refresh token."""
 
     CLIENT_CREDENTIALS = "client_credentials"
-    """Section 4.4."""
+    """RFC 6749 section 4.4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

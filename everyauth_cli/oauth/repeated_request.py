@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from everyauth_cli.model import Client, Request, Service
+from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.oauth.client_credentials import client_credentials_request
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
 
 
-def repeated_request(service: Service, client: Client, grant: RepeatedGrant, *, now: int) -> Request:
-    """Return the request that runs a grant, for the first time or again, at a time in milliseconds since the epoch."""
+def repeated_request(
+    service: Service,
+    client: Client,
+    grant: RepeatedGrant,
+    *,
+    presented: Secret[str] | None,  # noqa: ARG001 - by no grant yet
+    now: int,
+) -> Request:
+    """Return the request that runs a grant, for the first time or again, at a time in milliseconds since the epoch.
+
+    `presented` is the token that it presents: an assertion (RFC 7521 section 4.1) or a subject token (RFC 8693).
+    """
     match grant.grant_type:
         case GrantType.CLIENT_CREDENTIALS:
             return client_credentials_request(service, client, scope=grant.scope, now=now)

@@ -15,7 +15,8 @@ from everyauth_cli.cli.client_questions import TypedClient, ask_client
 from everyauth_cli.cli.clipboard import copy_to_clipboard
 from everyauth_cli.cli.durations import read_pairs
 from everyauth_cli.cli.login.browser import choose_browser, open_browser
-from everyauth_cli.cli.login.run import LoginOptions, run_login
+from everyauth_cli.cli.login.keeping import LoginOptions
+from everyauth_cli.cli.login.run import run_login
 from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.options import service_names
 from everyauth_cli.cli.registry import Registry, registry_of

@@ -8,8 +8,10 @@ from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.durations import read_duration, read_pairs
 from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
+from everyauth_cli.cli.login.by_grant import chosen_grant
 from everyauth_cli.cli.login.by_url import UrlOptions, log_in_at
-from everyauth_cli.cli.login.run import LoginOptions, run_login
+from everyauth_cli.cli.login.keeping import LoginOptions
+from everyauth_cli.cli.login.run import run_login
 from everyauth_cli.cli.login_options import (
     AssumePkceOption,
     ClientCredentialsOption,
@@ -70,6 +72,7 @@ def login(
     at_url.check(service, sandbox=sandbox)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
+        grant = chosen_grant(active.auth, client_credentials=client_credentials)
         options = functools.partial(
             LoginOptions,
             user=user,
@@ -78,11 +81,11 @@ def login(
             seconds=seconds,
             no_browser=no_browser,
             replace=replace,
-            client_credentials=client_credentials,
+            grant=grant,
         )
         if is_url(service):
             log_in_at(active, service, at_url, options, scope=scope)
             return
         entry = active.auth.clients.filled(service)
-        known = active.auth.clients.get(entry, redirects=not client_credentials)
+        known = active.auth.clients.get(entry, redirects=grant is None)
         run_login(active, options(service=entry, client=known, scope=scope))

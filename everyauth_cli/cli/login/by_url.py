@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from everyauth_cli.cli.login.run import LoginOptions, run_login
+from everyauth_cli.cli.login.keeping import LoginOptions
+from everyauth_cli.cli.login.run import run_login
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientRejected, EveryAuthError, LoginFailed, UsageProblem
 from everyauth_cli.event_log import EventLog
@@ -60,8 +61,8 @@ def log_in_at(
     raises, and `LoginFailed` for one more step-up when several have not been enough.
     """
     name, about = server_name(url), options.keywords
-    if about["client_credentials"]:
-        _check_client(session, name, at_url.client)
+    if (grant := about["grant"]) is not None:
+        _check_client(session, name, at_url.client, option=grant.words[0])
     before = session.auth.find(service=name, user=about["user"], tenant=about["tenant"])
     if scope is not None:
         _check_attempts(session, name, user=about["user"])
@@ -85,7 +86,7 @@ def log_in_at(
         return
 
 
-def _check_client(session: Session, name: str, client: str | None) -> None:
+def _check_client(session: Session, name: str, client: str | None, *, option: str) -> None:
     """Check that a grant of a client's own has one of a service, named now or used before, which no server registers.
 
     Raises `UsageProblem`, and `ClientNotSet`.
@@ -98,8 +99,8 @@ def _check_client(session: Session, name: str, client: str | None) -> None:
         if session.auth.catalogue.get(name).client_of is not None:
             return
     raise UsageProblem(
-        "with --client-credentials at a URL, --client names the service whose client it is",
-        hint=f"{login_at(name)} --client-credentials --client SERVICE",
+        f"with {option} at a URL, --client names the service whose client it is",
+        hint=f"{login_at(name)} {option} --client SERVICE",
     )
 
 

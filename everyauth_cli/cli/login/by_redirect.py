@@ -1,0 +1,100 @@
+"""A login with a browser: a redirect to loopback (RFC 8252), or a pasted URL."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from everyauth_cli.cli.login.browser import BrowserChoice, choose_browser
+from everyauth_cli.cli.login.keeping import (
+    LoginOptions,
+    command_line_of,
+    keep,
+    report,
+    warn_of_missing_scopes,
+    with_hint,
+)
+from everyauth_cli.cli.login.redirect import redirect_waiter, wait_for_response
+from everyauth_cli.cli.login.result_page import failure, question, success
+from everyauth_cli.cli.login.surroundings import read_surroundings
+from everyauth_cli.cli.session import Session
+from everyauth_cli.errors import EveryAuthError, LoginFailed, OtherAccount
+from everyauth_cli.oauth.authorization_code import has_state_of
+from everyauth_cli.urls import has_placeholder
+
+if TYPE_CHECKING:
+    from everyauth_cli.oauth.authorization_code import PendingLogin
+    from everyauth_cli.redirect.waiter import RedirectWaiter
+
+
+def log_in_by_redirect(session: Session, options: LoginOptions) -> None:
+    """Send the user to the service, and redeem the code that comes back."""
+    auth, service = session.auth, options.service
+    command_line = command_line_of(session, options)
+    browser = BrowserChoice() if options.no_browser else choose_browser(read_surroundings())
+    opens = browser.opener is not None
+    with redirect_waiter(
+        session.terminal, service, options.client, opens_browser=opens, seconds=options.seconds
+    ) as waiter:
+        pending = _begun(session, options, redirect_uri=waiter.redirect_uri)
+        waiter.expect(lambda query: has_state_of(pending, query))
+        with _failure_shown(session, options, waiter, command_line):
+            query = wait_for_response(
+                session.terminal,
+                waiter,
+                auth.authorization_url(pending),
+                service=service,
+                browser=browser,
+                command_line=command_line,
+                seconds=options.seconds,
+            )
+            grant, identity = keep(
+                session,
+                options,
+                functools.partial(auth.redeem, pending, query),
+                on_other=lambda error: waiter.show(question(error, service_title=service.title)),
+            )
+        waiter.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
+        # The end of the block may wait for a browser that comes for its page once more.
+        report(session, options, identity)
+        warn_of_missing_scopes(session, grant, identity)
+
+
+def _begun(session: Session, options: LoginOptions, *, redirect_uri: str) -> PendingLogin:
+    """Begin a login, whose code can be redeemed."""
+    service = options.service
+    pending = session.auth.begin(
+        service.name,
+        redirect_uri=redirect_uri,
+        user=options.user,
+        tenant=options.tenant,
+        tags=options.tags,
+        scope=options.scope,
+    )
+    # A fault is better known before the browser opens. Some services say only in the authorization response where the
+    # code is redeemed.
+    if not has_placeholder(service.token_endpoint):
+        session.reach(service.token_endpoint)
+    return pending
+
+
+@contextmanager
+def _failure_shown(
+    session: Session, options: LoginOptions, waiter: RedirectWaiter, command_line: str
+) -> Iterator[None]:
+    """Show an error in the browser too, and complete its hint."""
+    title = options.service.title
+    try:
+        yield
+    except EveryAuthError as error:
+        hinted = session.with_hint_completed(with_hint(error, command_line))
+        again = f"{command_line} --replace" if isinstance(error, OtherAccount) else command_line
+        waiter.show(failure(hinted, service_title=title, login_command=again))
+        raise hinted from None
+    except BaseException:
+        # After an interrupt or an internal error too, the browser must not wait for its page.
+        interrupted = LoginFailed("it was interrupted")
+        waiter.show(failure(interrupted, service_title=title, login_command=command_line))
+        raise

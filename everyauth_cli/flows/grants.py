@@ -1,0 +1,70 @@
+"""The grants that need no redirect and bring no refresh token: each is run, and run again in place of a refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.event_log import Action, recorded
+from everyauth_cli.flows.client_keys import check_is_confidential
+from everyauth_cli.flows.host_pinning import bound_names, granted_origins
+from everyauth_cli.flows.login import Grant, LoginFlow, check_names
+from everyauth_cli.model import Account, Client, Service
+from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.login_request import LoginRequest
+from everyauth_cli.oauth.presented import Presented
+from everyauth_cli.oauth.repeated_request import repeated_request
+from everyauth_cli.oauth.token_endpoint import added_fields, missing_scopes, read_token
+from everyauth_cli.urls import PLACEHOLDER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """Gets tokens without a redirect; `LoginFlow.keep` stores them. `presented` gets what a grant presents."""
+
+    login: LoginFlow
+    presented: Presented
+
+    def client_credentials(self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str) -> Grant:
+        """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
+        check_names(user, tenant, tags)
+        service, client = self.login.clients.registered(name, redirects=False)
+        _check_params(self.login.clients.catalogue.get(name), service)
+        check_is_confidential(service, client)
+        request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        account = Account(subject=client.client_id, label=f"client {client.client_id}")
+        repeated = RepeatedGrant(grant_type=GrantType.CLIENT_CREDENTIALS, scope=scope)
+        return self._granted(service, client, request, repeated, account=account)
+
+    def _granted(
+        self, service: Service, client: Client, request: LoginRequest, repeated: RepeatedGrant, *, account: Account
+    ) -> Grant:
+        """Run a grant that is run again in place of a refresh, and return its token with the account that it is for."""
+        presented = self.presented(service, client, repeated)
+        now, added = self.login.clock(), added_fields(service, client)
+        key, record = self.login.key(request), self.login.record
+        with recorded(record, self.login.clock, Action.LOGIN, key, presented, client.client_secret, success=False):
+            response = self.login.send(repeated_request(service, client, repeated, presented=presented, now=now))
+            token = read_token(service, response, requested_scope=repeated.scope, now=now, added=added, repeats=True)
+        issuer, resource = bound_names(service)
+        return Grant(
+            request=request,
+            token=replace(token, account=account),
+            origins=granted_origins(service),
+            missing_scopes=missing_scopes(service, repeated.scope, token.scope, refreshable=False),
+            issuer=issuer,
+            resource=resource,
+            repeated=repeated,
+        )
+
+
+def _check_params(entry: Service, filled: Service) -> None:
+    """Raise `ConfigurationProblem` where a placeholder that the client credentials grant needs has no value."""
+    for name, text in entry.client_credentials.params.items():
+        if name not in filled.client_credentials.params:
+            needed = "".join(f" --param {param}=..." for param in PLACEHOLDER.findall(text))
+            raise ConfigurationProblem(
+                f"{filled.name} needs {name} for the client credentials grant",
+                hint=f"everyauth service set {filled.registered_at.name}{needed}",
+            )

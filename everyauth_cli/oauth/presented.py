@@ -1,4 +1,4 @@
-"""What a grant presents in its request besides our client: an assertion (RFC 7521) or a subject token (RFC 8693)."""
+"""The token that a grant presents besides our client: an assertion (RFC 7521) or a subject token (RFC 8693)."""
 
 from __future__ import annotations
 

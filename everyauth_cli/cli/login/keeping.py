@@ -1,4 +1,4 @@
-"""What all logins of the command line share: their options, the storing of what was granted, and the report of it."""
+"""The parts that all logins of the command line share: options, storing what was granted, and the report of it."""
 
 from __future__ import annotations
 

@@ -8,9 +8,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import readline from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 
 const SECONDS = 1000;
+const STEP = 60 * SECONDS;
+const VISIT = 150 * SECONDS;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
@@ -81,6 +84,26 @@ async function look(context, page, wanted) {
   return { ...shown, findings: found, focused: await walk(page, wanted.tabs ?? 0) };
 }
 
+// What the page shows after a step failed, so that the failure explains itself. What hangs is left out.
+async function portrait(page) {
+  const told = (promise) => Promise.race([promise.catch(String), sleep(10 * SECONDS, 'no response', { ref: false })]);
+  const path = `${process.env.TMPDIR}/failed-${Date.now()}.png`;
+  const text = await told(page.evaluate(() => document.documentElement.innerText));
+  const picture = await told(page.screenshot({ path }).then(() => path));
+  return `the page: ${page.url()}\ntitle: ${await told(page.title())}\ntext: ${text}\nscreenshot: ${picture}`;
+}
+
+async function see(context, page, { url, steps, wanted }) {
+  try {
+    const answer = await page.goto(url);
+    for (const step of steps) await take(page, step);
+    const found = { status: answer.status(), cookies: await context.cookies() };
+    return { ...found, ...(await look(context, page, wanted)) };
+  } catch (error) {
+    throw new Error(`${error}\n${await portrait(page)}`);
+  }
+}
+
 async function visit({ url, steps = [], cookies = [], width = 1280, height = 800, scheme = 'light', ...wanted }) {
   const context = await browser.newContext({
     viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: wanted.javascript ?? true,
@@ -89,7 +112,7 @@ async function visit({ url, steps = [], cookies = [], width = 1280, height = 800
   });
   const seen = { complaints: [], outside: [] };
   try {
-    context.setDefaultTimeout(20 * SECONDS);
+    context.setDefaultTimeout(STEP);
     context.on('request', (request) => isLoopback(request.url()) || seen.outside.push(request.url()));
     // Chromium tells of what the policy blocks on the console too.
     context.on('console', (line) => ['error', 'warning'].includes(line.type()) && seen.complaints.push(line.text()));
@@ -100,10 +123,7 @@ async function visit({ url, steps = [], cookies = [], width = 1280, height = 800
       const fontSizes = { standard: wanted.fontSize, fixed: wanted.fontSize * 0.8125 };
       await devtools.send('Page.setFontSizes', { fontSizes });
     }
-    const answer = await page.goto(url);
-    for (const step of steps) await take(page, step);
-    const found = { status: answer.status(), cookies: await context.cookies() };
-    return { ...seen, ...found, ...(await look(context, page, wanted)) };
+    return { ...seen, ...(await see(context, page, { url, steps, wanted })) };
   } finally {
     await context.close();
   }
@@ -111,7 +131,8 @@ async function visit({ url, steps = [], cookies = [], width = 1280, height = 800
 
 console.log(JSON.stringify({ version: browser.version() }));
 for await (const line of readline.createInterface({ input: process.stdin })) {
-  const answer = await visit(JSON.parse(line)).catch((error) => ({ error: String(error) }));
+  const late = sleep(VISIT, { error: `the visit took longer than ${VISIT / SECONDS} seconds: ${line}` }, { ref: false });
+  const answer = await Promise.race([visit(JSON.parse(line)).catch((error) => ({ error: String(error) })), late]);
   console.log(JSON.stringify(answer));
 }
 await browser.close();

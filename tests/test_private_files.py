@@ -5,7 +5,7 @@ import socket
 import stat
 
 import pytest
-from peers.sandbox import free_port
+from peers.ports import free_port
 
 from everyauth_cli.event_log import Event, EventLog
 from everyauth_cli.private_files import make_directory, open_private, write_privately

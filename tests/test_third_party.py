@@ -9,7 +9,8 @@ import httpx
 import pytest
 from peers.chromium import click, fill
 from peers.oidc_provider import running
-from peers.sandbox import SEALED, authorization_url, free_port
+from peers.ports import free_port
+from peers.sandbox import SEALED, authorization_url
 
 pytestmark = pytest.mark.slow
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from peers.front import front, html, json_error
+from peers.ports import free_port
 from peers.sandbox import TOKEN_LIFETIME, Background, authorization_url, browser, sandbox_shell, witness
 from peers.visitor import DENIAL
 
@@ -112,10 +113,7 @@ def test_a_provider_that_is_down_at_a_login_is_shown_in_the_page_too(shell, endp
 def test_an_unreachable_provider_is_an_error_and_the_old_credential_stays(shell):
     shell.log_in()
     token = shell.token()
-    closed = socket.create_server(("127.0.0.1", 0))
-    address = closed.getsockname()
-    closed.close()
-    shell.move(token_endpoint=f"http://127.0.0.1:{address[1]}/token")
+    shell.move(token_endpoint=f"http://127.0.0.1:{free_port()}/token")
     says = ["cannot connect to 127.0.0.1", "try again later"]
     shell.bad_both("everyauth login pagerduty", 5, "service_unreachable", *says)
     shell.move()

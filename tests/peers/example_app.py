@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +11,8 @@ from pathlib import Path
 
 from conftest import Command
 from peers.api import serving
-from peers.sandbox import Shell, free_port, sandbox_shell
+from peers.ports import await_listener, free_port
+from peers.sandbox import Shell, fetch, sandbox_shell
 
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 
@@ -104,18 +103,14 @@ def running(framework: str, app: ExampleApp, env: dict[str, str]) -> Iterator[No
     argv = [sys.executable, "-c", AHEAD, app.ahead, *SERVED[framework], port]
     with app.log.open("wb") as log, subprocess.Popen(argv, cwd=APPS, env=env, stdout=log, stderr=log) as process:
         try:
-            wait(process, int(port), app.log)
+            wait(process, int(port), app)
             yield
         finally:
             process.terminate()
 
 
-def wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until the app listens."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
+def wait(process: subprocess.Popen[bytes], port: int, app: ExampleApp) -> None:
+    """Wait until the app itself, and no other server on its port, shows its first page."""
+    await_listener(process, port, app.log)
+    status, text = fetch(app.url)
+    assert (status, "<title>On call</title>" in text) == (200, True), f"{text}\n{app.log.read_text()}"

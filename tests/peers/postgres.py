@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from peers.ports import free_port
 
 USER = "everyauth"
 NUMBERS = count()
@@ -36,9 +36,7 @@ class Postgres:
         self.data = directory / "data"
         self.log = directory / "log"
         self._programs = programs()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._run("initdb", "-D", self.data, "-U", USER, "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
     def start(self) -> None:

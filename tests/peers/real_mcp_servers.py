@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from peers.oidc_provider import HERE, node
-from peers.sandbox import free_port
+from peers.ports import await_listener, free_port
 
 PROGRAM = HERE / "node_modules/@modelcontextprotocol/sdk/dist/esm/examples/server/simpleStreamableHttp.js"
 
@@ -42,19 +42,12 @@ def fastmcp(*, lifetime: int) -> Iterator[str]:
     pytest.importorskip("fastmcp", reason="fastmcp is not installed: tests/run installs it")
     port = free_port()
     command = [sys.executable, HERE / "fastmcp_server.py", str(port), str(lifetime)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with tempfile.NamedTemporaryFile() as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            while not _listens(port):
-                assert process.poll() is None, "fastmcp did not start"
-                time.sleep(0.1)
+            await_listener(process, port, Path(log.name))
             yield f"http://127.0.0.1:{port}/mcp"
         finally:
             process.terminate()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class McpClient:

@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import parse_qsl, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
+
+from peers.ports import free_port
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
@@ -246,12 +247,6 @@ def use_free_ports(command: Command) -> tuple[int, int]:
     plain, path = command.environment, other_ports(command.directory / "ports", *ports)
     command.environment = lambda extra=None: plain({"PYTHONPATH": path, **(extra or {})})
     return ports
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def authorization_url(process: subprocess.Popen[str]) -> str:

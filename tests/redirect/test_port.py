@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 from peers.other_user import python_of_nobody
+from peers.ports import free_port
 from peers.redirect import ask, finish, listening, port_of
-from peers.sandbox import free_port
 
 from everyauth_cli.errors import ConfigurationProblem, LoginTimedOut, PortInUse
 from everyauth_cli.redirect.port import WELL_KNOWN, bind, login_at
@@ -27,9 +27,9 @@ family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 with socket.socket(family) as server:
     if family == socket.AF_INET6:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sys.argv[1] == "::1"))
-    server.bind((sys.argv[1], 0))
+    server.bind((sys.argv[1], int(sys.argv[2])))
     server.listen()
-    print(server.getsockname()[1], flush=True)
+    print("listening", flush=True)
     sys.stdin.read()
 """
 
@@ -37,8 +37,10 @@ with socket.socket(family) as server:
 @contextmanager
 def foreign(command):
     """Run a foreign program that listens, and yield its process and port."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as process:
-        yield process, int(process.stdout.readline())
+    port, pipe = free_port(), subprocess.PIPE
+    with subprocess.Popen([*command, str(port)], stdin=pipe, stdout=pipe, text=True, cwd="/") as process:
+        assert process.stdout.readline() == "listening\n"
+        yield process, port
         process.stdin.close()
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import httpcore
 import pytest
+from peers.ports import free_port
 
 from everyauth_cli.transport.connection import Address, Attempts, Backend, alternating
 
@@ -33,8 +34,7 @@ def address(place):
 
 
 def refusing():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return address(server.getsockname())
+    return address(("127.0.0.1", free_port()))
 
 
 @pytest.fixture

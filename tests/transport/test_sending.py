@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from peers.http_server import HEAD, OK, Peer, refresh_request, rude
+from peers.ports import free_port
 
 from everyauth_cli import __version__
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
@@ -142,11 +143,6 @@ def test_an_endless_response_is_cut_off():
             send(refresh_request(f"http://127.0.0.1:{server.getsockname()[1]}/"))
         thread.join(5)
         assert not thread.is_alive()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def unreachable(url):

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from peers.sandbox import free_port, other_ports, use_free_ports
+from peers.ports import free_port
+from peers.sandbox import other_ports, use_free_ports
 from peers.terminal import terminal
 
 from everyauth_cli.cli.commands.demo import demo_environment

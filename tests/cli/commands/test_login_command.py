@@ -12,6 +12,7 @@ import time
 import pytest
 from peers.front import Gate, front
 from peers.http_server import Peer
+from peers.ports import free_port
 from peers.sandbox import (
     SEALED,
     TOKEN_LIFETIME,
@@ -19,7 +20,6 @@ from peers.sandbox import (
     authorization_url,
     browser,
     fetch,
-    free_port,
     sandbox_shell,
     witness,
 )

@@ -11,7 +11,7 @@ import pytest
 from peers.front import Gate, Response, front, html, json_error
 from peers.home import Home
 from peers.oidc_provider import running
-from peers.sandbox import free_port
+from peers.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from peers.sandbox import SECRET, authorization_url, browser, free_port, sandbox_shell, witness
+from peers.ports import free_port
+from peers.sandbox import SECRET, authorization_url, browser, sandbox_shell, witness
 from peers.terminal import terminal
 
 pytestmark = pytest.mark.slow

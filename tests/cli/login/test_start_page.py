@@ -12,7 +12,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from peers.chromium import click
 from peers.other_user import python_of_nobody
-from peers.sandbox import authorization_url, browser, free_port, sandbox_shell
+from peers.ports import free_port
+from peers.sandbox import authorization_url, browser, sandbox_shell
 from peers.terminal import terminal
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,8 @@ import signal
 import time
 
 import pytest
-from peers.sandbox import authorization_url, free_port, sandbox_shell
+from peers.ports import free_port
+from peers.sandbox import authorization_url, sandbox_shell
 
 from everyauth_cli.sandbox.user_agent import log_in
 

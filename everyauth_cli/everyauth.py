@@ -316,12 +316,14 @@ class EveryAuth:
         return [self._flows.revoker.delete(key, local=local) for key in keys]
 
     discover, client_credentials = login_methods.discover, login_methods.client_credentials
+    jwt_bearer = login_methods.jwt_bearer
     httpx_auth, requests_auth = methods.httpx_auth, methods.requests_auth
     token_source, google_auth = methods.token_source, methods.google_auth
 
     # Each is the method of the same name without the `a`, run in a thread of ours.
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
     adiscover, aclient_credentials = async_method(discover), async_method(client_credentials)
+    ajwt_bearer = async_method(jwt_bearer)
     abegin, aauthorization_url = async_method(begin, read_in_lane), async_method(authorization_url, read_in_lane)
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)

@@ -48,6 +48,21 @@ ClientCredentialsOption = Annotated[
     bool,
     typer.Option("--client-credentials", help="Get a token for the client itself, without a user or a browser."),
 ]
+JwtBearerOption = Annotated[
+    bool,
+    typer.Option(
+        "--jwt-bearer", help="Get a token for an assertion that your client's private key signs, without a browser."
+    ),
+]
+SubjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--subject",
+        metavar="WHO",
+        help="The user that the assertion is about, by the service's name.",
+        show_default="your client",
+    ),
+]
 SandboxOption = Annotated[
     bool,
     typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),

@@ -41,6 +41,15 @@ def check_has_key(service: Service, client: Client) -> Client:
     return client
 
 
+def check_signs(service: Service, client: Client) -> None:
+    """Raise `ConfigurationProblem` for a client without a private key, which can sign no assertion (RFC 7523)."""
+    if not client.private_keys:
+        raise ConfigurationProblem(
+            f"the client of {service.name} has no private key, which signs the assertion of this grant",
+            hint=f"everyauth service set {service.registered_at.name} --private-key FILE",
+        )
+
+
 def check_is_confidential(service: Service, client: Client) -> None:
     """Raise `ConfigurationProblem` for a client that has nothing to prove who it is (RFC 6749 section 4.4)."""
     if client.client_secret is None and not client.private_keys:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.event_log import Action, recorded
-from everyauth_cli.flows.client_keys import check_is_confidential
+from everyauth_cli.flows.client_keys import check_is_confidential, check_signs
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.login import Grant, LoginFlow, check_names
 from everyauth_cli.model import Account, Client, Service
@@ -35,6 +35,29 @@ class Grants:
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         account = Account(subject=client.client_id, label=f"client {client.client_id}")
         repeated = RepeatedGrant(grant_type=GrantType.CLIENT_CREDENTIALS, scope=scope)
+        return self._granted(service, client, request, repeated, account=account)
+
+    def jwt_bearer(
+        self,
+        name: str,
+        *,
+        user: str,
+        tenant: str,
+        tags: Mapping[str, str],
+        scope: str,
+        subject: str,
+        identity_token_from: str,
+    ) -> Grant:
+        """Get a token for an assertion (RFC 7523 section 2.1); see `EveryAuth.jwt_bearer`."""
+        check_names(user, tenant, tags)
+        service, client = self.login.clients.registered(name, redirects=False)
+        if not identity_token_from:
+            check_signs(service, client)
+        request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        account = Account(subject=subject or client.client_id, label=subject or f"client {client.client_id}")
+        repeated = RepeatedGrant(
+            grant_type=GrantType.JWT_BEARER, scope=scope, subject=subject, assertion_from=identity_token_from
+        )
         return self._granted(service, client, request, repeated, account=account)
 
     def _granted(

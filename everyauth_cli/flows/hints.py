@@ -39,6 +39,8 @@ def grant_words(grant: RepeatedGrant) -> list[str]:
     match grant.grant_type:
         case GrantType.CLIENT_CREDENTIALS:
             return ["--client-credentials"]
+        case GrantType.JWT_BEARER:
+            return ["--jwt-bearer", *(["--subject", grant.subject] if grant.subject else [])]
 
 
 def login_again(key: RecordKey, repeated: RepeatedGrant | None = None) -> str:

@@ -64,3 +64,32 @@ def client_credentials(
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
     return self._flows.grants.client_credentials(name, user=user, tenant=tenant, tags=tags or {}, scope=scope)
+
+
+@raised_anew
+def jwt_bearer(
+    self: HasFlows,
+    name: str,
+    *,
+    user: str = DEFAULT_USER,
+    tenant: str = "",
+    tags: Mapping[str, str] | None = None,
+    scope: str = "",
+    subject: str = "",
+    identity_token_from: str = "",
+) -> Grant:
+    """Get a token for an assertion, without a browser (RFC 7523 section 2.1); stores nothing.
+
+    Our client's private key signs the assertion, which is about `subject`, by default the client itself. Once it is
+    kept, the grant is run again where others are refreshed.
+    Raises what `begin` does, and `ServiceError` and `ClientRejected`.
+    """
+    return self._flows.grants.jwt_bearer(
+        name,
+        user=user,
+        tenant=tenant,
+        tags=tags or {},
+        scope=scope,
+        subject=subject,
+        identity_token_from=identity_token_from,
+    )

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
-from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Client, Secret, Service
-from everyauth_cli.oauth.jwk import algorithm_of, kind_of, public_fields
-from everyauth_cli.oauth.late_jose import jose
+from everyauth_cli.oauth.assertion import signed_assertion
 from everyauth_cli.services.rules import AssertionAudience
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TYPE = "client-authentication+jwt"
-LIFETIME_SECONDS = 60
 
 
 def client_assertion(service: Service, client: Client, *, now: int) -> Secret[str]:
@@ -20,18 +15,8 @@ def client_assertion(service: Service, client: Client, *, now: int) -> Secret[st
 
     Raises `ConfigurationProblem` where the service takes no algorithm that the key signs with.
     """
-    key, issued_at = client.private_keys[0], now // 1000
-    header = {"alg": _algorithm(service, key), "typ": TYPE, "kid": public_fields(key)["kid"]}
-    claims = {
-        "iss": client.client_id,
-        "sub": client.client_id,
-        "aud": audience(service),
-        "jti": secrets.token_urlsafe(24),
-        "iat": issued_at,
-        "exp": issued_at + LIFETIME_SECONDS,
-    }
-    assertion: Secret[str] = jose().signed(header, claims, key)
-    return assertion
+    claims = {"iss": client.client_id, "sub": client.client_id, "aud": audience(service)}
+    return signed_assertion(service, client, claims, typ=TYPE, now=now)
 
 
 def audience(service: Service) -> str:
@@ -41,15 +26,3 @@ def audience(service: Service) -> str:
     """
     is_issuer = service.client_assertion.audience is AssertionAudience.ISSUER
     return service.issuer if is_issuer and service.issuer else service.token_endpoint
-
-
-def _algorithm(service: Service, key: Secret[str]) -> str:
-    accepted = service.client_assertion.signing_algs
-    found = algorithm_of(key, accepted)
-    if found is None:
-        raise ConfigurationProblem(
-            f"the private key ({kind_of(key)}) for {service.name} signs with none of {', '.join(accepted)}; "
-            "nothing was sent",
-            hint=f"make one that does: everyauth service key {service.registered_at.name} --rotate",
-        )
-    return found

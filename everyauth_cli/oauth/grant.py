@@ -11,14 +11,22 @@ class GrantType(StrEnum):
 
     CLIENT_CREDENTIALS = "client_credentials"
     """RFC 6749 section 4.4."""
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    """RFC 7523 section 2.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedGrant:
-    """A grant that is run again in place of a refresh, with the scope that it was requested with (empty: none)."""
+    """A grant that is run again in place of a refresh, with the scope that it was requested with (empty: none).
+
+    An assertion (RFC 7523) is about `subject`, by default our client. `assertion_from` says where one that another
+    party signed comes from, such as "github" or "file:PATH"; without it our client's private key signs one.
+    """
 
     grant_type: GrantType
     scope: str
+    subject: str = ""
+    assertion_from: str = ""
 
 
 class LoginReason(StrEnum):

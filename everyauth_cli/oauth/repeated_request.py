@@ -5,6 +5,7 @@ from __future__ import annotations
 from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.oauth.client_credentials import client_credentials_request
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.jwt_bearer import jwt_bearer_request, own_assertion
 
 
 def repeated_request(
@@ -12,7 +13,7 @@ def repeated_request(
     client: Client,
     grant: RepeatedGrant,
     *,
-    presented: Secret[str] | None,  # noqa: ARG001 - by no grant yet
+    presented: Secret[str] | None,
     now: int,
 ) -> Request:
     """Return the request that runs a grant, for the first time or again, at a time in milliseconds since the epoch.
@@ -22,3 +23,6 @@ def repeated_request(
     match grant.grant_type:
         case GrantType.CLIENT_CREDENTIALS:
             return client_credentials_request(service, client, scope=grant.scope, now=now)
+        case GrantType.JWT_BEARER:
+            assertion = presented or own_assertion(service, client, grant, now=now)
+            return jwt_bearer_request(service, client, assertion, scope=grant.scope, now=now)

@@ -26,6 +26,8 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 
 NOW = 1_800_000_000_000
+OF_CLIENT = ("client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+"""The grants that bring no refresh token."""
 
 Fault = Exception | Response
 
@@ -61,7 +63,7 @@ def id_token(**claims: Any) -> str:
 
 
 class AuthorizationServer:
-    """Issues tokens for codes of the form `code-ACCOUNT`, and `client-N` for the client itself; rotates refresh tokens.
+    """Issues tokens for codes of the form `code-ACCOUNT`, and `client-N` by `OF_CLIENT`; rotates refresh tokens.
 
     A refresh token that is used twice ends its whole grant (RFC 9700 section 4.14.2). The first of `faults` replaces
     the next response, before anything is done; `meanwhile` runs during a request, after the refresh token was used.
@@ -110,7 +112,7 @@ class AuthorizationServer:
             grant = f"grant-{next(self._numbers)}"
             self._accounts[grant] = fields["code"].removeprefix("code-")
             return self._token(grant, fields)
-        if fields["grant_type"] == "client_credentials":
+        if fields["grant_type"] in OF_CLIENT:
             token = {"access_token": f"client-{next(self._numbers)}", "expires_in": self.lifetime, **self.extra}
             return json_response({name: value for name, value in token.items() if value is not None})
         grant = fields["refresh_token"].partition(".")[0]

@@ -18,11 +18,13 @@ from everyauth_cli.cli.login_options import (
     ClientOption,
     DocumentOption,
     EventsOption,
+    JwtBearerOption,
     LoginArgument,
     NoBrowserOption,
     ReplaceOption,
     SandboxOption,
     ScopeThisTime,
+    SubjectOption,
     TagOption,
     TenantOption,
     TimeoutOption,
@@ -57,6 +59,8 @@ def login(
     events: EventsOption = False,  # noqa: ARG001 - the terminal is made before the options are read
     replace: ReplaceOption = False,
     client_credentials: ClientCredentialsOption = False,
+    jwt_bearer: JwtBearerOption = False,
+    subject: SubjectOption = None,
     sandbox: SandboxOption = False,
     client: ClientOption = None,
     client_id: DocumentOption = None,
@@ -72,7 +76,7 @@ def login(
     at_url.check(service, sandbox=sandbox)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
-        grant = chosen_grant(active.auth, client_credentials=client_credentials)
+        grant = chosen_grant(active.auth, client_credentials=client_credentials, jwt_bearer=jwt_bearer, subject=subject)
         options = functools.partial(
             LoginOptions,
             user=user,

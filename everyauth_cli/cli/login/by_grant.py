@@ -20,9 +20,11 @@ from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.oauth.grant import GrantType
 
 
-def chosen_grant(auth: EveryAuth, *, client_credentials: bool) -> ChosenGrant | None:
+def chosen_grant(
+    auth: EveryAuth, *, client_credentials: bool, jwt_bearer: bool, subject: str | None
+) -> ChosenGrant | None:
     """Return the grant that the options choose; None if a person is to grant access. Raises `UsageProblem` for two."""
-    chosen = [*_client_credentials(auth, client_credentials)]
+    chosen = [*_client_credentials(auth, client_credentials), *_jwt_bearer(auth, jwt_bearer, subject)]
     if len(chosen) > 1:
         first, second, *_ = (grant.words[0] for grant in chosen)
         raise UsageProblem(f"{first} and {second} are different grants", hint="give one of them")
@@ -33,6 +35,15 @@ def _client_credentials(auth: EveryAuth, is_chosen: bool) -> Iterator[ChosenGran
     if is_chosen:
         words = ["--client-credentials"]
         yield ChosenGrant(grant_type=GrantType.CLIENT_CREDENTIALS, words=words, run=auth.client_credentials)
+
+
+def _jwt_bearer(auth: EveryAuth, is_chosen: bool, subject: str | None) -> Iterator[ChosenGrant]:
+    if subject is not None and not is_chosen:
+        raise UsageProblem("--subject is for --jwt-bearer", hint="give both, or neither")
+    if is_chosen:
+        words = ["--jwt-bearer", *(["--subject", subject] if subject else [])]
+        run = functools.partial(auth.jwt_bearer, subject=subject or "")
+        yield ChosenGrant(grant_type=GrantType.JWT_BEARER, words=words, run=run)
 
 
 def log_in_by_grant(session: Session, options: LoginOptions, chosen: ChosenGrant) -> None:

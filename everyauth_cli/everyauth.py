@@ -116,15 +116,23 @@ class EveryAuth:
         tenant: str = "",
         tags: Mapping[str, str] | None = None,
         scope: str | None = None,
+        resource: str = "",
     ) -> PendingLogin:
         """Begin a login with the authorization code flow (RFC 6749 section 4.1, PKCE: RFC 7636).
 
-        The scope is the one given (an empty one requests none), else the client's, else the catalogue's.
+        The scope is the one given (an empty one requests none), else the client's, else the catalogue's. With a
+        `resource`, the URI of an API, tokens are requested for it, at each refresh too (RFC 8707).
         Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for an empty
-        user or a tag named `userId` or `tenantId`.
+        user, a tag named `userId` or `tenantId`, or a resource that is no absolute URI.
         """
         return self._flows.login.begin(
-            name, redirect_uri=redirect_uri, user=user, tenant=tenant, tags=tags or {}, scope=scope
+            name,
+            redirect_uri=redirect_uri,
+            user=user,
+            tenant=tenant,
+            tags=tags or {},
+            scope=scope,
+            resource=resource,
         )
 
     def login_lock(self, service: str, *, user: str, tenant: str = "", timeout: float) -> AbstractContextManager[None]:

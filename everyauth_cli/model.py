@@ -93,8 +93,9 @@ class Service:
     that each of its presets has of its own, by key; a preset itself is a service that is `preset_of` another.
     `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
 
-    One that is known by its URL alone has the URL as its name, the `resource` that its tokens are requested for (RFC
-    8707), and perhaps the service `client_of` whose client it uses.
+    Its tokens are requested for the `resource` (RFC 8707), where there is one: the server's own at a service that is
+    known by its URL alone, else that of a login. One of the former has the URL as its name, and perhaps the service
+    `client_of` whose client it uses.
     """
 
     name: str
@@ -308,8 +309,8 @@ class Identity:
 
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
-    `origins`, those of the endpoints that may be sent its tokens, by key, and at a server that is known by its URL to
-    the `issuer` and the `resource` as they are spelt; `redirect_uri` is the login's, and `params` are the values of
+    `origins`, those of the endpoints that may be sent its tokens, by key, to the `resource` as it is spelt, and at a
+    server that is known by its URL to the `issuer`; `redirect_uri` is the login's, and `params` are the values of
     placeholders that its authorization response had. A `repeated` grant has no refresh token.
     """
 

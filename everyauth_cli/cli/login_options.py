@@ -38,6 +38,15 @@ ScopeThisTime = Annotated[
         show_default="as set",
     ),
 ]
+ResourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resource",
+        metavar="URI",
+        help="Request tokens for this API alone, where the service issues such tokens (RFC 8707).",
+        show_default="as before",
+    ),
+]
 TimeoutOption = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")
 ]

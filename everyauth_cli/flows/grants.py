@@ -26,10 +26,12 @@ class Grants:
     login: LoginFlow
     presented: Presented
 
-    def client_credentials(self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str) -> Grant:
+    def client_credentials(
+        self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str, resource: str
+    ) -> Grant:
         """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
         check_names(user, tenant, tags)
-        service, client = self.login.clients.registered(name, redirects=False)
+        service, client = self.login.registered(name, resource=resource, redirects=False)
         _check_params(self.login.clients.catalogue.get(name), service)
         check_is_confidential(service, client)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
@@ -45,12 +47,13 @@ class Grants:
         tenant: str,
         tags: Mapping[str, str],
         scope: str,
+        resource: str,
         subject: str,
         identity_token_from: str,
     ) -> Grant:
         """Get a token for an assertion (RFC 7523 section 2.1); see `EveryAuth.jwt_bearer`."""
         check_names(user, tenant, tags)
-        service, client = self.login.clients.registered(name, redirects=False)
+        service, client = self.login.registered(name, resource=resource, redirects=False)
         if not identity_token_from:
             check_signs(service, client)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.model import Client, Identity, Service
+from everyauth_cli.oauth.resource_indicator import for_resource
 from everyauth_cli.services.callback import callback_parameters, with_callback
 from everyauth_cli.services.endpoints import SENT_NO_SECRET, urls_of
 from everyauth_cli.services.placeholders import variants
@@ -63,6 +64,7 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
     """Return whether a grant belongs to that client and these endpoints; its tokens go to no other (RFC 6749 6)."""
     try:
+        service = for_resource(service, identity.resource)
         present = _present(with_callback(service, identity.params))
     except ConfigurationProblem:
         # The entry has no more the place that the authorization response named.
@@ -73,8 +75,8 @@ def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
 
 
 def bound_names(service: Service) -> tuple[str, str]:
-    """Return the issuer and the resource that a grant at a server's URL is bound to; empty for any other service."""
-    return (service.issuer or "", service.resource or "") if is_url(service.name) else ("", "")
+    """Return the issuer, at a server's URL alone, and the resource that a grant is bound to; each may be empty."""
+    return service.issuer or "" if is_url(service.name) else "", service.resource or ""
 
 
 def moves(service: Service, bound: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

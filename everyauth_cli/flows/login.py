@@ -41,6 +41,7 @@ from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
 from everyauth_cli.oauth.grant import RepeatedGrant
 from everyauth_cli.oauth.login_request import LoginRequest
+from everyauth_cli.oauth.resource_indicator import check_resource, for_resource
 from everyauth_cli.oauth.token_endpoint import (
     added_fields,
     code_request,
@@ -61,8 +62,8 @@ class Grant:
 
     `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
     for other grant types. `params` are the values of placeholders in its authorization response. `origins` are those
-    of the endpoints that may be sent the tokens, by key; at a server that is known by its URL the grant is bound to its
-    `issuer` and its `resource` too. `missing_scopes` were requested and not granted. A `repeated` grant is run again in
+    of the endpoints that may be sent the tokens, by key; the grant is bound to the `resource` too, and at a server that
+    is known by its URL to its `issuer`. `missing_scopes` were requested and not granted. A `repeated` grant is run again in
     place of a refresh.
     """
 
@@ -93,11 +94,19 @@ class LoginFlow:
     record: Record = ignore
 
     def begin(
-        self, name: str, *, redirect_uri: str, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
+        self,
+        name: str,
+        *,
+        redirect_uri: str,
+        user: str,
+        tenant: str,
+        tags: Mapping[str, str],
+        scope: str | None,
+        resource: str = "",
     ) -> PendingLogin:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
         check_names(user, tenant, tags)
-        service, client = self.clients.registered(name, redirect_uri=redirect_uri)
+        service, client = self.registered(name, resource=resource, redirect_uri=redirect_uri)
         if needs_scope(service, client) and not scope:
             raise ConfigurationProblem(
                 f"{service.title} refuses a login that requests no scope, and none is set; nothing was sent",
@@ -105,6 +114,14 @@ class LoginFlow:
             )
         request = self.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
+
+    def registered(
+        self, name: str, *, resource: str, redirect_uri: str | None = None, redirects: bool = True
+    ) -> tuple[Service, Client]:
+        """Return a service as tokens for a resource (RFC 8707) are requested there, and our client; "" is for none."""
+        service, client = self.clients.registered(name, redirect_uri=redirect_uri, redirects=redirects)
+        check_resource(service, resource)
+        return for_resource(service, resource), client
 
     def request(
         self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
@@ -119,12 +136,13 @@ class LoginFlow:
             client_id=client.client_id,
             token_endpoint=service.token_endpoint,
             started_at=self.clock(),
+            resource=service.resource or "",
         )
 
     def authorization_url(self, pending: PendingLogin) -> str:
         """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
         service, _ = self.clients.registered(pending.request.service)
-        return authorization_code.authorization_url(service, pending)
+        return authorization_code.authorization_url(for_resource(service, pending.request.resource), pending)
 
     @contextmanager
     def lock(self, service: str, *, user: str, tenant: str, timeout: float) -> Iterator[None]:
@@ -140,6 +158,7 @@ class LoginFlow:
         failing = doubted_on_failure(self.store, self.profile, pending.request.service)
         with failing, recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
             service, client = self.clients.registered(pending.request.service)
+            service = for_resource(service, pending.request.resource)
             response = read_response(service, pending, query)
             params = read_callback(service, dict(query))
             with redacted(client.client_secret):

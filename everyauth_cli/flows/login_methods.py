@@ -57,13 +57,17 @@ def client_credentials(
     tenant: str = "",
     tags: Mapping[str, str] | None = None,
     scope: str = "",
+    resource: str = "",
 ) -> Grant:
     """Get a token for the client itself, without a user or a browser (RFC 6749 section 4.4); stores nothing.
 
-    No scope is requested but the given one. Once it is kept, the grant is run again where others are refreshed.
+    No scope is requested but the given one, and the token is for the `resource` (RFC 8707) where that is given. Once it
+    is kept, the grant is run again where others are refreshed.
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
-    return self._flows.grants.client_credentials(name, user=user, tenant=tenant, tags=tags or {}, scope=scope)
+    return self._flows.grants.client_credentials(
+        name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource
+    )
 
 
 @raised_anew
@@ -75,13 +79,15 @@ def jwt_bearer(
     tenant: str = "",
     tags: Mapping[str, str] | None = None,
     scope: str = "",
+    resource: str = "",
     subject: str = "",
     identity_token_from: str = "",
 ) -> Grant:
     """Get a token for an assertion, without a browser (RFC 7523 section 2.1); stores nothing.
 
-    Our client's private key signs the assertion, which is about `subject`, by default the client itself. Once it is
-    kept, the grant is run again where others are refreshed.
+    Our client's private key signs the assertion, which is about `subject`, by default the client itself. The
+    token is for the `resource` (RFC 8707) where that is given. Once it is kept, the grant is run again where others are
+    refreshed.
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
     return self._flows.grants.jwt_bearer(
@@ -90,6 +96,7 @@ def jwt_bearer(
         tenant=tenant,
         tags=tags or {},
         scope=scope,
+        resource=resource,
         subject=subject,
         identity_token_from=identity_token_from,
     )

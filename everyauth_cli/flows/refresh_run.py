@@ -45,6 +45,7 @@ from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.oauth.id_token import read_refreshed
 from everyauth_cli.oauth.presented import Presented, nothing_presented
 from everyauth_cli.oauth.repeated_request import repeated_request
+from everyauth_cli.oauth.resource_indicator import for_resource
 from everyauth_cli.oauth.successor import refresh_token_in
 from everyauth_cli.oauth.token_endpoint import read_token, refresh_request
 from everyauth_cli.services.callback import with_callback
@@ -111,7 +112,7 @@ class RefreshRun:
         service, client = self.clients.registered(key.service)
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key, stored.identity.repeated)
-        service = with_callback(service, stored.identity.params)
+        service = for_resource(with_callback(service, stored.identity.params), stored.identity.resource)
         now = self.clock()
         # What cannot be requested is no refresh that was begun.
         request = self._request(service, client, stored, now=now)

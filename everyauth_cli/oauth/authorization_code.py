@@ -15,6 +15,7 @@ from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.request_form import named
+from everyauth_cli.oauth.resource_indicator import INVALID_TARGET, refused_target
 from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.services.rules import ChallengeMethod
 from everyauth_cli.urls import is_url
@@ -155,6 +156,10 @@ def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | Service
     meant = service.error_words.get(code, code)
     if meant == ACCESS_DENIED:
         return LoginDenied(f"access was denied at {service.name} ({reason})")
+    if meant == INVALID_TARGET:
+        about, target_hint = refused_target(service)
+        message = f"{service.name} refused the login ({reason})"
+        return ServiceError(f"{message}: {about}" if about else message, hint=target_hint, error=code)
     command = "login" if is_url(service.name) else "service set"
     hint = ERROR_HINTS.get(meant, "").format(service=shlex.quote(service.name), command=command) or None
     return ServiceError(f"{service.name} refused the login ({reason})", hint=hint, error=code)

@@ -20,6 +20,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import TOO_MANY_REQUESTS, Response, Service
 from everyauth_cli.oauth.client_authentication import client_rejected
+from everyauth_cli.oauth.resource_indicator import INVALID_TARGET, refused_target
 from everyauth_cli.oauth.response_body import failure_in, holds_token, read_json, read_object, value_at
 from everyauth_cli.sanitize import printable, redact
 
@@ -181,6 +182,9 @@ def _error(service: Service, response: Response, code: str, reason: str, *, key:
         return InvalidGrant(message, error=code, status=response.status)
     if code in NOT_NOW_CODES:
         return ServiceUnreachable(message, error=code, status=response.status, retry_after=response.retry_after)
+    if code == INVALID_TARGET:
+        about, hint = refused_target(service)
+        return ServiceError(f"{message}: {about}" if about else message, hint=hint, error=code, status=response.status)
     return ServiceError(message, error=code, status=response.status)
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class LoginRequest:
     """A request for access to a user's account at a service, whatever the grant type that answers it.
 
-    `scope` is empty to request none. The request is to be answered by `token_endpoint` with a token for `client_id`.
+    `scope` is empty to request none, and so is `resource` (RFC 8707). The request is to be answered by `token_endpoint`
+    with a token for `client_id`.
     `started_at` is milliseconds since the epoch.
     """
 
@@ -22,3 +23,4 @@ class LoginRequest:
     client_id: str
     token_endpoint: str
     started_at: int
+    resource: str = ""

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from everyauth_cli.store.spool import Spool
 
 KIND = "identity"
-AT_URL = ("issuer", "resource")
-"""The fields of an identity at a server that is known by its URL."""
-FEW = ("params", "repeated", *AT_URL)
+BOUND_TO = ("issuer", "resource")
+"""The fields that few identities have and that are texts."""
+FEW = ("params", "repeated", *BOUND_TO)
 """The fields that few identities have."""
 ELSEWHERE = ("service", "user", "tenant", *FEW)
 METADATA = [field.name for field in fields(Identity) if field.name not in ELSEWHERE]
@@ -328,7 +328,7 @@ def _metadata(identity: Identity) -> dict[str, Any]:
     for name in ("account", "login_required"):
         metadata[name] = _plain(metadata[name]) if metadata[name] else None
     metadata |= {"tags": dict(identity.tags), "origins": dict(identity.origins)}
-    few = {"params": dict(identity.params), **{name: getattr(identity, name) for name in AT_URL}}
+    few = {"params": dict(identity.params), **{name: getattr(identity, name) for name in BOUND_TO}}
     few["repeated"] = _plain(identity.repeated) if identity.repeated else None
     return metadata | {name: value for name, value in few.items() if value}
 

@@ -193,7 +193,8 @@ def _secret(values: Secret[list[Any]], index: int) -> Secret[str] | None:
 
 def _terms_digest(request: LoginRequest) -> str:
     """Return a digest of what must be the same when the login ends."""
-    return _digest(request.service, request.client_id, request.token_endpoint, request.scope, *request.tags.items())
+    terms = (request.service, request.client_id, request.token_endpoint, request.scope, request.resource)
+    return _digest(*terms, *request.tags.items())
 
 
 def _digest(*values: object) -> str:

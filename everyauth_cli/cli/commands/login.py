@@ -22,6 +22,7 @@ from everyauth_cli.cli.login_options import (
     LoginArgument,
     NoBrowserOption,
     ReplaceOption,
+    ResourceOption,
     SandboxOption,
     ScopeThisTime,
     SubjectOption,
@@ -54,6 +55,7 @@ def login(
     tenant: TenantOption = None,
     tag: TagOption = None,
     scope: ScopeThisTime = None,
+    resource: ResourceOption = None,
     timeout: TimeoutOption = "300s",
     no_browser: NoBrowserOption = False,
     events: EventsOption = False,  # noqa: ARG001 - the terminal is made before the options are read
@@ -73,7 +75,7 @@ def login(
     --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
     """
     at_url = UrlOptions(client=client, client_id=client_id, assume_pkce=assume_pkce)
-    at_url.check(service, sandbox=sandbox)
+    at_url.check(service, sandbox=sandbox, resource=resource)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
         grant = chosen_grant(active.auth, client_credentials=client_credentials, jwt_bearer=jwt_bearer, subject=subject)
@@ -85,6 +87,7 @@ def login(
             seconds=seconds,
             no_browser=no_browser,
             replace=replace,
+            resource=resource,
             grant=grant,
         )
         if is_url(service):

@@ -55,6 +55,7 @@ def log_in_by_grant(session: Session, options: LoginOptions, chosen: ChosenGrant
         tenant=options.tenant,
         tags=options.tags,
         scope=options.scope or "",
+        resource=options.resource or "",
     )
     try:
         grant, identity = keep(session, options, granted)

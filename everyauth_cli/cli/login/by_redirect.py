@@ -72,6 +72,7 @@ def _begun(session: Session, options: LoginOptions, *, redirect_uri: str) -> Pen
         tenant=options.tenant,
         tags=options.tags,
         scope=options.scope,
+        resource=options.resource or "",
     )
     # A fault is better known before the browser opens. Some services say only in the authorization response where the
     # code is redeemed.

@@ -38,11 +38,16 @@ class UrlOptions:
         named = {"--client": self.client, "--client-id": self.client_id}
         return [f"{option}={value}" for option, value in named.items() if value] + ["--assume-pkce"] * self.assume_pkce
 
-    def check(self, name: str, *, sandbox: bool) -> None:
+    def check(self, name: str, *, sandbox: bool, resource: str | None) -> None:
         """Refuse options that do not go with a URL, with none, or with each other. Raises `UsageProblem`."""
         if is_url(name) and sandbox:
             raise UsageProblem(
                 "the sandbox is for services of the catalogue, and not for a URL", hint="everyauth service ls"
+            )
+        if is_url(name) and resource is not None:
+            raise UsageProblem(
+                "--resource is for a service: at a URL, tokens are requested for the resource that the server names",
+                hint="leave it out",
             )
         options = {"--client": self.client, "--client-id": self.client_id, "--assume-pkce": self.assume_pkce}
         given = [option for option, value in options.items() if value]

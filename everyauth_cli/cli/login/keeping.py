@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ChosenGrant:
     """A grant without a person, as the command line chose it: the `words` that choose it again, and what runs it.
 
-    `run` takes the service's name, and `user`, `tenant`, `tags` and `scope` as keywords.
+    `run` takes the service's name, and `user`, `tenant`, `tags`, `scope` and `resource` as keywords.
     """
 
     grant_type: GrantType
@@ -50,6 +50,7 @@ class LoginOptions:
     seconds: float
     no_browser: bool
     replace: bool
+    resource: str | None = None
     grant: ChosenGrant | None = None
     before: Sequence[Identity] | None = None
     more: Sequence[str] = ()
@@ -107,6 +108,7 @@ def command_line_of(session: Session, options: LoginOptions) -> str:
     )
     words = [f"--tag={name}={value}" for name, value in options.tags.items()]
     words += [f"--scope={options.scope}"] * (options.scope is not None) + ["--no-browser"] * options.no_browser
+    words += [f"--resource={options.resource}"] * (options.resource is not None)
     words += [*(options.grant.words if options.grant else ()), *options.more]
     return " ".join([command, *map(shlex.quote, words)])
 

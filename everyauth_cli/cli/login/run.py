@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from everyauth_cli.cli.login.by_grant import log_in_by_grant
 from everyauth_cli.cli.login.by_redirect import log_in_by_redirect
@@ -14,6 +15,8 @@ from everyauth_cli.errors import LoginTimedOut, StoreBusy
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import Identity
 from everyauth_cli.oauth.token_endpoint import missing_scopes
+from everyauth_cli.sanitize import printable
+from everyauth_cli.urls import is_url
 
 
 def run_login(session: Session, options: LoginOptions) -> None:
@@ -21,6 +24,7 @@ def run_login(session: Session, options: LoginOptions) -> None:
     session.auth.store.probe()
     # The stored credential is read when the login comes back: a failure is better known before the browser opens.
     session.auth.holds(options.service.name, user=options.user, tenant=options.tenant)
+    options = _with_resource(session, options)
     with ExitStack() as locks:
         identity = _wait_for_other_login(session, options, locks)
         if identity is not None:
@@ -29,6 +33,21 @@ def run_login(session: Session, options: LoginOptions) -> None:
             log_in_by_grant(session, options, options.grant)
         else:
             log_in_by_redirect(session, options)
+
+
+def _with_resource(session: Session, options: LoginOptions) -> LoginOptions:
+    """Return the options with the resource of the stored login, unless another is given; at a URL it is the server's.
+
+    The commands that errors suggest name none.
+    """
+    name = options.service.name
+    if options.resource is not None or is_url(name):
+        return options
+    stored = session.auth.find(service=name, user=options.user, tenant=options.tenant)
+    if not (resource := next((identity.resource for identity in stored), "")):
+        return options
+    session.terminal.info(f"Requesting tokens for {printable(resource)}, as before (--resource '' requests none).")
+    return replace(options, resource=resource)
 
 
 def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitStack) -> Identity | None:
@@ -68,4 +87,12 @@ def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Ident
     is_same_kind = (identity.repeated.grant_type if identity.repeated else None) == grant_type
     is_new = identity.granted_at not in [old.granted_at for old in before]
     missing = missing_scopes(options.service, options.scope, identity.scope, refreshable=identity.refreshable)
-    return is_new and is_same_kind and identity.login_required is None and not missing and not options.replace
+    is_same_resource = is_url(identity.service) or identity.resource == (options.resource or "")
+    return (
+        is_new
+        and is_same_kind
+        and is_same_resource
+        and identity.login_required is None
+        and not missing
+        and not options.replace
+    )

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self
 
-from everyauth_cli.async_methods import async_method, read_and_await, read_in_lane
+from everyauth_cli.async_methods import async_method, read_and_await, read_in_lane, send_in_lane
 from everyauth_cli.bearer import methods
 from everyauth_cli.errors import UsageProblem, raised_anew
 from everyauth_cli.event_log import EventLog, Record, ignore
-from everyauth_cli.flows import login_methods
+from everyauth_cli.flows import device_methods, login_methods
 from everyauth_cli.flows.clients import Override
 from everyauth_cli.flows.composition import Flows
 from everyauth_cli.flows.freshness import now_ms
@@ -325,6 +325,8 @@ class EveryAuth:
 
     discover, client_credentials = login_methods.discover, login_methods.client_credentials
     jwt_bearer = login_methods.jwt_bearer
+    begin_device, poll_device = device_methods.begin_device, device_methods.poll_device
+    redeem_device = device_methods.redeem_device
     httpx_auth, requests_auth = methods.httpx_auth, methods.requests_auth
     token_source, google_auth = methods.token_source, methods.google_auth
 
@@ -333,6 +335,8 @@ class EveryAuth:
     adiscover, aclient_credentials = async_method(discover), async_method(client_credentials)
     ajwt_bearer = async_method(jwt_bearer)
     abegin, aauthorization_url = async_method(begin, read_in_lane), async_method(authorization_url, read_in_lane)
+    abegin_device, apoll_device = async_method(begin_device), async_method(poll_device)
+    aredeem_device = device_methods.async_redeem_device(send_in_lane)
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)
     afind_one, aservice_name = async_method(find_one, read_in_lane), async_method(service_name, read_in_lane)
     aholds, asiblings = async_method(holds, read_in_lane), async_method(siblings, read_in_lane)

@@ -20,6 +20,7 @@ from everyauth_cli.services.rules import (
     ClientAssertionRules,
     ClientAuthMethod,
     ClientCredentialsRules,
+    DeviceRules,
     IdTokenRules,
     LongLivedRules,
     Method,
@@ -129,6 +130,7 @@ class Service:
     response: ResponseRules = field(default_factory=ResponseRules)
     client_assertion: ClientAssertionRules = field(default_factory=ClientAssertionRules)
     client_credentials: ClientCredentialsRules = field(default_factory=ClientCredentialsRules)
+    device: DeviceRules = field(default_factory=DeviceRules)
     long_lived: LongLivedRules = field(default_factory=LongLivedRules)
     pkce: bool = True
     code_challenge_method: ChallengeMethod = ChallengeMethod.S256

@@ -19,6 +19,7 @@ from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
+    from everyauth_cli.flows.device_login import DeviceLogin
     from everyauth_cli.flows.grants import Grants
     from everyauth_cli.flows.health import HealthCheck
     from everyauth_cli.flows.login import Grant, LoginFlow
@@ -71,11 +72,15 @@ class Flows:
         """Get what a grant presents in its request, when it is run for the first time or again."""
         return nothing_presented(service, client, grant)
 
-    @cached_property
+    @property
     def login(self) -> LoginFlow:
-        from everyauth_cli.flows.login import LoginFlow
+        return self.grants.login
 
-        return LoginFlow(
+    @cached_property
+    def grants(self) -> Grants:
+        from everyauth_cli.flows.grants import Grants
+
+        return Grants.of(
             profile=self.profile,
             store=self.store,
             clients=self.clients,
@@ -83,13 +88,12 @@ class Flows:
             clock=self.clock,
             warn=self.warn,
             record=self.record,
+            presented=self._presented,
         )
 
-    @cached_property
-    def grants(self) -> Grants:
-        from everyauth_cli.flows.grants import Grants
-
-        return Grants(login=self.login, presented=self._presented)
+    @property
+    def device(self) -> DeviceLogin:
+        return self.grants.device
 
     @cached_property
     def servers(self) -> Servers:

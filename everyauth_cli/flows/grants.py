@@ -1,13 +1,15 @@
-"""The grants that need no redirect and bring no refresh token: each is run, and run again in place of a refresh."""
+"""The grants that need no redirect: those that bring no refresh token are run again in its place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.event_log import Action, recorded
 from everyauth_cli.flows.client_keys import check_is_confidential, check_signs
+from everyauth_cli.flows.device_login import DeviceLogin
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.login import Grant, LoginFlow, check_names
 from everyauth_cli.model import Account, Client, Service
@@ -25,6 +27,16 @@ class Grants:
 
     login: LoginFlow
     presented: Presented
+
+    @classmethod
+    def of(cls, *, presented: Presented, **parts: Any) -> Self:  # noqa: ANN401 - those of LoginFlow
+        """Make them with the flow of a login that has these parts."""
+        return cls(login=LoginFlow(**parts), presented=presented)
+
+    @property
+    def device(self) -> DeviceLogin:
+        """The one of them that a person takes part in, whose token is refreshed."""
+        return DeviceLogin(login=self.login)
 
     def client_credentials(
         self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str, resource: str

@@ -14,11 +14,11 @@ from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_alive, is_due
 from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
 from everyauth_cli.flows.host_pinning import is_bound_to
-from everyauth_cli.flows.pause import seconds_until
 from everyauth_cli.flows.refresh import Refresher
 from everyauth_cli.flows.requirement import CURRENT, Requirement
 from everyauth_cli.model import Account, Client, Identity, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.grant import EndedGrant, LoginReason
+from everyauth_cli.oauth.retry_after import seconds_until
 from everyauth_cli.services.callback import with_callback
 from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
 from everyauth_cli.store.records import Store

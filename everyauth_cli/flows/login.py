@@ -63,8 +63,8 @@ class Grant:
     `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
     for other grant types. `params` are the values of placeholders in its authorization response. `origins` are those
     of the endpoints that may be sent the tokens, by key; the grant is bound to the `resource` too, and at a server that
-    is known by its URL to its `issuer`. `missing_scopes` were requested and not granted. A `repeated` grant is run again in
-    place of a refresh.
+    is known by its URL to its `issuer`. `missing_scopes` were requested and not granted. A `repeated` grant is run
+    again in place of a refresh.
     """
 
     request: LoginRequest
@@ -107,11 +107,7 @@ class LoginFlow:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
         check_names(user, tenant, tags)
         service, client = self.registered(name, resource=resource, redirect_uri=redirect_uri)
-        if needs_scope(service, client) and not scope:
-            raise ConfigurationProblem(
-                f"{service.title} refuses a login that requests no scope, and none is set; nothing was sent",
-                hint=f"everyauth service set {service.name} --scope SCOPES",
-            )
+        check_has_scope(service, client, scope)
         request = self.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
 
@@ -172,21 +168,35 @@ class LoginFlow:
         response: AuthorizationResponse,
         params: Mapping[str, str],
     ) -> Grant:
-        request = pending.request
-        if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
-            raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
+        check_is_same(service, client, pending.request)
         service = with_callback(service, params)
         token = self._token(service, client, pending, response)
-        token = self._accounts.named(service, client, request, token, nonce=pending.nonce, key=self.key(request))
-        missing = missing_scopes(service, request.scope, token.scope, refreshable=token.refresh_token is not None)
+        grant = self.granted(service, client, pending.request, token, params=params, nonce=pending.nonce)
+        return replace(grant, redirect_uri=pending.redirect_uri)
+
+    def granted(
+        self,
+        service: Service,
+        client: Client,
+        request: LoginRequest,
+        token: Token,
+        *,
+        params: Mapping[str, str],
+        nonce: Secret[str] | None = None,
+    ) -> Grant:
+        """Return a user's grant of a token: with the account, what is missing, and the origins that may get it."""
+        if service.long_lived.endpoint:
+            token = self._long_lived(service, client, token)
+        token = self._accounts.named(service, client, request, token, nonce=nonce, key=self.key(request))
         issuer, resource = bound_names(service)
         return Grant(
             request=request,
             token=token,
             origins=granted_origins(service),
-            redirect_uri=pending.redirect_uri,
             params=params,
-            missing_scopes=missing,
+            missing_scopes=missing_scopes(
+                service, request.scope, token.scope, refreshable=token.refresh_token is not None
+            ),
             issuer=issuer,
             resource=resource,
         )
@@ -201,13 +211,12 @@ class LoginFlow:
         now, added = self.clock(), added_fields(service, client, response)
         try:
             token_response = self.send(code_request(service, client, pending, response, now=now))
-            token = read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
+            return read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
         except InvalidGrant as refusal:
             # The service's own words name the cause, such as the code challenge or the redirect URI, or none at all.
             kind = LoginTimedOut if "has expired" in refusal.message else LoginFailed
             lifetime = f" (its codes are valid for {service.code_lifetime} s)" if service.code_lifetime else ""
             raise kind(f"{refusal.message}; it did not accept the authorization code{lifetime}") from None
-        return self._long_lived(service, client, token) if service.long_lived.endpoint else token
 
     def _long_lived(self, service: Service, client: Client, token: Token) -> Token:
         """Get a token that lives longer for the one that a login brought."""
@@ -250,6 +259,21 @@ class LoginFlow:
 
     def key(self, request: LoginRequest) -> RecordKey:
         return identity_key(self.profile, request.service, user=request.user, tenant=request.tenant)
+
+
+def check_has_scope(service: Service, client: Client, scope: str | None) -> None:
+    """Raise `ConfigurationProblem` where a service would refuse a login for want of a scope."""
+    if needs_scope(service, client) and not scope:
+        raise ConfigurationProblem(
+            f"{service.title} refuses a login that requests no scope, and none is set; nothing was sent",
+            hint=f"everyauth service set {service.name} --scope SCOPES",
+        )
+
+
+def check_is_same(service: Service, client: Client, request: LoginRequest) -> None:
+    """Raise `LoginFailed` where a token would come from another endpoint, or for another client, than was requested."""
+    if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
+        raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
 
 
 def check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:

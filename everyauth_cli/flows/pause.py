@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from everyauth_cli.errors import ClientRejected, EveryAuthError, ServiceError, ServiceUnreachable, ServiceUnreadable
+from everyauth_cli.oauth.retry_after import seconds_until
 from everyauth_cli.store.identities import FailedRefresh
 
 FIRST_MS = 2_000
 LONGEST_MS = 300_000
 LONGEST_DEMANDED_MS = 24 * 60 * 60 * 1000
 """A service that demands more than a day is sent one request a day."""
-SHORTEST_SECONDS = 1.0
 
 
 def is_remembered(error: EveryAuthError) -> bool:
@@ -50,19 +50,3 @@ def remembered_error(failure: FailedRefresh, *, now: int) -> EveryAuthError:
         return ServiceUnreachable(message, status=failure.status, retry_after=str(seconds))
     kind = ServiceUnreadable if failure.code == ServiceUnreadable.code else ServiceError
     return kind(message, hint=failure.hint, error=failure.error, status=failure.status)
-
-
-def seconds_until(retry_after: str, *, now: int) -> float | None:
-    """Read a Retry-After, which is a number of seconds or a date (RFC 9110 section 10.2.3); None if it is neither.
-
-    `now` is milliseconds since the epoch.
-    """
-    from email.utils import parsedate_to_datetime
-
-    text = retry_after.strip()
-    if text.isascii() and text.isdecimal():
-        return max(float(text), SHORTEST_SECONDS)
-    try:
-        return max(parsedate_to_datetime(text).timestamp() - now / 1000, SHORTEST_SECONDS)
-    except (ValueError, OverflowError):
-        return None

@@ -46,4 +46,16 @@ GRANT_KEYS: Mapping[str, Key] = {
         field="client_credentials.params",
         example='{account_id = "{account_id}"}',
     ),
+    "device_authorization_params": Key(
+        values.table_without(values.TOKEN_RESERVED),
+        "More parameters of the device authorization request (RFC 8628 section 3.1), with placeholders; one that ends "
+        "up empty is not sent.",
+        field="device.params",
+        example='{audience = "api.example.com"}',
+    ),
+    "device_pkce": Key(
+        values.TRUTH,
+        "Send a code challenge (RFC 7636) in the device authorization request too, for a server that demands one.",
+        field="device.pkce",
+    ),
 }

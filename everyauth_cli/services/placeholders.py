@@ -24,6 +24,7 @@ TABLES = (
     "authorization_params",
     "token_params",
     "client_credentials_params",
+    "device_authorization_params",
     "native_from_client",
     "api_headers",
     *FORMS,

@@ -41,13 +41,14 @@ REQUEST_KEYS: Mapping[str, Key] = {
     "request_methods": Key(
         form_values.METHODS,
         "The methods of requests where they are not the usual ones: code, long_lived, refresh, "
-        "client_credentials, revocation and account. With GET the fields are sent in the query.",
+        "client_credentials, device_code, revocation and account. With GET the fields are sent in the query.",
         field="requests.methods",
         example='{refresh = "GET", revocation = "DELETE"}',
     ),
     "scope_in": Key(
-        values.choices(RequestKind.CODE, RequestKind.REFRESH),
-        "The token requests that have the scope too: the requested one with a code, the granted one in a refresh.",
+        values.choices(RequestKind.CODE, RequestKind.REFRESH, RequestKind.DEVICE_CODE),
+        "The token requests that have the scope too: the requested one with a code or device_code, the granted one in "
+        "a refresh.",
         field="requests.scope_in",
         example='["code", "refresh"]',
     ),

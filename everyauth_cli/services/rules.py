@@ -80,6 +80,7 @@ class RequestKind(StrEnum):
     LONG_LIVED = "long_lived"
     REFRESH = "refresh"
     CLIENT_CREDENTIALS = "client_credentials"
+    DEVICE_CODE = "device_code"
     REVOCATION = "revocation"
     ACCOUNT = "account"
 
@@ -116,6 +117,14 @@ class ClientCredentialsRules:
 
     grant_type: str = "client_credentials"
     params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRules:
+    """The additions to a device authorization request (RFC 8628 3.1): `params`, and with `pkce` a code challenge."""
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    pkce: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,8 +26,9 @@ TOKEN_RESERVED = frozenset(
 ERRORS = frozenset(
     {"access_denied", "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client"}
     | {"unsupported_grant_type", "invalid_scope", "invalid_token", "unsupported_token_type", "temporarily_unavailable"}
+    | {"authorization_pending", "slow_down", "expired_token"}
 )
-"""The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1 and RFC 7009 section 2.2.1."""
+"""The errors of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1 and RFC 8628 3.5."""
 ERROR_PLACE = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*=\S(?:.*\S)?")
 """An error that a field of the response has for its value, which may be inside an object or list."""
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")

@@ -8,8 +8,8 @@ from peers.token_server import ENTRY, HOUR, MINUTE, NOW, World, json_response
 
 from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.flows.batch import HealthState, Pacing
-from everyauth_cli.flows.pause import seconds_until
 from everyauth_cli.model import Secret
+from everyauth_cli.oauth.retry_after import seconds_until
 from everyauth_cli.store.identities import read_identity
 
 ACCOUNT_ENDPOINT = "https://issuer.example/me"

@@ -127,6 +127,11 @@ def ca_setting(environ: Mapping[str, str] | None = None) -> CaSetting | None:
     return next((CaSetting(name, environ[name]) for name in CA_VARIABLES if environ.get(name)), None)
 
 
+def variable(name: str) -> Secret[str]:
+    """Return the value of an environment variable that holds a secret, as it is now; empty if it is not set."""
+    return Secret(os.environ.get(name, ""))
+
+
 def proxy_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the proxies that the environment names for `http`, `https` and `all`, and the hosts for which it has `no`.
 

@@ -72,6 +72,24 @@ SubjectOption = Annotated[
         show_default="your client",
     ),
 ]
+IdentityTokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--identity-token-from",
+        metavar="SOURCE",
+        help="Present the identity token of this job as the assertion: github, gitlab, file:PATH, env:NAME, or - for "
+        "standard input. With --client-credentials it takes the place of the client's secret.",
+    ),
+]
+AudienceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--audience",
+        metavar="AUDIENCE",
+        help="The audience of the identity token that GitHub is asked for.",
+        show_default="the service's issuer",
+    ),
+]
 SandboxOption = Annotated[
     bool,
     typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),

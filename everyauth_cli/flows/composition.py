@@ -14,7 +14,6 @@ from everyauth_cli.flows.identities import Identities
 from everyauth_cli.flows.refresh import Patience, Refresher
 from everyauth_cli.model import Client, Request, Response, Secret, Service
 from everyauth_cli.oauth.grant import RepeatedGrant
-from everyauth_cli.oauth.presented import nothing_presented
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.records import Store
 
@@ -70,7 +69,10 @@ class Flows:
 
     def _presented(self, service: Service, client: Client, grant: RepeatedGrant) -> Secret[str] | None:
         """Get what a grant presents in its request, when it is run for the first time or again."""
-        return nothing_presented(service, client, grant)
+        from everyauth_cli.flows.identity_tokens import IdentityTokens
+        from everyauth_cli.flows.presented_tokens import PresentedTokens
+
+        return PresentedTokens(identity_tokens=IdentityTokens(send=self.send))(service, client, grant)
 
     @property
     def login(self) -> LoginFlow:

@@ -11,9 +11,11 @@ from everyauth_cli.event_log import Action, recorded
 from everyauth_cli.flows.client_keys import check_is_confidential, check_signs
 from everyauth_cli.flows.device_login import DeviceLogin
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
+from everyauth_cli.flows.identity_tokens import IdentityToken
 from everyauth_cli.flows.login import Grant, LoginFlow, check_names
-from everyauth_cli.model import Account, Client, Service
+from everyauth_cli.model import Account, Client, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.jwt_bearer import subject_of
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.presented import Presented
 from everyauth_cli.oauth.repeated_request import repeated_request
@@ -39,17 +41,27 @@ class Grants:
         return DeviceLogin(login=self.login)
 
     def client_credentials(
-        self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str, resource: str
+        self,
+        name: str,
+        *,
+        user: str,
+        tenant: str,
+        tags: Mapping[str, str],
+        scope: str,
+        resource: str,
+        identity_token: IdentityToken | None,
     ) -> Grant:
         """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
         check_names(user, tenant, tags)
         service, client = self.login.registered(name, resource=resource, redirects=False)
         _check_params(self.login.clients.catalogue.get(name), service)
-        check_is_confidential(service, client)
+        if identity_token is None:
+            check_is_confidential(service, client)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         account = Account(subject=client.client_id, label=f"client {client.client_id}")
-        repeated = RepeatedGrant(grant_type=GrantType.CLIENT_CREDENTIALS, scope=scope)
-        return self._granted(service, client, request, repeated, account=account)
+        repeated = _repeated(GrantType.CLIENT_CREDENTIALS, scope, identity_token)
+        presented = self._presented(service, client, repeated, identity_token)
+        return self._granted(service, client, request, repeated, presented=presented, account=account)
 
     def jwt_bearer(
         self,
@@ -61,25 +73,36 @@ class Grants:
         scope: str,
         resource: str,
         subject: str,
-        identity_token_from: str,
+        identity_token: IdentityToken | None,
     ) -> Grant:
         """Get a token for an assertion (RFC 7523 section 2.1); see `EveryAuth.jwt_bearer`."""
         check_names(user, tenant, tags)
         service, client = self.login.registered(name, resource=resource, redirects=False)
-        if not identity_token_from:
+        if identity_token is None:
             check_signs(service, client)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
-        account = Account(subject=subject or client.client_id, label=subject or f"client {client.client_id}")
-        repeated = RepeatedGrant(
-            grant_type=GrantType.JWT_BEARER, scope=scope, subject=subject, assertion_from=identity_token_from
-        )
-        return self._granted(service, client, request, repeated, account=account)
+        repeated = replace(_repeated(GrantType.JWT_BEARER, scope, identity_token), subject=subject)
+        presented = self._presented(service, client, repeated, identity_token)
+        about = subject or (subject_of(presented) if presented else "")
+        account = Account(subject=about or client.client_id, label=about or f"client {client.client_id}")
+        return self._granted(service, client, request, repeated, presented=presented, account=account)
+
+    def _presented(
+        self, service: Service, client: Client, repeated: RepeatedGrant, given: IdentityToken | None
+    ) -> Secret[str] | None:
+        return given.text if given and given.text else self.presented(service, client, repeated)
 
     def _granted(
-        self, service: Service, client: Client, request: LoginRequest, repeated: RepeatedGrant, *, account: Account
+        self,
+        service: Service,
+        client: Client,
+        request: LoginRequest,
+        repeated: RepeatedGrant,
+        *,
+        presented: Secret[str] | None,
+        account: Account,
     ) -> Grant:
         """Run a grant that is run again in place of a refresh, and return its token with the account that it is for."""
-        presented = self.presented(service, client, repeated)
         now, added = self.login.clock(), added_fields(service, client)
         key, record = self.login.key(request), self.login.record
         with recorded(record, self.login.clock, Action.LOGIN, key, presented, client.client_secret, success=False):
@@ -95,6 +118,13 @@ class Grants:
             resource=resource,
             repeated=repeated,
         )
+
+
+def _repeated(grant_type: GrantType, scope: str, identity_token: IdentityToken | None) -> RepeatedGrant:
+    if identity_token is None:
+        return RepeatedGrant(grant_type=grant_type, scope=scope)
+    source, audience = identity_token.source, identity_token.audience
+    return RepeatedGrant(grant_type=grant_type, scope=scope, assertion_from=source, audience=audience)
 
 
 def _check_params(entry: Service, filled: Service) -> None:

@@ -36,11 +36,13 @@ def login_command(
 
 def grant_words(grant: RepeatedGrant) -> list[str]:
     """Return the options of `everyauth login` that run a grant, without its scope."""
+    named = {"--subject": grant.subject, "--identity-token-from": grant.assertion_from, "--audience": grant.audience}
+    more = [word for option, value in named.items() if value for word in (option, value)]
     match grant.grant_type:
         case GrantType.CLIENT_CREDENTIALS:
-            return ["--client-credentials"]
+            return ["--client-credentials", *more]
         case GrantType.JWT_BEARER:
-            return ["--jwt-bearer", *(["--subject", grant.subject] if grant.subject else [])]
+            return more if grant.assertion_from else ["--jwt-bearer", *more]
 
 
 def login_again(key: RecordKey, repeated: RepeatedGrant | None = None) -> str:
@@ -71,13 +73,13 @@ def bound_elsewhere(key: RecordKey, repeated: RepeatedGrant | None = None) -> Lo
     )
 
 
-def no_refresh_token(key: RecordKey, *, rejected: bool) -> LoginRequired:
+def no_refresh_token(key: RecordKey, repeated: RepeatedGrant | None = None, *, rejected: bool) -> LoginRequired:
     """Make the error for an access token that is of no more use and cannot be refreshed."""
     if rejected:
         problem = f"{key.service} rejected the access token of {_user(key)}"
     else:
         problem = f"the access token of {_user(key)} at {key.service} has expired or expires too soon"
-    return _login_required(key, f"{problem}, and there is no refresh token")
+    return _login_required(key, f"{problem}, and there is no refresh token", repeated)
 
 
 def rejected_although_new(key: RecordKey, repeated: RepeatedGrant | None = None) -> RejectedAlthoughNew:

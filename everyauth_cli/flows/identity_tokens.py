@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceUnreadable, UsageProblem
 from everyauth_cli.model import ACCEPT_JSON, Request, Response, Secret
+from everyauth_cli.oauth.grant import GIVEN
 from everyauth_cli.oauth.response_body import read_object
 from everyauth_cli.settings import variable
 from everyauth_cli.store.whole_files import read_whole
@@ -26,6 +27,26 @@ GITLAB_VARIABLE = "EVERYAUTH_ID_TOKEN"
 """A job on GitLab names the variable itself, under `id_tokens` (https://docs.gitlab.com/ci/yaml/#id_tokens)."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityToken:
+    """An identity token for one login: the `source` that it is read from, or the `text` that was given once.
+
+    Only GitHub Actions is told the `audience`; empty, it is the one that the service takes.
+    """
+
+    source: str
+    text: Secret[str] | None = None
+    audience: str = ""
+
+
+def identity_token(source: str, *, given: str | Secret[str] | None, audience: str) -> IdentityToken | None:
+    """Return the identity token of a caller, who has named a source, given one, or neither. Raises `UsageProblem`."""
+    if given is not None:
+        text = given if isinstance(given, Secret) else Secret(given)
+        return IdentityToken(source=GIVEN, text=check_identity_token(text, "what was given"), audience=audience)
+    return IdentityToken(source=check_source(source), audience=audience) if source else None
 
 
 def check_source(text: str) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from everyauth_cli.errors import raised_anew
 from everyauth_cli.flows.composition import HasFlows
-from everyauth_cli.model import DEFAULT_USER, Service
+from everyauth_cli.model import DEFAULT_USER, Secret, Service
 
 if TYPE_CHECKING:
+    from everyauth_cli.flows.identity_tokens import IdentityToken
     from everyauth_cli.flows.login import Grant
 
 
@@ -58,15 +59,25 @@ def client_credentials(
     tags: Mapping[str, str] | None = None,
     scope: str = "",
     resource: str = "",
+    identity_token_from: str = "",
+    identity_token: str | Secret[str] | None = None,
+    audience: str = "",
 ) -> Grant:
     """Get a token for the client itself, without a user or a browser (RFC 6749 section 4.4); stores nothing.
 
-    No scope is requested but the given one, and the token is for the `resource` (RFC 8707) where that is given. Once it
-    is kept, the grant is run again where others are refreshed.
+    No scope is requested but the given one, and the token is for the `resource` (RFC 8707) where that is given. An
+    identity token takes the place of the client's secret (RFC 7523 section 2.2); see `jwt_bearer`. Once it is kept,
+    the grant is run again where others are refreshed.
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
     return self._flows.grants.client_credentials(
-        name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource
+        name,
+        user=user,
+        tenant=tenant,
+        tags=tags or {},
+        scope=scope,
+        resource=resource,
+        identity_token=_identity_token(identity_token_from, given=identity_token, audience=audience),
     )
 
 
@@ -82,12 +93,16 @@ def jwt_bearer(
     resource: str = "",
     subject: str = "",
     identity_token_from: str = "",
+    identity_token: str | Secret[str] | None = None,
+    audience: str = "",
 ) -> Grant:
     """Get a token for an assertion, without a browser (RFC 7523 section 2.1); stores nothing.
 
-    Our client's private key signs the assertion, which is about `subject`, by default the client itself. The
-    token is for the `resource` (RFC 8707) where that is given. Once it is kept, the grant is run again where others are
-    refreshed.
+    Our client's private key signs the assertion, which is about `subject`, by default the client itself. With
+    `identity_token_from` it is the identity token of this job instead: "github", "gitlab", "file:PATH" or "env:NAME";
+    GitHub is told the `audience` (the service's issuer unless given). An `identity_token` that is given itself can be
+    presented once, so that its login is not refreshed. The token is for the `resource` (RFC 8707) where that is given.
+    Once it is kept, any other grant is run again where others are refreshed.
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
     return self._flows.grants.jwt_bearer(
@@ -98,5 +113,11 @@ def jwt_bearer(
         scope=scope,
         resource=resource,
         subject=subject,
-        identity_token_from=identity_token_from,
+        identity_token=_identity_token(identity_token_from, given=identity_token, audience=audience),
     )
+
+
+def _identity_token(source: str, *, given: str | Secret[str] | None, audience: str) -> IdentityToken | None:
+    from everyauth_cli.flows.identity_tokens import identity_token
+
+    return identity_token(source, given=given, audience=audience)

@@ -142,8 +142,8 @@ class RefreshRun:
         token, ended, repeated = stored.token, stored.identity.login_required, stored.identity.repeated
         if ended is not None and ended.kind is not LoginReason.REFUSED:
             raise must_log_in(key, ended, repeated)
-        if token.refresh_token is None and repeated is None:
-            raise no_refresh_token(key, rejected=requirement.rejected is not None)
+        if token.refresh_token is None and (repeated is None or not repeated.can_repeat):
+            raise no_refresh_token(key, repeated, rejected=requirement.rejected is not None)
         is_rejected = requirement.rejected is not None and requirement.rejected == token.access_token
         # One that a login brought is refreshed once.
         is_refreshed = token.issued_at != stored.identity.granted_at
@@ -301,7 +301,7 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         updated_at=token.issued_at,
         expires_at=token.expires_at,
         refresh_at=token.refresh_at,
-        refreshable=token.refresh_token is not None or identity.repeated is not None,
+        refreshable=token.refresh_token is not None or (identity.repeated is not None and identity.repeated.can_repeat),
         login_required=None,
     )
 

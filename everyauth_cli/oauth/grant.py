@@ -15,18 +15,29 @@ class GrantType(StrEnum):
     """RFC 7523 section 2.1."""
 
 
+GIVEN = "-"
+"""An assertion comes from whoever runs the grant, who gives it once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedGrant:
     """A grant that is run again in place of a refresh, with the scope that it was requested with (empty: none).
 
     An assertion (RFC 7523) is about `subject`, by default our client. `assertion_from` says where one that another
-    party signed comes from, such as "github" or "file:PATH"; without it our client's private key signs one.
+    party signed comes from, such as "github" or "file:PATH"; without it our client's private key signs one. An
+    `audience` is that of an assertion, where it is not the usual one.
     """
 
     grant_type: GrantType
     scope: str
     subject: str = ""
     assertion_from: str = ""
+    audience: str = ""
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether it can be run again: an assertion that was given once is gone."""
+        return self.assertion_from != GIVEN
 
 
 class LoginReason(StrEnum):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from everyauth_cli.model import Client, Request, Secret, Service
+from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.assertion import signed_assertion
 from everyauth_cli.oauth.client_assertion import audience
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
 from everyauth_cli.oauth.request_form import Fields
+from everyauth_cli.oauth.response_body import read_json, value_at
 from everyauth_cli.oauth.token_endpoint import token_request
+from everyauth_cli.sanitize import printable
 
 TYPE = "JWT"
+JWS_PARTS = 3
+LONGEST_SUBJECT = 255
 
 
 def jwt_bearer_request(
@@ -29,3 +34,13 @@ def own_assertion(service: Service, client: Client, grant: RepeatedGrant, *, now
     """
     claims = {"iss": client.client_id, "sub": grant.subject or client.client_id, "aud": audience(service)}
     return signed_assertion(service, client, claims, typ=TYPE, now=now)
+
+
+def subject_of(assertion: Secret[str]) -> str:
+    """Return the subject that an assertion of another party names, for show: it is not verified here."""
+    parts = assertion.reveal().split(".")
+    try:
+        claims = read_json(base64url.decode(parts[1])) if len(parts) == JWS_PARTS else None
+    except ValueError:
+        return ""
+    return printable(value, LONGEST_SUBJECT) if isinstance(value := value_at(claims, "sub"), str) else ""

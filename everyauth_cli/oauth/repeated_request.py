@@ -22,7 +22,7 @@ def repeated_request(
     """
     match grant.grant_type:
         case GrantType.CLIENT_CREDENTIALS:
-            return client_credentials_request(service, client, scope=grant.scope, now=now)
+            return client_credentials_request(service, client, scope=grant.scope, presented=presented, now=now)
         case GrantType.JWT_BEARER:
             assertion = presented or own_assertion(service, client, grant, now=now)
             return jwt_bearer_request(service, client, assertion, scope=grant.scope, now=now)

@@ -36,9 +36,17 @@ def options(url: str) -> list[str]:
     place = url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
     issuer = context.get("issuer") or json.load(urllib.request.urlopen(place))["authorization_servers"][0]
     everyauth("service", "add", "given", "--issuer", issuer)
-    field = next(name for name in KINDS if name in context)
-    everyauth("service", "set", "given", "--client-id", context["client_id"], KINDS[field], "-", typed=context[field])
+    field = next((name for name in KINDS if name in context), None)
+    secret = [KINDS[field], "-"] if field else []
+    everyauth("service", "set", "given", "--client-id", context["client_id"], *secret, typed=context.get(field, ""))
+    if "valid_jwt" in context:
+        return ["--client", "given", "--identity-token-from", "-"]
     return ["--client", "given", *(["--client-credentials"] if "issuer" not in context else [])]
+
+
+def identity_token() -> str:
+    """Return the identity token that the suite gives, as a platform would."""
+    return json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}")).get("valid_jwt", "")
 
 
 def refusal(url: str, method: str, params: dict[str, object]) -> tuple[int, str]:
@@ -58,12 +66,12 @@ def refusal(url: str, method: str, params: dict[str, object]) -> tuple[int, str]
 
 def main(url: str) -> None:
     login = ["login", url, *options(url)]
-    everyauth(*login)
+    everyauth(*login, typed=identity_token())
     logins = 1
     for method, params in {"tools/list": {}, "tools/call": CALL}.items():
         while (found := refusal(url, method, params))[0] in (401, 403) and logins < LOGINS:
             scope = re.search(r'scope="([^"]*)"', found[1])
-            everyauth(*login, *(["--scope", scope[1]] if scope and found[0] == 403 else []))
+            everyauth(*login, *(["--scope", scope[1]] if scope and found[0] == 403 else []), typed=identity_token())
             logins += 1
 
 

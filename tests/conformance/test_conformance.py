@@ -50,6 +50,7 @@ SCENARIOS = {
     "2025-03-26-oauth-endpoint-fallback": OLD,
     "client-credentials-basic": EXTENSION,
     "client-credentials-jwt": EXTENSION,
+    "wif-jwt-bearer": EXTENSION,
 }
 """Each with the revision of the specification that it is run at."""
 

@@ -8,16 +8,18 @@ from everyauth_cli.cli import app
 from everyauth_cli.cli.app import command
 from everyauth_cli.cli.durations import read_duration, read_pairs
 from everyauth_cli.cli.login.at_sandbox import at_sandbox, at_service
-from everyauth_cli.cli.login.by_grant import chosen_grant
+from everyauth_cli.cli.login.by_grant import GrantOptions
 from everyauth_cli.cli.login.by_url import UrlOptions, log_in_at
 from everyauth_cli.cli.login.keeping import LoginOptions
 from everyauth_cli.cli.login.run import run_login
 from everyauth_cli.cli.login_options import (
     AssumePkceOption,
+    AudienceOption,
     ClientCredentialsOption,
     ClientOption,
     DocumentOption,
     EventsOption,
+    IdentityTokenOption,
     JwtBearerOption,
     LoginArgument,
     NoBrowserOption,
@@ -63,6 +65,8 @@ def login(
     client_credentials: ClientCredentialsOption = False,
     jwt_bearer: JwtBearerOption = False,
     subject: SubjectOption = None,
+    identity_token_from: IdentityTokenOption = None,
+    audience: AudienceOption = None,
     sandbox: SandboxOption = False,
     client: ClientOption = None,
     client_id: DocumentOption = None,
@@ -76,9 +80,16 @@ def login(
     """
     at_url = UrlOptions(client=client, client_id=client_id, assume_pkce=assume_pkce)
     at_url.check(service, sandbox=sandbox, resource=resource)
+    grants = GrantOptions(
+        client_credentials=client_credentials,
+        jwt_bearer=jwt_bearer,
+        subject=subject,
+        identity_token_from=identity_token_from,
+        audience=audience,
+    )
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
-        grant = chosen_grant(active.auth, client_credentials=client_credentials, jwt_bearer=jwt_bearer, subject=subject)
+        grant = grants.chosen(active)
         options = functools.partial(
             LoginOptions,
             user=user,

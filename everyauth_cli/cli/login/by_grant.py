@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.cli.login.keeping import (
     ChosenGrant,
@@ -16,34 +18,61 @@ from everyauth_cli.cli.login.keeping import (
 )
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, UsageProblem
-from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.oauth.grant import GrantType
+from everyauth_cli.flows.hints import grant_words
+from everyauth_cli.flows.identity_tokens import check_source
+from everyauth_cli.oauth.grant import GIVEN, GrantType, RepeatedGrant
+
+if TYPE_CHECKING:
+    from everyauth_cli.flows.login import Grant
 
 
-def chosen_grant(
-    auth: EveryAuth, *, client_credentials: bool, jwt_bearer: bool, subject: str | None
-) -> ChosenGrant | None:
-    """Return the grant that the options choose; None if a person is to grant access. Raises `UsageProblem` for two."""
-    chosen = [*_client_credentials(auth, client_credentials), *_jwt_bearer(auth, jwt_bearer, subject)]
-    if len(chosen) > 1:
-        first, second, *_ = (grant.words[0] for grant in chosen)
-        raise UsageProblem(f"{first} and {second} are different grants", hint="give one of them")
-    return chosen[0] if chosen else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantOptions:
+    """The options of a login that choose a grant without a person, and say what it presents."""
+
+    client_credentials: bool = False
+    jwt_bearer: bool = False
+    subject: str | None = None
+    identity_token_from: str | None = None
+    audience: str | None = None
+
+    def chosen(self, session: Session) -> ChosenGrant | None:
+        """Return the grant that is chosen; None if a person is to grant access. Raises `UsageProblem`."""
+        self._check()
+        presents = self._presented(session)
+        if self.client_credentials:
+            return _chosen(GrantType.CLIENT_CREDENTIALS, session.auth.client_credentials, presents)
+        if self.jwt_bearer or self.identity_token_from is not None:
+            return _chosen(GrantType.JWT_BEARER, session.auth.jwt_bearer, {"subject": self.subject or "", **presents})
+        return None
+
+    def _check(self) -> None:
+        if self.client_credentials and self.jwt_bearer:
+            raise UsageProblem("--client-credentials and --jwt-bearer are different grants", hint="give one of them")
+        if self.subject is not None and (not self.jwt_bearer or self.identity_token_from is not None):
+            raise UsageProblem("--subject is for --jwt-bearer with your own key", hint="give both, or neither")
+        if self.audience is not None and self.identity_token_from is None:
+            raise UsageProblem("--audience is for --identity-token-from", hint="give both, or neither")
+
+    def _presented(self, session: Session) -> dict[str, Any]:
+        if self.identity_token_from is None:
+            return {}
+        if self.identity_token_from == GIVEN:
+            return {"identity_token": session.terminal.ask_secret("identity token")}
+        source = check_source(self.identity_token_from)
+        return {"identity_token_from": source, "audience": self.audience or ""}
 
 
-def _client_credentials(auth: EveryAuth, is_chosen: bool) -> Iterator[ChosenGrant]:
-    if is_chosen:
-        words = ["--client-credentials"]
-        yield ChosenGrant(grant_type=GrantType.CLIENT_CREDENTIALS, words=words, run=auth.client_credentials)
-
-
-def _jwt_bearer(auth: EveryAuth, is_chosen: bool, subject: str | None) -> Iterator[ChosenGrant]:
-    if subject is not None and not is_chosen:
-        raise UsageProblem("--subject is for --jwt-bearer", hint="give both, or neither")
-    if is_chosen:
-        words = ["--jwt-bearer", *(["--subject", subject] if subject else [])]
-        run = functools.partial(auth.jwt_bearer, subject=subject or "")
-        yield ChosenGrant(grant_type=GrantType.JWT_BEARER, words=words, run=run)
+def _chosen(grant_type: GrantType, run: Callable[..., Grant], about: Mapping[str, Any]) -> ChosenGrant:
+    source = GIVEN if "identity_token" in about else about.get("identity_token_from", "")
+    repeated = RepeatedGrant(
+        grant_type=grant_type,
+        scope="",
+        subject=about.get("subject", ""),
+        assertion_from=source,
+        audience=about.get("audience", ""),
+    )
+    return ChosenGrant(grant_type=grant_type, words=grant_words(repeated), run=functools.partial(run, **about))
 
 
 def log_in_by_grant(session: Session, options: LoginOptions, chosen: ChosenGrant) -> None:

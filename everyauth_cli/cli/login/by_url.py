@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -67,7 +68,7 @@ def log_in_at(
     """
     name, about = server_name(url), options.keywords
     if (grant := about["grant"]) is not None:
-        _check_client(session, name, at_url.client, option=grant.words[0])
+        _check_client(session, name, at_url.client, options=shlex.join(grant.words))
     before = session.auth.find(service=name, user=about["user"], tenant=about["tenant"])
     if scope is not None:
         _check_attempts(session, name, user=about["user"])
@@ -91,7 +92,7 @@ def log_in_at(
         return
 
 
-def _check_client(session: Session, name: str, client: str | None, *, option: str) -> None:
+def _check_client(session: Session, name: str, client: str | None, *, options: str) -> None:
     """Check that a grant of a client's own has one of a service, named now or used before, which no server registers.
 
     Raises `UsageProblem`, and `ClientNotSet`.
@@ -104,8 +105,8 @@ def _check_client(session: Session, name: str, client: str | None, *, option: st
         if session.auth.catalogue.get(name).client_of is not None:
             return
     raise UsageProblem(
-        f"with {option} at a URL, --client names the service whose client it is",
-        hint=f"{login_at(name)} {option} --client SERVICE",
+        f"with {options} at a URL, --client names the service whose client it is",
+        hint=f"{login_at(name)} {options} --client SERVICE",
     )
 
 

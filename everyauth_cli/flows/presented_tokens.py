@@ -1,0 +1,23 @@
+"""Gets the token that a grant presents besides our client, each time that the grant is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from everyauth_cli.flows.identity_tokens import IdentityTokens
+from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.oauth.client_assertion import audience
+from everyauth_cli.oauth.grant import RepeatedGrant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresentedTokens:
+    """Gets what a grant presents, anew each time: none of it is stored."""
+
+    identity_tokens: IdentityTokens
+
+    def __call__(self, service: Service, client: Client, grant: RepeatedGrant) -> Secret[str] | None:  # noqa: ARG002
+        """Return the token, or None for a grant that takes our client alone; raises what reading it raises."""
+        if grant.assertion_from:
+            return self.identity_tokens.read(grant.assertion_from, audience=grant.audience or audience(service))
+        return None

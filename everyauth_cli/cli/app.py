@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -83,11 +84,13 @@ def group(name: str, about: str, *, examples: Sequence[str]) -> typer.Typer:
 def command(parent: typer.Typer, name: str, *, examples: Sequence[str], hidden: bool = False) -> Callable[..., Any]:
     """Make a function a command: it gets a `Session` first, and takes the common options besides its own.
 
-    A function with a parameter `context` gets Typer's context too.
+    A function with a parameter `context` gets Typer's context too. A parameter that is a dataclass holds options that
+    belong together: each field is one of them.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         takes_context = "context" in inspect.signature(function).parameters
+        together = _options_together(function)
 
         def run(context: typer.Context, **arguments: Any) -> None:  # noqa: ANN401 - as many types as commands have
             common: dict[str, Any] = {key: arguments.pop(key) for key in COMMON}
@@ -102,6 +105,8 @@ def command(parent: typer.Typer, name: str, *, examples: Sequence[str], hidden: 
             )
             if takes_context:
                 arguments["context"] = context
+            for parameter, options in together.items():
+                arguments[parameter] = options(**{field.name: arguments.pop(field.name) for field in fields(options)})
             try:
                 function(session, **arguments)
             except EveryAuthError as error:
@@ -124,10 +129,26 @@ def command(parent: typer.Typer, name: str, *, examples: Sequence[str], hidden: 
 
 def _signature(function: Callable[..., None]) -> inspect.Signature:
     """The function's own parameters without the session, then the common options."""
-    hints = get_type_hints(function, include_extras=True)
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    own = [p.replace(annotation=hints[p.name]) for p in parameters if p.name != "context"]
+    hints, together = get_type_hints(function, include_extras=True), _options_together(function)
+    own: list[inspect.Parameter] = []
+    for p in list(inspect.signature(function).parameters.values())[1:]:
+        if p.name in together:
+            own += _of_fields(together[p.name])
+        elif p.name != "context":
+            own.append(p.replace(annotation=hints[p.name]))
     keyword = inspect.Parameter.KEYWORD_ONLY
     common = [inspect.Parameter(n, keyword, default=None, annotation=a) for n, a in COMMON.items()]
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     return inspect.Signature([context, *own, *common])
+
+
+def _options_together(function: Callable[..., None]) -> dict[str, type[Any]]:
+    """The function's parameters that hold several options, with the dataclass of each."""
+    hints = get_type_hints(function)
+    names = [*inspect.signature(function).parameters][1:]
+    return {name: hints[name] for name in names if is_dataclass(hints[name])}
+
+
+def _of_fields(options: type[Any]) -> list[inspect.Parameter]:
+    hints, kind = get_type_hints(options, include_extras=True), inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(f.name, kind, default=f.default, annotation=hints[f.name]) for f in fields(options)]

@@ -69,10 +69,9 @@ class Flows:
 
     def _presented(self, service: Service, client: Client, grant: RepeatedGrant) -> Secret[str] | None:
         """Get what a grant presents in its request, when it is run for the first time or again."""
-        from everyauth_cli.flows.identity_tokens import IdentityTokens
         from everyauth_cli.flows.presented_tokens import PresentedTokens
 
-        return PresentedTokens(identity_tokens=IdentityTokens(send=self.send))(service, client, grant)
+        return PresentedTokens(send=self.send)(service, client, grant)
 
     @property
     def login(self) -> LoginFlow:

@@ -11,13 +11,13 @@ from everyauth_cli.event_log import Action, recorded
 from everyauth_cli.flows.client_keys import check_is_confidential, check_signs
 from everyauth_cli.flows.device_login import DeviceLogin
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
-from everyauth_cli.flows.identity_tokens import IdentityToken
+from everyauth_cli.flows.identity_tokens import given_token, source_of
 from everyauth_cli.flows.login import Grant, LoginFlow, check_names
 from everyauth_cli.model import Account, Client, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
 from everyauth_cli.oauth.jwt_bearer import subject_of
 from everyauth_cli.oauth.login_request import LoginRequest
-from everyauth_cli.oauth.presented import Presented
+from everyauth_cli.oauth.presented import IdentityToken, Presented
 from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.token_endpoint import added_fields, missing_scopes, read_token
 from everyauth_cli.urls import PLACEHOLDER
@@ -49,17 +49,17 @@ class Grants:
         tags: Mapping[str, str],
         scope: str,
         resource: str,
-        identity_token: IdentityToken | None,
+        identity_token: IdentityToken,
     ) -> Grant:
         """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
         check_names(user, tenant, tags)
         service, client = self.login.registered(name, resource=resource, redirects=False)
         _check_params(self.login.clients.catalogue.get(name), service)
-        if identity_token is None:
+        repeated = _repeated(GrantType.CLIENT_CREDENTIALS, scope, identity_token)
+        if not repeated.assertion_from:
             check_is_confidential(service, client)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         account = Account(subject=client.client_id, label=f"client {client.client_id}")
-        repeated = _repeated(GrantType.CLIENT_CREDENTIALS, scope, identity_token)
         presented = self._presented(service, client, repeated, identity_token)
         return self._granted(service, client, request, repeated, presented=presented, account=account)
 
@@ -73,24 +73,24 @@ class Grants:
         scope: str,
         resource: str,
         subject: str,
-        identity_token: IdentityToken | None,
+        identity_token: IdentityToken,
     ) -> Grant:
         """Get a token for an assertion (RFC 7523 section 2.1); see `EveryAuth.jwt_bearer`."""
         check_names(user, tenant, tags)
         service, client = self.login.registered(name, resource=resource, redirects=False)
-        if identity_token is None:
+        repeated = replace(_repeated(GrantType.JWT_BEARER, scope, identity_token), subject=subject)
+        if not repeated.assertion_from:
             check_signs(service, client)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
-        repeated = replace(_repeated(GrantType.JWT_BEARER, scope, identity_token), subject=subject)
         presented = self._presented(service, client, repeated, identity_token)
         about = subject or (subject_of(presented) if presented else "")
         account = Account(subject=about or client.client_id, label=about or f"client {client.client_id}")
         return self._granted(service, client, request, repeated, presented=presented, account=account)
 
     def _presented(
-        self, service: Service, client: Client, repeated: RepeatedGrant, given: IdentityToken | None
+        self, service: Service, client: Client, repeated: RepeatedGrant, identity_token: IdentityToken
     ) -> Secret[str] | None:
-        return given.text if given and given.text else self.presented(service, client, repeated)
+        return given_token(identity_token) or self.presented(service, client, repeated)
 
     def _granted(
         self,
@@ -120,10 +120,9 @@ class Grants:
         )
 
 
-def _repeated(grant_type: GrantType, scope: str, identity_token: IdentityToken | None) -> RepeatedGrant:
-    if identity_token is None:
-        return RepeatedGrant(grant_type=grant_type, scope=scope)
-    source, audience = identity_token.source, identity_token.audience
+def _repeated(grant_type: GrantType, scope: str, token: IdentityToken) -> RepeatedGrant:
+    source = source_of(token)
+    audience = token.audience if source else ""
     return RepeatedGrant(grant_type=grant_type, scope=scope, assertion_from=source, audience=audience)
 
 

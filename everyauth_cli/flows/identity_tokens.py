@@ -11,6 +11,7 @@ from urllib.parse import quote
 from everyauth_cli.errors import ConfigurationProblem, ServiceUnreadable, UsageProblem
 from everyauth_cli.model import ACCEPT_JSON, Request, Response, Secret
 from everyauth_cli.oauth.grant import GIVEN
+from everyauth_cli.oauth.presented import IdentityToken
 from everyauth_cli.oauth.response_body import read_object
 from everyauth_cli.settings import variable
 from everyauth_cli.store.whole_files import read_whole
@@ -29,24 +30,20 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityToken:
-    """An identity token for one login: the `source` that it is read from, or the `text` that was given once.
-
-    Only GitHub Actions is told the `audience`; empty, it is the one that the service takes.
-    """
-
-    source: str
-    text: Secret[str] | None = None
-    audience: str = ""
+def given_token(token: IdentityToken) -> Secret[str] | None:
+    """Return the identity token that was given itself. Raises `ConfigurationProblem` for what is none."""
+    if token.given is None:
+        return None
+    return check_identity_token(
+        token.given if isinstance(token.given, Secret) else Secret(token.given), "what was given"
+    )
 
 
-def identity_token(source: str, *, given: str | Secret[str] | None, audience: str) -> IdentityToken | None:
-    """Return the identity token of a caller, who has named a source, given one, or neither. Raises `UsageProblem`."""
-    if given is not None:
-        text = given if isinstance(given, Secret) else Secret(given)
-        return IdentityToken(source=GIVEN, text=check_identity_token(text, "what was given"), audience=audience)
-    return IdentityToken(source=check_source(source), audience=audience) if source else None
+def source_of(token: IdentityToken) -> str:
+    """Return where the identity token of a login comes from; empty where there is none. Raises `UsageProblem`."""
+    if token.given is not None:
+        return GIVEN
+    return check_source(token.source) if token.source else ""
 
 
 def check_source(text: str) -> str:
@@ -75,7 +72,7 @@ class IdentityTokens:
     send: Callable[[Request], Response]
 
     def read(self, source: str, *, audience: str) -> Secret[str]:
-        """Return the token from a source; only GitHub Actions makes one for an `audience` that it is told now.
+        """Return the token from a source; only GitHub Actions issues one for the `audience`.
 
         Raises `ConfigurationProblem` where there is none, `ServiceUnreachable` and `ServiceUnreadable`.
         """
@@ -108,7 +105,7 @@ class IdentityTokens:
             raise ServiceUnreadable(
                 f"{host(url)} answered with status {response.status} and no identity token", status=response.status
             )
-        return check_identity_token(Secret(fields.reveal()["value"]), f"the answer of {host(url)}")
+        return check_identity_token(Secret(fields.reveal()["value"]), f"the response of {host(url)}")
 
 
 def _of_variable(name: str, *, hint: str) -> Secret[str]:

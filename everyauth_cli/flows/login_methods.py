@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from everyauth_cli.errors import raised_anew
 from everyauth_cli.flows.composition import HasFlows
 from everyauth_cli.model import DEFAULT_USER, Secret, Service
+from everyauth_cli.oauth.presented import IdentityToken
 
 if TYPE_CHECKING:
-    from everyauth_cli.flows.identity_tokens import IdentityToken
     from everyauth_cli.flows.login import Grant
 
 
@@ -77,7 +77,7 @@ def client_credentials(
         tags=tags or {},
         scope=scope,
         resource=resource,
-        identity_token=_identity_token(identity_token_from, given=identity_token, audience=audience),
+        identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
     )
 
 
@@ -100,9 +100,9 @@ def jwt_bearer(
 
     Our client's private key signs the assertion, which is about `subject`, by default the client itself. With
     `identity_token_from` it is the identity token of this job instead: "github", "gitlab", "file:PATH" or "env:NAME";
-    GitHub is told the `audience` (the service's issuer unless given). An `identity_token` that is given itself can be
-    presented once, so that its login is not refreshed. The token is for the `resource` (RFC 8707) where that is given.
-    Once it is kept, any other grant is run again where others are refreshed.
+    GitHub issues it for the `audience` (the service's issuer unless given). An `identity_token` that is given itself
+    can be presented once, so that its login is not refreshed. The token is for the `resource` (RFC 8707) where that is
+    given. Once it is kept, any other grant is run again where others are refreshed.
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
     return self._flows.grants.jwt_bearer(
@@ -113,11 +113,5 @@ def jwt_bearer(
         scope=scope,
         resource=resource,
         subject=subject,
-        identity_token=_identity_token(identity_token_from, given=identity_token, audience=audience),
+        identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
     )
-
-
-def _identity_token(source: str, *, given: str | Secret[str] | None, audience: str) -> IdentityToken | None:
-    from everyauth_cli.flows.identity_tokens import identity_token
-
-    return identity_token(source, given=given, audience=audience)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from everyauth_cli.flows.identity_tokens import IdentityTokens
-from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.model import Client, Request, Response, Secret, Service
 from everyauth_cli.oauth.client_assertion import audience
 from everyauth_cli.oauth.grant import RepeatedGrant
 
@@ -14,10 +15,12 @@ from everyauth_cli.oauth.grant import RepeatedGrant
 class PresentedTokens:
     """Gets what a grant presents, anew each time: none of it is stored."""
 
-    identity_tokens: IdentityTokens
+    send: Callable[[Request], Response]
 
     def __call__(self, service: Service, client: Client, grant: RepeatedGrant) -> Secret[str] | None:  # noqa: ARG002
         """Return the token, or None for a grant that takes our client alone; raises what reading it raises."""
         if grant.assertion_from:
-            return self.identity_tokens.read(grant.assertion_from, audience=grant.audience or audience(service))
+            return IdentityTokens(send=self.send).read(
+                grant.assertion_from, audience=grant.audience or audience(service)
+            )
         return None

@@ -36,7 +36,7 @@ class RepeatedGrant:
 
     @property
     def can_repeat(self) -> bool:
-        """Whether it can be run again: an assertion that was given once is gone."""
+        """Whether it can be run again: an assertion that was given once is not kept."""
         return self.assertion_from != GIVEN
 
 

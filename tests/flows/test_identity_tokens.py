@@ -55,7 +55,7 @@ def test_each_read_requests_another(read, platform, job):
     assert [request.url.rpartition("=")[2] for request in platform.requests][1] == "https%3A%2F%2Fother.example.com"
 
 
-def test_a_job_without_the_permission_is_told_which(read, platform):
+def test_a_job_without_the_permission_gets_an_error_that_names_it(read, platform):
     with pytest.raises(ConfigurationProblem, match="ACTIONS_ID_TOKEN_REQUEST_URL") as raised:
         read("github")
     assert "id-token: write" in raised.value.hint

@@ -13,21 +13,13 @@ from everyauth_cli.cli.login.by_url import UrlOptions, log_in_at
 from everyauth_cli.cli.login.keeping import LoginOptions
 from everyauth_cli.cli.login.run import run_login
 from everyauth_cli.cli.login_options import (
-    AssumePkceOption,
-    AudienceOption,
-    ClientCredentialsOption,
-    ClientOption,
-    DocumentOption,
     EventsOption,
-    IdentityTokenOption,
-    JwtBearerOption,
     LoginArgument,
     NoBrowserOption,
     ReplaceOption,
     ResourceOption,
     SandboxOption,
     ScopeThisTime,
-    SubjectOption,
     TagOption,
     TenantOption,
     TimeoutOption,
@@ -62,15 +54,10 @@ def login(
     no_browser: NoBrowserOption = False,
     events: EventsOption = False,  # noqa: ARG001 - the terminal is made before the options are read
     replace: ReplaceOption = False,
-    client_credentials: ClientCredentialsOption = False,
-    jwt_bearer: JwtBearerOption = False,
-    subject: SubjectOption = None,
-    identity_token_from: IdentityTokenOption = None,
-    audience: AudienceOption = None,
     sandbox: SandboxOption = False,
-    client: ClientOption = None,
-    client_id: DocumentOption = None,
-    assume_pkce: AssumePkceOption = False,
+    *,
+    grants: GrantOptions,
+    at_url: UrlOptions,
 ) -> None:
     """Log in to a service with your browser.
 
@@ -78,15 +65,7 @@ def login(
     MCP server's, it finds out by itself how to log in, and registers a client where the server allows that. With
     --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
     """
-    at_url = UrlOptions(client=client, client_id=client_id, assume_pkce=assume_pkce)
     at_url.check(service, sandbox=sandbox, resource=resource)
-    grants = GrantOptions(
-        client_credentials=client_credentials,
-        jwt_bearer=jwt_bearer,
-        subject=subject,
-        identity_token_from=identity_token_from,
-        audience=audience,
-    )
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
         grant = grants.chosen(active)

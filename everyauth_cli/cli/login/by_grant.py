@@ -16,6 +16,13 @@ from everyauth_cli.cli.login.keeping import (
     warn_of_missing_scopes,
     with_hint,
 )
+from everyauth_cli.cli.login_options import (
+    AudienceOption,
+    ClientCredentialsOption,
+    IdentityTokenOption,
+    JwtBearerOption,
+    SubjectOption,
+)
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, UsageProblem
 from everyauth_cli.flows.hints import grant_words
@@ -30,11 +37,11 @@ if TYPE_CHECKING:
 class GrantOptions:
     """The options of a login that choose a grant without a person, and say what it presents."""
 
-    client_credentials: bool = False
-    jwt_bearer: bool = False
-    subject: str | None = None
-    identity_token_from: str | None = None
-    audience: str | None = None
+    client_credentials: ClientCredentialsOption = False
+    jwt_bearer: JwtBearerOption = False
+    subject: SubjectOption = None
+    identity_token_from: IdentityTokenOption = None
+    audience: AudienceOption = None
 
     def chosen(self, session: Session) -> ChosenGrant | None:
         """Return the grant that is chosen; None if a person is to grant access. Raises `UsageProblem`."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from everyauth_cli.cli.login.keeping import LoginOptions
 from everyauth_cli.cli.login.run import run_login
+from everyauth_cli.cli.login_options import AssumePkceOption, ClientOption, DocumentOption
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ClientRejected, EveryAuthError, LoginFailed, UsageProblem
 from everyauth_cli.event_log import EventLog
@@ -30,9 +31,9 @@ ATTEMPTS_MS, MOST_EVENTS = 10 * MINUTE_MS, 50
 class UrlOptions:
     """The options of a login at a URL; `EveryAuth.discover` says what each means."""
 
-    client: str | None
-    client_id: str | None
-    assume_pkce: bool
+    client: ClientOption = None
+    client_id: DocumentOption = None
+    assume_pkce: AssumePkceOption = False
 
     def words(self) -> list[str]:
         """Return them as words of a command line."""

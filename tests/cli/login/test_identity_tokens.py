@@ -8,7 +8,7 @@ from peers.recorder import recording
 from peers.sandbox import KEY
 
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJyZXBvOm9jdG8vYXBwIn0.c2lnbmF0dXJl"
-ANSWER = json.dumps({"access_token": "t0ken-of-the-job", "token_type": "Bearer", "expires_in": 3600}).encode()
+TOKEN_RESPONSE = json.dumps({"access_token": "t0ken-of-the-job", "token_type": "Bearer", "expires_in": 3600}).encode()
 STORE = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY}
 
 
@@ -42,7 +42,7 @@ def fields(request):
 
 def test_a_file_is_presented_and_the_token_is_handed_out(job, server, tmp_path):
     (tmp_path / "token").write_text(JWT)
-    server.reply(ANSWER)
+    server.reply(TOKEN_RESPONSE)
     done = job("login", "acme", "--identity-token-from", f"file:{tmp_path}/token")
     assert (done.code, done.out) == (0, "")
     assert "as repo:octo/app" in done.err
@@ -58,18 +58,18 @@ def test_a_file_is_presented_and_the_token_is_handed_out(job, server, tmp_path):
 
 def test_a_job_on_github_gets_its_token_from_the_platform(job, server):
     server.reply(json.dumps({"value": JWT}).encode())
-    server.reply(ANSWER)
+    server.reply(TOKEN_RESPONSE)
     url = f"http://127.0.0.1:{server.port}"
     platform = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/id?v=2", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
     done = job("login", "acme", "--identity-token-from", "github", "--audience", "acme", env=platform)
     assert done.code == 0, done.err
-    asked, redeemed = server.requests
-    assert (asked.method, asked.headers["authorization"]) == ("GET", "Bearer of-the-job")
+    requested, redeemed = server.requests
+    assert (requested.method, requested.headers["authorization"]) == ("GET", "Bearer of-the-job")
     assert fields(redeemed)["assertion"] == JWT
 
 
 def test_standard_input_is_read_once_and_the_login_says_that_it_cannot_be_refreshed(job, server):
-    server.reply(ANSWER)
+    server.reply(TOKEN_RESPONSE)
     done = job("login", "acme", "--identity-token-from", "-", input=f"{JWT}\n")
     assert done.code == 0, done.err
     assert "cannot be refreshed" in done.err
@@ -77,7 +77,7 @@ def test_standard_input_is_read_once_and_the_login_says_that_it_cannot_be_refres
 
 
 def test_it_takes_the_place_of_a_client_secret(job, server):
-    server.reply(ANSWER)
+    server.reply(TOKEN_RESPONSE)
     done = job("login", "acme", "--client-credentials", "--identity-token-from", "env:WORKLOAD", env={"WORKLOAD": JWT})
     assert done.code == 0, done.err
     sent = fields(server.requests[0])
@@ -95,7 +95,7 @@ def test_a_refused_token_is_sent_once_and_the_refusal_is_shown(job, server):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "message"),
     [
         (["--identity-token-from", "github"], 2, "id-token: write"),
         (["--identity-token-from", "gitlab"], 2, "id_tokens: {EVERYAUTH_ID_TOKEN"),
@@ -108,10 +108,10 @@ def test_a_refused_token_is_sent_once_and_the_refusal_is_shown(job, server):
         (["--identity-token-from", "-"], 2, "standard input has no identity token"),
     ],
 )
-def test_what_cannot_be_presented_is_told_and_nothing_is_sent(job, server, arguments, code, told):
+def test_what_cannot_be_presented_is_an_error_and_nothing_is_sent(job, server, arguments, code, message):
     done = job("login", "acme", *arguments, input="")
     assert (done.code, done.out) == (code, "")
-    assert told in done.err
+    assert message in done.err
     assert server.requests == []
 
 

@@ -157,10 +157,10 @@ def test_the_output_of_a_successful_command_is_dropped(capfd):
 
 def test_a_command_that_hangs_is_killed_with_its_children(tmp_path):
     mark = tmp_path / "pid"
-    with pytest.raises(AlertFailed, match=r"did not end within 0\.3 s"):
-        to_command(["sh", "-c", f"sleep 60 & echo $! > {mark}; wait"], seconds=0.3)(EVENT)
+    with pytest.raises(AlertFailed, match=r"did not end within 0\.9 s"):
+        to_command(["sh", "-c", f"sleep 60 & echo $! > {mark}; wait"], seconds=0.9)(EVENT)
     child = int(mark.read_text())
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while time.monotonic() < end and runs(child):
         time.sleep(0.02)
     assert not runs(child)
@@ -169,7 +169,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path):
 def runs(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -51,14 +51,15 @@ class Postgres:
     def frozen(self) -> Iterator[None]:
         """Freeze the server and the processes of its connections: they accept data and never respond."""
         leader = int((self.data / "postmaster.pid").read_text().split()[0])
-        children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
-        processes = [leader, *map(int, children)]
-        for process in processes:
+        # It first: after that it starts no further process, and none that ends is gone.
+        os.kill(leader, signal.SIGSTOP)
+        children = [*map(int, Path(f"/proc/{leader}/task/{leader}/children").read_text().split())]
+        for process in children:
             os.kill(process, signal.SIGSTOP)
         try:
             yield
         finally:
-            for process in processes:
+            for process in (leader, *children):
                 os.kill(process, signal.SIGCONT)
 
     def new_database(self) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
@@ -22,21 +23,23 @@ LOGIN = "everyauth login pagerduty"
 HTTPS = "https://you.example/callback?tenant=1"
 PRINTED = re.compile(r"^http://\S+/pagerduty/authorize\?\S+$", re.MULTILINE)
 WRITE = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
-# Looks at every process for the URL of a login, as any user may, and opens what it finds.
+# Looks at every process for the URL of a login, as any user may, and opens what it finds. Other tests' logins have
+# other ports.
 SPY = """
 import glob, re, sys, time, urllib.request
+url = re.compile(rb"http://127\\.0\\.0\\.1:(%b)/(start|pagerduty/authorize)[^\\0]*" % sys.argv[1].encode())
 print("ready", flush=True)
-end = time.monotonic() + 20
+end = time.monotonic() + 60
 while time.monotonic() < end:
     for name in glob.glob("/proc/[0-9]*/cmdline"):
         try:
             line = open(name, "rb").read()
         except OSError:
             continue
-        found = re.search(rb"http://127\\.0\\.0\\.1:\\d+/(start|pagerduty/authorize)[^\\0]*", line)
+        found = url.search(line)
         if found:
             try:
-                answer = urllib.request.urlopen(found[0].decode(), timeout=5).url
+                answer = urllib.request.urlopen(found[0].decode(), timeout=60).url
             except OSError as error:
                 answer = str(error)
             print(found[0].decode(), answer, flush=True)
@@ -56,7 +59,7 @@ def noting(path: Path) -> str:
 
 
 def noted(path: Path) -> str:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not (path.exists() and path.read_text()):
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -64,14 +67,14 @@ def noted(path: Path) -> str:
 
 
 def opened(url):
-    with build_opener(ProxyHandler({})).open(url, timeout=20) as page:
+    with build_opener(ProxyHandler({})).open(url, timeout=60) as page:
         return page.url
 
 
 def leads_to(url):
     """Return where a page leads, without going there."""
     host, _, path = url.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(host, timeout=20)
+    connection = http.client.HTTPConnection(host, timeout=60)
     connection.request("GET", f"/{path}")
     location = connection.getresponse().headers["location"]
     connection.close()
@@ -89,7 +92,7 @@ def test_the_browser_is_led_from_the_start_page_to_the_service(everyauth, tmp_pa
         assert "state=" in authorization_url(process)
         page = chromium.visit(url, click("Allow"))
         assert page.heading == "Logged in to PagerDuty"
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert process.returncode == 0
 
 
@@ -99,7 +102,7 @@ def test_a_start_page_that_was_used_before_the_browser_came_stops_the_login(shel
     assert "/pagerduty/authorize?" in opened(url)
     with pytest.raises(OSError, match="410"):
         opened(url)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (4, "")
     assert "another program opened its start page before your browser" in err
     assert f"try: {LOGIN}" in err
@@ -110,7 +113,8 @@ def test_another_user_who_reads_command_lines_learns_no_state(shell, tmp_path):
     slow = tmp_path / "browser"
     slow.write_text(f'#!/bin/sh\nsleep 2\nexec {browser().removesuffix(" %s")} "$1"\n')
     slow.chmod(0o755)
-    with subprocess.Popen(python_of_nobody(SPY), stdout=subprocess.PIPE, text=True, cwd="/") as spy:
+    ports = f"{urlsplit(shell.sandbox.redirect_uri).port}|{shell.sandbox.port}"
+    with subprocess.Popen(python_of_nobody(SPY, ports), stdout=subprocess.PIPE, text=True, cwd="/") as spy:
         assert spy.stdout.readline() == "ready\n"
         shell.good(LOGIN, env={"BROWSER": f"{slow} %s"})
         url, outcome = spy.stdout.readline().split(" ", 1)

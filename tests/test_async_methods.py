@@ -86,7 +86,7 @@ def test_it_runs_in_another_thread_and_the_loop_goes_on(world):
         def meanwhile():
             threads.append(threading.get_ident())
             # This returns only if the loop goes on meanwhile.
-            asyncio.run_coroutine_threadsafe(add_thread(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(add_thread(), loop).result(60)
 
         world.server.meanwhile = meanwhile
         credential = await world.auth.aget_identity("example")
@@ -122,7 +122,7 @@ def test_of_many_tasks_one_refreshes(world):
 def test_a_refresh_whose_task_is_cancelled_still_keeps_its_token(world):
     async def run():
         loop, sent, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
-        world.server.meanwhile = lambda: (loop.call_soon_threadsafe(sent.set), go_on.wait(10))
+        world.server.meanwhile = lambda: (loop.call_soon_threadsafe(sent.set), go_on.wait(60))
         task = asyncio.create_task(world.auth.aget_identity("example"))
         await sent.wait()
         task.cancel()
@@ -211,7 +211,7 @@ def test_a_lane_runs_so_many_jobs_at_once_and_then_the_others():
 
     def job():
         begun.append(1)
-        free.wait(30)
+        free.wait(60)
         ended.release()
 
     for _ in range(20):
@@ -227,7 +227,7 @@ def test_a_lane_runs_so_many_jobs_at_once_and_then_the_others():
 def test_a_child_of_a_fork_has_lanes_of_its_own():
     lane, free = lane_of("forked"), threading.Event()
     for _ in range(LANE_THREADS):
-        lane.add(lambda: free.wait(30))
+        lane.add(lambda: free.wait(60))
     pid = os.fork()
     if pid == 0:
         done = asyncio.run(run_in_lane("forked", lambda: 7))

@@ -134,7 +134,7 @@ def test_threads_and_tasks_share_one_refresh(world, gate):
         tokens.append((await task).access_token)
 
     asyncio.run(run())
-    thread.join(10)
+    thread.join(60)
     assert tokens == ["access-3", "access-3"]
     assert world.server.refreshes == 1
 

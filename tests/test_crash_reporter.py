@@ -201,7 +201,7 @@ def test_an_api_that_cannot_be_reached(world, url):
     ours = ("everyauth_cli", __file__)
     for do in (
         lambda: httpx.Client(auth=world.auth.httpx_auth("example"), trust_env=False).get(url),
-        lambda: requests.get(url, auth=world.auth.requests_auth("example"), timeout=5),
+        lambda: requests.get(url, auth=world.auth.requests_auth("example"), timeout=60),
     ):
         error = raised(do)
         for frame in frames(error):

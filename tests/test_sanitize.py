@@ -113,10 +113,10 @@ def test_a_long_command_line_is_read_once(shape, word):
 
 def test_a_long_secret_and_many_cuts_take_little_time():
     text = f"{PASSWORD[:8]}{CUT}" * 1000
-    started = time.monotonic()
+    started = time.process_time()
     assert without_secrets(text, Secret("correct " + "x" * MILLION)) == f"***{CUT}" * 1000
     assert without_secrets("x" * MILLION + CUT, Secret("x" * MILLION)).endswith(f"***{CUT}")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 INVISIBLE = (

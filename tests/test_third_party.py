@@ -162,7 +162,7 @@ def test_a_provider_that_allows_any_port_gets_a_free_one(everyauth, provider):
     url = authorization_url(process)
     assert "%3A28282%2F" not in url
     provider.play(url)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert who(provider, ok(everyauth("token", "op")).strip()) == "alice"
 
 
@@ -170,7 +170,7 @@ def test_a_provider_that_allows_any_port_gets_a_free_one(everyauth, provider):
 def test_a_real_browser_goes_through_its_pages_to_ours(everyauth, chromium, button, code, heading):
     process = everyauth.start("login", "op", "--user", "ann", "--no-browser")
     page = chromium.visit(authorization_url(process), fill("Login", "ann"), click("Log in"), click(button))
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     assert (process.returncode, out, page.heading) == (code, "", heading)
     assert page.address.endswith("/callback/op")
     assert page.outside == []

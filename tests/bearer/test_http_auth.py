@@ -123,11 +123,11 @@ def test_of_many_threads_one_refreshes(world, api, kind):
     # The API sends no 401 before all have used the old token.
     together = threading.Barrier(THREADS)
     respond = api.respond
-    api.respond = lambda call: (call.token == "access-2" and together.wait(30), respond(call))[1]
+    api.respond = lambda call: (call.token == "access-2" and together.wait(60), respond(call))[1]
     auth = getattr(world.auth, kind)("example")
     get = httpx.get if kind == "httpx_auth" else requests.get
     with ThreadPoolExecutor(THREADS) as pool:
-        statuses = list(pool.map(lambda _: get(api.url, auth=auth, timeout=30).status_code, range(THREADS)))
+        statuses = list(pool.map(lambda _: get(api.url, auth=auth, timeout=60).status_code, range(THREADS)))
     assert statuses == [200] * THREADS
     assert world.server.refreshes == 1
     assert sorted(api.tokens) == ["access-2"] * THREADS + ["access-3"] * THREADS
@@ -147,7 +147,7 @@ def test_the_event_loop_goes_on_during_a_refresh(world, api):
     async def run():
         loop, going_on = asyncio.get_running_loop(), asyncio.Event()
         # Its thread waits for the loop; if the loop ran this itself, neither would go on.
-        world.server.meanwhile = lambda: asyncio.run_coroutine_threadsafe(set_it(going_on), loop).result(10)
+        world.server.meanwhile = lambda: asyncio.run_coroutine_threadsafe(set_it(going_on), loop).result(60)
         async with httpx.AsyncClient(auth=world.auth.httpx_auth("example")) as client:
             return await client.get(api.url), going_on.is_set()
 
@@ -191,7 +191,7 @@ def test_the_identity_is_selected_as_in_get_identity(world, api):
     selectors = [("bob", {}), ("bob", {"tenant": "acme"}), ({"plan": "gold"}, {}), ({"userId": "bob"}, {})]
     for who, tenant in selectors:
         assert httpx.get(api.url, auth=world.auth.httpx_auth("example", who, **tenant)).status_code == 200
-        assert requests.get(api.url, auth=world.auth.requests_auth("example", who, **tenant), timeout=10).ok
+        assert requests.get(api.url, auth=world.auth.requests_auth("example", who, **tenant), timeout=60).ok
     for kind in (world.auth.httpx_auth, world.auth.requests_auth):
         with pytest.raises(UsageProblem):
             kind("example", "")

@@ -50,7 +50,7 @@ def by_httpx_async(auth, url):
 
 
 def by_requests(auth, url):
-    return requests.get(url, auth=auth.requests_auth(URL, "ann"), timeout=10).status_code
+    return requests.get(url, auth=auth.requests_auth(URL, "ann"), timeout=60).status_code
 
 
 @pytest.mark.parametrize("get", [by_httpx, by_httpx_async, by_requests])

@@ -102,7 +102,7 @@ def test_a_provider_that_is_down_at_a_login_is_shown_in_the_page_too(shell, endp
     endpoint.lie = html(503)
     process = shell.start("everyauth login pagerduty --no-browser")
     page = Background(log_in, authorization_url(process))
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, page.result()) == (5, "", "PagerDuty is not available")
     assert "error: pagerduty answers HTTP 503" in err
     assert "try again later" in err

@@ -85,7 +85,7 @@ def test_sixteen_processes_run_one_grant_again_once(shell):
 def test_a_login_while_a_refresh_runs_stays(shell, endpoint):
     endpoint.after = gate = Gate()
     asking = shell.start("everyauth token pagerduty")
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(60)
     # The login asks the sandbox itself, so only the refresh is held up.
     endpoint.after = lambda: None
     login = shell.start("everyauth login pagerduty")
@@ -107,7 +107,7 @@ def test_a_login_while_a_refresh_runs_stays(shell, endpoint):
 def test_what_is_deleted_while_a_refresh_runs_stays_deleted(shell, endpoint):
     endpoint.after = gate = Gate()
     asking = shell.start("everyauth token pagerduty")
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(60)
     deleting = shell.start("everyauth identity rm me --yes")
     gate.open.set()
     assert ended(deleting)[:2] == (0, "")
@@ -120,7 +120,7 @@ def test_what_is_deleted_while_a_refresh_runs_stays_deleted(shell, endpoint):
 def test_an_interrupt_waits_until_the_refresh_is_stored(shell, endpoint, number):
     endpoint.after = gate = Gate()
     asking = shell.start("everyauth token pagerduty")
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(60)
     asking.send_signal(number)
     gate.open.set()
     code, out, err = ended(asking)
@@ -133,7 +133,7 @@ def test_an_interrupt_waits_until_the_refresh_is_stored(shell, endpoint, number)
 def test_a_client_set_anew_while_a_refresh_runs_is_kept(shell, endpoint):
     endpoint.after = gate = Gate()
     asking = shell.start("everyauth token pagerduty")
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(60)
     shell.good('everyauth service set pagerduty --scope "read"')
     gate.open.set()
     assert ended(asking)[0] == 0
@@ -144,7 +144,7 @@ def test_a_valid_token_is_listed_and_printed_while_a_refresh_runs(shell, endpoin
     shell.log_in("bob")
     endpoint.after = gate = Gate()
     asking = shell.start("everyauth token pagerduty")
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(60)
     assert len(shell.identities()) == 2
     assert shell.works(shell.token("bob"))
     gate.open.set()
@@ -156,9 +156,9 @@ def test_after_a_killed_refresh_the_next_one_recovers_or_names_the_loss(shell, e
     gate = Gate()
     setattr(endpoint, hook, gate)
     asking = shell.start("everyauth token pagerduty")
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(60)
     asking.kill()
-    assert asking.wait(20) == -9
+    assert asking.wait(60) == -9
     setattr(endpoint, hook, lambda: None)
     if hook == "after":
         gate.open.set()

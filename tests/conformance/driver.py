@@ -59,7 +59,7 @@ def refusal(url: str, method: str, params: dict[str, object]) -> tuple[int, str]
         headers["Mcp-Name"] = str(params["name"])
     try:
         request = urllib.request.Request(url, json.dumps(message).encode(), headers)
-        return urllib.request.urlopen(request, timeout=10).status, ""
+        return urllib.request.urlopen(request, timeout=60).status, ""
     except urllib.error.HTTPError as error:
         return error.code, error.headers.get("WWW-Authenticate", "")
 

@@ -195,7 +195,7 @@ def test_the_end_of_the_interpreter_waits_for_a_refresh_alone(some, refreshes):
     assert {thread.daemon for thread in threads} == {not refreshes}
     assert flies_here == {refreshes}
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -209,7 +209,7 @@ def test_the_threads_of_a_batch_that_nobody_reads_on_end(some):
     outcomes = Pacing(jobs=2, per_service=1).outcomes(grouped(some("a", "a", "b", "b")), call, refreshes=True)
     next(outcomes)
     for thread in list(threads):
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert len(list(outcomes)) == 3
 
@@ -233,7 +233,7 @@ def test_a_thread_that_was_taken_and_got_no_identity_ends_with_its_batch(some):
     next(outcomes)
     batch._idle.pop()
     outcomes.close()
-    threads[0].join(10)
+    threads[0].join(60)
     assert not threads[0].is_alive()
 
 
@@ -247,7 +247,7 @@ def test_a_service_that_is_waited_for_is_named_once(some):
 
     def call(identity):
         if identity.service == "a" or identity.user == "u2":
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return well(identity)
 
     pacing = Pacing(silence=0.1, on_silence=on_silence)

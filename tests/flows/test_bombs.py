@@ -19,7 +19,7 @@ from everyauth_cli.transport import send
 from everyauth_cli.transport.body import MAX_BODY_BYTES
 
 SECONDS = 5
-"""On a busy machine; what is refused in time takes milliseconds."""
+"""Of the processor, since the machine may be busy; what is refused in time takes milliseconds."""
 PACKED = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
 LARGE = b'{"keys": ["' + b"x" * 64 * MAX_BODY_BYTES + b'"]}'
 BOMBS = {
@@ -42,10 +42,10 @@ def peer(request):
 def test_a_bomb_ends_a_discovery_and_no_older_way_is_tried(tmp_path, peer, place):
     world, net = World(tmp_path), Internet()
     world.server = lambda request: send(replace(request, url=peer.url)) if request.url == place else net(request)
-    before = time.monotonic()
+    before = time.process_time()
     with pytest.raises(ServiceUnreadable) as caught:
         world.another(world.store).discover(URL)
-    assert time.monotonic() - before < SECONDS
+    assert time.process_time() - before < SECONDS
     assert len(caught.value.message) < 500
     assert len(peer.requests) == 1
     assert place in (AS, REGISTER) or AS not in net.urls
@@ -53,12 +53,12 @@ def test_a_bomb_ends_a_discovery_and_no_older_way_is_tried(tmp_path, peer, place
 
 def test_a_bomb_of_keys_is_as_good_as_no_keys(peer):
     keys = IssuerKeys(store=memory_store(), send=send, clock=lambda: 0)
-    before = time.monotonic()
+    before = time.process_time()
     assert (
         keys.fetch(Service(name="op", title="op", authorization_endpoint="", token_endpoint="", jwks_uri=peer.url))
         is None
     )
-    assert time.monotonic() - before < SECONDS
+    assert time.process_time() - before < SECONDS
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,6 @@ def test_a_bomb_of_keys_is_as_good_as_no_keys(peer):
 def test_a_key_with_a_number_that_fills_the_response_verifies_nothing_in_time(octets, exponent):
     key = {"kty": "RSA", "n": base64url.encode(b"\xff" * octets), "e": base64url.encode(exponent)}
     text = ".".join(base64url.encode(part) for part in (b'{"alg":"RS256"}', b"{}", b"\x7f" * 512))
-    before = time.monotonic()
+    before = time.process_time()
     assert not is_signed(Secret(text), key, algorithm="RS256")
-    assert time.monotonic() - before < SECONDS
+    assert time.process_time() - before < SECONDS

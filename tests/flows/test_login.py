@@ -209,7 +209,7 @@ def test_a_login_needs_a_client(world):
 
 def test_two_logins_at_once_make_one_identity(world):
     together = threading.Barrier(2)
-    world.server.meanwhile = lambda: together.wait(5)
+    world.server.meanwhile = lambda: together.wait(60)
     with ThreadPoolExecutor(2) as pool:
         identities = list(pool.map(lambda _: world.login(), range(2)))
     assert identities[0].id == identities[1].id
@@ -230,7 +230,7 @@ def while_refreshing(world, act):
     def start():
         world.server.meanwhile = lambda: None
         pool.submit(run)
-        started.wait(5)
+        started.wait(60)
 
     world.clock.now += HOUR
     world.server.meanwhile = start

@@ -34,7 +34,7 @@ ASKS = """
 from celery.exceptions import SoftTimeLimitExceeded
 from tasks import token
 try:
-    print(token.delay().get(timeout=40))
+    print(token.delay().get(timeout=60))
 except SoftTimeLimitExceeded:
     print("cut off")
 """

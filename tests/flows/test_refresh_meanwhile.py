@@ -155,7 +155,7 @@ def hanging(request, tmp_path):
 def test_while_another_process_waits_for_a_response_the_living_token_is_handed_out_at_once(hanging):
     began = time.monotonic()
     assert hanging.token() == "access-2"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert "busy" in hanging.warnings[0]
     assert hanging.server.refreshes == 0
 
@@ -176,9 +176,9 @@ def test_a_caller_who_needs_a_longer_lifetime_waits_for_the_other_process(tmp_pa
             thread.start()
             time.sleep(0.1)
         # The first one begins a run that waits for half a second, and the second one joins it.
-        threads[0].join(10)
+        threads[0].join(60)
         assert tokens == ["access-2"]
-    threads[1].join(30)
+    threads[1].join(60)
     assert tokens == ["access-2", "access-3"]
 
 

@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl
 from urllib.request import ProxyHandler, Request, build_opener
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Response(NamedTuple):

@@ -34,5 +34,5 @@ CLIENTS = {"httpx": by_httpx, "httpx async": by_httpx_async, "httpx2": by_httpx2
 def by_requests(auth, method, url, body=None):
     with requests.Session() as session:
         session.auth, session.trust_env = auth.requests_auth("example"), False
-        response = session.request(method, url, data=body, timeout=10)
+        response = session.request(method, url, data=body, timeout=60)
         return response.status_code, response.json(), len(response.history)

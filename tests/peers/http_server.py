@@ -92,6 +92,7 @@ def rude(*sent, reset=False):
                     pass
 
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
         thread = threading.Thread(target=serve)
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}/token"

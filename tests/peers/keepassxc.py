@@ -94,7 +94,7 @@ def _made(directory: Path, environment: dict[str, str]) -> Path:
     xml.write_text(DATABASE.format(exposed=exposed, **named))
     command = ["keepassxc-cli", "import", "--quiet", "--set-password", str(xml), str(database)]
     twice = f"{PASSWORD}\n{PASSWORD}\n"
-    subprocess.run(command, input=twice, env=environment, capture_output=True, text=True, check=True, timeout=20)
+    subprocess.run(command, input=twice, env=environment, capture_output=True, text=True, check=True, timeout=60)
     return database
 
 
@@ -111,7 +111,7 @@ def _is_ready(bus_address: str, *, unlocked: bool) -> bool:
 
 
 def _wait_until_ready(bus_address: str, *, unlocked: bool) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not _is_ready(bus_address, unlocked=unlocked):
         assert time.monotonic() < deadline, "keepassxc did not get ready"
         time.sleep(0.02)

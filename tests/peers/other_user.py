@@ -30,4 +30,4 @@ def python_of_nobody(program: str, *arguments: str) -> list[str | Path]:
 def run_as_nobody(program: str, *arguments: str) -> str:
     """Run a Python program as the user nobody, and return its output."""
     command = python_of_nobody(program, *arguments)
-    return subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", timeout=30).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", timeout=60).stdout

@@ -67,7 +67,7 @@ class McpClient:
     def _send(self, method: str, params: object) -> Any:
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         request = urllib.request.Request(self._url, json.dumps(message).encode(), self._headers)
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             self._headers["Mcp-Session-Id"] = response.headers.get("Mcp-Session-Id", "")
             data = [line for line in response.read().decode().splitlines() if line.startswith("data: {")]
         return json.loads(data[-1].removeprefix("data: "))["result"]

@@ -261,7 +261,7 @@ def authorization_url(process: subprocess.Popen[str]) -> str:
 def fetch(url: str) -> tuple[int, str]:
     """GET as a browser does, and return the status and the page."""
     try:
-        response = build_opener(ProxyHandler({})).open(Request(url), timeout=20)
+        response = build_opener(ProxyHandler({})).open(Request(url), timeout=60)
     except HTTPError as error:
         response = error
     with response:

@@ -52,7 +52,7 @@ Response = tuple[str, tuple[Any, ...]] | str | None
 def call(bus_address: str, target: DBusAddress, method: str, signature: str | None = None, *body: object) -> Any:
     """Call a method on a bus; raises `DBusErrorResponse`."""
     with open_dbus_connection(bus_address) as connection:
-        reply = connection.send_and_get_reply(new_method_call(target, method, signature, body), timeout=10)
+        reply = connection.send_and_get_reply(new_method_call(target, method, signature, body), timeout=60)
     if reply.header.message_type is MessageType.error:
         raise DBusErrorResponse(reply)
     return reply.body
@@ -140,7 +140,7 @@ class SecretService:
         with open_dbus_connection(self.bus_address) as connection:
             # gnome-keyring may abort if this is the first call.
             search = new_method_call(SERVICE, "SearchItems", "a{ss}", (attributes,))
-            connection.send_and_get_reply(search, timeout=10)
+            connection.send_and_get_reply(search, timeout=60)
             opened = connection.send_and_get_reply(
                 new_method_call(SERVICE, "OpenSession", "sv", ("plain", ("s", ""))), timeout=10
             )
@@ -164,7 +164,7 @@ class SecretService:
 
 
 def _wait_until(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not ready():
         assert time.monotonic() < deadline, "gnome-keyring-daemon did not get ready"
         time.sleep(0.01)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-SECONDS = 20.0
+SECONDS = 60.0
 COLUMNS = 300
 
 # A session leader that opens a terminal gets it as the controlling one, so the redirection does both.

@@ -124,7 +124,7 @@ def test_a_privileged_port_is_not_called_taken():
     drop = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"]
     # In a network namespace of its own the range of such ports is as the kernel has it by default.
     command = ["unshare", "--net", *drop, sys.executable, "-c", UNPRIVILEGED]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if "unshare" in done.stderr:
         pytest.skip("network namespaces are not allowed here")
     # Loopback is down there as well, which binding an address does not need.
@@ -142,6 +142,7 @@ def test_a_login_says_what_it_is_to_loopback_only():
 @pytest.mark.parametrize("response", [b"", b"HTTP/1.0 200 OK\r\n\r\n[]", b'HTTP/1.0 200 OK\r\n\r\n{"everyauth": 1}'])
 def test_a_program_that_is_no_login_is_not_taken_for_one(response):
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.settimeout(60)
 
         def serve():
             connection, _ = server.accept()
@@ -155,6 +156,7 @@ def test_a_program_that_is_no_login_is_not_taken_for_one(response):
         thread.join()
 
 
+@pytest.mark.alone
 def test_a_program_that_answers_nothing_is_given_up_soon():
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         began = time.monotonic()
@@ -174,12 +176,12 @@ def test_the_second_login_goes_on_when_the_first_has_ended(hosts):
     with listening(hosts[0], port, service="acme") as first:
         thread = threading.Thread(target=second)
         thread.start()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not awaited and time.monotonic() < end:
             time.sleep(0.01)
         assert not served.wait(0.5)
         finish(first)
-    assert served.wait(10)
+    assert served.wait(60)
     thread.join()
     assert awaited == ["acme"]
 

@@ -36,11 +36,11 @@ def test_our_response_ends_the_wait_and_its_page_shows_the_result(login):
 def test_the_page_comes_only_after_the_result_is_known(login):
     with ThreadPoolExecutor(1) as pool:
         page = pool.submit(ask, login, OURS)
-        login.wait(5)
+        login.wait(60)
         time.sleep(0.1)
         assert not page.done()
         login.show(Result(good=False, title="Not logged in", text="<b>denied</b>"))
-        _, headers, text = page.result(5)
+        _, headers, text = page.result(60)
     assert "&lt;b&gt;denied&lt;/b&gt;" in text
     assert "c0de" not in text
     assert headers["cache-control"] == "no-store"
@@ -52,7 +52,7 @@ def test_the_page_comes_only_after_the_result_is_known(login):
 def test_an_error_with_our_state_is_a_response_too(login):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(ask, login, f"{PATH}?error=access_denied&state={STATE}")
-        assert login.wait(5) == [("error", "access_denied"), ("state", STATE)]
+        assert login.wait(60) == [("error", "access_denied"), ("state", STATE)]
         login.show(Result(good=False, title="Not logged in", text="denied"))
 
 
@@ -139,7 +139,7 @@ RAW = {
 
 @pytest.mark.parametrize("sent", RAW.values(), ids=RAW)
 def test_invalid_requests_do_not_end_the_login(login, sent):
-    with socket.create_connection(("127.0.0.1", port_of(login)), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port_of(login)), timeout=60) as connection:
         # The server closes the connection before all of an overlong request was sent.
         with suppress(OSError):
             connection.sendall(sent)
@@ -164,22 +164,22 @@ def test_a_request_that_trickles_is_cut_off(login):
         connection.settimeout(0.5)
         began = time.monotonic()
         with suppress(ConnectionError):
-            while time.monotonic() - began < 2 * IDLE_SECONDS:
+            while time.monotonic() - began < 4 * IDLE_SECONDS:
                 connection.sendall(b"G")
                 with suppress(TimeoutError):
                     assert connection.recv(1) == b""
                     break
-    assert time.monotonic() - began < 1.5 * IDLE_SECONDS
+    assert time.monotonic() - began < 3 * IDLE_SECONDS
     finish(login)
 
 
 def test_two_genuine_responses_get_the_same_page(login):
     with ThreadPoolExecutor(2) as pool:
         pages = [pool.submit(ask, login, target) for target in (OURS, OURS + "&again=1")]
-        query = login.wait(5)
+        query = login.wait(60)
         time.sleep(0.1)
         login.show(Result(good=True, title="Logged in", text="as ann"))
-        texts = {page.result(5)[2] for page in pages}
+        texts = {page.result(60)[2] for page in pages}
     assert query[:2] == QUERY
     assert len(texts) == 1
     assert login.wait(0) is query
@@ -204,7 +204,7 @@ def test_many_stray_requests_at_once_do_not_block_the_response(login):
         finally:
             stop.set()
         for pest in pests:
-            pest.result(5)
+            pest.result(60)
 
 
 @pytest.mark.alone
@@ -248,9 +248,9 @@ def test_localhost_is_both_loopback_addresses():
         assert ask(login, "/", host="127.0.0.1")[0] == ask(login, "/", host="::1")[0] == 404
         with ThreadPoolExecutor(1) as pool:
             page = pool.submit(ask, login, OURS, host="::1")
-            assert login.wait(5) == QUERY
+            assert login.wait(60) == QUERY
             login.show(Result(good=True, title="Logged in", text="as ann"))
-            assert page.result(5)[0] == 200
+            assert page.result(60)[0] == 200
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -7,6 +7,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 LOGIN = """
@@ -16,7 +18,7 @@ from everyauth_cli.pages.result import Result
 with RedirectServer("/callback", host="127.0.0.1", port=0, on_ignored=print) as login:
     login.expect(lambda query: True)
     print(login.redirect_uri, flush=True)
-    login.wait(10)
+    login.wait(60)
     login.show(Result(good=True, title="Logged in", text="as ann"))
     os._exit(0)
 """
@@ -26,11 +28,11 @@ def test_the_page_is_out_before_the_process_ends():
     command = [sys.executable, "-c", LOGIN]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         host = process.stdout.readline().removeprefix("http://").partition("/")[0]
-        connection = http.client.HTTPConnection(host, timeout=5)
+        connection = http.client.HTTPConnection(host, timeout=60)
         connection.request("GET", "/callback?code=c0de")
         page = connection.getresponse().read().decode()
         connection.close()
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
     assert "as ann" in page
     assert page.rstrip().endswith("</html>")
 
@@ -54,12 +56,13 @@ server.end()
 """
 
 
+@pytest.mark.alone
 def test_who_has_asked_before_the_end_gets_the_page_and_who_has_not_keeps_nobody_waiting():
     command = [sys.executable, "-c", ENDING]
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         address = ("127.0.0.1", int(process.stdout.readline()))
         with socket.create_connection(address), ExitStack() as stack:
-            browsers = [stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(20)]
+            browsers = [stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(20)]
             for each in browsers:
                 each.sendall(b"GET / HTTP/1.0\r\n\r\n")
             process.stdin.write("\n")

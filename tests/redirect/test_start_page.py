@@ -30,7 +30,7 @@ def login():
 
 def ask(url, *, method="GET", **headers):
     host, path = url.removeprefix("http://").split("/", 1)
-    connection = http.client.HTTPConnection(host, timeout=5)
+    connection = http.client.HTTPConnection(host, timeout=60)
     try:
         connection.request(method, f"/{path}", headers={name.replace("_", "-"): headers[name] for name in headers})
         response = connection.getresponse()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux'
 
 OURS = "/callback/example?code=c0de&state=our-state"
 NOBODY, ME = 65534, os.geteuid()
-SECONDS = 20.0
+SECONDS = 60.0
 
 # Sends a request, and prints the status of the response; with "gone", it closes its end before it could be looked at.
 ASK = """

@@ -137,7 +137,7 @@ def test_a_slow_response_is_waited_for(expired):
     expired.fault = "slow"
     begun = time.monotonic()
     assert works(expired, token(expired))
-    assert 0.3 <= time.monotonic() - begun < 5
+    assert 0.3 <= time.monotonic() - begun < 30
 
 
 def test_with_the_clock_ahead_an_id_token_is_not_valid_yet(everyauth_sandbox):

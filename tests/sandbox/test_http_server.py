@@ -26,7 +26,7 @@ def test_large_body_is_refused(visitor):
 
 def send(visitor: Visitor, request: str) -> str:
     """Send bytes; return everything that the server sends until it closes the connection."""
-    with socket.create_connection(("127.0.0.1", visitor.sandbox.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", visitor.sandbox.port), timeout=60) as connection:
         connection.sendall(request.replace("HOST", f"127.0.0.1:{visitor.sandbox.port}").encode())
         with connection.makefile("rb") as stream:
             return stream.read().decode()

@@ -77,6 +77,7 @@ def test_a_wait_ends_in_time(locks):
         assert 0.2 <= time.monotonic() - started < 2
 
 
+@pytest.mark.alone
 def test_who_waits_gets_the_lock_soon_after_it_is_free(locks):
     def wait():
         waiting.set()
@@ -120,7 +121,7 @@ def test_many_processes_are_let_in_one_by_one(tmp_path):
     children = [child(ADD, tmp_path, 25) for _ in range(4)]
     for process in children:
         with process:
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
     assert (tmp_path / "number").read_text() == "100"
     assert list((tmp_path / "locks").iterdir()) == []
 
@@ -167,7 +168,7 @@ def test_a_file_that_was_opened_before_it_was_removed_is_no_lock(tmp_path):
         def _open(self, path):
             descriptor = super()._open(path)
             opened.set()
-            go_on.wait(5)
+            go_on.wait(60)
             return descriptor
 
     def wait():
@@ -178,10 +179,10 @@ def test_a_file_that_was_opened_before_it_was_removed_is_no_lock(tmp_path):
     with ThreadPoolExecutor(1) as pool:
         with FileLocks(tmp_path).hold("name", timeout=0):
             waiter = pool.submit(wait)
-            assert opened.wait(5)
+            assert opened.wait(60)
         with FileLocks(tmp_path).hold("name", timeout=0):
             go_on.set()
-            waiter.result(5)
+            waiter.result(60)
 
 
 def test_a_child_does_not_inherit_a_lock(tmp_path):

@@ -34,7 +34,7 @@ from everyauth_cli.model import Secret
 from everyauth_cli.store.file_locks import FileLocks
 from everyauth_cli.store.keyring.secret_service import SecretServiceItems
 address, directory, writer = sys.argv[1:]
-lock = functools.partial(FileLocks(Path(directory)).hold, "keyring", timeout=20)
+lock = functools.partial(FileLocks(Path(directory)).hold, "keyring", timeout=60)
 items = SecretServiceItems(address, lock=lock, may_prompt=False)
 for attempt in range(5):
     items.write(f"item-{writer}", Secret(f"{writer}-{attempt}"))
@@ -130,7 +130,7 @@ def test_what_others_keep_under_that_name_does_no_harm(service):
 def test_processes_that_write_at_once_lose_nothing(service, tmp_path):
     command = [sys.executable, "-c", WRITER, service.bus_address, str(tmp_path / "locks")]
     writers = [subprocess.Popen([*command, str(writer)]) for writer in range(8)]
-    assert [writer.wait(30) for writer in writers] == [0] * 8
+    assert [writer.wait(60) for writer in writers] == [0] * 8
     kept = items(service.bus_address)
     for writer in range(8):
         assert kept.read(f"item-{writer}") == Secret(f"{writer}-4")

@@ -33,21 +33,21 @@ def test_those_that_wait_are_made_in_one_commit(connection):
 
     def commit(together):
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         commits.append(len(together))
         make_changes(connection, together, has_log=False)
 
     with ThreadPoolExecutor(8) as pool:
         made = [insert(number) for number in range(8)]
         waits = [pool.submit(changes.make, made[0], commit)]
-        assert begun.wait(10)
+        assert begun.wait(60)
         waits += [pool.submit(changes.make, change, commit) for change in made[1:]]
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while len(changes._waiting) < 8 and time.monotonic() < end:
             time.sleep(0.001)
         go_on.set()
         for wait in waits:
-            wait.result(10)
+            wait.result(60)
     assert commits == [1, 7]
     assert [change.changed for change in made] == [1] * 8
     assert rows(connection) == list(range(8))
@@ -96,18 +96,18 @@ def test_after_a_commit_that_failed_the_next_goes_on_at_once(connection, error):
 
     def fail(_):
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         raise error
 
     with ThreadPoolExecutor(3) as pool:
         failing = pool.submit(changes.make, insert(0), fail)
-        assert begun.wait(10)
+        assert begun.wait(60)
         waits = [
             pool.submit(changes.make, insert(number), lambda together: make_changes(connection, together, has_log=True))
             for number in (1, 2)
         ]
         go_on.set()
         for wait in waits:
-            wait.result(10)
+            wait.result(60)
         assert failing.exception(10) is error
     assert rows(connection) == [1, 2]

@@ -57,7 +57,7 @@ def test_processes_that_make_the_file_at_once_do_not_fail(tmp_path):
 
 def _make_files(directory, name, start, failures):
     for number in range(60):
-        start.wait(30)
+        start.wait(60)
         try:
             SqliteFile(directory / f"{number}.db").change(WRITE, (name, b"cell"))
         except StoreError as error:
@@ -144,7 +144,7 @@ def test_a_fork_opens_the_file_for_itself_and_harms_its_parent_in_nothing(file):
         child.start()
         file.change(WRITE, ("parent", b"2"))
     for child in children:
-        child.join(30)
+        child.join(60)
     assert [child.exitcode for child in children] == [0] * 4
     file.change(WRITE, ("parent", b"3"))
     assert names(file) == ["0", "1", "2", "3", "parent"]

@@ -113,6 +113,7 @@ def test_a_response_that_trickles_in_leaves_no_thread_behind(begin, drop, here):
                 connection.sendall(drop)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
         before = set(threading.enumerate())
         thread = threading.Thread(target=serve)
         thread.start()
@@ -125,9 +126,10 @@ def test_a_response_that_trickles_in_leaves_no_thread_behind(begin, drop, here):
             with pytest.raises(ServiceUnreachable, match="did not answer within") as caught:
                 _sent(request, 0.5, here=here)
             assert caught.value.lost is True
-        assert time.monotonic() - began < 2
-        thread.join(5)
-        time.sleep(0.1)
+        # On a busy machine; test_deadlines.py measures how soon a deadline cuts.
+        assert time.monotonic() - began < 20
+        for started in set(threading.enumerate()) - before:
+            started.join(60)
         assert set(threading.enumerate()) <= before
 
 
@@ -151,17 +153,18 @@ def test_a_flood_ends_before_the_deadline(begin, flood):
                 connection.sendall(flood)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
         thread = threading.Thread(target=serve)
         thread.start()
         began = time.monotonic()
         request = refresh_request(f"http://127.0.0.1:{server.getsockname()[1]}/")
         if b"chunked" in begin:
-            assert _sent(request, 30, here=False).is_complete is False
+            assert _sent(request, 200, here=False).is_complete is False
         else:
             with pytest.raises(ServiceUnreachable):
-                _sent(request, 30, here=False)
-        assert time.monotonic() - began < 20
-        thread.join(5)
+                _sent(request, 200, here=False)
+        assert time.monotonic() - began < 100
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -176,6 +179,7 @@ print(_sent(Request(url=sys.argv[1]), 2.0, here=sys.argv[2] == "here").body.reve
 @pytest.mark.parametrize("here", ["here", "elsewhere"])
 def test_what_arrived_while_the_process_was_stopped_is_read(here):
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         with subprocess.Popen([sys.executable, "-c", STOPPED, url, here], stdout=subprocess.PIPE) as process:
             connection, _ = server.accept()
@@ -185,7 +189,7 @@ def test_what_arrived_while_the_process_was_stopped_is_read(here):
                 connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(OK) + OK)
                 time.sleep(3)
                 process.send_signal(signal.SIGCONT)
-                assert process.communicate(timeout=30)[0].strip() == OK
+                assert process.communicate(timeout=60)[0].strip() == OK
 
 
 def test_after_the_deadline_nothing_is_sent():
@@ -195,7 +199,7 @@ def test_after_the_deadline_nothing_is_sent():
         """The headers of a request, which can be read after the deadline only."""
 
         def keys(self):
-            late.wait(10)
+            late.wait(60)
             return ["A"]
 
         def __getitem__(self, name):

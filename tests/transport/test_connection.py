@@ -48,6 +48,7 @@ def connected(addresses, timeout=5):
         return found.getpeername()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_an_address_that_swallows_packets_costs_little(server, host):
     with black_hole(host) as hole:
@@ -56,6 +57,7 @@ def test_an_address_that_swallows_packets_costs_little(server, host):
         assert 0.2 < time.monotonic() - began < 2
 
 
+@pytest.mark.alone
 def test_many_such_addresses_cost_a_little_each(server):
     with ExitStack() as holes:
         found = [address(holes.enter_context(black_hole(host))) for host in LOOPBACKS]
@@ -64,6 +66,7 @@ def test_many_such_addresses_cost_a_little_each(server):
         assert time.monotonic() - began < 4
 
 
+@pytest.mark.alone
 def test_after_a_refusal_the_next_address_is_tried_at_once(server):
     began = time.monotonic()
     assert connected([refusing(), refusing(), address(server.getsockname())]) == server.getsockname()

@@ -97,15 +97,16 @@ def test_cookies_are_not_sent_back(peer):
 
 def test_a_connection_is_closed_after_its_response_though_the_server_would_keep_it():
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        server.settimeout(60)
         for _ in range(2):
             sending = pool.submit(send, refresh_request(f"http://127.0.0.1:{server.getsockname()[1]}/"))
             connection, _ = server.accept()
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(60)
                 while b"\r\n\r\n" not in connection.recv(65536):
                     pass
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n{}")
-                assert sending.result(10).status == 200
+                assert sending.result(60).status == 200
                 # The rest of the request, and then its end.
                 while connection.recv(65536):
                     pass
@@ -137,11 +138,12 @@ def test_an_endless_response_is_cut_off():
                     connection.sendall(b" " * 65536)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
         thread = threading.Thread(target=serve)
         thread.start()
         with pytest.raises(ServiceUnreadable, match="more than 1 MiB"):
             send(refresh_request(f"http://127.0.0.1:{server.getsockname()[1]}/"))
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -22,7 +22,7 @@ from peers.terminal import terminal
 
 from everyauth_cli.cli.commands.demo import demo_environment
 
-SECONDS = 60
+SECONDS = 120
 TOKEN = re.compile(r"pdus\+_0\S+")
 VARIES = {
     r"127\.0\.0\.1:\d+": "LOOPBACK",

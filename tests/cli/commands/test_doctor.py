@@ -116,7 +116,7 @@ def test_a_service_that_hangs_is_bounded(shell, service):
         set_up(shell, service, account_endpoint=f"http://127.0.0.1:{silent}/me")
         begun = time.monotonic()
         done = shell(f"{DOCTOR} -o json")
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 30
     assert done.code == 5
     assert any("did not answer " in each["message"] for each in findings(done)["endpoint"])
 
@@ -255,7 +255,7 @@ def test_a_keyring_that_hangs_is_bounded(shell, tmp_path):
         begun = time.monotonic()
         env = {"EVERYAUTH_STORE": "keyring:", "DBUS_SESSION_BUS_ADDRESS": service.bus_address}
         done = shell(f"{DOCTOR} -o json", env=env)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 45
     found = findings(done)
     assert (done.code, found["store"][0]["status"]) == (6, "failed")
     assert found["browser"]
@@ -279,7 +279,7 @@ def test_a_check_that_crashes_or_hangs_stops_no_other(shell):
         raise ZeroDivisionError
 
     def hang():
-        released.wait(30)
+        released.wait(60)
         return []
 
     def fail():

@@ -275,7 +275,7 @@ def test_an_interrupt_lets_running_refreshes_finish_and_starts_no_more(shell):
     process = shell.start(f"{REFRESH} --all --jobs 1 -v")
     time.sleep(1.2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert [line.split("\t")[1:3] for line in out.splitlines()] == [["ann", "refreshed"]]
     assert "1 identity: 1 refreshed, interrupted before more were started." in err

@@ -74,7 +74,7 @@ def test_without_a_browser_the_url_stands_alone_on_a_line(shell, tmp_path):
     process = shell.start("everyauth login pagerduty --no-browser", env={"BROWSER": witness(opened)})
     url = authorization_url(process)
     assert log_in(url) == "Logged in to PagerDuty"
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert "Logged in to PagerDuty" in err
     assert not opened.exists()
@@ -121,7 +121,7 @@ def test_an_interrupted_login_ends_at_once_and_frees_the_port(shell):
     url = authorization_url(process)
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert time.monotonic() - started < 2
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
@@ -149,7 +149,7 @@ def test_stray_requests_do_not_end_a_login(shell):
     with socket.create_connection(("127.0.0.1", int(base.rpartition(":")[2]))):
         assert {stray: fetch(stray)[0] for stray in strays} == strays
         assert log_in(url) == "Logged in to PagerDuty"
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert "Ignored an error response without state (access_denied" in err
     assert "\x1b" not in err
@@ -171,7 +171,7 @@ def test_the_page_shows_the_result_only_after_it_is_stored(shell):
         endpoint.after = break_the_store
         process = shell.start("everyauth login pagerduty --no-browser")
         page = Background(log_in, authorization_url(process))
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         assert page.result() == "Granted, but not stored"
         assert (process.returncode, out) == (6, "")
         assert "error: cannot use" in err
@@ -219,7 +219,7 @@ def test_a_port_of_its_own_is_used_once_it_is_set(shell):
     assert f"redirect_uri=http%3A%2F%2F127.0.0.1%3A{port}%2Fcallback%2Fpagerduty&" in authorization_url(process)
     socket.create_connection(("127.0.0.1", port)).close()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 def test_a_module_in_the_working_directory_is_not_run(shell, tmp_path):
@@ -235,11 +235,11 @@ def test_an_interrupt_waits_until_a_redeemed_code_is_stored(shell):
         endpoint.before = gate
         process = shell.start("everyauth login pagerduty --no-browser")
         page = Background(log_in, authorization_url(process))
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(60)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         gate.open.set()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert process.returncode == 130
         assert page.result()
         assert shell.works(shell.token())
@@ -253,10 +253,10 @@ def test_a_refresh_is_not_taken_for_the_other_login(shell):
     assert "Waiting for another login" in second.stderr.readline()
     token = shell.token()
     assert shell.good("everyauth token pagerduty --rejected", input=token).strip() != token
-    first.communicate(timeout=20)
+    first.communicate(timeout=60)
     url = authorization_url(second)
     assert log_in(url) == "Logged in to PagerDuty"
-    second.communicate(timeout=20)
+    second.communicate(timeout=60)
     assert (first.returncode, second.returncode) == (4, 0)
 
 

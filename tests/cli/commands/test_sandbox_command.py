@@ -129,7 +129,7 @@ def test_it_installs_itself_and_undoes_that_at_its_end(everyauth, number):
     assert everyauth("login", "pagerduty", env=ENV).code == 0
     assert everyauth("token", "pagerduty", env=ENV).out.startswith("pdus+_0XSANDBX")
     process.send_signal(number)
-    assert process.wait(10) == 130
+    assert process.wait(60) == 130
     assert not path.exists()
     # The client that is set by now stays as it is.
     process, _, _, command = installed(everyauth)
@@ -143,7 +143,7 @@ def test_what_a_killed_sandbox_left_is_replaced(everyauth):
     assert path.exists()
     process, *_ = installed(everyauth)
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     assert not path.exists()
 
 
@@ -151,7 +151,7 @@ def test_a_file_of_the_user_is_never_overwritten_or_deleted(everyauth):
     process, path, *_ = installed(everyauth)
     path.write_text("# mine\n")
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     assert path.read_text() == "# mine\n"
     done = everyauth("sandbox", "--port", "0", "--install", "pagerduty", env=ENV)
     assert (done.code, done.out) == (2, "")

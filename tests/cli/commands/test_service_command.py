@@ -250,7 +250,7 @@ def test_an_added_service_is_written_logged_in_at_and_removed(everyauth):
         process = shell.start("everyauth login mine", env={"BROWSER": browser()})
         query = parse_qs(urlsplit(authorization_url(process)).query)
         assert (query["prompt"], query["scope"]) == (["login"], ["openid read"])
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert process.returncode == 0
         assert shell.works(shell.good("everyauth token mine").strip())
 

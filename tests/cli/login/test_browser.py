@@ -38,7 +38,7 @@ def log_in(shell, chromium, *steps, line=LOGIN, **options):
     """Log in with the browser's steps at the printed URL; return the last page, the exit code and stderr."""
     process = shell.start(line)
     page = chromium.visit(authorization_url(process), *steps, **options)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert out == ""
     return page, process.returncode, err
 
@@ -165,7 +165,7 @@ def test_a_stray_request_gets_a_page_and_the_login_goes_on(shell, chromium):
         # Chromium notes the status of any page that is not 200.
         assert [text for text in page.complaints if "the server responded with a status of" not in text] == []
     assert chromium.visit(url, ALLOW).heading == "Logged in to PagerDuty"
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
 
 

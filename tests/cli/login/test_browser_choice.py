@@ -103,7 +103,7 @@ class Outcome:
 
 
 def wait_for(path):
-    for _ in range(1000):
+    for _ in range(6000):
         if path.exists() and path.read_text():
             return path.read_text()
         threading.Event().wait(0.01)
@@ -131,7 +131,7 @@ def test_a_browser_that_does_not_open_is_noticed(tmp_path, text):
     path = script(tmp_path, "wslview", text) if text else Path(tmp_path / "missing")
     outcome = Outcome()
     open_browser(str(path), URL, on_failure=outcome)
-    assert outcome.failed.wait(10)
+    assert outcome.failed.wait(60)
 
 
 OPEN = """
@@ -146,5 +146,5 @@ def test_the_browser_in_the_variable_survives_our_process(tmp_path):
     seen = tmp_path / "seen"
     path = script(tmp_path, "browser", f'sleep 0.2; printf "%s\\n" "$@" > {seen}.part; mv {seen}.part {seen}')
     environ = {**os.environ, "BROWSER": f"{shlex.quote(str(path))} --new %s"}
-    subprocess.run([sys.executable, "-c", OPEN, URL], env=environ, check=True, timeout=20)
+    subprocess.run([sys.executable, "-c", OPEN, URL], env=environ, check=True, timeout=60)
     assert wait_for(seen).splitlines() == ["--new", URL]

@@ -46,7 +46,7 @@ def test_a_program_opens_the_url_itself(command, server):
     first = json.loads(process.stderr.readline())
     assert not first["opened"]
     urllib.request.urlopen(first["url"]).read()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, events(err)[-1]["event"]) == (0, "", "done")
 
 
@@ -77,6 +77,6 @@ def test_an_interrupt_is_a_failure(command, server):
     for _ in ("url", "waiting"):
         process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert [(each["event"], each["exitCode"]) for each in events(err)] == [("failed", 130)]

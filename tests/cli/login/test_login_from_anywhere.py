@@ -56,7 +56,7 @@ def is_read_by_us(shown):
 
 
 def until(condition):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -64,7 +64,7 @@ def until(condition):
 
 def comes_back(redirect_url):
     """Play the browser that ends at a redirect URL, and wait for its page."""
-    with build_opener(ProxyHandler({})).open(redirect_url, timeout=20) as page:
+    with build_opener(ProxyHandler({})).open(redirect_url, timeout=60) as page:
         assert page.status == 200
 
 
@@ -214,7 +214,7 @@ def test_the_redirect_ends_an_unfinished_paste(shell, sh):
     started = time.monotonic()
     comes_back(shell.allow(url))
     sh.wait_for("Logged in to PagerDuty")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     # The typed text is not left to the shell either.
     sh.type("stty -a; echo is'' mine\n")
     sh.wait_for("is mine")
@@ -266,7 +266,7 @@ def test_without_a_browser_and_a_terminal_it_fails_at_once(shell):
         hint = "everyauth login pagerduty --user ann --no-browser"
         shown = shell.bad("everyauth login pagerduty --user ann", 4, "this is not a terminal", hint, says, env=env)
         assert len(URL.findall(shown)) == 1
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_the_browser_variable_overrides_ssh(shell, tmp_path):
@@ -276,7 +276,7 @@ def test_the_browser_variable_overrides_ssh(shell, tmp_path):
     authorization_url(process)
     until(opened.exists)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 def test_a_browser_that_does_not_open_ends_a_login_without_a_terminal(shell):

@@ -33,7 +33,7 @@ def visit(url, *, method="GET", **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     opener, request = build_opener(ProxyHandler({}), _Stop), Request(url, method=method, headers=named)
     try:
-        with opener.open(request, timeout=20) as found:
+        with opener.open(request, timeout=60) as found:
             return found.status, found.read().decode()
     except HTTPError as error:
         with error:
@@ -41,7 +41,7 @@ def visit(url, *, method="GET", **headers):
 
 
 def succeeded(shell, process):
-    assert process.wait(30) == 0, process.stderr.read()
+    assert process.wait(60) == 0, process.stderr.read()
     assert len(shell.identities()) == 1
 
 

@@ -47,14 +47,14 @@ def both(shell, first=FIRST):
 def goes_on(other):
     assert "callback%2Fother" in authorization_url(other)
     other.send_signal(signal.SIGINT)
-    other.communicate(timeout=20)
+    other.communicate(timeout=60)
 
 
 def test_the_second_login_goes_on_when_the_first_has_succeeded(shell):
     one, url, other = both(shell)
     assert log_in(url) == "Logged in to PagerDuty"
     goes_on(other)
-    one.communicate(timeout=20)
+    one.communicate(timeout=60)
     assert one.returncode == 0
 
 
@@ -68,7 +68,7 @@ def test_the_second_login_goes_on_when_the_first_was_stopped(shell, number):
 def test_the_second_login_goes_on_when_the_first_has_timed_out(shell):
     one, _, other = both(shell, f"{FIRST} --timeout 3s")
     goes_on(other)
-    one.communicate(timeout=20)
+    one.communicate(timeout=60)
     assert one.returncode == 4
 
 
@@ -76,11 +76,11 @@ def test_a_login_that_waits_for_its_turn_can_be_stopped(shell):
     one, url, other = both(shell)
     began = time.monotonic()
     other.send_signal(signal.SIGINT)
-    out, err = other.communicate(timeout=20)
+    out, err = other.communicate(timeout=60)
     assert (other.returncode, out, "Traceback" in err) == (130, "", False)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert log_in(url) == "Logged in to PagerDuty"
-    one.communicate(timeout=20)
+    one.communicate(timeout=60)
     assert one.returncode == 0
 
 

@@ -133,6 +133,7 @@ class LoginFlow:
             token_endpoint=service.token_endpoint,
             started_at=self.clock(),
             resource=service.resource or "",
+            issuer=service.issuer,
         )
 
     def authorization_url(self, pending: PendingLogin) -> str:
@@ -271,9 +272,12 @@ def check_has_scope(service: Service, client: Client, scope: str | None) -> None
 
 
 def check_is_same(service: Service, client: Client, request: LoginRequest) -> None:
-    """Raise `LoginFailed` where a token would come from another endpoint, or for another client, than was requested."""
-    if (client.client_id, service.token_endpoint) != (request.client_id, request.token_endpoint):
-        raise LoginFailed(f"the client or token endpoint of {service.name} changed during the login; log in again")
+    """Raise `LoginFailed` where a token would come from another server, or for another client, than was requested."""
+    begun = (request.client_id, request.token_endpoint, request.issuer)
+    if (client.client_id, service.token_endpoint, service.issuer) != begun:
+        raise LoginFailed(
+            f"the client, token endpoint or issuer of {service.name} changed during the login; log in again"
+        )
 
 
 def check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from everyauth_cli.flows.known_servers import FOUND_AT, is_recent
 from everyauth_cli.flows.registrations import Registrations, by_hand, check_document
 from everyauth_cli.model import Client, Request, Response, Service
 from everyauth_cli.oauth.discovery import Discovered, discovery
-from everyauth_cli.oauth.metadata import check_pkce, entry_of
+from everyauth_cli.oauth.metadata import check_pkce, entry_of, states_pkce
 from everyauth_cli.services.at_url import login_at, server_name
 from everyauth_cli.services.rules import OFFLINE
 from everyauth_cli.store.clients import client_key, list_clients, peek_client, read_client
@@ -72,7 +72,9 @@ class Servers:
         found_at = 0 if assume_pkce else self.clock()
         ours = _at(name, found, entry, found_at=found_at)
         if known is not None:
-            server = {**ours.server, "client_of": known.name, "is_named": client is not None}
+            # Where the server says nothing of PKCE, the entry of the service knows.
+            with_pkce = {**entry, "pkce": states_pkce(found.metadata) or known.pkce}
+            server = {**ours.server, "entry": with_pkce, "client_of": known.name, "is_named": client is not None}
             return self.clients.offer(replace(ours, server=server))
         if not (found.is_assumed or assume_pkce):
             _check_pkce(found)

@@ -108,6 +108,18 @@ def has_state_of(pending: PendingLogin, query: Sequence[tuple[str, str]]) -> boo
     return len(states) == 1 and hmac.compare_digest(states[0].encode(), pending.state.reveal().encode())
 
 
+def has_issuer_of(service: Service, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> bool:
+    """Whether a query names the issuer that the login was begun at, as far as it must (RFC 9207 section 2.4).
+
+    An issuer is compared wherever it is named, and as a text: no other spelling of it is the same. Where the issuer is
+    not known, any is as good as none.
+    """
+    named = [value for name, value in query if name == "iss"]
+    if not named:
+        return not service.authorization_response_iss_parameter_supported
+    return pending.request.issuer is None or named == [pending.request.issuer]
+
+
 @raised_anew
 def read_response(service: Service, pending: PendingLogin, query: Sequence[tuple[str, str]]) -> AuthorizationResponse:
     """Check an authorization response and return its code (RFC 6749 section 4.1.2, RFC 9207).
@@ -125,7 +137,8 @@ def read_response(service: Service, pending: PendingLogin, query: Sequence[tuple
             "no code was redeemed"
         )
     params = dict(query)
-    _check_issuer(service, params.get("iss"))
+    if not has_issuer_of(service, pending, query):
+        raise _another_issuer(pending, params.get("iss"))
     if "error" in params:
         raise _error(service, params)
     if not params.get("code"):
@@ -134,15 +147,12 @@ def read_response(service: Service, pending: PendingLogin, query: Sequence[tuple
     return AuthorizationResponse(code=Secret(params["code"]), kept=kept)
 
 
-def _check_issuer(service: Service, iss: str | None) -> None:
-    if iss is None and not service.authorization_response_iss_parameter_supported:
-        return
-    if service.issuer is not None and iss != service.issuer:
-        named = f"names the issuer {printable(iss)}" if iss else "names no issuer"
-        raise LoginFailed(
-            f"the authorization response {named}, not {service.issuer}: it may come from another authorization server "
-            "(RFC 9207); the code was not redeemed"
-        )
+def _another_issuer(pending: PendingLogin, iss: str | None) -> LoginFailed:
+    named = f"names the issuer {printable(iss)}" if iss else "names no issuer"
+    return LoginFailed(
+        f"the authorization response {named}, not {pending.request.issuer}: it may come from another authorization "
+        "server (RFC 9207); the code was not redeemed"
+    )
 
 
 def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | ServiceError:

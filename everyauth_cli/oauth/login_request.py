@@ -11,7 +11,7 @@ class LoginRequest:
     """A request for access to a user's account at a service, whatever the grant type that answers it.
 
     `scope` is empty to request none, and so is `resource` (RFC 8707). The request is to be answered by `token_endpoint`
-    with a token for `client_id`.
+    with a token for `client_id`; `issuer` is that of its authorization server, None where it is not known.
     `started_at` is milliseconds since the epoch.
     """
 
@@ -24,3 +24,4 @@ class LoginRequest:
     token_endpoint: str
     started_at: int
     resource: str = ""
+    issuer: str | None = None

@@ -124,8 +124,13 @@ def check_pkce(metadata: Mapping[str, Any]) -> None:
     methods, issuer = metadata.get("code_challenge_methods_supported"), printable(str(metadata.get("issuer")))
     if methods is None:
         raise ServiceUnreadable(f"the metadata of {issuer} does not say that it supports PKCE (RFC 7636)")
-    if not isinstance(methods, list) or "S256" not in methods:
+    if not states_pkce(metadata):
         raise ServiceUnreadable(f"{issuer} does not support PKCE with S256 (RFC 7636), which everyauth requires of it")
+
+
+def states_pkce(metadata: Mapping[str, Any]) -> bool:
+    """Whether a server says that it supports PKCE with S256."""
+    return "S256" in texts(metadata, "code_challenge_methods_supported")
 
 
 def _check_issuer(issuer: str, found: object, *, of_origin: bool) -> None:

@@ -150,8 +150,11 @@ class RedirectServer(RedirectWaiter):
         return True
 
     def report_unverified(self, query: Query) -> None:
-        """Report an error response without state: it may be genuine, so it is shown, but it does not end the login."""
-        code = ERROR_CODE.fullmatch(dict(query)["error"])
+        """Report an error response without state: it may be genuine, so it is shown, but it does not end the login.
+
+        Of one that another authorization server sent no error is shown (RFC 9207 section 2.4).
+        """
+        code = ERROR_CODE.fullmatch(dict(query)["error"]) if self._may_show(query) else None
         self.ignored("an error response without state" + (f" ({code[0]})" if code else ""), kind="unverified")
 
     def ignored(self, about: str, *, kind: str = "stranger") -> None:

@@ -41,6 +41,7 @@ class RedirectWaiter:
         self.redirect_uri = redirect_uri
         self.listens = False
         self._is_response: Callable[[Query], bool] = lambda _: False
+        self._may_show: Callable[[Query], bool] = lambda _: True
         self._response: Query | None = None
         self._error: EveryAuthError | None = None
         self._ended = threading.Event()
@@ -68,9 +69,11 @@ class RedirectWaiter:
         """Return the URL to open in a browser: without a server, the authorization URL itself."""
         return authorization_url
 
-    def expect(self, is_response: Callable[[Query], bool]) -> None:
-        """From now on take the response that `is_response` accepts."""
-        self._is_response = is_response
+    def expect(
+        self, is_response: Callable[[Query], bool], *, may_show: Callable[[Query], bool] = lambda _: True
+    ) -> None:
+        """From now on take the response that `is_response` accepts; of any other, show only what `may_show` accepts."""
+        self._is_response, self._may_show = is_response, may_show
 
     def is_response(self, query: Query) -> bool:
         """Whether this is the response that the login waits for."""

@@ -48,6 +48,7 @@ def _with_client_of(known: Service, found: Service) -> Service:
         token_endpoint=found.token_endpoint,
         issuer=found.issuer,
         authorization_response_iss_parameter_supported=found.authorization_response_iss_parameter_supported,
+        pkce=found.pkce,
         scopes=found.scopes or known.scopes,
         authorization_params={**known.authorization_params, **found.authorization_params},
         aliases=(),

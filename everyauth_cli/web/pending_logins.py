@@ -193,7 +193,8 @@ def _secret(values: Secret[list[Any]], index: int) -> Secret[str] | None:
 
 def _terms_digest(request: LoginRequest) -> str:
     """Return a digest of what must be the same when the login ends."""
-    terms = (request.service, request.client_id, request.token_endpoint, request.scope, request.resource)
+    server = (request.token_endpoint, request.issuer)
+    terms = (request.service, request.client_id, *server, request.scope, request.resource)
     return _digest(*terms, *request.tags.items())
 
 

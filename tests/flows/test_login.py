@@ -188,13 +188,15 @@ def test_a_code_is_sent_once_whatever_comes_back(world, fault, kind):
     assert len(world.server.requests) == 1
 
 
-@pytest.mark.parametrize("change", ["client", "endpoint"])
-def test_a_client_or_endpoint_changed_during_the_login_gets_no_code(world, change):
+@pytest.mark.parametrize("change", ["client", "endpoint", "issuer"])
+def test_a_client_endpoint_or_issuer_changed_during_the_login_gets_no_code(world, change):
     pending, query = begun(world)
     if change == "client":
         world.auth.clients.set(world.auth.catalogue.get("example"), client_id="other")
-    else:
+    elif change == "endpoint":
         world.entry("example", ENTRY.replace("/token", "/token2"))
+    else:
+        world.entry("example", ENTRY + 'issuer = "https://issuer.example"\n')
     with pytest.raises(LoginFailed, match="changed during the login"):
         world.auth.redeem(pending, query)
     assert world.server.requests == []

@@ -52,6 +52,15 @@ def test_a_login_needs_five_requests_at_most_before_the_browser(world, net):
     assert "scope" not in parameters
 
 
+def test_the_grant_and_response_types_are_those_that_were_registered(world, net):
+    response_type = authorization(world)["response_type"]
+    logged_in(world)
+    world.clock.now += HOUR
+    token(world)
+    assert net.registered[0]["response_types"] == [response_type]
+    assert net.registered[0]["grant_types"] == [request.fields["grant_type"] for request in token_requests(net)]
+
+
 def test_the_resource_is_sent_as_its_metadata_spells_it(world, net):
     spelt = "https://MCP.example:443/mcp/"
     net.pages[PRM] = json_response({**RESOURCE_METADATA, "resource": spelt})
@@ -121,6 +130,7 @@ def test_another_issuer_is_never_sent_the_first_one_s_client_or_tokens(world, ne
     assert logged_in(world).issuer == SECOND
     sent = [str(request.fields) + str(request.basic) for request in net.requests if request.url.startswith(SECOND)]
     assert "c1" not in "".join(sent)
+    assert not [url for url in net.urls if url.startswith(SECOND) and "client_id=c1" in url]
     assert not [
         value
         for request in net.requests

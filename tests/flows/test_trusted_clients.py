@@ -12,6 +12,7 @@ from peers.internet import (
     TOKEN,
     URL,
     Internet,
+    authorization,
     challenged,
     logged_in,
     world_over,
@@ -72,6 +73,16 @@ def test_a_client_is_used_at_a_host_that_the_catalogue_has(world, net):
     (_, refresh) = [request for request in net.requests if request.url == TOKEN]
     assert (refresh.fields["client_id"], refresh.fields["resource"]) == ("ours", URL)
     assert not net.registered
+
+
+@pytest.mark.parametrize(
+    ("of_entry", "stated", "method"),
+    [("false", ["S256"], "S256"), ("false", None, None), ("true", None, "S256"), ("false", ["plain"], None)],
+)
+def test_pkce_is_used_where_the_server_or_the_entry_has_it(world, net, of_entry, stated, method):
+    acme(world, f"{MAPPED}pkce = {of_entry}\n")
+    net.pages[AS] = json_response({**METADATA, "code_challenge_methods_supported": stated})
+    assert authorization(world).get("code_challenge_method") == method
 
 
 def test_scopes_of_the_server_come_before_those_of_the_entry(world, net):
@@ -188,6 +199,7 @@ def test_a_document_is_an_https_url_with_a_path(world, net, url):
 def test_the_document_to_host_is_its_own_client_id_and_has_no_secret():
     document = document_of(DOCUMENT)
     assert document["client_id"] == DOCUMENT
+    assert document["client_name"] == "everyauth"
     assert document["redirect_uris"] == [
         "http://127.0.0.1:28282/callback/cimd",
         "http://localhost:28282/callback/cimd",

@@ -14,6 +14,7 @@ from everyauth_cli.oauth.authorization_code import (
     authorization_url,
     begin,
     challenge,
+    has_issuer_of,
     has_state_of,
     read_response,
 )
@@ -36,6 +37,7 @@ REQUEST = LoginRequest(
     client_id="the client",
     token_endpoint="https://issuer.example/token",
     started_at=1_000,
+    issuer=ISSUER,
 )
 REDIRECT_URI = "http://127.0.0.1:28282/callback/example"
 
@@ -185,6 +187,14 @@ def test_an_issuer_that_always_names_itself_must():
     with pytest.raises(LoginFailed, match="names no issuer"):
         read_response(service, PENDING, [("error", "access_denied"), S])
     assert read_response(service, PENDING, [("code", "c"), S, ("iss", ISSUER)]).code == Secret("c")
+
+
+@pytest.mark.parametrize("response", [("code", "c"), ("error", "access_denied")])
+def test_iss_is_compared_with_the_issuer_that_the_login_was_begun_at(response):
+    moved = replace(SERVICE, issuer="https://moved.example")
+    with pytest.raises(LoginFailed, match=r"not https://issuer\.example: it may come from another"):
+        read_response(moved, PENDING, [response, S, ("iss", "https://moved.example")])
+    assert has_issuer_of(moved, PENDING, [response, S, ("iss", ISSUER)])
 
 
 def test_an_error_in_words_of_the_services_own_is_understood():

@@ -44,14 +44,14 @@ def found(net, url=URL, **how):
 
 def test_the_metadata_that_the_challenge_names_is_taken_first(net):
     named = "https://mcp.example/elsewhere"
-    net.posts[URL] = challenged(f'Basic realm="x", Bearer resource_metadata="{named}", scope="a b"')
+    net.posts[URL] = challenged(f'Basic realm="x", Bearer resource_metadata="{named}", scope="a x"')
     net.pages[named] = json_response({**RESOURCE_METADATA, "scopes_supported": ["a", "b", "c"]})
     discovered = found(net)
     assert net.urls == [URL, named, AS]
     assert [request.method for request in net.requests] == ["POST", "GET", "GET"]
     assert all(request.deadline == 10 for request in net.requests)
     assert (discovered.resource, discovered.issuer) == (URL, ISSUER)
-    assert (discovered.scopes, discovered.all_scopes) == (("a", "b"), ("a", "b", "c"))
+    assert (discovered.scopes, discovered.all_scopes) == (("a", "x"), ("a", "b", "c"))
 
 
 @pytest.mark.parametrize("first", [challenged("Bearer"), challenged(), OK, NOT_FOUND])
@@ -137,6 +137,8 @@ def test_a_named_place_without_metadata_is_no_reason_to_look_elsewhere(net):
         "https://mcp.example/mcp#x",
         "https://mcp.example/./mcp",
         "https://mcp.example/mcp?x=1",
+        "https://mcp.example/\N{FULLWIDTH LATIN SMALL LETTER M}cp",
+        "https://mcp.example/%6dcp",
         "mcp",
         "",
     ],

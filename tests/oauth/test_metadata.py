@@ -92,6 +92,9 @@ def test_a_server_that_fails_is_tried_at_no_other_place(status):
         (f"{ISSUER}/t", f"{ISSUER}/t/"),
         (ISSUER, "https://AUTH.example"),
         (ISSUER, ["https://auth.example"]),
+        (ISSUER, "https://auth.exampl\N{FULLWIDTH LATIN SMALL LETTER E}"),
+        (ISSUER, "https%3A%2F%2Fauth.example"),
+        (f"{ISSUER}/t", f"{ISSUER}/%74"),
     ],
 )
 def test_metadata_of_another_issuer_is_refused(issuer, named):
@@ -103,6 +106,11 @@ def test_metadata_of_another_issuer_is_refused(issuer, named):
 def test_one_slash_behind_an_issuer_without_a_path_is_no_difference(issuer, named):
     found = read_metadata(issuer, json_response({**METADATA, "issuer": named}))
     assert entry_of(found)["issuer"] == named
+
+
+def test_an_issuer_is_compared_without_the_escapes_of_its_json():
+    escaped = json.dumps({**METADATA, "issuer": "X"}).replace('"X"', r'"https:\/\/auth\u002eexample"').encode()
+    assert read_metadata(ISSUER, json_response(escaped))["issuer"] == ISSUER
 
 
 @pytest.mark.parametrize("redirect", [301, 302, 307])

@@ -76,7 +76,8 @@ def test_a_client_that_cannot_be_used_is_refused(fields, says):
 
 
 def test_a_refusal_has_the_server_s_words_and_code():
-    body = {"error": "invalid_redirect_uri", "error_description": "no\x1b[31m loopback"}
+    # The last member is none that RFC 7591 knows.
+    body = {"error": "invalid_redirect_uri", "error_description": "no\x1b[31m loopback", "client_id": "c"}
     with pytest.raises(ServiceError, match=r"invalid_redirect_uri: no") as caught:
         read(json_response(body, status=400))
     assert caught.value.error == "invalid_redirect_uri"

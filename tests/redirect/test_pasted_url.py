@@ -49,6 +49,11 @@ def test_the_redirect_url_is_read_however_it_was_copied(text):
         ("https://YOU.example/?code=c0de&state=s", "https://you.example", QUERY),
         (f"{OURS}?error=access_denied&state=s", OURS, [("error", "access_denied"), ("state", "s")]),
         (f"{OURS}?code=&state=", OURS, [("code", ""), ("state", "")]),
+        (
+            f"{OURS}?iss=https%3A%2F%2Fissuer.example%2Fa%2Bb+c&code=c&state=s",
+            OURS,
+            [("iss", "https://issuer.example/a+b c"), ("code", "c"), ("state", "s")],
+        ),
         # A parameter that comes twice is refused later, as in every response.
         (f"{OURS}?code=a&code=b&state=s&state=s", OURS, [("code", "a"), ("code", "b"), ("state", "s"), ("state", "s")]),
     ],

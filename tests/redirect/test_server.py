@@ -49,6 +49,13 @@ def test_the_page_comes_only_after_the_result_is_known(login):
     assert "Python" not in headers["server"]
 
 
+def test_the_parameters_of_a_response_are_decoded_as_a_form(login):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask, login, f"{PATH}?iss=https%3A%2F%2Fissuer.example%2Fa%2Bb+c&state={STATE}&code=c%260de")
+        assert login.wait(5) == [("iss", "https://issuer.example/a+b c"), ("state", STATE), ("code", "c&0de")]
+        login.show(Result(good=True, title="Logged in", text=""))
+
+
 def test_an_error_with_our_state_is_a_response_too(login):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(ask, login, f"{PATH}?error=access_denied&state={STATE}")
@@ -99,6 +106,13 @@ def test_an_error_without_state_is_reported_and_does_not_end_the_login(login):
 def test_a_message_in_the_place_of_an_error_code_is_not_shown(login):
     ask(login, f"{PATH}?error=Your+account+is+locked:+call+555")
     assert login.ignored_requests == ["an error response without state"]
+
+
+def test_an_error_of_another_authorization_server_is_not_shown(login):
+    login.expect(lambda _: False, may_show=lambda query: ("iss", "https://issuer.example") in query)
+    _, _, text = ask(login, f"{PATH}?error=evil_error&iss=https://evil.example")
+    assert login.ignored_requests == ["an error response without state"]
+    assert "evil" not in text
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "TRACE", "BREW"])

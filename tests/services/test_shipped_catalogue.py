@@ -289,6 +289,13 @@ def test_a_copy_of_an_entry_that_moved_is_valid_as_a_users_file(tmp_path, servic
         assert urls_of(copy) == urls_of(Catalogue().get(name))
 
 
+def test_no_two_authorization_servers_name_the_same_issuer(services):
+    """RFC 9207 section 4; an issuer with a placeholder is another one wherever it is filled in."""
+    of = [(service.issuer, service.authorization_endpoint, service.token_endpoint) for service in services]
+    servers = {server for server in of if server[0] and not PLACEHOLDER.search(server[0])}
+    assert len({issuer for issuer, _, _ in servers}) == len(servers) > 20
+
+
 def test_names_and_aliases_are_unique(services):
     taken = [word for service in services for word in (service.name, *service.aliases)]
     taken += [word for s in services for name, own in s.presets.items() for word in (name, *own.get("aliases", ()))]

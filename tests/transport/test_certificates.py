@@ -102,6 +102,17 @@ def test_a_certificate_of_another_time_points_to_the_clock(setenv, authority, be
     assert hint == "check the clock of this machine"
 
 
+def test_tls_1_2_is_the_oldest_that_is_spoken(setenv, authority):
+    context = tls_context(None)
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    setenv("SSL_CERT_FILE", str(authority.path))
+    oldest = authority.server()
+    oldest.maximum_version = ssl.TLSVersion.TLSv1_2
+    with Peer(HOST, tls=oldest) as peer:
+        assert send(refresh_request(peer.url)).body == Secret(OK)
+
+
 def test_a_certificate_for_another_host_points_to_the_host(setenv, authority):
     setenv("SSL_CERT_FILE", str(authority.path))
     with Peer(HOST, tls=authority.server("127.0.0.3")) as peer:

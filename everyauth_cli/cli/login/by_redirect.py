@@ -21,7 +21,7 @@ from everyauth_cli.cli.login.result_page import failure, question, success
 from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, OtherAccount
-from everyauth_cli.oauth.authorization_code import has_state_of
+from everyauth_cli.oauth.authorization_code import has_issuer_of, has_state_of
 from everyauth_cli.urls import has_placeholder
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ def log_in_by_redirect(session: Session, options: LoginOptions) -> None:
         session.terminal, service, options.client, opens_browser=opens, seconds=options.seconds
     ) as waiter:
         pending = _begun(session, options, redirect_uri=waiter.redirect_uri)
-        waiter.expect(lambda query: has_state_of(pending, query))
+        waiter.expect(
+            lambda query: has_state_of(pending, query),
+            may_show=lambda query: has_issuer_of(service, pending, query),
+        )
         with _failure_shown(session, options, waiter, command_line):
             query = wait_for_response(
                 session.terminal,

@@ -22,6 +22,7 @@ from everyauth_cli.services.rules import (
     ClientCredentialsRules,
     DeviceRules,
     IdTokenRules,
+    JwtBearerRules,
     LongLivedRules,
     Method,
     Parameter,
@@ -101,8 +102,8 @@ class Service:
 
     name: str
     title: str
-    authorization_endpoint: str
     token_endpoint: str
+    authorization_endpoint: str | None = None
     refresh_endpoint: str | None = None
     device_authorization_endpoint: str | None = None
     mcp_hosts: Mapping[str, str] = field(default_factory=dict)
@@ -131,6 +132,7 @@ class Service:
     client_assertion: ClientAssertionRules = field(default_factory=ClientAssertionRules)
     client_credentials: ClientCredentialsRules = field(default_factory=ClientCredentialsRules)
     device: DeviceRules = field(default_factory=DeviceRules)
+    jwt_bearer: JwtBearerRules = field(default_factory=JwtBearerRules)
     long_lived: LongLivedRules = field(default_factory=LongLivedRules)
     pkce: bool = True
     code_challenge_method: ChallengeMethod = ChallengeMethod.S256

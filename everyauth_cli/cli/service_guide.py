@@ -118,14 +118,14 @@ class Guide:
         service = self.service
         sources = {f"source {n}" if n > 1 else "source": text for n, text in enumerate(_sources(service), 1)}
         endpoints = {
+            "authorize": self.filled.authorization_endpoint,
+            "token": self.filled.token_endpoint,
             "refresh": self.filled.refresh_endpoint,
             "device": self.filled.device_authorization_endpoint,
             "account": self.filled.account.endpoint,
         }
         own = {"your file": f"{self.own_file}: {self._own()}"} if self.own_keys else {}
         return {
-            "authorize": self.filled.authorization_endpoint,
-            "token": self.filled.token_endpoint,
             **{label: url for label, url in endpoints.items() if url},
             "revocation": _revocation(self.filled),
             **({"grant types": ", ".join(service.grant_types_supported)} if service.grant_types_supported else {}),

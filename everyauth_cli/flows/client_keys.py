@@ -7,15 +7,19 @@ from dataclasses import replace
 
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Client, Secret, Service
-from everyauth_cli.services.rules import BEARER, ClientAuthMethod
+from everyauth_cli.oauth.grant import GrantType, only_grant
+from everyauth_cli.services.rules import BEARER, ClientAuthMethod, PrivateKeyUse
 
 ChangeKeys = Callable[[tuple[Secret[str], ...]], tuple[Secret[str], ...]]
 """Returns the private keys of a client after a change; called while no other process changes them."""
 
 
 def with_key(service: Service, client: Client) -> Service:
-    """Return the service as a client with a private key authenticates there: by `private_key_jwt`, everywhere."""
-    if not client.private_keys:
+    """Return the service as a client with a private key authenticates there: by `private_key_jwt`, everywhere.
+
+    A key that only signs assertions of the JWT bearer grant changes nothing.
+    """
+    if not client.private_keys or service.client_assertion.key_use is PrivateKeyUse.JWT_BEARER:
         return service
     kept = (BEARER, ClientAuthMethod.NONE)
     method = service.revocation.auth_method if service.revocation.auth_method in kept else None
@@ -28,15 +32,20 @@ def with_key(service: Service, client: Client) -> Service:
 
 def takes_key(service: Service) -> bool:
     """Return whether a service takes no client without a private key."""
-    return service.token_endpoint_auth_method is ClientAuthMethod.PRIVATE_KEY_JWT
+    is_authenticated = service.token_endpoint_auth_method is ClientAuthMethod.PRIVATE_KEY_JWT
+    return is_authenticated or only_grant(service.grant_types_supported) is GrantType.JWT_BEARER
+
+
+def keeps_key(service: Service) -> bool:
+    """Return whether a client may have a key there beside a secret, or has one anyway."""
+    return takes_key(service) or service.client_assertion.key_use is PrivateKeyUse.JWT_BEARER
 
 
 def check_has_key(service: Service, client: Client) -> Client:
     """Return a client; raises `ConfigurationProblem` where the service takes a key and the client has none."""
     if takes_key(service) and not client.private_keys:
         raise ConfigurationProblem(
-            f"{service.name} takes a client with a private key (private_key_jwt), and yours has none",
-            hint=f"everyauth service key {service.registered_at.name}",
+            f"{service.name} takes a client with a private key, and yours has none", hint=_key_command(service)
         )
     return client
 
@@ -46,8 +55,16 @@ def check_signs(service: Service, client: Client) -> None:
     if not client.private_keys:
         raise ConfigurationProblem(
             f"the client of {service.name} has no private key, which signs the assertion of this grant",
-            hint=f"everyauth service set {service.registered_at.name} --private-key FILE",
+            hint=_key_command(service),
         )
+
+
+def _key_command(service: Service) -> str:
+    """Return the command that gives a client a key: one of ours, or where it signs assertions mostly the service's."""
+    name = service.registered_at.name
+    if service.client_assertion.key_use is PrivateKeyUse.JWT_BEARER:
+        return f"everyauth service set {name} --private-key FILE"
+    return f"everyauth service key {name}"
 
 
 def check_is_confidential(service: Service, client: Client) -> None:

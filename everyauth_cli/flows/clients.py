@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from everyauth_cli.errors import ConfigurationProblem, ServiceUnreadable
 from everyauth_cli.flows.client_errors import not_in_sandbox, not_set, scope_of_preset, set_at_url, set_in_sandbox
-from everyauth_cli.flows.client_keys import ChangeKeys, check_has_key, takes_key, with_key
+from everyauth_cli.flows.client_keys import ChangeKeys, check_has_key, keeps_key, takes_key, with_key
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
 from everyauth_cli.model import SANDBOX_PROFILE, Client, RecordKey, Secret, Service
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
@@ -136,7 +136,8 @@ class Clients:
         else:
             self._check_hosts(service, client)
         if client_secret and not takes_key(service):
-            client = replace(client, client_secret=client_secret, private_keys=())
+            keys = client.private_keys if keeps_key(service) else ()
+            client = replace(client, client_secret=client_secret, private_keys=keys)
         return check_has_key(service, client)
 
     def _check_hosts(self, service: Service, client: Client) -> None:
@@ -262,7 +263,7 @@ class Clients:
             service=service.registered_at.name,
             client_id=client_id,
             client_secret=client_secret,
-            private_keys=(private_key,) if private_key and takes_key(service) else (),
+            private_keys=(private_key,) if private_key and keeps_key(service) else (),
             sandbox_url=sandbox_url,
             params=sandbox_params(service),
         )

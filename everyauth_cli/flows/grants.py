@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from everyauth_cli.errors import ConfigurationProblem
+from everyauth_cli.errors import ConfigurationProblem, UsageProblem
 from everyauth_cli.event_log import Action, recorded
 from everyauth_cli.flows.client_keys import check_is_confidential, check_signs
+from everyauth_cli.flows.clients import default_scope
 from everyauth_cli.flows.device_login import DeviceLogin
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.identity_tokens import given_token, source_of
 from everyauth_cli.flows.login import Grant, LoginFlow, check_names
 from everyauth_cli.model import Account, Client, Secret, Service
-from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
 from everyauth_cli.oauth.jwt_bearer import subject_of
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.presented import IdentityToken, Presented
 from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.token_endpoint import added_fields, missing_scopes, read_token
+from everyauth_cli.services.rules import AssertionSubject, ScopePlace
 from everyauth_cli.urls import PLACEHOLDER
 
 
@@ -78,9 +80,12 @@ class Grants:
         """Get a token for an assertion (RFC 7523 section 2.1); see `EveryAuth.jwt_bearer`."""
         check_names(user, tenant, tags)
         service, client = self.login.registered(name, resource=resource, redirects=False)
+        is_own = not source_of(identity_token)
+        scope = _scope(service, client, scope) if is_own else scope
         repeated = replace(_repeated(GrantType.JWT_BEARER, scope, identity_token), subject=subject)
-        if not repeated.assertion_from:
+        if is_own:
             check_signs(service, client)
+            _check_subject(service, subject)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         presented = self._presented(service, client, repeated, identity_token)
         about = subject or (subject_of(presented) if presented else "")
@@ -124,6 +129,32 @@ def _repeated(grant_type: GrantType, scope: str, token: IdentityToken) -> Repeat
     source = source_of(token)
     audience = token.audience if source else ""
     return RepeatedGrant(grant_type=grant_type, scope=scope, assertion_from=source, audience=audience)
+
+
+def _scope(service: Service, client: Client, given: str) -> str:
+    """Return the scope that the JWT bearer grant requests: the one that is given, or else the default one.
+
+    Raises `UsageProblem` where the grant has no place for it.
+    """
+    if given and service.jwt_bearer.scope_in is ScopePlace.NONE:
+        raise UsageProblem(
+            f"{service.title} takes no scope in this grant: the settings of the client there say what it grants",
+            hint="leave out --scope",
+        )
+    if given:
+        return given
+    if only_grant(service.grant_types_supported) is GrantType.JWT_BEARER:
+        return default_scope(service, client)
+    return service.scope_separator.join(service.jwt_bearer.scopes)
+
+
+def _check_subject(service: Service, subject: str) -> None:
+    """Raise `UsageProblem` where an assertion must name the user, and none is given."""
+    if not subject and service.jwt_bearer.subject is AssertionSubject.REQUIRED:
+        raise UsageProblem(
+            f"{service.title} needs the name of the user that the assertion is about; nothing was sent",
+            hint=f"everyauth login {service.name} --jwt-bearer --subject WHO",
+        )
 
 
 def _check_params(entry: Service, filled: Service) -> None:

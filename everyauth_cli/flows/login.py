@@ -20,7 +20,7 @@ from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.clients import Clients, default_scope, needs_scope
-from everyauth_cli.flows.hints import user_of_tenant
+from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.flows.known_servers import doubted_on_failure
@@ -107,6 +107,10 @@ class LoginFlow:
         """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
         check_names(user, tenant, tags)
         service, client = self.registered(name, resource=resource, redirect_uri=redirect_uri)
+        if service.authorization_endpoint is None:
+            raise ConfigurationProblem(
+                f"{service.title} has no login in the browser", hint=login_command(service.name, user=user)
+            )
         check_has_scope(service, client, scope)
         request = self.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)

@@ -231,14 +231,15 @@ def _with(record: Client, registered: Client) -> Client:
 
 def _is_registered_at(service: Service, found: Discovered) -> bool:
     """Whether the client of a service is registered at the authorization server that was found."""
-    known = {origin(url) for url in (service.authorization_endpoint, service.token_endpoint)}
+    known = {origin(url) for url in (service.authorization_endpoint, service.token_endpoint) if url}
     names = ("authorization_endpoint", "token_endpoint")
     return all(origin(str(found.metadata[name])) in known for name in names)
 
 
 def _elsewhere(service: Service, found: Discovered) -> UsageProblem:
+    registered_at = origin(service.authorization_endpoint or service.token_endpoint)
     return UsageProblem(
-        f"the client at {service.name} is registered at {origin(service.authorization_endpoint)}, and {found.url} has "
+        f"the client at {service.name} is registered at {registered_at}, and {found.url} has "
         f"its logins at {found.issuer}; nothing was sent there",
         hint=f"leave out --client {service.name}: {login_at(found.url)}",
     )

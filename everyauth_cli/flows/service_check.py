@@ -155,7 +155,8 @@ def _issuers(service: Service) -> list[str]:
 
     The known one may be wrong itself, in its host alone too.
     """
-    known = (url for url in (service.authorization_endpoint, service.token_endpoint) if not has_placeholder(url))
+    endpoints = filter(None, (service.authorization_endpoint, service.token_endpoint))
+    known = (url for url in endpoints if not has_placeholder(url))
     origins = dict.fromkeys(map(origin, known))
     if service.issuer is None or has_placeholder(service.issuer):
         return [*origins]

@@ -89,6 +89,7 @@ def authorization_url(service: Service, pending: PendingLogin) -> str:
         # The digest in hexadecimal digits goes by the name of S256 too.
         is_plain = service.code_challenge_method is ChallengeMethod.PLAIN
         fields["code_challenge_method"] = (ChallengeMethod.PLAIN if is_plain else ChallengeMethod.S256).value
+    assert service.authorization_endpoint is not None
     parts = urlsplit(service.authorization_endpoint)
     query = "&".join(filter(None, [parts.query, urlencode({**service.authorization_params, **named(service, fields)})]))
     return urlunsplit(parts._replace(query=query))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,11 @@ class GrantType(StrEnum):
     """RFC 6749 section 4.4."""
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     """RFC 7523 section 2.1."""
+
+
+def only_grant(supported: Sequence[str]) -> GrantType | None:
+    """Return the one grant of a service that has no other, if a login can run it unless its options name another."""
+    return GrantType.JWT_BEARER if [*supported] == [GrantType.JWT_BEARER] else None
 
 
 GIVEN = "-"

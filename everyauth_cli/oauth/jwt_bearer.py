@@ -11,6 +11,7 @@ from everyauth_cli.oauth.request_form import Fields
 from everyauth_cli.oauth.response_body import read_json, value_at
 from everyauth_cli.oauth.token_endpoint import token_request
 from everyauth_cli.sanitize import printable
+from everyauth_cli.services.rules import AssertionSubject, PrivateKeyUse, ScopePlace
 
 TYPE = "JWT"
 JWS_PARTS = 3
@@ -18,21 +19,46 @@ LONGEST_SUBJECT = 255
 
 
 def jwt_bearer_request(
-    service: Service, client: Client, assertion: Secret[str], *, scope: str, now: int | None = None
+    service: Service,
+    client: Client,
+    assertion: Secret[str],
+    *,
+    scope: str,
+    authenticates: bool = True,
+    now: int | None = None,
 ) -> Request:
-    """Return the token request that presents an assertion (RFC 7521 section 4.1); an empty scope requests none."""
+    """Return the token request that presents an assertion (RFC 7521 section 4.1); an empty scope requests none.
+
+    The client authenticates besides, unless the service knows it by the assertion alone.
+    """
     fields: Fields = {"grant_type": GrantType.JWT_BEARER.value, "assertion": assertion}
-    return token_request(
-        service, client, service.token_endpoint, {**fields, **({"scope": scope} if scope else {})}, now=now
+    fields |= {"scope": scope} if scope else {}
+    return token_request(service, client, service.token_endpoint, fields, authenticates=authenticates, now=now)
+
+
+def own_assertion_request(service: Service, client: Client, grant: RepeatedGrant, *, now: int) -> Request:
+    """Return the token request with an assertion that our client's private key signs.
+
+    Raises `ConfigurationProblem` where the service takes no algorithm that the key signs with.
+    """
+    return jwt_bearer_request(
+        service,
+        client,
+        own_assertion(service, client, grant, now=now),
+        scope=grant.scope if service.jwt_bearer.scope_in is ScopePlace.REQUEST else "",
+        authenticates=service.client_assertion.key_use is not PrivateKeyUse.JWT_BEARER,
+        now=now,
     )
 
 
 def own_assertion(service: Service, client: Client, grant: RepeatedGrant, *, now: int) -> Secret[str]:
-    """Return the assertion of a grant that our client's private key signs (RFC 7523 section 3).
-
-    Raises `ConfigurationProblem` where the service takes no algorithm that the key signs with.
-    """
-    claims = {"iss": client.client_id, "sub": grant.subject or client.client_id, "aud": audience(service)}
+    """Return the assertion of a grant that our client's private key signs (RFC 7523 section 3)."""
+    rules = service.jwt_bearer
+    claims = {"iss": client.client_id, "aud": rules.audience or audience(service)}
+    if grant.subject or rules.subject is AssertionSubject.CLIENT:
+        claims["sub"] = grant.subject or client.client_id
+    if grant.scope and rules.scope_in is ScopePlace.ASSERTION:
+        claims["scope"] = grant.scope
     return signed_assertion(service, client, claims, typ=TYPE, now=now)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.oauth.client_credentials import client_credentials_request
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
-from everyauth_cli.oauth.jwt_bearer import jwt_bearer_request, own_assertion
+from everyauth_cli.oauth.jwt_bearer import jwt_bearer_request, own_assertion_request
 
 
 def repeated_request(
@@ -24,5 +24,6 @@ def repeated_request(
         case GrantType.CLIENT_CREDENTIALS:
             return client_credentials_request(service, client, scope=grant.scope, presented=presented, now=now)
         case GrantType.JWT_BEARER:
-            assertion = presented or own_assertion(service, client, grant, now=now)
-            return jwt_bearer_request(service, client, assertion, scope=grant.scope, now=now)
+            if presented is None:
+                return own_assertion_request(service, client, grant, now=now)
+            return jwt_bearer_request(service, client, presented, scope=grant.scope, now=now)

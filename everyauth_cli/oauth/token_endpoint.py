@@ -83,9 +83,10 @@ def token_request(
     *,
     kind: RequestKind | None = None,
     scope: str | None = None,
+    authenticates: bool = True,
     now: int | None = None,
 ) -> Request:
-    """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2).
+    """Return a token request with these fields and the client's authentication (RFC 6749 section 3.2), if it has one.
 
     `kind` is that of the entry's keys, if they have one for it; it decides whether the `scope` is sent.
     `now` is milliseconds since the epoch, by default the system's time.
@@ -96,7 +97,8 @@ def token_request(
         more["resource"] = service.resource
     params = service.client_credentials.params if kind is RequestKind.CLIENT_CREDENTIALS else service.token_params
     request = Request(url=url, fields={**params, **fields, **more}, body=service.body, headers=ACCEPT_JSON)
-    request = authenticated(request, service, client, method=service.token_endpoint_auth_method, now=now)
+    if authenticates:
+        request = authenticated(request, service, client, method=service.token_endpoint_auth_method, now=now)
     return shaped(request, service, kind)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from everyauth_cli.oauth.grant import GrantType
 from everyauth_cli.sandbox.client_authentication import Assertions, authenticated, required
 from everyauth_cli.sandbox.dialect import Endpoint, RefreshTokens
 from everyauth_cli.sandbox.faults import Fault
@@ -23,6 +24,7 @@ from everyauth_cli.sandbox.grants import (
     Registration,
     TokenSet,
 )
+from everyauth_cli.sandbox.jwt_bearer import authenticates_besides, jwt_bearer_grant
 from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request
 from everyauth_cli.sandbox.responses import DENIAL, EndpointResponse, Responses
 from everyauth_cli.sandbox.signing_keys import SigningKeys, sign_with_secret
@@ -185,8 +187,13 @@ class AuthorizationServer:
         return _with_query(redirect_uri, {**parameters, "state": state})
 
     def _token(self, form: Mapping[str, str], basic: BasicCredentials | None) -> EndpointResponse:
-        client = self._authenticated(form, basic, method=self.responses.service.token_endpoint_auth_method)
         grant_type = required(form, "grant_type")
+        if grant_type == GrantType.JWT_BEARER:
+            grant = jwt_bearer_grant(self.responses, self._assertions, self._clients, form)
+            if authenticates_besides(self.responses.service):
+                self._authenticated(form, basic, method=self.responses.service.token_endpoint_auth_method)
+            return self._issue(grant)
+        client = self._authenticated(form, basic, method=self.responses.service.token_endpoint_auth_method)
         if grant_type == "authorization_code":
             return self._redeem(client, form)
         if grant_type == "refresh_token" and self.responses.refresh_tokens is not RefreshTokens.NONE:

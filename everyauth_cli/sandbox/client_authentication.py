@@ -10,7 +10,7 @@ from everyauth_cli.model import Service
 from everyauth_cli.sandbox.grants import OAuthError, Registration
 from everyauth_cli.sandbox.requests import BasicCredentials
 from everyauth_cli.sandbox.signing_keys import claims_signed_by
-from everyauth_cli.services.rules import AssertionAudience, ClientAuthMethod
+from everyauth_cli.services.rules import AssertionAudience, AssertionSubject, ClientAuthMethod
 
 BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY)
 
@@ -18,10 +18,12 @@ BASIC_METHODS = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_S
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_LIFETIME = 300
 """Seconds until an assertion expires, at most."""
+LEEWAY = 30
+"""Seconds by which the clock of a client may be ahead."""
 
 
 class Assertions:
-    """Checks the assertions of `private_key_jwt` (RFC 7523 section 3), each of which is good for one request.
+    """Checks assertions that a client's key signed (RFC 7523 section 3), each of which is good for one request.
 
     `clock` gives milliseconds since the epoch. Not for several threads at once.
     """
@@ -41,12 +43,39 @@ class Assertions:
         self._used.add(claims["jti"])
         return client
 
+    def grant(self, clients: Mapping[str, Registration], text: str) -> tuple[Registration, Mapping[str, Any]]:
+        """Return the client that signed an assertion of the JWT bearer grant, and its claims; raises `OAuthError`."""
+        signed = (
+            (client, claims_signed_by(client.public_key, text)) for client in clients.values() if client.public_key
+        )
+        client, claims = next(((client, claims) for client, claims in signed if claims), (None, {}))
+        if client is None or claims.get("iss") != client.client_id:
+            raise OAuthError("invalid_grant", "The assertion is not signed by a client of this server.")
+        if not self._is_in_time(claims):
+            raise OAuthError("invalid_grant", "The assertion has expired, was signed in the future, or lives too long.")
+        if not self._is_new(claims):
+            raise OAuthError("invalid_grant", "The assertion has no jti, or one that was used before.")
+        rules = self._service.jwt_bearer
+        is_meant = claims.get("aud") == rules.audience if rules.audience else self._is_meant(claims.get("aud"))
+        if not is_meant or ("sub" not in claims and rules.subject is not AssertionSubject.OMITTED):
+            raise OAuthError("invalid_grant", "The assertion is for another server, or has no subject.")
+        self._used.add(claims["jti"])
+        return client, claims
+
     def _is_good(self, claims: Mapping[str, Any], client: Registration) -> bool:
-        exp, jti, now = claims.get("exp"), claims.get("jti"), self._clock() // 1000
-        in_time = isinstance(exp, int) and now < exp <= now + LONGEST_LIFETIME
-        is_new = isinstance(jti, str) and jti not in self._used
         names = claims.get("iss") == claims.get("sub") == client.client_id
-        return in_time and is_new and names and self._is_meant(claims.get("aud"))
+        return self._is_in_time(claims) and self._is_new(claims) and names and self._is_meant(claims.get("aud"))
+
+    def _is_in_time(self, claims: Mapping[str, Any]) -> bool:
+        now = self._clock() // 1000
+        exp, iat = claims.get("exp"), claims.get("iat", now)
+        if not (isinstance(exp, int) and isinstance(iat, int)):
+            return False
+        return iat - LEEWAY <= now < exp <= now + LONGEST_LIFETIME
+
+    def _is_new(self, claims: Mapping[str, Any]) -> bool:
+        jti = claims.get("jti")
+        return isinstance(jti, str) and jti not in self._used
 
     def _is_meant(self, audience: object) -> bool:
         """Whether the audience is one: the issuer, or the token endpoint."""

@@ -102,7 +102,8 @@ def _token_fields(service: Service) -> dict[str, Any]:
 
 def _claims(service: Service) -> dict[str, Any]:
     # A multi-tenant issuer has the tenant in its URL and in a claim.
-    issuer = next(filter(None, [service.issuer, *service.id_token.issuers]), service.authorization_endpoint)
+    known = [service.issuer, *service.id_token.issuers, service.authorization_endpoint]
+    issuer = next(filter(None, known), service.token_endpoint)
     return {
         "sub": SUBJECT,
         **account_fields(service),

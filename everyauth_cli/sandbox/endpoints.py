@@ -89,11 +89,12 @@ class Endpoints:
         self._account_request = _account_request(service, client)
         self._revocation_request = _revocation_request(service, client, server.responses.revocation)
         self._routes: dict[str, dict[str, Route]] = {
-            _path(service.authorization_endpoint): {"GET": self._authorize, "POST": self._decide},
             _path(service.token_endpoint): {"POST": self._token},
             f"/{service.name}/jwks": {"GET": self._jwks},
             path_pattern(self._account_request): {self._account_request.method: self._account},
         }
+        if authorization_endpoint := service.authorization_endpoint:
+            self._routes[_path(authorization_endpoint)] = {"GET": self._authorize, "POST": self._decide}
         if refresh_endpoint := service.refresh_endpoint:
             self._routes[_path(refresh_endpoint)] = {"POST": self._token}
         if service.revocation.endpoint:

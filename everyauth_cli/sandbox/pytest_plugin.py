@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.client_keys import takes_key
+from everyauth_cli.flows.client_keys import keeps_key
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.model import DEFAULT_USER, Identity, Secret, Service
+from everyauth_cli.oauth.grant import GrantType, only_grant
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 from everyauth_cli.sandbox.client_key import CLIENT_KEY
 from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT
@@ -109,8 +110,11 @@ class EveryAuthSandbox:
     ) -> Identity:
         """Log a user in without a browser; `account` is the user's account at the service."""
         entry = self.auth.clients.filled(service)
-        keys = (Secret(CLIENT_KEY),) if takes_key(entry) else ()
+        keys = (Secret(CLIENT_KEY),) if keeps_key(entry) else ()
         self.auth.clients.set(entry, client_id=CLIENT_ID, params=sandbox_params(entry), change_keys=lambda _: keys)
+        if only_grant(entry.grant_types_supported) is GrantType.JWT_BEARER:
+            grant = self.auth.jwt_bearer(entry.name, user=user, tenant=tenant, tags=tags, scope=scope or "")
+            return self.auth.keep(grant)
         uri = self.sandbox.redirect_uri or redirect_uri(entry, self.auth.clients.get(entry))
         pending = self.auth.begin(entry.name, redirect_uri=uri, user=user, tenant=tenant, tags=tags, scope=scope)
         url = self.allow(self.auth.authorization_url(pending), account=account)

@@ -20,6 +20,7 @@ from everyauth_cli.urls import is_url
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LONGEST_SHOWN = 200
+AUTHORIZATION_CODE = "authorization_code"
 MOVED_FROM, PRESETS = "moved_from", "presets"
 SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 4, LONGEST_SHOWN, LONGEST_SHOWN, LONGEST_SHOWN
@@ -51,9 +52,7 @@ def make_service(
         check_name(name)
     found = {key: _read(key, value, where) for key, value in entry.items()}
     found |= {"presets": {preset: _read_preset(preset, own, where) for preset, own in found.get("presets", {}).items()}}
-    for needed in ("authorization_endpoint", "token_endpoint"):
-        if needed not in found:
-            raise ConfigurationProblem(f"{where(needed)}: {needed} is missing")
+    _check_endpoints(found, where)
     _check_given_once(entry, where)
     if MOVED_FROM in (entry if own else own_keys):
         raise ConfigurationProblem(
@@ -68,6 +67,15 @@ def make_service(
         if value_of(service, key) and not value_of(service, needed):
             raise ConfigurationProblem(f"{where(key)}: {key} needs {needed}")
     return service
+
+
+def _check_endpoints(found: Mapping[str, Any], where: Where) -> None:
+    """Refuse an entry without an endpoint that its grants need."""
+    grants = found.get("grant_types_supported") or (AUTHORIZATION_CODE,)
+    needed = ["authorization_endpoint"] * (AUTHORIZATION_CODE in grants) + ["token_endpoint"]
+    for key in needed:
+        if key not in found:
+            raise ConfigurationProblem(f"{where(key)}: {key} is missing")
 
 
 def make_preset(name: str, service: Service, *, where: Where) -> Service:

@@ -16,6 +16,7 @@ from everyauth_cli.services.rules import (
     ClientCredentialsRules,
     DeviceRules,
     IdTokenRules,
+    JwtBearerRules,
     LongLivedRules,
     RedirectRules,
     RequestRules,
@@ -29,6 +30,7 @@ PARTS = {
     "client_assertion": ClientAssertionRules,
     "client_credentials": ClientCredentialsRules,
     "device": DeviceRules,
+    "jwt_bearer": JwtBearerRules,
     "long_lived": LongLivedRules,
     "revocation": RevocationRules,
     "id_token": IdTokenRules,
@@ -56,7 +58,7 @@ def value_of(service: Service, key: str) -> Any:  # noqa: ANN401 - each key has 
 
 def default_of(key: str) -> str | None:
     """Return the default of a key as TOML; None for a key that has no value by default."""
-    bare = Service(name="", title="", authorization_endpoint="", token_endpoint="")
+    bare = Service(name="", title="", token_endpoint="")
     value = value_of(bare, key)
     return json.dumps(value) if isinstance(value, bool | str | tuple) and value not in ("", ()) else None
 

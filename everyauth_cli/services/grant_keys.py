@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 from everyauth_cli.services import values
 from everyauth_cli.services.part_keys import Key
-from everyauth_cli.services.rules import ASYMMETRIC, AssertionAudience, BasicEncoding, ClientAuthMethod
+from everyauth_cli.services.rules import (
+    ASYMMETRIC,
+    AssertionAudience,
+    AssertionSubject,
+    BasicEncoding,
+    ClientAuthMethod,
+    PrivateKeyUse,
+    ScopePlace,
+)
 
 GRANT_KEYS: Mapping[str, Key] = {
     "token_endpoint_auth_method": Key(
@@ -22,8 +30,8 @@ GRANT_KEYS: Mapping[str, Key] = {
     ),
     "token_endpoint_auth_signing_alg_values_supported": Key(
         values.choices(*ASYMMETRIC),
-        "The algorithms in which private_key_jwt may be signed (RFC 8414 section 2), the preferred one first. By "
-        "default the usual one of the key.",
+        "The algorithms in which private_key_jwt may be signed (RFC 8414 section 2), and assertions of the JWT bearer "
+        "grant, the preferred one first. By default the usual one of the key.",
         field="client_assertion.signing_algs",
         example='["ES256", "PS256"]',
     ),
@@ -32,6 +40,38 @@ GRANT_KEYS: Mapping[str, Key] = {
         "The audience of private_key_jwt: the issuer, or the token endpoint, which it is too where the entry has no "
         "issuer.",
         field="client_assertion.audience",
+    ),
+    "private_key_use": Key(
+        values.choice(*PrivateKeyUse),
+        "The use of a client's private key: it authenticates the client, and signs assertions of the JWT bearer grant "
+        "besides; or it signs those alone, and nothing else authenticates the client in that grant.",
+        field="client_assertion.key_use",
+    ),
+    "jwt_bearer_audience": Key(
+        values.TEXT,
+        "The audience of an assertion of the JWT bearer grant (RFC 7523 section 3), with placeholders. By default that "
+        "of private_key_jwt.",
+        field="jwt_bearer.audience",
+        example='"https://{host}"',
+    ),
+    "jwt_bearer_subject": Key(
+        values.choice(*AssertionSubject),
+        "The subject of that assertion where a login names none: the client, no subject at all, or the login is "
+        "refused.",
+        field="jwt_bearer.subject",
+    ),
+    "jwt_bearer_scope_in": Key(
+        values.choice(*ScopePlace),
+        "The place of the scope in that grant: a parameter of the request (RFC 7521 section 4.1), a claim of the "
+        "assertion, or none.",
+        field="jwt_bearer.scope_in",
+    ),
+    "jwt_bearer_scopes": Key(
+        values.TEXTS,
+        "The scopes to request in that grant when a login names none. By default none, or those of scopes where it is "
+        "the only grant that the service has.",
+        field="jwt_bearer.scopes",
+        example='["read", "impersonate"]',
     ),
     "client_credentials_grant_type": Key(
         values.TEXT,

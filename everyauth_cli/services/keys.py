@@ -39,7 +39,8 @@ KEYS: Mapping[str, Key] = {
     ),
     "authorization_endpoint": Key(
         values.ENDPOINT,
-        "The authorization endpoint (RFC 6749 section 3.1); required.",
+        "The authorization endpoint (RFC 6749 section 3.1); required, unless grant_types_supported says that "
+        "the service has no login in the browser.",
         example='"https://auth.example.com/authorize"',
     ),
     "token_endpoint": Key(

@@ -31,7 +31,7 @@ TABLES = (
 )
 """The keys that may hold placeholders: in a URL these are parts of a host or path, in a table any text."""
 
-TEXTS = ("redirect_uri_name",)
+TEXTS = ("redirect_uri_name", "jwt_bearer_audience")
 """Keys with one text that may hold placeholders."""
 
 FROM_CLIENT = {
@@ -149,7 +149,7 @@ def _check_callback(where: Callable[[str], str], service: Service, param: Parame
 
 
 def _placeholders_of_request(service: Service) -> set[str]:
-    texts = (service.authorization_endpoint, *service.authorization_params.values())
+    texts = (service.authorization_endpoint or "", *service.authorization_params.values())
     return {name for text in texts for name in PLACEHOLDER.findall(text)}
 
 

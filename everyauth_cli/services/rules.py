@@ -45,12 +45,49 @@ class AssertionAudience(StrEnum):
     TOKEN_ENDPOINT = "token_endpoint"
 
 
+class PrivateKeyUse(StrEnum):
+    """The use of a client's private key: it authenticates the client, or only signs assertions of the grant."""
+
+    CLIENT_AUTHENTICATION = "client_authentication"
+    JWT_BEARER = "jwt_bearer"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientAssertionRules:
     """The assertions of `private_key_jwt` that a service takes; without `signing_algs` any that a key signs."""
 
     audience: AssertionAudience = AssertionAudience.ISSUER
     signing_algs: tuple[str, ...] = ()
+    key_use: PrivateKeyUse = PrivateKeyUse.CLIENT_AUTHENTICATION
+
+
+class AssertionSubject(StrEnum):
+    """The subject of an assertion where none is given: the client, no claim at all, or an error."""
+
+    CLIENT = "client"
+    OMITTED = "omitted"
+    REQUIRED = "required"
+
+
+class ScopePlace(StrEnum):
+    """The place of the requested scope in the JWT bearer grant, if it has one."""
+
+    REQUEST = "request"
+    ASSERTION = "assertion"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JwtBearerRules:
+    """The assertions of the JWT bearer grant (RFC 7523 section 2.1) that a client's own key signs.
+
+    Without an `audience` it is that of `private_key_jwt`; `scopes` are requested unless others are.
+    """
+
+    audience: str | None = None
+    subject: AssertionSubject = AssertionSubject.CLIENT
+    scope_in: ScopePlace = ScopePlace.REQUEST
+    scopes: tuple[str, ...] = ()
 
 
 class BasicEncoding(StrEnum):

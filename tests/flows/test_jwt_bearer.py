@@ -4,16 +4,30 @@ import asyncio
 import json
 
 import pytest
-from peers.token_server import HOUR, NOW, World, json_response
+from peers.token_server import ENTRY, HOUR, NOW, TOKEN_ENDPOINT, World, json_response
 
-from everyauth_cli.errors import ConfigurationProblem, LoginRequired
+from everyauth_cli.errors import ConfigurationProblem, LoginRequired, UsageProblem
 from everyauth_cli.model import Account, Secret
 from everyauth_cli.oauth import base64url
-from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
 from everyauth_cli.oauth.jose import new_private_key
 from everyauth_cli.oauth.jwk import public_fields
 
 KEY = new_private_key()
+DOCUMENTED = """
+private_key_use = "jwt_bearer"
+jwt_bearer_audience = "{host}"
+jwt_bearer_subject = "required"
+jwt_bearer_scope_in = "assertion"
+jwt_bearer_scopes = ["read", "impersonate"]
+"""
+ONLY = f"""
+token_endpoint = "{TOKEN_ENDPOINT}"
+scopes = ["a"]
+token_endpoint_auth_method = "none"
+private_key_use = "jwt_bearer"
+grant_types_supported = ["{GrantType.JWT_BEARER}"]
+"""
 
 
 @pytest.fixture
@@ -75,8 +89,68 @@ def test_a_client_without_a_key_signs_nothing_and_nothing_is_sent(world):
     world.auth.clients.set(service, client_secret=Secret("s"), change_keys=lambda _: ())
     with pytest.raises(ConfigurationProblem, match="no private key") as raised:
         world.auth.jwt_bearer("example")
-    assert raised.value.hint == "everyauth service set example --private-key FILE"
+    assert raised.value.hint == "everyauth service key example"
     assert world.server.requests == []
+
+
+def test_the_assertion_is_as_the_entry_says_and_alone_in_the_request(world):
+    world.entry("example", ENTRY + DOCUMENTED + "params.host = {help = 'it', default = 'issuer.example'}")
+    world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret("s"))
+    with pytest.raises(UsageProblem, match="the user that the assertion is about") as raised:
+        world.auth.jwt_bearer("example")
+    assert raised.value.hint == "everyauth login example --jwt-bearer --subject WHO"
+    assert world.server.requests == []
+    assert granted(world, subject="ann").repeated.scope == "read impersonate"
+    granted(world, subject="ann", scope="write")
+    for fields, scope in zip(runs(world), ("read impersonate", "write"), strict=True):
+        assert fields.keys() == {"grant_type", "assertion"}
+        claims = parts(fields["assertion"])[1]
+        assert {name: claims[name] for name in ("iss", "sub", "aud", "scope")} == {
+            "iss": "id",
+            "sub": "ann",
+            "aud": "issuer.example",
+            "scope": scope,
+        }
+
+
+def test_a_key_that_signs_assertions_only_leaves_other_logins_as_they_were(world):
+    world.entry("example", ENTRY + DOCUMENTED + "params.host = {help = 'it', default = 'issuer.example'}")
+    world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret("s"))
+    world.login()
+    assert world.server.requests[0].fields["client_secret"] == Secret("s")
+    assert "client_assertion" not in world.server.requests[0].fields
+
+
+def test_a_subject_may_be_left_out_and_the_scope_have_no_place(world):
+    world.entry("example", ENTRY + 'jwt_bearer_subject = "omitted"\njwt_bearer_scope_in = "none"\n')
+    granted(world)
+    assert "sub" not in parts(runs(world)[0]["assertion"])[1]
+    with pytest.raises(UsageProblem, match="takes no scope in this grant"):
+        world.auth.jwt_bearer("example", scope="read")
+    assert len(runs(world)) == 1
+
+
+def test_a_service_without_another_grant_has_no_login_in_the_browser(world):
+    world.entry("only", ONLY)
+    service = world.auth.catalogue.get("only")
+    assert only_grant(service.grant_types_supported) is GrantType.JWT_BEARER
+    world.auth.clients.set(service, client_id="id")
+    with pytest.raises(ConfigurationProblem, match="takes a client with a private key") as raised:
+        world.auth.jwt_bearer("only")
+    assert raised.value.hint == "everyauth service set only --private-key FILE"
+    world.auth.clients.set(service, change_keys=lambda _: (KEY,), scope="b")
+    with pytest.raises(ConfigurationProblem, match="has no login in the browser") as raised:
+        world.auth.begin("only", redirect_uri="http://127.0.0.1:28282/callback/only", user="ann")
+    assert raised.value.hint == "everyauth login only --user ann"
+    assert world.auth.keep(world.auth.jwt_bearer("only")).repeated.scope == "b"
+    world.auth.clients.set(service, scope="")
+    assert world.auth.keep(world.auth.jwt_bearer("only")).repeated.scope == "a"
+
+
+def test_an_entry_lacks_no_endpoint_that_its_grants_need(world):
+    world.entry("only", ONLY.replace('["urn', '["authorization_code", "urn'))
+    with pytest.raises(ConfigurationProblem, match="authorization_endpoint is missing"):
+        world.auth.catalogue.get("only")
 
 
 def test_the_async_method_does_the_same(world):

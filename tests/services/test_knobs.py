@@ -8,6 +8,7 @@ import pytest
 
 from everyauth_cli.errors import LoginRequired
 from everyauth_cli.model import Service
+from everyauth_cli.oauth.grant import only_grant
 from everyauth_cli.sandbox.dialect import names
 from everyauth_cli.sandbox.pytest_plugin import EveryAuthSandbox
 from everyauth_cli.sandbox.server import Sandbox
@@ -56,7 +57,10 @@ def test_each_combination_of_keys_makes_the_whole_journey(sandboxed, name):
     identity = sandboxed.log_in(name)
     service = auth.catalogue.get(name)
     assert (identity.account is not None) == bool(
-        service.account.endpoint or service.account.in_response or ("openid" in service.scopes)
+        service.account.endpoint
+        or service.account.in_response
+        or ("openid" in service.scopes)
+        or only_grant(service.grant_types_supported) is not None
     )
     before = auth.get_identity(name).access_token
     assert server.user(before)

@@ -27,6 +27,7 @@ from everyauth_cli.cli.login_options import (
 )
 from everyauth_cli.cli.session import Session
 from everyauth_cli.model import DEFAULT_USER
+from everyauth_cli.oauth.grant import only_grant
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.urls import is_url
 
@@ -68,7 +69,8 @@ def login(
     at_url.check(service, sandbox=sandbox, resource=resource)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
-        grant = grants.chosen(active)
+        only = None if is_url(service) else only_grant(active.auth.catalogue.get(service).grant_types_supported)
+        grant = grants.chosen(active, only)
         options = functools.partial(
             LoginOptions,
             user=user,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.cli.login.keeping import (
@@ -43,8 +43,13 @@ class GrantOptions:
     identity_token_from: IdentityTokenOption = None
     audience: AudienceOption = None
 
-    def chosen(self, session: Session) -> ChosenGrant | None:
-        """Return the grant that is chosen; None if a person is to grant access. Raises `UsageProblem`."""
+    def chosen(self, session: Session, only: GrantType | None) -> ChosenGrant | None:
+        """Return the grant that is chosen; None if a person is to grant access. Raises `UsageProblem`.
+
+        Where none is chosen it is the `only` one that the service has.
+        """
+        if only is GrantType.JWT_BEARER and not self.client_credentials:
+            return replace(self, jwt_bearer=True).chosen(session, None)
         self._check()
         presents = self._presented(session)
         if self.client_credentials:

@@ -128,7 +128,7 @@ def discovered(session: Session, url: str, discover: Callable[[], Service | None
 
 def _warn_of_two_owners(session: Session, service: Service) -> None:
     """Warn where a browser would go to one owner, and what is granted there to another (RFC 9700 section 4.4)."""
-    asks, gets = host(service.authorization_endpoint), host(service.token_endpoint)
+    asks, gets = host(service.authorization_endpoint or ""), host(service.token_endpoint)
     if domain(asks) != domain(gets):
         session.terminal.warn(
             f"the browser goes to {asks}, and what you grant there is handed to {gets}, as {service.issuer} says: "

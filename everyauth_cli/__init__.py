@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from everyauth_cli.everyauth import EveryAuth
     from everyauth_cli.flows.batch import HealthState, Outcome, Pacing
-    from everyauth_cli.flows.login import Grant
+    from everyauth_cli.flows.granted import Grant
     from everyauth_cli.flows.revoke import Revocation
     from everyauth_cli.flows.selector import Page
     from everyauth_cli.model import Identity

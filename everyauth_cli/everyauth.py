@@ -30,7 +30,7 @@ from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.batch import Outcome, Pacing
-    from everyauth_cli.flows.login import Grant
+    from everyauth_cli.flows.granted import Grant
     from everyauth_cli.flows.revoke import Revocation
     from everyauth_cli.oauth.authorization_code import PendingLogin
 
@@ -105,34 +105,6 @@ class EveryAuth:
             record=EventLog(settings.log_dir).record,
             shield=shield,
             patience=patience,
-        )
-
-    def begin(
-        self,
-        name: str,
-        *,
-        redirect_uri: str,
-        user: str = DEFAULT_USER,
-        tenant: str = "",
-        tags: Mapping[str, str] | None = None,
-        scope: str | None = None,
-        resource: str = "",
-    ) -> PendingLogin:
-        """Begin a login with the authorization code flow (RFC 6749 section 4.1, PKCE: RFC 7636).
-
-        The scope is the one given (an empty one requests none), else the client's, else the catalogue's. With a
-        `resource`, the URI of an API, tokens are requested for it, at each refresh too (RFC 8707).
-        Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, and `UsageProblem` for an empty
-        user, a tag named `userId` or `tenantId`, or a resource that is no absolute URI.
-        """
-        return self._flows.login.begin(
-            name,
-            redirect_uri=redirect_uri,
-            user=user,
-            tenant=tenant,
-            tags=tags or {},
-            scope=scope,
-            resource=resource,
         )
 
     def login_lock(self, service: str, *, user: str, tenant: str = "", timeout: float) -> AbstractContextManager[None]:
@@ -323,6 +295,7 @@ class EveryAuth:
         keys = self._flows.identities.keys_to_delete(service, tags)
         return [self._flows.revoker.delete(key, local=local) for key in keys]
 
+    begin, prepare = login_methods.begin, login_methods.prepare
     discover, client_credentials = login_methods.discover, login_methods.client_credentials
     jwt_bearer = login_methods.jwt_bearer
     begin_device, poll_device = device_methods.begin_device, device_methods.poll_device
@@ -334,7 +307,8 @@ class EveryAuth:
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
     adiscover, aclient_credentials = async_method(discover), async_method(client_credentials)
     ajwt_bearer = async_method(jwt_bearer)
-    abegin, aauthorization_url = async_method(begin, read_in_lane), async_method(authorization_url, read_in_lane)
+    aprepare, abegin = async_method(prepare, read_in_lane), async_method(begin)
+    aauthorization_url = async_method(authorization_url, read_in_lane)
     abegin_device, apoll_device = async_method(begin_device), async_method(poll_device)
     aredeem_device = device_methods.async_redeem_device(send_in_lane)
     aget_identities, afind = async_method(get_identities, read_in_lane), async_method(find, read_in_lane)

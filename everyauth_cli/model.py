@@ -106,6 +106,8 @@ class Service:
     authorization_endpoint: str | None = None
     refresh_endpoint: str | None = None
     device_authorization_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
+    require_pushed_authorization_requests: bool = False
     mcp_hosts: Mapping[str, str] = field(default_factory=dict)
     moved_from: tuple[str, ...] = ()
     docs: str = ""

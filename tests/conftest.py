@@ -15,6 +15,7 @@ from peers.hints import check_hints
 
 pytest_plugins = [
     "peers.oidc_provider",
+    "peers.callback",
     "peers.visitor",
     "peers.completions",
     "peers.chromium",

@@ -6,50 +6,15 @@ import base64
 import hashlib
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from peers.callback import LAST_PAGE, Callback
 from peers.oidc_provider import HERE, OidcProvider, running
 
 VERIFIER = "a-verifier-of-forty-three-characters-or-more"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-LAST_PAGE = "you may close this page"
-
-
-class Callback(HTTPServer):
-    """A redirect URI that remembers the query it was called with."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Listener)
-        self.uri = f"http://127.0.0.1:{self.server_port}/callback/op"
-        self.query: dict[str, str] = {}
-
-
-class Listener(BaseHTTPRequestHandler):
-    server: Callback
-
-    def do_GET(self) -> None:
-        self.server.query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(LAST_PAGE.encode())
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def callback() -> Iterator[Callback]:
-    with Callback() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def login_url(provider: OidcProvider, callback: Callback, *, client: str = "native", **extra: str) -> str:

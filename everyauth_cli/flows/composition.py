@@ -19,9 +19,10 @@ from everyauth_cli.store.records import Store
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.device_login import DeviceLogin
+    from everyauth_cli.flows.granted import Grant
     from everyauth_cli.flows.grants import Grants
     from everyauth_cli.flows.health import HealthCheck
-    from everyauth_cli.flows.login import Grant, LoginFlow
+    from everyauth_cli.flows.login import LoginFlow
     from everyauth_cli.flows.revoke import Revoker
     from everyauth_cli.flows.servers import Servers
 

@@ -9,8 +9,9 @@ from typing import NoReturn
 
 from everyauth_cli.errors import ConfigurationProblem, EveryAuthError, LoginTimedOut
 from everyauth_cli.event_log import Action, recorded, redacted
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.flows.known_servers import doubted_on_failure
-from everyauth_cli.flows.login import Grant, LoginFlow, check_has_scope, check_is_same, check_names
+from everyauth_cli.flows.login import LoginFlow, check_has_scope, check_is_same, check_names
 from everyauth_cli.model import Client, Response, Service
 from everyauth_cli.oauth import polling
 from everyauth_cli.oauth.device_authorization import (

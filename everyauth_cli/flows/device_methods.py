@@ -12,7 +12,7 @@ from everyauth_cli.flows.composition import HasFlows
 from everyauth_cli.model import DEFAULT_USER
 
 if TYPE_CHECKING:
-    from everyauth_cli.flows.login import Grant
+    from everyauth_cli.flows.granted import Grant
     from everyauth_cli.oauth.device_authorization import PendingDevice
 
 SLICE_SECONDS = 1.0

@@ -11,9 +11,10 @@ from everyauth_cli.event_log import Action, recorded
 from everyauth_cli.flows.client_keys import check_is_confidential, check_signs
 from everyauth_cli.flows.clients import default_scope
 from everyauth_cli.flows.device_login import DeviceLogin
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.identity_tokens import given_token, source_of
-from everyauth_cli.flows.login import Grant, LoginFlow, check_names
+from everyauth_cli.flows.login import LoginFlow, check_names
 from everyauth_cli.model import Account, Client, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
 from everyauth_cli.oauth.jwt_bearer import subject_of

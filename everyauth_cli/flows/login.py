@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from everyauth_cli.errors import (
     ConfigurationProblem,
     InvalidGrant,
     LoginFailed,
     LoginTimedOut,
-    OtherAccount,
     ServiceError,
     UsageProblem,
 )
@@ -20,14 +18,15 @@ from everyauth_cli.event_log import Action, Record, ignore, recorded, redacted
 from everyauth_cli.flows.account import Accounts
 from everyauth_cli.flows.account_endpoint import AccountEndpoint
 from everyauth_cli.flows.clients import Clients, default_scope, needs_scope
+from everyauth_cli.flows.granted import Grant, check_account, identity_of
 from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.flows.known_servers import doubted_on_failure
+from everyauth_cli.flows.pushing import pushed
 from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import OWN_TAGS, check_texts
 from everyauth_cli.model import (
-    ID_PREFIX,
     Client,
     Identity,
     RecordKey,
@@ -39,7 +38,6 @@ from everyauth_cli.model import (
 )
 from everyauth_cli.oauth import authorization_code
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
-from everyauth_cli.oauth.grant import RepeatedGrant
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.resource_indicator import check_resource, for_resource
 from everyauth_cli.oauth.token_endpoint import (
@@ -57,28 +55,6 @@ Query = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A token that answers a login request, not stored yet, however it was obtained.
-
-    `redirect_uri` is that of the authorization code flow, which some services want again at a refresh; it is empty
-    for other grant types. `params` are the values of placeholders in its authorization response. `origins` are those
-    of the endpoints that may be sent the tokens, by key; the grant is bound to the `resource` too, and at a server that
-    is known by its URL to its `issuer`. `missing_scopes` were requested and not granted. A `repeated` grant is run
-    again in place of a refresh.
-    """
-
-    request: LoginRequest
-    token: Token
-    origins: Mapping[str, str]
-    redirect_uri: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
-    missing_scopes: Sequence[str] = ()
-    issuer: str = ""
-    resource: str = ""
-    repeated: RepeatedGrant | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFlow:
     """Begins logins in one profile and keeps what they grant.
 
@@ -93,7 +69,7 @@ class LoginFlow:
     warn: Callable[[str], None]
     record: Record = ignore
 
-    def begin(
+    def prepare(
         self,
         name: str,
         *,
@@ -104,7 +80,7 @@ class LoginFlow:
         scope: str | None,
         resource: str = "",
     ) -> PendingLogin:
-        """Begin the authorization code flow (RFC 6749 section 4.1); see `EveryAuth.begin`."""
+        """Make a login with the authorization code flow (RFC 6749 section 4.1), and send nothing."""
         check_names(user, tenant, tags)
         service, client = self.registered(name, resource=resource, redirect_uri=redirect_uri)
         if service.authorization_endpoint is None:
@@ -114,6 +90,16 @@ class LoginFlow:
         check_has_scope(service, client, scope)
         request = self.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
+
+    def push(self, pending: PendingLogin) -> PendingLogin:
+        """Push the request of a login where the service has an endpoint for that (RFC 9126), which makes it begin."""
+        service, client = self.clients.registered(pending.request.service)
+        if service.pushed_authorization_request_endpoint is None:
+            return pending
+        service = for_resource(service, pending.request.resource)
+        key, sent = self.key(pending.request), (pending.state, pending.nonce, client.client_secret)
+        with recorded(self.record, self.clock, Action.LOGIN, key, *sent, success=False):
+            return pushed(service, client, pending, send=self.send, clock=self.clock)
 
     def registered(
         self, name: str, *, resource: str, redirect_uri: str | None = None, redirects: bool = True
@@ -242,9 +228,9 @@ class LoginFlow:
         with recorded(self.record, self.clock, Action.LOGIN, key), self.store.lock(key):
             stored = read_identity(self.store, key)
             if stored and not replace_account:
-                _check_account(stored.identity, grant)
+                check_account(stored.identity, grant)
                 self._warn_of_first_account(stored.identity, grant.token)
-            identity = _identity(grant, stored)
+            identity = identity_of(grant, stored)
             identity = refreshed(replace(identity, account=None) if replace_account else identity, grant.token)
             version = stored.version if stored else None
             self.clients.adopt(grant.request.service)
@@ -253,7 +239,7 @@ class LoginFlow:
 
     def discarded(self, grant: Grant) -> tuple[RecordKey, Identity, Token]:
         """Return what is revoked of a grant that is not kept."""
-        return self.key(grant.request), refreshed(_identity(grant, None), grant.token), grant.token
+        return self.key(grant.request), refreshed(identity_of(grant, None), grant.token), grant.token
 
     def _warn_of_first_account(self, before: Identity, token: Token) -> None:
         if before.account is None and token.account is not None:
@@ -291,59 +277,3 @@ def check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:
         raise UsageProblem("the user is empty", hint="give the user whose login it is")
     if taken := OWN_TAGS.keys() & tags.keys():
         raise UsageProblem(f"{min(taken)} is no tag of your own", hint=f"give it as the {OWN_TAGS[min(taken)]}")
-
-
-def _check_account(before: Identity, grant: Grant) -> None:
-    """Raise `OtherAccount` unless a login is for the stored account, as far as that is known.
-
-    A user's account is never a client's, even where the service does not name it.
-    """
-    account, is_same_kind = grant.token.account, (before.repeated is None) == (grant.repeated is None)
-    if is_same_kind and (before.account is None or (account and account.subject == before.account.subject)):
-        return
-    unnamed = "an account that the service did not name"
-    other = account.label if account else unnamed
-    user, stored = user_of_tenant(before.user, before.tenant), before.account.label if before.account else unnamed
-    raise OtherAccount(
-        f"the stored account of user {user} at {before.service} is {stored}, but this login is for {other}",
-        hint="log in as another user to keep both, or with replace_account",
-    )
-
-
-def _identity(grant: Grant, before: StoredIdentity | None) -> Identity:
-    """Make the identity of a grant; `refreshed` fills in what the token says."""
-    request, now = grant.request, grant.token.issued_at
-    if before is not None:
-        return replace(
-            before.identity,
-            tags={**before.identity.tags, **request.tags},
-            granted_at=now,
-            client_id=request.client_id,
-            origins=grant.origins,
-            redirect_uri=grant.redirect_uri,
-            issuer=grant.issuer,
-            resource=grant.resource,
-            params=grant.params,
-            repeated=grant.repeated,
-        )
-    return Identity(
-        id=ID_PREFIX + secrets.token_hex(8),
-        service=request.service,
-        user=request.user,
-        tenant=request.tenant,
-        tags=dict(request.tags),
-        scope=None,
-        account=None,
-        created_at=now,
-        granted_at=now,
-        updated_at=now,
-        expires_at=None,
-        refreshable=False,
-        client_id=request.client_id,
-        origins=grant.origins,
-        redirect_uri=grant.redirect_uri,
-        issuer=grant.issuer,
-        resource=grant.resource,
-        params=grant.params,
-        repeated=grant.repeated,
-    )

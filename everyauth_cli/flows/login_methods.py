@@ -11,7 +11,67 @@ from everyauth_cli.model import DEFAULT_USER, Secret, Service
 from everyauth_cli.oauth.presented import IdentityToken
 
 if TYPE_CHECKING:
-    from everyauth_cli.flows.login import Grant
+    from everyauth_cli.flows.granted import Grant
+    from everyauth_cli.oauth.authorization_code import PendingLogin
+
+
+def prepare(
+    self: HasFlows,
+    name: str,
+    *,
+    redirect_uri: str,
+    user: str = DEFAULT_USER,
+    tenant: str = "",
+    tags: Mapping[str, str] | None = None,
+    scope: str | None = None,
+    resource: str = "",
+) -> PendingLogin:
+    """Return a login that `begin` would begin, and send nothing: to compare it with one that has begun."""
+    return self._flows.login.prepare(
+        name,
+        redirect_uri=redirect_uri,
+        user=user,
+        tenant=tenant,
+        tags=tags or {},
+        scope=scope,
+        resource=resource,
+    )
+
+
+@raised_anew
+def begin(
+    self: HasFlows,
+    name: str,
+    *,
+    redirect_uri: str,
+    user: str = DEFAULT_USER,
+    tenant: str = "",
+    tags: Mapping[str, str] | None = None,
+    scope: str | None = None,
+    resource: str = "",
+) -> PendingLogin:
+    """Begin a login with the authorization code flow (RFC 6749 section 4.1, PKCE: RFC 7636).
+
+    The scope is the one given (an empty one requests none), else the client's, else the catalogue's. With a
+    `resource`, the URI of an API, tokens are requested for it, at each refresh too (RFC 8707).
+    Where the service takes pushed authorization requests (RFC 9126), the request is sent to it now, and the browser has
+    to be at the authorization URL before `request_expires_at`.
+    Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, `UsageProblem` for an empty user, a
+    tag named `userId` or `tenantId`, or a resource that is no absolute URI, and of a push `LoginFailed`,
+    `ServiceError`, `ClientRejected`.
+    """
+    login = self._flows.login
+    return login.push(
+        login.prepare(
+            name,
+            redirect_uri=redirect_uri,
+            user=user,
+            tenant=tenant,
+            tags=tags or {},
+            scope=scope,
+            resource=resource,
+        )
+    )
 
 
 def discover(

@@ -22,6 +22,7 @@ ENDPOINTS = (
     "revocation_endpoint",
     "jwks_uri",
 )
+PUSH_ENDPOINT, REQUIRES_PUSH = "pushed_authorization_request_endpoint", "require_pushed_authorization_requests"
 GRANTS = "grant_types_supported"
 USERINFO = "userinfo_endpoint"
 AUTH_METHODS = ("token_endpoint_auth_method", "revocation_endpoint_auth_method")
@@ -52,7 +53,8 @@ def compare(
     No placeholder is left in the service, and `domains` are its own. A field that the metadata lacks is no difference,
     because most are optional.
     """
-    found = (*_issuer(service, metadata), *_endpoints(service, keys, metadata), *_capabilities(service, metadata))
+    endpoints = (*_endpoints(service, keys, metadata), *_pushing(service, metadata))
+    found = (*_issuer(service, metadata), *endpoints, *_capabilities(service, metadata))
     return [replace(one, foreign_host=_foreign_host(one, domains)) for one in found]
 
 
@@ -63,6 +65,15 @@ def _endpoints(service: Service, keys: Collection[str], metadata: Mapping[str, A
         stated = value_of(service, key) if key != USERINFO or key in keys else None
         is_needless = stated is None and _is_known_otherwise(service, key)
         if isinstance(found, str) and found != stated and not is_needless:
+            yield _difference(key, stated, found)
+
+
+def _pushing(service: Service, metadata: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what differs of pushed requests, which an entry need not use where the server does not require them."""
+    required = metadata.get(REQUIRES_PUSH) is True
+    for key in (PUSH_ENDPOINT, REQUIRES_PUSH) if required or service.pushed_authorization_request_endpoint else ():
+        stated, found = value_of(service, key), metadata.get(key)
+        if isinstance(found, str | bool) and found != stated:
             yield _difference(key, stated, found)
 
 

@@ -14,7 +14,7 @@ from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError, raised_
 from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.login_request import LoginRequest
-from everyauth_cli.oauth.request_form import named
+from everyauth_cli.oauth.request_form import Fields, named, plain
 from everyauth_cli.oauth.resource_indicator import INVALID_TARGET, refused_target
 from everyauth_cli.sanitize import printable, redact
 from everyauth_cli.services.rules import ChallengeMethod
@@ -37,7 +37,9 @@ ERROR_HINTS = {
 class PendingLogin:
     """A login at the authorization endpoint: its request, and what the authorization response is checked against.
 
-    `verifier` is PKCE's (RFC 7636), `nonce` that of the id token; each is None where it is not used.
+    `verifier` is PKCE's (RFC 7636), `nonce` that of the id token; each is None where it is not used. A request that was
+    pushed has a `request_uri` (RFC 9126), which the browser must use before `request_expires_at`, in milliseconds since
+    the epoch.
     """
 
     request: LoginRequest
@@ -45,6 +47,8 @@ class PendingLogin:
     state: Secret[str]
     verifier: Secret[str] | None
     nonce: Secret[str] | None
+    request_uri: Secret[str] | None = None
+    request_expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,28 +74,42 @@ def begin(service: Service, request: LoginRequest, *, redirect_uri: str) -> Pend
     )
 
 
-def authorization_url(service: Service, pending: PendingLogin) -> str:
-    """Return the URL of the authorization request, which the browser opens (RFC 6749 section 4.1.1, RFC 8707)."""
-    fields = {
+def request_fields(service: Service, pending: PendingLogin) -> Fields:
+    """Return the parameters of the authorization request (RFC 6749 section 4.1.1, RFC 8707), under the service's names.
+
+    They are those of a pushed request too.
+    """
+    fields: Fields = {
         "response_type": "code",
         "client_id": pending.request.client_id,
         "redirect_uri": service.redirect.name or pending.redirect_uri,
-        "state": pending.state.reveal(),
+        "state": pending.state,
     }
     if pending.request.scope:
         fields["scope"] = pending.request.scope
     if service.resource:
         fields["resource"] = service.resource
     if pending.nonce is not None:
-        fields["nonce"] = pending.nonce.reveal()
+        fields["nonce"] = pending.nonce
     if pending.verifier is not None:
         fields["code_challenge"] = challenge(pending.verifier, service.code_challenge_method)
         # The digest in hexadecimal digits goes by the name of S256 too.
         is_plain = service.code_challenge_method is ChallengeMethod.PLAIN
         fields["code_challenge_method"] = (ChallengeMethod.PLAIN if is_plain else ChallengeMethod.S256).value
+    return {**service.authorization_params, **named(service, fields)}
+
+
+def authorization_url(service: Service, pending: PendingLogin) -> str:
+    """Return the URL of the authorization request, which the browser opens.
+
+    One that was pushed is referred to by two parameters (RFC 9126 section 4).
+    """
+    fields = request_fields(service, pending)
+    if pending.request_uri is not None:
+        fields = named(service, {"client_id": pending.request.client_id, "request_uri": pending.request_uri})
     assert service.authorization_endpoint is not None
     parts = urlsplit(service.authorization_endpoint)
-    query = "&".join(filter(None, [parts.query, urlencode({**service.authorization_params, **named(service, fields)})]))
+    query = "&".join(filter(None, [parts.query, urlencode([(name, plain(value)) for name, value in fields.items()])]))
     return urlunsplit(parts._replace(query=query))
 
 
@@ -164,13 +182,17 @@ def _error(service: Service, params: Mapping[str, str]) -> LoginFailed | Service
             f"the authorization response of {service.name} has both a code and an error ({reason}); "
             "the code was not redeemed"
         )
-    meant = service.error_words.get(code, code)
-    if meant == ACCESS_DENIED:
+    if service.error_words.get(code, code) == ACCESS_DENIED:
         return LoginDenied(f"access was denied at {service.name} ({reason})")
+    about, hint = explained(service, code)
+    return ServiceError(f"{service.name} refused the login ({reason}){about}", hint=hint, error=code)
+
+
+def explained(service: Service, code: str | None) -> tuple[str, str | None]:
+    """Return what else is known of an error of an authorization request, and what to type next."""
+    meant = service.error_words.get(code or "", code or "")
     if meant == INVALID_TARGET:
-        about, target_hint = refused_target(service)
-        message = f"{service.name} refused the login ({reason})"
-        return ServiceError(f"{message}: {about}" if about else message, hint=target_hint, error=code)
+        about, hint = refused_target(service)
+        return f": {about}" if about else "", hint
     command = "login" if is_url(service.name) else "service set"
-    hint = ERROR_HINTS.get(meant, "").format(service=shlex.quote(service.name), command=command) or None
-    return ServiceError(f"{service.name} refused the login ({reason})", hint=hint, error=code)
+    return "", ERROR_HINTS.get(meant, "").format(service=shlex.quote(service.name), command=command) or None

@@ -116,7 +116,8 @@ def _causes(service: Service, key: str) -> str:
     if method == BEARER:
         return ""
     other = ClientAuthMethod.CLIENT_SECRET_POST if method in BASIC_METHODS else ClientAuthMethod.CLIENT_SECRET_BASIC
-    auth_key, file = f"{key}_auth_method", f"services/{service.registered_at.name}.toml"
+    endpoint = key if revokes else "token_endpoint"
+    auth_key, file = f"{endpoint}_auth_method", f"services/{service.registered_at.name}.toml"
     causes = [f'the method, now {method} ({auth_key} = "{other}" in {file} sends the secret in another way)']
     causes += ["the client id and secret"]
     if method in BASIC_METHODS:

@@ -28,7 +28,7 @@ def shaped(request: Request, service: Service, kind: RequestKind | None) -> Requ
         request,
         method=method,
         fields={},
-        rest=Secret(f"{mark}{urlencode([(name, _plain(value)) for name, value in fields.items()])}"),
+        rest=Secret(f"{mark}{urlencode([(name, plain(value)) for name, value in fields.items()])}"),
     )
 
 
@@ -46,5 +46,6 @@ def client_values(client: Client) -> Mapping[str, str | Secret[str] | None]:
     return {"client_id": client.client_id, "client_secret": client.client_secret}
 
 
-def _plain(value: str | Secret[str]) -> str:
+def plain(value: str | Secret[str]) -> str:
+    """Return a value as it is sent."""
     return value.reveal() if isinstance(value, Secret) else value

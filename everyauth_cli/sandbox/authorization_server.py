@@ -8,7 +8,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.oauth.grant import GrantType
 from everyauth_cli.sandbox.client_authentication import Assertions, authenticated, required
@@ -25,7 +24,8 @@ from everyauth_cli.sandbox.grants import (
     TokenSet,
 )
 from everyauth_cli.sandbox.jwt_bearer import authenticates_besides, jwt_bearer_grant
-from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request
+from everyauth_cli.sandbox.pushed_requests import PushedRequests
+from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request, with_query
 from everyauth_cli.sandbox.responses import DENIAL, EndpointResponse, Responses
 from everyauth_cli.sandbox.signing_keys import SigningKeys, sign_with_secret
 from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, ClientAuthMethod, RevocationEnds
@@ -38,8 +38,8 @@ CONSENT_LIFETIME = 600
 class AuthorizationServer:
     """The clients, codes, grants and tokens of one service. Any thread may call any method.
 
-    `counts` counts token and revocation requests by their result: the grant type, `revocation` or the error code. It
-    also counts `code_replay` and `refresh_reuse`.
+    `counts` counts token, revocation and pushed requests by their result: the grant type, `revocation`, `push` or the
+    error code. It also counts `code_replay` and `refresh_reuse`.
     """
 
     def __init__(self, responses: Responses, client: Registration, *, clock: Clock, lifetimes: Lifetimes) -> None:
@@ -50,6 +50,7 @@ class AuthorizationServer:
         self._clock = clock
         self._assertions = Assertions(responses.service, clock=clock)
         self._lifetimes = lifetimes
+        self._pushed = PushedRequests(clock=clock)
         self._lock = threading.Lock()
         self._requests: dict[str, AuthorizationRequest] = {}
         self._codes: dict[str, AuthorizationCode] = {}
@@ -61,10 +62,10 @@ class AuthorizationServer:
 
     def authorize(self, query: Mapping[str, str]) -> AuthorizationRequest:
         """Check an authorization request, which then waits for consent; raises `OAuthError`."""
+        query = self._pushed.take(query, required=self.responses.service.require_pushed_authorization_requests)
         redirect_uri = self._registered_redirect_uri(query)
         try:
-            check_authorization_request(query, pkce=self.responses.service.pkce)
-            scopes = self.responses.granted_scopes(query.get("scope", ""))
+            scopes = self._checked_scopes(query)
         except OAuthError as error:
             redirect_to = self._error_url(redirect_uri, error, state=query.get("state"))
             raise OAuthError(error.error, error.description, redirect_to=redirect_to) from None
@@ -84,6 +85,19 @@ class AuthorizationServer:
             self._requests[request.transaction] = request
         return request
 
+    def push(self, form: Mapping[str, str], *, basic: BasicCredentials | None = None) -> EndpointResponse:
+        """Respond to a pushed authorization request (RFC 9126 section 2). Raises `OAuthError`."""
+        with self._counted():
+            client = self._authenticated(form, basic, method=self.responses.service.token_endpoint_auth_method)
+            self._registered_redirect_uri(form)
+            self._checked_scopes(form)
+            self.counts["push"] += 1
+            return self._pushed.add(client, form)
+
+    def _checked_scopes(self, query: Mapping[str, str]) -> tuple[str, ...]:
+        check_authorization_request(query, pkce=self.responses.service.pkce)
+        return self.responses.granted_scopes(query.get("scope", ""))
+
     def allow(self, transaction: str, *, user: str) -> str:
         """Grant the request for `user`; return the redirect URI with the code. Raises `OAuthError`."""
         request = self._decided(transaction)
@@ -98,7 +112,7 @@ class AuthorizationServer:
                 expires_at=self._in(self._lifetimes.code),
             )
         parameters = self.responses.authorization_parameters()
-        return _with_query(request.redirect_uri, {"code": code, "state": request.state, **parameters})
+        return with_query(request.redirect_uri, {"code": code, "state": request.state, **parameters})
 
     def deny(self, transaction: str) -> str:
         """Deny the request; return the redirect URI with the error. Raises `OAuthError`."""
@@ -184,7 +198,7 @@ class AuthorizationServer:
 
     def _error_url(self, redirect_uri: str, error: OAuthError, *, state: str | None) -> str:
         parameters = self.responses.error_parameters(error.error, error.description)
-        return _with_query(redirect_uri, {**parameters, "state": state})
+        return with_query(redirect_uri, {**parameters, "state": state})
 
     def _token(self, form: Mapping[str, str], basic: BasicCredentials | None) -> EndpointResponse:
         grant_type = required(form, "grant_type")
@@ -332,9 +346,3 @@ class AuthorizationServer:
         if self.responses.signs_with_secret:
             return sign_with_secret(self._clients[tokens.client_id].client_secret or "", claims)
         return self.keys.sign(claims)
-
-
-def _with_query(uri: str, parameters: Mapping[str, str | None]) -> str:
-    parts = urlsplit(uri)
-    added = urlencode({name: value for name, value in parameters.items() if value is not None})
-    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, added]))))

@@ -97,6 +97,8 @@ class Endpoints:
             self._routes[_path(authorization_endpoint)] = {"GET": self._authorize, "POST": self._decide}
         if refresh_endpoint := service.refresh_endpoint:
             self._routes[_path(refresh_endpoint)] = {"POST": self._token}
+        if push_endpoint := service.pushed_authorization_request_endpoint:
+            self._routes[_path(push_endpoint)] = {"POST": self._push}
         if service.revocation.endpoint:
             expected = self._revocation_request or Request(url=service.revocation.endpoint)
             self._routes[path_pattern(expected)] = {expected.method: self._revoke}
@@ -127,6 +129,13 @@ class Endpoints:
             buttons=[("decision", "allow", "Allow"), ("decision", "deny", "Deny")],
         )
         return SentResponse(status=200, headers=page_headers([waiting.redirect_uri]), body=html.encode())
+
+    def _push(self, request: ReceivedRequest) -> SentResponse:
+        try:
+            form = read_secret_body(request, BodyFormat.FORM)
+            return _http_response(self._server.push(form, basic=basic_credentials(request.headers)), {})
+        except OAuthError as error:
+            return self._error(None, error, {})
 
     def _decide(self, request: ReceivedRequest) -> SentResponse:
         try:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.model import Request, Secret
 from everyauth_cli.sandbox.grants import OAuthError
@@ -83,6 +83,13 @@ def check_authorization_request(query: Mapping[str, str], *, pkce: bool) -> None
         raise OAuthError("invalid_request", "The only supported code_challenge_method is S256.")
     if not CHALLENGE.fullmatch(query["code_challenge"]):
         raise OAuthError("invalid_request", "The code_challenge is not a SHA-256 digest in base64url.")
+
+
+def with_query(uri: str, parameters: Mapping[str, str | None]) -> str:
+    """Return a URI with more parameters in its query; those without a value are left out."""
+    parts = urlsplit(uri)
+    added = urlencode({name: value for name, value in parameters.items() if value is not None})
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, added]))))
 
 
 def basic_credentials(headers: Mapping[str, str]) -> BasicCredentials | None:

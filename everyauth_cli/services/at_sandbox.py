@@ -24,6 +24,7 @@ PATHS = {
     "token_endpoint": "token",
     "refresh_endpoint": "refresh",
     "device_authorization_endpoint": "device_authorization",
+    "pushed_authorization_request_endpoint": "par",
     "revocation_endpoint": "revoke",
     "jwks_uri": "jwks",
     "account_endpoint": "account",

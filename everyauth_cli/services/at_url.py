@@ -46,6 +46,8 @@ def _with_client_of(known: Service, found: Service) -> Service:
         known,
         authorization_endpoint=found.authorization_endpoint,
         token_endpoint=found.token_endpoint,
+        pushed_authorization_request_endpoint=found.pushed_authorization_request_endpoint,
+        require_pushed_authorization_requests=found.require_pushed_authorization_requests,
         issuer=found.issuer,
         authorization_response_iss_parameter_supported=found.authorization_response_iss_parameter_supported,
         pkce=found.pkce,

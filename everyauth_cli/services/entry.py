@@ -26,6 +26,7 @@ SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother, SHORT.maxlong = 4, LONGEST_SHOWN, LONGEST_SHOWN, LONGEST_SHOWN
 NEEDED = (
     ("authorization_response_iss_parameter_supported", "issuer"),
+    ("require_pushed_authorization_requests", "pushed_authorization_request_endpoint"),
     ("long_lived_params", "long_lived_endpoint"),
 )
 """Keys that mean nothing without another one."""

@@ -54,6 +54,15 @@ KEYS: Mapping[str, Key] = {
         "The device authorization endpoint (RFC 8628 section 3.1).",
         example='"https://auth.example.com/device/code"',
     ),
+    "pushed_authorization_request_endpoint": Key(
+        values.ENDPOINT,
+        "The pushed authorization request endpoint (RFC 9126): a login sends its request there first, and the URL for "
+        "the browser only refers to it.",
+        example='"https://auth.example.com/par"',
+    ),
+    "require_pushed_authorization_requests": Key(
+        values.TRUTH, "The service takes no other authorization request (RFC 9126 section 5)."
+    ),
     "mcp_hosts": Key(
         values.SOURCED_HOSTS,
         "The hosts of the service's own MCP servers: at their URLs a login may use the client that is set for it.",

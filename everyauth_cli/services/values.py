@@ -17,7 +17,7 @@ from everyauth_cli.urls import check_link, check_template, check_url, host, orig
 
 # The parameters that the protocol sets itself; no entry may set them.
 AUTHORIZE_RESERVED = frozenset(
-    {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "response_mode"}
+    {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "response_mode", "request_uri"}
     | {"code_challenge", "code_challenge_method"}
 )
 TOKEN_RESERVED = frozenset(

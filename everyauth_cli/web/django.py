@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.login import Grant
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.pages.look import ConnectionsPage
 from everyauth_cli.web.app_callbacks import Authorized, MappedId, as_sync
 from everyauth_cli.web.connections import ConnectionRoutes, login_prefixes

@@ -11,7 +11,7 @@ from flask import Blueprint, Request, Response, request
 from flask.sansio.app import App
 
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.login import Grant
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.pages.look import ConnectionsPage
 from everyauth_cli.web.connections import ConnectionRoutes, login_prefixes
 from everyauth_cli.web.login import LoginRoutes

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import EveryAuthError, OtherAccount
-from everyauth_cli.flows.login import Grant
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.web.error_redirect import REFUSED_BY_APP, ErrorParameters, error_parameters
@@ -24,6 +25,15 @@ from everyauth_cli.web.routes import (
     not_allowed,
     redirect,
 )
+
+
+class _Terms(TypedDict):
+    """The terms of a login, as keyword arguments of `EveryAuth.begin`."""
+
+    redirect_uri: str
+    user: str
+    tenant: str
+    scope: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +71,15 @@ class LoginRoutes(Routes[R]):
         if current_user is None:
             return self.instead(401, "sign_in", self.sign_in_link())
         try:
-            pending = self._begun(current_user)
+            pending = self.auth.begin(self.service, **self._terms(current_user))
             cookies = self._logins.add(pending, request.cookies)
             return redirect(self.auth.authorization_url(pending), cookies)
         except EveryAuthError as error:
             return self._failed(error, current_user)
 
-    def _begun(self, current_user: tuple[str, str]) -> PendingLogin:
+    def _terms(self, current_user: tuple[str, str]) -> _Terms:
         user, tenant = current_user
-        return self.auth.begin(self.service, redirect_uri=self.redirect_uri, user=user, tenant=tenant, scope=self.scope)
+        return {"redirect_uri": self.redirect_uri, "user": user, "tenant": tenant, "scope": self.scope}
 
     def callback(self, request: WebRequest[R]) -> WebResponse:
         """Finish the login that the authorization response belongs to, if this browser and its user started it."""
@@ -98,7 +108,7 @@ class LoginRoutes(Routes[R]):
             return self._stopped(403, "other_user")
         if self._logins.has_expired(kept):
             return self._stopped(400, "expired")
-        pending = kept.restored(self._begun(current_user))
+        pending = kept.restored(self.auth.prepare(self.service, **self._terms(current_user)))
         if not self._logins.claim(kept):
             return self._stopped(400, "finished")
         return self._finish(request, pending, query, [self._logins.deletion(kept.cookie)])

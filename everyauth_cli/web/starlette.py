@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from everyauth_cli.async_methods import LANE_THREADS
 from everyauth_cli.everyauth import EveryAuth
-from everyauth_cli.flows.login import Grant
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.pages.look import ConnectionsPage
 from everyauth_cli.web.app_callbacks import Authorized, MappedId, as_sync
 from everyauth_cli.web.connections import ConnectionRoutes, login_prefixes

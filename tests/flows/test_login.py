@@ -18,7 +18,7 @@ from everyauth_cli.errors import (
     StoreUnavailable,
     UsageProblem,
 )
-from everyauth_cli.flows.login import Grant
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.model import Account
 from everyauth_cli.store.memory import MemoryRecords
 

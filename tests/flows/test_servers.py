@@ -263,3 +263,18 @@ def test_a_url_that_cannot_be_used_is_sent_nothing(world, net, url):
         with pytest.raises(UsageProblem, match="cannot be used"):
             call(url)
     assert net.requests == []
+
+
+def test_a_server_that_takes_pushed_requests_gets_one(world, net):
+    push = f"{ISSUER}/par"
+    required = {"pushed_authorization_request_endpoint": push, "require_pushed_authorization_requests": True}
+    net.pages[AS] = json_response({**METADATA, **required})
+    net.posts[push] = json_response({"request_uri": "urn:example:1", "expires_in": 60}, status=201)
+    assert authorization(world) == {"client_id": "c1", "request_uri": "urn:example:1"}
+    assert net.urls == [URL, PRM, AS, REGISTER, push]
+
+
+def test_a_server_that_requires_pushed_requests_and_takes_none_is_refused(world, net):
+    net.pages[AS] = json_response({**METADATA, "require_pushed_authorization_requests": True})
+    with pytest.raises(ServiceUnreadable, match="needs pushed_authorization_request_endpoint"):
+        authorization(world)

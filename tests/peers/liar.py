@@ -16,7 +16,7 @@ from joserfc import errors, jwk, jws
 
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.flows.freshness import now_ms
-from everyauth_cli.flows.login import Grant
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.model import Secret
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.store.memory import memory_store

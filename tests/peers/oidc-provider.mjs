@@ -4,9 +4,11 @@
 // where. It ends when its standard input does, so that it cannot outlive the tests.
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Provider } from 'oidc-provider';
+import { Provider, errors } from 'oidc-provider';
 
-const settings = { accessTokenLifetime: 3600, callbacks: [], clients: [], documents: {}, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS) };
+const settings = {
+  accessTokenLifetime: 3600, callbacks: [], clients: [], documents: {}, requiresPush: false, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS),
+};
 
 const client = ({ id, secret, auth, jwks }) => ({
   client_id: id,
@@ -18,6 +20,12 @@ const client = ({ id, secret, auth, jwks }) => ({
   grant_types: ['authorization_code', 'refresh_token', ...(auth === 'none' ? [] : ['client_credentials'])],
   response_types: ['code'],
 });
+
+// The one API that tokens are issued for (RFC 8707); its tokens are JWTs, so that a test can read their audience.
+function resourceServer(_ctx, resource) {
+  if (resource !== 'https://api.example.test/v1') throw new errors.InvalidTarget('there is no such API');
+  return { scope: 'api:read api:write', audience: resource, accessTokenFormat: 'jwt' };
+}
 
 const claims = (sub) => ({ sub, name: sub, email: `${sub}@example.test`, email_verified: true });
 
@@ -38,6 +46,8 @@ const configuration = {
   features: {
     clientCredentials: { enabled: true }, devInteractions: { enabled: false }, registration: { enabled: true },
     revocation: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: settings.requiresPush },
+    resourceIndicators: { enabled: true, getResourceServerInfo: resourceServer, useGrantedResource: () => true },
     clientIdMetadataDocument: { enabled: true, ack: 'draft-02', allowFetch: () => true, allowClient: () => true },
   },
   // Client id metadata documents are at https URLs, which no server of the tests has.
@@ -59,6 +69,9 @@ const pages = {
 
 async function consent(provider, { session, params, prompt }, ticked) {
   const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+  for (const [resource, scopes] of Object.entries(prompt.details.missingResourceScopes ?? {})) {
+    grant.addResourceScope(resource, scopes.join(' '));
+  }
   for (const scope of prompt.details.missingOIDCScope ?? []) {
     if (ticked.includes(scope)) grant.addOIDCScope(scope);
     else grant.rejectOIDCScope(scope);

@@ -41,6 +41,10 @@ class OidcProvider:
         return f"{self.issuer}/token"
 
     @property
+    def push_endpoint(self) -> str:
+        return f"{self.issuer}/request"
+
+    @property
     def userinfo_url(self) -> str:
         return f"{self.issuer}/me"
 
@@ -78,16 +82,17 @@ def running(
     callbacks: Sequence[str] = ("op", "pagerduty"),
     jwks: Mapping[str, Mapping[str, object]] | None = None,
     documents: Mapping[str, object] | None = None,
+    requires_push: bool = False,
 ) -> Iterator[OidcProvider]:
     """Run a server whose clients have the redirect URIs `/callback/NAME` on any port, for each of `callbacks`.
 
     `jwks` are the public keys of more clients by their ids, which authenticate with them, and `documents` client id
-    metadata documents by their URLs.
+    metadata documents by their URLs. With `requires_push` an authorization request has to be pushed (RFC 9126).
     """
     with_keys = [{"id": name, "auth": "private_key_jwt", "jwks": keys} for name, keys in (jwks or {}).items()]
     clients = [*CLIENTS, *with_keys]
     settings = {"accessTokenLifetime": access_token_lifetime, "callbacks": callbacks, "clients": clients}
-    settings["documents"] = documents or {}
+    settings |= {"documents": documents or {}, "requiresPush": requires_push}
     environment = {"PATH": os.environ["PATH"], "OIDC_PROVIDER_SETTINGS": json.dumps(settings)}
     with tempfile.TemporaryFile() as errors:
         command = [node(), HERE / "oidc-provider.mjs"]

@@ -10,8 +10,8 @@ from peers.sandbox import ACCOUNT, Clock
 
 from everyauth_cli import errors
 from everyauth_cli.everyauth import EveryAuth
+from everyauth_cli.flows.granted import Grant
 from everyauth_cli.flows.host_pinning import granted_origins
-from everyauth_cli.flows.login import Grant
 from everyauth_cli.model import SANDBOX_PROFILE, Secret
 from everyauth_cli.sandbox.default_dialect import default_dialect
 from everyauth_cli.sandbox.dialect import fill_text, load, names

@@ -30,7 +30,7 @@ from everyauth_cli.flows.identity_tokens import check_source
 from everyauth_cli.oauth.grant import GIVEN, GrantType, RepeatedGrant
 
 if TYPE_CHECKING:
-    from everyauth_cli.flows.login import Grant
+    from everyauth_cli.flows.granted import Grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

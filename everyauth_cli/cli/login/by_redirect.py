@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from everyauth_cli.cli.login.begun import BegunLogins
 from everyauth_cli.cli.login.browser import BrowserChoice, choose_browser
 from everyauth_cli.cli.login.keeping import (
     LoginOptions,
@@ -21,11 +22,9 @@ from everyauth_cli.cli.login.result_page import failure, question, success
 from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, OtherAccount
-from everyauth_cli.oauth.authorization_code import has_issuer_of, has_state_of
 from everyauth_cli.urls import has_placeholder
 
 if TYPE_CHECKING:
-    from everyauth_cli.oauth.authorization_code import PendingLogin
     from everyauth_cli.redirect.waiter import RedirectWaiter
 
 
@@ -38,16 +37,13 @@ def log_in_by_redirect(session: Session, options: LoginOptions) -> None:
     with redirect_waiter(
         session.terminal, service, options.client, opens_browser=opens, seconds=options.seconds
     ) as waiter:
-        pending = _begun(session, options, redirect_uri=waiter.redirect_uri)
-        waiter.expect(
-            lambda query: has_state_of(pending, query),
-            may_show=lambda query: has_issuer_of(service, pending, query),
-        )
+        logins = _begun(session, options, redirect_uri=waiter.redirect_uri)
+        waiter.expect(logins.owns, may_show=logins.has_issuer)
         with _failure_shown(session, options, waiter, command_line):
             query = wait_for_response(
                 session.terminal,
                 waiter,
-                auth.authorization_url(pending),
+                logins,
                 service=service,
                 browser=browser,
                 command_line=command_line,
@@ -56,7 +52,7 @@ def log_in_by_redirect(session: Session, options: LoginOptions) -> None:
             grant, identity = keep(
                 session,
                 options,
-                functools.partial(auth.redeem, pending, query),
+                functools.partial(auth.redeem, logins.of(query), query),
                 on_other=lambda error: waiter.show(question(error, service_title=service.title)),
             )
         waiter.show(success(identity, service_title=service.title, missing_scopes=grant.missing_scopes))
@@ -65,10 +61,11 @@ def log_in_by_redirect(session: Session, options: LoginOptions) -> None:
         warn_of_missing_scopes(session, grant, identity)
 
 
-def _begun(session: Session, options: LoginOptions, *, redirect_uri: str) -> PendingLogin:
+def _begun(session: Session, options: LoginOptions, *, redirect_uri: str) -> BegunLogins:
     """Begin a login, whose code can be redeemed."""
-    service = options.service
-    pending = session.auth.begin(
+    service, auth = options.service, session.auth
+    begin = functools.partial(
+        auth.begin,
         service.name,
         redirect_uri=redirect_uri,
         user=options.user,
@@ -77,11 +74,12 @@ def _begun(session: Session, options: LoginOptions, *, redirect_uri: str) -> Pen
         scope=options.scope,
         resource=options.resource or "",
     )
+    logins = BegunLogins(begin, service, authorization_url=auth.authorization_url, clock=auth.clock)
     # A fault is better known before the browser opens. Some services say only in the authorization response where the
     # code is redeemed.
     if not has_placeholder(service.token_endpoint):
         session.reach(service.token_endpoint)
-    return pending
+    return logins
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.grant import GrantType
 
 if TYPE_CHECKING:
-    from everyauth_cli.flows.login import Grant
+    from everyauth_cli.flows.granted import Grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

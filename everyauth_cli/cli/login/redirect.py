@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from urllib.parse import urlsplit
 
+from everyauth_cli.cli.login.begun import BegunLogins
 from everyauth_cli.cli.login.browser import BrowserChoice, open_browser
 from everyauth_cli.cli.login.paste import can_paste, pasting
 from everyauth_cli.cli.login.screen import LoginScreen
@@ -61,7 +62,7 @@ def _wait_for_turn(terminal: Terminal, other: str, *, port: int | None, seconds:
 def wait_for_response(
     terminal: Terminal,
     waiter: RedirectWaiter,
-    url: str,
+    logins: BegunLogins,
     *,
     service: Service,
     browser: BrowserChoice,
@@ -73,8 +74,8 @@ def wait_for_response(
     `command_line` is the command that repeats this login. Raises `LoginFailed`, at once if neither a browser nor a
     user at a terminal can open the URL.
     """
-    pastes = can_paste(terminal)
-    screen = LoginScreen(terminal, waiter, url, service=service, browser=browser)
+    pastes, url = can_paste(terminal), logins.url
+    screen = LoginScreen(terminal, waiter, logins, service=service, browser=browser)
     with pasting(terminal, waiter, authorization_url=url, on_enter=screen.show_url) if pastes else nullcontext():
         screen.begin(pastes=pastes)
         if browser.reason and not terminal.can_ask:
@@ -82,7 +83,8 @@ def wait_for_response(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
                 hint=f"if you can open the URL on this machine: {command_line} --no-browser",
             )
-        terminal.event("url", url=url, opened=browser.opener is not None)
+        lifetime = {} if logins.seconds is None else {"expiresIn": logins.seconds}
+        terminal.event("url", url=url, opened=browser.opener is not None, **lifetime)
         terminal.event("waiting", **{"for": "browser"}, redirectUri=waiter.redirect_uri, seconds=seconds)
         if browser.opener is not None:
             # Other users can read the command line of a browser, and the state is in the authorization URL.

@@ -1,0 +1,27 @@
+"""Pushes the request of a login to the service (RFC 9126), before the browser opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from everyauth_cli.errors import ClientRejected, InvalidGrant, ServiceError
+from everyauth_cli.model import Client, Request, Response, Service
+from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.oauth.pushed_authorization import failed_push, push_request, read_pushed
+
+
+def pushed(
+    service: Service,
+    client: Client,
+    pending: PendingLogin,
+    *,
+    send: Callable[[Request], Response],
+    clock: Callable[[], int],
+) -> PendingLogin:
+    """Return a login with the reference to its request. Raises `LoginFailed`, `ClientRejected`, `ServiceError`."""
+    now = clock()
+    try:
+        response = send(push_request(service, client, pending, now=now))
+        return read_pushed(service, pending, response, now=now)
+    except (InvalidGrant, ServiceError, ClientRejected) as error:
+        raise failed_push(service, error) from None

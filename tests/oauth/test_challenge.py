@@ -31,6 +31,10 @@ PLACE = "https://mcp.example/.well-known/oauth-protected-resource"
         (('Basic resource_metadata="https://evil.example"',), {}),
         (('Bearer error="x"', f'DPoP resource_metadata="{PLACE}"'), {"resource_metadata": PLACE}),
         (('Bearer scope="a", scope="b"',), {"scope": "a"}),
+        (
+            ('DPoP algs="ES256 PS256", x-new=1, error="use_dpop_nonce"',),
+            {"algs": "ES256 PS256", "x-new": "1", "error": "use_dpop_nonce"},
+        ),
         (('Bearer scope="say \\"a\\""',), {"scope": 'say "a"'}),
         (('Bearer scope="never ends',), {}),
         ((", ,Bearer scope=a,, error=b",), {"scope": "a", "error": "b"}),

@@ -181,6 +181,7 @@ def test_a_place_that_nothing_may_be_sent_to_is_refused(net, named, says):
         "authorization_endpoint",
         "token_endpoint",
         "device_authorization_endpoint",
+        "pushed_authorization_request_endpoint",
         "registration_endpoint",
         "revocation_endpoint",
         "jwks_uri",

@@ -81,13 +81,22 @@ IdentityTokenOption = Annotated[
         "standard input. With --client-credentials it takes the place of the client's secret.",
     ),
 ]
+ExchangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--exchange",
+        metavar="SUBJECT",
+        autocompletion=service_names,
+        help="Get a token in exchange for the user's at this service, or for that of the identity with this id.",
+    ),
+]
 AudienceOption = Annotated[
     str | None,
     typer.Option(
         "--audience",
         metavar="AUDIENCE",
-        help="The audience of the identity token that GitHub is asked for.",
-        show_default="the service's issuer",
+        help="The audience of the token that --exchange requests, or of the identity token that GitHub is asked for.",
+        show_default="none, or the service's issuer",
     ),
 ]
 SandboxOption = Annotated[

@@ -70,9 +70,7 @@ class Flows:
 
     def _presented(self, service: Service, client: Client, grant: RepeatedGrant) -> Secret[str] | None:
         """Get what a grant presents in its request, when it is run for the first time or again."""
-        from everyauth_cli.flows.presented_tokens import PresentedTokens
-
-        return PresentedTokens(send=self.send)(service, client, grant)
+        return self.grants.presented(service, client, grant)
 
     @property
     def login(self) -> LoginFlow:
@@ -90,7 +88,7 @@ class Flows:
             clock=self.clock,
             warn=self.warn,
             record=self.record,
-            presented=self._presented,
+            identities=self.identities,
         )
 
     @property

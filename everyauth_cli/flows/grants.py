@@ -13,13 +13,16 @@ from everyauth_cli.flows.clients import default_scope
 from everyauth_cli.flows.device_login import DeviceLogin
 from everyauth_cli.flows.granted import Grant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
+from everyauth_cli.flows.identities import Identities
 from everyauth_cli.flows.identity_tokens import given_token, source_of
 from everyauth_cli.flows.login import LoginFlow, check_names
+from everyauth_cli.flows.presented_tokens import PresentedTokens
+from everyauth_cli.flows.subjects import Subjects
 from everyauth_cli.model import Account, Client, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
 from everyauth_cli.oauth.jwt_bearer import subject_of
 from everyauth_cli.oauth.login_request import LoginRequest
-from everyauth_cli.oauth.presented import IdentityToken, Presented
+from everyauth_cli.oauth.presented import IdentityToken
 from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.token_endpoint import added_fields, missing_scopes, read_token
 from everyauth_cli.services.rules import AssertionSubject, ScopePlace
@@ -31,12 +34,14 @@ class Grants:
     """Gets tokens without a redirect; `LoginFlow.keep` stores them. `presented` gets what a grant presents."""
 
     login: LoginFlow
-    presented: Presented
+    presented: PresentedTokens
 
     @classmethod
-    def of(cls, *, presented: Presented, **parts: Any) -> Self:  # noqa: ANN401 - those of LoginFlow
-        """Make them with the flow of a login that has these parts."""
-        return cls(login=LoginFlow(**parts), presented=presented)
+    def of(cls, *, identities: Identities, **parts: Any) -> Self:  # noqa: ANN401 - those of LoginFlow
+        """Make them with the flow of a login that has these parts, over the identities that may be subjects."""
+        login = LoginFlow(**parts)
+        presented = PresentedTokens(subjects=Subjects(identities=identities), send=login.send)
+        return cls(login=login, presented=presented)
 
     @property
     def device(self) -> DeviceLogin:
@@ -93,6 +98,27 @@ class Grants:
         account = Account(subject=about or client.client_id, label=about or f"client {client.client_id}")
         return self._granted(service, client, request, repeated, presented=presented, account=account)
 
+    def exchange(
+        self,
+        name: str,
+        *,
+        user: str,
+        tenant: str,
+        tags: Mapping[str, str],
+        scope: str,
+        resource: str,
+        subject: str,
+        audience: str,
+    ) -> Grant:
+        """Get a token in exchange for that of another login (RFC 8693); see `EveryAuth.exchange`."""
+        check_names(user, tenant, tags)
+        service, client = self.login.registered(name, resource=resource, redirects=False)
+        request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        found, account = self.presented.subjects.named(subject, holder=self.login.key(request))
+        exchange = RepeatedGrant(grant_type=GrantType.TOKEN_EXCHANGE, scope=scope, exchanged=found, audience=audience)
+        presented = self.presented(service, client, exchange)
+        return self._granted(service, client, request, exchange, presented=presented, account=account)
+
     def _presented(
         self, service: Service, client: Client, repeated: RepeatedGrant, identity_token: IdentityToken
     ) -> Secret[str] | None:
@@ -113,7 +139,9 @@ class Grants:
         key, record = self.login.key(request), self.login.record
         with recorded(record, self.login.clock, Action.LOGIN, key, presented, client.client_secret, success=False):
             response = self.login.send(repeated_request(service, client, repeated, presented=presented, now=now))
-            token = read_token(service, response, requested_scope=repeated.scope, now=now, added=added, repeats=True)
+            token = read_token(
+                service, response, requested_scope=repeated.scope, now=now, added=added, repeated=repeated
+            )
         issuer, resource = bound_names(service)
         return Grant(
             request=request,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, RecordKey
-from everyauth_cli.oauth.grant import EndedGrant, GrantType, LoginReason, RepeatedGrant
+from everyauth_cli.oauth.grant import EndedGrant, GrantType, LoginReason, RepeatedGrant, SubjectIdentity
 
 
 def user_of_tenant(user: str, tenant: str, *, quotes: tuple[str, str] = ('"', '"')) -> str:
@@ -30,12 +30,13 @@ def login_command(
     elif profile:
         words += ["--profile", profile]
     if repeated is not None:
-        words += [*grant_words(repeated), *(["--scope", repeated.scope] if repeated.scope else [])]
+        words += grant_words(repeated, user=user, tenant=tenant)
+        words += ["--scope", repeated.scope] if repeated.scope else []
     return shlex.join(words)
 
 
-def grant_words(grant: RepeatedGrant) -> list[str]:
-    """Return the options of `everyauth login` that run a grant, without its scope."""
+def grant_words(grant: RepeatedGrant, *, user: str, tenant: str) -> list[str]:
+    """Return the options of `everyauth login` that run a grant for a user of a tenant, without its scope."""
     named = {"--subject": grant.subject, "--identity-token-from": grant.assertion_from, "--audience": grant.audience}
     more = [word for option, value in named.items() if value for word in (option, value)]
     match grant.grant_type:
@@ -43,6 +44,14 @@ def grant_words(grant: RepeatedGrant) -> list[str]:
             return ["--client-credentials", *more]
         case GrantType.JWT_BEARER:
             return more if grant.assertion_from else ["--jwt-bearer", *more]
+        case GrantType.TOKEN_EXCHANGE:
+            return ["--exchange", _subject_word(grant.exchanged, user, tenant), *more]
+
+
+def _subject_word(subject: SubjectIdentity | None, user: str, tenant: str) -> str:
+    """Return the word that names a subject to a user of a tenant: its service, or the id of another user's identity."""
+    assert subject is not None
+    return subject.service if (subject.user, subject.tenant) == (user, tenant or user) else subject.id
 
 
 def login_again(key: RecordKey, repeated: RepeatedGrant | None = None) -> str:

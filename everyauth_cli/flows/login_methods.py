@@ -175,3 +175,35 @@ def jwt_bearer(
         subject=subject,
         identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
     )
+
+
+@raised_anew
+def exchange(
+    self: HasFlows,
+    name: str,
+    *,
+    subject: str,
+    user: str = DEFAULT_USER,
+    tenant: str = "",
+    tags: Mapping[str, str] | None = None,
+    scope: str = "",
+    resource: str = "",
+    audience: str = "",
+) -> Grant:
+    """Get a token in exchange for the access token of another login (RFC 8693), without a browser; stores nothing.
+
+    The `subject` is the service at which this user has logged in, or the id of any identity of the profile. The
+    `audience` and the `resource` (RFC 8707) say where the token is to be used, where they are given. Once it is kept,
+    the grant is run again where others are refreshed, with the token that the subject has then.
+    Raises what `begin` and `get_identity` do, and `NotFound`.
+    """
+    return self._flows.grants.exchange(
+        name,
+        user=user,
+        tenant=tenant,
+        tags=tags or {},
+        scope=scope,
+        resource=resource,
+        subject=subject,
+        audience=audience,
+    )

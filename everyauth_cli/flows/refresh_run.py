@@ -113,12 +113,12 @@ class RefreshRun:
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key, stored.identity.repeated)
         service = for_resource(with_callback(service, stored.identity.params), stored.identity.resource)
-        now = self.clock()
-        # What cannot be requested is no refresh that was begun.
-        request = self._request(service, client, stored, now=now)
-        marked = self._mark(key, stored)
+        marked, now = stored, self.clock()
         try:
-            with recorded(self.record, self.clock, Action.REFRESH, key, spent, client.client_secret):
+            # What cannot be requested is no refresh that was begun.
+            request = self._request(service, client, stored, now=now)
+            marked, secrets = self._mark(key, stored), (spent, client.client_secret, *_secrets_in(request))
+            with recorded(self.record, self.clock, Action.REFRESH, key, *secrets):
                 response = self.send(replace(request, deadline=RUN_SECONDS))
                 return self._stored(key, marked, service, client, response, now=now)
         except InvalidGrant as refusal:
@@ -172,10 +172,15 @@ class RefreshRun:
         """Store what the response holds, and return it or raise what is wrong with it."""
         try:
             token = read_token(
-                service, response, requested_scope=None, now=now, previous=marked.token, repeats=_repeats(marked)
+                service,
+                response,
+                requested_scope=None,
+                now=now,
+                previous=marked.token,
+                repeated=marked.identity.repeated,
             )
         except (ServiceUnreadable, ServiceUnreachable) as error:
-            if response.is_success:
+            if response.is_success and not _repeats(marked):
                 self._keep_what_came(key, marked, response, error, now=now)
             raise
         fresh = _with_token(marked, self._judged(service, client, token))
@@ -232,7 +237,7 @@ class RefreshRun:
                 requested_scope=None,
                 now=late.received_at,
                 previous=stored.token,
-                repeats=_repeats(stored),
+                repeated=stored.identity.repeated,
             )
         except EveryAuthError:
             token = _with_successor(stored.token, _successor_in(response, stored))
@@ -304,6 +309,11 @@ def refreshed(identity: Identity, token: Token) -> Identity:
         refreshable=token.refresh_token is not None or (identity.repeated is not None and identity.repeated.can_repeat),
         login_required=None,
     )
+
+
+def _secrets_in(request: Request) -> list[Secret[str]]:
+    """Return the secrets that a service may echo, such as the token that a grant presents."""
+    return [value for value in request.fields.values() if isinstance(value, Secret)]
 
 
 def _successor_in(response: Response, stored: StoredIdentity) -> Secret[str] | None:

@@ -14,6 +14,23 @@ class GrantType(StrEnum):
     """RFC 6749 section 4.4."""
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     """RFC 7523 section 2.1."""
+    TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+    """RFC 8693 section 2.1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectIdentity:
+    """The stored identity whose token a grant presents, of the same profile.
+
+    Its names find it, because a new login may have another `id`. `account` is the subject of the account that it had
+    when the grant was run first, empty where that was not known.
+    """
+
+    id: str
+    service: str
+    tenant: str
+    user: str
+    account: str
 
 
 def only_grant(supported: Sequence[str]) -> GrantType | None:
@@ -31,7 +48,8 @@ class RepeatedGrant:
 
     An assertion (RFC 7523) is about `subject`, by default our client. `assertion_from` says where one that another
     party signed comes from, such as "github" or "file:PATH"; without it our client's private key signs one. An
-    `audience` is that of an assertion, where it is not the usual one.
+    `audience` is that of an assertion, where it is not the usual one, or of the token that is requested in exchange for
+    the token of `exchanged` (RFC 8693).
     """
 
     grant_type: GrantType
@@ -39,6 +57,7 @@ class RepeatedGrant:
     subject: str = ""
     assertion_from: str = ""
     audience: str = ""
+    exchanged: SubjectIdentity | None = None
 
     @property
     def can_repeat(self) -> bool:

@@ -6,6 +6,7 @@ from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.oauth.client_credentials import client_credentials_request
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
 from everyauth_cli.oauth.jwt_bearer import jwt_bearer_request, own_assertion_request
+from everyauth_cli.oauth.token_exchange import access_token_request
 
 
 def repeated_request(
@@ -27,3 +28,6 @@ def repeated_request(
             if presented is None:
                 return own_assertion_request(service, client, grant, now=now)
             return jwt_bearer_request(service, client, presented, scope=grant.scope, now=now)
+        case GrantType.TOKEN_EXCHANGE:
+            assert presented is not None
+            return access_token_request(service, client, grant, presented, now=now)

@@ -10,6 +10,8 @@ from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields, reported
+from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.issued_token import ACCESS_TOKEN_TYPE, check_issued
 from everyauth_cli.oauth.lifetime import expiry_of
 from everyauth_cli.oauth.request_form import Fields, client_values, from_template, shaped
 from everyauth_cli.sanitize import printable
@@ -131,27 +133,30 @@ def read_token(
     now: int,
     previous: Token | None = None,
     added: Mapping[str, str] | None = None,
-    repeats: bool = False,
+    repeated: RepeatedGrant | None = None,
 ) -> Token:
     """Return the token in a response (RFC 6749 section 5.1), completed from the `previous` one of a refresh.
 
     `requested_scope` is the granted scope where the response names none. `now` is the time when the request was sent,
-    in milliseconds since the epoch. `added` are more fields for `native`. A grant that `repeats` is run again in place
-    of a refresh: it has neither a refresh token (RFC 6749 section 4.4.3) nor an id token.
+    in milliseconds since the epoch. `added` are more fields for `native`. A `repeated` grant is run again in place of a
+    refresh: it has neither a refresh token (RFC 6749 section 4.4.3) nor an id token. That of a token exchange would
+    outlive the login whose token was exchanged, at which it is to end (RFC 8693 section 2.2.1 leaves it to us).
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     # A token that arrives in a refresh is kept whatever comes with it: the old refresh token may be spent.
     fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
+    if repeated is not None and repeated.grant_type is GrantType.TOKEN_EXCHANGE:
+        check_issued(service, fields, requested=ACCESS_TOKEN_TYPE)
     access_token = _access_token(service, response, fields)
-    refresh_token = None if repeats else _refresh_token(service, fields, previous)
+    refresh_token = None if repeated else _refresh_token(service, fields, previous)
     expiry = expiry_of(
         service,
         fields.get(service.expires_field),
         access_token,
         now=now,
-        refreshable=repeats or refresh_token is not None,
+        refreshable=repeated is not None or refresh_token is not None,
         previous=previous,
     )
     return Token(
@@ -163,7 +168,7 @@ def read_token(
         refresh_at=expiry.refresh_at,
         lifetime=expiry.lifetime,
         native=Secret({**_native(service, fields, previous), **(added or {})}),
-        id_token=None if repeats else _id_token(fields),
+        id_token=None if repeated else _id_token(fields),
         subject=previous.subject if previous else None,
         account=previous.account if previous else None,
     )

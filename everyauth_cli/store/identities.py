@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Account, Identity, RecordKey, Secret, Subject, Token
-from everyauth_cli.oauth.grant import EndedGrant, GrantType, LoginReason, RepeatedGrant
+from everyauth_cli.oauth.grant import EndedGrant, LoginReason
+from everyauth_cli.store.grant_json import grant_json, read_grant
 from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, parse_object, tag_text
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ def _unread(content: Mapping[str, Any]) -> UnreadResponse:
     return UnreadResponse(**{**content, "body": Secret(content["body"])})
 
 
-def _plain(value: Account | EndedGrant | FailedRefresh | RepeatedGrant | Subject | UnreadResponse) -> dict[str, Any]:
+def _plain(value: Account | EndedGrant | FailedRefresh | Subject | UnreadResponse) -> dict[str, Any]:
     """Its fields, none of which holds another: `dataclasses.asdict` takes ten times as long to find that out."""
     return {name: getattr(value, name) for name in value.__slots__}
 
@@ -329,7 +330,7 @@ def _metadata(identity: Identity) -> dict[str, Any]:
         metadata[name] = _plain(metadata[name]) if metadata[name] else None
     metadata |= {"tags": dict(identity.tags), "origins": dict(identity.origins)}
     few = {"params": dict(identity.params), **{name: getattr(identity, name) for name in BOUND_TO}}
-    few["repeated"] = _plain(identity.repeated) if identity.repeated else None
+    few["repeated"] = grant_json(identity.repeated) if identity.repeated else None
     return metadata | {name: value for name, value in few.items() if value}
 
 
@@ -341,5 +342,5 @@ def _identity(key: RecordKey, metadata: Mapping[str, Any]) -> Identity:
     if ended := found.get("login_required"):
         found["login_required"] = EndedGrant(**{**ended, "kind": LoginReason(ended["kind"])})
     if repeated := found.get("repeated"):
-        found["repeated"] = RepeatedGrant(**{**repeated, "grant_type": GrantType(repeated["grant_type"])})
+        found["repeated"] = read_grant(repeated)
     return Identity(service=key.service, user=key.user, tenant=key.tenant, **found)

@@ -26,7 +26,8 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 
 NOW = 1_800_000_000_000
-OF_CLIENT = ("client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+WITHOUT_REFRESH = ("client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer", TOKEN_EXCHANGE)
 """The grants that bring no refresh token."""
 
 Fault = Exception | Response
@@ -63,7 +64,7 @@ def id_token(**claims: Any) -> str:
 
 
 class AuthorizationServer:
-    """Issues tokens for codes of the form `code-ACCOUNT`, and `client-N` by `OF_CLIENT`; rotates refresh tokens.
+    """Issues tokens for codes of the form `code-ACCOUNT`, and `client-N` without a code; rotates refresh tokens.
 
     A refresh token that is used twice ends its whole grant (RFC 9700 section 4.14.2). The first of `faults` replaces
     the next response, before anything is done; `meanwhile` runs during a request, after the refresh token was used.
@@ -75,6 +76,7 @@ class AuthorizationServer:
         self.rotates = True
         self.extra: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
+        self.exchanged: dict[str, Any] = {}
         self.pages: dict[str, Fault] = {}
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
@@ -112,14 +114,26 @@ class AuthorizationServer:
             grant = f"grant-{next(self._numbers)}"
             self._accounts[grant] = fields["code"].removeprefix("code-")
             return self._token(grant, fields)
-        if fields["grant_type"] in OF_CLIENT:
-            token = {"access_token": f"client-{next(self._numbers)}", "expires_in": self.lifetime, **self.extra}
-            return json_response({name: value for name, value in token.items() if value is not None})
+        if fields["grant_type"] in WITHOUT_REFRESH:
+            return self._without_refresh(fields)
         grant = fields["refresh_token"].partition(".")[0]
         if self._valid.get(grant) != fields["refresh_token"]:
             self._valid.pop(grant, None)
             return json_response({"error": "invalid_grant", "error_description": "spent or revoked"}, status=400)
         return self._token(grant, fields)
+
+    def _without_refresh(self, form: dict[str, Any]) -> Response:
+        if form["grant_type"] == TOKEN_EXCHANGE:
+            return self._exchanged(form)
+        token = {"access_token": f"client-{next(self._numbers)}", "expires_in": self.lifetime, **self.extra}
+        return json_response({name: value for name, value in token.items() if value is not None})
+
+    def _exchanged(self, form: dict[str, Any]) -> Response:
+        """Respond to a token exchange (RFC 8693 section 2.2.1), with the fields of `exchanged` in place of these."""
+        token = {"access_token": f"exchanged-{next(self._numbers)}", "token_type": "Bearer"}
+        issued = {"issued_token_type": form["requested_token_type"], "expires_in": self.lifetime}
+        fields = {**token, **issued, **self.exchanged}
+        return json_response({name: value for name, value in fields.items() if value is not None})
 
     def _revoke(self, token: str) -> Response:
         self.revoked.append(token)

@@ -40,6 +40,7 @@ from everyauth_cli.urls import is_url
         f"everyauth login {EXAMPLE} --user user-123 --no-browser",
         f"everyauth login {EXAMPLE} --sandbox",
         f"everyauth login {EXAMPLE} --client-credentials",
+        "everyauth login acme --exchange corp --audience acme-api",
         "everyauth login https://mcp.example.com/mcp",
     ],
 )
@@ -65,6 +66,7 @@ def login(
     The access token and the refresh token are stored, and refreshed when needed. At the URL of a server, such as an
     MCP server's, it finds out by itself how to log in, and registers a client where the server allows that. With
     --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
+    With --exchange it is got in exchange for the token of another login, again and again (RFC 8693).
     """
     at_url.check(service, sandbox=sandbox, resource=resource)
     tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)

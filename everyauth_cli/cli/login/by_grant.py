@@ -19,15 +19,15 @@ from everyauth_cli.cli.login.keeping import (
 from everyauth_cli.cli.login_options import (
     AudienceOption,
     ClientCredentialsOption,
+    ExchangeOption,
     IdentityTokenOption,
     JwtBearerOption,
     SubjectOption,
 )
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, UsageProblem
-from everyauth_cli.flows.hints import grant_words
 from everyauth_cli.flows.identity_tokens import check_source
-from everyauth_cli.oauth.grant import GIVEN, GrantType, RepeatedGrant
+from everyauth_cli.oauth.grant import GIVEN, GrantType
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.granted import Grant
@@ -41,6 +41,7 @@ class GrantOptions:
     jwt_bearer: JwtBearerOption = False
     subject: SubjectOption = None
     identity_token_from: IdentityTokenOption = None
+    exchange: ExchangeOption = None
     audience: AudienceOption = None
 
     def chosen(self, session: Session, only: GrantType | None) -> ChosenGrant | None:
@@ -51,20 +52,36 @@ class GrantOptions:
         if only is GrantType.JWT_BEARER and not self.client_credentials:
             return replace(self, jwt_bearer=True).chosen(session, None)
         self._check()
-        presents = self._presented(session)
+        auth, presents = session.auth, self._presented(session)
         if self.client_credentials:
-            return _chosen(GrantType.CLIENT_CREDENTIALS, session.auth.client_credentials, presents)
+            return self._grant(GrantType.CLIENT_CREDENTIALS, auth.client_credentials, presents)
+        if self.exchange is not None:
+            about = {"subject": self.exchange, "audience": self.audience or ""}
+            return self._grant(GrantType.TOKEN_EXCHANGE, auth.exchange, about)
         if self.jwt_bearer or self.identity_token_from is not None:
-            return _chosen(GrantType.JWT_BEARER, session.auth.jwt_bearer, {"subject": self.subject or "", **presents})
+            return self._grant(GrantType.JWT_BEARER, auth.jwt_bearer, {"subject": self.subject or "", **presents})
         return None
 
     def _check(self) -> None:
-        if self.client_credentials and self.jwt_bearer:
-            raise UsageProblem("--client-credentials and --jwt-bearer are different grants", hint="give one of them")
+        chosen = [option for option, is_chosen in self._grants().items() if is_chosen]
+        if len(chosen) > 1:
+            raise UsageProblem(f"{chosen[0]} and {chosen[1]} are different grants", hint="give one of them")
         if self.subject is not None and (not self.jwt_bearer or self.identity_token_from is not None):
             raise UsageProblem("--subject is for --jwt-bearer with your own key", hint="give both, or neither")
-        if self.audience is not None and self.identity_token_from is None:
-            raise UsageProblem("--audience is for --identity-token-from", hint="give both, or neither")
+        if self.exchange is not None and self.identity_token_from is not None:
+            raise UsageProblem(
+                "--exchange presents a stored login's token, and --identity-token-from another one",
+                hint="give one of them",
+            )
+        if self.audience is not None and self.identity_token_from is None and self.exchange is None:
+            raise UsageProblem("--audience is for --identity-token-from or --exchange", hint="give one too, or neither")
+
+    def _grants(self) -> Mapping[str, bool]:
+        return {
+            "--client-credentials": self.client_credentials,
+            "--jwt-bearer": self.jwt_bearer,
+            "--exchange": self.exchange is not None,
+        }
 
     def _presented(self, session: Session) -> dict[str, Any]:
         if self.identity_token_from is None:
@@ -74,17 +91,16 @@ class GrantOptions:
         source = check_source(self.identity_token_from)
         return {"identity_token_from": source, "audience": self.audience or ""}
 
-
-def _chosen(grant_type: GrantType, run: Callable[..., Grant], about: Mapping[str, Any]) -> ChosenGrant:
-    source = GIVEN if "identity_token" in about else about.get("identity_token_from", "")
-    repeated = RepeatedGrant(
-        grant_type=grant_type,
-        scope="",
-        subject=about.get("subject", ""),
-        assertion_from=source,
-        audience=about.get("audience", ""),
-    )
-    return ChosenGrant(grant_type=grant_type, words=grant_words(repeated), run=functools.partial(run, **about))
+    def _grant(self, grant_type: GrantType, run: Callable[..., Grant], about: Mapping[str, Any]) -> ChosenGrant:
+        named = {
+            "--exchange": self.exchange,
+            "--subject": self.subject,
+            "--identity-token-from": self.identity_token_from,
+            "--audience": self.audience,
+        }
+        words = ["--client-credentials"] * self.client_credentials + ["--jwt-bearer"] * self.jwt_bearer
+        words += [word for option, value in named.items() if value is not None for word in (option, value)]
+        return ChosenGrant(grant_type=grant_type, words=words, run=functools.partial(run, **about))
 
 
 def log_in_by_grant(session: Session, options: LoginOptions, chosen: ChosenGrant) -> None:

@@ -59,6 +59,9 @@ class UrlOptions:
             raise UsageProblem("--client and --client-id both name a client", hint="give one of them")
 
 
+NO_URL_OPTIONS = UrlOptions()
+
+
 def log_in_at(
     session: Session, url: str, at_url: UrlOptions, options: functools.partial[LoginOptions], *, scope: str | None
 ) -> None:

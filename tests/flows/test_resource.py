@@ -101,6 +101,7 @@ def test_anything_else_is_refused_before_anything_is_sent(world, resource, probl
     for begin in (
         lambda: world.auth.begin("example", redirect_uri=REDIRECT_URI, resource=resource),
         lambda: world.auth.client_credentials("example", resource=resource),
+        lambda: world.auth.exchange("example", subject="other", resource=resource),
     ):
         with pytest.raises(UsageProblem, match=problem) as raised:
             begin()

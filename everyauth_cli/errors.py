@@ -9,7 +9,8 @@ Each line has an error's exit code, stable code and meaning. `KeyUnknown`, `Lock
     │   │   └── HostChanged       2  host_changed         a secret would go to another host than it was set for
     │   ├── PortInUse             2  port_in_use          the redirect URI's port is in use
     │   ├── ClientNotSet          2  client_not_set       no client id or secret is set for the service
-    │   └── ClientRejected        2  client_rejected      the service does not accept the client's credentials
+    │   ├── ClientRejected        2  client_rejected      the service does not accept the client's credentials
+    │   └── BoundToken            2  bound_token          the access token serves only who has its key (DPoP)
     ├── NotFound                  3  not_found            no service, identity or record with that name
     │   ├── ServiceNotFound       3  service_not_found    no such service in the catalogue
     │   └── Ambiguous             3  ambiguous            several identities match
@@ -117,6 +118,12 @@ class ClientRejected(UsageProblem):
     """The service answered `invalid_client` (RFC 6749 section 5.2)."""
 
     code = "client_rejected"
+
+
+class BoundToken(UsageProblem):
+    """The access token is bound to a key that is not handed out (RFC 9449), so it cannot be used where it would go."""
+
+    code = "bound_token"
 
 
 class NotFound(EveryAuthError):

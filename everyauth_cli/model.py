@@ -21,6 +21,7 @@ from everyauth_cli.services.rules import (
     ClientAuthMethod,
     ClientCredentialsRules,
     DeviceRules,
+    DpopRules,
     IdTokenRules,
     JwtBearerRules,
     LongLivedRules,
@@ -95,9 +96,8 @@ class Service:
     that each of its presets has of its own, by key; a preset itself is a service that is `preset_of` another.
     `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
 
-    Its tokens are requested for the `resource` (RFC 8707), where there is one: the server's own at a service that is
-    known by its URL alone, else that of a login. One of the former has the URL as its name, and perhaps the service
-    `client_of` whose client it uses.
+    Its tokens are requested for the `resource` (RFC 8707), if there is one: the server's own at a service known by its
+    URL alone, else that of a login. One of the former has the URL as its name, perhaps the service `client_of`.
     """
 
     name: str
@@ -134,6 +134,7 @@ class Service:
     client_assertion: ClientAssertionRules = field(default_factory=ClientAssertionRules)
     client_credentials: ClientCredentialsRules = field(default_factory=ClientCredentialsRules)
     device: DeviceRules = field(default_factory=DeviceRules)
+    dpop: DpopRules = field(default_factory=DpopRules)
     jwt_bearer: JwtBearerRules = field(default_factory=JwtBearerRules)
     long_lived: LongLivedRules = field(default_factory=LongLivedRules)
     pkce: bool = True
@@ -191,8 +192,7 @@ class Client:
 
     Of its `private_keys`, each a JWK, the first signs (`private_key_jwt`), and a second is the next one.
     `redirect_uri` is the registered one, where it is not ours on loopback. `origins` are those of the endpoints that
-    it was set for, by key. With a `sandbox_url` it is known to that sandbox only. `server` is what discovery found of a
-    server that is known by its URL alone (`flows/servers.py`).
+    it was set for, by key. With a `sandbox_url` it is known to that sandbox only. `server` is a discovered server's.
     """
 
     service: str
@@ -212,10 +212,9 @@ class Client:
 class Request:
     """One HTTP request to a service, ready for `transport.send`.
 
-    At most one of `basic` (RFC 7617) and `bearer` (RFC 6750 section 2.1, or another `scheme`) is given. `rest` is the
-    secret end of the URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested
-    JSON body in place of `fields`. With a `deadline` (seconds) the caller's thread waits that long for the response, in
-    place of 30 s.
+    At most one of `basic` (RFC 7617) and `bearer` (RFC 6750, or another `scheme`) is given. `rest` is the secret end of
+    the URL: a token in its path or query, where a service takes it nowhere else. `document` is a nested JSON body in
+    place of `fields`. With a `deadline` (seconds) the caller's thread waits so long, in place of 30 s.
 
     Raises `ConfigurationProblem` for a URL with a placeholder left in it: its host was compared with no other.
     """
@@ -239,11 +238,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """The response to a `Request`; its body may hold tokens.
+    """The response to a `Request`; its body, which may hold tokens, is not `is_complete` if it broke off.
 
-    A body that broke off is not `is_complete`: it was shorter than announced, or did not end in time. `date` is the
-    time at which the server sent it, as in its header (RFC 9110 section 6.6.1); `challenges` are the lines of its
-    WWW-Authenticate header (section 11.6.1).
+    `date` and `challenges` are of its headers (RFC 9110 sections 6.6.1 and 11.6.1), and so is `dpop_nonce` (RFC 9449).
     """
 
     status: int
@@ -253,6 +250,7 @@ class Response:
     date: str | None = None
     is_complete: bool = True
     challenges: tuple[str, ...] = ()
+    dpop_nonce: str | None = None
 
     @property
     def is_success(self) -> bool:
@@ -290,10 +288,11 @@ class Subject:
 class Token:
     """The content of a token response; times are milliseconds since the epoch.
 
-    `expires_at` is None where the service stated no usable lifetime; `lifetime` (milliseconds) is the last one that it
-    stated for this identity. `refresh_at` is the time to try a refresh where `expires_at` does not decide it; where
-    that is None it is a guess, which never makes the token expired. `native` holds the other fields that apps get,
-    without any refresh token. `id_token` came with this response and is not stored; `subject` is that of the login's.
+    `expires_at` is None where the service stated no usable lifetime; `lifetime` (milliseconds) is the last stated one.
+    `refresh_at` is the time to try a refresh where `expires_at` does not decide it; where that is None it is a guess,
+    which never makes the token expired. `native` holds the other fields for apps, without any refresh token. `id_token`
+    came with this response and is not stored; `subject` is that of the login's. A DPoP token (RFC 9449) is bound to its
+    `proof_key`, a JWK; `nonces` are the last of each server, by its origin.
     """
 
     access_token: Secret[str]
@@ -307,6 +306,8 @@ class Token:
     id_token: Secret[str] | None = None
     subject: Subject | None = None
     account: Account | None = None
+    proof_key: Secret[str] | None = None
+    nonces: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,8 +317,8 @@ class Identity:
     Times are milliseconds since the epoch: `granted_at` of the last login, `updated_at` of the last token;
     `expires_at` and `refresh_at` are the token's. The grant is bound to `client_id` (RFC 6749 section 6) and to
     `origins`, those of the endpoints that may be sent its tokens, by key, to the `resource` as it is spelt, and at a
-    server that is known by its URL to the `issuer`; `redirect_uri` is the login's, and `params` are the values of
-    placeholders that its authorization response had. A `repeated` grant has no refresh token.
+    server that is known by its URL to the `issuer`; `redirect_uri` is the login's, `params` the values of placeholders
+    in its authorization response. A `repeated` grant has no refresh token. `jkt` is of bound tokens (RFC 9449 6.1).
     """
 
     id: str
@@ -341,6 +342,7 @@ class Identity:
     resource: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     repeated: RepeatedGrant | None = None
+    jkt: str = ""
 
     @property
     def has_refresh_token(self) -> bool:

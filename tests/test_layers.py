@@ -48,7 +48,7 @@ LAYERS = {
     # For the tests of apps, and imported by nobody here: it holds an EveryAuth, so it is above the package.
     "sandbox/in_process": BASE | {"errors", "model", "sandbox", "transport"},
     "sandbox/pytest_plugin": LOWER | {"sandbox", "sandbox/in_process", "flows", "everyauth"},
-    "bearer": BASE | {"errors", "model", "async_methods", "store", "flows", "urls"},
+    "bearer": BASE | {"errors", "model", "async_methods", "oauth", "store", "flows", "urls"},
     "everyauth": LOWER | {"flows", "bearer", "sender"},  # EveryAuth.from_env assembles the parts
     "web": LOWER - {"transport"} | {"flows", "everyauth", "pages"},
     "cli": LOWER | {"loopback", "os_keyring", "flows", "everyauth", "sender", "pages", "redirect", "sandbox"},

@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 import httpx
 
 from everyauth_cli.async_methods import read_and_await
 from everyauth_cli.bearer.request_body import rewinder
+from everyauth_cli.bearer.signing import Signed, Signer
 from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
 from everyauth_cli.flows.step_up import Find, more_access
-from everyauth_cli.model import Secret
+from everyauth_cli.store.credential import AccessToken
 
 try:  # the app's choice, and none of our dependencies
     from httpx2 import Auth as Httpx2Auth
@@ -30,36 +30,55 @@ class HttpxAuth(httpx.Auth, Httpx2Auth):  # type: ignore[misc]  # their auth_flo
     token. A 401 for a token that was just issued is returned as it is, since another token would get it too. It keeps
     no token, and many threads and tasks may share it, in clients of both libraries. At a server that is known by its
     URL, where `find` returns the identity, a 403 that asks for more access raises `LoginRequired`.
+
+    Where the token is bound to a key (DPoP, RFC 9449 section 7), each request has a proof of its own, and one that is
+    refused for its nonce is sent once more with the new one. `clock` gives milliseconds since the epoch.
     """
 
-    def __init__(self, current: Callable[..., Secret[str]], *, service: str, find: Find | None = None) -> None:
+    def __init__(
+        self,
+        current: Callable[..., AccessToken],
+        *,
+        service: str,
+        clock: Callable[[], int],
+        find: Find | None = None,
+    ) -> None:
         self._current = current
         self._service = service
+        self._signer = Signer(clock)
         self._find = find
 
     # The requests and responses of both libraries have the same attributes.
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:  # noqa: ANN401
         rewind = rewinder(_parts(request.stream))
-        token = self._current()
-        response = yield _signed(request, token)
-        if _is_rejected(response, token):
+        signed = Signed(self._signer, self._current(), rewind=rewind)
+        response = yield signed.sign(request)
+        while signed.repeats(response):
+            response = yield signed.sign(response.request)
+        if signed.is_rejected(response):
             with suppress(RejectedAlthoughNew):
-                fresh = self._current(rejected=token)
+                signed = Signed(self._signer, self._current(rejected=signed.token), rewind=rewind)
                 if rewind():
-                    response = yield _signed(request, fresh)
+                    response = yield signed.sign(request)
+                    while signed.repeats(response):
+                        response = yield signed.sign(response.request)
         if error := self._more_access(response):
             raise error
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
         rewind = rewinder(_parts(request.stream))
-        token = await read_and_await(self._service, self._current)
-        response = yield _signed(request, token)
-        if _is_rejected(response, token):
+        signed = Signed(self._signer, await read_and_await(self._service, self._current), rewind=rewind)
+        response = yield signed.sign(request)
+        while signed.repeats(response):
+            response = yield signed.sign(response.request)
+        if signed.is_rejected(response):
             with suppress(RejectedAlthoughNew):
-                another = functools.partial(self._current, rejected=token)
-                fresh = await read_and_await(self._service, another)
+                another = functools.partial(self._current, rejected=signed.token)
+                signed = Signed(self._signer, await read_and_await(self._service, another), rewind=rewind)
                 if rewind():
-                    response = yield _signed(request, fresh)
+                    response = yield signed.sign(request)
+                    while signed.repeats(response):
+                        response = yield signed.sign(response.request)
         if self._find is not None:
             check = functools.partial(self._more_access, response)
             if error := await read_and_await(self._service, check):
@@ -70,17 +89,6 @@ class HttpxAuth(httpx.Auth, Httpx2Auth):  # type: ignore[misc]  # their auth_flo
             # Another host, after a redirect: it was sent no token, and must not choose the scopes of a login.
             return None
         return more_access(response.status_code, [response.headers.get("WWW-Authenticate", "")], self._find)
-
-
-def _signed(request: Any, token: Secret[str]) -> Any:  # noqa: ANN401
-    request.headers["Authorization"] = f"Bearer {token.reveal()}"
-    return request
-
-
-def _is_rejected(response: Any, token: Secret[str]) -> bool:  # noqa: ANN401
-    """Return whether the token was answered with 401; after a redirect to another host it was not sent."""
-    sent = response.request.headers.get("Authorization")
-    return bool(response.status_code == HTTPStatus.UNAUTHORIZED and sent == f"Bearer {token.reveal()}")
 
 
 def _parts(stream: Any) -> Iterable[object]:  # noqa: ANN401

@@ -30,20 +30,20 @@ def httpx_auth(
     raises what `get_identity` does, and `LoginRequired` where that returns None or a server at a URL asks for more
     access (403, `insufficient_scope`): its hint is a login for the union of the scopes.
     """
-    tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
+    tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id, signs=True)
     module = _module("httpx_auth", "httpx")
     find = _finder(self, service, who, tenant=tenant, identity_id=identity_id)
-    return cast("HttpxAuth", module.HttpxAuth(tokens, service=service, find=find))
+    return cast("HttpxAuth", module.HttpxAuth(tokens, service=service, clock=self._flows.clock, find=find))
 
 
 def requests_auth(
     self: HasFlows, service: str, who: Who = DEFAULT_USER, *, tenant: str = "", identity_id: str | None = None
 ) -> RequestsAuth:
     """Return the same for `requests`. Raises `UsageProblem` where that is not installed."""
-    tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
+    tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id, signs=True)
     module = _module("requests_auth", "requests", install="'everyauth-cli[requests]'")
     find = _finder(self, service, who, tenant=tenant, identity_id=identity_id)
-    return cast("RequestsAuth", module.RequestsAuth(tokens, find=find))
+    return cast("RequestsAuth", module.RequestsAuth(tokens, clock=self._flows.clock, find=find))
 
 
 def token_source(
@@ -64,7 +64,7 @@ def token_source(
     tokens = self._flows.identities.access_tokens(service, who, tenant=tenant, identity_id=identity_id)
 
     def current() -> Secret[str]:
-        return tokens(min_ttl=min_ttl)
+        return tokens(min_ttl=min_ttl).value
 
     return cast("TokenSource", _module("token_source").TokenSource(current))
 

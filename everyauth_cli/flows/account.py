@@ -23,6 +23,7 @@ from everyauth_cli.oauth.id_token import (
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.userinfo import account_in, has_name
 from everyauth_cli.services.rules import IdTokenUse
+from everyauth_cli.store.credential import AccessToken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ class Accounts:
         self, service: Service, client: Client, token: Token, key: RecordKey, *, unknown: str = "account"
     ) -> Account | None:
         try:
-            return self.endpoint.ask(service, client, token.access_token, key=key)
+            return self.endpoint.ask(service, client, AccessToken.of(token), key=key)
         except ServiceError as error:
             self.warn(f"the {unknown} of this login at {service.name} is not known: {error.message}")
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NoReturn
 
 from everyauth_cli.errors import ConfigurationProblem, EveryAuthError, LoginTimedOut
@@ -111,12 +112,21 @@ class DeviceLogin:
     ) -> Grant | PendingDevice:
         login, request = self.login, pending.request
         now, response, added = login.clock(), None, added_fields(service, client)
+        sender = login.sender(request, pending.nonces)
+        make = partial(device_token_request, service, client, pending, now=now)
         try:
-            response = login.send(device_token_request(service, client, pending, now=now))
-            token = read_token(service, response, requested_scope=request.scope, now=now, added=added)
+            response = sender.send(make(), again=make)
+            token = read_token(
+                service,
+                response,
+                requested_scope=request.scope,
+                now=now,
+                added=added,
+                proof_key=request.proof_key,
+            )
         except EveryAuthError as error:
-            return self._after(service, pending, error, response)
-        return login.granted(service, client, request, token, params=params)
+            return self._after(service, replace(pending, nonces=sender.nonces), error, response)
+        return login.granted(service, client, request, replace(token, nonces=sender.nonces), params=params)
 
     def _after(
         self, service: Service, pending: PendingDevice, error: EveryAuthError, response: Response | None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from everyauth_cli.errors import OtherAccount
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import ID_PREFIX, Identity, Token
+from everyauth_cli.oauth.dpop import thumbprint
 
 if TYPE_CHECKING:
     from everyauth_cli.oauth.grant import RepeatedGrant
@@ -70,6 +71,7 @@ def identity_of(grant: Grant, before: StoredIdentity | None) -> Identity:
         resource=grant.resource,
         params=grant.params,
         repeated=grant.repeated,
+        jkt=thumbprint(grant.token.proof_key) if grant.token.proof_key else "",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 from everyauth_cli.errors import ConfigurationProblem, UsageProblem
@@ -18,7 +19,7 @@ from everyauth_cli.flows.identity_tokens import given_token, source_of
 from everyauth_cli.flows.login import LoginFlow, check_names
 from everyauth_cli.flows.presented_tokens import PresentedTokens
 from everyauth_cli.flows.subjects import Subjects
-from everyauth_cli.model import Account, Client, Secret, Service
+from everyauth_cli.model import Account, Client, Request, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
 from everyauth_cli.oauth.jwt_bearer import subject_of
 from everyauth_cli.oauth.login_request import LoginRequest
@@ -136,16 +137,28 @@ class Grants:
     ) -> Grant:
         """Run a grant that is run again in place of a refresh, and return its token with the account that it is for."""
         now, added = self.login.clock(), added_fields(service, client)
-        key, record = self.login.key(request), self.login.record
+        key, record, sender = self.login.key(request), self.login.record, self.login.sender(request)
         with recorded(record, self.login.clock, Action.LOGIN, key, presented, client.client_secret, success=False):
-            response = self.login.send(repeated_request(service, client, repeated, presented=presented, now=now))
+            made = partial(repeated_request, service, client, repeated, now=now)
+
+            def again() -> Request:
+                # An assertion of ours may serve once, as a proof does; one of another's is given once.
+                is_own = not repeated.assertion_from
+                return made(presented=self.presented(service, client, repeated) if is_own else presented)
+
             token = read_token(
-                service, response, requested_scope=repeated.scope, now=now, added=added, repeated=repeated
+                service,
+                sender.send(made(presented=presented), again=again),
+                requested_scope=repeated.scope,
+                now=now,
+                added=added,
+                repeated=repeated,
+                proof_key=request.proof_key,
             )
         issuer, resource = bound_names(service)
         return Grant(
             request=request,
-            token=replace(token, account=account),
+            token=replace(token, account=account, nonces=sender.nonces),
             origins=granted_origins(service),
             missing_scopes=missing_scopes(service, repeated.scope, token.scope, refreshable=False),
             issuer=issuer,

@@ -15,11 +15,12 @@ from everyauth_cli.flows.freshness import is_alive, is_due
 from everyauth_cli.flows.hints import bound_elsewhere, login_again, must_log_in, user_of_tenant
 from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.refresh import Refresher
-from everyauth_cli.flows.requirement import CURRENT, Requirement
+from everyauth_cli.flows.requirement import SIGNING, Requirement
 from everyauth_cli.model import Account, Client, Identity, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.oauth.retry_after import seconds_until
 from everyauth_cli.services.callback import with_callback
+from everyauth_cli.store.credential import AccessToken
 from everyauth_cli.store.identities import StoredIdentity, key_of, peek_identity, read_identity, save_identity
 from everyauth_cli.store.records import Store
 
@@ -136,24 +137,24 @@ class HealthCheck:
         if not is_bound_to(identity, service, client):
             raise bound_elsewhere(key, identity.repeated)
         service = with_callback(service, identity.params)
-        token = self._token(key, CURRENT)
+        token = self._token(key, SIGNING)
         account = self._account(key, service, client, token)
         if account is None and identity.refreshable:
-            token = self._token(key, Requirement(rejected=token))
+            token = self._token(key, Requirement(rejected=token.value, signs=True))
             account = self._account(key, service, client, token)
         if account is None:
-            return self._rejected(key, identity, token)
+            return self._rejected(key, identity, token.value)
         known = identity.account
         same = known is None or known.subject == account.subject
         return HealthState.WORKS if same else HealthState.OTHER_ACCOUNT
 
-    def _token(self, key: RecordKey, requirement: Requirement) -> Secret[str]:
+    def _token(self, key: RecordKey, requirement: Requirement) -> AccessToken:
         credential = self.refresher.current(key, requirement)
         if credential is None:
             raise _Deleted
-        return Secret(credential.access_token)
+        return credential.presented
 
-    def _account(self, key: RecordKey, service: Service, client: Client, token: Secret[str]) -> Account | None:
+    def _account(self, key: RecordKey, service: Service, client: Client, token: AccessToken) -> Account | None:
         """Return the account of a token; None when the service rejects the token (RFC 6750 section 3.1)."""
         try:
             endpoint = AccountEndpoint(send=self.send, clock=self.clock, record=self.record)

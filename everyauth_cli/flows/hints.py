@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from everyauth_cli.errors import LoginRequired, RejectedAlthoughNew
+from everyauth_cli.errors import BoundToken, LoginRequired, RejectedAlthoughNew
 from everyauth_cli.model import DEFAULT_PROFILE, DEFAULT_USER, SANDBOX_PROFILE, RecordKey
 from everyauth_cli.oauth.grant import EndedGrant, GrantType, LoginReason, RepeatedGrant, SubjectIdentity
 
@@ -96,6 +96,17 @@ def rejected_although_new(key: RecordKey, repeated: RepeatedGrant | None = None)
     return RejectedAlthoughNew(
         f"the access token of {_user(key)} was rejected although {key.service} has just issued it; check its scopes",
         hint=f'{login_again(key, replace(repeated, scope="") if repeated else None)} --scope "..."',
+    )
+
+
+def bound_token(key: RecordKey) -> BoundToken:
+    """Make the error for an access token that serves only who has its key, which is never handed out (RFC 9449)."""
+    words = [repr(word) for word in ([key.service] if key.user == DEFAULT_USER else [key.service, key.user])]
+    words += [f"tenant={key.tenant!r}"] * (key.tenant != key.user)
+    return BoundToken(
+        f"the access token of {_user(key)} at {key.service} is bound to a key (DPoP) that everyauth keeps: without a "
+        "signature for each request it is useless",
+        hint=f"requests are signed in Python by httpx_auth({', '.join(words)}) of EveryAuth, or by requests_auth",
     )
 
 

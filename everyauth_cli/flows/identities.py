@@ -29,7 +29,7 @@ from everyauth_cli.flows.selector import (
 from everyauth_cli.model import DEFAULT_USER, Identity, RecordKey, Secret
 from everyauth_cli.services.at_url import server_name
 from everyauth_cli.store.at_once import check_may_wait
-from everyauth_cli.store.credential import Credential
+from everyauth_cli.store.credential import AccessToken, Credential
 from everyauth_cli.store.identities import (
     identity_key,
     key_of,
@@ -89,19 +89,28 @@ class Identities(Listing):
         return functools.partial(self._current, service, read_who(who, tenant=tenant, identity_id=identity_id))
 
     def _current(
-        self, service: str, selector: Selector, *, min_ttl: int = 0, rejected: Secret[str] | None = None
+        self,
+        service: str,
+        selector: Selector,
+        *,
+        min_ttl: int = 0,
+        rejected: Secret[str] | None = None,
+        signs: bool = False,
     ) -> Credential:
-        credential = self._selected(service, selector, requirement(min_ttl, rejected))
+        credential = self._selected(service, selector, requirement(min_ttl, rejected, signs=signs))
         if credential is None:
             raise self._not_found(service, selector)
         return credential
 
     def access_tokens(
-        self, service: str, who: Who, *, tenant: str, identity_id: str | None
-    ) -> Callable[..., Secret[str]]:
-        """Return a function that returns the access token of `current`, with the same arguments."""
+        self, service: str, who: Who, *, tenant: str, identity_id: str | None, signs: bool = False
+    ) -> Callable[..., AccessToken]:
+        """Return a function that returns the access token of `current`, with the same arguments.
+
+        Who `signs` requests gets one that is bound to a key too; for others it raises `BoundToken`.
+        """
         current = self.current(service, who, tenant=tenant, identity_id=identity_id)
-        return lambda **required: Secret(current(**required).access_token)
+        return lambda **required: current(**required, signs=signs).presented
 
     def _not_found(self, service: str, selector: Selector) -> LoginRequired:
         if not selector.user:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from everyauth_cli.errors import (
     ConfigurationProblem,
@@ -23,6 +24,7 @@ from everyauth_cli.flows.hints import login_command, user_of_tenant
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.jwks import IssuerKeys
 from everyauth_cli.flows.known_servers import doubted_on_failure
+from everyauth_cli.flows.proofs import Sender
 from everyauth_cli.flows.pushing import pushed
 from everyauth_cli.flows.refresh_run import refreshed
 from everyauth_cli.flows.selector import OWN_TAGS, check_texts
@@ -36,7 +38,7 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
-from everyauth_cli.oauth import authorization_code
+from everyauth_cli.oauth import authorization_code, dpop
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.resource_indicator import check_resource, for_resource
@@ -99,7 +101,7 @@ class LoginFlow:
         service = for_resource(service, pending.request.resource)
         key, sent = self.key(pending.request), (pending.state, pending.nonce, client.client_secret)
         with recorded(self.record, self.clock, Action.LOGIN, key, *sent, success=False):
-            return pushed(service, client, pending, send=self.send, clock=self.clock)
+            return pushed(service, client, pending, sender=self.sender(pending.request), clock=self.clock)
 
     def registered(
         self, name: str, *, resource: str, redirect_uri: str | None = None, redirects: bool = True
@@ -124,7 +126,12 @@ class LoginFlow:
             started_at=self.clock(),
             resource=service.resource or "",
             issuer=service.issuer,
+            proof_key=dpop.new_key(service) if service.dpop.bound_access_tokens else None,
         )
+
+    def sender(self, request: LoginRequest, nonces: Mapping[str, str] | None = None) -> Sender:
+        """Return a sender of a login's requests, with proofs of its key where its token is to be bound."""
+        return Sender(self.send, self.clock, request.proof_key, nonces)
 
     def authorization_url(self, pending: PendingLogin) -> str:
         """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
@@ -199,15 +206,24 @@ class LoginFlow:
         return Accounts(keys=keys, endpoint=endpoint, clock=self.clock, warn=self.warn)
 
     def _token(self, service: Service, client: Client, pending: PendingLogin, response: AuthorizationResponse) -> Token:
-        now, added = self.clock(), added_fields(service, client, response)
+        now, added, request = self.clock(), added_fields(service, client, response), pending.request
+        sender = self.sender(request, pending.nonces)
+        make = partial(code_request, service, client, pending, response, now=now)
         try:
-            token_response = self.send(code_request(service, client, pending, response, now=now))
-            return read_token(service, token_response, requested_scope=pending.request.scope, now=now, added=added)
+            token = read_token(
+                service,
+                sender.send(make(), again=make),
+                requested_scope=request.scope,
+                now=now,
+                added=added,
+                proof_key=request.proof_key,
+            )
         except InvalidGrant as refusal:
             # The service's own words name the cause, such as the code challenge or the redirect URI, or none at all.
             kind = LoginTimedOut if "has expired" in refusal.message else LoginFailed
             lifetime = f" (its codes are valid for {service.code_lifetime} s)" if service.code_lifetime else ""
             raise kind(f"{refusal.message}; it did not accept the authorization code{lifetime}") from None
+        return replace(token, nonces=sender.nonces)
 
     def _long_lived(self, service: Service, client: Client, token: Token) -> Token:
         """Get a token that lives longer for the one that a login brought."""

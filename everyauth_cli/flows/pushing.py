@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from everyauth_cli.errors import ClientRejected, InvalidGrant, ServiceError
-from everyauth_cli.model import Client, Request, Response, Service
+from everyauth_cli.flows.proofs import Sender
+from everyauth_cli.model import Client, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin
 from everyauth_cli.oauth.pushed_authorization import failed_push, push_request, read_pushed
 
@@ -15,13 +18,14 @@ def pushed(
     client: Client,
     pending: PendingLogin,
     *,
-    send: Callable[[Request], Response],
+    sender: Sender,
     clock: Callable[[], int],
 ) -> PendingLogin:
     """Return a login with the reference to its request. Raises `LoginFailed`, `ClientRejected`, `ServiceError`."""
     now = clock()
+    make = partial(push_request, service, client, pending, now=now)
     try:
-        response = send(push_request(service, client, pending, now=now))
-        return read_pushed(service, pending, response, now=now)
+        pushed = read_pushed(service, pending, sender.send(make(), again=make), now=now)
+        return replace(pushed, nonces=sender.nonces)
     except (InvalidGrant, ServiceError, ClientRejected) as error:
         raise failed_push(service, error) from None

@@ -18,13 +18,14 @@ from everyauth_cli.errors import (
 from everyauth_cli.event_log import Record, ignore
 from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_fresh, lives_for
+from everyauth_cli.flows.hints import bound_token
 from everyauth_cli.flows.requirement import CURRENT, Requirement, check_lifetime
 from everyauth_cli.flows.single_flight import Flight, SingleFlight, release_signals
 from everyauth_cli.flows.waits import LOCK_SECONDS, waits
 from everyauth_cli.model import RecordKey, Request, Response
 from everyauth_cli.oauth.presented import Presented, nothing_presented
 from everyauth_cli.store.credential import Credential
-from everyauth_cli.store.identities import StoredIdentity, damaged, record_of, stored_identity
+from everyauth_cli.store.identities import DPOP, StoredIdentity, damaged, record_of, stored_identity
 from everyauth_cli.store.records import Store
 from everyauth_cli.urls import is_url
 
@@ -74,8 +75,8 @@ class Refresher:
     def current(self, key: RecordKey, requirement: Requirement = CURRENT) -> Credential | None:
         """Return a credential that meets the requirement; None when the identity does not exist.
 
-        Raises `LoginRequired`, `ServiceError`, `StoreError`, and `UsageProblem` for a client that is not set or
-        not accepted.
+        Raises `LoginRequired`, `ServiceError`, `StoreError`, `BoundToken`, and `UsageProblem` for a client that is not
+        set or not accepted.
         """
         found = self._read(key, requirement)
         if not isinstance(found, StoredIdentity):
@@ -98,6 +99,8 @@ class Refresher:
         record = self.store.get(key)
         if record is None:
             return None
+        if DPOP in record.secret.reveal() and not requirement.signs:
+            raise bound_token(key)
         try:
             if self._meets(record.secret.reveal(), requirement):
                 return Credential(key, record)

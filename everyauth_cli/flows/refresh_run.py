@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from everyauth_cli.errors import (
@@ -35,6 +36,7 @@ from everyauth_cli.flows.hints import (
 )
 from everyauth_cli.flows.host_pinning import is_bound_to
 from everyauth_cli.flows.pause import is_remembered, pause_of, remembered_error
+from everyauth_cli.flows.proofs import Sender
 from everyauth_cli.flows.requirement import Requirement, check_lifetime
 from everyauth_cli.flows.saving import STORE_SECONDS, Saver, spent_by, write_back
 from everyauth_cli.flows.waits import LOCK_SECONDS
@@ -113,29 +115,33 @@ class RefreshRun:
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key, stored.identity.repeated)
         service = for_resource(with_callback(service, stored.identity.params), stored.identity.resource)
-        marked, now = stored, self.clock()
+        marked, now, token = stored, self.clock(), stored.token
+        sender = Sender(self.send, self.clock, token.proof_key, token.nonces)
+        make = partial(self._request, service, client, stored, now=now)
         try:
             # What cannot be requested is no refresh that was begun.
-            request = self._request(service, client, stored, now=now)
+            request = make()
             marked, secrets = self._mark(key, stored), (spent, client.client_secret, *_secrets_in(request))
-            with recorded(self.record, self.clock, Action.REFRESH, key, *secrets):
-                response = self.send(replace(request, deadline=RUN_SECONDS))
-                return self._stored(key, marked, service, client, response, now=now)
+            with recorded(self.record, self.clock, Action.REFRESH, key, token.proof_key, *secrets):
+                response = sender.send(request, again=make)
+                return self._stored(key, _with_nonces(marked, sender), service, client, response, now=now)
         except InvalidGrant as refusal:
             return self._adopt_or_end(key, marked, stored, refusal)
         except (ServiceError, ClientRejected) as error:
-            raise self._remembered(key, marked, stored, error) from None
+            raise self._remembered(key, _with_nonces(marked, sender), stored, error) from None
 
     def _request(self, service: Service, client: Client, stored: StoredIdentity, *, now: int) -> Request:
         """Return the request for a new token: a refresh (RFC 6749 section 6), or the grant once more."""
         identity, refresh_token = stored.identity, stored.token.refresh_token
         if identity.repeated is not None:
             presented = self.presented(service, client, identity.repeated)
-            return repeated_request(service, client, identity.repeated, presented=presented, now=now)
-        assert refresh_token is not None
-        return refresh_request(
-            service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope, now=now
-        )
+            request = repeated_request(service, client, identity.repeated, presented=presented, now=now)
+        else:
+            assert refresh_token is not None
+            request = refresh_request(
+                service, client, refresh_token, redirect_uri=identity.redirect_uri, scope=identity.scope, now=now
+            )
+        return replace(request, deadline=RUN_SECONDS)
 
     def _spent(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> Secret[str]:
         """Return the token that the refresh spends, or raise the error for an identity that none can help now."""
@@ -326,6 +332,10 @@ def _repeats(stored: StoredIdentity) -> bool:
 
 def _with_successor(token: Token, refresh_token: Secret[str] | None) -> Token:
     return replace(token, refresh_token=refresh_token or token.refresh_token)
+
+
+def _with_nonces(stored: StoredIdentity, sender: Sender) -> StoredIdentity:
+    return replace(stored, token=replace(stored.token, nonces=sender.nonces))
 
 
 def _with_token(stored: StoredIdentity, judged: tuple[Token, EndedGrant | None]) -> StoredIdentity:

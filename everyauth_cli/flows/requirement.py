@@ -15,12 +15,13 @@ class Requirement:
     """A requirement of a token: at least `min_ttl` milliseconds of remaining lifetime, and not this one.
 
     `rejected` is one that an API answered with 401 (RFC 6750 section 3.1), `replaced` one that is to be refreshed
-    although nothing is wrong with it.
+    although nothing is wrong with it. A caller that `signs` can present a token that is bound to a key (RFC 9449).
     """
 
     min_ttl: int = 0
     rejected: Secret[str] | None = None
     replaced: Secret[str] | None = None
+    signs: bool = False
 
     def excludes(self, access_token: str) -> bool:
         """Whether that access token does not meet the requirement, whatever its lifetime."""
@@ -33,11 +34,16 @@ CURRENT = Requirement()
 """The default: any token that has not expired."""
 
 
-def requirement(min_ttl: int, rejected: str | Secret[str] | None) -> Requirement:
+SIGNING = Requirement(signs=True)
+"""The same of a caller that signs."""
+
+
+def requirement(min_ttl: int, rejected: str | Secret[str] | None, *, signs: bool = False) -> Requirement:
     """Make the requirement of a caller, who may give the rejected token as a plain text."""
     if not min_ttl and not rejected:
-        return CURRENT
-    return Requirement(min_ttl=min_ttl, rejected=Secret(rejected) if isinstance(rejected, str) else rejected)
+        return SIGNING if signs else CURRENT
+    rejected = Secret(rejected) if isinstance(rejected, str) else rejected
+    return Requirement(min_ttl=min_ttl, rejected=rejected, signs=signs)
 
 
 def check_lifetime(stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:

@@ -9,6 +9,7 @@ be revoked.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from everyauth_cli.flows.clients import Clients
 from everyauth_cli.flows.freshness import is_alive
 from everyauth_cli.flows.hints import bound_elsewhere, user_of_tenant
 from everyauth_cli.flows.host_pinning import is_bound_to
+from everyauth_cli.flows.proofs import Sender
 from everyauth_cli.model import Account, Client, Identity, RecordKey, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.grant import EndedGrant
 from everyauth_cli.oauth.revocation import read_revocation, revocation_request
@@ -217,9 +219,10 @@ class Revoker:
         ends = service.revocation.ends.of(refreshable=token.refresh_token is not None)
         service = replace(service, revocation=replace(service.revocation, ends=ends))
         tokens, refusal = _revocable(service, token), None
+        sender = Sender(self.send, self.clock, token.proof_key, token.nonces)
         for name, value in tokens.items():
             try:
-                done = self._revoke_one(key, service, client, name, value, account=token.account)
+                done = self._revoke_one(key, service, client, name, value, account=token.account, sender=sender)
             except (ServiceUnreachable, ServiceUnreadable):
                 raise
             except ServiceError as error:
@@ -244,11 +247,14 @@ class Revoker:
         token: Secret[str],
         *,
         account: Account | None,
+        sender: Sender,
     ) -> bool:
         with recorded(self.record, self.clock, Action.REVOCATION, key, token, client.client_secret) as remark:
             subject = account.subject if account else None
-            request = revocation_request(service, client, token, hint=name, account=subject, now=self.clock())
-            done = read_revocation(service, self.send(request))
+            make = functools.partial(
+                revocation_request, service, client, token, hint=name, account=subject, now=self.clock()
+            )
+            done = read_revocation(service, sender.send(make(), again=make, access_token=token))
             remark(name if done else f"{service.name} does not revoke tokens of the type {name}")
             return done
 

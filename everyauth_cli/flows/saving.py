@@ -13,10 +13,9 @@ from everyauth_cli.store.identities import (
     StoredIdentity,
     read_identity,
     save_identity,
-    spool_identity,
-    spooled_identity,
 )
 from everyauth_cli.store.records import Store, VersionConflict
+from everyauth_cli.store.spooled_identity import spool_identity, spooled_identity
 
 STORE_SECONDS = 90.0
 """The time for a store that cannot take the response."""

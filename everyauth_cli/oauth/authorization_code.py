@@ -7,12 +7,13 @@ import hmac
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from everyauth_cli.errors import LoginDenied, LoginFailed, ServiceError, raised_anew
 from everyauth_cli.model import Secret, Service
 from everyauth_cli.oauth import base64url
+from everyauth_cli.oauth.dpop import thumbprint
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.request_form import Fields, named, plain
 from everyauth_cli.oauth.resource_indicator import INVALID_TARGET, refused_target
@@ -39,7 +40,7 @@ class PendingLogin:
 
     `verifier` is PKCE's (RFC 7636), `nonce` that of the id token; each is None where it is not used. A request that was
     pushed has a `request_uri` (RFC 9126), which the browser must use before `request_expires_at`, in milliseconds since
-    the epoch.
+    the epoch. `nonces` are those for its proofs, where its token is to be bound to a key (RFC 9449 section 8).
     """
 
     request: LoginRequest
@@ -49,6 +50,7 @@ class PendingLogin:
     nonce: Secret[str] | None
     request_uri: Secret[str] | None = None
     request_expires_at: int | None = None
+    nonces: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,9 @@ def request_fields(service: Service, pending: PendingLogin) -> Fields:
         # The digest in hexadecimal digits goes by the name of S256 too.
         is_plain = service.code_challenge_method is ChallengeMethod.PLAIN
         fields["code_challenge_method"] = (ChallengeMethod.PLAIN if is_plain else ChallengeMethod.S256).value
+    if pending.request.proof_key is not None:
+        # RFC 9449 section 10: then the code is bound to the key as well.
+        fields["dpop_jkt"] = thumbprint(pending.request.proof_key)
     return {**service.authorization_params, **named(service, fields)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreadable, raised_anew
@@ -51,7 +51,8 @@ class DeviceAuthorization:
 class PendingDevice:
     """A login that a user confirms on another device: its request, the codes, and when to ask for its token next.
 
-    `verifier` is PKCE's (RFC 7636), None where it is not used. `poll_at` is milliseconds since the epoch.
+    `verifier` is PKCE's (RFC 7636), None where it is not used. `poll_at` is milliseconds since the epoch. `nonces` are
+    the last ones for its proofs, where its token is to be bound to a key (RFC 9449).
     """
 
     request: LoginRequest
@@ -59,6 +60,7 @@ class PendingDevice:
     verifier: Secret[str] | None
     polling: Polling
     poll_at: int
+    nonces: Mapping[str, str] = field(default_factory=dict)
 
 
 def device_verifier(service: Service) -> Secret[str] | None:

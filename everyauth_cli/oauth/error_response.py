@@ -20,6 +20,7 @@ from everyauth_cli.errors import (
 )
 from everyauth_cli.model import TOO_MANY_REQUESTS, Response, Service
 from everyauth_cli.oauth.client_authentication import client_rejected
+from everyauth_cli.oauth.dpop import CLOCK_HINT, PROOF_CODES
 from everyauth_cli.oauth.resource_indicator import INVALID_TARGET, refused_target
 from everyauth_cli.oauth.response_body import failure_in, holds_token, read_json, read_object, value_at
 from everyauth_cli.sanitize import printable, redact
@@ -60,7 +61,7 @@ NOT_NOW_CODES = frozenset(
     {"temporarily_unavailable", "server_error", "slow_down", "rate_limit_exceeded", "too_many_requests", "ratelimited"}
 )
 """Words for a 503 or 429 that come with another status (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5)."""
-KNOWN_CODES = GRANT_CODES | CLIENT_CODES | SCOPE_CODES | NOT_NOW_CODES
+KNOWN_CODES = GRANT_CODES | CLIENT_CODES | SCOPE_CODES | NOT_NOW_CODES | PROOF_CODES
 
 
 class Refusal(StrEnum):
@@ -180,6 +181,8 @@ def _error(service: Service, response: Response, code: str, reason: str, *, key:
         return client_rejected(service, reason, key=key)
     if code in GRANT_CODES:
         return InvalidGrant(message, error=code, status=response.status)
+    if code in PROOF_CODES:
+        return ServiceUnreachable(message, hint=CLOCK_HINT, error=code, status=response.status)
     if code in NOT_NOW_CODES:
         return ServiceUnreachable(message, error=code, status=response.status, retry_after=response.retry_after)
     if code == INVALID_TARGET:

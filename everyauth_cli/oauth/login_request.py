@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from everyauth_cli.model import Secret
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginRequest:
@@ -12,7 +14,7 @@ class LoginRequest:
 
     `scope` is empty to request none, and so is `resource` (RFC 8707). The request is to be answered by `token_endpoint`
     with a token for `client_id`; `issuer` is that of its authorization server, None where it is not known.
-    `started_at` is milliseconds since the epoch.
+    `started_at` is milliseconds since the epoch. With a `proof_key` (a JWK) the token is to be bound to it (RFC 9449).
     """
 
     service: str
@@ -25,3 +27,4 @@ class LoginRequest:
     started_at: int
     resource: str = ""
     issuer: str | None = None
+    proof_key: Secret[str] | None = None

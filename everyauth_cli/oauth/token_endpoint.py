@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import authenticated
+from everyauth_cli.oauth.dpop import is_bound_type
 from everyauth_cli.oauth.error_response import read_fields, reported
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
 from everyauth_cli.oauth.issued_token import ACCESS_TOKEN_TYPE, check_issued
@@ -134,6 +135,7 @@ def read_token(
     previous: Token | None = None,
     added: Mapping[str, str] | None = None,
     repeated: RepeatedGrant | None = None,
+    proof_key: Secret[str] | None = None,
 ) -> Token:
     """Return the token in a response (RFC 6749 section 5.1), completed from the `previous` one of a refresh.
 
@@ -141,6 +143,7 @@ def read_token(
     in milliseconds since the epoch. `added` are more fields for `native`. A `repeated` grant is run again in place of a
     refresh: it has neither a refresh token (RFC 6749 section 4.4.3) nor an id token. That of a token exchange would
     outlive the login whose token was exchanged, at which it is to end (RFC 8693 section 2.2.1 leaves it to us).
+    A login's token is bound to the `proof_key`, and that of a refresh to the previous one's (RFC 9449 section 5).
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     # A token that arrives in a refresh is kept whatever comes with it: the old refresh token may be spent.
@@ -150,6 +153,8 @@ def read_token(
     if repeated is not None and repeated.grant_type is GrantType.TOKEN_EXCHANGE:
         check_issued(service, fields, requested=ACCESS_TOKEN_TYPE)
     access_token = _access_token(service, response, fields)
+    proof_key = previous.proof_key if previous else proof_key
+    _check_type(service, response, fields.get("token_type"), is_bound=proof_key is not None)
     refresh_token = None if repeated else _refresh_token(service, fields, previous)
     expiry = expiry_of(
         service,
@@ -171,6 +176,8 @@ def read_token(
         id_token=None if repeated else _id_token(fields),
         subject=previous.subject if previous else None,
         account=previous.account if previous else None,
+        proof_key=proof_key,
+        nonces=previous.nonces if previous else {},
     )
 
 
@@ -193,6 +200,27 @@ def _access_token(service: Service, response: Response, fields: Mapping[str, Any
     code, detail = reported(fields)
     message = f"{service.name} answered without an access token{detail}"
     raise ServiceUnreadable(message, error=code, status=response.status)
+
+
+def _check_type(service: Service, response: Response, token_type: object, *, is_bound: bool) -> None:
+    """Raise `ServiceUnreadable` for a token that is bound to a key where none was asked for, or is not where one was.
+
+    RFC 9449 section 5 leaves to the client whether it uses an unbound one; who asked for a bound one wants no less. The
+    names of unbound types differ from service to service.
+    """
+    if is_bound_type(token_type) is is_bound:
+        return
+    if is_bound:
+        stated = f"of the type {printable(str(token_type), 80)}" if token_type else "without a type"
+        raise ServiceUnreadable(
+            f"{service.name} answered with a token {stated}, although one that is bound to a key (DPoP) was requested; "
+            "it was not used",
+            status=response.status,
+        )
+    raise ServiceUnreadable(
+        f"{service.name} answered with a token of the type DPoP, which serves only who has its key; none was sent",
+        status=response.status,
+    )
 
 
 def _refresh_token(service: Service, fields: Mapping[str, Any], previous: Token | None) -> Secret[str] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Account, Client, Request, Response, Secret, Service
+from everyauth_cli.oauth.dpop import CLOCK_HINT, proof_refusal
 from everyauth_cli.oauth.error_response import UNAUTHORIZED, rejects_token
 from everyauth_cli.oauth.request_form import shaped
 from everyauth_cli.oauth.response_body import failure_in, read_json, value_at
@@ -55,6 +56,8 @@ def read_account(service: Service, response: Response) -> Account:
     if response.is_temporary:
         message = f"{endpoint} answered HTTP {status}"
         raise ServiceUnreachable(message, status=status, retry_after=response.retry_after)
+    if code := proof_refusal(response):
+        raise ServiceUnreachable(f"{endpoint} refused the proof of the key ({code})", hint=CLOCK_HINT)
     fields = read_json(response.body.reveal(), response.content_type)
     failure = failure_in(service.response.success, fields)
     if status != OK or failure is not None:

@@ -73,6 +73,18 @@ GRANT_KEYS: Mapping[str, Key] = {
         field="jwt_bearer.scopes",
         example='["read", "impersonate"]',
     ),
+    "dpop_bound_access_tokens": Key(
+        values.TRUTH,
+        "A login gets tokens that are bound to a key of its own (DPoP, RFC 9449): each request is signed, and no other "
+        "program can use the token.",
+        field="dpop.bound_access_tokens",
+    ),
+    "dpop_signing_alg_values_supported": Key(
+        values.choices(*ASYMMETRIC),
+        "The algorithms in which the proofs of that key may be signed (RFC 9449 section 5.1). By default ES256.",
+        field="dpop.signing_algs",
+        example='["ES256", "EdDSA"]',
+    ),
     "client_credentials_grant_type": Key(
         values.TEXT,
         "The service's name of the client credentials grant (RFC 6749 section 4.4).",

@@ -165,6 +165,14 @@ class DeviceRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DpopRules:
+    """Whether a login gets tokens that are bound to a key (RFC 9449), and the algorithms of the service for proofs."""
+
+    bound_access_tokens: bool = False
+    signing_algs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LongLivedRules:
     """The request for a token that lives longer than the one that a login brings."""
 

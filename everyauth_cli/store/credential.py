@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from everyauth_cli.model import Account, RecordKey
+from everyauth_cli.model import Account, RecordKey, Secret, Token
 from everyauth_cli.store.credential_json import credential_json, native_json, tags_json
+from everyauth_cli.store.identities import DPOP
 from everyauth_cli.store.records import Record
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class AccessToken(NamedTuple):
+    """An access token for a request of ours or an app's; one that is bound to a key needs a proof (RFC 9449)."""
+
+    value: Secret[str]
+    proof_key: Secret[str] | None = None
+    nonces: Mapping[str, str] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, token: Token) -> AccessToken:
+        return cls(token.access_token, token.proof_key, token.nonces)
 
 
 class Credential:
@@ -19,7 +33,7 @@ class Credential:
     `access_token` is a plain `str`, because it is what was asked for; `repr` does not show it.
     """
 
-    __slots__ = ("_key", "_record", "_secret")
+    __slots__ = ("_bound", "_key", "_record", "_secret")
 
     def __init__(self, key: RecordKey, record: Record) -> None:
         """Of an identity's key and its record, whose secret becomes the credential's own.
@@ -30,6 +44,7 @@ class Credential:
         # It is not for whoever asks for an access token.
         del self._secret["refresh_token"]
         self._secret.pop("unread", None)
+        self._bound = Secret(self._secret.pop(DPOP, None))
         self._key = key
         self._record = record
 
@@ -69,6 +84,14 @@ class Credential:
             return None if expires_at is None else EPOCH + timedelta(milliseconds=expires_at)
         except OverflowError:
             return None  # after the year 9999
+
+    @property
+    def presented(self) -> AccessToken:
+        """The access token for a request that is made here, with its key where it is bound to one."""
+        value, bound = Secret(self.access_token), self._bound
+        return (
+            AccessToken(value, Secret(bound.reveal()["key"]), bound.reveal()["nonces"]) if bound else AccessToken(value)
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The credential in the JSON shape that the original library returned."""

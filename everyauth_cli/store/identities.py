@@ -6,21 +6,18 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
 from everyauth_cli.model import Account, Identity, RecordKey, Secret, Subject, Token
 from everyauth_cli.oauth.grant import EndedGrant, LoginReason
 from everyauth_cli.store.grant_json import grant_json, read_grant
-from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, parse_object, tag_text
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from everyauth_cli.store.spool import Spool
+from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, tag_text
 
 KIND = "identity"
-BOUND_TO = ("issuer", "resource")
+DPOP = "dpop"
+"""The field of the secret for the key that the tokens are bound to (RFC 9449), and the last nonces for it."""
+BOUND_TO = ("issuer", "resource", "jkt")
 """The fields that few identities have and that are texts."""
 FEW = ("params", "repeated", *BOUND_TO)
 """The fields that few identities have."""
@@ -147,26 +144,6 @@ def save_identity(store: Store, key: RecordKey, stored: StoredIdentity) -> Store
     return replace(stored, version=version)
 
 
-def spool_identity(store: Store, spool: Spool, key: RecordKey, stored: StoredIdentity, *, spent: Secret[str]) -> Path:
-    """Write an identity that the store cannot take to a file, with the refresh token that was spent for it.
-
-    Raises `StoreError`, `ConfigurationProblem`.
-    """
-    record = record_of(stored)
-    parts = Secret({"metadata": record.metadata, "secret": record.secret.reveal(), "spent": spent.reveal()})
-    return spool.put(store.name(key), Secret(json.dumps(parts.reveal())))
-
-
-def spooled_identity(store: Store, spool: Spool, key: RecordKey) -> tuple[StoredIdentity, Secret[str]] | None:
-    """Read such an identity, and the refresh token that was spent for it."""
-    text = spool.get(store.name(key))
-    if text is None:
-        return None
-    content = Secret(parse_object(text.reveal()))
-    record = Record(content.reveal()["metadata"], Secret(content.reveal()["secret"]), "")
-    return stored_identity(store, key, record), Secret(content.reveal()["spent"])
-
-
 def record_of(stored: StoredIdentity) -> Record:
     """An identity as the record that is saved of it."""
     identity, token = stored.identity, stored.token
@@ -183,6 +160,8 @@ def record_of(stored: StoredIdentity) -> Record:
         "subject": _plain(token.subject) if token.subject else None,
         "refreshing_since": stored.refreshing_since,
     }
+    if token.proof_key is not None:
+        secret[DPOP] = {"key": token.proof_key.reveal(), "nonces": dict(token.nonces)}
     if stored.last_failure is not None:
         secret["last_failure"] = _plain(stored.last_failure)
     if stored.unread is not None:
@@ -307,12 +286,23 @@ def _stored(key: RecordKey, record: Record) -> StoredIdentity:
             native=Secret(secret["native"]),
             subject=Subject(**secret["subject"]) if secret["subject"] else None,
             account=identity.account,
+            **_bound(secret),
         ),
         refreshing_since=secret["refreshing_since"],
         version=record.version,
         last_failure=FailedRefresh(**secret["last_failure"]) if "last_failure" in secret else None,
         unread=_unread(secret["unread"]) if "unread" in secret else None,
     )
+
+
+def _bound(secret: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a token that is bound to a key; none for any other."""
+    if DPOP not in secret:
+        return {}
+    key, nonces = secret[DPOP]["key"], secret[DPOP]["nonces"]
+    if not isinstance(key, str) or not key:
+        raise TypeError(type(key).__name__)
+    return {"proof_key": Secret(key), "nonces": {str(name): str(nonce) for name, nonce in nonces.items()}}
 
 
 def _unread(content: Mapping[str, Any]) -> UnreadResponse:

@@ -157,6 +157,7 @@ class _Sending:
                 date=_header(response, b"date"),
                 is_complete=is_complete,
                 challenges=tuple(_lines(response, b"www-authenticate")),
+                dpop_nonce=_header(response, b"dpop-nonce"),
             )
 
     def outcome(self) -> Response:

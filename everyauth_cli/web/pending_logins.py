@@ -52,6 +52,7 @@ class KeptLogin:
     started_at: int
     verifier: Secret[str] | None
     nonce: Secret[str] | None
+    proof_key: Secret[str] | None
     user_digest: str
     terms_digest: str
 
@@ -65,7 +66,7 @@ class KeptLogin:
         """
         if _terms_digest(begun.request) != self.terms_digest:
             raise LoginFailed(f"the client, endpoint or scope of {begun.request.service} changed; log in again")
-        request = replace(begun.request, started_at=self.started_at)
+        request = replace(begun.request, started_at=self.started_at, proof_key=self.proof_key)
         return replace(begun, request=request, state=self.state, verifier=self.verifier, nonce=self.nonce)
 
 
@@ -171,6 +172,7 @@ def _revealed(pending: PendingLogin) -> list[str | None]:
         None if pending.nonce is None else pending.nonce.reveal(),
         _digest(pending.request.user, pending.request.tenant),
         _terms_digest(pending.request),
+        None if pending.request.proof_key is None else pending.request.proof_key.reveal(),
     ]
 
 
@@ -184,6 +186,7 @@ def _from_json(text: Secret[str], name: str, state: Secret[str], started_at: int
         nonce=_secret(values, 1),
         user_digest=values.reveal()[2],
         terms_digest=values.reveal()[3],
+        proof_key=_secret(values, 4),
     )
 
 

@@ -39,7 +39,7 @@ def _current(service: str, tenant: str, who: str) -> tuple[dict[str, Any], dict[
     whole = "refresh_token" in secret and isinstance(metadata, dict)
     now = time.time_ns() // 1_000_000
     fresh = is_fresh(secret["issued_at"], secret["expires_at"], secret["refresh_at"], now=now)
-    if not whole or not fresh or secret["login_required"] or "moved_to" in secret:
+    if not whole or not fresh or secret["login_required"] or "moved_to" in secret or "dpop" in secret:
         raise LookupError
     return metadata, secret
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from everyauth_cli.cli.service_guide import Guide
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Style
+from everyauth_cli.flows.client_keys import is_file, takes_key
 from everyauth_cli.flows.hints import login_command
 from everyauth_cli.model import DEFAULT_USER
 
@@ -36,6 +37,10 @@ def show_guide(session: Session, guide: Guide, *, long: bool) -> None:
     _show_steps(session, guide)
     terminal.data("")
     terminal.command(_next_command(session, guide))
+    if commands := guide.without_browser():
+        _section(session, "Without a browser")
+        for command in commands:
+            terminal.command(session.suggestion(command))
     _show_section(session, "Good to know", (("  \N{MIDDLE DOT} ", text) for text in guide.expectations()))
     if long:
         _show_section(session, "Settings", _labelled(guide.settings()))
@@ -44,7 +49,7 @@ def show_guide(session: Session, guide: Guide, *, long: bool) -> None:
         terminal.data("")
         terminal.data("Endpoints, sources and all settings:")
         terminal.command(session.suggestion(f"everyauth service get {shlex.quote(service.name)} --long"))
-    if not terminal.is_table:
+    if guide.redirects and not terminal.is_table:
         terminal.data("")
         terminal.data("Redirect URI:" if guide.uri_is_registered else "Redirect URI (it need not be registered):")
         terminal.data(guide.uri)
@@ -90,6 +95,8 @@ def _next_command(session: Session, guide: Guide) -> str:
     name = guide.service.name
     if guide.is_set_up:
         return login_command(name, user=DEFAULT_USER, profile=session.profile_to_name)
+    if is_file(guide.service) and takes_key(guide.service):
+        return session.suggestion(guide.file_command)
     return session.suggestion(f"everyauth init {shlex.quote(name)}")
 
 

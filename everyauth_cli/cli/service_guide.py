@@ -9,12 +9,12 @@ from typing import Any
 
 from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, StoreError
-from everyauth_cli.flows.client_keys import takes_key
+from everyauth_cli.flows.client_keys import is_file, names_client, takes_key
 from everyauth_cli.flows.clients import default_scope, missing_params, needs_scope, no_client
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
 from everyauth_cli.services.redirect_uri import is_registered, on_loopback, redirect_uri
-from everyauth_cli.services.rules import ApiRules, Parameter, RevocationEnds
+from everyauth_cli.services.rules import ApiRules, AssertionSubject, Parameter, PrivateKeyUse, RevocationEnds
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback
 
@@ -41,7 +41,12 @@ class Guide:
 
     @property
     def uri_is_registered(self) -> bool:
-        return is_registered(self.service, self.client)
+        return self.redirects and is_registered(self.service, self.client)
+
+    @property
+    def redirects(self) -> bool:
+        """Whether people log in at the service in a browser, so that there is a redirect URI."""
+        return self.service.authorization_endpoint is not None
 
     @property
     def scope(self) -> str:
@@ -76,6 +81,28 @@ class Guide:
             **{p.name: f"{self._value(p)} ({p.help})" for p in self.service.params},
         }
 
+    @property
+    def key_command(self) -> str:
+        """The command that gives our client its private key: from a file, or one that is made here."""
+        name, in_file = self.service.name, is_file(self.service)
+        return f"everyauth service set {name} --private-key FILE" if in_file else f"everyauth service key {name}"
+
+    @property
+    def file_command(self) -> str:
+        """The command that sets a client whose key is in a file."""
+        needed = [p for p in self.service.params if p.default is None]
+        client_id = "" if names_client(self.service) else " --client-id ID"
+        params = "".join(f" --param {p.name}=..." for p in needed)
+        return f"everyauth service set {self.service.name}{client_id} --private-key FILE{params}"
+
+    def without_browser(self) -> list[str]:
+        """Return the commands of a login with an assertion that the client's key signs, where there are others too."""
+        service = self.service
+        if service.client_assertion.key_use is not PrivateKeyUse.JWT_BEARER or not self.redirects:
+            return []
+        subject = " --subject WHO" if service.jwt_bearer.subject is AssertionSubject.REQUIRED else ""
+        return [self.key_command, f"everyauth login {service.name} --jwt-bearer{subject}"]
+
     def _value(self, parameter: Parameter) -> str:
         value = self.client.params.get(parameter.name, parameter.default)
         if value is None:
@@ -98,8 +125,10 @@ class Guide:
         needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
         params = "".join(f" --param {p.name}=..." for p in needed) + (" --scope SCOPES" if self.needs_scope else "")
         secret = " --client-secret -" if service.takes_secret else ""
+        if takes_key(service) and is_file(service):
+            return [*steps, *([] if self.is_set_up else [self.file_command]), f"everyauth login {service.name}"]
         if takes_key(service) and not self.has_secret:
-            steps = [*steps, f"everyauth service key {service.name}"]
+            steps = [*steps, self.key_command]
         if not self.client.client_id:
             steps.append(f"everyauth service set {service.name} --client-id ID{secret}{params}")
         elif params:
@@ -111,7 +140,8 @@ class Guide:
         service = self.service
         preset = [_client_of(service)] if service.preset_of else []
         presets = [f"Products with scopes of their own: {', '.join(service.presets)}."] if service.presets else []
-        return [*preset, *presets, *self.service.expect, *([] if on_loopback(self.uri) else [PASTED])]
+        pasted = [PASTED] if self.redirects and not on_loopback(self.uri) else []
+        return [*preset, *presets, *self.service.expect, *pasted]
 
     def facts(self) -> dict[str, str]:
         """Return the endpoints and the sources, for people."""
@@ -172,8 +202,9 @@ class Guide:
             "gitHosts": list(self.filled.api.git_hosts),
             "gitUsername": service.api.git_username or None,
             "docs": service.docs or None,
-            "redirectUri": self.uri,
+            "redirectUri": self.uri if self.redirects else None,
             "setup": self._steps(),
+            "setupWithoutBrowser": self.without_browser(),
             "expect": self.expectations(),
             "params": [_parameter(p, client.params) for p in service.params],
             "sources": list(service.sources),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, only_grant
-from everyauth_cli.services.rules import BEARER, ClientAuthMethod, PrivateKeyUse
+from everyauth_cli.services.rules import BEARER, SIGNING_METHODS, ClientAuthMethod, PrivateKeyUse
 
 ChangeKeys = Callable[[tuple[Secret[str], ...]], tuple[Secret[str], ...]]
 """Returns the private keys of a client after a change; called while no other process changes them."""
@@ -17,9 +17,9 @@ ChangeKeys = Callable[[tuple[Secret[str], ...]], tuple[Secret[str], ...]]
 def with_key(service: Service, client: Client) -> Service:
     """Return the service as a client with a private key authenticates there: by `private_key_jwt`, everywhere.
 
-    A key that only signs assertions of the JWT bearer grant changes nothing.
+    A key that only signs assertions of the JWT bearer grant, or the client secret, changes nothing.
     """
-    if not client.private_keys or service.client_assertion.key_use is PrivateKeyUse.JWT_BEARER:
+    if not client.private_keys or is_file(service):
         return service
     kept = (BEARER, ClientAuthMethod.NONE)
     method = service.revocation.auth_method if service.revocation.auth_method in kept else None
@@ -32,8 +32,18 @@ def with_key(service: Service, client: Client) -> Service:
 
 def takes_key(service: Service) -> bool:
     """Return whether a service takes no client without a private key."""
-    is_authenticated = service.token_endpoint_auth_method is ClientAuthMethod.PRIVATE_KEY_JWT
-    return is_authenticated or only_grant(service.grant_types_supported) is GrantType.JWT_BEARER
+    return service.token_endpoint_auth_method in SIGNING_METHODS or names_client(service)
+
+
+def is_file(service: Service) -> bool:
+    """Return whether the key of a client is in a file that the service or its user made, rather than one of ours."""
+    is_secret = service.token_endpoint_auth_method is ClientAuthMethod.CLIENT_SECRET_SIGNED
+    return is_secret or service.client_assertion.key_use is PrivateKeyUse.JWT_BEARER
+
+
+def names_client(service: Service) -> bool:
+    """Return whether the key's file names the client too: it has nothing else that a login needs."""
+    return only_grant(service.grant_types_supported) is GrantType.JWT_BEARER
 
 
 def keeps_key(service: Service) -> bool:
@@ -62,7 +72,7 @@ def check_signs(service: Service, client: Client) -> None:
 def _key_command(service: Service) -> str:
     """Return the command that gives a client a key: one of ours, or where it signs assertions mostly the service's."""
     name = service.registered_at.name
-    if service.client_assertion.key_use is PrivateKeyUse.JWT_BEARER:
+    if is_file(service):
         return f"everyauth service set {name} --private-key FILE"
     return f"everyauth service key {name}"
 

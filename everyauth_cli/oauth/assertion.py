@@ -13,16 +13,25 @@ from everyauth_cli.oauth.late_jose import jose
 LIFETIME_SECONDS = 60
 
 
-def signed_assertion(service: Service, client: Client, claims: Mapping[str, str], *, typ: str, now: int) -> Secret[str]:
+def signed_assertion(
+    service: Service, client: Client, claims: Mapping[str, str], *, typ: str, now: int, kid: str = ""
+) -> Secret[str]:
     """Return a JWT with these claims that is good for one request; `now` is milliseconds since the epoch.
+
+    The `kid` in its header is the key's, unless it is given.
 
     Raises `ConfigurationProblem` where the service takes no algorithm that the key signs with.
     """
     key, issued_at = client.private_keys[0], now // 1000
-    header = {"alg": _algorithm(service, key), "typ": typ, "kid": public_fields(key)["kid"]}
+    header = {"alg": _algorithm(service, key), "typ": typ, "kid": kid or public_fields(key)["kid"]}
     times = {"iat": issued_at, "exp": issued_at + LIFETIME_SECONDS}
-    assertion: Secret[str] = jose().signed(header, {**claims, "jti": secrets.token_urlsafe(24), **times}, key)
+    assertion: Secret[str] = jose().signed(header, {**claims, **times}, key)
     return assertion
+
+
+def new_jti() -> str:
+    """Return an identifier that no other assertion has, by which a server notices a replay."""
+    return secrets.token_urlsafe(24)
 
 
 def _algorithm(service: Service, key: Secret[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from everyauth_cli.model import Client, Secret, Service
-from everyauth_cli.oauth.assertion import signed_assertion
+from everyauth_cli.oauth.assertion import new_jti, signed_assertion
 from everyauth_cli.services.rules import AssertionAudience
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -15,8 +15,18 @@ def client_assertion(service: Service, client: Client, *, now: int) -> Secret[st
 
     Raises `ConfigurationProblem` where the service takes no algorithm that the key signs with.
     """
-    claims = {"iss": client.client_id, "sub": client.client_id, "aud": audience(service)}
+    claims = {"iss": client.client_id, "sub": client.client_id, "aud": audience(service), "jti": new_jti()}
     return signed_assertion(service, client, claims, typ=TYPE, now=now)
+
+
+def signed_client_secret(service: Service, client: Client, *, now: int) -> Secret[str]:
+    """Return a client secret that is a JWT of the client's private key, good for one request.
+
+    Raises `ConfigurationProblem` where the service takes no algorithm that the key signs with.
+    """
+    claims = {**service.client_assertion.secret_claims, "sub": client.client_id}
+    kid = claims.pop("kid", "")
+    return signed_assertion(service, client, claims, typ="JWT", now=now, kid=kid)
 
 
 def audience(service: Service) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 from everyauth_cli.errors import ClientRejected, ConfigurationProblem
 from everyauth_cli.model import Client, Request, Secret, Service
-from everyauth_cli.oauth.client_assertion import ASSERTION_TYPE, client_assertion
+from everyauth_cli.oauth.client_assertion import ASSERTION_TYPE, client_assertion, signed_client_secret
 from everyauth_cli.services.rules import BEARER, BasicEncoding, ClientAuthMethod
 from everyauth_cli.urls import is_url
 
@@ -77,12 +77,22 @@ def private_key_jwt(request: Request, service: Service, client: Client, now: int
     return replace(named, fields=fields)
 
 
+def client_secret_signed(request: Request, service: Service, client: Client, now: int) -> Request:
+    """Send a client secret that the client's private key signs for this request.
+
+    Raises `ConfigurationProblem` where the service takes no algorithm that the key signs with.
+    """
+    named = none(request, service, client, now)
+    return replace(named, fields={**named.fields, "client_secret": signed_client_secret(service, client, now=now)})
+
+
 METHODS: Mapping[ClientAuthMethod, Authentication] = MappingProxyType(
     {
         ClientAuthMethod.NONE: none,
         ClientAuthMethod.CLIENT_SECRET_POST: client_secret_post,
         ClientAuthMethod.CLIENT_SECRET_BASIC: client_secret_basic,
         ClientAuthMethod.CLIENT_SECRET_BASIC_OR_EMPTY: client_secret_basic_or_empty,
+        ClientAuthMethod.CLIENT_SECRET_SIGNED: client_secret_signed,
         ClientAuthMethod.PRIVATE_KEY_JWT: private_key_jwt,
     }
 )
@@ -102,6 +112,11 @@ def client_rejected(service: Service, reason: str, *, key: str) -> ClientRejecte
             f"{service.name} does not accept the client id and its key: {reason}",
             hint=f"check that this JWK Set is registered there, and client_assertion_audience in services/{name}.toml: "
             f"everyauth service key {name}",
+        )
+    if service.token_endpoint_auth_method is ClientAuthMethod.CLIENT_SECRET_SIGNED:
+        return ClientRejected(
+            f"{service.name} does not accept the client id and its key: {reason}",
+            hint=f"check the client id, the key and the settings: everyauth service get {name} --long",
         )
     return ClientRejected(
         f"{service.name} does not accept the client id and secret: {reason}",

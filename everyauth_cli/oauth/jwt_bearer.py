@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.oauth import base64url
-from everyauth_cli.oauth.assertion import signed_assertion
+from everyauth_cli.oauth.assertion import new_jti, signed_assertion
 from everyauth_cli.oauth.client_assertion import audience
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
 from everyauth_cli.oauth.request_form import Fields
@@ -54,7 +54,7 @@ def own_assertion_request(service: Service, client: Client, grant: RepeatedGrant
 def own_assertion(service: Service, client: Client, grant: RepeatedGrant, *, now: int) -> Secret[str]:
     """Return the assertion of a grant that our client's private key signs (RFC 7523 section 3)."""
     rules = service.jwt_bearer
-    claims = {"iss": client.client_id, "aud": rules.audience or audience(service)}
+    claims = {"iss": client.client_id, "aud": rules.audience or audience(service), "jti": new_jti()}
     if grant.subject or rules.subject is AssertionSubject.CLIENT:
         claims["sub"] = grant.subject or client.client_id
     if grant.scope and rules.scope_in is ScopePlace.ASSERTION:

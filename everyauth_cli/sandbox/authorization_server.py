@@ -217,6 +217,8 @@ class AuthorizationServer:
         raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")
 
     def _authenticated(self, form: Mapping[str, str], basic: BasicCredentials | None, *, method: str) -> Registration:
+        if method == ClientAuthMethod.CLIENT_SECRET_SIGNED:
+            return self._assertions.signer_of_secret(self._clients, form)
         if method == ClientAuthMethod.PRIVATE_KEY_JWT:
             return self._assertions.client(self._clients, {"client_assertion": "", **form})
         return authenticated(self._clients, form, basic, method=method)

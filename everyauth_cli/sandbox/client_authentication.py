@@ -43,6 +43,17 @@ class Assertions:
         self._used.add(claims["jti"])
         return client
 
+    def signer_of_secret(self, clients: Mapping[str, Registration], form: Mapping[str, str]) -> Registration:
+        """Return the client whose key signed the client secret of a request; raises `OAuthError`."""
+        client, text = clients.get(required(form, "client_id")), required(form, "client_secret")
+        expected = self._service.client_assertion.secret_claims
+        key = client.public_key if client else None
+        found = claims_signed_by(key, text, kid=expected.get("kid")) if key else None
+        names = {name: expected[name] for name in ("iss", "aud") if name in expected} | {"sub": form["client_id"]}
+        if client is None or found is None or not self._is_in_time(found) or not names.items() <= found.items():
+            raise OAuthError("invalid_client", "Client authentication failed.")
+        return client
+
     def grant(self, clients: Mapping[str, Registration], text: str) -> tuple[Registration, Mapping[str, Any]]:
         """Return the client that signed an assertion of the JWT bearer grant, and its claims; raises `OAuthError`."""
         signed = (

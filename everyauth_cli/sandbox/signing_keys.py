@@ -50,8 +50,11 @@ class SigningKeys:
             return self._keys
 
 
-def claims_signed_by(jwk: Mapping[str, str], token: str) -> dict[str, Any] | None:
-    """Return the claims of a client's assertion (RFC 7523 section 3); None unless that key signed it."""
+def claims_signed_by(jwk: Mapping[str, str], token: str, *, kid: str | None = None) -> dict[str, Any] | None:
+    """Return the claims of a client's assertion (RFC 7523 section 3); None unless that key signed it.
+
+    Its header names the key's `kid`, unless another is given.
+    """
     from joserfc import errors, jws
     from joserfc.jwk import ECKey
 
@@ -60,7 +63,7 @@ def claims_signed_by(jwk: Mapping[str, str], token: str) -> dict[str, Any] | Non
         claims = json.loads(found.payload)
     except (errors.JoseError, ValueError):
         return None
-    return claims if isinstance(claims, dict) and found.headers().get("kid") == jwk["kid"] else None
+    return claims if isinstance(claims, dict) and found.headers().get("kid") == (kid or jwk["kid"]) else None
 
 
 def sign_with_secret(secret: str, claims: Mapping[str, Any]) -> str:

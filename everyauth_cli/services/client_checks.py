@@ -65,6 +65,11 @@ def _checked(text: str, name: str) -> str:
     return text
 
 
+def may_be_client_id(service: Service, text: str) -> bool:
+    """Return whether a text can be a client id of the service, as far as that is known."""
+    return service.client_id_pattern is None or _is_client_id(service, text)
+
+
 def _is_client_id(service: Service, text: str) -> bool:
     pattern = service.client_id_pattern
     return pattern is not None and len(text) <= LONGEST_ID and bool(re.fullmatch(pattern, text))

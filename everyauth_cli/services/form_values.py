@@ -29,6 +29,19 @@ _KIND = choice(*RequestKind)
 _METHOD = choice("GET", "POST", "DELETE")
 
 
+def table_of(*names: str) -> Reader:
+    """Make the reader of a table of strings with these names only."""
+
+    def read(value: object) -> dict[str, str]:
+        found: dict[str, str] = TABLE.read(value)
+        if unknown := set(found) - set(names):
+            name = min(unknown)
+            raise WrongInside(name, found[name], f"its name is none of {listed(names)}")
+        return found
+
+    return Reader(TABLE.type, read)
+
+
 def _form(value: object) -> dict[str, str]:
     """Read the fields of a request; what a request fills in is a whole value, since some of it is secret."""
     found: dict[str, str] = TABLE.read(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from everyauth_cli.services import values
+from everyauth_cli.services import form_values, values
 from everyauth_cli.services.part_keys import Key
 from everyauth_cli.services.rules import (
     ASYMMETRIC,
@@ -20,8 +20,9 @@ GRANT_KEYS: Mapping[str, Key] = {
     "token_endpoint_auth_method": Key(
         values.choice(*ClientAuthMethod),
         "Client authentication at the token endpoint (RFC 7591 section 2). client_secret_basic_or_empty sends an empty "
-        "password for a client without a secret. A client that has a private key authenticates by private_key_jwt "
-        "(OpenID Connect Core section 9), whatever the entry says.",
+        "password for a client without a secret. client_secret_signed sends as the secret a JWT that the client's "
+        "private key signs anew for each request; client_secret_claims says what is in it. Elsewhere a client that has "
+        "a private key authenticates by private_key_jwt (OpenID Connect Core section 9), whatever the entry says.",
     ),
     "client_secret_basic_encoding": Key(
         values.choice(*BasicEncoding),
@@ -40,6 +41,13 @@ GRANT_KEYS: Mapping[str, Key] = {
         "The audience of private_key_jwt: the issuer, or the token endpoint, which it is too where the entry has no "
         "issuer.",
         field="client_assertion.audience",
+    ),
+    "client_secret_claims": Key(
+        form_values.table_of("kid", "iss", "aud"),
+        "The claims of the JWT of client_secret_signed besides sub (the client), iat and exp, and the kid of its "
+        "header, with placeholders.",
+        field="client_assertion.secret_claims",
+        example='{kid = "{key_id}", iss = "{team_id}", aud = "https://auth.example.com"}',
     ),
     "private_key_use": Key(
         values.choice(*PrivateKeyUse),

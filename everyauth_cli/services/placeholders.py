@@ -24,6 +24,7 @@ TABLES = (
     "authorization_params",
     "token_params",
     "client_credentials_params",
+    "client_secret_claims",
     "device_authorization_params",
     "native_from_client",
     "api_headers",

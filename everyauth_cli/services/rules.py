@@ -28,14 +28,20 @@ FORM_VALUES = frozenset({"client_id", "client_secret", "token", "token_type", "a
 class ClientAuthMethod(StrEnum):
     """The way a client authenticates at an endpoint (RFC 7591 section 2).
 
-    `client_secret_basic_or_empty` is ours: `client_secret_basic` with an empty password for a client without a secret.
+    Two are ours: `client_secret_basic_or_empty` is `client_secret_basic` with an empty password for a client without a
+    secret, and `client_secret_signed` is `client_secret_post` with a JWT for the secret, which the client's key signs.
     """
 
     NONE = "none"
     CLIENT_SECRET_POST = "client_secret_post"
     CLIENT_SECRET_BASIC = "client_secret_basic"
     CLIENT_SECRET_BASIC_OR_EMPTY = "client_secret_basic_or_empty"
+    CLIENT_SECRET_SIGNED = "client_secret_signed"
     PRIVATE_KEY_JWT = "private_key_jwt"
+
+
+SIGNING_METHODS = (ClientAuthMethod.PRIVATE_KEY_JWT, ClientAuthMethod.CLIENT_SECRET_SIGNED)
+"""The methods by which a client proves that it has a private key."""
 
 
 class AssertionAudience(StrEnum):
@@ -54,11 +60,15 @@ class PrivateKeyUse(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientAssertionRules:
-    """The assertions of `private_key_jwt` that a service takes; without `signing_algs` any that a key signs."""
+    """The assertions of `private_key_jwt` that a service takes; without `signing_algs` any that a key signs.
+
+    `secret_claims` are those of the JWT of `client_secret_signed`, with the `kid` of its header.
+    """
 
     audience: AssertionAudience = AssertionAudience.ISSUER
     signing_algs: tuple[str, ...] = ()
     key_use: PrivateKeyUse = PrivateKeyUse.CLIENT_AUTHENTICATION
+    secret_claims: Mapping[str, str] = field(default_factory=dict)
 
 
 class AssertionSubject(StrEnum):

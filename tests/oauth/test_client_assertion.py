@@ -21,6 +21,7 @@ from everyauth_cli.oauth.client_credentials import client_credentials_request
 from everyauth_cli.oauth.jose import is_signed, new_private_key, read_private_key
 from everyauth_cli.oauth.jwk import public_jwks
 from everyauth_cli.oauth.revocation import revocation_request
+from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.rules import AssertionAudience, ClientAssertionRules, ClientAuthMethod, RevocationRules
 
 NOW = 1_800_000_000_000
@@ -200,3 +201,32 @@ def test_nothing_else_imports_what_signs():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+SIGNED = replace(
+    SERVICE,
+    token_endpoint_auth_method=ClientAuthMethod.CLIENT_SECRET_SIGNED,
+    client_assertion=ClientAssertionRules(secret_claims={"kid": "K", "iss": "team", "aud": "https://server.example"}),
+)
+
+
+def test_a_client_secret_is_signed_for_each_request_with_the_claims_of_the_entry():
+    made = [client_credentials_request(SIGNED, CLIENT, scope="", now=NOW + n * 1000).fields for n in range(2)]
+    made += [revocation_request(SIGNED, CLIENT, Secret("t"), hint="access_token", now=NOW).fields]
+    for number, fields in enumerate(made[:2]):
+        assert fields.keys() == {"grant_type", "client_id", "client_secret"}
+        header, claims = parts(fields["client_secret"])
+        issued = NOW // 1000 + number
+        assert header == {"alg": "ES256", "typ": "JWT", "kid": "K"}
+        named = {"iss": "team", "aud": "https://server.example", "sub": "id"}
+        assert claims == {**named, "iat": issued, "exp": issued + 60}
+        assert is_signed(fields["client_secret"], public_jwks([KEY])["keys"][0], algorithm="ES256")
+    assert parts(made[2]["client_secret"])[1]["sub"] == "id"
+
+
+def test_the_claims_of_a_signed_secret_are_those_that_an_entry_may_set(tmp_path):
+    entry = 'authorization_endpoint = "https://x.example/a"\ntoken_endpoint = "https://x.example/t"\n'
+    for name in ("sub", "exp", "alg"):
+        (tmp_path / "x.toml").write_text(f'{entry}client_secret_claims = {{{name} = "x"}}\n')
+        with pytest.raises(ConfigurationProblem, match=f"client_secret_claims.{name}"):
+            Catalogue(tmp_path).get("x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -95,3 +96,19 @@ def test_an_assertion_that_is_not_good_for_this_request_is_refused(sandboxed, ch
     exp = {"exp": now + change["exp"]} if "exp" in change else {}
     assert status(**{**later, **change, **exp}) == 401
     assert status(jti="another") == 200
+
+
+def test_a_client_secret_that_the_key_signs_is_verified():
+    sandboxed = EveryAuthSandbox(Sandbox(Catalogue(), port=None))
+    assert sandboxed.log_in("apple").refreshable
+    server, claims = sandboxed.sandbox.server("apple"), {"kid": "sandbox", "iss": "sandbox"}
+    expected = sandboxed.auth.clients.filled("apple").client_assertion.secret_claims
+    assert expected == {**claims, "aud": "https://appleid.apple.com"}
+    form = {"grant_type": "refresh_token", "refresh_token": "r", "client_id": CLIENT_ID}
+    for changed in ({"iss": "other"}, {"aud": "other"}, {"sub": "other"}, {"exp": 0}):
+        now = int(time.time())
+        fields = {"iss": "sandbox", "aud": expected["aud"], "sub": CLIENT_ID, "iat": now, "exp": now + 60, **changed}
+        secret = signed({"alg": "ES256", "kid": "sandbox"}, fields, Secret(CLIENT_KEY)).reveal()
+        with pytest.raises(OAuthError) as raised:
+            server.token({**form, "client_secret": secret})
+        assert raised.value.error == "invalid_client"

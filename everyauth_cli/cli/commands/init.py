@@ -24,6 +24,7 @@ from everyauth_cli.cli.sealing_key import with_sealing_key
 from everyauth_cli.cli.service_guide import Guide, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ServiceNotFound, StoreError, UsageProblem
+from everyauth_cli.flows.client_keys import is_file, takes_key
 from everyauth_cli.flows.clients import missing_params, needs_scope, no_client
 from everyauth_cli.flows.hints import login_command
 from everyauth_cli.model import DEFAULT_USER, Secret, Service
@@ -72,6 +73,9 @@ def init(
     _choose_store(session)
     registry = registry_of(session)
     service = _service(session, registry, name)
+    if is_file(service) and takes_key(service):
+        command = session.suggestion(guide_to(registry, service).file_command)
+        raise UsageProblem(f"{service.title} takes a client with a private key, which is in a file", hint=command)
     given = read_pairs(param or [], "--param")
     if not session.terminal.can_ask:
         _check_options(session, registry, service, client_id, client_secret, given, scope)

@@ -6,6 +6,8 @@ import json
 import os
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from peers.sandbox import SEALED
 from peers.terminal import terminal
 
@@ -114,3 +116,49 @@ def test_the_key_made_is_of_the_kind_that_the_service_takes(everyauth):
     write_entry(everyauth.home, 'token_endpoint_auth_signing_alg_values_supported = ["PS256", "ES256"]')
     (key,) = json.loads(everyauth("service", "key", "acme").out)["keys"]
     assert (key["kty"], key["alg"]) == ("RSA", "PS256")
+
+
+def account_file(path, **changed):
+    key = rsa.generate_private_key(65537, 2048)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    fields = {
+        "type": "service_account",
+        "private_key_id": "0123abcd",
+        "private_key": key.private_bytes(*form).decode(),
+        "client_email": "robot@project.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+        **changed,
+    }
+    path.write_text(json.dumps(fields))
+    return fields
+
+
+def test_a_service_account_s_file_sets_the_client_and_its_key(everyauth, tmp_path):
+    path = tmp_path / "account.json"
+    secret = account_file(path)["private_key"]
+    done = everyauth("service", "set", "google-service-account", "--private-key", str(path))
+    assert (done.code, done.out) == (0, ""), done
+    assert "everyauth login google-service-account" in done.err
+    assert "redirect URI" not in done.err
+    assert secret not in done.out + done.err
+    shown = json.loads(everyauth("service", "get", "google-service-account", "-o", "json").out)
+    assert shown["configuration"]["clientId"] == "robot@project.iam.gserviceaccount.com"
+    assert (shown["authorizationEndpoint"], shown["redirectUri"]) == (None, None)
+    assert kids(everyauth("service", "key", "google-service-account")) == ["0123abcd"]
+    given = ("service", "set", "google-service-account", "--client-id", "other", "--private-key", str(path))
+    refused(everyauth(*given), "--client-id is other", "robot@project")
+
+
+def test_a_key_file_of_another_client_changes_nothing_and_the_right_entry_is_named(everyauth, tmp_path):
+    path = tmp_path / "account.json"
+    account_file(path)
+    right = "everyauth service set google-service-account --private-key FILE"
+    refused(everyauth("service", "set", "google", "--private-key", str(path)), "none of Google", right)
+    account_file(path, token_uri="https://evil.example/token")
+    account = ("service", "set", "google-service-account", "--private-key", str(path))
+    refused(everyauth(*account), "https://evil.example/token", "give the file of this service's client")
+    account_file(path, type="authorized_user")
+    refused(everyauth(*account), 'of the type "authorized_user"')
+    path.write_text(new_private_key(["ES256"]).reveal())
+    refused(everyauth(*account), "(P-256) signs with none of RS256")
+    assert "not set" in everyauth("service", "get", "google-service-account").out

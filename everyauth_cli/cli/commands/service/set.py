@@ -15,15 +15,17 @@ from everyauth_cli.cli.client_options import (
 from everyauth_cli.cli.client_questions import ask_client
 from everyauth_cli.cli.commands.service import group
 from everyauth_cli.cli.durations import read_pairs
-from everyauth_cli.cli.key_input import read_key
+from everyauth_cli.cli.key_input import GivenKey, read_key
 from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.registry import Registry, registry_of
 from everyauth_cli.cli.service_guide import PASTED, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
+from everyauth_cli.flows.client_keys import takes_key
 from everyauth_cli.flows.clients import Clients, missing_params, needs_scope, no_client
+from everyauth_cli.flows.hints import login_command
 from everyauth_cli.flows.host_pinning import origins_for_secrets
-from everyauth_cli.model import Client, Secret, Service
+from everyauth_cli.model import DEFAULT_USER, Client, Secret, Service
 from everyauth_cli.services import EXAMPLE
 from everyauth_cli.services.client_checks import check_client_id, check_client_secret, check_pair, check_scope
 from everyauth_cli.services.parameters import check_param
@@ -77,7 +79,8 @@ def set_(
     _check_options(service, client_id=client_id, both=[client_secret, private_key], port=port, own_uri=own_uri)
     params = _complete(session, registry.clients, service, read_pairs(param or [], "--param"))
     before = registry.clients.peek(service)
-    client_id = None if client_id is None else check_client_id(client_id)
+    key = None if private_key is None else read_key(session.terminal, registry, service, private_key)
+    client_id = _client_id(None if client_id is None else check_client_id(client_id), key)
     secret = _read_secret(session, client_secret)
     check_pair(service, client_id or (before[0].client_id if before else ""), secret)
     client = registry.clients.set(
@@ -88,7 +91,7 @@ def set_(
         port=port,
         redirect_uri=own_uri,
         params=params,
-        change_keys=None if private_key is None else read_key(session.terminal, service, private_key),
+        change_keys=key.change if key else None,
     )
     session.terminal.info(f"Saved for {_client_name(service)}: {', '.join(saved)}.")
     _show_next_steps(session, registry, service, client, before=before[0] if before else None)
@@ -105,6 +108,16 @@ def _check_options(
         raise UsageProblem(
             "--port and --redirect-uri exclude each other", hint="give the port in --redirect-uri, or --port alone"
         )
+
+
+def _client_id(given: str | None, key: GivenKey | None) -> str | None:
+    """Return the client id that is given, or that the key's file names."""
+    named = key.client_id if key else None
+    if given and named and given != named:
+        raise UsageProblem(
+            f"--client-id is {given}, and the key file is of the client {named}", hint="leave out --client-id"
+        )
+    return given or named
 
 
 def _client_name(service: Service) -> str:
@@ -144,17 +157,22 @@ def _show_next_steps(
         known = origins_for_secrets(before.origins).values()
         for name in sorted({*origins_for_secrets(client.origins).values()} - {*known}):
             session.terminal.info(f"Its secrets go to {name} from now on.")
+    guide = guide_to(registry, service)
     if not client.client_id:
-        session.terminal.advise(
-            "Still to set", f"everyauth service set {service.name} --client-id ID --client-secret -"
-        )
+        secret = " --client-secret -" if service.takes_secret else ""
+        session.terminal.advise("Still to set", f"everyauth service set {service.name} --client-id ID{secret}")
+    if takes_key(service) and not client.private_keys:
+        session.terminal.advise("Still to set", guide.key_command)
     if needs_scope(service, client):
         session.terminal.advise("Still to set", f"everyauth service set {service.name} --scope SCOPES")
     uri = redirect_uri(service, client)
-    if not on_loopback(uri):
+    if guide.redirects and not on_loopback(uri):
         session.terminal.info(PASTED)
     if session.terminal.as_json:
-        session.terminal.json(guide_to(registry, service).as_json())
+        session.terminal.json(guide.as_json())
+        return
+    if not guide.redirects:
+        session.terminal.suggest(login_command(service.name, user=DEFAULT_USER, profile=session.profile_to_name))
         return
     if is_registered(service, client):
         session.terminal.info(f"Register this redirect URI at {service.registered_at.title}:")

@@ -57,6 +57,17 @@ def test_the_authorization_request_names_the_key(world):
     assert query["dpop_jkt"] == [thumbprint(pending.request.proof_key)]
 
 
+def test_a_pushed_request_names_the_key_in_its_body(world):
+    world.entry("example", BOUND + 'pushed_authorization_request_endpoint = "https://issuer.example/par"\n')
+    sent, pushed = [], json_response({"request_uri": "urn:example:1", "expires_in": 60}, status=201)
+    world.server = lambda request: sent.append(request) or pushed
+    world.auth = world.another(world.store)
+    world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret("s"))
+    pending = world.auth.begin("example", redirect_uri=REDIRECT_URI)
+    assert sent[0].fields["dpop_jkt"] == thumbprint(pending.request.proof_key)
+    assert "dpop_jkt" not in world.auth.authorization_url(pending)
+
+
 def test_a_refresh_proves_the_same_key_in_another_process_too(world):
     world.login()
     world.auth = world.another(world.store)

@@ -96,7 +96,6 @@ class Service:
     user's) and `own_keys` (the keys in the user's file) come from where the entry was found. `presets` are the values
     that each of its presets has of its own, by key; a preset itself is a service that is `preset_of` another.
     `before_callback` is the service before an authorization response filled its last placeholders, where it has such.
-
     Its tokens are requested for the `resource` (RFC 8707), if there is one: the server's own at a service known by its
     URL alone, else that of a login. One of the former has the URL as its name, perhaps the service `client_of`.
     """

@@ -34,7 +34,8 @@ def commands(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 COMMANDS = dict(commands(typer.main.get_command(tree())))
 ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.EveryAuthError)]
-OPTIONS = {option for command in COMMANDS.values() for param in command.params for option in param.opts}
+PARAMETERS = [param for command in COMMANDS.values() for param in command.params]
+OPTIONS = {option for param in PARAMETERS for option in (*param.opts, *param.secondary_opts)}
 
 
 TABLE = [line for line in README.splitlines() if line.startswith(tuple(f"| {heading} |" for heading in SECTIONS))]

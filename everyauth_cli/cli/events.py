@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from everyauth_cli.cli.streams import is_utf8
-from everyauth_cli.cli.style import Mark
+from everyauth_cli.cli.style import Mark, Style
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.errors import EveryAuthError, LoginFailed
 from everyauth_cli.sanitize import json_text
@@ -28,12 +28,15 @@ class EventTerminal(Terminal):
         return False
 
     def event(self, name: str, **fields: object) -> None:
-        """Write one event: `url`, `waiting`, `warning`, and in the end `done` or `failed`."""
+        """Write one event: `url`, `code`, `waiting`, `warning`, and in the end `done` or `failed`."""
         shown = json_text({"event": name, **fields}, indent=None, ascii_only=not is_utf8(self.stderr))
         self._say(f"{shown}\n")
 
     def instruct(self, line: str) -> None:
         """Leave out a line for people."""
+
+    def show(self, text: str, *, style: Style) -> None:
+        """Leave out text for people."""
 
     def suggest(self, command: str) -> None:
         """Leave out a command for people."""

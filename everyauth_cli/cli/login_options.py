@@ -48,9 +48,23 @@ ResourceOption = Annotated[
     ),
 ]
 TimeoutOption = Annotated[
-    str, typer.Option("--timeout", metavar="DURATION", help="Maximum time to wait for the browser.")
+    str | None,
+    typer.Option(
+        "--timeout",
+        metavar="DURATION",
+        help="Maximum time to wait for the browser.",
+        show_default="300s, or a code's lifetime",
+    ),
 ]
 NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")]
+DeviceOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--device/--no-device",
+        help="Log in with a code that you enter on any device.",
+        show_default="where no browser opens",
+    ),
+]
 EventsOption = Annotated[bool, typer.Option(OPTION, help="Report on stderr for a program, as one JSON object a line.")]
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace the stored account.")]
 ClientCredentialsOption = Annotated[

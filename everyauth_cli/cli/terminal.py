@@ -133,6 +133,10 @@ class Terminal:
         """Print a command to type next on stderr, on a line of its own, which is never broken."""
         self._say(f"  {self._paint_talk(Style.command, visible(self._complete(command)))}\n")
 
+    def show(self, text: str, *, style: Style) -> None:
+        """Print text on stderr that a person has to act on, in a style; its lines are never broken."""
+        self._say("".join(f"{self._paint_talk(style, line)}\n" for line in visible_lines(text).split("\n")))
+
     def advise(self, about: str, command: str) -> None:
         """Print on stderr a command and what it is for; nothing with `quiet`."""
         if not self.quiet:

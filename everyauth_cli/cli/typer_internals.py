@@ -170,7 +170,7 @@ def described(command: Node, context: Node) -> CommandHelp:
 def _described(param: Node, section: str) -> ParameterHelp:
     argument = part(param, "param_type_name") == "argument"
     # Typer keeps the names of --help in a set, so they come in any order.
-    names = [] if argument else sorted(part(param, "opts"), key=lambda option: option.startswith("--"))
+    names = [] if argument else sorted(_names(param), key=lambda option: option.startswith("--"))
     flag = not argument and part(param, "is_flag")
     is_help_option = "--help" in names
     section = section or (COMMON if is_help_option else getattr(param, "rich_help_panel", ""))
@@ -183,6 +183,11 @@ def _described(param: Node, section: str) -> ParameterHelp:
         repeatable=part(param, "nargs") == -1,
         section=section or ("Arguments" if argument else "Options"),
     )
+
+
+def _names(option: Node) -> list[str]:
+    """The names of an option, and those by which it says no."""
+    return [*part(option, "opts"), *part(option, "secondary_opts")]
 
 
 def _default(param: Node, *, argument: bool) -> str:
@@ -266,7 +271,7 @@ def _last_context(root: Node, words: Sequence[str]) -> Node:
 def _given(context: Node) -> set[str]:
     """The options that were given and cannot be given again."""
     options = (param for param in _params(context, "option") if not part(param, "multiple"))
-    return {option for param in options if part(param, "name") in context.params for option in part(param, "opts")}
+    return {option for param in options if part(param, "name") in context.params for option in _names(param)}
 
 
 def _completing(context: Node, before: Sequence[str], last: str) -> Node:

@@ -146,8 +146,8 @@ class DeviceLogin:
 def _check_has_endpoint(service: Service) -> None:
     if service.device_authorization_endpoint is None:
         name = service.name
-        file = "" if is_url(name) else f", or name its {ENDPOINT} in services/{service.registered_at.name}.toml"
+        file = "" if is_url(name) else f"name its {ENDPOINT} in services/{service.registered_at.name}.toml, or "
         raise ConfigurationProblem(
             f"{name} is not known to take logins by a device code (RFC 8628)",
-            hint=f"log in by the browser: everyauth login {shlex.quote(name)}{file}",
+            hint=f"{file}log in with a browser: everyauth login {shlex.quote(name)}",
         )

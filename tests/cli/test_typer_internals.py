@@ -24,7 +24,17 @@ from everyauth_cli.cli.typer_internals import (
 ROOT = get_command(tree())
 CONTEXT = typer.Context(ROOT, None, "everyauth")
 COMMAND_PARTS = ["get_params", "help", "epilog"]
-PARAMETER_PARTS = ["param_type_name", "opts", "is_flag", "help", "metavar", "required", "nargs", "default"]
+PARAMETER_PARTS = [
+    "param_type_name",
+    "opts",
+    "secondary_opts",
+    "is_flag",
+    "help",
+    "metavar",
+    "required",
+    "nargs",
+    "default",
+]
 
 
 class Without:

@@ -9,8 +9,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+Server = TypeVar("Server", bound="McpServer")
 
 FOLLOW = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()"
 BROWSER = f"{shlex.join([sys.executable, '-c', FOLLOW])} %s &"
@@ -102,8 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def mcp_server() -> Iterator[McpServer]:
-    with McpServer() as server:
+def mcp_server(kind: type[Server] = McpServer) -> Iterator[Server]:
+    """Run a server of that kind."""
+    with kind() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

@@ -38,7 +38,6 @@ from everyauth_cli.urls import is_url
 
 SEALED_FILE = "sqlite://"
 TRIES = 3
-LOGIN_SECONDS = 300.0
 
 
 @command(
@@ -211,7 +210,7 @@ def _log_in(session: Session, service: Service) -> None:
         tenant=DEFAULT_USER,
         tags={},
         scope=None,
-        seconds=LOGIN_SECONDS,
+        seconds=None,
         no_browser=False,
         replace=False,
     )

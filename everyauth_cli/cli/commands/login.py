@@ -1,4 +1,4 @@
-"""`everyauth login`: with a browser and a redirect to loopback (RFC 8252), or for the client itself without one."""
+"""`everyauth login`: with a browser (RFC 8252), a code on any device (RFC 8628), or for the client itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from everyauth_cli.cli.login.by_url import UrlOptions, log_in_at
 from everyauth_cli.cli.login.keeping import LoginOptions
 from everyauth_cli.cli.login.run import run_login
 from everyauth_cli.cli.login_options import (
+    DeviceOption,
     EventsOption,
     LoginArgument,
     NoBrowserOption,
@@ -38,6 +39,7 @@ from everyauth_cli.urls import is_url
     examples=[
         f"everyauth login {EXAMPLE}",
         f"everyauth login {EXAMPLE} --user user-123 --no-browser",
+        "everyauth login github --device",
         f"everyauth login {EXAMPLE} --sandbox",
         f"everyauth login {EXAMPLE} --client-credentials",
         "everyauth login acme --exchange corp --audience acme-api",
@@ -52,8 +54,9 @@ def login(
     tag: TagOption = None,
     scope: ScopeThisTime = None,
     resource: ResourceOption = None,
-    timeout: TimeoutOption = "300s",
+    timeout: TimeoutOption = None,
     no_browser: NoBrowserOption = False,
+    device: DeviceOption = None,
     events: EventsOption = False,  # noqa: ARG001 - the terminal is made before the options are read
     replace: ReplaceOption = False,
     sandbox: SandboxOption = False,
@@ -61,18 +64,19 @@ def login(
     grants: GrantOptions,
     at_url: UrlOptions,
 ) -> None:
-    """Log in to a service with your browser.
+    """Log in to a service.
 
-    The access token and the refresh token are stored, and refreshed when needed. At the URL of a server, such as an
-    MCP server's, it finds out by itself how to log in, and registers a client where the server allows that. With
+    It opens your browser. Where none opens, such as over SSH, it shows a code to enter on any device if the service
+    takes one, or else a URL. The tokens are stored, and refreshed when needed. At the URL of a server, such as an MCP
+    server's, it finds out by itself how to log in, and registers a client where the server allows that. With
     --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
     With --exchange it is got in exchange for the token of another login, again and again (RFC 8693).
     """
     at_url.check(service, sandbox=sandbox, resource=resource)
-    tags, seconds = read_pairs(tag or [], "--tag"), read_duration(timeout)
+    tags, seconds = read_pairs(tag or [], "--tag"), None if timeout is None else read_duration(timeout)
     with at_sandbox(session, service) if sandbox else at_service(session) as active:
         only = None if is_url(service) else only_grant(active.auth.catalogue.get(service).grant_types_supported)
-        grant = grants.chosen(active, only)
+        grant = grants.chosen(active, only, device=bool(device))
         options = functools.partial(
             LoginOptions,
             user=user,
@@ -80,6 +84,7 @@ def login(
             tags=tags,
             seconds=seconds,
             no_browser=no_browser,
+            device=device,
             replace=replace,
             resource=resource,
             grant=grant,

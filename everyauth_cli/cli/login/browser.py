@@ -17,29 +17,35 @@ SCRIPT = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserChoice:
-    """The program that opens a browser ("" for Python's `webbrowser`) and the browser's name, or why none opens."""
+    """The program that opens a browser ("" for Python's `webbrowser`) and the browser's name, or why none opens.
+
+    `cause` is the beginning of a sentence, and empty where the user wants none to open.
+    """
 
     opener: str | None = None
     browser: str = ""
-    reason: str = ""
+    cause: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why no browser opens, as a sentence."""
+        return f"{self.cause}, so no browser is opened." if self.cause else ""
 
 
 def choose_browser(surroundings: Surroundings) -> BrowserChoice:
     """Choose the browser to open here, if any."""
     if surroundings.home_owner:
         # A browser runs what is in its home: extensions, settings of the desktop.
-        owner = surroundings.home_owner
-        return BrowserChoice(reason=f"This is root with the home of {owner}, so no browser is opened.")
+        return BrowserChoice(cause=f"This is root with the home of {surroundings.home_owner}")
     if surroundings.browser_variable:
         return BrowserChoice(opener="", browser="the browser in BROWSER")
     if surroundings.ssh:
-        return BrowserChoice(reason="This is an SSH session, so no browser is opened.")
+        return BrowserChoice(cause="This is an SSH session")
     if surroundings.wsl and (opener := surroundings.wslview or surroundings.powershell):
         return BrowserChoice(opener=opener, browser="the Windows browser")
     if surroundings.display:
         return BrowserChoice(opener="", browser="your browser")
-    place = "This is a container" if surroundings.container else "There is no display"
-    return BrowserChoice(reason=f"{place}, so no browser can be opened.")
+    return BrowserChoice(cause="This is a container" if surroundings.container else "There is no display")
 
 
 def open_browser(opener: str, url: str, *, on_failure: Callable[[], None]) -> None:

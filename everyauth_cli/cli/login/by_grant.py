@@ -44,14 +44,14 @@ class GrantOptions:
     exchange: ExchangeOption = None
     audience: AudienceOption = None
 
-    def chosen(self, session: Session, only: GrantType | None) -> ChosenGrant | None:
-        """Return the grant that is chosen; None if a person is to grant access. Raises `UsageProblem`.
+    def chosen(self, session: Session, only: GrantType | None, *, device: bool) -> ChosenGrant | None:
+        """Return the grant that is chosen; None if a person is to grant access, by a `device` code or otherwise.
 
-        Where none is chosen it is the `only` one that the service has.
+        Where none is chosen it is the `only` one that the service has. Raises `UsageProblem`.
         """
-        if only is GrantType.JWT_BEARER and not self.client_credentials:
-            return replace(self, jwt_bearer=True).chosen(session, None)
-        self._check()
+        if only is GrantType.JWT_BEARER and not (self.client_credentials or device):
+            return replace(self, jwt_bearer=True).chosen(session, None, device=False)
+        self._check(device=device)
         auth, presents = session.auth, self._presented(session)
         if self.client_credentials:
             return self._grant(GrantType.CLIENT_CREDENTIALS, auth.client_credentials, presents)
@@ -62,8 +62,11 @@ class GrantOptions:
             return self._grant(GrantType.JWT_BEARER, auth.jwt_bearer, {"subject": self.subject or "", **presents})
         return None
 
-    def _check(self) -> None:
-        chosen = [option for option, is_chosen in self._grants().items() if is_chosen]
+    def _check(self, *, device: bool) -> None:
+        grants = {"--device": device, **self._grants()}
+        if device:
+            grants["--identity-token-from"] = self.identity_token_from is not None
+        chosen = [option for option, is_chosen in grants.items() if is_chosen]
         if len(chosen) > 1:
             raise UsageProblem(f"{chosen[0]} and {chosen[1]} are different grants", hint="give one of them")
         if self.subject is not None and (not self.jwt_bearer or self.identity_token_from is not None):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from everyauth_cli.cli.login.begun import BegunLogins
-from everyauth_cli.cli.login.browser import BrowserChoice, choose_browser
+from everyauth_cli.cli.login.browser import BrowserChoice
 from everyauth_cli.cli.login.keeping import (
     LoginOptions,
     command_line_of,
@@ -19,7 +19,6 @@ from everyauth_cli.cli.login.keeping import (
 )
 from everyauth_cli.cli.login.redirect import redirect_waiter, wait_for_response
 from everyauth_cli.cli.login.result_page import failure, question, success
-from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, OtherAccount
 from everyauth_cli.urls import has_placeholder
@@ -28,14 +27,13 @@ if TYPE_CHECKING:
     from everyauth_cli.redirect.waiter import RedirectWaiter
 
 
-def log_in_by_redirect(session: Session, options: LoginOptions) -> None:
+def log_in_by_redirect(session: Session, options: LoginOptions, browser: BrowserChoice) -> None:
     """Send the user to the service, and redeem the code that comes back."""
     auth, service = session.auth, options.service
     command_line = command_line_of(session, options)
-    browser = BrowserChoice() if options.no_browser else choose_browser(read_surroundings())
     opens = browser.opener is not None
     with redirect_waiter(
-        session.terminal, service, options.client, opens_browser=opens, seconds=options.seconds
+        session.terminal, service, options.client, opens_browser=opens, seconds=options.patience
     ) as waiter:
         logins = _begun(session, options, redirect_uri=waiter.redirect_uri)
         waiter.expect(logins.owns, may_show=logins.has_issuer)
@@ -47,7 +45,7 @@ def log_in_by_redirect(session: Session, options: LoginOptions) -> None:
                 service=service,
                 browser=browser,
                 command_line=command_line,
-                seconds=options.seconds,
+                seconds=options.patience,
             )
             grant, identity = keep(
                 session,

@@ -11,13 +11,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, TextIO
 
 MAX_LINE_BYTES = 64 * 1024
 CHUNK = 4096
+JOIN_SECONDS = 1.0
 ENTER = b"\r\n"
 ERASE = b"\x7f\x08"
 KILL = 0x15
@@ -199,3 +200,16 @@ def hidden_input(stream: TextIO) -> Iterator[HiddenInput]:
         yield terminal
     finally:
         terminal.close()
+
+
+@contextmanager
+def reading_hidden(stream: TextIO, read: Callable[[HiddenInput], None]) -> Iterator[None]:
+    """While the block runs, have a thread `read` the terminal of a stream without echo, until it is closed."""
+    with hidden_input(stream) as hidden:
+        thread = threading.Thread(target=read, args=(hidden,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            hidden.close()
+            thread.join(JOIN_SECONDS)

@@ -20,6 +20,8 @@ from everyauth_cli.oauth.grant import GrantType
 if TYPE_CHECKING:
     from everyauth_cli.flows.granted import Grant
 
+USUAL_SECONDS = 300.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenGrant:
@@ -38,7 +40,8 @@ class LoginOptions:
     """The options of one login, with the service's catalogue entry and our client.
 
     `before` are the identities that were stored when the command began, where it has done something since; `more` are
-    further words of its command line. Without a `grant` a person grants access.
+    further words of its command line. Without a `grant` a person grants access: with a `device` code or without, where
+    None leaves that to the surroundings. `seconds` is how long to wait, None as long as is usual.
     """
 
     service: Service
@@ -47,13 +50,19 @@ class LoginOptions:
     tenant: str
     tags: Mapping[str, str]
     scope: str | None
-    seconds: float
+    seconds: float | None
     no_browser: bool
     replace: bool
     resource: str | None = None
+    device: bool | None = None
     grant: ChosenGrant | None = None
     before: Sequence[Identity] | None = None
     more: Sequence[str] = ()
+
+    @property
+    def patience(self) -> float:
+        """Return the seconds to wait for a browser, or for another login."""
+        return USUAL_SECONDS if self.seconds is None else self.seconds
 
 
 def warn_of_missing_scopes(session: Session, grant: Grant, identity: Identity) -> None:
@@ -79,14 +88,15 @@ def keep(
     granted: Callable[[], Grant],
     *,
     on_other: Callable[[OtherAccount], None] = lambda _: None,
+    on_interrupt: Callable[[], None] = lambda: None,
 ) -> tuple[Grant, Identity]:
-    """Get a grant and store its token; an interrupt waits until that is done.
+    """Get a grant and store its token; an interrupt waits until that is done, unless `on_interrupt` ends it.
 
     At a terminal the user is asked whether another account may replace the stored one; if not, its tokens are revoked.
     `on_other` is called before.
     """
     auth = session.auth
-    with finished_first():
+    with finished_first(on_interrupt=on_interrupt):
         grant = granted()
         try:
             return grant, auth.keep(grant, replace_account=options.replace)
@@ -109,6 +119,7 @@ def command_line_of(session: Session, options: LoginOptions) -> str:
     words = [f"--tag={name}={value}" for name, value in options.tags.items()]
     words += [f"--scope={options.scope}"] * (options.scope is not None) + ["--no-browser"] * options.no_browser
     words += [f"--resource={options.resource}"] * (options.resource is not None)
+    words += ["--device" if options.device else "--no-device"] * (options.device is not None)
     words += [*(options.grant.words if options.grant else ()), *options.more]
     return " ".join([command, *map(shlex.quote, words)])
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from everyauth_cli.cli.login.hidden_input import HiddenInput, can_hide, hidden_input
+from everyauth_cli.cli.login.hidden_input import HiddenInput, can_hide, reading_hidden
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.redirect.pasted_url import InvalidPaste, read_redirect_url
 from everyauth_cli.redirect.waiter import POLL_SECONDS, RedirectWaiter
 
 TOO_LONG = "That is longer than any URL (64 KiB) and was ignored. Paste only the URL."
 OTHER_LOGIN = "That URL belongs to another login, or it is incomplete: its state differs. Paste the URL of this login."
-
-JOIN_SECONDS = 1.0
 
 
 def can_paste(terminal: Terminal) -> bool:
@@ -30,15 +27,9 @@ def pasting(
 
     `on_enter` is called for a line without text.
     """
-    with hidden_input(terminal.stdin) as hidden:
-        reader = PasteReader(terminal, waiter, authorization_url=authorization_url, on_enter=on_enter)
-        thread = threading.Thread(target=reader.read, args=(hidden,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            hidden.close()
-            thread.join(JOIN_SECONDS)
+    reader = PasteReader(terminal, waiter, authorization_url=authorization_url, on_enter=on_enter)
+    with reading_hidden(terminal.stdin, reader.read):
+        yield
 
 
 class PasteReader:

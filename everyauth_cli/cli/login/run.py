@@ -1,4 +1,4 @@
-"""Runs one login: after another one for the same identity, by redirect, or by a grant without a person."""
+"""Runs one login: after another one for the same identity, with a browser, by a code, or without a person."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from everyauth_cli.cli.login.browser import BrowserChoice, choose_browser
+from everyauth_cli.cli.login.by_device import begin_by_device, has_no_codes, log_in_by_device
 from everyauth_cli.cli.login.by_grant import log_in_by_grant
 from everyauth_cli.cli.login.by_redirect import log_in_by_redirect
+from everyauth_cli.cli.login.choice import choose_method
 from everyauth_cli.cli.login.keeping import LoginOptions, report
+from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
-from everyauth_cli.errors import LoginTimedOut, StoreBusy
+from everyauth_cli.errors import EveryAuthError, LoginTimedOut, StoreBusy
 from everyauth_cli.flows.hints import user_of_tenant
 from everyauth_cli.model import Identity
 from everyauth_cli.oauth.token_endpoint import missing_scopes
@@ -32,7 +36,26 @@ def run_login(session: Session, options: LoginOptions) -> None:
         elif options.grant is not None:
             log_in_by_grant(session, options, options.grant)
         else:
-            log_in_by_redirect(session, options)
+            _log_in_person(session, options)
+
+
+def _log_in_person(session: Session, options: LoginOptions) -> None:
+    """Log a user in by the method that fits; where no option demands a code that is refused, it goes on without."""
+    browser = BrowserChoice() if options.no_browser else choose_browser(read_surroundings())
+    choice = choose_method(
+        options.service, options.client, browser, demanded=options.device, no_browser=options.no_browser
+    )
+    if choice.device:
+        try:
+            pending = begin_by_device(session, options)
+        except EveryAuthError as error:
+            if options.device or not has_no_codes(error):
+                raise
+            session.terminal.info(f"{error.message}; so log in without a code.")
+        else:
+            log_in_by_device(session, options, pending, reason=choice.reason)
+            return
+    log_in_by_redirect(session, options, browser)
 
 
 def _with_resource(session: Session, options: LoginOptions) -> LoginOptions:
@@ -61,14 +84,14 @@ def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitSt
         locks.enter_context(lock(timeout=0))
     except StoreBusy:
         session.terminal.info(f"Waiting for another login of user {user} at {name} to finish ...")
-        session.terminal.event("waiting", **{"for": "login"}, seconds=options.seconds)
+        session.terminal.event("waiting", **{"for": "login"}, seconds=options.patience)
     else:
         return _new_identity(session, options, before) if options.before is not None else None
     try:
-        locks.enter_context(lock(timeout=options.seconds))
+        locks.enter_context(lock(timeout=options.patience))
     except StoreBusy:
         raise LoginTimedOut(
-            f"another login of user {user} at {name} did not finish within {options.seconds:g} s",
+            f"another login of user {user} at {name} did not finish within {options.patience:g} s",
             hint="finish it in its browser, or stop it with Ctrl-C",
         ) from None
     return _new_identity(session, options, before)

@@ -256,7 +256,7 @@ def test_in_the_background_a_login_neither_stops_nor_reads(shell, sh):
 def test_without_a_browser_and_a_terminal_it_fails_at_once(shell):
     started = time.monotonic()
     for env, says in [
-        ({}, "so no browser can be opened. A login to PagerDuty would start at:"),
+        ({}, "so no browser is opened. A login to PagerDuty would start at:"),
         (
             {"SSH_CONNECTION": "1.2.3.4 1 5.6.7.8 22", "DISPLAY": ":0"},
             "This is an SSH session, so no browser is opened.",

@@ -1,0 +1,46 @@
+"""The lines that a login with a device code shows while the user enters it elsewhere."""
+
+from __future__ import annotations
+
+from everyauth_cli.cli.clipboard import copy_to_clipboard
+from everyauth_cli.cli.durations import span
+from everyauth_cli.cli.style import Style
+from everyauth_cli.cli.terminal import Terminal
+from everyauth_cli.flows.freshness import now_ms
+from everyauth_cli.oauth.device_authorization import DeviceAuthorization
+from everyauth_cli.urls import is_loopback
+
+ROUND_MS = 2000
+"""The most that the request has taken of the code's lifetime, which is shown as the service stated it."""
+
+
+class CodeScreen:
+    """The lines of one code: where it is entered, the code itself, and for how long it is valid."""
+
+    def __init__(self, terminal: Terminal, codes: DeviceAuthorization) -> None:
+        self._terminal, self._codes = terminal, codes
+
+    def begin(self, *, reason: str) -> None:
+        """Show the code; `reason` is the beginning of a sentence that says why one is used."""
+        terminal, codes = self._terminal, self._codes
+        is_here = is_loopback(codes.verification_uri)
+        place = "in a browser on this machine" if is_here else "on any device"
+        if reason:
+            terminal.warn(f"{reason}, so log in with a code{'' if is_here else f' {place}'}.")
+        terminal.instruct(f"Open {codes.verification_uri} {place}, and enter the code:")
+        terminal.instruct("")
+        terminal.show(f"    {codes.user_code}", style=Style.heading)
+        terminal.instruct("")
+        if codes.verification_uri_complete:
+            terminal.instruct("Or open this, and check that the page shows the same code:")
+            terminal.instruct(codes.verification_uri_complete)
+        copied = terminal.can_ask and copy_to_clipboard(codes.user_code)
+        terminal.instruct(f"The code is {'in the clipboard, and ' * copied}valid for {self._left}. Waiting ...")
+
+    def remind(self) -> None:
+        """Say what is waited for, to a user who has pressed Enter."""
+        self._terminal.instruct(f"Still waiting: the code {self._codes.user_code} is valid for {self._left}.")
+
+    @property
+    def _left(self) -> str:
+        return span(self._codes.expires_at - now_ms() + ROUND_MS)

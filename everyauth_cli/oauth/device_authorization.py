@@ -18,11 +18,9 @@ from everyauth_cli.oauth.polling import Polling, seconds_of
 from everyauth_cli.oauth.request_form import Fields, shaped
 from everyauth_cli.oauth.token_endpoint import VSCHAR, token_request
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ChallengeMethod, RequestKind
+from everyauth_cli.services.rules import DEVICE_CODE, ChallengeMethod, RequestKind
 from everyauth_cli.urls import check_link, is_loopback
 
-DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-"""The grant type (RFC 8628 section 3.4)."""
 ENDPOINT = "device_authorization_endpoint"
 DEFAULT_INTERVAL = 5.0
 """Seconds between two polls where the server names none (RFC 8628 section 3.2)."""

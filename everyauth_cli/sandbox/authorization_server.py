@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from everyauth_cli.oauth.grant import GrantType
 from everyauth_cli.sandbox.client_authentication import Assertions, authenticated, required
+from everyauth_cli.sandbox.device_codes import DeviceCode, DeviceCodes
 from everyauth_cli.sandbox.dialect import Endpoint, RefreshTokens
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.grants import (
@@ -28,7 +29,7 @@ from everyauth_cli.sandbox.pushed_requests import PushedRequests
 from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request, with_query
 from everyauth_cli.sandbox.responses import DENIAL, EndpointResponse, Responses
 from everyauth_cli.sandbox.signing_keys import SigningKeys, sign_with_secret
-from everyauth_cli.services.rules import ACCESS_TOKEN, REFRESH_TOKEN, ClientAuthMethod, RevocationEnds
+from everyauth_cli.services.rules import ACCESS_TOKEN, DEVICE_CODE, REFRESH_TOKEN, ClientAuthMethod, RevocationEnds
 
 Clock = Callable[[], int]
 
@@ -54,6 +55,7 @@ class AuthorizationServer:
         self._lock = threading.Lock()
         self._requests: dict[str, AuthorizationRequest] = {}
         self._codes: dict[str, AuthorizationCode] = {}
+        self.devices = DeviceCodes(clock=clock, lifetime=lifetimes.device_code, interval=lifetimes.device_interval)
         self._used_codes: set[str] = set()
         self._access_tokens: dict[str, IssuedToken] = {}
         self._refresh_tokens: dict[str, IssuedToken] = {}
@@ -118,6 +120,14 @@ class AuthorizationServer:
         """Deny the request; return the redirect URI with the error. Raises `OAuthError`."""
         request = self._decided(transaction)
         return self._error_url(request.redirect_uri, OAuthError("access_denied", DENIAL), state=request.state)
+
+    def device_authorization(self, form: Mapping[str, str], *, basic: BasicCredentials | None = None) -> DeviceCode:
+        """Issue the codes of a device authorization request (RFC 8628 section 3.1). Raises `OAuthError`."""
+        with self._counted():
+            client = self._authenticated(form, basic, method=self.responses.service.token_endpoint_auth_method)
+            scopes = self.responses.granted_scopes(form.get("scope", ""))
+            self.counts["device_authorization"] += 1
+            return self.devices.issue(client.client_id, scopes, code_challenge=form.get("code_challenge"))
 
     def token(
         self, form: Mapping[str, str], *, basic: BasicCredentials | None = None, fault: Fault | None = None
@@ -212,6 +222,8 @@ class AuthorizationServer:
             return self._redeem(client, form)
         if grant_type == "refresh_token" and self.responses.refresh_tokens is not RefreshTokens.NONE:
             return self._refresh(client, form)
+        if grant_type == DEVICE_CODE and self.responses.service.device_authorization_endpoint:
+            return self._issue(self.devices.redeemed(client.client_id, form))
         if grant_type == self.responses.service.client_credentials.grant_type:
             return self._client_credentials(client, form)
         raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")

@@ -45,6 +45,8 @@ def default_dialect(service: Service) -> Dialect:
     refreshed_fields = {name: value for name, value in fields.items() if name != "id_token"}
     return Dialect(
         client_credentials=None,
+        device_authorization=None,
+        device_token=None,
         name=service.name,
         tokens=Tokens(
             access="sandbox-access-{uuid}",

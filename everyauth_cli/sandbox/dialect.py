@@ -19,7 +19,7 @@ SUFFIX = ".toml"
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-NUMBERS = ("expires_in", "expires_at", "refresh_expires_in", "now", "now_ms")
+NUMBERS = ("expires_in", "expires_at", "refresh_expires_in", "now", "now_ms", "interval")
 """Placeholders that become JSON numbers where a JSON string holds nothing else."""
 
 Values = Mapping[str, str | int]
@@ -32,6 +32,8 @@ class Endpoint(StrEnum):
     AUTHORIZATION = "authorization"
     TOKEN = "token"
     REFRESH = "refresh"
+    DEVICE_AUTHORIZATION = "device_authorization"
+    DEVICE_TOKEN = "device_token"
     REVOCATION = "revocation"
     ACCOUNT = "account"
 
@@ -191,6 +193,8 @@ class Dialect:
     token: Call
     refresh: Call | None
     client_credentials: Call | None
+    device_authorization: Call | None
+    device_token: Call | None
     revocation: Revocation | None
     account: DocumentedAccount | None
     id_token: str
@@ -219,6 +223,8 @@ def load(name: str) -> Dialect:
         token=_call(table["token"]),
         refresh=_call(table["refresh"]) if "refresh" in table else None,
         client_credentials=_call(table["client_credentials"]) if "client_credentials" in table else None,
+        device_authorization=_call(table["device_authorization"]) if "device_authorization" in table else None,
+        device_token=_call(table["device_token"]) if "device_token" in table else None,
         revocation=_revocation(table["revocation"]) if "revocation" in table else None,
         account=_account(table["account"]) if "account" in table else None,
         id_token=id_token.get("claims", ""),

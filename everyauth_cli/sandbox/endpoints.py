@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from everyauth_cli.model import Client, Request, Secret, Service
-from everyauth_cli.pages.document import HEADERS, Frame, page_headers
+from everyauth_cli.pages.document import Frame, page_headers
 from everyauth_cli.pages.form import form_page
-from everyauth_cli.pages.result import Result, result_page
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
+from everyauth_cli.sandbox.device_pages import DevicePages
 from everyauth_cli.sandbox.dialect import Endpoint, Revocation
 from everyauth_cli.sandbox.faults import RETRY_AFTER_SECONDS, Fault
 from everyauth_cli.sandbox.grants import OAuthError
@@ -28,33 +28,29 @@ from everyauth_cli.sandbox.requests import (
     received_token,
 )
 from everyauth_cli.sandbox.responses import EndpointResponse
+from everyauth_cli.sandbox.sent_response import (
+    DEFAULT_ACCOUNT,
+    SentResponse,
+    authorization_error,
+    http_response,
+    not_found,
+    page,
+    redirect,
+)
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import (
     ACCESS_TOKEN,
     BEARER,
+    DEVICE_CODE,
     REFRESH_TOKEN,
     BodyFormat,
     ClientAuthMethod,
     RevocationStyle,
 )
 
-DEFAULT_ACCOUNT = "user@example.com"
 GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentResponse:
-    """An HTTP response; the log shows its `grant_type`, which is the request's, and its `detail`.
-
-    With `hang_up` it is not sent: the connection is closed instead.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    grant_type: str = ""
-    detail: str = ""
-    hang_up: bool = False
+ENDPOINTS = {REFRESH_TOKEN: Endpoint.REFRESH, DEVICE_CODE: Endpoint.DEVICE_TOKEN}
+"""The requests whose errors the documentation shows apart from those of a code, by grant type."""
 
 
 Route = Callable[[ReceivedRequest], SentResponse]
@@ -81,11 +77,14 @@ class Endpoints:
         client: Client,
         *,
         fault_settings: Callable[[], FaultSettings],
+        base_url: str,
     ) -> None:
         self._server = server
         self._responses = server.responses
         self._service = service
         self._fault_settings = fault_settings
+        self._device_page = f"/{service.name}/device"
+        self._base_url = base_url
         self._account_request = _account_request(service, client)
         self._revocation_request = _revocation_request(service, client, server.responses.revocation)
         self._routes: dict[str, dict[str, Route]] = {
@@ -99,6 +98,10 @@ class Endpoints:
             self._routes[_path(refresh_endpoint)] = {"POST": self._token}
         if push_endpoint := service.pushed_authorization_request_endpoint:
             self._routes[_path(push_endpoint)] = {"POST": self._push}
+        if service.device_authorization_endpoint:
+            pages = DevicePages(server.devices, service)
+            self._routes[re.escape(self._device_page)] = {"GET": pages.ask, "POST": pages.decide}
+            self._routes[_path(service.device_authorization_endpoint)] = {"POST": self._device_authorization}
         if service.revocation.endpoint:
             expected = self._revocation_request or Request(url=service.revocation.endpoint)
             self._routes[path_pattern(expected)] = {expected.method: self._revoke}
@@ -117,7 +120,7 @@ class Endpoints:
         try:
             waiting = self._server.authorize(read_parameters(request.query))
         except OAuthError as error:
-            return _authorization_error(error)
+            return authorization_error(error)
         html = form_page(
             frame=Frame.sandbox,
             title=f"Allow access to your {self._service.title} account?",
@@ -140,9 +143,9 @@ class Endpoints:
     def _decide(self, request: ReceivedRequest) -> SentResponse:
         try:
             form = read_body(request, BodyFormat.FORM)
-            return _redirect(self._redirect_url(form), detail=form["decision"])
+            return redirect(self._redirect_url(form), detail=form["decision"])
         except OAuthError as error:
-            return _authorization_error(error)
+            return authorization_error(error)
 
     def _redirect_url(self, form: Mapping[str, str]) -> str:
         transaction = form.get("transaction", "")
@@ -155,18 +158,27 @@ class Endpoints:
             case _:
                 raise OAuthError("invalid_request", "The form needs a user, and the decision to allow or deny.")
 
+    def _device_authorization(self, request: ReceivedRequest) -> SentResponse:
+        try:
+            query = urlsplit(self._service.device_authorization_endpoint or "").query
+            form = read_secret_body(request, self._service.body, query=query)
+            code = self._server.device_authorization(form, basic=basic_credentials(request.headers))
+        except OAuthError as error:
+            return self._error(Endpoint.DEVICE_AUTHORIZATION, error, {})
+        return http_response(self._responses.device_response(code, page=self._base_url + self._device_page), {})
+
     def _token(self, request: ReceivedRequest) -> SentResponse:
         grant_type = ""
         try:
             form = self._token_fields(request)
-            known = (*GRANT_TYPES, self._service.client_credentials.grant_type)
+            known = (*GRANT_TYPES, DEVICE_CODE, self._service.client_credentials.grant_type)
             grant_type = next((name for name in known if name == form.get("grant_type")), "")
             if grant_type == REFRESH_TOKEN:
                 return self._refresh(request, form)
             response = self._server.token(form, basic=basic_credentials(request.headers))
-            return _http_response(response, {}, grant_type=grant_type)
+            return http_response(response, {}, grant_type=grant_type)
         except OAuthError as error:
-            endpoint = Endpoint.REFRESH if grant_type == REFRESH_TOKEN else Endpoint.TOKEN
+            endpoint = ENDPOINTS.get(grant_type, Endpoint.TOKEN)
             return self._error(endpoint, error, {}, grant_type=grant_type)
 
     def _refresh(self, request: ReceivedRequest, form: Mapping[str, str]) -> SentResponse:
@@ -178,7 +190,7 @@ class Endpoints:
         if faulty is not None:
             return faulty
         response = self._server.token(form, basic=basic_credentials(request.headers), fault=fault)
-        return _http_response(response, {}, grant_type=REFRESH_TOKEN, detail=fault or "", hang_up=fault is Fault.DROP)
+        return http_response(response, {}, grant_type=REFRESH_TOKEN, detail=fault or "", hang_up=fault is Fault.DROP)
 
     def _token_fields(self, request: ReceivedRequest) -> dict[str, str]:
         """Read a token request; a service with a refresh endpoint takes refreshes there and nowhere else."""
@@ -197,7 +209,7 @@ class Endpoints:
             response = self._revoked(request)
         except OAuthError as error:
             return self._error(Endpoint.REVOCATION, error, {})
-        return _http_response(response, {})
+        return http_response(response, {})
 
     def _revoked(self, request: ReceivedRequest) -> EndpointResponse:
         if self._revocation_request is not None:
@@ -223,7 +235,7 @@ class Endpoints:
             challenge = {"www-authenticate": 'Bearer realm="sandbox", error="invalid_token"'}
             invalid = OAuthError("invalid_token", "The access token is not valid.", status=401)
             return self._error(Endpoint.ACCOUNT, invalid, challenge)
-        return _http_response(self._responses.account_response(user), {})
+        return http_response(self._responses.account_response(user), {})
 
     def _error(
         self, endpoint: Endpoint | None, error: OAuthError, headers: Mapping[str, str], *, grant_type: str = ""
@@ -231,12 +243,7 @@ class Endpoints:
         response = self._responses.error_response(endpoint, error)
         needs_challenge = response.standard and response.status == 401  # noqa: PLR2004
         challenge = {"www-authenticate": 'Basic realm="sandbox"'} if needs_challenge else {}
-        return _http_response(response, {**challenge, **headers}, grant_type=grant_type, detail=error.error)
-
-
-def not_found() -> SentResponse:
-    """Return the page for a URL that does not exist."""
-    return _page(404, "Not found", "The sandbox has no page at this URL.")
+        return http_response(response, {**challenge, **headers}, grant_type=grant_type, detail=error.error)
 
 
 def _path(url: str) -> str:
@@ -281,49 +288,12 @@ def _faulty_response(fault: Fault | None) -> SentResponse | None:
     """Return the response of a fault that leaves the request unprocessed."""
     match fault:
         case Fault.SERVER_ERROR:
-            return _page(500, "Internal server error", "Something went wrong.", detail=fault)
+            return page(500, "Internal server error", "Something went wrong.", detail=fault)
         case Fault.HTML:
-            return _page(200, "Welcome", "Please accept the terms of this network.", detail=fault)
+            return page(200, "Welcome", "Please accept the terms of this network.", detail=fault)
         case Fault.TOO_MANY:
             body = b'{"error": "too_many_requests"}'
             response = EndpointResponse(status=429, content_type="application/json", body=body)
-            return _http_response(response, {"retry-after": str(RETRY_AFTER_SECONDS)}, detail=fault)
+            return http_response(response, {"retry-after": str(RETRY_AFTER_SECONDS)}, detail=fault)
         case _:
             return None
-
-
-def _authorization_error(error: OAuthError) -> SentResponse:
-    if error.redirect_to:
-        return _redirect(error.redirect_to, detail=error.error)
-    return _page(error.status, "This request cannot be granted", error.description, detail=error.error)
-
-
-def _page(status: int, title: str, text: str, *, detail: str = "") -> SentResponse:
-    html = result_page(Result(good=False, title=title, text=text), frame=Frame.sandbox)
-    return SentResponse(status=status, headers=HEADERS, body=html.encode(), detail=detail)
-
-
-def _redirect(url: str, *, detail: str) -> SentResponse:
-    headers = {"location": url, "cache-control": "no-store", "referrer-policy": "no-referrer"}
-    return SentResponse(status=303, headers=headers, detail=detail)
-
-
-def _http_response(
-    response: EndpointResponse,
-    headers: Mapping[str, str],
-    *,
-    grant_type: str = "",
-    detail: str = "",
-    hang_up: bool = False,
-) -> SentResponse:
-    # RFC 6749 section 5.1.
-    uncached = {"cache-control": "no-store", "pragma": "no-cache"}
-    content_type = {"content-type": response.content_type} if response.body else {}
-    return SentResponse(
-        status=response.status,
-        headers={**content_type, **uncached, **headers},
-        body=response.body,
-        grant_type=grant_type,
-        detail=detail,
-        hang_up=hang_up,
-    )

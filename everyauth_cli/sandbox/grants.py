@@ -16,17 +16,21 @@ VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class OAuthError(Exception):
-    """An error response: `error` is a code of RFC 6749 sections 4.1.2.1 and 5.2.
+    """An error response: `error` is a code of RFC 6749 sections 4.1.2.1 and 5.2, or of RFC 8628 section 3.5.
 
-    It is sent to `redirect_to`, which has it in its query, or shown to the user if that is None.
+    A `slow_down` has the new `interval`. It is sent to `redirect_to`, which has it in its query, or shown to the user
+    if that is None.
     """
 
-    def __init__(self, error: str, description: str, *, status: int = 400, redirect_to: str | None = None) -> None:
+    def __init__(
+        self, error: str, description: str, *, status: int = 400, redirect_to: str | None = None, interval: int = 0
+    ) -> None:
         super().__init__(description)
         self.error = error
         self.description = description
         self.status = status
         self.redirect_to = redirect_to
+        self.interval = interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,13 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetimes:
-    """Lifetimes in seconds; an access token without one does not expire."""
+    """Lifetimes in seconds, and the interval of polls; an access token without one does not expire."""
 
     access_token: int | None
     code: int
     refresh_token: int
+    device_code: int
+    device_interval: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +113,7 @@ class AuthorizationCode:
     expires_at: int
 
     def is_proved_by(self, verifier: str) -> bool:
-        """Whether the verifier matches the code challenge, if there is one."""
-        if self.code_challenge is None:
-            return True
-        digest = base64url.encode(hashlib.sha256(verifier.encode()).digest())
-        return bool(VERIFIER.fullmatch(verifier)) and hmac.compare_digest(digest, self.code_challenge)
+        return is_proved_by(self.code_challenge, verifier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,3 +148,11 @@ class TokenSet:
     refreshed: bool
     of_client: bool = False
     nonce: str | None = field(repr=False)
+
+
+def is_proved_by(code_challenge: str | None, verifier: str) -> bool:
+    """Whether the verifier matches the code challenge, if there is one."""
+    if code_challenge is None:
+        return True
+    digest = base64url.encode(hashlib.sha256(verifier.encode()).digest())
+    return bool(VERIFIER.fullmatch(verifier)) and hmac.compare_digest(digest, code_challenge)

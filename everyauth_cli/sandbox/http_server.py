@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from everyauth_cli.errors import PortInUse
 from everyauth_cli.loopback.server import LoopbackHandler, LoopbackServer
 from everyauth_cli.sandbox.detection import HOST
-from everyauth_cli.sandbox.endpoints import Route, SentResponse
+from everyauth_cli.sandbox.endpoints import Route
 from everyauth_cli.sandbox.requests import ReceivedRequest
+from everyauth_cli.sandbox.sent_response import SentResponse
 from everyauth_cli.sanitize import printable
 
 MAX_BODY_BYTES = 64 * 1024

@@ -15,9 +15,9 @@ from everyauth_cli.model import DEFAULT_USER, Identity, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, only_grant
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
 from everyauth_cli.sandbox.client_key import CLIENT_KEY
-from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT
 from everyauth_cli.sandbox.faults import Fault
 from everyauth_cli.sandbox.in_process import SandboxTransport
+from everyauth_cli.sandbox.sent_response import DEFAULT_ACCOUNT
 from everyauth_cli.sandbox.server import CLIENT_ID, CLIENT_SECRET, Sandbox
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue

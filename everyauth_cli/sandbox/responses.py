@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from everyauth_cli.model import Service
 from everyauth_cli.oauth import base64url
 from everyauth_cli.sandbox.default_dialect import LIFETIME, OPENID, account_fields, default_revocation, dialect_of
+from everyauth_cli.sandbox.device_codes import DeviceCode
 from everyauth_cli.sandbox.dialect import (
     JSON,
     Call,
@@ -32,6 +33,18 @@ from everyauth_cli.sandbox.signing_keys import HMAC, RSA
 
 OF_REFRESH = ("{refresh_token}", "{refresh_expires_in}")
 """The values in a token response that a grant without a refresh token does not have."""
+DEVICE_RESPONSE = DocumentedResponse(
+    body=json.dumps(
+        {
+            "device_code": "{device_code}",
+            "user_code": "{user_code}",
+            "verification_uri": "{verification_uri}",
+            "verification_uri_complete": "{verification_uri}?user_code={user_code}",
+            "expires_in": "{expires_in}",
+            "interval": "{interval}",
+        }
+    )
+)
 DENIAL = "The resource owner or authorization server denied the request."
 
 
@@ -111,6 +124,18 @@ class Responses:
             template = replace(template, body=json.dumps(_without(missing, json.loads(template.body))))
         return _filled(template, {**self._values(tokens), "id_token": id_token or ""})
 
+    def device_response(self, code: DeviceCode, *, page: str) -> EndpointResponse:
+        """Return the response with the codes of a device, which a user enters at the `page` (RFC 8628 section 3.2)."""
+        call = self.dialect.device_authorization
+        values: Values = {
+            "device_code": code.device_code,
+            "user_code": code.user_code,
+            "verification_uri": page,
+            "expires_in": (code.expires_at - code.polled_at) // 1000,
+            "interval": code.interval,
+        }
+        return _filled(call.response if call else DEVICE_RESPONSE, values)
+
     def account_response(self, user: str) -> EndpointResponse:
         """Return the response to an account request; a service without an account endpoint gets a generic one."""
         call = self.dialect.account and self.dialect.account.call
@@ -125,7 +150,8 @@ class Responses:
         """Return an error response, in the documented form or else in that of RFC 6749 section 5.2."""
         documented = self._documented_error(endpoint, error.error)
         if documented is not None:
-            return _filled(documented.response, {"error": error.error, "description": error.description})
+            values: Values = {"error": error.error, "description": error.description, "interval": error.interval}
+            return _filled(documented.response, values)
         body = json.dumps({"error": error.error, "error_description": error.description}).encode()
         return EndpointResponse(status=error.status, content_type=JSON, body=body, standard=True)
 
@@ -133,8 +159,11 @@ class Responses:
         return self._documented_error(endpoint, error) is not None
 
     def _documented_error(self, endpoint: Endpoint | None, error: str) -> DocumentedError | None:
-        """Return a documented error; for a refresh, errors other than `invalid_grant` are those of a code as well."""
-        is_shared = endpoint is Endpoint.REFRESH and error != "invalid_grant"
+        """Return a documented error.
+
+        For a refresh or a device's poll, errors other than `invalid_grant` are those of a code as well.
+        """
+        is_shared = endpoint in (Endpoint.REFRESH, Endpoint.DEVICE_TOKEN) and error != "invalid_grant"
         endpoints = [endpoint, Endpoint.TOKEN] if is_shared else [endpoint]
         errors = self.dialect.errors
         matches = (known for at in endpoints for known in errors if (known.endpoint, known.error) == (at, error))

@@ -15,12 +15,13 @@ from everyauth_cli.model import DEFAULT_PORT, Client, Secret, Service
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer, Clock
 from everyauth_cli.sandbox.client_key import CLIENT_KEY, PUBLIC_KEY
 from everyauth_cli.sandbox.detection import GREETING, HOST, WELL_KNOWN, proof
-from everyauth_cli.sandbox.endpoints import Endpoints, FaultSettings, SentResponse, not_found
+from everyauth_cli.sandbox.endpoints import Endpoints, FaultSettings
 from everyauth_cli.sandbox.faults import CLOCK_AHEAD_SECONDS, Fault
 from everyauth_cli.sandbox.grants import Lifetimes, Registration
 from everyauth_cli.sandbox.http_server import Log, listen
 from everyauth_cli.sandbox.requests import ReceivedRequest
 from everyauth_cli.sandbox.responses import Responses
+from everyauth_cli.sandbox.sent_response import SentResponse, not_found
 from everyauth_cli.services.at_sandbox import at_sandbox, endpoints, preset_endpoints, sandbox_params
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.services.rules import ClientAuthMethod
@@ -33,6 +34,7 @@ UNREACHABLE = "https://sandbox.invalid"
 """The base URL of a sandbox without a port (RFC 6761 section 6.4: no host ever has that name)."""
 CODE_LIFETIME = 600
 REFRESH_TOKEN_LIFETIME = 30 * 24 * 60 * 60
+DEVICE_CODE_LIFETIME, DEVICE_INTERVAL = 900, 5
 
 
 def _now() -> int:
@@ -67,6 +69,8 @@ class Sandbox:
     token_lifetime: int | None = None
     code_lifetime: int | None = None
     refresh_token_lifetime: int | None = None
+    device_code_lifetime: int = DEVICE_CODE_LIFETIME
+    device_interval: int = DEVICE_INTERVAL
     client_id: str = CLIENT_ID
     client_secret: str | None = field(default=CLIENT_SECRET, repr=False)
     redirect_uri: str = ""
@@ -163,8 +167,10 @@ class Sandbox:
             public_key=PUBLIC_KEY,
         )
         server = AuthorizationServer(responses, registration, clock=self._now, lifetimes=self._lifetimes(responses))
+        settings = self._fault_settings
         return _SandboxedService(
-            server, Endpoints(server, at_this_sandbox, self._client(service), fault_settings=self._fault_settings)
+            server,
+            Endpoints(server, at_this_sandbox, self._client(service), fault_settings=settings, base_url=self.base_url),
         )
 
     def _client(self, service: Service) -> Client:
@@ -189,6 +195,8 @@ class Sandbox:
     def _lifetimes(self, responses: Responses) -> Lifetimes:
         tokens = responses.dialect.tokens
         return Lifetimes(
+            device_code=self.device_code_lifetime,
+            device_interval=self.device_interval,
             # Tokens that never expire have no lifetime that could be shortened.
             access_token=tokens.lifetime if tokens.lifetime is None else self.token_lifetime or tokens.lifetime,
             code=self.code_lifetime or responses.service.code_lifetime or CODE_LIFETIME,

@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT
+from everyauth_cli.sandbox.sent_response import DEFAULT_ACCOUNT
 from everyauth_cli.sanitize import printable
 
 # The redirect server responds after the token request, which may take 30 seconds.
@@ -52,12 +52,14 @@ class _PageParser(HTMLParser):
 
 
 def log_in(url: str, *, user: str = DEFAULT_ACCOUNT, allow: bool = True) -> str:
-    """Open an authorization URL, sign in as `user`, allow or deny; return the heading of the last page.
+    """Open an authorization URL, or that of a device's code, sign in as `user`, and allow or deny.
+
+    Returns the heading of the last page.
 
     Raises `OSError` or `http.client.HTTPException` when there is no response.
     """
     page = _open(url)
-    if "transaction" not in page.fields:
+    if page.fields.keys().isdisjoint(("transaction", "user_code")):
         return page.heading
     decision = {"user": user, "decision": "allow" if allow else "deny"}
     return _open(page.url, urlencode({**page.fields, **decision}).encode()).heading

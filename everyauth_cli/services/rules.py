@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 REFRESH_TOKEN, ACCESS_TOKEN = "refresh_token", "access_token"
 """The types of token (RFC 7009 section 2.1)."""
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+"""The grant type of a device code (RFC 8628 section 3.4)."""
 OFFLINE = "offline_access"
 """The scope that requests a refresh token (OpenID Connect Core section 11)."""
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")

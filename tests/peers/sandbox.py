@@ -23,7 +23,7 @@ from peers.ports import free_port
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Secret
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
-from everyauth_cli.sandbox.endpoints import DEFAULT_ACCOUNT as ACCOUNT
+from everyauth_cli.sandbox.sent_response import DEFAULT_ACCOUNT as ACCOUNT
 from everyauth_cli.sandbox.server import Sandbox
 from everyauth_cli.services.catalogue import Catalogue
 from everyauth_cli.settings import read_settings

@@ -6,13 +6,14 @@ A client id metadata document is at a URL of the user's, which is the client id.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from everyauth_cli.errors import ServiceError, ServiceUnreachable, UsageProblem
 from everyauth_cli.model import DEFAULT_PORT, Client, Request, Response
 from everyauth_cli.oauth.discovery import Discovered
-from everyauth_cli.oauth.metadata import auth_methods
+from everyauth_cli.oauth.metadata import auth_methods, takes_device_codes
 from everyauth_cli.oauth.registration import (
     INVALID_CLIENT_METADATA,
     INVALID_REDIRECT_URI,
@@ -34,8 +35,13 @@ DOCUMENT = "client-id-metadata-document"
 DOCUMENT_PATH = "/callback/cimd"
 """The path of its redirect URI: a document lists finitely many."""
 
-Attempt = tuple[str, ClientAuthMethod]
-"""The host of the redirect URI and the authentication that a registration asks for."""
+
+class Attempt(NamedTuple):
+    """The host of the redirect URI and the authentication that a registration asks for, and the grant of `device`s."""
+
+    host: str
+    method: ClientAuthMethod
+    device: bool
 
 
 def redirect_uri_of(path: str, *, host: str = REDIRECT_HOSTS[0]) -> str:
@@ -126,17 +132,17 @@ class Registrations:
 
     def _register(self, found: Discovered, scopes: Sequence[str]) -> Client:
         known = tuple(dict.fromkeys(scopes))
-        tried: list[Attempt] = [(REDIRECT_HOSTS[0], ClientAuthMethod.NONE)]
+        tried = [Attempt(REDIRECT_HOSTS[0], ClientAuthMethod.NONE, takes_device_codes(found.metadata))]
         while True:
-            host, method = tried[-1]
+            host, method, device = tried[-1]
             uri = redirect_uri_of(f"/callback/{slug(found.issuer)}", host=host)
             endpoint = str(found.metadata["registration_endpoint"])
-            request = registration_request(endpoint, redirect_uri=uri, scopes=known, method=method)
+            request = registration_request(endpoint, redirect_uri=uri, scopes=known, method=method, device=device)
             try:
                 registration = read_registration(found.issuer, self.send(request), redirect_uri=uri)
             except ServiceError as error:
-                another = _another(found, tried[-1], error)
-                if another is None or another in tried:
+                others = (attempt for attempt in _others(found, tried[-1], error) if attempt not in tried)
+                if (another := next(others, None)) is None:
                     raise _refused(found, error) from None
                 tried.append(another)
                 continue
@@ -181,14 +187,17 @@ def _client(found: Discovered, registration: Registration, *, redirect_uri: str,
     )
 
 
-def _another(found: Discovered, tried: Attempt, error: ServiceError) -> Attempt | None:
-    """Return another attempt that may be accepted after this one was refused with that error."""
+def _others(found: Discovered, tried: Attempt, error: ServiceError) -> Iterator[Attempt]:
+    """Yield other attempts that may be accepted after this one was refused with that error."""
     if error.error == INVALID_REDIRECT_URI:
-        return next(name for name in REDIRECT_HOSTS if name != tried[0]), tried[1]
+        yield tried._replace(host=next(name for name in REDIRECT_HOSTS if name != tried.host))
+    if error.error != INVALID_CLIENT_METADATA:
+        return
     methods = auth_methods(found.metadata)
-    if error.error == INVALID_CLIENT_METADATA and methods and ClientAuthMethod.NONE not in methods:
-        return tried[0], methods[0]
-    return None
+    if methods and ClientAuthMethod.NONE not in methods:
+        yield tried._replace(method=methods[0])
+    # A server may have the grant for other clients alone.
+    yield tried._replace(device=False)
 
 
 def _refused(found: Discovered, error: ServiceError) -> ServiceError:

@@ -257,6 +257,8 @@ def _entry(found: Discovered) -> dict[str, Any]:
     # A client that the server has registered authenticates there as it does at the token endpoint.
     entry.pop("revocation_endpoint_auth_method", None)
     entry["pkce"] = True
+    # Some servers demand it in this grant too; others ignore what they do not know (RFC 6749 section 3.2).
+    entry["device_pkce"] = states_pkce(found.metadata)
     if not found.is_issuer:
         entry.pop("userinfo_endpoint", None)
         offline = [OFFLINE] if OFFLINE in (found.metadata.get("scopes_supported") or ()) else []

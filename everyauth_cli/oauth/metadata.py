@@ -11,7 +11,7 @@ from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Request, Response
 from everyauth_cli.oauth.response_body import read_json
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ASYMMETRIC, GRANT_TYPE, OFFLINE, SYMMETRIC, ClientAuthMethod
+from everyauth_cli.services.rules import ASYMMETRIC, DEVICE_CODE, GRANT_TYPE, OFFLINE, SYMMETRIC, ClientAuthMethod
 from everyauth_cli.urls import check_link, check_url, fault_of, origin
 
 OAUTH = "/.well-known/oauth-authorization-server"
@@ -160,6 +160,12 @@ def same_issuer(one: str, other: str) -> bool:
 
 def _bare(issuer: str) -> str:
     return issuer.removesuffix("/") if urlsplit(issuer).path == "/" else issuer
+
+
+def takes_device_codes(metadata: Mapping[str, Any]) -> bool:
+    """Whether a server says that it has the device authorization grant (RFC 8628 section 4)."""
+    grants = texts(metadata, "grant_types_supported")
+    return isinstance(metadata.get("device_authorization_endpoint"), str) and (not grants or DEVICE_CODE in grants)
 
 
 def auth_methods(metadata: Mapping[str, Any]) -> list[ClientAuthMethod]:

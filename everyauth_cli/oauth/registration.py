@@ -13,10 +13,10 @@ from everyauth_cli.errors import ServiceError, ServiceUnreachable, ServiceUnread
 from everyauth_cli.model import ACCEPT_JSON, Request, Response, Secret
 from everyauth_cli.oauth.response_body import read_json
 from everyauth_cli.sanitize import printable
-from everyauth_cli.services.rules import ClientAuthMethod
+from everyauth_cli.services.rules import DEVICE_CODE, REFRESH_TOKEN, ClientAuthMethod
 
 CLIENT_NAME = "everyauth"
-GRANT_TYPES = ("authorization_code", "refresh_token")
+GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
 USABLE = (ClientAuthMethod.NONE, ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST)
 INVALID_REDIRECT_URI, INVALID_CLIENT_METADATA = "invalid_redirect_uri", "invalid_client_metadata"
 SECONDS = 10.0
@@ -40,14 +40,17 @@ class Registration:
 
 
 def registration_request(
-    endpoint: str, *, redirect_uri: str, scopes: Sequence[str], method: ClientAuthMethod
+    endpoint: str, *, redirect_uri: str, scopes: Sequence[str], method: ClientAuthMethod, device: bool = False
 ) -> Request:
-    """Return the request that registers a native public client (RFC 7591 section 3.1, RFC 8252 section 8.4)."""
+    """Return the request that registers a native public client (RFC 7591 section 3.1, RFC 8252 section 8.4).
+
+    With `device` its logins may be by a device code too (RFC 8628).
+    """
     document: dict[str, Any] = {
         "application_type": "native",
         "client_name": CLIENT_NAME,
         "redirect_uris": [redirect_uri],
-        "grant_types": [*GRANT_TYPES],
+        "grant_types": [*GRANT_TYPES, *([DEVICE_CODE] if device else [])],
         "response_types": ["code"],
         "token_endpoint_auth_method": method.value,
     }

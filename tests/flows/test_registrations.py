@@ -26,6 +26,7 @@ from peers.internet import (
 from peers.token_server import HOUR, json_response
 
 from everyauth_cli.errors import ClientNotSet, LoginRequired, ServiceError, ServiceUnreachable, ServiceUnreadable
+from everyauth_cli.services.rules import DEVICE_CODE
 
 
 @pytest.fixture
@@ -218,3 +219,31 @@ def test_many_threads_replace_a_forgotten_registration_once(world, net):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: world.another(world.store).discover(URL), range(16)))
     assert len(net.registered) == 2
+
+
+def with_device(net, **metadata):
+    """A server that says that it has the device authorization grant."""
+    net.pages[AS] = json_response({**METADATA, "device_authorization_endpoint": f"{ISSUER}/device", **metadata})
+
+
+def grants(net):
+    return [DEVICE_CODE in document["grant_types"] for document in net.registered]
+
+
+def test_the_device_grant_is_registered_where_the_server_has_it(world, net):
+    with_device(net)
+    assert world.auth.discover(URL).device_authorization_endpoint == f"{ISSUER}/device"
+    assert grants(net) == [True]
+
+
+def test_the_device_grant_is_not_registered_where_the_server_states_others_alone(world, net):
+    with_device(net, grant_types_supported=["authorization_code"])
+    world.auth.discover(URL)
+    assert grants(net) == [False]
+
+
+def test_a_server_that_refuses_the_device_grant_registers_the_client_without_it(world, net):
+    with_device(net)
+    net.refuses = lambda made: refusal("invalid_client_metadata") if DEVICE_CODE in made["grant_types"] else None
+    world.auth.discover(URL)
+    assert grants(net) == [True, False]

@@ -8,7 +8,7 @@ from peers.token_server import json_response
 from everyauth_cli.errors import ServiceError, ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import Secret
 from everyauth_cli.oauth.registration import read_registration, registration_request
-from everyauth_cli.services.rules import ClientAuthMethod
+from everyauth_cli.services.rules import DEVICE_CODE, ClientAuthMethod
 
 ISSUER = "https://auth.example"
 URI = "http://127.0.0.1:28282/callback/x"
@@ -29,6 +29,10 @@ def test_a_native_public_client_is_asked_for():
         "token_endpoint_auth_method": "none",
         "scope": "a b",
     }
+    with_device = registration_request(
+        f"{ISSUER}/r", redirect_uri=URI, scopes=[], method=ClientAuthMethod.NONE, device=True
+    )
+    assert with_device.document["grant_types"] == ["authorization_code", "refresh_token", DEVICE_CODE]
     without = registration_request(f"{ISSUER}/r", redirect_uri=URI, scopes=[], method=ClientAuthMethod.NONE)
     assert "scope" not in (without.document or {})
 

@@ -7,9 +7,10 @@ import { text } from 'node:stream/consumers';
 import { Provider, errors } from 'oidc-provider';
 
 const settings = {
-  accessTokenLifetime: 3600, callbacks: [], clients: [], documents: {}, requiresPush: false, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS),
+  accessTokenLifetime: 3600, deviceCodeLifetime: 600, callbacks: [], clients: [], documents: {}, requiresPush: false, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS),
 };
 
+const deviceCode = 'urn:ietf:params:oauth:grant-type:device_code';
 const client = ({ id, secret, auth, jwks }) => ({
   client_id: id,
   client_secret: secret,
@@ -17,7 +18,7 @@ const client = ({ id, secret, auth, jwks }) => ({
   jwks,
   application_type: 'native', // a native client's loopback redirect URI matches on any port (RFC 8252 section 7.3)
   redirect_uris: settings.callbacks.map((name) => `http://127.0.0.1/callback/${name}`),
-  grant_types: ['authorization_code', 'refresh_token', ...(auth === 'none' ? [] : ['client_credentials'])],
+  grant_types: ['authorization_code', 'refresh_token', deviceCode, ...(auth === 'none' ? [] : ['client_credentials'])],
   response_types: ['code'],
 });
 
@@ -40,12 +41,12 @@ const configuration = {
   expiresWithSession: () => false,
   ttl: {
     AccessToken: settings.accessTokenLifetime, ClientCredentials: settings.accessTokenLifetime,
-    AuthorizationCode: 30, RefreshToken: 86400,
+    AuthorizationCode: 30, RefreshToken: 86400, DeviceCode: settings.deviceCodeLifetime,
     Grant: 86400, IdToken: 3600, Interaction: 600, Session: 86400,
   },
   features: {
     clientCredentials: { enabled: true }, devInteractions: { enabled: false }, registration: { enabled: true },
-    revocation: { enabled: true },
+    revocation: { enabled: true }, deviceFlow: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: settings.requiresPush },
     resourceIndicators: { enabled: true, getResourceServerInfo: resourceServer, useGrantedResource: () => true },
     clientIdMetadataDocument: { enabled: true, ack: 'draft-02', allowFetch: () => true, allowClient: () => true },

@@ -79,6 +79,7 @@ def node() -> Path:
 def running(
     *,
     access_token_lifetime: int = 3600,
+    device_code_lifetime: int = 600,
     callbacks: Sequence[str] = ("op", "pagerduty"),
     jwks: Mapping[str, Mapping[str, object]] | None = None,
     documents: Mapping[str, object] | None = None,
@@ -93,6 +94,7 @@ def running(
     clients = [*CLIENTS, *with_keys]
     settings = {"accessTokenLifetime": access_token_lifetime, "callbacks": callbacks, "clients": clients}
     settings |= {"documents": documents or {}, "requiresPush": requires_push}
+    settings["deviceCodeLifetime"] = device_code_lifetime
     environment = {"PATH": os.environ["PATH"], "OIDC_PROVIDER_SETTINGS": json.dumps(settings)}
     with tempfile.TemporaryFile() as errors:
         command = [node(), HERE / "oidc-provider.mjs"]

@@ -20,6 +20,7 @@ class Form(HTMLParser):
         super().__init__()
         self.fields: set[str] = set()
         self.ticked: list[str] = []
+        self.hidden: dict[str, str] = {}
         self.feed(page)
         self.close()
 
@@ -27,10 +28,19 @@ class Form(HTMLParser):
         attributes = dict(attrs)
         if tag in {"input", "button"} and (name := attributes.get("name")):
             self.fields.add(name)
+            if attributes.get("type") == "hidden":
+                self.hidden[name] = attributes.get("value") or ""
             if "checked" in attributes:
                 self.ticked.append(attributes["value"] or "")
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is something to fill in; who is not allowed on is asked for another device's code."""
+        return bool(self.fields) and ("xsrf" not in self.fields or "user_code" in self.hidden)
+
     def fill(self, *, user: str, allow: bool, drop_scopes: Collection[str]) -> dict[str, str | list[str]]:
+        if "xsrf" in self.fields:
+            return {**self.hidden}
         if "login" in self.fields:
             return {"login": user}
         scopes = [scope for scope in self.ticked if scope not in drop_scopes]
@@ -43,7 +53,7 @@ def play(url: str, *, user: str = "alice", allow: bool = True, drop_scopes: Coll
     with httpx.Client(follow_redirects=True, trust_env=False, timeout=SECONDS) as browser:
         page = browser.get(url)
         provider = page.url.netloc
-        while page.url.netloc == provider and (form := Form(page.text)).fields:
+        while page.url.netloc == provider and (form := Form(page.text)).asks:
             page = browser.post(page.url, data=form.fill(user=user, allow=allow, drop_scopes=drop_scopes))
         return page.text
 

@@ -18,6 +18,7 @@ pytest_plugins = [
     "peers.callback",
     "peers.visitor",
     "peers.completions",
+    "peers.contract",
     "peers.chromium",
     "peers.web_world",
     "peers.postgres",

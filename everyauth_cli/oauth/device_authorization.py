@@ -15,7 +15,7 @@ from everyauth_cli.oauth.error_response import read_fields
 from everyauth_cli.oauth.lifetime import lifetime_of
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.polling import Polling, seconds_of
-from everyauth_cli.oauth.request_form import Fields, shaped
+from everyauth_cli.oauth.request_form import Fields, client_values, from_template, shaped
 from everyauth_cli.oauth.token_endpoint import VSCHAR, token_request
 from everyauth_cli.sanitize import printable
 from everyauth_cli.services.rules import DEVICE_CODE, ChallengeMethod, RequestKind
@@ -74,7 +74,10 @@ def device_authorization_request(
     The client authenticates as at the token endpoint. `now` is milliseconds since the epoch.
     """
     assert service.device_authorization_endpoint is not None
-    fields: Fields = {**service.device.params, **({"scope": scope} if scope else {})}
+    params = from_template(service.device.params, {**client_values(client), "scope": scope})
+    has_scope = scope and "{scope}" not in service.device.params.values()
+    # Beside HTTP Basic too: some services look for the client id here alone.
+    fields: Fields = {"client_id": client.client_id, **params, **({"scope": scope} if has_scope else {})}
     if service.resource:
         fields["resource"] = service.resource
     if verifier is not None:
@@ -89,11 +92,18 @@ def device_token_request(
     service: Service, client: Client, pending: PendingDevice, *, now: int | None = None
 ) -> Request:
     """Return the request for the token of a device code, which is sent until the user has decided (section 3.4)."""
-    fields: Fields = {"grant_type": DEVICE_CODE, "device_code": pending.authorization.device_code}
+    scope, codes = pending.request.scope, pending.authorization
+    if template := service.device.token_params:
+        known: Fields = {"device_code": codes.device_code, "user_code": codes.user_code, "scope": scope}
+        fields = from_template(template, {**client_values(client), **known})
+        request = Request(url=service.token_endpoint, fields=fields, body=service.body, headers=ACCEPT_JSON)
+        return shaped(request, service, RequestKind.DEVICE_CODE)
+    fields = {"grant_type": DEVICE_CODE, "device_code": codes.device_code}
     if pending.verifier is not None:
         fields["code_verifier"] = pending.verifier
-    scope, kind = pending.request.scope, RequestKind.DEVICE_CODE
-    return token_request(service, client, service.token_endpoint, fields, kind=kind, scope=scope, now=now)
+    return token_request(
+        service, client, service.token_endpoint, fields, kind=RequestKind.DEVICE_CODE, scope=scope, now=now
+    )
 
 
 @raised_anew

@@ -28,7 +28,7 @@ from everyauth_cli.sandbox.jwt_bearer import authenticates_besides, jwt_bearer_g
 from everyauth_cli.sandbox.pushed_requests import PushedRequests
 from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request, with_query
 from everyauth_cli.sandbox.responses import DENIAL, EndpointResponse, Responses
-from everyauth_cli.sandbox.signing_keys import SigningKeys, sign_with_secret
+from everyauth_cli.sandbox.signing_keys import SigningKeys
 from everyauth_cli.services.rules import ACCESS_TOKEN, DEVICE_CODE, REFRESH_TOKEN, ClientAuthMethod, RevocationEnds
 
 Clock = Callable[[], int]
@@ -155,7 +155,7 @@ class AuthorizationServer:
         """Return the user of an access token; None if it is not valid."""
         with self._lock:
             issued = self._access_tokens.get(access_token)
-            if issued is None or issued.grant.id not in self._valid_grants or self._has_expired(issued):
+            if issued is None or issued.grant.id not in self._valid_grants or issued.has_expired(self._clock()):
                 return None
             return issued.grant.user
 
@@ -185,9 +185,6 @@ class AuthorizationServer:
 
     def _in(self, seconds: int) -> int:
         return self._clock() + seconds * 1000
-
-    def _has_expired(self, issued: IssuedToken) -> bool:
-        return issued.expires_at is not None and self._clock() >= issued.expires_at
 
     def _registered_redirect_uri(self, query: Mapping[str, str]) -> str:
         # Until client and redirect URI are known to be right, the error is shown here (RFC 6749 section 4.1.2.1).
@@ -280,7 +277,7 @@ class AuthorizationServer:
             self.counts["refresh_reuse"] += 1
             del self._valid_grants[issued.grant.id]
             raise OAuthError("invalid_grant", "The refresh token was used before.")
-        if self._has_expired(issued):
+        if issued.has_expired(self._clock()):
             raise OAuthError("invalid_grant", "The refresh token has expired.")
         return self._issue(issued.grant, used=value)
 
@@ -309,6 +306,7 @@ class AuthorizationServer:
     def _issue(self, grant: Grant, *, nonce: str | None = None, used: str = "") -> EndpointResponse:
         """Issue tokens for a grant, after a refresh token is `used` if it is a refresh."""
         lifetime, refresh_token = self._lifetimes.access_token, self._next_refresh_token(grant, used)
+        issued = self._refresh_tokens.get(refresh_token)
         tokens = TokenSet(
             client_id=grant.client_id,
             grant_id=grant.id,
@@ -318,14 +316,15 @@ class AuthorizationServer:
             refresh_token=refresh_token,
             issued_at=self._clock(),
             expires_in=lifetime,
-            refresh_expires_in=self._remaining(refresh_token),
+            refresh_expires_in=issued.remaining(self._clock()) if issued else 0,
             refreshed=bool(used),
             of_client=grant.of_client,
             nonce=nonce,
         )
         expires_at = None if lifetime is None else self._in(lifetime)
         self._access_tokens[tokens.access_token] = IssuedToken(grant=grant, expires_at=expires_at)
-        return self.responses.token_response(tokens, self._id_token(tokens))
+        secret = self._clients[grant.client_id].client_secret
+        return self.responses.token_response(tokens, self.responses.id_token(tokens, self.keys, secret=secret or ""))
 
     def _is_usable(self, value: str, issued: IssuedToken) -> bool:
         """Whether a refresh token is the newest of its grant, or an older one that the service still takes."""
@@ -347,16 +346,3 @@ class AuthorizationServer:
             self._refresh_tokens[refresh_token] = IssuedToken(grant=grant, expires_at=expires_at, replaces=used)
             self._valid_grants[grant.id] = refresh_token
         return self._valid_grants[grant.id]
-
-    def _remaining(self, refresh_token: str) -> int:
-        """Return the remaining lifetime of a refresh token in seconds."""
-        issued = self._refresh_tokens.get(refresh_token)
-        return (issued.expires_at - self._clock()) // 1000 if issued and issued.expires_at is not None else 0
-
-    def _id_token(self, tokens: TokenSet) -> str | None:
-        claims = self.responses.id_token_claims(tokens)
-        if claims is None:
-            return None
-        if self.responses.signs_with_secret:
-            return sign_with_secret(self._clients[tokens.client_id].client_secret or "", claims)
-        return self.keys.sign(claims)

@@ -16,7 +16,7 @@ ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 HALF = 4
 SLOWER_SECONDS = 5
 TOLERANCE_MS = 100
-"""What a poll may be early, since the clocks of two processes are read one after the other."""
+"""A poll may be early by this: the clocks of two processes are read one after the other."""
 
 
 @dataclass(slots=True, kw_only=True)

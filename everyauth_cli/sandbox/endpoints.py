@@ -136,7 +136,7 @@ class Endpoints:
     def _push(self, request: ReceivedRequest) -> SentResponse:
         try:
             form = read_secret_body(request, BodyFormat.FORM)
-            return _http_response(self._server.push(form, basic=basic_credentials(request.headers)), {})
+            return http_response(self._server.push(form, basic=basic_credentials(request.headers)), {})
         except OAuthError as error:
             return self._error(None, error, {})
 

@@ -127,6 +127,14 @@ class IssuedToken:
     expires_at: int | None
     replaces: str = field(default="", repr=False)
 
+    def has_expired(self, now: int) -> bool:
+        """Whether it has expired by that time, in milliseconds since the epoch."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    def remaining(self, now: int) -> int:
+        """Return the remaining lifetime in seconds, 0 where it has no end."""
+        return 0 if self.expires_at is None else (self.expires_at - now) // 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSet:

@@ -29,7 +29,7 @@ from everyauth_cli.sandbox.dialect import (
     fill_text,
 )
 from everyauth_cli.sandbox.grants import OAuthError, TokenSet
-from everyauth_cli.sandbox.signing_keys import HMAC, RSA
+from everyauth_cli.sandbox.signing_keys import HMAC, RSA, SigningKeys, sign_with_secret
 
 OF_REFRESH = ("{refresh_token}", "{refresh_expires_in}")
 """The values in a token response that a grant without a refresh token does not have."""
@@ -103,6 +103,13 @@ class Responses:
             return {"error": error, "error_description": description, **self._issuer()}
         body = documented.response.filled({"error": error, "description": description}).decode()
         return {**dict(parse_qsl(body)), **self._issuer()}
+
+    def id_token(self, tokens: TokenSet, keys: SigningKeys, *, secret: str) -> str | None:
+        """Return the id token of a token response, signed with the client's secret or one of the keys."""
+        claims = self.id_token_claims(tokens)
+        if claims is None:
+            return None
+        return sign_with_secret(secret, claims) if self.signs_with_secret else keys.sign(claims)
 
     def id_token_claims(self, tokens: TokenSet) -> dict[str, Any] | None:
         """Return the claims of the id token in a token response; None if it has none."""

@@ -12,6 +12,7 @@ from everyauth_cli.services.placeholders import fill
 from everyauth_cli.services.rules import (
     BEARER_SCHEME,
     ChallengeMethod,
+    DeviceRules,
     LongLivedRules,
     Parameter,
     RequestRules,
@@ -48,6 +49,7 @@ def at_sandbox(service: Service, base_url: str) -> Service:
         requests=RequestRules(),
         response=ResponseRules(),
         long_lived=LongLivedRules(),
+        device=DeviceRules(pkce=filled.device.pkce),
         client_assertion=replace(filled.client_assertion, signing_algs=()),  # the sandbox's client has one key
         revocation=replace(filled.revocation, params={}, authorization=None),
         code_challenge_method=ChallengeMethod.S256,

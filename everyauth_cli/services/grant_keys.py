@@ -107,9 +107,9 @@ GRANT_KEYS: Mapping[str, Key] = {
         example='{account_id = "{account_id}"}',
     ),
     "device_authorization_params": Key(
-        values.table_without(values.TOKEN_RESERVED),
+        form_values.FORM,
         "More parameters of the device authorization request (RFC 8628 section 3.1), with placeholders; one that ends "
-        "up empty is not sent.",
+        "up empty is not sent. {scope} is filled in for a service that has another name for the scope.",
         field="device.params",
         example='{audience = "api.example.com"}',
     ),
@@ -117,5 +117,12 @@ GRANT_KEYS: Mapping[str, Key] = {
         values.TRUTH,
         "Send a code challenge (RFC 7636) in the device authorization request too, for a server that demands one.",
         field="device.pkce",
+    ),
+    "device_token_params": Key(
+        form_values.FORM,
+        "The fields of a request for a device's token in place of all others (RFC 8628 section 3.4): {device_code}, "
+        "{user_code}, {scope}, {client_id} and {client_secret} are filled in.",
+        field="device.token_params",
+        example='{grant_type = "device_code", code = "{device_code}", client_id = "{client_id}"}',
     ),
 }

@@ -19,13 +19,15 @@ from everyauth_cli.urls import PLACEHOLDER
 FIXED_END = re.compile(r"(?:\.[A-Za-z0-9-]+){2,}")
 """The end of a host that leaves its owner no choice: two labels at least."""
 
-FORMS = ("refresh_params", "long_lived_params", "revocation_params")
+FORMS = (
+    *("refresh_params", "long_lived_params", "revocation_params"),
+    *("device_authorization_params", "device_token_params"),
+)
 TABLES = (
     "authorization_params",
     "token_params",
     "client_credentials_params",
     "client_secret_claims",
-    "device_authorization_params",
     "native_from_client",
     "api_headers",
     *FORMS,

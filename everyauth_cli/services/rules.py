@@ -23,7 +23,9 @@ TEMPLATE_FIELD = re.compile(r"\{([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)\}")
 """A field of claims or of a response in a template: `{email}`, or `{user.0.id}` inside an object or list."""
 
 
-FORM_VALUES = frozenset({"client_id", "client_secret", "token", "token_type", "account_subject"})
+FORM_VALUES = frozenset(
+    {"client_id", "client_secret", "token", "token_type", "account_subject", "device_code", "user_code", "scope"}
+)
 """The values that a field of a request may have in place of a text, by their names in braces."""
 
 
@@ -170,10 +172,14 @@ class ClientCredentialsRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRules:
-    """The additions to a device authorization request (RFC 8628 3.1): `params`, and with `pkce` a code challenge."""
+    """The form of the device authorization grant: `params` besides the standard's in its first request (RFC 8628 3.1).
+
+    With `pkce` that has a code challenge too. `token_params` are the fields of a poll in place of the standard's.
+    """
 
     params: Mapping[str, str] = field(default_factory=dict)
     pkce: bool = False
+    token_params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ def test_a_scope_that_is_empty_is_left_out():
     [
         (ClientAuthMethod.NONE, {"client_id": "id"}, None),
         (ClientAuthMethod.CLIENT_SECRET_POST, {"client_id": "id", "client_secret": Secret("s")}, None),
-        (ClientAuthMethod.CLIENT_SECRET_BASIC, {}, ("id", Secret("s"))),
+        (ClientAuthMethod.CLIENT_SECRET_BASIC, {"client_id": "id"}, ("id", Secret("s"))),
     ],
 )
 def test_the_client_authenticates_as_at_the_token_endpoint(method, fields, basic):

@@ -73,7 +73,7 @@ SLOW_PATTERNS = ["(a+)+", "(a|a){50}", "((a{9}){9}){9}", "a+a+a+a+b", "(a{1,9}){
         ('account_endpoint = "http://x.example/me"', "plain http", ""),
         ('scope_covers = ["user"]', "must be a table of lists", ""),
         ('scope_covers = {user = "email"}', "must be a list of strings", ""),
-        ('error_words = {a = "no_word"}', "no_word is none of access_denied, invalid_client", ""),
+        ('error_words = {a = "no_word"}', "no_word is none of access_denied, authorization_pending", ""),
         ('error_words = {"a.=b" = "invalid_grant"}', "must be a code, or a field and its value", ""),
         ('error_words = {"a=" = "invalid_grant"}', "must be a code, or a field and its value", ""),
         ('error_words = "a"', "must be a table of strings", ""),

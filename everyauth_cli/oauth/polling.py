@@ -71,7 +71,8 @@ def _slower(interval: float, error: ServiceError, now: int) -> Polling:
 
 
 def _backed_off(polling: Polling, error: ServiceError, now: int) -> Polling:
-    longest = max(LONGEST_BACKOFF, polling.interval)
+    # Slower than the interval in any case (section 3.5), however long that is.
+    longest = max(LONGEST_BACKOFF, polling.interval * BACKOFF)
     wait = max(min(polling.wait * BACKOFF, longest), _demanded(error, now))
     return replace(polling, wait=wait, problem=error.message)
 

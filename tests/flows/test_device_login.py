@@ -91,6 +91,15 @@ def test_the_requests_are_those_of_the_rfc(world):
     assert poll.fields == {"grant_type": grant_type, "device_code": Secret("dc-1"), **authentication}
 
 
+def test_a_public_client_names_itself_in_both_requests(world):
+    entry = f'device_authorization_endpoint = "{DEVICE}"\ntoken_endpoint_auth_method = "none"\n'
+    world.entry("example", ENTRY + entry)
+    redeemed(world, begun(world, TOKEN))
+    first, poll = world.server.requests
+    assert first.fields == {"client_id": "id"}
+    assert (poll.fields["client_id"], "client_secret" in poll.fields) == ("id", False)
+
+
 def test_nothing_is_sent_before_the_interval_is_over(world):
     pending = begun(world, PENDING, PENDING, TOKEN, codes={**CODES, "interval": 7})
     assert redeemed(world, pending)[1] == [7.0, 14.0, 21.0]

@@ -103,12 +103,13 @@ def test_a_failure_that_says_nothing_of_the_login_slows_until_the_server_respond
     assert after(error("authorization_pending"), twice) == Polling(interval=5.0, wait=5.0)
 
 
-def test_failures_slow_to_a_minute_and_never_below_the_interval():
+def test_failures_slow_to_a_minute_or_half_as_long_again_as_the_interval():
     pace = polling.first(5.0)
     for _ in range(20):
         pace = after(busy(status=500), pace)
     assert pace.wait == 60.0
-    assert after(busy(status=500), polling.first(90.0)).wait == 90.0
+    slower = after(ServiceUnreachable("no response"), polling.first(90.0))
+    assert slower.wait == after(ServiceUnreachable("no response"), slower).wait == 135.0
 
 
 def test_the_user_denied():

@@ -77,7 +77,8 @@ def test_the_code_and_its_page_are_on_stderr_and_nothing_is_on_stdout_until_it_i
 def test_a_url_with_the_code_in_it_is_shown_too(run, server):
     server.codes["verification_uri_complete"] = COMPLETE
     process = run("login", "shop", start=True)
-    *_, before, url, _ = shown_code(process)
+    *code, before, url, _ = shown_code(process)
+    assert "    WDJB-MJH1" in code
     assert (before, url) == ("Or open this, and check that the page shows the same code:", f"{COMPLETE}WDJB-MJH1")
     server.error = ""
     assert finished(process)[0] == 0

@@ -297,7 +297,7 @@ class EveryAuth:
 
     begin, prepare = login_methods.begin, login_methods.prepare
     discover, client_credentials = login_methods.discover, login_methods.client_credentials
-    jwt_bearer, exchange = login_methods.jwt_bearer, login_methods.exchange
+    jwt_bearer, exchange, id_jag = login_methods.jwt_bearer, login_methods.exchange, login_methods.id_jag
     begin_device, poll_device = device_methods.begin_device, device_methods.poll_device
     redeem_device = device_methods.redeem_device
     httpx_auth, requests_auth = methods.httpx_auth, methods.requests_auth
@@ -306,7 +306,7 @@ class EveryAuth:
     # Each is the method of the same name without the `a`, run in a thread of ours.
     aget_identity, acredential = async_method(get_identity, read_and_await), async_method(credential, read_and_await)
     adiscover, aclient_credentials = async_method(discover), async_method(client_credentials)
-    ajwt_bearer, aexchange = async_method(jwt_bearer), async_method(exchange)
+    ajwt_bearer, aexchange, aid_jag = async_method(jwt_bearer), async_method(exchange), async_method(id_jag)
     aprepare, abegin = async_method(prepare, read_in_lane), async_method(begin)
     aauthorization_url = async_method(authorization_url, read_in_lane)
     abegin_device, apoll_device = async_method(begin_device), async_method(poll_device)

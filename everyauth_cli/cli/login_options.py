@@ -104,6 +104,15 @@ ExchangeOption = Annotated[
         help="Get a token in exchange for the user's at this service, or for that of the identity with this id.",
     ),
 ]
+IdpOption = Annotated[
+    str | None,
+    typer.Option(
+        "--idp",
+        metavar="SUBJECT",
+        autocompletion=service_names,
+        help="Log in by way of your company's identity provider: a service with the user's login, or an identity's id.",
+    ),
+]
 AudienceOption = Annotated[
     str | None,
     typer.Option(

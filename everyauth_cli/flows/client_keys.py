@@ -42,8 +42,11 @@ def is_file(service: Service) -> bool:
 
 
 def names_client(service: Service) -> bool:
-    """Return whether the key's file names the client too: it has nothing else that a login needs."""
-    return only_grant(service.grant_types_supported) is GrantType.JWT_BEARER
+    """Return whether the key's file names the client too: it has nothing else that a login needs.
+
+    Elsewhere that grant alone means that another party signs the assertion, such as an identity provider.
+    """
+    return is_file(service) and only_grant(service.grant_types_supported) is GrantType.JWT_BEARER
 
 
 def keeps_key(service: Service) -> bool:

@@ -41,7 +41,8 @@ class Grants:
     def of(cls, *, identities: Identities, **parts: Any) -> Self:  # noqa: ANN401 - those of LoginFlow
         """Make them with the flow of a login that has these parts, over the identities that may be subjects."""
         login = LoginFlow(**parts)
-        presented = PresentedTokens(subjects=Subjects(identities=identities), send=login.send)
+        subjects = Subjects(identities=identities)
+        presented = PresentedTokens(clients=login.clients, subjects=subjects, send=login.send, clock=login.clock)
         return cls(login=login, presented=presented)
 
     @property
@@ -120,6 +121,38 @@ class Grants:
         presented = self.presented(service, client, exchange)
         return self._granted(service, client, request, exchange, presented=presented, account=account)
 
+    def id_jag(
+        self,
+        name: str,
+        *,
+        user: str,
+        tenant: str,
+        tags: Mapping[str, str],
+        scope: str,
+        resource: str,
+        idp: str,
+        identity_token: IdentityToken,
+    ) -> Grant:
+        """Get a token for an assertion of an identity provider; see `EveryAuth.id_jag`."""
+        check_names(user, tenant, tags)
+        service, client = self.login.registered(name, resource=resource, redirects=False)
+        _check_issuer(service)
+        request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        repeated = _repeated(GrantType.ID_JAG, scope, identity_token)
+        if repeated.assertion_from:
+            repeated = replace(repeated, idp=self.login.clients.filled(idp).name)
+            account = Account(subject=f"identity token for {repeated.idp}", label=f"an identity of {repeated.idp}")
+        else:
+            found, account = self.presented.subjects.named(idp, holder=self.login.key(request))
+            repeated = replace(repeated, idp=found.service, exchanged=found)
+        given = given_token(identity_token)
+        presented = (
+            self.presented.id_jag(service, client, repeated, given)
+            if given
+            else self.presented(service, client, repeated)
+        )
+        return self._granted(service, client, request, repeated, presented=presented, account=account)
+
     def _presented(
         self, service: Service, client: Client, repeated: RepeatedGrant, identity_token: IdentityToken
     ) -> Secret[str] | None:
@@ -196,6 +229,15 @@ def _check_subject(service: Service, subject: str) -> None:
         raise UsageProblem(
             f"{service.title} needs the name of the user that the assertion is about; nothing was sent",
             hint=f"everyauth login {service.name} --jwt-bearer --subject WHO",
+        )
+
+
+def _check_issuer(service: Service) -> None:
+    """Raise `ConfigurationProblem` where no assertion can be requested for a service, as it has no known issuer."""
+    if not service.issuer:
+        raise ConfigurationProblem(
+            f"{service.name} has no issuer, which an identity provider issues the assertion for",
+            hint=f"set issuer in services/{service.registered_at.name}.toml, in the configuration directory",
         )
 
 

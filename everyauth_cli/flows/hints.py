@@ -46,6 +46,8 @@ def grant_words(grant: RepeatedGrant, *, user: str, tenant: str) -> list[str]:
             return more if grant.assertion_from else ["--jwt-bearer", *more]
         case GrantType.TOKEN_EXCHANGE:
             return ["--exchange", _subject_word(grant.exchanged, user, tenant), *more]
+        case GrantType.ID_JAG:
+            return ["--idp", _subject_word(grant.exchanged, user, tenant) if grant.exchanged else grant.idp, *more]
 
 
 def _subject_word(subject: SubjectIdentity | None, user: str, tenant: str) -> str:

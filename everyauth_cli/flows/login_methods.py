@@ -207,3 +207,37 @@ def exchange(
         subject=subject,
         audience=audience,
     )
+
+
+@raised_anew
+def id_jag(
+    self: HasFlows,
+    name: str,
+    *,
+    idp: str,
+    user: str = DEFAULT_USER,
+    tenant: str = "",
+    tags: Mapping[str, str] | None = None,
+    scope: str = "",
+    resource: str = "",
+    identity_token_from: str = "",
+    identity_token: str | Secret[str] | None = None,
+) -> Grant:
+    """Get a token by way of a company's identity provider, without a browser; stores nothing.
+
+    The identity provider issues an assertion for the service (draft-ietf-oauth-identity-assertion-authz-grant; MCP's
+    enterprise-managed authorization) in exchange for an ID token: that of this user's login at the service `idp`, or
+    of the identity with that id, or else an identity token as `jwt_bearer` takes it. Once it is kept, both steps are
+    run again where others are refreshed; the assertion is not stored.
+    Raises what `begin` and `get_identity` do, and `NotFound`.
+    """
+    return self._flows.grants.id_jag(
+        name,
+        user=user,
+        tenant=tenant,
+        tags=tags or {},
+        scope=scope,
+        resource=resource,
+        idp=idp,
+        identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=""),
+    )

@@ -16,6 +16,8 @@ class GrantType(StrEnum):
     """RFC 7523 section 2.1."""
     TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
     """RFC 8693 section 2.1."""
+    ID_JAG = "urn:ietf:params:oauth:grant-profile:id-jag"
+    """A token exchange and the JWT bearer grant, as draft-ietf-oauth-identity-assertion-authz-grant has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ class RepeatedGrant:
     An assertion (RFC 7523) is about `subject`, by default our client. `assertion_from` says where one that another
     party signed comes from, such as "github" or "file:PATH"; without it our client's private key signs one. An
     `audience` is that of an assertion, where it is not the usual one, or of the token that is requested in exchange for
-    the token of `exchanged` (RFC 8693).
+    the token of `exchanged` (RFC 8693). An identity provider `idp`, a service too, issues an ID-JAG for an ID token:
+    one of `exchanged`, or the one that `assertion_from` has.
     """
 
     grant_type: GrantType
@@ -58,6 +61,7 @@ class RepeatedGrant:
     assertion_from: str = ""
     audience: str = ""
     exchanged: SubjectIdentity | None = None
+    idp: str = ""
 
     @property
     def can_repeat(self) -> bool:

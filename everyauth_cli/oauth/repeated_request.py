@@ -31,3 +31,6 @@ def repeated_request(
         case GrantType.TOKEN_EXCHANGE:
             assert presented is not None
             return access_token_request(service, client, grant, presented, now=now)
+        case GrantType.ID_JAG:
+            assert presented is not None
+            return jwt_bearer_request(service, client, presented, scope=grant.scope, now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
@@ -29,7 +30,7 @@ def token_exchange_request(
     about: Mapping[str, str],
     now: int,
 ) -> Request:
-    """Return the token request (RFC 8693 section 2.1); what is empty in `about`, the audience and scope, is left out.
+    """Return the token request (RFC 8693 section 2.1); what is empty in `about` is left out.
 
     `types` are those of the subject token and of the requested one, which is always named: what a server would issue
     by itself could be anything. No other party acts for the subject, so there is no actor token.
@@ -40,4 +41,6 @@ def token_exchange_request(
         "subject_token": subject_token,
         **{name: value for name, value in about.items() if value},
     }
-    return token_request(service, client, service.token_endpoint, fields, now=now)
+    # A resource of the service itself is not another one's.
+    targeted = replace(service, resource=None) if "resource" in about else service
+    return token_request(targeted, client, service.token_endpoint, fields, now=now)

@@ -39,6 +39,10 @@ def options(url: str) -> list[str]:
     field = next((name for name in KINDS if name in context), None)
     secret = [KINDS[field], "-"] if field else []
     everyauth("service", "set", "given", "--client-id", context["client_id"], *secret, typed=context.get(field, ""))
+    if "idp_issuer" in context:
+        everyauth("service", "add", "idp", "--issuer", context["idp_issuer"])
+        everyauth("service", "set", "idp", "--client-id", context["idp_client_id"])
+        return ["--client", "given", "--idp", "idp", "--identity-token-from", "-"]
     if "valid_jwt" in context:
         return ["--client", "given", "--identity-token-from", "-"]
     return ["--client", "given", *(["--client-credentials"] if "issuer" not in context else [])]
@@ -46,7 +50,8 @@ def options(url: str) -> list[str]:
 
 def identity_token() -> str:
     """Return the identity token that the suite gives, as a platform would."""
-    return json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}")).get("valid_jwt", "")
+    context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
+    return context.get("idp_id_token") or context.get("valid_jwt", "")
 
 
 def refusal(url: str, method: str, params: dict[str, object]) -> tuple[int, str]:

@@ -51,6 +51,7 @@ SCENARIOS = {
     "client-credentials-basic": EXTENSION,
     "client-credentials-jwt": EXTENSION,
     "wif-jwt-bearer": EXTENSION,
+    "enterprise-managed-authorization": EXTENSION,
 }
 """Each with the revision of the specification that it is run at."""
 

@@ -44,6 +44,7 @@ from everyauth_cli.urls import is_url
         f"everyauth login {EXAMPLE} --client-credentials",
         "everyauth login acme --exchange corp --audience acme-api",
         "everyauth login https://mcp.example.com/mcp",
+        "everyauth login https://mcp.example.com/mcp --idp corp --client acme",
     ],
 )
 def login(

@@ -21,6 +21,7 @@ from everyauth_cli.cli.login_options import (
     ClientCredentialsOption,
     ExchangeOption,
     IdentityTokenOption,
+    IdpOption,
     JwtBearerOption,
     SubjectOption,
 )
@@ -42,6 +43,7 @@ class GrantOptions:
     subject: SubjectOption = None
     identity_token_from: IdentityTokenOption = None
     exchange: ExchangeOption = None
+    idp: IdpOption = None
     audience: AudienceOption = None
 
     def chosen(self, session: Session, only: GrantType | None, *, device: bool) -> ChosenGrant | None:
@@ -58,6 +60,9 @@ class GrantOptions:
         if self.exchange is not None:
             about = {"subject": self.exchange, "audience": self.audience or ""}
             return self._grant(GrantType.TOKEN_EXCHANGE, auth.exchange, about)
+        if self.idp is not None:
+            presents.pop("audience", None)
+            return self._grant(GrantType.ID_JAG, auth.id_jag, {"idp": self.idp, **presents})
         if self.jwt_bearer or self.identity_token_from is not None:
             return self._grant(GrantType.JWT_BEARER, auth.jwt_bearer, {"subject": self.subject or "", **presents})
         return None
@@ -84,6 +89,7 @@ class GrantOptions:
             "--client-credentials": self.client_credentials,
             "--jwt-bearer": self.jwt_bearer,
             "--exchange": self.exchange is not None,
+            "--idp": self.idp is not None,
         }
 
     def _presented(self, session: Session) -> dict[str, Any]:
@@ -97,6 +103,7 @@ class GrantOptions:
     def _grant(self, grant_type: GrantType, run: Callable[..., Grant], about: Mapping[str, Any]) -> ChosenGrant:
         named = {
             "--exchange": self.exchange,
+            "--idp": self.idp,
             "--subject": self.subject,
             "--identity-token-from": self.identity_token_from,
             "--audience": self.audience,

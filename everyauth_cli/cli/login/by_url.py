@@ -17,6 +17,7 @@ from everyauth_cli.event_log import EventLog
 from everyauth_cli.flows.freshness import now_ms
 from everyauth_cli.flows.known_servers import doubted_on_failure
 from everyauth_cli.model import Identity, Service
+from everyauth_cli.oauth.grant import GrantType
 from everyauth_cli.services.at_url import login_at, server_name
 from everyauth_cli.urls import domain, host, is_url, origin
 
@@ -59,9 +60,6 @@ class UrlOptions:
             raise UsageProblem("--client and --client-id both name a client", hint="give one of them")
 
 
-NO_URL_OPTIONS = UrlOptions()
-
-
 def log_in_at(
     session: Session, url: str, at_url: UrlOptions, options: functools.partial[LoginOptions], *, scope: str | None
 ) -> None:
@@ -71,7 +69,7 @@ def log_in_at(
     raises, and `LoginFailed` for one more step-up when several have not been enough.
     """
     name, about = server_name(url), options.keywords
-    if (grant := about["grant"]) is not None:
+    if (grant := about["grant"]) is not None and not (grant.grant_type is GrantType.ID_JAG and at_url.client_id):
         _check_client(session, name, at_url.client, options=shlex.join(grant.words))
     before = session.auth.find(service=name, user=about["user"], tenant=about["tenant"])
     if scope is not None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
-from everyauth_cli.errors import ConfigurationProblem, UsageProblem
+from everyauth_cli.errors import ConfigurationProblem, InvalidGrant, UsageProblem
 from everyauth_cli.event_log import Action, recorded
 from everyauth_cli.flows.client_keys import check_is_confidential, check_signs
 from everyauth_cli.flows.clients import default_scope
 from everyauth_cli.flows.device_login import DeviceLogin
 from everyauth_cli.flows.granted import Grant
+from everyauth_cli.flows.hints import login_command
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.identities import Identities
 from everyauth_cli.flows.identity_tokens import given_token, source_of
@@ -21,13 +23,17 @@ from everyauth_cli.flows.presented_tokens import PresentedTokens
 from everyauth_cli.flows.subjects import Subjects
 from everyauth_cli.model import Account, Client, Request, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
-from everyauth_cli.oauth.jwt_bearer import subject_of
+from everyauth_cli.oauth.jwt_bearer import consent_url, subject_of
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.presented import IdentityToken
 from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.token_endpoint import added_fields, missing_scopes, read_token
+from everyauth_cli.services.redirect_uri import redirect_uri
 from everyauth_cli.services.rules import AssertionSubject, ScopePlace
 from everyauth_cli.urls import PLACEHOLDER
+
+CONSENT_REQUIRED = "consent_required"
+"""OpenID Connect Core section 3.1.2.6; some services answer so at the token endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +177,8 @@ class Grants:
         """Run a grant that is run again in place of a refresh, and return its token with the account that it is for."""
         now, added = self.login.clock(), added_fields(service, client)
         key, record, sender = self.login.key(request), self.login.record, self.login.sender(request)
-        with recorded(record, self.login.clock, Action.LOGIN, key, presented, client.client_secret, success=False):
+        failing = recorded(record, self.login.clock, Action.LOGIN, key, presented, client.client_secret, success=False)
+        with failing, _advised(service, client, request, repeated):
             made = partial(repeated_request, service, client, repeated, now=now)
 
             def again() -> Request:
@@ -204,6 +211,24 @@ def _repeated(grant_type: GrantType, scope: str, token: IdentityToken) -> Repeat
     source = source_of(token)
     audience = token.audience if source else ""
     return RepeatedGrant(grant_type=grant_type, scope=scope, assertion_from=source, audience=audience)
+
+
+@contextmanager
+def _advised(service: Service, client: Client, request: LoginRequest, repeated: RepeatedGrant) -> Iterator[None]:
+    """Say what to do where an assertion that our key signed is refused: it is not sent again."""
+    is_own = repeated.grant_type is GrantType.JWT_BEARER and not repeated.assertion_from
+    try:
+        yield
+    except InvalidGrant as refusal:
+        if not is_own or refusal.hint is not None:
+            raise
+        again = login_command(request.service, user=request.user, tenant=request.tenant, repeated=repeated)
+        advice = "check the client id, the key and the user, and that this user lets the client act for them"
+        if refusal.error == CONSENT_REQUIRED and service.authorization_endpoint:
+            uri = redirect_uri(service, client)
+            url = consent_url(service, client, scope=repeated.scope, redirect_uri=uri)
+            advice = f"have that user open {url} and consent, once (a page that does not open afterwards is right)"
+        raise refusal.copy(hint=f"{advice}: {again}") from None
 
 
 def _scope(service: Service, client: Client, given: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
 from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.assertion import new_jti, signed_assertion
@@ -49,6 +51,14 @@ def own_assertion_request(service: Service, client: Client, grant: RepeatedGrant
         authenticates=service.client_assertion.key_use is not PrivateKeyUse.JWT_BEARER,
         now=now,
     )
+
+
+def consent_url(service: Service, client: Client, *, scope: str, redirect_uri: str) -> str:
+    """Return the URL at which a user lets our client act for them with such assertions; its response is of no use."""
+    fields = {"response_type": "code", "scope": scope, "client_id": client.client_id, "redirect_uri": redirect_uri}
+    parts = urlsplit(service.authorization_endpoint or "")
+    query = urlencode({**service.authorization_params, **fields}, quote_via=quote)
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, query]))))
 
 
 def own_assertion(service: Service, client: Client, grant: RepeatedGrant, *, now: int) -> Secret[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import authenticated
+from everyauth_cli.oauth.clock import clock_explained
 from everyauth_cli.oauth.dpop import is_bound_type
 from everyauth_cli.oauth.error_response import read_fields, reported
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
@@ -147,7 +148,8 @@ def read_token(
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     # A token that arrives in a refresh is kept whatever comes with it: the old refresh token may be spent.
-    fields = read_fields(service, response, ignores_error=previous is not None)
+    with clock_explained(service, response, repeated, now=now):
+        fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
     if repeated is not None and repeated.grant_type is GrantType.TOKEN_EXCHANGE:

@@ -2,11 +2,21 @@
 
 import asyncio
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
 from peers.token_server import ENTRY, HOUR, NOW, TOKEN_ENDPOINT, World, json_response
 
-from everyauth_cli.errors import ConfigurationProblem, LoginRequired, UsageProblem
+from everyauth_cli.errors import (
+    ClientRejected,
+    ConfigurationProblem,
+    InvalidGrant,
+    LoginRequired,
+    ServiceError,
+    UsageProblem,
+)
 from everyauth_cli.model import Account, Secret
 from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
@@ -151,6 +161,75 @@ def test_an_entry_lacks_no_endpoint_that_its_grants_need(world):
     world.entry("only", ONLY.replace('["urn', '["authorization_code", "urn'))
     with pytest.raises(ConfigurationProblem, match="authorization_endpoint is missing"):
         world.auth.catalogue.get("only")
+
+
+def refused(error="invalid_grant", *, ahead_ms=0, status=400):
+    date = format_datetime(datetime.fromtimestamp((NOW - ahead_ms) / 1000, UTC), usegmt=True)
+    return replace(json_response({"error": error}, status=status), date=date)
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "says"), [(-HOUR, "is 60 minutes behind example's"), (90_000, "is 90 s ahead of example's")]
+)
+def test_a_wrong_clock_is_named_by_the_server_s_date(world, ahead_ms, says):
+    world.server.faults = [refused(ahead_ms=ahead_ms)]
+    with pytest.raises(InvalidGrant, match=says) as raised:
+        world.auth.jwt_bearer("example")
+    assert raised.value.hint == "set the clock of this machine, and try again"
+    assert len(runs(world)) == 1
+
+
+@pytest.mark.parametrize("date", [None, "yesterday", "Mon, 99 Foo 2026", refused().date])
+def test_a_clock_that_is_right_or_unknown_is_not_blamed(world, date):
+    world.server.faults = [replace(refused(), date=date)]
+    with pytest.raises(InvalidGrant) as raised:
+        world.auth.jwt_bearer("example", subject="ann")
+    assert "clock" not in raised.value.message
+    assert raised.value.hint.startswith("check the client id, the key and the user")
+    assert raised.value.hint.endswith(": everyauth login example --jwt-bearer --subject ann")
+
+
+def test_a_client_that_authenticates_with_its_key_learns_of_the_clock_too(world):
+    world.server.faults = [refused("invalid_client", ahead_ms=-HOUR, status=401)]
+    with pytest.raises(ClientRejected, match="60 minutes behind"):
+        world.auth.client_credentials("example")
+    world.server.faults = [refused(ahead_ms=-HOUR)]
+    with pytest.raises(InvalidGrant) as raised:
+        world.auth.client_credentials("example")
+    assert "clock" not in raised.value.message
+
+
+def test_a_wrong_clock_at_a_refresh_is_named_too(world):
+    granted(world)
+    world.clock.now += HOUR
+    world.server.faults = [refused(ahead_ms=HOUR)]
+    with pytest.raises(LoginRequired, match="is 120 minutes ahead of") as raised:
+        world.token()
+    assert raised.value.hint == "everyauth login example --jwt-bearer"
+
+
+def test_consent_that_is_missing_is_asked_for_once_at_a_url(world):
+    world.entry("example", ENTRY + DOCUMENTED + "params.host = {help = 'it', default = 'issuer.example'}")
+    world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret("s"))
+    world.server.faults = [refused("consent_required")]
+    with pytest.raises(InvalidGrant) as raised:
+        world.auth.jwt_bearer("example", subject="ann", user="robot")
+    url = (
+        "https://issuer.example/authorize?response_type=code&scope=read%20impersonate&client_id=id"
+        "&redirect_uri=http%3A%2F%2F127.0.0.1%3A28282%2Fcallback%2Fexample"
+    )
+    again = "everyauth login example --user robot --jwt-bearer --subject ann --scope 'read impersonate'"
+    assert url in raised.value.hint
+    assert raised.value.hint.endswith(f": {again}")
+    assert len(runs(world)) == 1
+    assert granted(world, subject="ann", user="robot").account.subject == "ann"
+
+
+def test_a_token_of_another_type_is_refused(world):
+    world.server.extra = {"token_type": "DPoP"}
+    with pytest.raises(ServiceError, match="of the type DPoP"):
+        world.auth.jwt_bearer("example")
+    assert world.auth.find() == []
 
 
 def test_the_async_method_does_the_same(world):

@@ -4,13 +4,16 @@
 // where. It ends when its standard input does, so that it cannot outlive the tests.
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Provider, errors } from 'oidc-provider';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { errors, Provider } from 'oidc-provider';
 
 const settings = {
   accessTokenLifetime: 3600, deviceCodeLifetime: 600, callbacks: [], clients: [], documents: {}, requiresPush: false, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS),
 };
 
 const deviceCode = 'urn:ietf:params:oauth:grant-type:device_code';
+const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
 const client = ({ id, secret, auth, jwks }) => ({
   client_id: id,
   client_secret: secret,
@@ -18,7 +21,10 @@ const client = ({ id, secret, auth, jwks }) => ({
   jwks,
   application_type: 'native', // a native client's loopback redirect URI matches on any port (RFC 8252 section 7.3)
   redirect_uris: settings.callbacks.map((name) => `http://127.0.0.1/callback/${name}`),
-  grant_types: ['authorization_code', 'refresh_token', deviceCode, ...(auth === 'none' ? [] : ['client_credentials'])],
+  grant_types: [
+    'authorization_code', 'refresh_token', deviceCode, ...(auth === 'none' ? [] : ['client_credentials']),
+    ...(jwks ? [jwtBearerGrant] : []),
+  ],
   response_types: ['code'],
 });
 
@@ -59,6 +65,30 @@ const configuration = {
   enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] },
   cookies: { keys: ['not a secret: tests only'] },
 };
+
+const usedAssertions = new Set();
+
+// RFC 7523 sections 2.1 and 3: the client's own key signs, and each assertion is good once.
+async function claimsOf(client, assertion, issuer) {
+  const expected = { issuer: client.clientId, audience: [issuer, `${issuer}/token`], requiredClaims: ['sub', 'exp', 'jti'] };
+  const { payload } = await jwtVerify(assertion, createLocalJWKSet(client.jwks), { ...expected, clockTolerance: 5 });
+  if (Array.isArray(payload.aud) || payload.exp - payload.iat > 300) throw new Error('it is for several, or lives too long');
+  if (usedAssertions.has(payload.jti)) throw new Error('it was used before');
+  usedAssertions.add(payload.jti);
+  return payload;
+}
+
+async function jwtBearer(ctx) {
+  const { client, params, provider } = ctx.oidc;
+  const claims = await claimsOf(client, params.assertion, provider.issuer).catch((error) => {
+    throw new errors.InvalidGrant(`the assertion is not valid: ${error.message}`);
+  });
+  const grant = new provider.Grant({ accountId: claims.sub, clientId: client.clientId });
+  grant.addOIDCScope(params.scope ?? '');
+  const about = { accountId: claims.sub, client, grantId: await grant.save(), gty: 'jwt-bearer', scope: params.scope };
+  const token = new provider.AccessToken(about);
+  ctx.body = { access_token: await token.save(), expires_in: token.expiration, scope: params.scope, token_type: token.tokenType };
+}
 
 const form = (inputs) => `<!doctype html><title>oidc-provider</title><form method="post">${inputs}</form>`;
 const scopeBox = (scope) => `<label><input type="checkbox" name="scope" value="${scope}" checked> ${scope}</label>`;
@@ -106,6 +136,7 @@ const server = http.createServer();
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration);
+  provider.registerGrantType(jwtBearerGrant, jwtBearer, ['assertion', 'scope']);
   const protocol = provider.callback();
   provider.on('server_error', (_ctx, error) => console.error(error));
   server.on('request', (request, response) => {

@@ -12,7 +12,6 @@ from everyauth_cli.errors import ConfigurationProblem
 from everyauth_cli.oauth.grant import EndedGrant, RepeatedGrant
 from everyauth_cli.services.rules import (
     BEARER_SCHEME,
-    SIGNING_METHODS,
     AccountRules,
     ApiRules,
     BasicEncoding,
@@ -174,7 +173,7 @@ class Service:
     @property
     def takes_secret(self) -> bool:
         """Whether a client usually has a secret there: it is neither a public one, nor one with a private key."""
-        return self.token_endpoint_auth_method not in (ClientAuthMethod.NONE, *SIGNING_METHODS)
+        return self.token_endpoint_auth_method.has_secret
 
     @property
     def preset_keys(self) -> AbstractSet[str]:

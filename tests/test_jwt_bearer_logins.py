@@ -98,8 +98,8 @@ def test_the_grant_is_run_again_with_a_new_assertion_and_an_old_one_is_refused(w
     assert world.user() == "alice"
     first, second = (request.fields["assertion"].reveal() for request in world.sent[:2])
     assert first != second
-    answer = send(world.sent[1])
-    assert answer.status >= 400
+    response = send(world.sent[1])
+    assert response.status >= 400
 
 
 def test_a_clock_that_is_behind_is_named_and_nothing_is_tried_again(world):

@@ -43,6 +43,11 @@ class ClientAuthMethod(StrEnum):
     CLIENT_SECRET_SIGNED = "client_secret_signed"
     PRIVATE_KEY_JWT = "private_key_jwt"
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether a client has a secret by which it authenticates so, rather than nothing or a private key."""
+        return self not in (ClientAuthMethod.NONE, *SIGNING_METHODS)
+
 
 SIGNING_METHODS = (ClientAuthMethod.PRIVATE_KEY_JWT, ClientAuthMethod.CLIENT_SECRET_SIGNED)
 """The methods by which a client proves that it has a private key."""

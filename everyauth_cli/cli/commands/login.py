@@ -42,6 +42,7 @@ from everyauth_cli.urls import is_url
         "everyauth login github --device",
         f"everyauth login {EXAMPLE} --sandbox",
         f"everyauth login {EXAMPLE} --client-credentials",
+        f"everyauth login {EXAMPLE} --jwt-bearer --subject ann@example.org",
         "everyauth login acme --exchange corp --audience acme-api",
         "everyauth login https://mcp.example.com/mcp",
         "everyauth login https://mcp.example.com/mcp --idp corp --client acme",

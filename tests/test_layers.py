@@ -58,6 +58,7 @@ LAYERS = {
 HOMES = {
     "typer": ["cli/*"],
     "rich": ["cli/*"],
+    "segno": ["cli/qr_code.py"],
     "google": ["bearer/google_auth.py"],
     "httpx2": ["bearer/httpx_auth.py"],
     "httpcore": ["transport/*"],

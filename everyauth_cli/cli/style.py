@@ -16,6 +16,7 @@ class Style(StrEnum):
     done = "green"
     attention = "yellow"
     failed = "red"
+    scanned = "color(16) on color(231)"  # black on white of the 256 colors, which no theme changes as it does the 16
 
 
 class Mark(StrEnum):

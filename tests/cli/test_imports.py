@@ -8,7 +8,19 @@ import pytest
 from peers.sandbox import sandbox_shell
 from peers.secret_service import secret_service
 
-HEAVY = {"asyncio", "cryptography", "httpcore", "httpx", "jinja2", "joserfc", "keyring", "pydantic", "rich", "typer"}
+HEAVY = {
+    "asyncio",
+    "cryptography",
+    "httpcore",
+    "httpx",
+    "jinja2",
+    "joserfc",
+    "keyring",
+    "pydantic",
+    "rich",
+    "segno",
+    "typer",
+}
 PARSER = {"typer"}
 SEALED = {"cryptography"}
 HTTP = {"httpcore"}

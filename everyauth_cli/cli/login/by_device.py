@@ -116,21 +116,14 @@ class InterruptibleWait:
     """Waits between two requests for the token; an interrupt ends it, and lets a request finish that is under way."""
 
     def __init__(self) -> None:
-        self._waits = False
         self._interrupted = False
 
     def __call__(self, seconds: float) -> None:
-        self._waits = True
-        try:
-            if not self._interrupted:
-                time.sleep(seconds)
-        finally:
-            self._waits = False
+        # What is left of the time is asked for again, so that an interrupt is noticed soon.
+        time.sleep(min(seconds, POLL_SECONDS))
         if self._interrupted:
             raise KeyboardInterrupt
 
     def interrupt(self) -> None:
         """Take a signal."""
         self._interrupted = True
-        if self._waits:
-            raise KeyboardInterrupt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from everyauth_cli.cli.clipboard import copy_to_clipboard
 from everyauth_cli.cli.durations import span
+from everyauth_cli.cli.qr_code import show_qr_code
 from everyauth_cli.cli.style import Style
 from everyauth_cli.cli.terminal import Terminal
 from everyauth_cli.flows.freshness import now_ms
@@ -12,6 +13,8 @@ from everyauth_cli.urls import is_loopback
 
 ROUND_MS = 2000
 """The most that the request has taken of the code's lifetime, which is shown as the service stated it."""
+OTHER_LINES = 7
+"""The lines of this screen besides the QR code."""
 
 
 class CodeScreen:
@@ -31,7 +34,8 @@ class CodeScreen:
         terminal.instruct("")
         terminal.show(f"    {codes.user_code}", style=Style.heading)
         terminal.instruct("")
-        if codes.verification_uri_complete:
+        is_scanned = not (is_here or terminal.as_json) and self._show_qr_code()
+        if codes.verification_uri_complete and not is_scanned:
             terminal.instruct("Or open this, and check that the page shows the same code:")
             terminal.instruct(codes.verification_uri_complete)
         copied = terminal.can_ask and copy_to_clipboard(codes.user_code)
@@ -40,6 +44,12 @@ class CodeScreen:
     def remind(self) -> None:
         """Say what is waited for, to a user who has pressed Enter."""
         self._terminal.instruct(f"Still waiting: the code {self._codes.user_code} is valid for {self._left}.")
+
+    def _show_qr_code(self) -> bool:
+        codes = self._codes
+        complete = codes.verification_uri_complete
+        about = "Or scan this, and check that the page shows the same code:" if complete else "Or scan this:"
+        return show_qr_code(self._terminal, complete or codes.verification_uri, about=about, other_lines=OTHER_LINES)
 
     @property
     def _left(self) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 
 import pytest
-from peers.device_server import ENTRY, PAGE, PENDING, DeviceServer
+from peers.device_server import COMPLETE, ENTRY, PAGE, PENDING, DeviceServer
 from peers.mcp_server import mcp_server
+from peers.qr_reader import read_qr_code
 from peers.sandbox import SEALED, use_free_ports
 from peers.terminal import terminal
 
 pytestmark = pytest.mark.slow
 
 SSH = {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}
+SCANNED = re.compile(r"^\x1b\[38;5;16;48;5;231m(.*)\x1b\[0m$", re.MULTILINE)
 WAITING = "Waiting ..."
 
 
@@ -49,13 +52,41 @@ def test_the_code_is_alone_on_its_line_and_bold(at_terminal, server):
     assert f"Open {PAGE} on any device, and enter\nthe code:\n" in shown.shown
 
 
-def test_a_page_on_this_machine_is_opened_here(at_terminal, server):
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_qr_code_leads_to_the_page(at_terminal, server, complete):
+    if complete:
+        server.codes["verification_uri_complete"] = COMPLETE
+    with at_terminal("login", "shop", TERM="xterm-256color") as shown:
+        shown.wait_for(WAITING)
+        server.error = ""
+        assert shown.end() == 0
+    url = f"{COMPLETE}WDJB-MJH1" if complete else PAGE
+    assert read_qr_code(SCANNED.findall(shown.shown), around=0) == [url]
+    assert ("check that the page shows the same code" in shown.shown) is complete
+    assert f"\n{COMPLETE}" not in shown.shown
+
+
+@pytest.mark.parametrize("line", [["--no-device"], ["-o", "json"]])
+def test_there_is_no_qr_code_elsewhere(at_terminal, server, line):
+    server.error = ""
+    with at_terminal("login", "shop", *line, TERM="xterm-256color") as shown:
+        if line == ["--no-device"]:
+            shown.wait_for("It will not be shown.")
+            shown.type("\x03")
+            assert shown.end() == 130
+        else:
+            assert shown.end() == 0
+    assert not SCANNED.search(shown.shown)
+
+
+def test_a_page_on_this_machine_is_opened_here_and_not_scanned(at_terminal, server):
     server.codes |= {"verification_uri": f"{server.base}/device"}
     with at_terminal("login", "shop", TERM="xterm-256color", columns=120) as shown:
         shown.wait_for(WAITING)
         server.error = ""
         assert shown.end() == 0
     assert f"Open {server.base}/device in a browser on this machine, and enter the code:" in shown.shown
+    assert not SCANNED.search(shown.shown)
 
 
 def test_enter_says_what_is_waited_for_and_typed_text_is_not_shown(at_terminal, server):

@@ -50,13 +50,14 @@ def is_strangers(connection: socket.socket, friends: Container[int], *, proc: Pa
     browser outside of this container.
     """
     ours, theirs = _address(connection.getsockname()), _address(connection.getpeername())
-    sockets = list(_sockets(proc))
-    their_end = [each for each in sockets if (each.local, each.remote) == (theirs, ours)]
-    if their_end:
-        found = their_end[0]
-        return found.inode == NO_INODE or (found.uid not in friends and _is_known(found.uid, proc))
-    our_end = [each for each in sockets if (each.local, each.remote) == (ours, theirs)]
-    return bool(our_end) and our_end[0].state != ESTABLISHED
+    found = _between(theirs, ours, proc)
+    if found is None:
+        our_end = _between(ours, theirs, proc)
+        return our_end is not None and our_end.state != ESTABLISHED
+    if found.inode == NO_INODE or found.uid in friends:
+        return found.inode == NO_INODE
+    # A user who has no process by now may have had one that ended since, and with it the connection.
+    return _is_known(found.uid, proc) or _between(theirs, ours, proc) != found
 
 
 def listener(host: str, port: int, *, proc: Path = PROC) -> Owner | None:
@@ -78,6 +79,10 @@ def owner_of(host: str, port: int) -> str:
     at = f"[{owner.address}]:{port}" if ":" in owner.address else f"{owner.address}:{port}"
     process = f"process {owner.process} ({printable(owner.name)})" if owner.process else "a process"
     return f" by {process} of user {owner.user}, which listens on {at}"
+
+
+def _between(local: Address, remote: Address, proc: Path) -> Socket | None:
+    return next((each for each in _sockets(proc) if (each.local, each.remote) == (local, remote)), None)
 
 
 def _sockets(proc: Path) -> Iterator[Socket]:

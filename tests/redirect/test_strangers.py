@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 from peers.other_user import run_as_nobody
@@ -154,6 +155,25 @@ def test_a_user_without_a_process_here_is_outside_of_this_container(tmp_path):
         assert not is_strangers(served, {ME}, proc=proc)
         (proc / "8/status").write_text("Name:\tx\nUid:\t0\t0\t1000\t0\nGid:\t0\n")
         assert is_strangers(served, {ME}, proc=proc)
+
+
+class Ending(type(Path())):
+    """Tables of a system whose processes all end while they are listed, with their connections."""
+
+    def iterdir(self):
+        text = (self / "net/tcp").read_text()
+        (self / "net/tcp").write_text(text.replace(" 01 ", " 06 "))
+        return super().iterdir()
+
+
+def test_a_process_that_ends_while_its_user_is_looked_for_is_a_stranger_s(tmp_path):
+    with connected("127.0.0.1") as (served, _):
+        ours, theirs = ends(served)
+        proc = tables(tmp_path, (theirs, ours, "01", 1000, "7"))
+        (proc / "1").mkdir()
+        (proc / "1/status").write_text("Name:\tx\nUid:\t0\t0\t0\t0\nGid:\t0\n")
+        assert not is_strangers(served, {ME}, proc=proc)
+        assert is_strangers(served, {ME}, proc=Ending(proc))
 
 
 def test_without_tables_every_response_is_accepted(tmp_path):

@@ -23,19 +23,30 @@ _LOCKS: list[socket.socket] = []
 def free_port() -> int:
     """Return a port that is free and that no other process of tests gets while this one runs."""
     for port in _ports():
-        with suppress(OSError), socket.create_server(("", port)):
+        with suppress(OSError), _bound(port):
             return port
     raise AssertionError("unreachable: the ports are a cycle")
 
 
 @functools.cache
 def _ports() -> Iterator[int]:
-    """Cycle through a block of ports that is this process's as long as it listens on the first of them."""
+    """Cycle through a block of ports that is this process's as long as the first of them is bound."""
     for first in range(FIRST, LAST, BLOCK):
         with suppress(OSError):
-            _LOCKS.append(socket.create_server(("", first)))
+            _LOCKS.append(_bound(first))
             return itertools.cycle(range(first + 1, first + BLOCK))
     raise AssertionError(f"no block of ports from {FIRST} to {LAST} is free")
+
+
+def _bound(port: int) -> socket.socket:
+    """Bind a port, unless a connection that ended a minute ago still has it: not all servers would get it then."""
+    bound = socket.socket()
+    try:
+        bound.bind(("", port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def await_listener(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -25,6 +25,8 @@ LISTEN = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 with socket.socket(family) as server:
+    # A connection of another test may have ended there a moment ago.
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(sys.argv[1] == "::1"))
     server.bind((sys.argv[1], int(sys.argv[2])))
@@ -44,6 +46,7 @@ def foreign(command):
         process.stdin.close()
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize(
     ("address", "host", "shown"),
@@ -164,6 +167,7 @@ def test_a_program_that_answers_nothing_is_given_up_soon():
         assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hosts", [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("127.0.0.1", "localhost")])
 def test_the_second_login_goes_on_when_the_first_has_ended(hosts):
     port, awaited, served = free_port(), [], threading.Event()

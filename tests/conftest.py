@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from peers.hints import check_hints
 
 pytest_plugins = [
@@ -28,6 +29,10 @@ pytest_plugins = [
 IN_CI = os.environ.get("CI") == "true"
 # `tests/run coverage` sets these, and coverage reads them in every Python process.
 COVERAGE = {name: os.environ[name] for name in ("COVERAGE_PROCESS_START", "COVERAGE_FILE") if name in os.environ}
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # Every Python that a test starts imports the installed package, whatever its working directory: without this, a program
 # that is started in the checkout with -c or -m finds the checkout's package first.

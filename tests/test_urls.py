@@ -186,7 +186,8 @@ def test_a_password_in_a_url_is_not_shown():
     assert without_user("https://x.example/a@b") == "https://x.example/a@b"
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=200)
 @given(st.from_regex(PLAIN_URL, fullmatch=True))
 def test_a_plain_url_passes_each_check(url):
     check_each_part(url)

@@ -80,6 +80,7 @@ def test_a_repeated_line_has_the_option_in_the_place_of_the_profile():
     assert repeated(line, "--sandbox", without=("-p", "--profile")) == "everyauth login x --user 'a b' --sandbox"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "word"),
     [
@@ -99,6 +100,7 @@ def test_a_mistyped_word_is_answered_with_the_whole_line_corrected(home, line, w
     assert list(hints_in(home.command(*shlex.split(line), "-o", "json").err)) == [f"{word} -o json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "command"),
     [
@@ -126,6 +128,7 @@ def test_a_product_s_name_means_the_preset_of_its_service(home, product, service
     assert (shown["id"], shown["presetOf"]) == (product, service)
 
 
+@pytest.mark.slow
 def test_users_and_profiles_have_near_names_that_differ_in_more_than_a_number(home):
     home.log_in("alexander", profile="work")
     home.log_in("user-123", profile="work")
@@ -169,6 +172,7 @@ LINES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["default", "my work", "sandbox"])
 def test_every_hint_of_every_profile_can_be_pasted(home, profile):
     home.log_in("ann", profile="work", tenant="a b")
@@ -180,6 +184,7 @@ def test_every_hint_of_every_profile_can_be_pasted(home, profile):
         check_hints([*line.split(), "--profile", profile], done.err)
 
 
+@pytest.mark.slow
 def test_the_commands_that_are_listed_for_several_identities_name_the_profile(home):
     home.log_in("ann", profile="my work", tenant="a b")
     home.log_in("ann", profile="my work", tenant="c")
@@ -217,6 +222,7 @@ def test_a_store_s_url_that_is_not_sealed_is_never_suggested(home, line):
     assert "evil.example" not in done.out + done.err
 
 
+@pytest.mark.slow
 def test_a_service_that_has_no_redirect_uri_registered_is_given_none(home):
     for line in ("service get google", "service set google --client-id abc", "login google"):
         shown = home(f"everyauth {line}")
@@ -226,6 +232,7 @@ def test_a_service_that_has_no_redirect_uri_registered_is_given_none(home):
     assert "Register this redirect URI" in home("everyauth service set slack --client-id abc").err
 
 
+@pytest.mark.slow
 def test_a_line_that_has_to_be_confirmed_or_continued_is_suggested_whole(home):
     for user in ("a", "b"):
         home.log_in(user, profile="my work")

@@ -58,6 +58,7 @@ def imported(shell, line: str, *, stdin: str = "") -> set[str]:
     return {name.partition(".")[0] for name in modules(shell, line, stdin=stdin)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("store", "line", "needed"),
     [
@@ -93,6 +94,7 @@ def test_a_command_imports_only_what_it_needs(request, store, line, needed):
     assert imported(shell, line) & HEAVY <= needed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["service ls", "service get pagerduty", "identity ls", "identity ls -o json"])
 def test_a_list_is_shown_without_what_logs_in_or_refreshes(sealed, line):
     found = modules(sealed, f"everyauth {line}")

@@ -46,6 +46,7 @@ def test_the_five_commands_as_typed(everyauth):
         assert bare.out.strip() != json.loads(got.out)["accessToken"]
 
 
+@pytest.mark.slow
 def test_the_store_that_the_command_remembers_keeps_its_key_in_a_file_of_ours_alone(everyauth):
     with sandbox_shell(everyauth, registered=False) as shell:
         key = shell.command.home / "sealing.key"
@@ -61,6 +62,7 @@ def test_the_store_that_the_command_remembers_keeps_its_key_in_a_file_of_ours_al
         assert b"pdus+_" not in (shell.command.home / "everyauth.db").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_credential_has_the_shape_of_the_original_and_no_refresh_token(shell):
     started = shell.clock()
     shell.good("everyauth login pagerduty --user user-123 --tenant acme --tag team=blue --tag env=prod")
@@ -83,6 +85,7 @@ def test_the_credential_has_the_shape_of_the_original_and_no_refresh_token(shell
     assert "pdus+_1" not in text
 
 
+@pytest.mark.slow
 def test_an_expired_token_is_refreshed_once_and_the_new_one_kept(shell):
     shell.log_in()
     first = json.loads(shell.good("everyauth identity get me"))
@@ -102,6 +105,7 @@ def test_an_expired_token_is_refreshed_once_and_the_new_one_kept(shell):
     assert (shell.counts["refresh_token"], shell.counts["refresh_reuse"]) == (2, 0)
 
 
+@pytest.mark.slow
 def test_identities_are_listed_for_programs_in_a_pipe(shell):
     shell.log_in("ann", account="ann@example.com")
     shell.clock.tick(600)
@@ -115,6 +119,7 @@ def test_identities_are_listed_for_programs_in_a_pipe(shell):
     assert timedelta(seconds=600) <= datetime.fromisoformat(bob[5]) - created < timedelta(seconds=1200)
 
 
+@pytest.mark.slow
 def test_a_listing_is_read_in_pages(shell):
     for user in ("ann", "bob", "cem"):
         shell.log_in(user)
@@ -131,6 +136,7 @@ def test_a_listing_is_read_in_pages(shell):
     shell.bad("everyauth identity ls pagerduty --service slack", 2, "two services are given")
 
 
+@pytest.mark.slow
 def test_one_identity_is_shown_without_its_secret(shell):
     shell.log_in("ann", tenant="acme")
     facts = dict(line.split("\t") for line in shell.good("everyauth identity show pagerduty ann").splitlines())
@@ -139,6 +145,7 @@ def test_one_identity_is_shown_without_its_secret(shell):
     shell.bad("everyauth identity show bob", 3, 'no identity found for "bob"')
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_as_many_columns_as_fit(shell):
     shell.log_in("ann")
     for columns, shown_columns in ((60, ["SERVICE", "USER", "ACCOUNT", "EXPIRES"]), (200, ["SCOPES", "AGE", "ID"])):
@@ -151,6 +158,7 @@ def test_a_terminal_shows_as_many_columns_as_fit(shell):
         assert [line for line in (heading, row, *more) if len(line.rstrip()) > columns] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "users"),
     [
@@ -188,6 +196,7 @@ def test_a_credential_is_got_by_each_name_of_its_identity(shell):
     assert json.loads(shell.good("everyauth token pagerduty user-123 -o json")) == {"accessToken": by_id.strip()}
 
 
+@pytest.mark.slow
 def test_the_error_for_a_likely_mistake_has_a_command_that_works(shell):
     shell.bad_both("everyauth identity get pagerduty", 4, "login_required", "everyauth login pagerduty")
     shell.log_in("user-123")
@@ -201,6 +210,7 @@ def test_the_error_for_a_likely_mistake_has_a_command_that_works(shell):
     assert len(set(commands)) == len(commands)
 
 
+@pytest.mark.slow
 def test_a_minimum_lifetime_can_be_required(shell):
     shell.log_in()
     first = shell.token()
@@ -215,6 +225,7 @@ def test_a_minimum_lifetime_can_be_required(shell):
     shell.bad("everyauth token pagerduty --min-ttl soon", 2, "10m")
 
 
+@pytest.mark.slow
 def test_a_rejected_token_is_refreshed_only_while_it_is_the_stored_one(shell):
     shell.log_in()
     first = shell.token()
@@ -226,6 +237,7 @@ def test_a_rejected_token_is_refreshed_only_while_it_is_the_stored_one(shell):
     shell.bad("everyauth token pagerduty --rejected", 2, "rejected token", input="")
 
 
+@pytest.mark.slow
 def test_an_identity_is_deleted_only_after_a_yes(shell):
     shell.log_in("user-123")
     shell.log_in()
@@ -240,6 +252,7 @@ def test_an_identity_is_deleted_only_after_a_yes(shell):
     assert shell.works(shell.token())
 
 
+@pytest.mark.slow
 def test_a_client_is_deleted_and_its_identities_stay(shell):
     shell.log_in()
     token = shell.token()
@@ -250,6 +263,7 @@ def test_a_client_is_deleted_and_its_identities_stay(shell):
     shell.bad("everyauth login pagerduty", 2, "everyauth service set pagerduty --client-id")
 
 
+@pytest.mark.slow
 def test_profiles_are_kept_apart(shell):
     shell.log_in()
     assert shell.good("everyauth identity ls --profile work") == ""

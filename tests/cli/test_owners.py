@@ -42,6 +42,7 @@ def give(path, uid=NOBODY):
         os.lchown(each, uid, uid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", COMMANDS)
 def test_root_uses_nothing_of_another_user_s_home(shell, tmp_path, line):
     ran = tmp_path / "ran"
@@ -55,6 +56,7 @@ def test_root_uses_nothing_of_another_user_s_home(shell, tmp_path, line):
     assert not ran.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["services/pagerduty.toml", "everyauth.db", "everyauth.db-wal", "config.toml"])
 def test_one_file_of_another_user_is_refused_by_name(shell, name):
     path = shell.command.home / name
@@ -76,6 +78,7 @@ def test_a_home_kept_over_sudo_is_another_user_s(everyauth, tmp_path):
     assert list(config.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_root_opens_no_browser_and_no_keyring_with_another_user_s_home(shell, tmp_path):
     home, opened = tmp_path / "bob", tmp_path / "opened"
     home.mkdir()
@@ -93,6 +96,7 @@ def test_root_opens_no_browser_and_no_keyring_with_another_user_s_home(shell, tm
     assert not opened.exists()
 
 
+@pytest.mark.slow
 def test_a_directory_that_others_may_write_is_refused_until_it_is_closed(shell):
     home = shell.command.home
     home.chmod(0o777)
@@ -102,6 +106,7 @@ def test_a_directory_that_others_may_write_is_refused_until_it_is_closed(shell):
     assert shell.works(shell.token())
 
 
+@pytest.mark.slow
 def test_a_key_that_others_may_write_is_refused(shell, tmp_path):
     key = tmp_path / "sealing.key"
     key.write_text(SEALED["EVERYAUTH_KEY"])
@@ -112,6 +117,7 @@ def test_a_key_that_others_may_write_is_refused(shell, tmp_path):
     assert shell.good("everyauth token pagerduty", env=env) == shell.good("everyauth token pagerduty")
 
 
+@pytest.mark.slow
 def test_a_database_in_a_sticky_directory_is_used_unless_another_user_made_it(shell, tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
@@ -125,6 +131,7 @@ def test_a_database_in_a_sticky_directory_is_used_unless_another_user_made_it(sh
     shell.bad("everyauth service set pagerduty --client-id y", 2, f'{locks} belongs to user "nobody"', env=env)
 
 
+@pytest.mark.slow
 def test_root_runs_no_alert_command_of_another_user(shell, tmp_path):
     command = tmp_path / "alert"
     command.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
@@ -139,6 +146,7 @@ def test_root_runs_no_alert_command_of_another_user(shell, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 def test_a_volume_that_everybody_may_write_gets_one_warning_until_it_is_trusted(shell):
     home = shell.command.home
     shell.prefix = tuple(mounted("world-writable", home))

@@ -55,6 +55,7 @@ def test_a_closed_stream_is_never_another_file(shell, redirection):
     assert shell.token() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["token pagerduty", "token pagerduty --min-ttl 1s", "token pagerduty -v --min-ttl 1s"])
 @pytest.mark.parametrize("redirection", ["2>&-", "<&- 2>&-", "2>/dev/full"])
 def test_stdout_has_the_token_alone_where_stderr_is_closed_or_full(shell, line, redirection):
@@ -144,6 +145,7 @@ def test_a_secret_on_stdin_is_utf8_with_or_without_a_byte_order_mark(everyauth, 
     assert (b"not text" in done.stderr) == bool(code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", ["EVERYAUTH_HOME", "EVERYAUTH_PROFILE", "EVERYAUTH_STORE", "HOME"])
 def test_bytes_in_the_environment_that_are_not_utf8_are_refused_by_name(everyauth, variable, tmp_path):
     env = {os.fsencode(k): os.fsencode(v) for k, v in everyauth.environment(SEALED).items()}

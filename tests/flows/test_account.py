@@ -162,6 +162,7 @@ SERVICE = Service(
 )
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_any_response_names_an_account_or_none(fields):
     account = account_in(SERVICE, fields)

@@ -59,6 +59,7 @@ def page_of(auth):
     return app.test_client().get("/page", base_url="https://app.example").get_data(as_text=True)
 
 
+@pytest.mark.slow
 def test_the_command_gives_no_token(dead):
     code = 5 if dead.kind is LoginReason.REFUSED else 4
     hint = "everyauth login op" + (" --replace" if dead.kind is LoginReason.ACCOUNT_CHANGED else "")
@@ -81,6 +82,7 @@ def test_the_library_gives_no_token(dead):
     assert auth.find()[0].login_required.kind is dead.kind
 
 
+@pytest.mark.slow
 def test_lists_the_page_and_alerts_say_that_a_login_is_needed(dead):
     assert "login_required" in dead.home.good("everyauth identity ls")
     (item,) = json.loads(dead.home.good("everyauth identity ls -o json"))["items"]
@@ -90,6 +92,7 @@ def test_lists_the_page_and_alerts_say_that_a_login_is_needed(dead):
     assert 'class="connection works"' not in page
 
 
+@pytest.mark.slow
 def test_an_alert_is_sent_once(stale):
     seen = stale.command.directory / "seen"
     script = stale.command.directory / "alert.sh"

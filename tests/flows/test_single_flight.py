@@ -119,6 +119,7 @@ def run(tmp_path, rest, *, send=(), expect):
     return err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
 @pytest.mark.parametrize(
     "rest", ["flight.wait()", "flight.wait(0.3); release_signals(); time.sleep(5)", "time.sleep(5)"]

@@ -228,7 +228,8 @@ VALUES = st.sampled_from([STATE, STATE + "x", "c0de", ISSUER, "access_denied", "
 STRICT = replace(SERVICE, authorization_response_iss_parameter_supported=True, keep_callback=("realmId",))
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=500)
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=8))
 @example([("state", STATE), ("code", "c0de")])
 @example([("state", STATE), ("code", "c0de"), ("iss", ISSUER)])

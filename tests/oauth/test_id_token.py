@@ -49,7 +49,8 @@ HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit"]), JSON |
 WEB_KEY = st.dictionaries(st.sampled_from(["kty", "kid", "n", "e", "use"]), JSON | st.just("RSA"))
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(header=HEADERS, claims=CLAIMS)
 @example(header={"alg": "RS256"}, claims=GOOD)
 def test_whatever_claims_come_only_good_ones_pass(header, claims):
@@ -67,14 +68,15 @@ def test_whatever_claims_come_only_good_ones_pass(header, claims):
     assert claims.get("nbf") is None or claims["nbf"] <= NOW + 60
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=200)
 @given(header=HEADERS, keys=st.lists(WEB_KEY, max_size=3))
 def test_whatever_keys_come_no_signature_holds_that_nobody_made(header, keys):
     with pytest.raises(ServiceUnreadable):
         check_signature(SERVICE, read_id_token(SERVICE, encoded(header, GOOD)), keys)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text() | st.binary().map(lambda b: ".".join([base64.urlsafe_b64encode(b).decode()] * 3)))
 def test_whatever_text_comes_it_is_an_id_token_or_none(text):
     with contextlib.suppress(ServiceUnreadable):

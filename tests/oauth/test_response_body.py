@@ -88,6 +88,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), VALUES), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]))
 def test_every_object_comes_back_from_every_encoding(fields, encoding):
     for text in (json.dumps(fields), json.dumps([fields])):

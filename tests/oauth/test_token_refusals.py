@@ -246,7 +246,8 @@ RESPONSES = st.builds(
 PAGERDUTY_LIKE = replace(SERVICE, native=("scope", "id_token"), account=AccountRules(label=("{sub} ({subdomain})",)))
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(response=RESPONSES, again=st.booleans())
 @pytest.mark.parametrize("service", [SERVICE, PAGERDUTY_LIKE])
 def test_any_response_gives_a_token_or_an_error_of_ours(service, response, again):

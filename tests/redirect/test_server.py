@@ -163,6 +163,7 @@ def test_invalid_requests_do_not_end_the_login(login, sent):
     finish(login)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [b"", b"GET /callback/example?"], ids=["silent", "slow"])
 def test_many_connections_without_a_request_do_not_block_the_login(login, sent):
     with ExitStack() as idle:
@@ -267,6 +268,7 @@ def test_localhost_is_both_loopback_addresses():
             assert page.result(60)[0] == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_the_port_is_free_again_at_once(host):
     with listening(host) as login:

@@ -76,6 +76,7 @@ def test_a_user_logs_in_at_any_service(everyauth_sandbox, name):
     assert everyauth_sandbox.sandbox.server(name).user(access_token) == "user@example.com"
 
 
+@pytest.mark.slow
 def test_the_example_of_the_topic_passes(tmp_path):
     """The lines of `everyauth help python`, in a project of their own."""
     shown = re.search(r"^    # conftest\.py: (.*)$\n((?:^    .*$\n)+)", topic_text("python"), re.MULTILINE)

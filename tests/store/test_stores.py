@@ -269,7 +269,8 @@ class TestEveryStore:
         with store.lock(KEY, timeout=0):
             pass
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @pytest.mark.slow
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     @given(st.dictionaries(st.text(), st.text(), max_size=3), st.text(), st.text())
     def test_any_text_comes_back_as_it_was(self, store, tags, secret, user):
         where = key(tenant="täg:日本/%00", user=user + "'\"; DROP TABLE everyauth_records;-- \U0001f511")
@@ -288,7 +289,8 @@ PARTS = st.text(alphabet=st.sampled_from(":%@/ aAé\u0301é\x00~."), max_size=4)
 KEYS = st.builds(RecordKey, profile=PARTS, kind=PARTS.filter(bool), service=PARTS, tenant=PARTS, user=PARTS)
 
 
-@settings(max_examples=1000, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=1000)
 @given(KEYS, KEYS)
 def test_two_keys_never_share_a_name(one, other):
     name = memory_store().name
@@ -297,7 +299,7 @@ def test_two_keys_never_share_a_name(one, other):
     assert name(one).startswith("everyauth:")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PARTS, PARTS, PARTS, PARTS)
 def test_an_empty_part_is_not_taken_for_a_shifted_one(one, two, three, four):
     name = memory_store().name

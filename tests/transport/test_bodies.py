@@ -133,6 +133,7 @@ def test_a_response_that_trickles_in_leaves_no_thread_behind(begin, drop, here):
         assert set(threading.enumerate()) <= before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begin", "flood"),
     [
@@ -176,6 +177,7 @@ print(_sent(Request(url=sys.argv[1]), 2.0, here=sys.argv[2] == "here").body.reve
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("here", ["here", "elsewhere"])
 def test_what_arrived_while_the_process_was_stopped_is_read(here):
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -128,6 +128,7 @@ def test_a_clock_that_is_off_is_found(shell, service):
     assert re.match(r"this machine's clock is 3(59|60)\d s behind that of 127\.0\.0\.1$", clock.message)
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_found_with_the_command_for_another_one(shell, service):
     set_up(shell, service)
     with taken_port() as port:

@@ -12,6 +12,8 @@ import pytest
 from peers.mcp_server import BROWSER, mcp_server
 from peers.sandbox import KEY, use_free_ports
 
+pytestmark = pytest.mark.slow
+
 ODD = "https://mcp.example/a?b=1&c='"
 LATE = ("discover", "registration", "challenge", "protected_resource", "flows.servers")
 """The modules, by a part of their names, that a service of the catalogue does without."""

@@ -9,6 +9,8 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 import pytest
 from peers.sandbox import authorization_url, sandbox_shell
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shell(everyauth):

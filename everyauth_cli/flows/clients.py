@@ -10,6 +10,7 @@ from everyauth_cli.flows.client_errors import not_in_sandbox, not_set, scope_of_
 from everyauth_cli.flows.client_keys import ChangeKeys, check_has_key, keeps_key, takes_key, with_key
 from everyauth_cli.flows.host_pinning import check_hosts, moves, origins_of
 from everyauth_cli.model import SANDBOX_PROFILE, Client, RecordKey, Secret, Service
+from everyauth_cli.oauth.localhost_client import LOCALHOST, of_grant
 from everyauth_cli.services.at_sandbox import at_sandbox, sandbox_params
 from everyauth_cli.services.at_url import never_registered, server_name, service_of
 from everyauth_cli.services.callback import with_callback
@@ -56,13 +57,16 @@ class Clients:
         return self._usable(service, self._stored(service), redirect_uri=redirect_uri, redirects=redirects)
 
     def registered(
-        self, name: str, *, redirect_uri: str | None = None, redirects: bool = True
+        self, name: str, *, redirect_uri: str | None = None, redirects: bool = True, client_id: str = ""
     ) -> tuple[Service, Client]:
-        """Return the service of that name, as `filled` does, and its client, from one reading of the store."""
+        """Return the service of that name, as `filled` does, and its client, from one reading of the store.
+
+        `client_id` is that of the login or grant that it is for, where that has begun.
+        """
         service, stored = self._found(name)
         service = self._filled(service, stored.client if stored else None)
         client = self._usable(service, stored, redirect_uri=redirect_uri, redirects=redirects)
-        return with_key(service, client), client
+        return with_key(service, client), of_grant(client, client_id)
 
     def offer(self, client: Client) -> Service:
         """Take what discovery found of a server, with a client for it, for the login that follows; stores nothing.
@@ -125,6 +129,8 @@ class Clients:
     ) -> Client:
         client_id, client_secret = self._override(service.registered_at.name)
         client = stored.client if stored else no_client(service)
+        if service.redirect.makes_client and not client.client_id:
+            client = replace(client, client_id=LOCALHOST)
         if self._sandboxed and client.sandbox_url is None:
             raise not_in_sandbox(service)
         if not (client_id or client.client_id):
@@ -158,7 +164,7 @@ class Clients:
         client_id, client_secret = self._override(service.registered_at.name)
         stored = peek_client(self._store, self._key(service))
         if stored is None and client_id is None:
-            return None
+            return (replace(no_client(service), client_id=LOCALHOST), False) if service.redirect.makes_client else None
         client, has_secret = stored or (no_client(service), False)
         has_secret = has_secret and client_id in (None, client.client_id)
         return replace(client, client_id=client_id or client.client_id), has_secret or client_secret is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from everyauth_cli.errors import ConfigurationProblem, HostChanged
 from everyauth_cli.model import Client, Identity, Service
+from everyauth_cli.oauth.localhost_client import of_grant
 from everyauth_cli.oauth.resource_indicator import for_resource
 from everyauth_cli.services.callback import callback_parameters, with_callback
 from everyauth_cli.services.endpoints import SENT_NO_SECRET, urls_of
@@ -64,7 +65,7 @@ def moved(service: Service, client: Client) -> tuple[str, str, str] | None:
 def is_bound_to(identity: Identity, service: Service, client: Client) -> bool:
     """Return whether a grant belongs to that client and these endpoints; its tokens go to no other (RFC 6749 6)."""
     try:
-        service = for_resource(service, identity.resource)
+        service, client = for_resource(service, identity.resource), of_grant(client, identity.client_id)
         present = _present(with_callback(service, identity.params))
     except ConfigurationProblem:
         # The entry has no more the place that the authorization response named.

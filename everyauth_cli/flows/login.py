@@ -38,7 +38,7 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
-from everyauth_cli.oauth import authorization_code, dpop
+from everyauth_cli.oauth import authorization_code, dpop, localhost_client
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.resource_indicator import check_resource, for_resource
@@ -90,16 +90,18 @@ class LoginFlow:
                 f"{service.title} has no login in the browser", hint=login_command(service.name, user=user)
             )
         check_has_scope(service, client, scope)
+        scope = default_scope(service, client) if scope is None else scope
+        client = localhost_client.for_login(client, redirect_uri=redirect_uri, scope=scope)
         request = self.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
 
     def push(self, pending: PendingLogin) -> PendingLogin:
         """Push the request of a login where the service has an endpoint for that (RFC 9126), which makes it begin."""
-        service, client = self.clients.registered(pending.request.service)
+        service, client = self._begun(pending)
         if service.pushed_authorization_request_endpoint is None:
             return pending
-        service = for_resource(service, pending.request.resource)
-        key, sent = self.key(pending.request), (pending.state, pending.nonce, client.client_secret)
+        key, proof_key = self.key(pending.request), pending.request.proof_key
+        sent = (pending.state, pending.nonce, proof_key, client.client_secret)
         with recorded(self.record, self.clock, Action.LOGIN, key, *sent, success=False):
             return pushed(service, client, pending, sender=self.sender(pending.request), clock=self.clock)
 
@@ -135,8 +137,14 @@ class LoginFlow:
 
     def authorization_url(self, pending: PendingLogin) -> str:
         """Return the URL at which a person grants access (RFC 6749 section 4.1.1)."""
-        service, _ = self.clients.registered(pending.request.service)
-        return authorization_code.authorization_url(for_resource(service, pending.request.resource), pending)
+        service, _ = self._begun(pending)
+        return authorization_code.authorization_url(service, pending)
+
+    def _begun(self, pending: PendingLogin) -> tuple[Service, Client]:
+        """Return the service and our client of a login that has begun."""
+        request = pending.request
+        service, client = self.clients.registered(request.service, client_id=request.client_id)
+        return for_resource(service, request.resource), client
 
     @contextmanager
     def lock(self, service: str, *, user: str, tenant: str, timeout: float) -> Iterator[None]:
@@ -151,8 +159,7 @@ class LoginFlow:
         sent = [Secret(value) for name, value in query if name in ("code", "state")]
         failing = doubted_on_failure(self.store, self.profile, pending.request.service)
         with failing, recorded(self.record, self.clock, Action.LOGIN, key, pending.verifier, *sent, success=False):
-            service, client = self.clients.registered(pending.request.service)
-            service = for_resource(service, pending.request.resource)
+            service, client = self._begun(pending)
             response = read_response(service, pending, query)
             params = read_callback(service, dict(query))
             with redacted(client.client_secret):
@@ -183,6 +190,8 @@ class LoginFlow:
         nonce: Secret[str] | None = None,
     ) -> Grant:
         """Return a user's grant of a token: with the account, what is missing, and the origins that may get it."""
+        if service.quirk.distrust and (fault := service.quirk.distrust(token.native.reveal())):
+            raise LoginFailed(f"the token response of {service.name} {fault}; nothing was stored")
         if service.long_lived.endpoint:
             token = self._long_lived(service, client, token)
         token = self._accounts.named(service, client, request, token, nonce=nonce, key=self.key(request))

@@ -111,7 +111,7 @@ class RefreshRun:
 
     def _refreshed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity:
         spent = self._spent(key, stored, requirement)
-        service, client = self.clients.registered(key.service)
+        service, client = self.clients.registered(key.service, client_id=stored.identity.client_id)
         if not is_bound_to(stored.identity, service, client):
             raise bound_elsewhere(key, stored.identity.repeated)
         service = for_resource(with_callback(service, stored.identity.params), stored.identity.resource)

@@ -290,7 +290,7 @@ class Revoker:
 
     def _bound(self, key: RecordKey, identity: Identity) -> tuple[Service, Client]:
         """Return the service and client of a grant; raises `LoginRequired` when they are others now."""
-        service, client = self.clients.registered(identity.service)
+        service, client = self.clients.registered(identity.service, client_id=identity.client_id)
         if not is_bound_to(identity, service, client):
             raise bound_elsewhere(key, identity.repeated)
         return with_callback(service, identity.params), client

@@ -13,6 +13,7 @@ from everyauth_cli.services.rules import (
     BEARER_SCHEME,
     ChallengeMethod,
     DeviceRules,
+    DpopRules,
     LongLivedRules,
     Parameter,
     RequestRules,
@@ -50,6 +51,8 @@ def at_sandbox(service: Service, base_url: str) -> Service:
         response=ResponseRules(),
         long_lived=LongLivedRules(),
         device=DeviceRules(pkce=filled.device.pkce),
+        dpop=DpopRules(),  # its tokens are bound to no key
+        quirk=replace(filled.quirk, distrust=None),  # its accounts have other ids
         client_assertion=replace(filled.client_assertion, signing_algs=()),  # the sandbox's client has one key
         revocation=replace(filled.revocation, params={}, authorization=None),
         code_challenge_method=ChallengeMethod.S256,

@@ -209,6 +209,12 @@ KEYS: Mapping[str, Key] = {
         "Matches every client id of the service, so that an id and a secret that were swapped are noticed.",
         example="'[0-9]{17,20}'",
     ),
+    "localhost_client": Key(
+        values.TRUTH,
+        "A login needs no registered client: its client id is http://localhost with the redirect URI and the scopes "
+        "(AT Protocol).",
+        field="redirect.makes_client",
+    ),
     "params": Key(
         values.PARAMETERS,
         "The placeholders of the entry, which `everyauth service set --param` fills in; one with an empty default may "

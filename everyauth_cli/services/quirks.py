@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -9,6 +10,9 @@ from urllib.parse import quote, urlencode
 
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Secret, Service
 from everyauth_cli.services.rules import BodyFormat, Quirk, RevocationEnds
+
+DID = re.compile(r"did:[a-z]{1,20}:[A-Za-z0-9._:%-]{1,2000}")
+"""An account's permanent identifier (https://atproto.com/specs/did)."""
 
 
 def _delete_token(service: Service, client: Client, token: Secret[str]) -> Request:
@@ -67,11 +71,23 @@ def _invalidate(service: Service, _: Client, token: Secret[str]) -> Request:
     return Request(url=str(service.revocation.endpoint), rest=rest, method="GET", headers=ACCEPT_JSON)
 
 
+def _no_account(fields: Mapping[str, Any]) -> str:
+    """Return what a token response lacks without which a client must reject it.
+
+    https://atproto.com/specs/oauth#identity-authentication
+    """
+    subject, scope = fields.get("sub"), fields.get("scope")
+    if not isinstance(subject, str) or not DID.fullmatch(subject):
+        return "names no account (a DID in sub)"
+    return "" if isinstance(scope, str) and "atproto" in scope.split() else "does not have the scope atproto"
+
+
 QUIRKS: Mapping[str, Quirk] = MappingProxyType(
     {
         "github": Quirk(revoke=_delete_token),
         "slack": Quirk(token_response=_user_token),
         "hubspot": Quirk(account=_introspect),
+        "atproto": Quirk(distrust=_no_account),
         "stackexchange": Quirk(account=_with_key, revoke=_invalidate),
     }
 )

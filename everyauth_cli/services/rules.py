@@ -288,13 +288,14 @@ class RedirectRules:
     """The redirect URIs that a service takes (RFC 8252 section 7.3).
 
     With `needs_none` none is registered, and with `in_refresh` each refresh has that of the login. A `name` is sent in
-    place of one that is registered.
+    place of one that is registered. With `makes_client` it is part of the client id, and no client is registered.
     """
 
     loopback_host: str = "127.0.0.1"
     https_only: bool = False
     any_port: bool = False
     needs_none: bool = False
+    makes_client: bool = False
     in_refresh: bool = False
     name: str | None = None
 
@@ -338,9 +339,11 @@ class Quirk:
     """Pure functions for what no key of an entry can say; None is the usual way.
 
     `token_response` changes the fields of a token response into RFC 6749 section 5.1's. `account` makes the request
-    for the account, `revoke` the one that revokes a token, each of the service, our client and the token.
+    for the account, `revoke` the one that revokes a token, each of the service, our client and the token. `distrust`
+    returns why the token response of a login must not be trusted, or an empty text.
     """
 
     token_response: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     account: Callable[..., Any] | None = None
     revoke: Callable[..., Any] | None = None
+    distrust: Callable[[Mapping[str, Any]], str] | None = None

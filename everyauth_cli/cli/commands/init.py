@@ -72,9 +72,7 @@ def init(
     _choose_store(session)
     registry = registry_of(session)
     service = _service(session, registry, name)
-    if is_file(service) and takes_key(service):
-        command = session.suggestion(guide_to(registry, service).file_command)
-        raise UsageProblem(f"{service.title} takes a client with a private key, which is in a file", hint=command)
+    _check_needs_setup(session, registry, service)
     given = read_pairs(param or [], "--param")
     if not session.terminal.can_ask:
         _check_options(session, registry, service, client_id, client_secret, given, scope)
@@ -132,6 +130,16 @@ def _service(session: Session, registry: Registry, name: str | None) -> Service:
         except ServiceNotFound as error:
             session.terminal.warn(error.message)
     return registry.catalogue.get(session.terminal.ask("Service"))
+
+
+def _check_needs_setup(session: Session, registry: Registry, service: Service) -> None:
+    """Raise `UsageProblem` for a service that has another command, or none, to set it up."""
+    if service.redirect.makes_client:
+        command = session.suggestion(f"everyauth login {service.name}")
+        raise UsageProblem(f"nothing is set up for {service.name}: a login needs no registered client", hint=command)
+    if is_file(service) and takes_key(service):
+        command = session.suggestion(guide_to(registry, service).file_command)
+        raise UsageProblem(f"{service.title} takes a client with a private key, which is in a file", hint=command)
 
 
 def _check_options(

@@ -25,7 +25,7 @@ from everyauth_cli.model import Identity
 from everyauth_cli.redirect.waiter import POLL_SECONDS
 
 if TYPE_CHECKING:
-    from everyauth_cli.flows.login import Grant
+    from everyauth_cli.flows.granted import Grant
     from everyauth_cli.oauth.device_authorization import DeviceAuthorization, PendingDevice
 
 GRANT_REFUSED = ("unauthorized_client", "unsupported_grant_type", "invalid_client")

@@ -141,7 +141,9 @@ class Guide:
         preset = [_client_of(service)] if service.preset_of else []
         presets = [f"Products with scopes of their own: {', '.join(service.presets)}."] if service.presets else []
         pasted = [PASTED] if self.redirects and not on_loopback(self.uri) else []
-        return [*preset, *presets, *self.service.expect, *pasted]
+        by_code = [f"To log in with a code on any device: everyauth login {service.name} --device."]
+        device = by_code if service.device_authorization_endpoint else []
+        return [*preset, *presets, *self.service.expect, *device, *pasted]
 
     def facts(self) -> dict[str, str]:
         """Return the endpoints and the sources, for people."""

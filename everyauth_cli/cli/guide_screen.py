@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from everyauth_cli.cli.service_guide import Guide
 from everyauth_cli.cli.session import Session
 from everyauth_cli.cli.style import Style
-from everyauth_cli.flows.client_keys import is_file, takes_key
+from everyauth_cli.flows.client_keys import file_command, takes_file
 from everyauth_cli.flows.hints import login_command
 from everyauth_cli.model import DEFAULT_USER
 
@@ -95,8 +95,8 @@ def _next_command(session: Session, guide: Guide) -> str:
     name = guide.service.name
     if guide.is_set_up:
         return login_command(name, user=DEFAULT_USER, profile=session.profile_to_name)
-    if is_file(guide.service) and takes_key(guide.service):
-        return session.suggestion(guide.file_command)
+    if takes_file(guide.service):
+        return session.suggestion(file_command(guide.service))
     return session.suggestion(f"everyauth init {shlex.quote(name)}")
 
 

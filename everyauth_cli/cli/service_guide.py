@@ -9,7 +9,7 @@ from typing import Any
 
 from everyauth_cli.cli.registry import Registry
 from everyauth_cli.errors import ClientNotSet, ConfigurationProblem, StoreError
-from everyauth_cli.flows.client_keys import is_file, names_client, takes_key
+from everyauth_cli.flows.client_keys import file_command, key_command, takes_file, takes_key
 from everyauth_cli.flows.clients import default_scope, missing_params, needs_scope, no_client
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
@@ -84,16 +84,7 @@ class Guide:
     @property
     def key_command(self) -> str:
         """The command that gives our client its private key: from a file, or one that is made here."""
-        name, in_file = self.service.name, is_file(self.service)
-        return f"everyauth service set {name} --private-key FILE" if in_file else f"everyauth service key {name}"
-
-    @property
-    def file_command(self) -> str:
-        """The command that sets a client whose key is in a file."""
-        needed = [p for p in self.service.params if p.default is None]
-        client_id = "" if names_client(self.service) else " --client-id ID"
-        params = "".join(f" --param {p.name}=..." for p in needed)
-        return f"everyauth service set {self.service.name}{client_id} --private-key FILE{params}"
+        return key_command(self.service)
 
     def without_browser(self) -> list[str]:
         """Return the commands of a login with an assertion that the client's key signs, where there are others too."""
@@ -125,8 +116,8 @@ class Guide:
         needed = [p for p in service.params if p.default is None and p.name not in self.client.params]
         params = "".join(f" --param {p.name}=..." for p in needed) + (" --scope SCOPES" if self.needs_scope else "")
         secret = " --client-secret -" if service.takes_secret else ""
-        if takes_key(service) and is_file(service):
-            return [*steps, *([] if self.is_set_up else [self.file_command]), f"everyauth login {service.name}"]
+        if takes_file(service):
+            return [*steps, *([] if self.is_set_up else [file_command(service)]), f"everyauth login {service.name}"]
         if takes_key(service) and not self.has_secret:
             steps = [*steps, self.key_command]
         if not self.client.client_id:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from everyauth_cli.errors import ClientNotSet, UsageProblem
+from everyauth_cli.flows.client_keys import file_command, takes_file
 from everyauth_cli.model import SANDBOX_PROFILE, Client, Service
 from everyauth_cli.services.at_url import login_at
 from everyauth_cli.services.redirect_uri import is_registered, redirect_uri
@@ -45,9 +46,10 @@ def not_set(service: Service, client: Client, *, redirects: bool = True) -> Clie
         if redirects and is_registered(service, client)
         else ""
     )
+    command = f"everyauth service set {place.name} --client-id ID --client-secret -{needed}"
     return ClientNotSet(
         f"{place.name} has no client yet{whose}: register an app at {place.title}{about}{uri}",
-        hint=f"everyauth service set {place.name} --client-id ID --client-secret -{needed}",
+        hint=file_command(place) if takes_file(place) else command,
     )
 
 

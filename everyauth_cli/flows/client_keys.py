@@ -58,7 +58,7 @@ def check_has_key(service: Service, client: Client) -> Client:
     """Return a client; raises `ConfigurationProblem` where the service takes a key and the client has none."""
     if takes_key(service) and not client.private_keys:
         raise ConfigurationProblem(
-            f"{service.name} takes a client with a private key, and yours has none", hint=_key_command(service)
+            f"{service.name} takes a client with a private key, and yours has none", hint=key_command(service)
         )
     return client
 
@@ -68,16 +68,28 @@ def check_signs(service: Service, client: Client) -> None:
     if not client.private_keys:
         raise ConfigurationProblem(
             f"the client of {service.name} has no private key, which signs the assertion of this grant",
-            hint=_key_command(service),
+            hint=key_command(service),
         )
 
 
-def _key_command(service: Service) -> str:
+def key_command(service: Service) -> str:
     """Return the command that gives a client a key: one of ours, or where it signs assertions mostly the service's."""
     name = service.registered_at.name
     if is_file(service):
         return f"everyauth service set {name} --private-key FILE"
     return f"everyauth service key {name}"
+
+
+def takes_file(service: Service) -> bool:
+    """Return whether a client is nothing without a key in a file."""
+    return takes_key(service) and is_file(service)
+
+
+def file_command(service: Service) -> str:
+    """Return the command that sets a client whose key is in a file."""
+    client_id = "" if names_client(service) else " --client-id ID"
+    params = "".join(f" --param {param.name}=..." for param in service.params if param.default is None)
+    return f"everyauth service set {service.name}{client_id} --private-key FILE{params}"
 
 
 def check_is_confidential(service: Service, client: Client) -> None:

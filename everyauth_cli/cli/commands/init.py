@@ -24,7 +24,7 @@ from everyauth_cli.cli.sealing_key import with_sealing_key
 from everyauth_cli.cli.service_guide import Guide, guide_to
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import ServiceNotFound, StoreError, UsageProblem
-from everyauth_cli.flows.client_keys import is_file, takes_key
+from everyauth_cli.flows.client_keys import file_command, takes_file
 from everyauth_cli.flows.clients import missing_params, needs_scope, no_client
 from everyauth_cli.flows.hints import login_command
 from everyauth_cli.model import DEFAULT_USER, Secret, Service
@@ -72,7 +72,7 @@ def init(
     _choose_store(session)
     registry = registry_of(session)
     service = _service(session, registry, name)
-    _check_needs_setup(session, registry, service)
+    _check_needs_setup(session, service)
     given = read_pairs(param or [], "--param")
     if not session.terminal.can_ask:
         _check_options(session, registry, service, client_id, client_secret, given, scope)
@@ -132,13 +132,13 @@ def _service(session: Session, registry: Registry, name: str | None) -> Service:
     return registry.catalogue.get(session.terminal.ask("Service"))
 
 
-def _check_needs_setup(session: Session, registry: Registry, service: Service) -> None:
+def _check_needs_setup(session: Session, service: Service) -> None:
     """Raise `UsageProblem` for a service that has another command, or none, to set it up."""
     if service.redirect.makes_client:
         command = session.suggestion(f"everyauth login {service.name}")
         raise UsageProblem(f"nothing is set up for {service.name}: a login needs no registered client", hint=command)
-    if is_file(service) and takes_key(service):
-        command = session.suggestion(guide_to(registry, service).file_command)
+    if takes_file(service):
+        command = session.suggestion(file_command(service))
         raise UsageProblem(f"{service.title} takes a client with a private key, which is in a file", hint=command)
 
 

@@ -12,7 +12,7 @@ from everyauth_cli.cli.options import ServiceArgument
 from everyauth_cli.cli.registry import registry_of
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import UsageProblem
-from everyauth_cli.flows.client_keys import ChangeKeys
+from everyauth_cli.flows.client_keys import ChangeKeys, file_command, takes_file
 from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.oauth.jwk import public_jwks
 from everyauth_cli.oauth.late_jose import jose
@@ -63,6 +63,11 @@ def _change(service: Service, *, rotate: bool, switch: bool) -> ChangeKeys:
             )
         if switch:
             return keys[1:]
+        if not keys and takes_file(service):
+            raise UsageProblem(
+                f"the key of a client is made at {service.title}, which offers it as a file",
+                hint=file_command(service),
+            )
         is_there = len(keys) > 1 if rotate else bool(keys)
         return keys if is_there else (*keys, _new(service))
 

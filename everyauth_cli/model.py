@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from everyauth_cli.errors import ConfigurationProblem
-from everyauth_cli.oauth.grant import EndedGrant, RepeatedGrant
+from everyauth_cli.oauth.grant import EndedGrant, RepeatedGrant, Subject
 from everyauth_cli.services.rules import (
     BEARER_SCHEME,
     AccountRules,
@@ -273,14 +273,6 @@ class Account:
 
     subject: str
     label: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """The subject of an id token, unique at its issuer only (OpenID Connect Core section 2)."""
-
-    iss: str
-    sub: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,10 @@ AudienceOption = Annotated[
         show_default="none, or the service's issuer",
     ),
 ]
+DpopOption = Annotated[
+    bool,
+    typer.Option("--dpop", help="Bind the tokens to a key that is kept here, so that no other program can use them."),
+]
 SandboxOption = Annotated[
     bool,
     typer.Option("--sandbox", help="Log in at the sandbox, with nothing registered; stored in profile sandbox."),

@@ -39,12 +39,20 @@ class DeviceLogin:
     login: LoginFlow
 
     def begin(
-        self, name: str, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None, resource: str
+        self,
+        name: str,
+        *,
+        user: str,
+        tenant: str,
+        tags: Mapping[str, str],
+        scope: str | None,
+        resource: str,
+        dpop: bool,
     ) -> PendingDevice:
         """Get the codes of a login (RFC 8628 section 3.1); see `EveryAuth.begin_device`."""
         check_names(user, tenant, tags)
         login = self.login
-        service, client = login.registered(name, resource=resource, redirects=False)
+        service, client = login.registered(name, resource=resource, dpop=dpop, redirects=False)
         _check_has_endpoint(service)
         check_has_scope(service, client, scope)
         read_callback(service, {})

@@ -35,6 +35,7 @@ def begin_device(
     tags: Mapping[str, str] | None = None,
     scope: str | None = None,
     resource: str = "",
+    dpop: bool = False,
 ) -> PendingDevice:
     """Begin a login that a user confirms on another device (RFC 8628 sections 3.1 and 3.2); stores nothing.
 
@@ -43,7 +44,9 @@ def begin_device(
     Raises what `begin` does, `ServiceError`, `ClientRejected`, and `ConfigurationProblem` for a service that has no
     device authorization endpoint.
     """
-    return self._flows.device.begin(name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource)
+    return self._flows.device.begin(
+        name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop
+    )
 
 
 @raised_anew

@@ -65,11 +65,12 @@ class Grants:
         tags: Mapping[str, str],
         scope: str,
         resource: str,
+        dpop: bool,
         identity_token: IdentityToken,
     ) -> Grant:
         """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
         check_names(user, tenant, tags)
-        service, client = self.login.registered(name, resource=resource, redirects=False)
+        service, client = self.login.registered(name, resource=resource, dpop=dpop, redirects=False)
         _check_params(self.login.clients.catalogue.get(name), service)
         repeated = _repeated(GrantType.CLIENT_CREDENTIALS, scope, identity_token)
         if not repeated.assertion_from:
@@ -88,12 +89,13 @@ class Grants:
         tags: Mapping[str, str],
         scope: str,
         resource: str,
+        dpop: bool,
         subject: str,
         identity_token: IdentityToken,
     ) -> Grant:
         """Get a token for an assertion (RFC 7523 section 2.1); see `EveryAuth.jwt_bearer`."""
         check_names(user, tenant, tags)
-        service, client = self.login.registered(name, resource=resource, redirects=False)
+        service, client = self.login.registered(name, resource=resource, dpop=dpop, redirects=False)
         is_own = not source_of(identity_token)
         scope = _scope(service, client, scope) if is_own else scope
         repeated = replace(_repeated(GrantType.JWT_BEARER, scope, identity_token), subject=subject)
@@ -115,12 +117,13 @@ class Grants:
         tags: Mapping[str, str],
         scope: str,
         resource: str,
+        dpop: bool,
         subject: str,
         audience: str,
     ) -> Grant:
         """Get a token in exchange for that of another login (RFC 8693); see `EveryAuth.exchange`."""
         check_names(user, tenant, tags)
-        service, client = self.login.registered(name, resource=resource, redirects=False)
+        service, client = self.login.registered(name, resource=resource, dpop=dpop, redirects=False)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         found, account = self.presented.subjects.named(subject, holder=self.login.key(request))
         exchange = RepeatedGrant(grant_type=GrantType.TOKEN_EXCHANGE, scope=scope, exchanged=found, audience=audience)
@@ -136,12 +139,13 @@ class Grants:
         tags: Mapping[str, str],
         scope: str,
         resource: str,
+        dpop: bool,
         idp: str,
         identity_token: IdentityToken,
     ) -> Grant:
         """Get a token for an assertion of an identity provider; see `EveryAuth.id_jag`."""
         check_names(user, tenant, tags)
-        service, client = self.login.registered(name, resource=resource, redirects=False)
+        service, client = self.login.registered(name, resource=resource, dpop=dpop, redirects=False)
         _check_issuer(service)
         request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
         repeated = _repeated(GrantType.ID_JAG, scope, identity_token)

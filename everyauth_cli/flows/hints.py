@@ -103,13 +103,19 @@ def rejected_although_new(key: RecordKey, repeated: RepeatedGrant | None = None)
 
 def bound_token(key: RecordKey) -> BoundToken:
     """Make the error for an access token that serves only who has its key, which is never handed out (RFC 9449)."""
-    words = [repr(word) for word in ([key.service] if key.user == DEFAULT_USER else [key.service, key.user])]
-    words += [f"tenant={key.tenant!r}"] * (key.tenant != key.user)
+    call = signing_call(key.service, user=key.user, tenant=key.tenant)
     return BoundToken(
         f"the access token of {_user(key)} at {key.service} is bound to a key (DPoP) that everyauth keeps: without a "
         "signature for each request it is useless",
-        hint=f"requests are signed in Python by httpx_auth({', '.join(words)}) of EveryAuth, or by requests_auth",
+        hint=f"sign requests in Python by {call}, or by requests_auth",
     )
+
+
+def signing_call(service: str, *, user: str, tenant: str) -> str:
+    """Return the Python that signs requests for a user of a service, whose token is bound to a key."""
+    words = [repr(word) for word in ([service] if user == DEFAULT_USER else [service, user])]
+    words += [f"tenant={tenant!r}"] * (tenant != user)
+    return f"EveryAuth.from_env().httpx_auth({', '.join(words)})"
 
 
 def deleted_meanwhile(key: RecordKey, repeated: RepeatedGrant | None = None) -> LoginRequired:

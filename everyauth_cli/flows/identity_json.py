@@ -21,6 +21,7 @@ def as_json(identity: Identity) -> dict[str, Any]:
         "updatedAt": identity.updated_at,
         "expiresAt": identity.expires_at,
         "refreshable": identity.refreshable,
+        "jkt": identity.jkt or None,
         "loginRequired": _ended(identity.login_required) if identity.login_required else None,
     }
 

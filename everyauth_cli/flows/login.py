@@ -38,8 +38,9 @@ from everyauth_cli.model import (
     Service,
     Token,
 )
-from everyauth_cli.oauth import authorization_code, dpop, localhost_client
+from everyauth_cli.oauth import authorization_code, localhost_client
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
+from everyauth_cli.oauth.dpop import binding, new_key
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.oauth.resource_indicator import check_resource, for_resource
 from everyauth_cli.oauth.token_endpoint import (
@@ -81,10 +82,11 @@ class LoginFlow:
         tags: Mapping[str, str],
         scope: str | None,
         resource: str = "",
+        dpop: bool = False,
     ) -> PendingLogin:
         """Make a login with the authorization code flow (RFC 6749 section 4.1), and send nothing."""
         check_names(user, tenant, tags)
-        service, client = self.registered(name, resource=resource, redirect_uri=redirect_uri)
+        service, client = self.registered(name, resource=resource, dpop=dpop, redirect_uri=redirect_uri)
         if service.authorization_endpoint is None:
             raise ConfigurationProblem(
                 f"{service.title} has no login in the browser", hint=login_command(service.name, user=user)
@@ -106,12 +108,13 @@ class LoginFlow:
             return pushed(service, client, pending, sender=self.sender(pending.request), clock=self.clock)
 
     def registered(
-        self, name: str, *, resource: str, redirect_uri: str | None = None, redirects: bool = True
+        self, name: str, *, resource: str, dpop: bool, redirect_uri: str | None = None, redirects: bool = True
     ) -> tuple[Service, Client]:
-        """Return a service as tokens for a resource (RFC 8707) are requested there, and our client; "" is for none."""
+        """Return our client, and a service as tokens for a `resource`, with `dpop` bound ones, are requested there."""
         service, client = self.clients.registered(name, redirect_uri=redirect_uri, redirects=redirects)
         check_resource(service, resource)
-        return for_resource(service, resource), client
+        service = for_resource(service, resource)
+        return binding(service) if dpop else service, client
 
     def request(
         self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
@@ -128,7 +131,7 @@ class LoginFlow:
             started_at=self.clock(),
             resource=service.resource or "",
             issuer=service.issuer,
-            proof_key=dpop.new_key(service) if service.dpop.bound_access_tokens else None,
+            proof_key=new_key(service) if service.dpop.bound_access_tokens else None,
         )
 
     def sender(self, request: LoginRequest, nonces: Mapping[str, str] | None = None) -> Sender:

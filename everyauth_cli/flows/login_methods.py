@@ -25,6 +25,7 @@ def prepare(
     tags: Mapping[str, str] | None = None,
     scope: str | None = None,
     resource: str = "",
+    dpop: bool = False,
 ) -> PendingLogin:
     """Return a login that `begin` would begin, and send nothing: to compare it with one that has begun."""
     return self._flows.login.prepare(
@@ -35,6 +36,7 @@ def prepare(
         tags=tags or {},
         scope=scope,
         resource=resource,
+        dpop=dpop,
     )
 
 
@@ -49,16 +51,18 @@ def begin(
     tags: Mapping[str, str] | None = None,
     scope: str | None = None,
     resource: str = "",
+    dpop: bool = False,
 ) -> PendingLogin:
     """Begin a login with the authorization code flow (RFC 6749 section 4.1, PKCE: RFC 7636).
 
     The scope is the one given (an empty one requests none), else the client's, else the catalogue's. With a
-    `resource`, the URI of an API, tokens are requested for it, at each refresh too (RFC 8707).
+    `resource`, the URI of an API, tokens are requested for it, at each refresh too (RFC 8707); with `dpop` they are
+    bound to a key, and serve `httpx_auth` and `requests_auth` alone (RFC 9449).
     Where the service takes pushed authorization requests (RFC 9126), the request is sent to it now, and the browser has
     to be at the authorization URL before `request_expires_at`.
     Raises `ServiceNotFound`, `ClientNotSet`, `ConfigurationProblem`, `StoreError`, `UsageProblem` for an empty user, a
-    tag named `userId` or `tenantId`, or a resource that is no absolute URI, and of a push `LoginFailed`,
-    `ServiceError`, `ClientRejected`.
+    tag named `userId` or `tenantId`, a resource that is no absolute URI, or a service not known to bind tokens, and of
+    a push `LoginFailed`, `ServiceError`, `ClientRejected`.
     """
     login = self._flows.login
     return login.push(
@@ -70,6 +74,7 @@ def begin(
             tags=tags or {},
             scope=scope,
             resource=resource,
+            dpop=dpop,
         )
     )
 
@@ -119,6 +124,7 @@ def client_credentials(
     tags: Mapping[str, str] | None = None,
     scope: str = "",
     resource: str = "",
+    dpop: bool = False,
     identity_token_from: str = "",
     identity_token: str | Secret[str] | None = None,
     audience: str = "",
@@ -137,6 +143,7 @@ def client_credentials(
         tags=tags or {},
         scope=scope,
         resource=resource,
+        dpop=dpop,
         identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
     )
 
@@ -151,6 +158,7 @@ def jwt_bearer(
     tags: Mapping[str, str] | None = None,
     scope: str = "",
     resource: str = "",
+    dpop: bool = False,
     subject: str = "",
     identity_token_from: str = "",
     identity_token: str | Secret[str] | None = None,
@@ -172,6 +180,7 @@ def jwt_bearer(
         tags=tags or {},
         scope=scope,
         resource=resource,
+        dpop=dpop,
         subject=subject,
         identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
     )
@@ -188,6 +197,7 @@ def exchange(
     tags: Mapping[str, str] | None = None,
     scope: str = "",
     resource: str = "",
+    dpop: bool = False,
     audience: str = "",
 ) -> Grant:
     """Get a token in exchange for the access token of another login (RFC 8693), without a browser; stores nothing.
@@ -204,6 +214,7 @@ def exchange(
         tags=tags or {},
         scope=scope,
         resource=resource,
+        dpop=dpop,
         subject=subject,
         audience=audience,
     )
@@ -220,6 +231,7 @@ def id_jag(
     tags: Mapping[str, str] | None = None,
     scope: str = "",
     resource: str = "",
+    dpop: bool = False,
     identity_token_from: str = "",
     identity_token: str | Secret[str] | None = None,
 ) -> Grant:
@@ -238,6 +250,7 @@ def id_jag(
         tags=tags or {},
         scope=scope,
         resource=resource,
+        dpop=dpop,
         idp=idp,
         identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=""),
     )

@@ -263,6 +263,8 @@ def _entry(found: Discovered) -> dict[str, Any]:
         entry.pop("userinfo_endpoint", None)
         offline = [OFFLINE] if OFFLINE in (found.metadata.get("scopes_supported") or ()) else []
         entry["scopes"] = list(dict.fromkeys([*found.scopes, *offline]))
+    if found.needs_proof:
+        entry["dpop_bound_access_tokens"] = True
     if OFFLINE in entry.get("scopes", ()):
         # OpenID Connect Core section 11: without it the scope is ignored.
         entry["authorization_params"] = {"prompt": "consent"}

@@ -13,7 +13,7 @@ from typing import Any
 
 from everyauth_cli.errors import ServiceUnreachable, ServiceUnreadable
 from everyauth_cli.model import ACCEPT_JSON, Request, Response
-from everyauth_cli.oauth.challenge import token_challenge
+from everyauth_cli.oauth.challenge import TOKEN_SCHEMES, read_challenges, token_challenge
 from everyauth_cli.oauth.metadata import check_endpoints, metadata_requests, read_metadata
 from everyauth_cli.oauth.protected_resource import ProtectedResource, metadata_places, read_protected_resource
 from everyauth_cli.sanitize import printable
@@ -56,7 +56,8 @@ class Discovered:
 
     `resource` is the string of its metadata, None where it has none; `scopes` are those that a login requests, and
     `all_scopes` those that the resource knows; `metadata` is that of the authorization server, whose `issuer` it is.
-    `named_issuer` is the issuer as the resource spells it.
+    `named_issuer` is the issuer as the resource spells it. With `needs_proof` the server takes bound tokens only (RFC
+    9449).
     """
 
     url: str
@@ -68,6 +69,7 @@ class Discovered:
     is_assumed: bool = False
     is_issuer: bool = False
     other_servers: tuple[str, ...] = ()
+    needs_proof: bool = False
 
     @property
     def issuer(self) -> str:
@@ -110,6 +112,7 @@ def discovery(url: str, *, preferred: Container[str] = ()) -> Generator[Request,
         scopes=_challenged(first) or _scopes(found.scopes),
         all_scopes=_scopes(found.scopes),
         other_servers=others,
+        needs_proof=found.needs_proof or _asks_for_proof(first),
     )
 
 
@@ -176,7 +179,14 @@ def _older(url: str, first: Response) -> Generator[Request, Response, Discovered
         named_issuer=server,
         scopes=_challenged(first),
         is_assumed=is_assumed,
+        needs_proof=_asks_for_proof(first),
     )
+
+
+def _asks_for_proof(first: Response) -> bool:
+    """Whether the challenge of a 401 is for tokens that are bound to a key and for no others (RFC 9449 section 7.1)."""
+    schemes = {challenge.scheme for challenge in read_challenges(first.challenges)}
+    return first.status == UNAUTHORIZED and schemes.intersection(TOKEN_SCHEMES) == {"dpop"}
 
 
 def _challenged(first: Response) -> tuple[str, ...]:

@@ -18,8 +18,10 @@ from everyauth_cli.oauth.challenge import read_challenges
 from everyauth_cli.oauth.jwk import BY_CURVE, BY_RSA, algorithm_of, public_fields
 from everyauth_cli.oauth.late_jose import jose
 from everyauth_cli.oauth.response_body import read_json
+from everyauth_cli.urls import is_url
 
 TYPE = "dpop+jwt"
+STATED = "dpop_signing_alg_values_supported"
 SCHEME = "DPoP"
 """The scheme of a bound token (section 7.1), which is its `token_type` too (section 5)."""
 HEADER = "DPoP"
@@ -36,6 +38,19 @@ OF_KIND = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("
 UNAUTHORIZED, BAD_REQUEST = 401, 400
 CLOCK_HINT = "compare this computer's clock with the time, then try again"
 """A proof that is otherwise right is refused for its time, or for a nonce that the server gives by its own clock."""
+
+
+def binding(service: Service) -> Service:
+    """Return a service as tokens that are bound to a key are requested there. Raises `UsageProblem` if it has none."""
+    if service.dpop.bound_access_tokens:
+        return service
+    if not service.dpop.signing_algs:
+        file = "" if is_url(service.name) else f"; else set {STATED} in services/{service.registered_at.name}.toml"
+        raise UsageProblem(
+            f"{service.name} is not known to bind tokens to a key (DPoP): it states no {STATED}",
+            hint=f"leave out --dpop{file}",
+        )
+    return replace(service, dpop=replace(service.dpop, bound_access_tokens=True))
 
 
 def new_key(service: Service) -> Secret[str]:

@@ -1,4 +1,4 @@
-"""A grant as an identity remembers it: how it is run again in place of a refresh, and how it ended."""
+"""A grant as an identity remembers it: whose it is, how it is run again in place of a refresh, and how it ended."""
 
 from __future__ import annotations
 
@@ -88,3 +88,11 @@ class EndedGrant:
     reason: str
     reported_at: int | None = None
     kind: LoginReason = LoginReason.ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The subject of an id token, unique at its issuer only (OpenID Connect Core section 2)."""
+
+    iss: str
+    sub: str

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from everyauth_cli.errors import ServiceUnreadable, raised_anew
-from everyauth_cli.model import Client, Secret, Service, Subject
+from everyauth_cli.model import Client, Secret, Service
 from everyauth_cli.oauth import base64url
+from everyauth_cli.oauth.grant import Subject
 from everyauth_cli.oauth.late_jose import jose
 from everyauth_cli.oauth.userinfo import filled
 from everyauth_cli.sanitize import printable

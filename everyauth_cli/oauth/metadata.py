@@ -46,6 +46,7 @@ ENDPOINTS = (
 ACCOUNT_SCOPES = ("openid", "profile", "email")
 BY_PREFERENCE = (ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST, ClientAuthMethod.NONE)
 ASSERTION_ALGORITHMS = "token_endpoint_auth_signing_alg_values_supported"
+PROOF_ALGORITHMS = "dpop_signing_alg_values_supported"
 DEFAULT_METHOD = ClientAuthMethod.CLIENT_SECRET_BASIC
 """The method of a server that states none (RFC 8414 section 2)."""
 
@@ -105,6 +106,8 @@ def entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
             entry["id_token_signing_alg_values_supported"] = algorithms
     if grants := [*filter(GRANT_TYPE.fullmatch, texts(metadata, "grant_types_supported"))]:
         entry["grant_types_supported"] = grants
+    if algorithms := [name for name in texts(metadata, PROOF_ALGORITHMS) if name in ASYMMETRIC]:
+        entry[PROOF_ALGORITHMS] = algorithms
     methods = metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" not in methods:
         entry["pkce"] = False

@@ -22,11 +22,15 @@ MOST_SERVERS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectedResource:
-    """The metadata of a resource (RFC 9728 section 2); `scopes` are empty where it states none."""
+    """The metadata of a resource (RFC 9728 section 2); `scopes` are empty where it states none.
+
+    One that `needs_proof` takes only tokens that are bound to a key (RFC 9449).
+    """
 
     resource: str
     authorization_servers: tuple[str, ...]
     scopes: tuple[str, ...] = ()
+    needs_proof: bool = False
 
 
 def metadata_places(url: str) -> list[str]:
@@ -55,7 +59,8 @@ def read_protected_resource(url: str, place: str, response: Response) -> Protect
         raise ServiceUnreadable(f"the protected resource metadata at {place} names no authorization server")
     scopes = found.get("scopes_supported")
     named = tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list) else ()
-    return ProtectedResource(resource=resource, authorization_servers=usable, scopes=named)
+    needs_proof = found.get("dpop_bound_access_tokens_required") is True
+    return ProtectedResource(resource=resource, authorization_servers=usable, scopes=named, needs_proof=needs_proof)
 
 
 def covers(resource: str, url: str) -> bool:

@@ -52,6 +52,7 @@ def _with_client_of(known: Service, found: Service) -> Service:
         authorization_response_iss_parameter_supported=found.authorization_response_iss_parameter_supported,
         pkce=found.pkce,
         scopes=found.scopes or known.scopes,
+        dpop=found.dpop,
         authorization_params={**known.authorization_params, **found.authorization_params},
         aliases=(),
         presets={},

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from everyauth_cli.errors import StoreError
-from everyauth_cli.model import Account, Identity, RecordKey, Secret, Subject, Token
-from everyauth_cli.oauth.grant import EndedGrant, LoginReason
+from everyauth_cli.model import Account, Identity, RecordKey, Secret, Token
+from everyauth_cli.oauth.grant import EndedGrant, LoginReason, Subject
 from everyauth_cli.store.grant_json import grant_json, read_grant
 from everyauth_cli.store.records import MOVED_TO, Entry, Lookup, Query, Record, Store, tag_text
 

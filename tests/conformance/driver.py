@@ -1,5 +1,6 @@
 """The client that the conformance suite runs: `everyauth login URL`, then MCP requests with `everyauth token URL`.
 
+Where that refuses, because the token is bound to a key (DPoP), `httpx_auth` of the installed package signs them.
 The suite appends the server's URL to the command, and says in the environment what the client has.
 """
 
@@ -13,6 +14,10 @@ import sys
 import urllib.error
 import urllib.request
 
+import httpx
+
+from everyauth_cli import EveryAuth
+
 VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "2026-07-28")
 META = {"protocolVersion": VERSION, "clientInfo": {"name": "driver", "version": "1"}, "clientCapabilities": {}}
 CALL = {"name": "test-tool", "arguments": {}}
@@ -24,6 +29,16 @@ DOCUMENT = "https://conformance-test.local/client-metadata.json"
 def everyauth(*arguments: str, typed: str = "") -> str:
     line = ["everyauth", *arguments]
     return subprocess.run(line, input=typed, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+
+
+def access_token(url: str) -> str | None:
+    """Return the access token, or None for one that is bound to a key."""
+    line = ["everyauth", "token", url, "-o", "json"]
+    done = subprocess.run(line, capture_output=True, check=False, text=True)
+    if done.returncode == 0:
+        return str(json.loads(done.stdout)["accessToken"])
+    assert '"bound_token"' in done.stderr, done.stderr
+    return None
 
 
 def options(url: str) -> list[str]:
@@ -58,10 +73,15 @@ def refusal(url: str, method: str, params: dict[str, object]) -> tuple[int, str]
     """Send one MCP request; return the status, and the challenge of one that is refused."""
     meta = {f"io.modelcontextprotocol/{name}": value for name, value in META.items()}
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
-    headers = {"Authorization": f"Bearer {everyauth('token', url)}", "Content-Type": "application/json"}
-    headers |= {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": VERSION, "Mcp-Method": method}
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": VERSION, "Mcp-Method": method}
+    headers |= {"Content-Type": "application/json"}
     if "name" in params:
         headers["Mcp-Name"] = str(params["name"])
+    if (token := access_token(url)) is None:
+        auth = EveryAuth.from_env().httpx_auth(url)
+        response = httpx.post(url, content=json.dumps(message), headers=headers, auth=auth, timeout=60)
+        return response.status_code, response.headers.get("WWW-Authenticate", "")
+    headers["Authorization"] = f"Bearer {token}"
     try:
         request = urllib.request.Request(url, json.dumps(message).encode(), headers)
         return urllib.request.urlopen(request, timeout=60).status, ""

@@ -48,6 +48,8 @@ SCENARIOS = {
     "iss-normalized": NEWEST,
     "2025-03-26-oauth-metadata-backcompat": OLD,
     "2025-03-26-oauth-endpoint-fallback": OLD,
+    "dpop": EXTENSION,
+    "dpop-nonce": EXTENSION,
     "client-credentials-basic": EXTENSION,
     "client-credentials-jwt": EXTENSION,
     "wif-jwt-bearer": EXTENSION,

@@ -278,3 +278,14 @@ def test_a_server_that_requires_pushed_requests_and_takes_none_is_refused(world,
     net.pages[AS] = json_response({**METADATA, "require_pushed_authorization_requests": True})
     with pytest.raises(ServiceUnreadable, match="needs pushed_authorization_request_endpoint"):
         authorization(world)
+
+
+def test_a_server_that_needs_bound_tokens_gets_them_and_one_that_only_can_bind_does_not(world, net):
+    net.pages[AS] = json_response({**METADATA, "dpop_signing_alg_values_supported": ["none", "EdDSA", "ES256", 7]})
+    service = world.auth.discover(URL)
+    assert (service.dpop.bound_access_tokens, service.dpop.signing_algs) == (False, ("EdDSA", "ES256"))
+    assert world.auth.begin(URL, redirect_uri=REDIRECT).request.proof_key is None
+    assert world.auth.begin(URL, redirect_uri=REDIRECT, dpop=True).request.proof_key is not None
+    net.pages[PRM] = json_response({**RESOURCE_METADATA, "dpop_bound_access_tokens_required": True})
+    assert world.auth.discover(URL, scope="a").dpop.bound_access_tokens
+    assert world.auth.begin(URL, redirect_uri=REDIRECT).request.proof_key is not None

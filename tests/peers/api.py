@@ -7,7 +7,7 @@ import ipaddress
 import json
 import ssl
 import threading
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,7 @@ class Call:
     path: str
     token: str | None
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,6 +75,7 @@ def serving(*, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
                 urlsplit(self.path).path,
                 token if scheme.lower() in ("bearer", "token") else None,
                 self._body(),
+                dict(self.headers.items()),
             )
             status, page, headers = api.respond(call)
             body = json.dumps(page).encode()

@@ -8,7 +8,7 @@ import { createLocalJWKSet, jwtVerify } from 'jose';
 import { errors, Provider } from 'oidc-provider';
 
 const settings = {
-  accessTokenLifetime: 3600, deviceCodeLifetime: 600, callbacks: [], clients: [], documents: {}, requiresPush: false, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS),
+  accessTokenLifetime: 3600, deviceCodeLifetime: 600, callbacks: [], clients: [], documents: {}, requiresPush: false, requiresNonce: false, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS),
 };
 
 const deviceCode = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -53,6 +53,7 @@ const configuration = {
   features: {
     clientCredentials: { enabled: true }, devInteractions: { enabled: false }, registration: { enabled: true },
     revocation: { enabled: true }, deviceFlow: { enabled: true },
+    dPoP: { enabled: true, nonceSecret: Buffer.alloc(32, 7), requireNonce: () => settings.requiresNonce },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: settings.requiresPush },
     resourceIndicators: { enabled: true, getResourceServerInfo: resourceServer, useGrantedResource: () => true },
     clientIdMetadataDocument: { enabled: true, ack: 'draft-02', allowFetch: () => true, allowClient: () => true },

@@ -84,16 +84,18 @@ def running(
     jwks: Mapping[str, Mapping[str, object]] | None = None,
     documents: Mapping[str, object] | None = None,
     requires_push: bool = False,
+    requires_nonce: bool = False,
 ) -> Iterator[OidcProvider]:
     """Run a server whose clients have the redirect URIs `/callback/NAME` on any port, for each of `callbacks`.
 
     `jwks` are the public keys of more clients by their ids, which authenticate with them, and `documents` client id
-    metadata documents by their URLs. With `requires_push` an authorization request has to be pushed (RFC 9126).
+    metadata documents by their URLs. With `requires_push` an authorization request has to be pushed (RFC 9126), with
+    `requires_nonce` a proof needs a nonce of the server (RFC 9449).
     """
     with_keys = [{"id": name, "auth": "private_key_jwt", "jwks": keys} for name, keys in (jwks or {}).items()]
     clients = [*CLIENTS, *with_keys]
     settings = {"accessTokenLifetime": access_token_lifetime, "callbacks": callbacks, "clients": clients}
-    settings |= {"documents": documents or {}, "requiresPush": requires_push}
+    settings |= {"documents": documents or {}, "requiresPush": requires_push, "requiresNonce": requires_nonce}
     settings["deviceCodeLifetime"] = device_code_lifetime
     with started("oidc-provider", OIDC_PROVIDER_SETTINGS=json.dumps(settings)) as address:
         yield OidcProvider(address["issuer"])

@@ -14,6 +14,7 @@ from everyauth_cli.cli.login.keeping import LoginOptions
 from everyauth_cli.cli.login.run import run_login
 from everyauth_cli.cli.login_options import (
     DeviceOption,
+    DpopOption,
     EventsOption,
     LoginArgument,
     NoBrowserOption,
@@ -61,6 +62,7 @@ def login(
     device: DeviceOption = None,
     events: EventsOption = False,  # noqa: ARG001 - the terminal is made before the options are read
     replace: ReplaceOption = False,
+    dpop: DpopOption = False,
     sandbox: SandboxOption = False,
     *,
     grants: GrantOptions,
@@ -88,6 +90,7 @@ def login(
             no_browser=no_browser,
             device=device,
             replace=replace,
+            dpop=dpop,
             resource=resource,
             grant=grant,
         )

@@ -41,6 +41,7 @@ def begin_by_device(session: Session, options: LoginOptions) -> PendingDevice:
         tags=options.tags,
         scope=options.scope,
         resource=options.resource or "",
+        dpop=options.dpop,
     )
 
 

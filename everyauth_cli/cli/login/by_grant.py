@@ -123,6 +123,7 @@ def log_in_by_grant(session: Session, options: LoginOptions, chosen: ChosenGrant
         tags=options.tags,
         scope=options.scope or "",
         resource=options.resource or "",
+        dpop=options.dpop,
     )
     try:
         grant, identity = keep(session, options, granted)

@@ -71,6 +71,7 @@ def _begun(session: Session, options: LoginOptions, *, redirect_uri: str) -> Beg
         tags=options.tags,
         scope=options.scope,
         resource=options.resource or "",
+        dpop=options.dpop,
     )
     logins = BegunLogins(begin, service, authorization_url=auth.authorization_url, clock=auth.clock)
     # A fault is better known before the browser opens. Some services say only in the authorization response where the

@@ -12,7 +12,7 @@ from everyauth_cli.cli.interrupts import finished_first
 from everyauth_cli.cli.session import Session
 from everyauth_cli.errors import EveryAuthError, LoginFailed, OtherAccount
 from everyauth_cli.flows.freshness import now_ms
-from everyauth_cli.flows.hints import login_command, user_of_tenant
+from everyauth_cli.flows.hints import login_command, signing_call, user_of_tenant
 from everyauth_cli.flows.identity_json import as_json
 from everyauth_cli.model import DEFAULT_USER, Client, Identity, Service
 from everyauth_cli.oauth.grant import GrantType
@@ -27,7 +27,7 @@ USUAL_SECONDS = 300.0
 class ChosenGrant:
     """A grant without a person, as the command line chose it: the `words` that choose it again, and what runs it.
 
-    `run` takes the service's name, and `user`, `tenant`, `tags`, `scope` and `resource` as keywords.
+    `run` takes the service's name, and `user`, `tenant`, `tags`, `scope`, `resource` and `dpop` as keywords.
     """
 
     grant_type: GrantType
@@ -55,6 +55,7 @@ class LoginOptions:
     replace: bool
     resource: str | None = None
     device: bool | None = None
+    dpop: bool = False
     grant: ChosenGrant | None = None
     before: Sequence[Identity] | None = None
     more: Sequence[str] = ()
@@ -120,6 +121,7 @@ def command_line_of(session: Session, options: LoginOptions) -> str:
     words += [f"--scope={options.scope}"] * (options.scope is not None) + ["--no-browser"] * options.no_browser
     words += [f"--resource={options.resource}"] * (options.resource is not None)
     words += ["--device" if options.device else "--no-device"] * (options.device is not None)
+    words += ["--dpop"] * options.dpop
     words += [*(options.grant.words if options.grant else ()), *options.more]
     return " ".join([command, *map(shlex.quote, words)])
 
@@ -134,6 +136,9 @@ def report(session: Session, options: LoginOptions, identity: Identity) -> None:
     session.terminal.event("done", identity=as_json(identity))
     if session.terminal.as_json:
         session.terminal.json(as_json(identity))
+    elif identity.jkt:
+        call = signing_call(identity.service, user=identity.user, tenant=identity.tenant)
+        session.terminal.info(f"Its tokens are bound to a key that stays here (DPoP); requests are signed by {call}.")
     elif not session.terminal.quiet:
         session.terminal.suggest(_token_command(session, identity))
 

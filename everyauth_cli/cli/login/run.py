@@ -28,7 +28,7 @@ def run_login(session: Session, options: LoginOptions) -> None:
     session.auth.store.probe()
     # The stored credential is read when the login comes back: a failure is better known before the browser opens.
     session.auth.holds(options.service.name, user=options.user, tenant=options.tenant)
-    options = _with_resource(session, options)
+    options = _with_key(session, _with_resource(session, options))
     with ExitStack() as locks:
         identity = _wait_for_other_login(session, options, locks)
         if identity is not None:
@@ -73,6 +73,18 @@ def _with_resource(session: Session, options: LoginOptions) -> LoginOptions:
     return replace(options, resource=resource)
 
 
+def _with_key(session: Session, options: LoginOptions) -> LoginOptions:
+    """Return the options with --dpop where the stored login has it: another one would lose the protection unseen."""
+    name = options.service.name
+    if options.dpop or options.service.dpop.bound_access_tokens:
+        return options
+    stored = session.auth.find(service=name, user=options.user, tenant=options.tenant)
+    if not any(identity.jkt for identity in stored):
+        return options
+    session.terminal.info("Binding the tokens to a key (DPoP), as before; after a logout they are bound to none.")
+    return replace(options, dpop=True)
+
+
 def _wait_for_other_login(session: Session, options: LoginOptions, locks: ExitStack) -> Identity | None:
     """Take the login lock; return the identity if another login has stored it while this one waited."""
     auth, name, user = session.auth, options.service.name, user_of_tenant(options.user, options.tenant)
@@ -115,6 +127,7 @@ def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Ident
         is_new
         and is_same_kind
         and is_same_resource
+        and bool(identity.jkt) is (options.dpop or options.service.dpop.bound_access_tokens)
         and identity.login_required is None
         and not missing
         and not options.replace

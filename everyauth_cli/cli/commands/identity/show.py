@@ -52,6 +52,7 @@ def _show(session: Session, identity: Identity) -> None:
         "state": words,
         "reason": identity.login_required.reason if identity.login_required else "",
         "scopes": identity.scope or "",
+        "bound to": f"key {identity.jkt} (DPoP)" if identity.jkt else "",
         "tags": " ".join(f"{name}={value}" for name, value in identity.tags.items()),
         "expires": utc(identity.expires_at) or "not known",
         "created": utc(identity.created_at),

@@ -13,12 +13,15 @@ from everyauth_cli.flows.client_keys import file_command, key_command, takes_fil
 from everyauth_cli.flows.clients import default_scope, missing_params, needs_scope, no_client
 from everyauth_cli.flows.host_pinning import confirmation, moved
 from everyauth_cli.model import Client, Service
+from everyauth_cli.oauth.grant import GrantType
 from everyauth_cli.services.redirect_uri import is_registered, on_loopback, redirect_uri
 from everyauth_cli.services.rules import ApiRules, AssertionSubject, Parameter, PrivateKeyUse, RevocationEnds
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback
 
 PASTED = "everyauth does not listen at this redirect URI: a login asks you to paste the URL at which the browser ends."
+
+EXCHANGED = "It takes the token of another login (RFC 8693): everyauth login {name} --exchange SERVICE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,9 @@ class Guide:
         pasted = [PASTED] if self.redirects and not on_loopback(self.uri) else []
         by_code = [f"To log in with a code on any device: everyauth login {service.name} --device."]
         device = by_code if service.device_authorization_endpoint else []
-        return [*preset, *presets, *self.service.expect, *device, *pasted]
+        exchanges = GrantType.TOKEN_EXCHANGE in service.grant_types_supported
+        exchange = [EXCHANGED.format(name=service.name)] if exchanges else []
+        return [*preset, *presets, *self.service.expect, *device, *exchange, *pasted]
 
     def facts(self) -> dict[str, str]:
         """Return the endpoints and the sources, for people."""

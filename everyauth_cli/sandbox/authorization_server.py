@@ -25,6 +25,7 @@ from everyauth_cli.sandbox.grants import (
     TokenSet,
 )
 from everyauth_cli.sandbox.jwt_bearer import authenticates_besides, jwt_bearer_grant
+from everyauth_cli.sandbox.other_grants import client_credentials_grant, exchange_grant, exchanged
 from everyauth_cli.sandbox.pushed_requests import PushedRequests
 from everyauth_cli.sandbox.requests import BasicCredentials, check_authorization_request, with_query
 from everyauth_cli.sandbox.responses import DENIAL, EndpointResponse, Responses
@@ -40,11 +41,13 @@ class AuthorizationServer:
     """The clients, codes, grants and tokens of one service. Any thread may call any method.
 
     `counts` counts token, revocation and pushed requests by their result: the grant type, `revocation`, `push` or the
-    error code. It also counts `code_replay` and `refresh_reuse`.
+    error code. It also counts `code_replay` and `refresh_reuse`. `trusted` returns the user of an access token that can
+    be exchanged here, by default one of this server.
     """
 
     def __init__(self, responses: Responses, client: Registration, *, clock: Clock, lifetimes: Lifetimes) -> None:
         self.responses = responses
+        self.trusted: Callable[[str], str | None] = self.user
         self.keys = SigningKeys()
         self.counts: Counter[str] = Counter()
         self._clients = {client.client_id: client}
@@ -133,9 +136,11 @@ class AuthorizationServer:
         self, form: Mapping[str, str], *, basic: BasicCredentials | None = None, fault: Fault | None = None
     ) -> EndpointResponse:
         """Respond to a token request, after applying a `fault` to its grant. Raises `OAuthError`."""
+        # The servers whose tokens are trusted have locks of their own, this one among them.
+        subject = self.trusted(form["subject_token"]) if "subject_token" in form else None
         with self._counted():
             self._apply(fault, form.get("refresh_token", ""))
-            response = self._token(form, basic)
+            response = self._token(form, basic, subject)
             self.counts[form["grant_type"]] += 1
             return response
 
@@ -207,7 +212,7 @@ class AuthorizationServer:
         parameters = self.responses.error_parameters(error.error, error.description)
         return with_query(redirect_uri, {**parameters, "state": state})
 
-    def _token(self, form: Mapping[str, str], basic: BasicCredentials | None) -> EndpointResponse:
+    def _token(self, form: Mapping[str, str], basic: BasicCredentials | None, subject: str | None) -> EndpointResponse:
         grant_type = required(form, "grant_type")
         if grant_type == GrantType.JWT_BEARER:
             grant = jwt_bearer_grant(self.responses, self._assertions, self._clients, form)
@@ -222,7 +227,9 @@ class AuthorizationServer:
         if grant_type == DEVICE_CODE and self.responses.service.device_authorization_endpoint:
             return self._issue(self.devices.redeemed(client.client_id, form))
         if grant_type == self.responses.service.client_credentials.grant_type:
-            return self._client_credentials(client, form)
+            return self._issue(client_credentials_grant(self.responses, client, form))
+        if grant_type == GrantType.TOKEN_EXCHANGE:
+            return exchanged(self._issue(exchange_grant(self.responses, client, form, user=subject)))
         raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")
 
     def _authenticated(self, form: Mapping[str, str], basic: BasicCredentials | None, *, method: str) -> Registration:
@@ -231,16 +238,6 @@ class AuthorizationServer:
         if method == ClientAuthMethod.PRIVATE_KEY_JWT:
             return self._assertions.client(self._clients, {"client_assertion": "", **form})
         return authenticated(self._clients, form, basic, method=method)
-
-    def _client_credentials(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:
-        """Issue a token for the client itself (RFC 6749 section 4.4)."""
-        if client.client_secret is None:
-            raise OAuthError("unauthorized_client", "A public client cannot use this grant type.")
-        for name in self.responses.service.client_credentials.params:
-            required(form, name)
-        scopes = self.responses.granted_scopes(form.get("scope", ""))
-        user = client.client_id
-        return self._issue(Grant(id=str(uuid.uuid4()), client_id=user, user=user, scopes=scopes, of_client=True))
 
     def _redeem(self, client: Registration, form: Mapping[str, str]) -> EndpointResponse:
         value, redirect_uri = required(form, "code"), required(form, "redirect_uri")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from everyauth_cli.model import Client, Request, Secret, Service
+from everyauth_cli.oauth.grant import GrantType
 from everyauth_cli.pages.document import Frame, page_headers
 from everyauth_cli.pages.form import form_page
 from everyauth_cli.sandbox.authorization_server import AuthorizationServer
@@ -48,7 +49,7 @@ from everyauth_cli.services.rules import (
     RevocationStyle,
 )
 
-GRANT_TYPES = ("authorization_code", REFRESH_TOKEN)
+GRANT_TYPES = ("authorization_code", REFRESH_TOKEN, DEVICE_CODE, GrantType.TOKEN_EXCHANGE.value)
 ENDPOINTS = {REFRESH_TOKEN: Endpoint.REFRESH, DEVICE_CODE: Endpoint.DEVICE_TOKEN}
 """The requests whose errors the documentation shows apart from those of a code, by grant type."""
 
@@ -171,7 +172,7 @@ class Endpoints:
         grant_type = ""
         try:
             form = self._token_fields(request)
-            known = (*GRANT_TYPES, DEVICE_CODE, self._service.client_credentials.grant_type)
+            known = (*GRANT_TYPES, self._service.client_credentials.grant_type)
             grant_type = next((name for name in known if name == form.get("grant_type")), "")
             if grant_type == REFRESH_TOKEN:
                 return self._refresh(request, form)

@@ -167,11 +167,17 @@ class Sandbox:
             public_key=PUBLIC_KEY,
         )
         server = AuthorizationServer(responses, registration, clock=self._now, lifetimes=self._lifetimes(responses))
-        settings = self._fault_settings
+        server.trusted, settings = self._user_of, self._fault_settings
         return _SandboxedService(
             server,
             Endpoints(server, at_this_sandbox, self._client(service), fault_settings=settings, base_url=self.base_url),
         )
+
+    def _user_of(self, access_token: str) -> str | None:
+        """Return the user of an access token of any service: in token exchanges (RFC 8693) each trusts the others."""
+        with self._lock:
+            servers = [known.server for known in self._services.values()]
+        return next(filter(None, (server.user(access_token) for server in servers)), None)
 
     def _client(self, service: Service) -> Client:
         return Client(

@@ -6,6 +6,7 @@ import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { errors, Provider } from 'oidc-provider';
+import { exchange, grantType as tokenExchange, parameters } from './token-exchange.mjs';
 
 const settings = {
   accessTokenLifetime: 3600, deviceCodeLifetime: 600, callbacks: [], clients: [], documents: {}, requiresPush: false, requiresNonce: false, ...JSON.parse(process.env.OIDC_PROVIDER_SETTINGS),
@@ -22,7 +23,7 @@ const client = ({ id, secret, auth, jwks }) => ({
   application_type: 'native', // a native client's loopback redirect URI matches on any port (RFC 8252 section 7.3)
   redirect_uris: settings.callbacks.map((name) => `http://127.0.0.1/callback/${name}`),
   grant_types: [
-    'authorization_code', 'refresh_token', deviceCode, ...(auth === 'none' ? [] : ['client_credentials']),
+    'authorization_code', 'refresh_token', deviceCode, tokenExchange, ...(auth === 'none' ? [] : ['client_credentials']),
     ...(jwks ? [jwtBearerGrant] : []),
   ],
   response_types: ['code'],
@@ -138,6 +139,7 @@ server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration);
   provider.registerGrantType(jwtBearerGrant, jwtBearer, ['assertion', 'scope']);
+  provider.registerGrantType(tokenExchange, (ctx) => exchange(provider, ctx), parameters);
   const protocol = provider.callback();
   provider.on('server_error', (_ctx, error) => console.error(error));
   server.on('request', (request, response) => {

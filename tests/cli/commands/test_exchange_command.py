@@ -1,4 +1,4 @@
-"""`everyauth login --exchange`: its options, and what a subject that is not logged in costs."""
+"""`everyauth login --exchange` at the sandbox: its options, its token, and a subject that is not logged in."""
 
 import json
 
@@ -34,3 +34,30 @@ def test_what_cannot_be_exchanged_is_said_and_nothing_is_stored(shell, options, 
     assert done.out == ""
     assert words in done.err
     assert json.loads(shell.good("everyauth identity ls -o json"))["items"] == []
+
+
+def test_a_token_of_another_service_is_exchanged_now_and_at_each_refresh(shell):
+    path = shell.command.home / "services" / "figma.toml"
+    lines = shell.sandbox.override("figma").items()
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in lines), encoding="utf-8")
+    secret = shell.sandbox.client_secret
+    shell.good(f"everyauth service set figma --client-id {shell.sandbox.client_id} --client-secret -", input=secret)
+    shell.log_in()
+    identity = json.loads(shell.good(f"{LOGIN} --exchange pagerduty --audience figma-api -o json"))
+    assert identity["refreshable"] is True
+    first = shell.good("everyauth token figma")
+    shell.good("everyauth identity refresh")
+    second = shell.good("everyauth token figma")
+    assert first != second
+    assert shell.sandbox.server("figma").user(second.strip()) is not None
+    assert shell.sandbox.server("figma").counts["urn:ietf:params:oauth:grant-type:token-exchange"] == 2
+    shell.good("everyauth logout pagerduty")
+    done = shell("everyauth identity refresh")
+    assert done.code == 4
+    assert "everyauth login pagerduty" in done.out
+
+
+def test_the_guide_to_a_service_that_has_the_grant_says_how(shell):
+    path = shell.command.home / "services" / "figma.toml"
+    path.write_text('grant_types_supported = ["urn:ietf:params:oauth:grant-type:token-exchange"]\n', encoding="utf-8")
+    assert "everyauth login figma --exchange SERVICE" in shell.good("everyauth service get figma")

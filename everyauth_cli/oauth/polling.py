@@ -97,10 +97,11 @@ def _is_answer(response: Response) -> bool:
 def seconds_of(value: object, default: float) -> float:
     """Return the seconds that a server states, a day at most; the default for what states none."""
     if isinstance(value, str) and value.strip().isdecimal():
-        value = int(value[:10])
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        value = int(value.strip()[:10])
+    # NaN fails the comparison, and so does infinity; a whole number may be too long for a float.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         return default
-    return min(float(value), LONGEST_STATED)
+    return float(min(value, LONGEST_STATED))
 
 
 def _end(service: Service, error: EveryAuthError) -> EveryAuthError:

@@ -62,7 +62,11 @@ def test_slow_down_holds_for_all_polls_that_follow():
 
 
 @pytest.mark.parametrize(
-    ("named", "interval"), [(30, 30.0), ("30", 30.0), (10, 10.0), (1, 10.0), (-1, 10.0), ("x", 10.0)]
+    ("named", "interval"),
+    [
+        *[(30, 30.0), ("30", 30.0), (10, 10.0), (1, 10.0), (-1, 10.0), ("x", 10.0)],
+        *[(" " * 12 + "30", 30.0), pytest.param(10**350, polling.LONGEST_STATED, id="long")],
+    ],
 )
 def test_slow_down_may_name_the_interval_but_no_shorter_one(named, interval):
     assert after(error("slow_down", 200, interval=named)).interval == interval

@@ -52,8 +52,7 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
         )
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
         if read_surroundings().ssh:
-            ports = {port, auth.clients.get(service).port or DEFAULT_PORT}
-            forwards = " ".join(f"-L {one}:{HOST}:{one}" for one in sorted(ports))
+            forwards = " ".join(f"-L {one}:{HOST}:{one}" for one in sorted({port, DEFAULT_PORT}))
             inform(f"To reach it over SSH, forward its ports: ssh {forwards} THIS-MACHINE")
         yield sandboxed
     if listener is Listener.NONE:

@@ -178,3 +178,12 @@ def test_the_code_is_in_the_clipboard_where_there_is_one(at_terminal, server, ev
         assert shown.end() == 0
     assert "The code is in the clipboard, and valid for 15 minutes." in shown.shown
     assert copied.read_text() == "WDJB-MJH1"
+
+
+def test_init_logs_in_with_a_code_too(at_terminal, server):
+    server.error = ""
+    line = ["--client-id", "id", "--client-secret", "s3cret", "--no-open", "--login"]
+    with at_terminal("init", "shop", *line, columns=300) as shown:
+        assert shown.end() == 0
+    assert f"This is an SSH session, so log in with a code on any device.\nOpen {PAGE} on any device" in shown.shown
+    assert "Logged in to Shop" in shown.shown

@@ -8,9 +8,11 @@ import signal
 import time
 
 import pytest
-from peers.device_server import COMPLETE, PAGE, WITHOUT_CODES, DeviceServer
+from peers.device_server import COMPLETE, ENTRY, PAGE, WITHOUT_CODES, DeviceServer
 from peers.mcp_server import mcp_server
 from peers.sandbox import SEALED, use_free_ports
+
+from everyauth_cli.services.catalogue import Catalogue
 
 pytestmark = pytest.mark.slow
 
@@ -131,6 +133,16 @@ def test_where_the_client_may_not_use_codes_it_goes_on_without(run, server, refu
     assert (done.code, done.out) == (4, "")
     assert re.match(rf"shop [^\n]*{refusal}[^\n]*; so log in without a code\.\n", done.err), done.err
     assert "This is an SSH session, so no browser is opened." in done.err
+    assert f"{server.base}/authorize?" in done.err
+
+
+@pytest.mark.parametrize("name", ["github", "github-enterprise"])
+def test_an_app_without_the_device_flow_at_github_is_such_a_client(run, everyauth, server, name):
+    words = Catalogue().get(name).error_words.items()
+    server.entry(everyauth.home, ENTRY + "".join(f'error_words.{word} = "{standard}"\n' for word, standard in words))
+    server.refusal = "device_flow_disabled"
+    done = run("login", "shop")
+    assert "device_flow_disabled; so log in without a code." in done.err
     assert f"{server.base}/authorize?" in done.err
 
 

@@ -112,7 +112,7 @@ def test_a_token_other_than_requested_is_refused_and_not_stored(world, fields, w
     with pytest.raises(ServiceUnreadable) as raised:
         token(world)
     assert words in raised.value.message
-    assert "exchanged-7" not in secret_text(world.store, identity_key("default", "api", user="me"))
+    assert read_identity(world.store, identity_key("default", "api", user="me")).unread is None
     world.server.exchanged = {}
     world.clock.now += MINUTE
     assert token(world).startswith("exchanged-")

@@ -18,7 +18,8 @@ def app(request, tmp_path_factory):
     with example_app(request.param, tmp_path_factory.mktemp(request.param)) as app:
         yield app
     log = app.log.read_text()
-    assert "/finished?serviceId=pagerduty" in log
+    # A worker may have run none of the tests that finish a login.
+    assert not app.redeemed or "/finished?serviceId=pagerduty" in log
     assert "Traceback" not in log, log
     assert not SECRET.search(log), log
 

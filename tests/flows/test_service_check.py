@@ -30,6 +30,9 @@ METADATA = {
     "authorization_endpoint": f"{ISSUER}/auth",
     "token_endpoint": f"{ISSUER}/token",
 }
+PUSH = "pushed_authorization_request_endpoint"
+PUSHES = {PUSH: f"{ISSUER}/par"}
+REQUIRED = {"require_pushed_authorization_requests": True}
 NOT_FOUND = Response(status=404, content_type="text/html", body=Secret(b"<p>no</p>"))
 
 
@@ -288,6 +291,10 @@ def test_another_server_of_the_same_host_is_no_difference():
             {},
         ),
         ({"revocation_endpoint": f"{ISSUER}/revoke"}, {}, {}),
+        ({}, PUSHES, {}),
+        ({}, {**PUSHES, **REQUIRED}, REQUIRED),
+        ({**PUSHES, **REQUIRED}, {**PUSHES, **REQUIRED}, {}),
+        (PUSHES, {PUSH: f"{ISSUER}/par2"}, {PUSH: f"{ISSUER}/par2"}),
         (
             {"revocation_endpoint": f"{ISSUER}/revoke"},
             {"revocation_endpoint": f"{ISSUER}/revoke2"},
@@ -305,6 +312,7 @@ def test_what_makes_logins_fail_is_a_difference(entry, metadata, wrong):
     [
         ({}, {"revocation_endpoint": f"{ISSUER}/revoke", "jwks_uri": f"{ISSUER}/jwks"}, ["revocation_endpoint"]),
         ({"issuer": None}, {}, ["issuer"]),
+        ({}, PUSHES, []),
         (
             {},
             {"authorization_response_iss_parameter_supported": True},

@@ -110,6 +110,8 @@ class AuthorizationServer:
         fields = {k: v.reveal() if isinstance(v, Secret) else v for k, v in request.fields.items()}
         if request.url == REVOCATION_ENDPOINT:
             return self._revoke(fields["token"])
+        if "response_type" in fields:
+            return json_response({"request_uri": "urn:example:request", "expires_in": 60}, status=201)
         if fields["grant_type"] == "authorization_code":
             grant = f"grant-{next(self._numbers)}"
             self._accounts[grant] = fields["code"].removeprefix("code-")

@@ -124,6 +124,9 @@ class Subjects:
         return identity_key(self.identities.profile, subject.service, user=subject.user, tenant=subject.tenant)
 
     def _identity(self, word: str, holder: RecordKey) -> Identity:
+        if not word:
+            # An empty name matches every service, and the token of the only login would be sent.
+            raise UsageProblem("the name of the login whose token is presented is empty", hint="everyauth identity ls")
         if word.startswith(ID_PREFIX):
             found = self.identities.one("", Selector(identity_id=word))
             if found is None:

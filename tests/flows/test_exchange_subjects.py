@@ -62,6 +62,13 @@ def test_a_subject_that_is_not_there_names_its_login(world):
     assert world.server.requests == []
 
 
+def test_a_subject_without_a_name_is_none_of_the_logins(world):
+    world.login()
+    with pytest.raises(UsageProblem, match="is empty"):
+        exchanged(world, subject="")
+    assert exchanges(world) == []
+
+
 def test_a_subject_of_another_profile_is_not_found(world):
     elsewhere = world.another(world.store, profile="work")
     elsewhere.clients.set(elsewhere.catalogue.get("api"), client_id="api-id", client_secret=Secret("s"))

@@ -12,7 +12,7 @@ from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import Client, Request, Response, Secret, Service
 from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.error_response import read_fields
-from everyauth_cli.oauth.issued_token import ID_JAG_TYPE, ID_TOKEN_TYPE, check_issued
+from everyauth_cli.oauth.issued_token import ID_JAG_TYPE, ID_TOKEN_TYPE, NOT_APPLICABLE, check_issued
 from everyauth_cli.oauth.metadata import same_issuer
 from everyauth_cli.oauth.response_body import read_json
 from everyauth_cli.oauth.token_exchange import token_exchange_request
@@ -41,7 +41,7 @@ def read_id_jag(idp: Service, response: Response, *, service: Service, client: C
     encrypted is for its eyes alone. Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     fields = read_fields(idp, response)
-    check_issued(idp, fields, requested=ID_JAG_TYPE)
+    check_issued(idp, fields, requested=ID_JAG_TYPE, token_type=NOT_APPLICABLE)
     assertion = Secret(str(fields.get("access_token")))
     parts = assertion.reveal().split(".")
     if len(parts) != ENCRYPTED:

@@ -12,14 +12,12 @@ from everyauth_cli.sanitize import printable, redact
 TYPES = "urn:ietf:params:oauth:token-type:"
 ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, ID_JAG_TYPE = f"{TYPES}access_token", f"{TYPES}id_token", f"{TYPES}id-jag"
 BEARER_TYPE, NOT_APPLICABLE = "bearer", "n_a"
-"""Values of `token_type`, which are compared without regard to case."""
-USES = {ACCESS_TOKEN_TYPE: BEARER_TYPE, ID_JAG_TYPE: NOT_APPLICABLE}
-"""The `token_type` of each type of token that is requested: only an access token can be sent to an API."""
+"""Values of `token_type`, which are compared without regard to case: only an access token can be sent to an API."""
 LENGTH = 80
 
 
-def check_issued(service: Service, fields: Mapping[str, Any], *, requested: str) -> None:
-    """Raise `ServiceUnreadable` unless the issued token is of the requested type, and to be used as such.
+def check_issued(service: Service, fields: Mapping[str, Any], *, requested: str, token_type: str) -> None:
+    """Raise `ServiceUnreadable` unless the issued token is of the requested type, and to be used by that `token_type`.
 
     A token of another type is for another use and maybe another party, so it is neither stored nor sent on.
     """
@@ -28,7 +26,7 @@ def check_issued(service: Service, fields: Mapping[str, Any], *, requested: str)
         found = f"a token of the type {_shown(issued)}" if issued else "a token without saying its issued_token_type"
         raise ServiceUnreadable(f"{service.name} issued {found}; {_short(requested)} was requested")
     use = fields.get("token_type")
-    if not isinstance(use, str) or use.lower() != USES[requested]:
+    if not isinstance(use, str) or use.lower() != token_type.lower():
         raise ServiceUnreadable(
             f"{service.name} issued {_short(requested)} with the token_type {_shown(use) if use else 'missing'}"
         )

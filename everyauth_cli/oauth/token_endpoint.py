@@ -10,10 +10,10 @@ from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service, Token
 from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.clock import clock_explained
-from everyauth_cli.oauth.dpop import is_bound_type
+from everyauth_cli.oauth.dpop import SCHEME, is_bound_type
 from everyauth_cli.oauth.error_response import read_fields, reported
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
-from everyauth_cli.oauth.issued_token import ACCESS_TOKEN_TYPE, check_issued
+from everyauth_cli.oauth.issued_token import ACCESS_TOKEN_TYPE, BEARER_TYPE, check_issued
 from everyauth_cli.oauth.lifetime import expiry_of
 from everyauth_cli.oauth.request_form import Fields, client_values, from_template, shaped
 from everyauth_cli.sanitize import printable
@@ -147,15 +147,16 @@ def read_token(
     A login's token is bound to the `proof_key`, and that of a refresh to the previous one's (RFC 9449 section 5).
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
+    proof_key = previous.proof_key if previous else proof_key
     # A token that arrives in a refresh is kept whatever comes with it: the old refresh token may be spent.
     with clock_explained(service, response, repeated, now=now):
         fields = read_fields(service, response, ignores_error=previous is not None)
     if service.quirk.token_response is not None:
         fields = service.quirk.token_response(fields)
     if repeated is not None and repeated.grant_type is GrantType.TOKEN_EXCHANGE:
-        check_issued(service, fields, requested=ACCESS_TOKEN_TYPE)
+        token_type = SCHEME if proof_key is not None else BEARER_TYPE
+        check_issued(service, fields, requested=ACCESS_TOKEN_TYPE, token_type=token_type)
     access_token = _access_token(service, response, fields)
-    proof_key = previous.proof_key if previous else proof_key
     _check_type(service, response, fields.get("token_type"), is_bound=proof_key is not None)
     refresh_token = None if repeated else _refresh_token(service, fields, previous)
     expiry = expiry_of(

@@ -1,7 +1,8 @@
 """Token exchange (RFC 8693): the request, the response, and what becomes of one that goes wrong."""
 
+import httpx
 import pytest
-from peers.exchanges import exchange_world, exchanged, exchanges, token
+from peers.exchanges import API, exchange_world, exchanged, exchanges, token
 from peers.stores import secret_text
 from peers.token_server import HOUR, MINUTE, TOKEN_EXCHANGE, json_response
 
@@ -122,6 +123,22 @@ def test_bearer_is_bearer_in_any_case(world):
     world.login()
     world.server.exchanged = {"token_type": "bEARER"}
     assert exchanged(world).service == "api"
+
+
+def test_a_token_that_is_bound_to_a_key_is_dpop_s_and_of_no_other_type(world):
+    world.login()
+    world.entry("api", f"{API}dpop_bound_access_tokens = true\n")
+    world.server.exchanged = {"token_type": "dpop"}
+    assert exchanged(world).jkt
+    signed = world.auth.httpx_auth("api").sync_auth_flow
+    assert next(signed(httpx.Request("GET", "https://api.example/"))).headers["Authorization"] == "DPoP exchanged-3"
+    world.clock.now += HOUR
+    world.server.exchanged = {"token_type": "Bearer"}
+    with pytest.raises(ServiceUnreadable, match='with the token_type "Bearer"'):
+        next(signed(httpx.Request("GET", "https://api.example/")))
+    world.server.exchanged = {"token_type": "DPoP"}
+    world.clock.now += MINUTE
+    assert next(signed(httpx.Request("GET", "https://api.example/"))).headers["Authorization"].startswith("DPoP e")
 
 
 def test_a_refresh_token_or_an_id_token_in_the_response_is_not_stored(world):

@@ -116,11 +116,13 @@ def test_every_url_is_pinned_to_its_origin(world, key, moved_to):
     world.entry("example", f'{key} = "https://issuer.example/x"\n{entry}')
     set_anew(world)
     pending = world.auth.begin("example", redirect_uri=REDIRECT_URI)
+    # The login may have begun by a request that was pushed to the place that was agreed.
+    begun = len(world.server.requests)
     world.entry("example", f'{key} = "{moved_to}/x"\n{entry}')
     for call in (lambda: world.auth.authorization_url(pending), world.login):
         with pytest.raises(HostChanged, match=f"the {key} of example is at {moved_to} now"):
             call()
-    assert world.server.requests == []
+    assert len(world.server.requests) == begun
 
 
 @pytest.mark.parametrize("key", [key for key in URLS if key not in SENT_NO_SECRET])

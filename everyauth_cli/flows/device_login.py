@@ -12,7 +12,7 @@ from everyauth_cli.errors import ConfigurationProblem, EveryAuthError, LoginTime
 from everyauth_cli.event_log import Action, recorded, redacted
 from everyauth_cli.flows.granted import Grant
 from everyauth_cli.flows.known_servers import doubted_on_failure
-from everyauth_cli.flows.login import LoginFlow, check_has_scope, check_is_same, check_names
+from everyauth_cli.flows.login import LoginFlow, check_has_scope, check_is_same
 from everyauth_cli.model import Client, Response, Service
 from everyauth_cli.oauth import polling
 from everyauth_cli.oauth.device_authorization import (
@@ -23,6 +23,7 @@ from everyauth_cli.oauth.device_authorization import (
     device_verifier,
     read_device_authorization,
 )
+from everyauth_cli.oauth.login_request import Terms
 from everyauth_cli.oauth.resource_indicator import for_resource
 from everyauth_cli.oauth.token_endpoint import added_fields, read_token
 from everyauth_cli.services.callback import read_callback, with_callback
@@ -38,25 +39,14 @@ class DeviceLogin:
 
     login: LoginFlow
 
-    def begin(
-        self,
-        name: str,
-        *,
-        user: str,
-        tenant: str,
-        tags: Mapping[str, str],
-        scope: str | None,
-        resource: str,
-        dpop: bool,
-    ) -> PendingDevice:
+    def begin(self, terms: Terms) -> PendingDevice:
         """Get the codes of a login (RFC 8628 section 3.1); see `EveryAuth.begin_device`."""
-        check_names(user, tenant, tags)
         login = self.login
-        service, client = login.registered(name, resource=resource, dpop=dpop, redirects=False)
+        service, client = login.registered(terms, redirects=False)
         _check_has_endpoint(service)
-        check_has_scope(service, client, scope)
+        check_has_scope(service, client, terms.scope)
         read_callback(service, {})
-        request = login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        request = login.request(service, client, terms)
         key, verifier, now = login.key(request), device_verifier(service), login.clock()
         with recorded(login.record, login.clock, Action.LOGIN, key, client.client_secret, verifier, success=False):
             sent = device_authorization_request(service, client, scope=request.scope, verifier=verifier, now=now)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from everyauth_cli.errors import raised_anew
 from everyauth_cli.flows.composition import HasFlows
 from everyauth_cli.model import DEFAULT_USER
+from everyauth_cli.oauth.login_request import Terms
 
 if TYPE_CHECKING:
     from everyauth_cli.flows.granted import Grant
@@ -44,9 +45,8 @@ def begin_device(
     Raises what `begin` does, `ServiceError`, `ClientRejected`, and `ConfigurationProblem` for a service that has no
     device authorization endpoint.
     """
-    return self._flows.device.begin(
-        name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop
-    )
+    terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
+    return self._flows.device.begin(terms)
 
 
 @raised_anew

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,13 +18,13 @@ from everyauth_cli.flows.hints import login_command
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.identities import Identities
 from everyauth_cli.flows.identity_tokens import given_token, source_of
-from everyauth_cli.flows.login import LoginFlow, check_names
+from everyauth_cli.flows.login import LoginFlow
 from everyauth_cli.flows.presented_tokens import PresentedTokens
 from everyauth_cli.flows.subjects import Subjects
 from everyauth_cli.model import Account, Client, Request, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
 from everyauth_cli.oauth.jwt_bearer import consent_url, subject_of
-from everyauth_cli.oauth.login_request import LoginRequest
+from everyauth_cli.oauth.login_request import LoginRequest, Terms
 from everyauth_cli.oauth.presented import IdentityToken
 from everyauth_cli.oauth.repeated_request import repeated_request
 from everyauth_cli.oauth.token_endpoint import added_fields, missing_scopes, read_token
@@ -58,51 +58,37 @@ class Grants:
 
     def client_credentials(
         self,
-        name: str,
+        terms: Terms,
         *,
-        user: str,
-        tenant: str,
-        tags: Mapping[str, str],
-        scope: str,
-        resource: str,
-        dpop: bool,
         identity_token: IdentityToken,
     ) -> Grant:
         """Get a token for the client itself (RFC 6749 section 4.4); see `EveryAuth.client_credentials`."""
-        check_names(user, tenant, tags)
-        service, client = self.login.registered(name, resource=resource, dpop=dpop, redirects=False)
-        _check_params(self.login.clients.catalogue.get(name), service)
-        repeated = _repeated(GrantType.CLIENT_CREDENTIALS, scope, identity_token)
+        service, client = self.login.registered(terms, redirects=False)
+        _check_params(self.login.clients.catalogue.get(terms.service), service)
+        repeated = _repeated(GrantType.CLIENT_CREDENTIALS, terms, identity_token)
         if not repeated.assertion_from:
             check_is_confidential(service, client)
-        request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        request = self.login.request(service, client, terms)
         account = Account(subject=client.client_id, label=f"client {client.client_id}")
         presented = self._presented(service, client, repeated, identity_token)
         return self._granted(service, client, request, repeated, presented=presented, account=account)
 
     def jwt_bearer(
         self,
-        name: str,
+        terms: Terms,
         *,
-        user: str,
-        tenant: str,
-        tags: Mapping[str, str],
-        scope: str,
-        resource: str,
-        dpop: bool,
         subject: str,
         identity_token: IdentityToken,
     ) -> Grant:
         """Get a token for an assertion (RFC 7523 section 2.1); see `EveryAuth.jwt_bearer`."""
-        check_names(user, tenant, tags)
-        service, client = self.login.registered(name, resource=resource, dpop=dpop, redirects=False)
+        service, client = self.login.registered(terms, redirects=False)
         is_own = not source_of(identity_token)
-        scope = _scope(service, client, scope) if is_own else scope
-        repeated = replace(_repeated(GrantType.JWT_BEARER, scope, identity_token), subject=subject)
         if is_own:
+            terms = replace(terms, scope=_scope(service, client, terms.scope or ""))
             check_signs(service, client)
             _check_subject(service, subject)
-        request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        repeated = replace(_repeated(GrantType.JWT_BEARER, terms, identity_token), subject=subject)
+        request = self.login.request(service, client, terms)
         presented = self._presented(service, client, repeated, identity_token)
         about = subject or (subject_of(presented) if presented else "")
         account = Account(subject=about or client.client_id, label=about or f"client {client.client_id}")
@@ -110,45 +96,33 @@ class Grants:
 
     def exchange(
         self,
-        name: str,
+        terms: Terms,
         *,
-        user: str,
-        tenant: str,
-        tags: Mapping[str, str],
-        scope: str,
-        resource: str,
-        dpop: bool,
         subject: str,
         audience: str,
     ) -> Grant:
         """Get a token in exchange for that of another login (RFC 8693); see `EveryAuth.exchange`."""
-        check_names(user, tenant, tags)
-        service, client = self.login.registered(name, resource=resource, dpop=dpop, redirects=False)
-        request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        service, client = self.login.registered(terms, redirects=False)
+        request = self.login.request(service, client, terms)
         found, account = self.presented.subjects.named(subject, holder=self.login.key(request))
-        exchange = RepeatedGrant(grant_type=GrantType.TOKEN_EXCHANGE, scope=scope, exchanged=found, audience=audience)
+        exchange = RepeatedGrant(
+            grant_type=GrantType.TOKEN_EXCHANGE, scope=terms.scope or "", exchanged=found, audience=audience
+        )
         presented = self.presented(service, client, exchange)
         return self._granted(service, client, request, exchange, presented=presented, account=account)
 
     def id_jag(
         self,
-        name: str,
+        terms: Terms,
         *,
-        user: str,
-        tenant: str,
-        tags: Mapping[str, str],
-        scope: str,
-        resource: str,
-        dpop: bool,
         idp: str,
         identity_token: IdentityToken,
     ) -> Grant:
         """Get a token for an assertion of an identity provider; see `EveryAuth.id_jag`."""
-        check_names(user, tenant, tags)
-        service, client = self.login.registered(name, resource=resource, dpop=dpop, redirects=False)
+        service, client = self.login.registered(terms, redirects=False)
         _check_issuer(service)
-        request = self.login.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
-        repeated = _repeated(GrantType.ID_JAG, scope, identity_token)
+        request = self.login.request(service, client, terms)
+        repeated = _repeated(GrantType.ID_JAG, terms, identity_token)
         if repeated.assertion_from:
             repeated = replace(repeated, idp=self.login.clients.filled(idp).name)
             account = Account(subject=f"identity token for {repeated.idp}", label=f"an identity of {repeated.idp}")
@@ -211,8 +185,8 @@ class Grants:
         )
 
 
-def _repeated(grant_type: GrantType, scope: str, token: IdentityToken) -> RepeatedGrant:
-    source = source_of(token)
+def _repeated(grant_type: GrantType, terms: Terms, token: IdentityToken) -> RepeatedGrant:
+    source, scope = source_of(token), terms.scope or ""
     audience = token.audience if source else ""
     return RepeatedGrant(grant_type=grant_type, scope=scope, assertion_from=source, audience=audience)
 

@@ -41,7 +41,7 @@ from everyauth_cli.model import (
 from everyauth_cli.oauth import authorization_code, localhost_client
 from everyauth_cli.oauth.authorization_code import AuthorizationResponse, PendingLogin, read_response
 from everyauth_cli.oauth.dpop import binding, new_key
-from everyauth_cli.oauth.login_request import LoginRequest
+from everyauth_cli.oauth.login_request import LoginRequest, Terms
 from everyauth_cli.oauth.resource_indicator import check_resource, for_resource
 from everyauth_cli.oauth.token_endpoint import (
     added_fields,
@@ -72,29 +72,17 @@ class LoginFlow:
     warn: Callable[[str], None]
     record: Record = ignore
 
-    def prepare(
-        self,
-        name: str,
-        *,
-        redirect_uri: str,
-        user: str,
-        tenant: str,
-        tags: Mapping[str, str],
-        scope: str | None,
-        resource: str = "",
-        dpop: bool = False,
-    ) -> PendingLogin:
+    def prepare(self, terms: Terms, *, redirect_uri: str) -> PendingLogin:
         """Make a login with the authorization code flow (RFC 6749 section 4.1), and send nothing."""
-        check_names(user, tenant, tags)
-        service, client = self.registered(name, resource=resource, dpop=dpop, redirect_uri=redirect_uri)
+        service, client = self.registered(terms, redirect_uri=redirect_uri)
         if service.authorization_endpoint is None:
             raise ConfigurationProblem(
-                f"{service.title} has no login in the browser", hint=login_command(service.name, user=user)
+                f"{service.title} has no login in the browser", hint=login_command(service.name, user=terms.user)
             )
-        check_has_scope(service, client, scope)
-        scope = default_scope(service, client) if scope is None else scope
+        check_has_scope(service, client, terms.scope)
+        scope = default_scope(service, client) if terms.scope is None else terms.scope
         client = localhost_client.for_login(client, redirect_uri=redirect_uri, scope=scope)
-        request = self.request(service, client, user=user, tenant=tenant, tags=tags, scope=scope)
+        request = self.request(service, client, terms)
         return authorization_code.begin(service, request, redirect_uri=redirect_uri)
 
     def push(self, pending: PendingLogin) -> PendingLogin:
@@ -108,24 +96,23 @@ class LoginFlow:
             return pushed(service, client, pending, sender=self.sender(pending.request), clock=self.clock)
 
     def registered(
-        self, name: str, *, resource: str, dpop: bool, redirect_uri: str | None = None, redirects: bool = True
+        self, terms: Terms, *, redirect_uri: str | None = None, redirects: bool = True
     ) -> tuple[Service, Client]:
-        """Return our client, and a service as tokens for a `resource`, with `dpop` bound ones, are requested there."""
-        service, client = self.clients.registered(name, redirect_uri=redirect_uri, redirects=redirects)
-        check_resource(service, resource)
-        service = for_resource(service, resource)
-        return binding(service) if dpop else service, client
+        """Return our client, and the service as tokens by these terms are requested there; raises what `begin` does."""
+        _check_names(terms)
+        service, client = self.clients.registered(terms.service, redirect_uri=redirect_uri, redirects=redirects)
+        check_resource(service, terms.resource)
+        service = for_resource(service, terms.resource)
+        return binding(service) if terms.dpop else service, client
 
-    def request(
-        self, service: Service, client: Client, *, user: str, tenant: str, tags: Mapping[str, str], scope: str | None
-    ) -> LoginRequest:
+    def request(self, service: Service, client: Client, terms: Terms) -> LoginRequest:
         """Return what a login requests, which no grant has answered yet."""
         return LoginRequest(
             service=service.name,
-            user=user,
-            tenant=tenant or user,
-            tags=dict(tags),
-            scope=default_scope(service, client) if scope is None else scope,
+            user=terms.user,
+            tenant=terms.tenant or terms.user,
+            tags=dict(terms.tags),
+            scope=default_scope(service, client) if terms.scope is None else terms.scope,
             client_id=client.client_id,
             token_endpoint=service.token_endpoint,
             started_at=self.clock(),
@@ -298,9 +285,10 @@ def check_is_same(service: Service, client: Client, request: LoginRequest) -> No
         )
 
 
-def check_names(user: str, tenant: str, tags: Mapping[str, str]) -> None:
+def _check_names(terms: Terms) -> None:
     """Refuse names that no identity can have. Raises `UsageProblem`."""
-    check_texts(user, tenant, *tags, *tags.values())
+    user, tags = terms.user, terms.tags
+    check_texts(user, terms.tenant, *tags, *tags.values())
     if not user:
         raise UsageProblem("the user is empty", hint="give the user whose login it is")
     if taken := OWN_TAGS.keys() & tags.keys():

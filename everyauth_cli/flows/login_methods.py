@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from everyauth_cli.errors import raised_anew
 from everyauth_cli.flows.composition import HasFlows
 from everyauth_cli.model import DEFAULT_USER, Secret, Service
+from everyauth_cli.oauth.login_request import Terms
 from everyauth_cli.oauth.presented import IdentityToken
 
 if TYPE_CHECKING:
@@ -28,16 +29,8 @@ def prepare(
     dpop: bool = False,
 ) -> PendingLogin:
     """Return a login that `begin` would begin, and send nothing: to compare it with one that has begun."""
-    return self._flows.login.prepare(
-        name,
-        redirect_uri=redirect_uri,
-        user=user,
-        tenant=tenant,
-        tags=tags or {},
-        scope=scope,
-        resource=resource,
-        dpop=dpop,
-    )
+    terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
+    return self._flows.login.prepare(terms, redirect_uri=redirect_uri)
 
 
 @raised_anew
@@ -64,19 +57,8 @@ def begin(
     tag named `userId` or `tenantId`, a resource that is no absolute URI, or a service not known to bind tokens, and of
     a push `LoginFailed`, `ServiceError`, `ClientRejected`.
     """
-    login = self._flows.login
-    return login.push(
-        login.prepare(
-            name,
-            redirect_uri=redirect_uri,
-            user=user,
-            tenant=tenant,
-            tags=tags or {},
-            scope=scope,
-            resource=resource,
-            dpop=dpop,
-        )
-    )
+    terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
+    return self._flows.login.push(self._flows.login.prepare(terms, redirect_uri=redirect_uri))
 
 
 def discover(
@@ -136,14 +118,9 @@ def client_credentials(
     the grant is run again where others are refreshed.
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
+    terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
     return self._flows.grants.client_credentials(
-        name,
-        user=user,
-        tenant=tenant,
-        tags=tags or {},
-        scope=scope,
-        resource=resource,
-        dpop=dpop,
+        terms,
         identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
     )
 
@@ -173,14 +150,9 @@ def jwt_bearer(
     given. Once it is kept, any other grant is run again where others are refreshed.
     Raises what `begin` does, and `ServiceError` and `ClientRejected`.
     """
+    terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
     return self._flows.grants.jwt_bearer(
-        name,
-        user=user,
-        tenant=tenant,
-        tags=tags or {},
-        scope=scope,
-        resource=resource,
-        dpop=dpop,
+        terms,
         subject=subject,
         identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
     )
@@ -207,14 +179,9 @@ def exchange(
     the grant is run again where others are refreshed, with the token that the subject has then.
     Raises what `begin` and `get_identity` do, and `NotFound`.
     """
+    terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
     return self._flows.grants.exchange(
-        name,
-        user=user,
-        tenant=tenant,
-        tags=tags or {},
-        scope=scope,
-        resource=resource,
-        dpop=dpop,
+        terms,
         subject=subject,
         audience=audience,
     )
@@ -243,14 +210,9 @@ def id_jag(
     run again where others are refreshed; the assertion is not stored.
     Raises what `begin` and `get_identity` do, and `NotFound`.
     """
+    terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
     return self._flows.grants.id_jag(
-        name,
-        user=user,
-        tenant=tenant,
-        tags=tags or {},
-        scope=scope,
-        resource=resource,
-        dpop=dpop,
+        terms,
         idp=idp,
         identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=""),
     )

@@ -9,6 +9,23 @@ from everyauth_cli.model import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The terms of a login: the service, by its name, the user whose login it is, and what is requested.
+
+    A `scope` of None is the default one, and an empty one requests none; so does an empty `resource` (RFC 8707). With
+    `dpop` the token is to be bound to a key (RFC 9449).
+    """
+
+    service: str
+    user: str
+    tenant: str
+    tags: Mapping[str, str]
+    scope: str | None
+    resource: str
+    dpop: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginRequest:
     """A request for access to a user's account at a service, whatever the grant type that answers it.
 

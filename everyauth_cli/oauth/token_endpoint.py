@@ -142,9 +142,9 @@ def read_token(
 
     `requested_scope` is the granted scope where the response names none. `now` is the time when the request was sent,
     in milliseconds since the epoch. `added` are more fields for `native`. A `repeated` grant is run again in place of a
-    refresh: it has neither a refresh token (RFC 6749 section 4.4.3) nor an id token. That of a token exchange would
-    outlive the login whose token was exchanged, at which it is to end (RFC 8693 section 2.2.1 leaves it to us).
-    A login's token is bound to the `proof_key`, and that of a refresh to the previous one's (RFC 9449 section 5).
+    refresh: it has no id token and no refresh token (RFC 6749 section 4.4.3), which after a token exchange would
+    outlive the login whose token was exchanged (RFC 8693 section 2.2.1 leaves it to us). A login's token is bound to
+    the `proof_key`, and that of a refresh to the previous one's (RFC 9449 section 5).
     Raises `InvalidGrant`, `ClientRejected` or `ServiceError`.
     """
     proof_key = previous.proof_key if previous else proof_key
@@ -159,14 +159,8 @@ def read_token(
     access_token = _access_token(service, response, fields)
     _check_type(service, response, fields.get("token_type"), is_bound=proof_key is not None)
     refresh_token = None if repeated else _refresh_token(service, fields, previous)
-    expiry = expiry_of(
-        service,
-        fields.get(service.expires_field),
-        access_token,
-        now=now,
-        refreshable=repeated is not None or refresh_token is not None,
-        previous=previous,
-    )
+    stated, refreshable = fields.get(service.expires_field), repeated is not None or refresh_token is not None
+    expiry = expiry_of(service, stated, access_token, now=now, refreshable=refreshable, previous=previous)
     return Token(
         access_token=access_token,
         refresh_token=refresh_token,

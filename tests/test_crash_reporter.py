@@ -24,6 +24,7 @@ from everyauth_cli.errors import ServiceUnreachable
 from everyauth_cli.everyauth import EveryAuth
 from everyauth_cli.model import Request, Response, Secret
 from everyauth_cli.services.catalogue import Catalogue
+from everyauth_cli.store.identities import identity_key
 from everyauth_cli.store.records import Store
 from everyauth_cli.store.sealed.key_place import SealingKey
 from everyauth_cli.transport import send
@@ -288,3 +289,20 @@ def test_a_postgres_store_that_takes_nothing(tmp_path, postgres, fault, caplog):
                 if "/tests/" not in frame.filename:
                     assert not re.search(TOKENS, str(frame.locals)), frame
     assert not re.search(TOKENS, caplog.text)
+
+
+@pytest.mark.parametrize("fault", ["a server error", "invalid grant", "no response", "a token with a newline"])
+def test_the_key_that_a_token_is_bound_to(world, fault):
+    world.entry("example", ENTRY + "dpop_bound_access_tokens = true\n")
+    world.server.faults = [PAIR | {"expires_in": 100, "token_type": "DPoP"}, json_response({"id": "1"})]
+    log_in(world)
+    key = world.store.get(identity_key("default", "example", user="me")).secret.reveal()["dpop"]["key"]
+    private = json.loads(key)["d"]
+    signed = world.auth.httpx_auth("example")
+    errors = [raised(lambda: httpx.get("http://127.0.0.1:1/", auth=signed, trust_env=False))]
+    errors.append(raised(lambda: world.auth.get_identity("example")))
+    world.clock.now += HOUR
+    world.server.faults = [RESPONSES[fault]] * 5
+    errors.append(raised(lambda: httpx.get("http://127.0.0.1:1/", auth=signed, trust_env=False)))
+    for error in errors:
+        assert private not in reported(error)

@@ -13,8 +13,6 @@ from everyauth_cli.services.rules import BEARER_SCHEME
 from everyauth_cli.store.credential import AccessToken
 
 AUTHORIZATION = "Authorization"
-MOST_REPEATS = 2
-"""For another nonce, and for the place that a redirect within the origin leads to."""
 
 
 class Signer:
@@ -53,7 +51,7 @@ class Signed:
         self._token = token
         self._rewind = rewind
         self._nonce = self._url = ""
-        self._repeats = MOST_REPEATS
+        self._repeated_for: set[str] = set()
 
     @property
     def token(self) -> Secret[str]:
@@ -71,17 +69,18 @@ class Signed:
     def repeats(self, response: Any) -> bool:  # noqa: ANN401
         """Return whether the request of a response is to be signed and sent again: what was refused is the proof.
 
-        It lacked the nonce that the response has, or it was for the URL before a redirect.
+        It lacked the nonce that the response has, or it was for the URL before a redirect; once for each.
         """
         if self._token.proof_key is None or not self.is_for(response):
             return False
         nonce = self._signer.learn(response)
-        if response.status_code != HTTPStatus.UNAUTHORIZED or not self._repeats:
+        if response.status_code != HTTPStatus.UNAUTHORIZED:
             return False
         is_nonce_new = _refusal(response) == dpop.USE_NONCE and nonce not in ("", self._nonce)
-        if not is_nonce_new and str(response.request.url) == self._url:
+        reason = "nonce" if is_nonce_new else "redirect" if str(response.request.url) != self._url else ""
+        if not reason or reason in self._repeated_for:
             return False
-        self._repeats -= 1
+        self._repeated_for.add(reason)
         return self._rewind()
 
     def is_rejected(self, response: Any) -> bool:  # noqa: ANN401

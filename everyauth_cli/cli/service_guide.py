@@ -19,6 +19,9 @@ from everyauth_cli.services.rules import ApiRules, AssertionSubject, Parameter, 
 from everyauth_cli.services.sources import Level, catalogues, is_link, level
 from everyauth_cli.urls import is_loopback
 
+BOUND = (
+    "Its tokens are bound to a key (DPoP): no command prints one; in Python httpx_auth and requests_auth sign with it."
+)
 PASTED = "everyauth does not listen at this redirect URI: a login asks you to paste the URL at which the browser ends."
 
 EXCHANGED = "It takes the token of another login (RFC 8693): everyauth login {name} --exchange SERVICE"
@@ -139,7 +142,8 @@ class Guide:
         device = by_code if service.device_authorization_endpoint else []
         exchanges = GrantType.TOKEN_EXCHANGE in service.grant_types_supported
         exchange = [EXCHANGED.format(name=service.name)] if exchanges else []
-        return [*preset, *presets, *self.service.expect, *device, *exchange, *pasted]
+        bound = [BOUND] if service.dpop.bound_access_tokens else []
+        return [*preset, *presets, *service.expect, *bound, *device, *exchange, *pasted]
 
     def facts(self) -> dict[str, str]:
         """Return the endpoints and the sources, for people."""

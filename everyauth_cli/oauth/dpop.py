@@ -65,6 +65,18 @@ def new_key(service: Service) -> Secret[str]:
     return key
 
 
+def packed(key: Secret[str]) -> Secret[str]:
+    """Return a key in as few characters as will do, for a cookie: one on P-256, as nearly all are, is one number."""
+    jwk = Secret(json.loads(key.reveal()))
+    return Secret(str(jwk.reveal()["d"])) if jwk.reveal().get("crv") == "P-256" else key
+
+
+def unpacked(text: Secret[str]) -> Secret[str]:
+    """Return the key that was packed."""
+    key: Secret[str] = text if text.reveal().startswith("{") else jose().key_of_number(text)
+    return key
+
+
 def usable_key(key: Secret[str]) -> Secret[str]:
     """Return a stored key after checking it. Raises `StoreError`, which does not repeat it, for one that is none."""
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from joserfc import errors, jwk, jws
@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from everyauth_cli.errors import UsageProblem
 from everyauth_cli.model import Secret
+from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.jwk import BY_CURVE, BY_RSA, algorithms_of, public_fields
 
 KINDS: Mapping[str, type[ECKey | RSAKey | OKPKey]] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
@@ -77,6 +78,15 @@ def new_private_key(algorithms: Sequence[str] = ()) -> Secret[str]:
     known = [name for name in algorithms if name in BY_RSA or name in BY_CURVE.values()]
     algorithm = known[0] if known else DEFAULT_ALGORITHM
     return _checked(_generated(algorithm), algorithm=algorithm)
+
+
+def key_of_number(text: Secret[str]) -> Secret[str]:
+    """Return the private key on P-256 that has this number (`d`, RFC 7518 section 6.2.2.1); it is all of the key."""
+    number = Secret(int.from_bytes(base64url.decode(text.reveal()), "big"))
+    key = derive_private_key(number.reveal(), SECP256R1())
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    plain = Secret(key.private_bytes(pem, form, serialization.NoEncryption()))
+    return _checked(ECKey.import_key(plain.reveal()), algorithm=DEFAULT_ALGORITHM)
 
 
 def _generated(algorithm: str) -> Key:

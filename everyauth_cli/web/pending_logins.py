@@ -15,6 +15,7 @@ from everyauth_cli.errors import LoginFailed
 from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.oauth.dpop import packed, unpacked
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.store.records import Query, Store
 from everyauth_cli.store.sealed.sealer import Sealer
@@ -172,12 +173,13 @@ def _revealed(pending: PendingLogin) -> list[str | None]:
         None if pending.nonce is None else pending.nonce.reveal(),
         _digest(pending.request.user, pending.request.tenant),
         _terms_digest(pending.request),
-        None if pending.request.proof_key is None else pending.request.proof_key.reveal(),
+        None if pending.request.proof_key is None else packed(pending.request.proof_key).reveal(),
     ]
 
 
 def _from_json(text: Secret[str], name: str, state: Secret[str], started_at: int) -> KeptLogin:
     values: Secret[list[Any]] = Secret(json.loads(text.reveal()))
+    proof_key = _secret(values, 4)
     return KeptLogin(
         cookie=name,
         state=state,
@@ -186,7 +188,7 @@ def _from_json(text: Secret[str], name: str, state: Secret[str], started_at: int
         nonce=_secret(values, 1),
         user_digest=values.reveal()[2],
         terms_digest=values.reveal()[3],
-        proof_key=_secret(values, 4),
+        proof_key=unpacked(proof_key) if proof_key else None,
     )
 
 

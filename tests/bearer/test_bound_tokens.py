@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import httpx
 import pytest
@@ -107,6 +108,21 @@ def test_one_object_remembers_the_nonce_of_each_origin(world, api):
 
 def test_a_nonce_that_never_satisfies_is_tried_once_and_replaces_no_token(world, api, ask):
     api.nonce, api.next_nonce = "never", "n-1"
+    assert ask(world.auth, "GET", f"{api.api.url}/me")[0] == 401
+    assert nonces(api) == [None, "n-1"]
+    assert world.server.refreshes == 0
+
+
+def test_a_server_that_wants_another_nonce_each_time_is_tried_once(world, api, ask):
+    numbers = count(1)
+    api.nonce = "never"
+    respond = api.respond
+
+    def another(call):
+        api.next_nonce = f"n-{next(numbers)}"
+        return respond(call)
+
+    api.api.respond = another
     assert ask(world.auth, "GET", f"{api.api.url}/me")[0] == 401
     assert nonces(api) == [None, "n-1"]
     assert world.server.refreshes == 0

@@ -15,6 +15,8 @@ from everyauth_cli.flows.batch import HealthState
 from everyauth_cli.model import Secret
 from everyauth_cli.oauth.dpop import thumbprint
 from everyauth_cli.store.identities import read_identity, save_identity
+from everyauth_cli.store.memory import memory_store
+from everyauth_cli.store.move import move, record_keys
 
 BOUND = ENTRY + "dpop_bound_access_tokens = true\n"
 ACCOUNT = "https://api.example/me"
@@ -262,3 +264,41 @@ def test_a_client_of_its_own_gets_a_bound_token_and_runs_its_grant_again(world):
     identity = world.auth.keep(world.auth.client_credentials("example"))
     assert refreshed(world).state is HealthState.REFRESHED
     assert {proof.jkt for proof in world.server.proofs} == {identity.jkt}
+
+
+def test_the_key_moves_with_the_record(world, tmp_path):
+    world.login()
+    other = memory_store()
+    for key in record_keys(world.store):
+        move(world.store, other, key)
+    world.store, world.auth = other, world.another(other)
+    assert refreshed(world).state is HealthState.REFRESHED
+    assert len({proof.jkt for proof in world.server.proofs}) == 1
+
+
+def test_a_refused_proof_names_the_clock_and_ends_no_grant(world):
+    world.login()
+    world.server.faults = [json_response({"error": "invalid_dpop_proof"}, status=400)]
+    outcome = refreshed(world)
+    assert "invalid_dpop_proof" in outcome.error.message
+    assert "clock" in outcome.error.hint
+    assert stored(world).identity.login_required is None
+
+
+def test_the_requests_of_a_device_login_have_proofs_and_remember_the_nonce(world):
+    world.entry("example", BOUND + 'device_authorization_endpoint = "https://issuer.example/device"\n')
+    world.auth = world.another(world.store)
+    codes = {"device_code": "d", "user_code": "U", "verification_uri": "https://issuer.example/d", "expires_in": 900}
+    pending_answer = json_response({"error": "authorization_pending"}, status=400)
+    token = {"access_token": "a", "refresh_token": "r", "expires_in": 60, "token_type": "DPoP"}
+    world.server.nonce = "n-1"
+    refusal = world.server.refusal()
+    world.server.faults = [json_response(codes), refusal, pending_answer, json_response(token)]
+    pending = world.auth.begin_device("example")
+    for _ in range(2):
+        world.clock.now = pending.poll_at
+        pending = world.auth.poll_device(pending)
+    identity = world.auth.keep(pending)
+    proofs = [proof_of(request) for request in world.server.requests[1:]]
+    assert [proof.nonce for proof in proofs] == [None, "n-1", "n-1"]
+    assert {proof.jkt for proof in proofs} == {identity.jkt}

@@ -16,6 +16,7 @@ from peers.stores import sealed_store
 from everyauth_cli.errors import ConfigurationProblem, LoginFailed
 from everyauth_cli.model import RecordKey, Secret
 from everyauth_cli.oauth.authorization_code import PendingLogin
+from everyauth_cli.oauth.jose import new_private_key
 from everyauth_cli.oauth.login_request import LoginRequest
 from everyauth_cli.store.memory import MemoryRecords, memory_store
 from everyauth_cli.store.records import Query
@@ -277,3 +278,23 @@ def test_a_login_reads_few_replay_markers():
         ours.claim(ours.find(pending.state, {cookie["key"]: cookie["value"]}))
     assert set(limits) == {CLEANUP_LIMIT}
     assert len(limits) < 20
+
+
+def bound(pending):
+    return replace(pending, request=replace(pending.request, proof_key=new_private_key()))
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "ES384"])
+def test_the_key_of_a_login_is_kept_with_it(algorithm):
+    ours, key = logins(), new_private_key([algorithm])
+    (cookie,) = ours.add(replace(PENDING, request=replace(PENDING.request, proof_key=key)), {})
+    kept = ours.find(PENDING.state, {cookie["key"]: cookie["value"]})
+    assert json.loads(kept.restored(begun(PENDING)).request.proof_key.reveal()) == json.loads(key.reveal())
+
+
+def test_the_cookies_stay_below_4_kb_with_keys_in_them():
+    ours, jar = logins(), {}
+    for cookies in [ours.add(bound(replace(PENDING, state=pending.state)), {}) for pending in several(200)]:
+        applied(jar, cookies)
+    assert len(jar) == SLOTS
+    assert size(jar) < 4096

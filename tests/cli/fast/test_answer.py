@@ -272,3 +272,12 @@ def test_streams_that_cannot_be_written_end_both_paths_alike(shell, redirection,
         done = subprocess.run(["bash", "-o", "pipefail", "-c", command], check=False, env=env, capture_output=True)
         ended.append((done.returncode, done.stdout, done.stderr))
     assert ended[0] == ended[1]
+
+
+@pytest.mark.parametrize("line", GET)
+def test_a_token_that_is_bound_to_a_key_is_refused(shell, line):
+    rewritten(shell, dpop={"key": "{}", "nonces": {}})
+    done = ran(shell, line)
+    assert not done.answered
+    assert done.whole_path[:2] == (2, b"")
+    assert b"is bound to a key (DPoP)" in done.whole_path[2]

@@ -15,7 +15,7 @@ from peers.sandbox import KEY, use_free_ports
 pytestmark = pytest.mark.slow
 
 ODD = "https://mcp.example/a?b=1&c='"
-LATE = ("discover", "registration", "challenge", "protected_resource", "flows.servers")
+LATE = ("discover", "registration", "protected_resource", "flows.servers")
 """The modules, by a part of their names, that a service of the catalogue does without."""
 ENV = {"EVERYAUTH_STORE": "sqlite://", "EVERYAUTH_KEY": KEY, "BROWSER": BROWSER}
 

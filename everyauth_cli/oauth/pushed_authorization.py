@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from everyauth_cli.errors import EveryAuthError, InvalidGrant, LoginFailed, ServiceError, ServiceUnreadable
@@ -10,10 +11,11 @@ from everyauth_cli.oauth.authorization_code import PendingLogin, explained, requ
 from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields
 from everyauth_cli.oauth.request_form import shaped
-from everyauth_cli.oauth.token_endpoint import VSCHAR
 from everyauth_cli.urls import is_url
 
 ENDPOINT = "pushed_authorization_request_endpoint"
+REFERENCE = re.compile(r"[!-~]{1,4000}")
+"""A request_uri, which is a URI, no longer than fits into the URL that a browser opens."""
 LONGEST_LIFETIME = 10**6
 """Seconds; a reference is good for far less (section 2.2 has 5 to 600 s for usual)."""
 
@@ -37,8 +39,8 @@ def read_pushed(service: Service, pending: PendingLogin, response: Response, *, 
     """
     fields = read_fields(service, response, key=ENDPOINT)
     request_uri = fields.get("request_uri")
-    if not isinstance(request_uri, str) or not VSCHAR.fullmatch(request_uri):
-        raise ServiceUnreadable(f"{service.name} answered without a request_uri", status=response.status)
+    if not isinstance(request_uri, str) or not REFERENCE.fullmatch(request_uri):
+        raise ServiceUnreadable(f"{service.name} answered without a usable request_uri", status=response.status)
     seconds = _lifetime(fields.get("expires_in"))
     expires_at = None if seconds is None else now + seconds * 1000
     return replace(pending, request_uri=Secret(request_uri), request_expires_at=expires_at)

@@ -173,6 +173,8 @@ def test_an_error_names_the_push(world, response, kind, message):
         (json_response({"request_uri": 7, "expires_in": 60}, status=201), ServiceUnreadable),
         (json_response({"request_uri": "", "expires_in": 60}, status=201), ServiceUnreadable),
         (json_response({"request_uri": "urn:a\nb", "expires_in": 60}, status=201), ServiceUnreadable),
+        (json_response({"request_uri": "urn:a b", "expires_in": 60}, status=201), ServiceUnreadable),
+        (json_response({"request_uri": f"urn:{'a' * 4000}", "expires_in": 60}, status=201), ServiceUnreadable),
         (json_response({"request_uri": "urn:a"}, status=302), ServiceUnreadable),
         (Response(status=404, content_type="text/html", body=Secret(b"<html>gone</html>")), ServiceUnreadable),
     ],

@@ -175,7 +175,7 @@ def test_a_url_that_has_expired_is_replaced_by_another_one_on_enter(shell, tmp_p
 def test_a_login_without_a_terminal_says_how_long_the_url_is_good_for(shell):
     done = shell("login", "op", "--no-browser", "--timeout", "1s", env=SEALED)
     assert done.code == 4
-    assert re.search(r"Open it within [45][0-9] s: then the service does not take it any more\.", done.err)
+    assert re.search(r"Open it within [45][0-9] s; the service does not accept it later\.", done.err)
     done = shell("login", "op", "--no-browser", "--events", "--timeout", "1s", env=SEALED)
     (url,) = [event for event in map(json.loads, done.err.splitlines()) if event["event"] == "url"]
     assert 0 < url["expiresIn"] <= SECONDS

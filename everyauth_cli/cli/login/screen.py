@@ -93,7 +93,7 @@ class LoginScreen:
         """Show the URL where no key can be pressed for another one."""
         self._terminal.instruct(self._logins.url)
         if (seconds := self._logins.seconds) is not None:
-            self._terminal.instruct(f"Open it within {seconds} s: then the service does not take it any more.")
+            self._terminal.instruct(f"Open it within {seconds} s; the service does not accept it later.")
 
     def _warn_of_paste(self, how: str = "") -> None:
         """Say beforehand that the browser will end at a page that does not load."""

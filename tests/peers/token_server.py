@@ -118,11 +118,14 @@ class AuthorizationServer:
             return self._token(grant, fields)
         if fields["grant_type"] in WITHOUT_REFRESH:
             return self._without_refresh(fields)
-        grant = fields["refresh_token"].partition(".")[0]
-        if self._valid.get(grant) != fields["refresh_token"]:
+        return self._refreshed(fields)
+
+    def _refreshed(self, form: dict[str, Any]) -> Response:
+        grant = form["refresh_token"].partition(".")[0]
+        if self._valid.get(grant) != form["refresh_token"]:
             self._valid.pop(grant, None)
             return json_response({"error": "invalid_grant", "error_description": "spent or revoked"}, status=400)
-        return self._token(grant, fields)
+        return self._token(grant, form)
 
     def _without_refresh(self, form: dict[str, Any]) -> Response:
         if form["grant_type"] == TOKEN_EXCHANGE:

@@ -77,7 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> Response:
         self.server.before()
-        request = Request(self.server.target, data=body, headers={"content-type": self.headers["content-type"]})
+        kept = {name: self.headers[name] for name in ("content-type", "authorization") if name in self.headers}
+        request = Request(self.server.target, data=body, headers=kept)
         try:
             opened = build_opener(ProxyHandler({})).open(request, timeout=SECONDS)
         except HTTPError as error:

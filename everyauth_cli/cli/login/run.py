@@ -117,15 +117,17 @@ def _new_identity(session: Session, options: LoginOptions, before: Sequence[Iden
 
 
 def _is_enough(identity: Identity, options: LoginOptions, before: Sequence[Identity]) -> bool:
-    """Whether another login, and not a mere refresh, has just stored an identity with all that this one would have."""
-    grant_type = options.grant.grant_type if options.grant else None
-    is_same_kind = (identity.repeated.grant_type if identity.repeated else None) == grant_type
+    """Whether another login, and not a mere refresh, has just stored an identity with all that this one would have.
+
+    A grant without a person is run again at no one's cost, and may be for another subject than the one before.
+    """
+    needs_person = options.grant is None and identity.repeated is None
     is_new = identity.granted_at not in [old.granted_at for old in before]
     missing = missing_scopes(options.service, options.scope, identity.scope, refreshable=identity.refreshable)
     is_same_resource = is_url(identity.service) or identity.resource == (options.resource or "")
     return (
         is_new
-        and is_same_kind
+        and needs_person
         and is_same_resource
         and bool(identity.jkt) is (options.dpop or options.service.dpop.bound_access_tokens)
         and identity.login_required is None

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from peers.front import Gate, front
 from peers.sandbox import sandbox_shell
 
 pytestmark = pytest.mark.slow
@@ -36,12 +37,34 @@ def test_what_cannot_be_exchanged_is_said_and_nothing_is_stored(shell, options, 
     assert json.loads(shell.good("everyauth identity ls -o json"))["items"] == []
 
 
-def test_a_token_of_another_service_is_exchanged_now_and_at_each_refresh(shell):
+def set_up_figma(shell, **keys):
     path = shell.command.home / "services" / "figma.toml"
-    lines = shell.sandbox.override("figma").items()
+    lines = {**shell.sandbox.override("figma"), **keys}.items()
     path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in lines), encoding="utf-8")
     secret = shell.sandbox.client_secret
     shell.good(f"everyauth service set figma --client-id {shell.sandbox.client_id} --client-secret -", input=secret)
+
+
+def test_an_exchange_for_another_subject_is_not_taken_for_this_one(shell):
+    shell.log_in()
+    shell.log_in("ann", account="ann@example.com")
+    ann = json.loads(shell.good("everyauth identity ls --user ann -o json"))["items"][0]["identityId"]
+    with front(shell.sandbox.override("figma")["token_endpoint"]) as endpoint:
+        set_up_figma(shell, token_endpoint=endpoint.url)
+        endpoint.before = gate = Gate()
+        first = shell.start(f"{LOGIN} --exchange pagerduty")
+        assert gate.reached.wait(60)
+        second = shell.start(f"{LOGIN} --exchange {ann}")
+        assert "Waiting for another login" in second.stderr.readline()
+        gate.open.set()
+        first.communicate(timeout=60)
+        _, err = second.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 4)
+    assert "ann@example.com" in err
+
+
+def test_a_token_of_another_service_is_exchanged_now_and_at_each_refresh(shell):
+    set_up_figma(shell)
     shell.log_in()
     identity = json.loads(shell.good(f"{LOGIN} --exchange pagerduty --audience figma-api -o json"))
     assert identity["refreshable"] is True

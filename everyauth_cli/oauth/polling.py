@@ -58,7 +58,7 @@ def after(polling: Polling, service: Service, error: EveryAuthError, response: R
         case ServiceError(error=code) if code == SLOW_DOWN:
             return _slower(max(polling.interval + SLOWER_SECONDS, _named_interval(response)), error, now)
         case ServiceUnreachable(status=status) if status == TOO_MANY_REQUESTS:
-            return _slower(polling.interval * BACKOFF, error, now)
+            return replace(_slower(polling.interval * BACKOFF, error, now), problem=error.message)
         case ServiceUnreachable():
             return _backed_off(polling, error, now)
         case ServiceUnreadable() if response is None or not _is_answer(response):

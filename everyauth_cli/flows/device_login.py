@@ -83,7 +83,11 @@ class DeviceLogin:
         ends = elapsed() + min(max(lifetime, 0), lifetime if timeout is None else timeout)
         while True:
             early = (pending.poll_at - self.login.clock()) / 1000
-            due = elapsed() + min(max(early, 0), pending.polling.wait)
+            now = elapsed()
+            due = now + min(max(early, 0), pending.polling.wait)
+            if now + pending.polling.interval <= ends < due:
+                # Who has confirmed while the server asked for a longer pause would have done so for nothing.
+                due = ends
             yield min(due, ends)
             if due > ends:
                 self._give_up(pending)

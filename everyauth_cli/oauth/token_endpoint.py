@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 VSCHAR = re.compile(r"[\x20-\x7e]+")
 """The characters of an access token (RFC 6749 appendix A.12)."""
 SCOPE_LENGTH = 4000
+NO_BEARER = frozenset({"n_a", "pop", "mac"})
+"""The registered types of what is no access token (RFC 8693 section 2.2.1), or serves only with a key (RFC 9200), and
+the type of an old draft that some servers have."""
 DEEPEST = 50
 """The levels of a field that are kept; Python can write fewer than it can read."""
 
@@ -200,15 +203,20 @@ def _access_token(service: Service, response: Response, fields: Mapping[str, Any
 
 
 def _check_type(service: Service, response: Response, token_type: object, *, is_bound: bool) -> None:
-    """Raise `ServiceUnreadable` for a token that is bound to a key where none was asked for, or is not where one was.
+    """Raise `ServiceUnreadable` for a token of another type than was requested (RFC 6749 section 5.1).
 
-    RFC 9449 section 5 leaves to the client whether it uses an unbound one; who asked for a bound one wants no less. The
-    names of unbound types differ from service to service.
+    RFC 9449 section 5 leaves to the client whether it uses one that is not bound to its key; who asked for a bound one
+    wants no less. The names of bearer tokens differ from service to service, and some services name none.
     """
+    stated = f"of the type {printable(str(token_type), 80)}" if token_type else "without a type"
+    if not is_bound and (str(token_type).strip().lower() in NO_BEARER or not isinstance(token_type, str | None)):
+        raise ServiceUnreadable(
+            f"{service.name} answered with a token {stated}, which is no bearer token; it was not used",
+            status=response.status,
+        )
     if is_bound_type(token_type) is is_bound:
         return
     if is_bound:
-        stated = f"of the type {printable(str(token_type), 80)}" if token_type else "without a type"
         raise ServiceUnreadable(
             f"{service.name} answered with a token {stated}, although one that is bound to a key (DPoP) was requested; "
             "it was not used",

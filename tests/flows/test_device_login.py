@@ -1,6 +1,7 @@
 """Logging in by a device code (RFC 8628): the pace of the polls, and what ends them."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from peers.token_server import ENTRY, World, id_token, json_response
@@ -29,7 +30,8 @@ CODES = {
 PENDING = json_response({"error": "authorization_pending"}, status=400)
 SLOW_DOWN = json_response({"error": "slow_down"}, status=400)
 PAGE = Response(status=400, content_type="text/html", body=Secret(b"<h1>authorization_pending</h1>"))
-TOKEN = json_response({"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600})
+FIELDS = {"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600}
+TOKEN = json_response(FIELDS)
 
 
 class Sleeper:
@@ -171,6 +173,26 @@ def test_a_timeout_ends_it_earlier(world):
     with pytest.raises(LoginTimedOut):
         world.auth.redeem_device(pending, timeout=12, wait=sleeper.wait, elapsed=sleeper.elapsed)
     assert (sleeper.polls, sleeper.slept) == ([5.0, 10.0], 12.0)
+
+
+def test_who_confirms_while_the_server_asked_for_a_pause_that_outlasts_the_code_is_asked_for_at_its_end(world):
+    busy = replace(json_response({}, status=429), retry_after="100000")
+    grant, polls = redeemed(world, begun(world, busy, TOKEN, codes={**CODES, "expires_in": 60}))
+    assert polls == [5.0, 90.0]
+    assert grant.token.access_token
+
+
+@pytest.mark.parametrize("token_type", ["N_A", "pop", "MAC", ["DPoP"], {}, 1])
+def test_a_token_of_a_type_that_is_no_bearer_token_is_refused(world, token_type):
+    pending = begun(world, json_response({**FIELDS, "token_type": token_type}))
+    with pytest.raises(ServiceUnreadable, match="no bearer token"):
+        redeemed(world, pending)
+
+
+@pytest.mark.parametrize("token_type", [None, "bearer", "BEARER", "user"])
+def test_bearer_tokens_have_several_names_or_none(world, token_type):
+    grant, _ = redeemed(world, begun(world, json_response({**FIELDS, "token_type": token_type})))
+    assert grant.token.access_token
 
 
 def test_an_interrupt_of_the_sleep_ends_it(world):

@@ -81,7 +81,7 @@ def wait_for_response(
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
-                hint=f"if you can open the URL on this machine: {command_line} --no-browser",
+                hint=_elsewhere(service, command_line),
             )
         lifetime = {} if logins.seconds is None else {"expiresIn": logins.seconds}
         terminal.event("url", url=url, opened=browser.opener is not None, **lifetime)
@@ -92,21 +92,23 @@ def wait_for_response(
             open_browser(
                 browser.opener,
                 start,
-                on_failure=lambda: _not_opened(terminal, screen, waiter, command_line=command_line),
+                on_failure=lambda: _not_opened(terminal, screen, waiter, hint=_elsewhere(service, command_line)),
             )
         return waiter.wait(seconds)
 
 
-def _not_opened(terminal: Terminal, screen: LoginScreen, waiter: RedirectWaiter, *, command_line: str) -> None:
+def _elsewhere(service: Service, command_line: str) -> str:
+    """Return the command of a login whose browser is another one."""
+    if service.device_authorization_endpoint is not None:
+        return f"log in with a code on any device: {command_line} --device"
+    return f"if you can open the URL on this machine: {command_line} --no-browser"
+
+
+def _not_opened(terminal: Terminal, screen: LoginScreen, waiter: RedirectWaiter, *, hint: str) -> None:
     if waiter.ended:
         return
     if terminal.can_ask:
         terminal.warn("the browser could not be opened")
         screen.show_url()
     else:
-        waiter.fail(
-            LoginFailed(
-                "the browser could not be opened, and this is not a terminal",
-                hint=f"if you can open the URL on this machine: {command_line} --no-browser",
-            )
-        )
+        waiter.fail(LoginFailed("the browser could not be opened, and this is not a terminal", hint=hint))

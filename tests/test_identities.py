@@ -69,8 +69,8 @@ def test_a_text_is_a_user_whatever_it_looks_like(world):
     assert (auth.find_one(identity_id=victim.id), world.token(identity_id=victim.id)) == (victim, "access-2")
     assert auth.delete_identity("example", victim.id).identity == namesake
     assert auth.find() == [victim]
-    assert auth.httpx_auth("example", identity_id=victim.id)._current() == Secret("access-2")
-    assert auth.requests_auth("example", identity_id=victim.id)._current() == Secret("access-2")
+    assert auth.httpx_auth("example", identity_id=victim.id)._current().value == Secret("access-2")
+    assert auth.requests_auth("example", identity_id=victim.id)._current().value == Secret("access-2")
 
 
 @pytest.mark.parametrize("call", ["get_identity", "find_one", "httpx_auth", "requests_auth", "delete_identity"])

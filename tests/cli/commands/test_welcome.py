@@ -79,7 +79,7 @@ def test_a_mistyped_profile_is_pointed_out(shell):
 def test_a_page_that_cannot_be_opened_here_is_printed(everyauth):
     done = everyauth("open", "github")
     assert (done.code, done.out) == (0, f"{console_url(Catalogue().get('github'))}\n")
-    assert "no browser can be opened" in done.err
+    assert "Open this page yourself:" in done.err
     documentation = everyauth("open", "github", "--docs", "-o", "json")
     found = json.loads(documentation.out)
     assert found == {"id": "github", "url": documentation_url(Catalogue().get("github")), "opened": False}

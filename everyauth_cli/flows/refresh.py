@@ -26,6 +26,7 @@ from everyauth_cli.model import RecordKey, Request, Response
 from everyauth_cli.oauth.presented import Presented, nothing_presented
 from everyauth_cli.store.credential import Credential
 from everyauth_cli.store.identities import DPOP, StoredIdentity, damaged, record_of, stored_identity
+from everyauth_cli.store.records import Record as StoredRecord
 from everyauth_cli.store.records import Store
 from everyauth_cli.urls import is_url
 
@@ -82,7 +83,10 @@ class Refresher:
         if not isinstance(found, StoredIdentity):
             return found
         current = self.renewed(key, found, requirement)
-        return Credential(key, record_of(current)) if current else None
+        if current is None:
+            return None
+        # Another process may have stored a login meanwhile.
+        return Credential(key, _presentable(key, record_of(current), requirement))
 
     def renewed(self, key: RecordKey, stored: StoredIdentity, requirement: Requirement) -> StoredIdentity | None:
         """Return an identity, whose token does not meet the requirement as it was read, with one that does.
@@ -99,8 +103,7 @@ class Refresher:
         record = self.store.get(key)
         if record is None:
             return None
-        if DPOP in record.secret.reveal() and not requirement.signs:
-            raise bound_token(key)
+        _presentable(key, record, requirement)
         try:
             if self._meets(record.secret.reveal(), requirement):
                 return Credential(key, record)
@@ -218,3 +221,10 @@ class Refresher:
         if stored.identity.login_required or requirement.excludes(token.access_token.reveal()):
             return False
         return lives_for(token.expires_at, now=self.clock(), min_ttl=requirement.min_ttl)
+
+
+def _presentable(key: RecordKey, record: StoredRecord, requirement: Requirement) -> StoredRecord:
+    """Return the record of an identity whose token the caller can present. Raises `BoundToken`."""
+    if DPOP in record.secret.reveal() and not requirement.signs:
+        raise bound_token(key)
+    return record

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 from peers.stores import over, sealed_store
-from peers.token_server import HOUR, MINUTE, REDIRECT_URI, World, json_response
+from peers.token_server import ENTRY, HOUR, MINUTE, REDIRECT_URI, World, json_response
 
-from everyauth_cli.errors import LoginRequired, ServiceError, StoreBusy
+from everyauth_cli.errors import BoundToken, LoginRequired, ServiceError, StoreBusy
 from everyauth_cli.model import Secret
 from everyauth_cli.store.identities import read_identity, save_identity
 from everyauth_cli.store.memory import MemoryRecords
@@ -80,6 +80,21 @@ def test_a_credential_newer_than_the_refresh_stays(world):
     assert world.auth.get_identity("example", "ann").access_token == "access-5"
     world.clock.now += HOUR
     assert world.token("ann") == "access-6"
+
+
+def test_a_bound_token_of_a_login_during_the_refresh_is_not_handed_out(world):
+    world.entry("example", ENTRY + 'dpop_signing_alg_values_supported = ["ES256"]\n')
+    world.auth = world.another(world.store)
+    world.clock.now += HOUR
+
+    def log_in():
+        world.server.meanwhile = lambda: None
+        world.server.extra = {"token_type": "DPoP"}
+        world.login(user="ann", dpop=True)
+
+    world.server.meanwhile = log_in
+    with pytest.raises(BoundToken):
+        world.token("ann")
 
 
 def test_an_identity_deleted_during_the_refresh_stays_deleted(world):

@@ -27,7 +27,8 @@ SCHEME = "DPoP"
 HEADER = "DPoP"
 USE_NONCE = "use_dpop_nonce"
 """The error of a server that wants another nonce in the proof (sections 8 and 9)."""
-PROOF_CODES = frozenset({USE_NONCE, "invalid_dpop_proof"})
+INVALID_PROOF = "invalid_dpop_proof"
+PROOF_CODES = frozenset({USE_NONCE, INVALID_PROOF})
 """The errors that refuse the proof of a key, and not what it came with (sections 5 and 7.1)."""
 NONCE = re.compile(r"[!#-\[\]-~]{1,1000}")
 """A nonce (section 8.1), no longer than would fit into a header."""
@@ -36,7 +37,7 @@ ALGORITHMS = (*BY_CURVE.values(), *BY_RSA)
 OF_KIND = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
 """The members of a public key, sorted (RFC 7638 section 3.2, RFC 8037 section 2)."""
 UNAUTHORIZED, BAD_REQUEST = 401, 400
-CLOCK_HINT = "compare this computer's clock with the time, then try again"
+CLOCK_HINT = "check the clock of this machine, and try again"
 """A proof that is otherwise right is refused for its time, or for a nonce that the server gives by its own clock."""
 
 

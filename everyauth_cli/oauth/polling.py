@@ -16,6 +16,7 @@ from everyauth_cli.errors import (
     ServiceUnreadable,
 )
 from everyauth_cli.model import TOO_MANY_REQUESTS, Response, Service
+from everyauth_cli.oauth.dpop import INVALID_PROOF
 from everyauth_cli.oauth.response_body import read_object
 from everyauth_cli.oauth.retry_after import seconds_until
 
@@ -50,7 +51,7 @@ def after(polling: Polling, service: Service, error: EveryAuthError, response: R
 
     `response` is None where there was none; `now` is milliseconds since the epoch. `slow_down` and 429 slow all polls
     that follow. What says nothing of the login (a timeout, 5xx, a page of something in between) slows them until the
-    server answers again.
+    server answers again. A proof of the key that is refused (RFC 9449) would be so each time.
     """
     match error:
         case ServiceError(error=code) if code == PENDING:
@@ -59,7 +60,7 @@ def after(polling: Polling, service: Service, error: EveryAuthError, response: R
             return _slower(max(polling.interval + SLOWER_SECONDS, _named_interval(response)), error, now)
         case ServiceUnreachable(status=status) if status == TOO_MANY_REQUESTS:
             return replace(_slower(polling.interval * BACKOFF, error, now), problem=error.message)
-        case ServiceUnreachable():
+        case ServiceUnreachable(error=code) if code != INVALID_PROOF:
             return _backed_off(polling, error, now)
         case ServiceUnreadable() if response is None or not _is_answer(response):
             return _backed_off(polling, error, now)

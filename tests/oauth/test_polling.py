@@ -117,6 +117,13 @@ def test_failures_slow_to_a_minute_or_half_as_long_again_as_the_interval():
     assert slower.wait == after(ServiceUnreachable("no response"), slower).wait == 135.0
 
 
+def test_a_refused_proof_of_the_key_ends_the_login_and_a_nonce_does_not():
+    with pytest.raises(ServiceUnreachable, match="invalid_dpop_proof") as caught:
+        after(error("invalid_dpop_proof"))
+    assert caught.value.hint == "check the clock of this machine, and try again"
+    assert after(error("use_dpop_nonce")).wait == 7.5
+
+
 def test_the_user_denied():
     with pytest.raises(LoginDenied):
         after(error("access_denied"))

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from everyauth_cli.errors import EveryAuthError, InvalidGrant, LoginFailed, ServiceError, ServiceUnreadable
+from everyauth_cli.errors import EveryAuthError, InvalidGrant, LoginFailed, ServiceError, ServiceUnreadable, raised_anew
 from everyauth_cli.model import ACCEPT_JSON, Client, Request, Response, Secret, Service
 from everyauth_cli.oauth.authorization_code import PendingLogin, explained, request_fields
 from everyauth_cli.oauth.client_authentication import authenticated
 from everyauth_cli.oauth.error_response import read_fields
+from everyauth_cli.oauth.lifetime import lifetime_of
 from everyauth_cli.oauth.request_form import shaped
 from everyauth_cli.urls import is_url
 
 ENDPOINT = "pushed_authorization_request_endpoint"
 REFERENCE = re.compile(r"[!-~]{1,4000}")
 """A request_uri, which is a URI, no longer than fits into the URL that a browser opens."""
-LONGEST_LIFETIME = 10**6
-"""Seconds; a reference is good for far less (section 2.2 has 5 to 600 s for usual)."""
 
 
 def push_request(service: Service, client: Client, pending: PendingLogin, *, now: int | None = None) -> Request:
@@ -32,6 +31,7 @@ def push_request(service: Service, client: Client, pending: PendingLogin, *, now
     return shaped(request, service, None)
 
 
+@raised_anew
 def read_pushed(service: Service, pending: PendingLogin, response: Response, *, now: int) -> PendingLogin:
     """Return the login with the reference to its request (section 2.2); `now` is the time when that was sent.
 
@@ -41,16 +41,9 @@ def read_pushed(service: Service, pending: PendingLogin, response: Response, *, 
     request_uri = fields.get("request_uri")
     if not isinstance(request_uri, str) or not REFERENCE.fullmatch(request_uri):
         raise ServiceUnreadable(f"{service.name} answered without a usable request_uri", status=response.status)
-    seconds = _lifetime(fields.get("expires_in"))
-    expires_at = None if seconds is None else now + seconds * 1000
+    lifetime = lifetime_of(fields.get("expires_in"))
+    expires_at = None if lifetime is None else now + lifetime
     return replace(pending, request_uri=Secret(request_uri), request_expires_at=expires_at)
-
-
-def _lifetime(value: object) -> int | None:
-    """Return a lifetime, which is a positive number of seconds (section 2.2); None for anything else."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if 0 < value <= LONGEST_LIFETIME else None
 
 
 def failed_push(service: Service, error: EveryAuthError) -> EveryAuthError:

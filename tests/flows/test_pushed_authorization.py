@@ -206,7 +206,7 @@ def test_a_resource_or_a_scope_that_is_refused_has_the_hint_of_a_login(world):
     assert raised.value.hint == 'request other scopes: everyauth service set example --scope "..."'
 
 
-@pytest.mark.parametrize("lifetime", [None, 0, -1, True, "60", 1.5, 10**9])
+@pytest.mark.parametrize("lifetime", [None, 0, -1, True, "soon", 10**9])
 def test_an_unusable_lifetime_is_not_known(world, lifetime):
     pending = world.begin(json_response({"request_uri": REQUEST_URI, "expires_in": lifetime}, status=201))
     assert (pending.request_uri, pending.request_expires_at) == (Secret(REQUEST_URI), None)

@@ -6,21 +6,19 @@ draft-ietf-oauth-identity-assertion-authz-grant; MCP's enterprise-managed author
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from everyauth_cli.errors import ServiceUnreadable, raised_anew
 from everyauth_cli.model import Client, Request, Response, Secret, Service
-from everyauth_cli.oauth import base64url
 from everyauth_cli.oauth.error_response import read_fields
 from everyauth_cli.oauth.issued_token import ID_JAG_TYPE, ID_TOKEN_TYPE, NOT_APPLICABLE, check_issued
+from everyauth_cli.oauth.jwt import is_encrypted, unverified
 from everyauth_cli.oauth.metadata import same_issuer
-from everyauth_cli.oauth.response_body import read_json
 from everyauth_cli.oauth.token_exchange import token_exchange_request
 from everyauth_cli.sanitize import printable
 
 TYPE, MEDIA = "oauth-id-jag+jwt", "application/"
-SIGNED, ENCRYPTED = 3, 5
-"""The parts of a signed and of an encrypted JWT in the compact form (RFC 7515 section 7.1, RFC 7516 section 7.1)."""
 LENGTH = 120
 
 
@@ -30,6 +28,8 @@ def id_jag_request(
     """Return the request at an identity provider for an assertion to present at a service (section 4.3)."""
     about = {"audience": service.issuer or "", "resource": service.resource or "", "scope": scope}
     types = (ID_TOKEN_TYPE, ID_JAG_TYPE)
+    # The resource is the service's, and not the provider's own.
+    idp = replace(idp, resource=None)
     return token_exchange_request(idp, idp_client, identity_token, types=types, about=about, now=now)
 
 
@@ -43,11 +43,8 @@ def read_id_jag(idp: Service, response: Response, *, service: Service, client: C
     fields = read_fields(idp, response)
     check_issued(idp, fields, requested=ID_JAG_TYPE, token_type=NOT_APPLICABLE)
     assertion = Secret(str(fields.get("access_token")))
-    parts = assertion.reveal().split(".")
-    if len(parts) != ENCRYPTED:
-        header, claims = [_decoded(part) for part in parts[:2]] if len(parts) == SIGNED else [{}, {}]
-        if problem := _problem(header, claims, service, client):
-            raise ServiceUnreadable(f"{idp.name} issued an ID-JAG that {problem}; it was not sent to {service.name}")
+    if not is_encrypted(assertion) and (problem := _problem(*unverified(assertion), service, client)):
+        raise ServiceUnreadable(f"{idp.name} issued an ID-JAG that {problem}; it was not sent to {service.name}")
     return assertion
 
 
@@ -67,14 +64,6 @@ def _problem(header: Mapping[str, Any], claims: Mapping[str, Any], service: Serv
     if service.resource and service.resource not in resources:
         return f"is for the resource {_shown(resources)}, and not for {service.resource} (resource)"
     return ""
-
-
-def _decoded(part: str) -> dict[str, Any]:
-    try:
-        value = read_json(base64url.decode(part))
-    except ValueError:
-        value = None
-    return value if isinstance(value, dict) else {}
 
 
 def _texts(value: object) -> list[str]:

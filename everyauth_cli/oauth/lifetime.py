@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 
 from everyauth_cli.model import Secret, Service, Token
-from everyauth_cli.oauth import base64url
-from everyauth_cli.oauth.response_body import read_object
+from everyauth_cli.oauth.jwt import unverified
 
 GUESS_MARGIN_SHARE = 10
 """A guessed lifetime is left unused by this share of it, because it may be a little shorter."""
@@ -79,11 +78,7 @@ def _known_lifetime(token: Token | None) -> int | None:
 
 def _jwt_lifetime(access_token: Secret[str], *, now: int) -> int | None:
     """Return the lifetime that a JWT states (RFC 9068); unverified, because only the time of a refresh hangs on it."""
-    if len(access_token.reveal()) > JWT_LENGTH or access_token.reveal().count(".") != 2:  # noqa: PLR2004 - RFC 7515
+    if len(access_token.reveal()) > JWT_LENGTH:
         return None
-    try:
-        claims = read_object(base64url.decode(access_token.reveal().split(".")[1])) or {}
-    except ValueError:
-        return None
-    exp = claims.get("exp")
+    exp = unverified(access_token)[1].get("exp")
     return lifetime_of(exp - now // 1000) if isinstance(exp, int | float) and not isinstance(exp, bool) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from everyauth_cli.model import Client, Request, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
@@ -41,6 +40,4 @@ def token_exchange_request(
         "subject_token": subject_token,
         **{name: value for name, value in about.items() if value},
     }
-    # A resource of the service itself is not another one's.
-    targeted = replace(service, resource=None) if "resource" in about else service
-    return token_request(targeted, client, service.token_endpoint, fields, now=now)
+    return token_request(service, client, service.token_endpoint, fields, now=now)

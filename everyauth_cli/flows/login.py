@@ -77,7 +77,8 @@ class LoginFlow:
         service, client = self.registered(terms, redirect_uri=redirect_uri)
         if service.authorization_endpoint is None:
             raise ConfigurationProblem(
-                f"{service.title} has no login in the browser", hint=login_command(service.name, user=terms.user)
+                f"{service.title} has no login in the browser",
+                hint=login_command(service.name, user=terms.user, tenant=terms.tenant),
             )
         check_has_scope(service, client, terms.scope)
         scope = default_scope(service, client) if terms.scope is None else terms.scope

@@ -236,7 +236,7 @@ class RefreshRun:
             status=late.status, content_type=late.content_type, body=Secret(late.body.reveal().encode("latin-1"))
         )
         try:
-            service, client = self.clients.registered(key.service)
+            service, client = self.clients.registered(key.service, client_id=stored.identity.client_id)
             token = read_token(
                 service,
                 response,

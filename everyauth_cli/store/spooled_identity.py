@@ -12,7 +12,7 @@ from everyauth_cli.store.spool import Spool
 
 
 def spool_identity(store: Store, spool: Spool, key: RecordKey, stored: StoredIdentity, *, spent: Secret[str]) -> Path:
-    """Write an identity that the store cannot take to a file, with the refresh token that was spent for it.
+    """Write an identity that the store cannot take to a file, with the token that was spent for it.
 
     Raises `StoreError`, `ConfigurationProblem`.
     """
@@ -22,7 +22,7 @@ def spool_identity(store: Store, spool: Spool, key: RecordKey, stored: StoredIde
 
 
 def spooled_identity(store: Store, spool: Spool, key: RecordKey) -> tuple[StoredIdentity, Secret[str]] | None:
-    """Read such an identity, and the refresh token that was spent for it."""
+    """Read such an identity, and the token that was spent for it."""
     text = spool.get(store.name(key))
     if text is None:
         return None

@@ -78,9 +78,9 @@ class Flows:
 
     @cached_property
     def grants(self) -> Grants:
-        from everyauth_cli.flows.grants import Grants
+        from everyauth_cli.flows import grants, login
 
-        return Grants.of(
+        flow = login.LoginFlow(
             profile=self.profile,
             store=self.store,
             clients=self.clients,
@@ -88,8 +88,8 @@ class Flows:
             clock=self.clock,
             warn=self.warn,
             record=self.record,
-            identities=self.identities,
         )
+        return grants.Grants.of(flow, self.identities)
 
     @property
     def device(self) -> DeviceLogin:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 from everyauth_cli.errors import ConfigurationProblem, InvalidGrant, UsageProblem
 from everyauth_cli.event_log import Action, recorded
@@ -44,9 +44,8 @@ class Grants:
     presented: PresentedTokens
 
     @classmethod
-    def of(cls, *, identities: Identities, **parts: Any) -> Self:  # noqa: ANN401 - those of LoginFlow
-        """Make them with the flow of a login that has these parts, over the identities that may be subjects."""
-        login = LoginFlow(**parts)
+    def of(cls, login: LoginFlow, identities: Identities) -> Self:
+        """Make them with the flow of a login, over the identities that may be subjects."""
         subjects = Subjects(identities=identities)
         presented = PresentedTokens(clients=login.clients, subjects=subjects, send=login.send, clock=login.clock)
         return cls(login=login, presented=presented)
@@ -70,7 +69,7 @@ class Grants:
             check_is_confidential(service, client)
         request = self.login.request(service, client, terms)
         account = Account(subject=client.client_id, label=f"client {client.client_id}")
-        presented = self._presented(service, client, repeated, identity_token)
+        presented = self._presented(service, client, request, repeated, given=given_token(identity_token))
         return self._granted(service, client, request, repeated, presented=presented, account=account)
 
     def jwt_bearer(
@@ -86,10 +85,10 @@ class Grants:
         if is_own:
             terms = replace(terms, scope=_scope(service, client, terms.scope or ""))
             check_signs(service, client)
-            _check_subject(service, subject)
+            _check_subject(service, terms, subject)
         repeated = replace(_repeated(GrantType.JWT_BEARER, terms, identity_token), subject=subject)
         request = self.login.request(service, client, terms)
-        presented = self._presented(service, client, repeated, identity_token)
+        presented = self._presented(service, client, request, repeated, given=given_token(identity_token))
         about = subject or (subject_of(presented) if presented else "")
         account = Account(subject=about or client.client_id, label=about or f"client {client.client_id}")
         return self._granted(service, client, request, repeated, presented=presented, account=account)
@@ -108,7 +107,7 @@ class Grants:
         exchange = RepeatedGrant(
             grant_type=GrantType.TOKEN_EXCHANGE, scope=terms.scope or "", exchanged=found, audience=audience
         )
-        presented = self.presented(service, client, exchange)
+        presented = self._presented(service, client, request, exchange)
         return self._granted(service, client, request, exchange, presented=presented, account=account)
 
     def id_jag(
@@ -129,18 +128,22 @@ class Grants:
         else:
             found, account = self.presented.subjects.named(idp, holder=self.login.key(request))
             repeated = replace(repeated, idp=found.service, exchanged=found)
-        given = given_token(identity_token)
-        presented = (
-            self.presented.id_jag(service, client, repeated, given)
-            if given
-            else self.presented(service, client, repeated)
-        )
+        presented = self._presented(service, client, request, repeated, given=given_token(identity_token))
         return self._granted(service, client, request, repeated, presented=presented, account=account)
 
     def _presented(
-        self, service: Service, client: Client, repeated: RepeatedGrant, identity_token: IdentityToken
+        self,
+        service: Service,
+        client: Client,
+        request: LoginRequest,
+        repeated: RepeatedGrant,
+        *,
+        given: Secret[str] | None = None,
     ) -> Secret[str] | None:
-        return given_token(identity_token) or self.presented(service, client, repeated)
+        """Get what a login presents; its own request is not sent where that fails, so the failure is recorded here."""
+        key = self.login.key(request)
+        with recorded(self.login.record, self.login.clock, Action.LOGIN, key, given, success=False):
+            return self.presented(service, client, repeated, given)
 
     def _granted(
         self,
@@ -194,11 +197,10 @@ def _repeated(grant_type: GrantType, terms: Terms, token: IdentityToken) -> Repe
 @contextmanager
 def _advised(service: Service, client: Client, request: LoginRequest, repeated: RepeatedGrant) -> Iterator[None]:
     """Say what to do where an assertion that our key signed is refused: it is not sent again."""
-    is_own = repeated.grant_type is GrantType.JWT_BEARER and not repeated.assertion_from
     try:
         yield
     except InvalidGrant as refusal:
-        if not is_own or refusal.hint is not None:
+        if not repeated.is_signed_by_us or refusal.hint is not None:
             raise
         again = login_command(request.service, user=request.user, tenant=request.tenant, repeated=repeated)
         advice = "check the client id, the key and the user, and that this user lets the client act for them"
@@ -226,12 +228,12 @@ def _scope(service: Service, client: Client, given: str) -> str:
     return service.scope_separator.join(service.jwt_bearer.scopes)
 
 
-def _check_subject(service: Service, subject: str) -> None:
+def _check_subject(service: Service, terms: Terms, subject: str) -> None:
     """Raise `UsageProblem` where an assertion must name the user, and none is given."""
     if not subject and service.jwt_bearer.subject is AssertionSubject.REQUIRED:
         raise UsageProblem(
             f"{service.title} needs the name of the user that the assertion is about; nothing was sent",
-            hint=f"everyauth login {service.name} --jwt-bearer --subject WHO",
+            hint=f"{login_command(service.name, user=terms.user, tenant=terms.tenant)} --jwt-bearer --subject WHO",
         )
 
 

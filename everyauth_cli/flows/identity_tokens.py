@@ -32,11 +32,7 @@ TOKEN = re.compile(r"[\x21-\x7e]+")
 
 def given_token(token: IdentityToken) -> Secret[str] | None:
     """Return the identity token that was given itself. Raises `ConfigurationProblem` for what is none."""
-    if token.given is None:
-        return None
-    return check_identity_token(
-        token.given if isinstance(token.given, Secret) else Secret(token.given), "what was given"
-    )
+    return None if token.given is None else check_identity_token(token.given, "what was given")
 
 
 def source_of(token: IdentityToken) -> str:

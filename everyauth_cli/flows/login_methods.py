@@ -121,7 +121,7 @@ def client_credentials(
     terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
     return self._flows.grants.client_credentials(
         terms,
-        identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
+        identity_token=_identity_token(identity_token_from, identity_token, audience),
     )
 
 
@@ -154,7 +154,7 @@ def jwt_bearer(
     return self._flows.grants.jwt_bearer(
         terms,
         subject=subject,
-        identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=audience),
+        identity_token=_identity_token(identity_token_from, identity_token, audience),
     )
 
 
@@ -214,5 +214,10 @@ def id_jag(
     return self._flows.grants.id_jag(
         terms,
         idp=idp,
-        identity_token=IdentityToken(source=identity_token_from, given=identity_token, audience=""),
+        identity_token=_identity_token(identity_token_from, identity_token),
     )
+
+
+def _identity_token(source: str, given: str | Secret[str] | None, audience: str = "") -> IdentityToken:
+    """Return the identity token of a login, which an app may give as a plain text."""
+    return IdentityToken(source=source, given=Secret(given) if isinstance(given, str) else given, audience=audience)

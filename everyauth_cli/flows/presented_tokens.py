@@ -24,10 +24,17 @@ class PresentedTokens:
     send: Callable[[Request], Response]
     clock: Callable[[], int]
 
-    def __call__(self, service: Service, client: Client, grant: RepeatedGrant) -> Secret[str] | None:
-        """Return the token, or None for a grant that takes our client alone; raises what reading it raises."""
+    def __call__(
+        self, service: Service, client: Client, grant: RepeatedGrant, given: Secret[str] | None = None
+    ) -> Secret[str] | None:
+        """Return the token, or None for a grant that takes our client alone; raises what reading it raises.
+
+        An identity token that was `given` is read nowhere else.
+        """
         if grant.idp:
-            return self.id_jag(service, client, grant, self._identity_token(grant))
+            return self._id_jag(service, client, grant, given or self._identity_token(grant))
+        if given is not None:
+            return given
         if grant.exchanged is not None:
             return self.subjects.access_token(grant.exchanged)
         if grant.assertion_from:
@@ -36,7 +43,7 @@ class PresentedTokens:
             )
         return None
 
-    def id_jag(
+    def _id_jag(
         self, service: Service, client: Client, grant: RepeatedGrant, identity_token: Secret[str]
     ) -> Secret[str]:
         """Return the assertion that the identity provider of a grant issues for an identity token, sent once only.

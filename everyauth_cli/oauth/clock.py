@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from everyauth_cli.errors import ClientRejected, InvalidGrant
 from everyauth_cli.model import Response, Service
-from everyauth_cli.oauth.grant import GrantType, RepeatedGrant
+from everyauth_cli.oauth.grant import RepeatedGrant
 from everyauth_cli.services.rules import SIGNING_METHODS
 
 SECONDS = 30
@@ -23,7 +23,7 @@ def clock_explained(
 
     Raises what is raised in its block.
     """
-    is_ours = repeated is not None and repeated.grant_type is GrantType.JWT_BEARER and not repeated.assertion_from
+    is_ours = repeated is not None and repeated.is_signed_by_us
     signs_in = service.token_endpoint_auth_method in SIGNING_METHODS
     try:
         yield

@@ -68,6 +68,11 @@ class RepeatedGrant:
         """Whether it can be run again: an assertion that was given once is not kept."""
         return self.assertion_from != GIVEN
 
+    @property
+    def is_signed_by_us(self) -> bool:
+        """Whether our client's private key signs the assertion that it presents (RFC 7523 section 3)."""
+        return self.grant_type is GrantType.JWT_BEARER and not self.assertion_from
+
 
 class LoginReason(StrEnum):
     """The kinds of reasons why a login is needed."""

@@ -17,7 +17,7 @@ class IdentityToken:
     """
 
     source: str
-    given: str | Secret[str] | None
+    given: Secret[str] | None
     audience: str
 
 

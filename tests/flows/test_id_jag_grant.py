@@ -117,6 +117,8 @@ def _stop(world):
 
 
 def test_a_refusal_at_the_login_is_sent_once_and_names_no_token(world):
+    events = []
+    world.auth = world.another(world.store, record=events.append)
     refusal = {"error": "invalid_grant", "error_description": "s3cret.id.token"}
     world.server.faults = [json_response(refusal, status=400)]
     with pytest.raises(InvalidGrant) as raised:
@@ -130,6 +132,8 @@ def test_a_refusal_at_the_login_is_sent_once_and_names_no_token(world):
     with pytest.raises(InvalidGrant, match="api answered invalid_grant"):
         world.auth.id_jag("api", idp="example", identity_token="s3cret.id.token")
     assert len(world.server.requests) == 3
+    assert [(event.service, event.action, event.outcome) for event in events] == [("api", "login", "failed")] * 2
+    assert "s3cret" not in str(events)
 
 
 def test_a_pause_of_the_identity_provider_is_remembered_and_ends_nothing(world):

@@ -107,8 +107,8 @@ def test_the_assertion_is_as_the_entry_says_and_alone_in_the_request(world):
     world.entry("example", ENTRY + DOCUMENTED + "params.host = {help = 'it', default = 'issuer.example'}")
     world.auth.clients.set(world.auth.catalogue.get("example"), client_secret=Secret("s"))
     with pytest.raises(UsageProblem, match="the user that the assertion is about") as raised:
-        world.auth.jwt_bearer("example")
-    assert raised.value.hint == "everyauth login example --jwt-bearer --subject WHO"
+        world.auth.jwt_bearer("example", user="ann", tenant="acme")
+    assert raised.value.hint == "everyauth login example --user ann --tenant acme --jwt-bearer --subject WHO"
     assert world.server.requests == []
     assert granted(world, subject="ann").repeated.scope == "read impersonate"
     granted(world, subject="ann", scope="write")
@@ -150,8 +150,8 @@ def test_a_service_without_another_grant_has_no_login_in_the_browser(world):
     assert raised.value.hint == "everyauth service set only --private-key FILE"
     world.auth.clients.set(service, change_keys=lambda _: (KEY,), scope="b")
     with pytest.raises(ConfigurationProblem, match="has no login in the browser") as raised:
-        world.auth.begin("only", redirect_uri="http://127.0.0.1:28282/callback/only", user="ann")
-    assert raised.value.hint == "everyauth login only --user ann"
+        world.auth.begin("only", redirect_uri="http://127.0.0.1:28282/callback/only", user="ann", tenant="acme")
+    assert raised.value.hint == "everyauth login only --user ann --tenant acme"
     assert world.auth.keep(world.auth.jwt_bearer("only")).repeated.scope == "b"
     world.auth.clients.set(service, scope="")
     assert world.auth.keep(world.auth.jwt_bearer("only")).repeated.scope == "a"

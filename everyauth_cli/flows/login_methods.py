@@ -201,23 +201,25 @@ def id_jag(
     dpop: bool = False,
     identity_token_from: str = "",
     identity_token: str | Secret[str] | None = None,
+    audience: str = "",
 ) -> Grant:
     """Get a token by way of a company's identity provider, without a browser; stores nothing.
 
     The identity provider issues an assertion for the service (draft-ietf-oauth-identity-assertion-authz-grant; MCP's
     enterprise-managed authorization) in exchange for an ID token: that of this user's login at the service `idp`, or
-    of the identity with that id, or else an identity token as `jwt_bearer` takes it. Once it is kept, both steps are
-    run again where others are refreshed; the assertion is not stored.
+    of the identity with that id, or else an identity token as `jwt_bearer` takes it, which GitHub issues for the
+    `audience` (the provider's issuer unless given). Once it is kept, both steps are run again where others are
+    refreshed; the assertion is not stored.
     Raises what `begin` and `get_identity` do, and `NotFound`.
     """
     terms = Terms(service=name, user=user, tenant=tenant, tags=tags or {}, scope=scope, resource=resource, dpop=dpop)
     return self._flows.grants.id_jag(
         terms,
         idp=idp,
-        identity_token=_identity_token(identity_token_from, identity_token),
+        identity_token=_identity_token(identity_token_from, identity_token, audience),
     )
 
 
-def _identity_token(source: str, given: str | Secret[str] | None, audience: str = "") -> IdentityToken:
+def _identity_token(source: str, given: str | Secret[str] | None, audience: str) -> IdentityToken:
     """Return the identity token of a login, which an app may give as a plain text."""
     return IdentityToken(source=source, given=Secret(given) if isinstance(given, str) else given, audience=audience)

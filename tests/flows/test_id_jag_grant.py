@@ -204,6 +204,23 @@ def test_one_in_a_file_is_read_anew_each_time(world, tmp_path):
     assert presented == ["fi.rs.t", "se.con.d"]
 
 
+def test_github_issues_one_for_the_provider_or_for_the_audience_that_is_given(world, monkeypatch):
+    issuer = 'issuer = "https://issuer.example"\n'
+    world.entry("example", (world.directory / "example.toml").read_text() + issuer)
+    world.auth = world.another(world.store)
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "https://pipelines.example.com/token?v=2")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of the job")
+    page = "https://pipelines.example.com/token?v=2&audience="
+    usual, given = "https%3A%2F%2Fissuer.example", "api%3A%2F%2Fcorp"
+    world.server.pages = {page + text: json_response({"value": "fi.rs.t"}) for text in (usual, given)}
+    logged_in(world, identity_token_from="github")
+    logged_in(world, identity_token_from="github", audience="api://corp")
+    world.clock.now += HOUR
+    token(world)
+    gets = [request.url.removeprefix(page) for request in world.server.requests if request.method == "GET"]
+    assert gets == [usual, given, given]
+
+
 def test_a_service_without_an_issuer_cannot_be_named_to_the_provider(world):
     world.login()
     with pytest.raises(ConfigurationProblem, match="plain has no issuer"):

@@ -15,7 +15,7 @@ from everyauth_cli.transport import send
 
 @dataclass
 class Recorded:
-    """A request as it arrived; `url` is its original target."""
+    """A request as it arrived; `url` is its original target, or its path where it was meant for here."""
 
     method: str
     url: str
@@ -55,7 +55,7 @@ def recording() -> Iterator[Recorder]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
-            recorder.requests.append(Recorded(self.command, recorder.meant, headers, body))
+            recorder.requests.append(Recorded(self.command, recorder.meant or self.path, headers, body))
             reply = recorder.replies.pop(0) if recorder.replies else Reply(404, "", b"")
             self.send_response(reply.status)
             self.send_header("content-type", reply.content_type)

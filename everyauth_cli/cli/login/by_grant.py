@@ -61,7 +61,6 @@ class GrantOptions:
             about = {"subject": self.exchange, "audience": self.audience or ""}
             return self._grant(GrantType.TOKEN_EXCHANGE, auth.exchange, about)
         if self.idp is not None:
-            presents.pop("audience", None)
             return self._grant(GrantType.ID_JAG, auth.id_jag, {"idp": self.idp, **presents})
         if self.jwt_bearer or self.identity_token_from is not None:
             return self._grant(GrantType.JWT_BEARER, auth.jwt_bearer, {"subject": self.subject or "", **presents})

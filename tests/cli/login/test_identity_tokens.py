@@ -68,6 +68,22 @@ def test_a_job_on_github_gets_its_token_from_the_platform(job, server):
     assert fields(redeemed)["assertion"] == JWT
 
 
+def test_the_audience_is_that_of_a_token_for_an_identity_provider_too(job, server, everyauth):
+    url = f"http://127.0.0.1:{server.port}"
+    entry = everyauth.home / "services" / "acme.toml"
+    entry.with_name("corp.toml").write_text(entry.read_text())
+    entry.write_text(entry.read_text() + f'issuer = "{url}"\n')
+    assert job("service", "set", "corp", "--client-id", "workload").code == 0
+    server.reply(json.dumps({"value": JWT}).encode())
+    server.reply(b"{}")
+    platform = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/id?v=2", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
+    options = ("--idp", "corp", "--identity-token-from", "github", "--audience", "corp-jobs")
+    assert job("login", "acme", *options, env=platform).code != 0
+    requested, exchanged = server.requests
+    assert requested.url == "/id?v=2&audience=corp-jobs"
+    assert fields(exchanged)["subject_token"] == JWT
+
+
 def test_standard_input_is_read_once_and_the_login_says_that_it_cannot_be_refreshed(job, server):
     server.reply(TOKEN_RESPONSE)
     done = job("login", "acme", "--identity-token-from", "-", input=f"{JWT}\n")

@@ -34,15 +34,7 @@ NOT_FOUND = 404
 
 def begin_by_device(session: Session, options: LoginOptions) -> PendingDevice:
     """Get a code for the user. Raises what `EveryAuth.begin_device` does."""
-    return session.auth.begin_device(
-        options.service.name,
-        user=options.user,
-        tenant=options.tenant,
-        tags=options.tags,
-        scope=options.scope,
-        resource=options.resource or "",
-        dpop=options.dpop,
-    )
+    return session.auth.begin_device(options.service.name, scope=options.scope, **options.terms)
 
 
 def has_no_codes(error: EveryAuthError) -> bool:

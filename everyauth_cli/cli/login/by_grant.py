@@ -114,16 +114,7 @@ class GrantOptions:
 
 def log_in_by_grant(session: Session, options: LoginOptions, chosen: ChosenGrant) -> None:
     """Run a grant, and store its token."""
-    granted = functools.partial(
-        chosen.run,
-        options.service.name,
-        user=options.user,
-        tenant=options.tenant,
-        tags=options.tags,
-        scope=options.scope or "",
-        resource=options.resource or "",
-        dpop=options.dpop,
-    )
+    granted = functools.partial(chosen.run, options.service.name, scope=options.scope or "", **options.terms)
     try:
         grant, identity = keep(session, options, granted)
     except EveryAuthError as error:

@@ -62,17 +62,7 @@ def log_in_by_redirect(session: Session, options: LoginOptions, browser: Browser
 def _begun(session: Session, options: LoginOptions, *, redirect_uri: str) -> BegunLogins:
     """Begin a login, whose code can be redeemed."""
     service, auth = options.service, session.auth
-    begin = functools.partial(
-        auth.begin,
-        service.name,
-        redirect_uri=redirect_uri,
-        user=options.user,
-        tenant=options.tenant,
-        tags=options.tags,
-        scope=options.scope,
-        resource=options.resource or "",
-        dpop=options.dpop,
-    )
+    begin = functools.partial(auth.begin, service.name, redirect_uri=redirect_uri, scope=options.scope, **options.terms)
     logins = BegunLogins(begin, service, authorization_url=auth.authorization_url, clock=auth.clock)
     # A fault is better known before the browser opens. Some services say only in the authorization response where the
     # code is redeemed.

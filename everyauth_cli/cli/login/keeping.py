@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from everyauth_cli.cli.durations import expiry
 from everyauth_cli.cli.interrupts import finished_first
@@ -27,7 +27,7 @@ USUAL_SECONDS = 300.0
 class ChosenGrant:
     """A grant without a person, as the command line chose it: the `words` that choose it again, and what runs it.
 
-    `run` takes the service's name, and `user`, `tenant`, `tags`, `scope`, `resource` and `dpop` as keywords.
+    `run` takes the service's name, and the scope and the terms of `LoginOptions` as keywords.
     """
 
     grant_type: GrantType
@@ -64,6 +64,17 @@ class LoginOptions:
     def patience(self) -> float:
         """Return the seconds to wait for a browser, or for another login."""
         return USUAL_SECONDS if self.seconds is None else self.seconds
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """Return the keywords that each kind of login takes, besides the service's name and the scope."""
+        return {
+            "user": self.user,
+            "tenant": self.tenant,
+            "tags": self.tags,
+            "resource": self.resource or "",
+            "dpop": self.dpop,
+        }
 
 
 def warn_of_missing_scopes(session: Session, grant: Grant, identity: Identity) -> None:

@@ -9,6 +9,9 @@ import typer
 from everyauth_cli.cli.events import OPTION
 from everyauth_cli.cli.options import service_names, users
 
+UNATTENDED, AT_URL = "Unattended login", "Login at a URL"
+"""Headings in the help of the options that go together."""
+
 LoginArgument = Annotated[
     str,
     typer.Argument(
@@ -44,7 +47,7 @@ ResourceOption = Annotated[
         "--resource",
         metavar="URI",
         help="Request tokens for this API alone, where the service issues such tokens (RFC 8707).",
-        show_default="as before",
+        show_default="that of the stored login",
     ),
 ]
 TimeoutOption = Annotated[
@@ -52,11 +55,13 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="DURATION",
-        help="Maximum time to wait for the browser.",
+        help="Maximum time to wait for the browser or the code.",
         show_default="300s, or a code's lifetime",
     ),
 ]
-NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")]
+NoBrowserOption = Annotated[
+    bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser or showing a code.")
+]
 DeviceOption = Annotated[
     bool | None,
     typer.Option(
@@ -69,12 +74,18 @@ EventsOption = Annotated[bool, typer.Option(OPTION, help="Report on stderr for a
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace the stored account.")]
 ClientCredentialsOption = Annotated[
     bool,
-    typer.Option("--client-credentials", help="Get a token for the client itself, without a user or a browser."),
+    typer.Option(
+        "--client-credentials",
+        help="Get a token for the client itself, not for a user.",
+        rich_help_panel=UNATTENDED,
+    ),
 ]
 JwtBearerOption = Annotated[
     bool,
     typer.Option(
-        "--jwt-bearer", help="Get a token for an assertion that your client's private key signs, without a browser."
+        "--jwt-bearer",
+        help="Get a token for an assertion that your client's private key signs (RFC 7523).",
+        rich_help_panel=UNATTENDED,
     ),
 ]
 SubjectOption = Annotated[
@@ -82,8 +93,9 @@ SubjectOption = Annotated[
     typer.Option(
         "--subject",
         metavar="WHO",
-        help="The user that the assertion is about, by the service's name.",
+        help="With --jwt-bearer, the user that the token is for, by the name that the service knows.",
         show_default="your client",
+        rich_help_panel=UNATTENDED,
     ),
 ]
 IdentityTokenOption = Annotated[
@@ -91,26 +103,32 @@ IdentityTokenOption = Annotated[
     typer.Option(
         "--identity-token-from",
         metavar="SOURCE",
-        help="Present the identity token of this job as the assertion: github, gitlab, file:PATH, env:NAME, or - for "
-        "standard input. With --client-credentials it takes the place of the client's secret.",
+        help="Get a token for the identity token of this CI job or workload: github, gitlab, file:PATH, env:NAME, or - "
+        "for standard input. With --client-credentials it takes the place of the client's secret, with --idp that of "
+        "the user's login.",
+        rich_help_panel=UNATTENDED,
     ),
 ]
 ExchangeOption = Annotated[
     str | None,
     typer.Option(
         "--exchange",
-        metavar="SUBJECT",
+        metavar="SERVICE",
         autocompletion=service_names,
-        help="Get a token in exchange for the user's at this service, or for that of the identity with this id.",
+        help="Get a token in exchange for that of the user's login at this service, or of the identity with this id "
+        "(RFC 8693).",
+        rich_help_panel=UNATTENDED,
     ),
 ]
 IdpOption = Annotated[
     str | None,
     typer.Option(
         "--idp",
-        metavar="SUBJECT",
+        metavar="SERVICE",
         autocompletion=service_names,
-        help="Log in by way of your company's identity provider: a service with the user's login, or an identity's id.",
+        help="Log in by way of your company's identity provider: the service at which the user has logged in, or the "
+        "id of the identity there.",
+        rich_help_panel=UNATTENDED,
     ),
 ]
 AudienceOption = Annotated[
@@ -118,13 +136,19 @@ AudienceOption = Annotated[
     typer.Option(
         "--audience",
         metavar="AUDIENCE",
-        help="The audience of the token that --exchange requests, or of the identity token that GitHub is asked for.",
-        show_default="none, or the service's issuer",
+        help="With --exchange, the audience of the token to get. With --identity-token-from github, that of the "
+        "identity token, by default the issuer that it is sent to.",
+        show_default=False,
+        rich_help_panel=UNATTENDED,
     ),
 ]
 DpopOption = Annotated[
     bool,
-    typer.Option("--dpop", help="Bind the tokens to a key that is kept here, so that no other program can use them."),
+    typer.Option(
+        "--dpop",
+        help="Bind the tokens to a key that is kept here (DPoP): in Python httpx_auth and requests_auth sign requests "
+        "with it, and no other program can use the tokens.",
+    ),
 ]
 SandboxOption = Annotated[
     bool,
@@ -137,6 +161,7 @@ ClientOption = Annotated[
         metavar="NAME",
         autocompletion=service_names,
         help="Log in at a URL with your client at this service, now and later; the server gets your access there.",
+        rich_help_panel=AT_URL,
     ),
 ]
 DocumentOption = Annotated[
@@ -145,8 +170,14 @@ DocumentOption = Annotated[
         "--client-id",
         metavar="URL",
         help="Log in at a URL with the client id metadata document that you host; see `everyauth service metadata`.",
+        rich_help_panel=AT_URL,
     ),
 ]
 AssumePkceOption = Annotated[
-    bool, typer.Option("--assume-pkce", help="Log in at a URL whose server does not say that it supports PKCE.")
+    bool,
+    typer.Option(
+        "--assume-pkce",
+        help="Log in at a URL whose server does not say that it supports PKCE.",
+        rich_help_panel=AT_URL,
+    ),
 ]

@@ -1,4 +1,4 @@
-"""`everyauth login`: with a browser (RFC 8252), a code on any device (RFC 8628), or for the client itself."""
+"""`everyauth login`: with a browser (RFC 8252), a code on any device (RFC 8628), or without a person."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ from everyauth_cli.urls import is_url
         f"everyauth login {EXAMPLE} --sandbox",
         f"everyauth login {EXAMPLE} --client-credentials",
         f"everyauth login {EXAMPLE} --jwt-bearer --subject ann@example.org",
+        "everyauth login acme --identity-token-from github",
         "everyauth login acme --exchange corp --audience acme-api",
         "everyauth login https://mcp.example.com/mcp",
         "everyauth login https://mcp.example.com/mcp --idp corp --client acme",
@@ -71,10 +72,13 @@ def login(
     """Log in to a service.
 
     It opens your browser. Where none opens, such as over SSH, it shows a code to enter on any device if the service
-    takes one, or else a URL. The tokens are stored, and refreshed when needed. At the URL of a server, such as an MCP
-    server's, it finds out by itself how to log in, and registers a client where the server allows that. With
-    --client-credentials the token is the client's own: no browser opens, and the grant is run again when needed.
-    With --exchange it is got in exchange for the token of another login, again and again (RFC 8693).
+    takes one, or else a URL. The tokens are stored, and refreshed when needed.
+
+    At the URL of a server, such as an MCP server's, it finds out by itself how to log in, and registers a client where
+    the server allows that.
+
+    With --client-credentials, --jwt-bearer, --identity-token-from, --exchange or --idp no person takes part: a token is
+    got at once, and another one when needed.
     """
     at_url.check(service, sandbox=sandbox, resource=resource)
     tags, seconds = read_pairs(tag or [], "--tag"), None if timeout is None else read_duration(timeout)

@@ -24,6 +24,7 @@ class Callback(HTTPServer):
 
 class Listener(BaseHTTPRequestHandler):
     server: Callback
+    timeout = 30  # a browser may connect ahead of a request that never comes
 
     def do_GET(self) -> None:
         self.server.query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}

@@ -45,6 +45,7 @@ def log_in_by_redirect(session: Session, options: LoginOptions, browser: Browser
                 service=service,
                 browser=browser,
                 command_line=command_line,
+                may_use_code=options.device is None and service.device_authorization_endpoint is not None,
                 seconds=options.patience,
             )
             grant, identity = keep(

@@ -67,21 +67,24 @@ def wait_for_response(
     service: Service,
     browser: BrowserChoice,
     command_line: str,
+    may_use_code: bool,
     seconds: float,
 ) -> Query:
     """Print the authorization URL, open it if a browser is chosen, and wait for the authorization response.
 
-    `command_line` is the command that repeats this login. Raises `LoginFailed`, at once if neither a browser nor a
-    user at a terminal can open the URL.
+    `command_line` is the command that repeats this login, which `may_use_code` if its browser fails. Raises
+    `LoginFailed`, at once if neither a browser nor a user at a terminal can open the URL.
     """
     pastes, url = can_paste(terminal), logins.url
+    here = f"if you can open the URL on this machine: {command_line} --no-browser"
+    elsewhere = f"log in with a code on any device: {command_line} --device"
     screen = LoginScreen(terminal, waiter, logins, service=service, browser=browser)
     with pasting(terminal, waiter, authorization_url=url, on_enter=screen.show_url) if pastes else nullcontext():
         screen.begin(pastes=pastes)
         if browser.reason and not terminal.can_ask:
             raise LoginFailed(
                 f"cannot log in to {service.name} here: no browser can be opened, and this is not a terminal",
-                hint=_elsewhere(service, command_line),
+                hint=here,
             )
         lifetime = {} if logins.seconds is None else {"expiresIn": logins.seconds}
         terminal.event("url", url=url, opened=browser.opener is not None, **lifetime)
@@ -92,16 +95,9 @@ def wait_for_response(
             open_browser(
                 browser.opener,
                 start,
-                on_failure=lambda: _not_opened(terminal, screen, waiter, hint=_elsewhere(service, command_line)),
+                on_failure=lambda: _not_opened(terminal, screen, waiter, hint=elsewhere if may_use_code else here),
             )
         return waiter.wait(seconds)
-
-
-def _elsewhere(service: Service, command_line: str) -> str:
-    """Return the command of a login whose browser is another one."""
-    if service.device_authorization_endpoint is not None:
-        return f"log in with a code on any device: {command_line} --device"
-    return f"if you can open the URL on this machine: {command_line} --no-browser"
 
 
 def _not_opened(terminal: Terminal, screen: LoginScreen, waiter: RedirectWaiter, *, hint: str) -> None:

@@ -132,6 +132,7 @@ def test_where_the_client_may_not_use_codes_it_goes_on_without(run, server, refu
     done = run("login", "shop")
     assert (done.code, done.out) == (4, "")
     assert re.match(rf"shop [^\n]*{refusal}[^\n]*; so log in without a code\.\n", done.err), done.err
+    assert "everyauth login shop --no-browser" in done.err
     assert "This is an SSH session, so no browser is opened." in done.err
     assert f"{server.base}/authorize?" in done.err
 
@@ -167,6 +168,20 @@ def test_a_service_without_codes_has_another_way(run, everyauth, server):
     done = run("login", "shop", "--device")
     assert (done.code, done.out) == (2, "")
     assert "everyauth login shop" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ([], "log in with a code on any device: everyauth login shop --device"),
+        (["--no-device"], "if you can open the URL on this machine: everyauth login shop --no-device --no-browser"),
+    ],
+)
+def test_a_browser_that_does_not_open_leads_to_a_code_or_to_the_url(run, options, hint):
+    done = run("login", "shop", *options, env={"BROWSER": "false"})
+    assert (done.code, done.out) == (4, "")
+    assert "the browser could not be opened" in done.err
+    assert f"try: {hint}\n" in done.err
 
 
 def test_options_override(run, server):

@@ -72,10 +72,8 @@ def login(
     """Log in to a service.
 
     It opens your browser. Where none opens, such as over SSH, it shows a code to enter on any device if the service
-    takes one, or else a URL. The tokens are stored, and refreshed when needed.
-
-    At the URL of a server, such as an MCP server's, it finds out by itself how to log in, and registers a client where
-    the server allows that.
+    takes one, or else a URL. The tokens are stored, and refreshed when needed. At a server's URL, such as an MCP
+    server's, it finds out how to log in, and registers a client where the server allows that.
 
     With --client-credentials, --jwt-bearer, --identity-token-from, --exchange or --idp no person takes part: a token is
     got at once, and another one when needed.

@@ -22,8 +22,9 @@ SLICE_SECONDS = 1.0
 
 def seconds_since_boot() -> float:
     """Return the seconds since some time in the past, those in which the machine was suspended included."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
     # Elsewhere than on Linux the monotonic clock itself goes on meanwhile.
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 @raised_anew

@@ -21,7 +21,7 @@ from everyauth_cli.flows.identity_tokens import given_token, source_of
 from everyauth_cli.flows.login import LoginFlow
 from everyauth_cli.flows.presented_tokens import PresentedTokens
 from everyauth_cli.flows.subjects import Subjects
-from everyauth_cli.model import Account, Client, Request, Secret, Service
+from everyauth_cli.model import Account, Client, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
 from everyauth_cli.oauth.jwt_bearer import consent_url, subject_of
 from everyauth_cli.oauth.login_request import LoginRequest, Terms
@@ -160,16 +160,11 @@ class Grants:
         key, record, sender = self.login.key(request), self.login.record, self.login.sender(request)
         failing = recorded(record, self.login.clock, Action.LOGIN, key, presented, client.client_secret, success=False)
         with failing, _advised(service, client, request, repeated):
-            made = partial(repeated_request, service, client, repeated, now=now)
-
-            def again() -> Request:
-                # An assertion of ours may serve once, as a proof does; one of another's is given once.
-                is_own = not repeated.assertion_from
-                return made(presented=self.presented(service, client, repeated) if is_own else presented)
-
+            # It signs our assertions anew each time: one may serve once, as a proof does.
+            made = partial(repeated_request, service, client, repeated, presented=presented, now=now)
             token = read_token(
                 service,
-                sender.send(made(presented=presented), again=again),
+                sender.send(made(), again=made),
                 requested_scope=repeated.scope,
                 now=now,
                 added=added,
@@ -196,14 +191,17 @@ def _repeated(grant_type: GrantType, terms: Terms, token: IdentityToken) -> Repe
 
 @contextmanager
 def _advised(service: Service, client: Client, request: LoginRequest, repeated: RepeatedGrant) -> Iterator[None]:
-    """Say what to do where an assertion that our key signed is refused: it is not sent again."""
+    """Say what to do where what a grant presents is refused: it is not sent again."""
     try:
         yield
     except InvalidGrant as refusal:
-        if not repeated.is_signed_by_us or refusal.hint is not None:
+        presents = repeated.grant_type is not GrantType.CLIENT_CREDENTIALS or repeated.assertion_from
+        if refusal.hint is not None or not presents:
             raise
         again = login_command(request.service, user=request.user, tenant=request.tenant, repeated=repeated)
-        advice = "check the client id, the key and the user, and that this user lets the client act for them"
+        advice = f"check that {service.title} trusts the issuer, the subject and the audience of what was presented"
+        if repeated.is_signed_by_us:
+            advice = "check the client id, the key and the user, and that this user lets the client act for them"
         if refusal.error == CONSENT_REQUIRED and service.authorization_endpoint:
             uri = redirect_uri(service, client)
             url = consent_url(service, client, scope=repeated.scope, redirect_uri=uri)

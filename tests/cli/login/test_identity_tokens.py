@@ -105,6 +105,8 @@ def test_a_refused_token_is_sent_once_and_the_refusal_is_shown(job, server):
     done = job("login", "acme", "--identity-token-from", "env:WORKLOAD", env={"WORKLOAD": JWT})
     assert (done.code, done.out) == (5, "")
     assert "the assertion has expired" in done.err
+    assert "trusts the issuer, the subject and the audience" in done.err
+    assert "everyauth login acme --identity-token-from env:WORKLOAD" in done.err
     assert JWT not in done.err
     assert len(server.requests) == 1
     assert json.loads(job("identity", "ls", "-o", "json").out)["items"] == []

@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
-from everyauth_cli.errors import ConfigurationProblem, InvalidGrant, UsageProblem
+from everyauth_cli.errors import ClientRejected, ConfigurationProblem, InvalidGrant, UsageProblem
 from everyauth_cli.event_log import Action, recorded
 from everyauth_cli.flows.client_keys import check_is_confidential, check_signs
 from everyauth_cli.flows.clients import default_scope
 from everyauth_cli.flows.device_login import DeviceLogin
 from everyauth_cli.flows.granted import Grant
-from everyauth_cli.flows.hints import login_command
+from everyauth_cli.flows.hints import login_again
 from everyauth_cli.flows.host_pinning import bound_names, granted_origins
 from everyauth_cli.flows.identities import Identities
 from everyauth_cli.flows.identity_tokens import given_token, source_of
 from everyauth_cli.flows.login import LoginFlow
 from everyauth_cli.flows.presented_tokens import PresentedTokens
 from everyauth_cli.flows.subjects import Subjects
-from everyauth_cli.model import Account, Client, Secret, Service
+from everyauth_cli.model import Account, Client, RecordKey, Secret, Service
 from everyauth_cli.oauth.grant import GrantType, RepeatedGrant, only_grant
 from everyauth_cli.oauth.jwt_bearer import consent_url, subject_of
 from everyauth_cli.oauth.login_request import LoginRequest, Terms
@@ -84,10 +84,11 @@ class Grants:
         is_own = not source_of(identity_token)
         if is_own:
             terms = replace(terms, scope=_scope(service, client, terms.scope or ""))
-            check_signs(service, client)
-            _check_subject(service, terms, subject)
-        repeated = replace(_repeated(GrantType.JWT_BEARER, terms, identity_token), subject=subject)
         request = self.login.request(service, client, terms)
+        if is_own:
+            check_signs(service, client)
+            _check_subject(service, self.login.key(request), subject)
+        repeated = replace(_repeated(GrantType.JWT_BEARER, terms, identity_token), subject=subject)
         presented = self._presented(service, client, request, repeated, given=given_token(identity_token))
         about = subject or (subject_of(presented) if presented else "")
         account = Account(subject=about or client.client_id, label=about or f"client {client.client_id}")
@@ -159,7 +160,7 @@ class Grants:
         now, added = self.login.clock(), added_fields(service, client)
         key, record, sender = self.login.key(request), self.login.record, self.login.sender(request)
         failing = recorded(record, self.login.clock, Action.LOGIN, key, presented, client.client_secret, success=False)
-        with failing, _advised(service, client, request, repeated):
+        with failing, _advised(service, client, key, repeated):
             # It signs our assertions anew each time: one may serve once, as a proof does.
             made = partial(repeated_request, service, client, repeated, presented=presented, now=now)
             token = read_token(
@@ -190,19 +191,21 @@ def _repeated(grant_type: GrantType, terms: Terms, token: IdentityToken) -> Repe
 
 
 @contextmanager
-def _advised(service: Service, client: Client, request: LoginRequest, repeated: RepeatedGrant) -> Iterator[None]:
+def _advised(service: Service, client: Client, key: RecordKey, repeated: RepeatedGrant) -> Iterator[None]:
     """Say what to do where what a grant presents is refused: it is not sent again."""
     try:
         yield
-    except InvalidGrant as refusal:
+    except (ClientRejected, InvalidGrant) as refusal:
         presents = repeated.grant_type is not GrantType.CLIENT_CREDENTIALS or repeated.assertion_from
-        if refusal.hint is not None or not presents:
+        # The hint of a rejected client is about its secret, in whose place it presented a token.
+        is_about_secret = isinstance(refusal, ClientRejected) and bool(repeated.assertion_from)
+        if not presents or (refusal.hint is not None and not is_about_secret):
             raise
-        again = login_command(request.service, user=request.user, tenant=request.tenant, repeated=repeated)
+        again = login_again(key, repeated)
         advice = f"check that {service.title} trusts the issuer, the subject and the audience of what was presented"
         if repeated.is_signed_by_us:
             advice = "check the client id, the key and the user, and that this user lets the client act for them"
-        if refusal.error == CONSENT_REQUIRED and service.authorization_endpoint:
+        if isinstance(refusal, InvalidGrant) and refusal.error == CONSENT_REQUIRED and service.authorization_endpoint:
             uri = redirect_uri(service, client)
             url = consent_url(service, client, scope=repeated.scope, redirect_uri=uri)
             advice = f"have that user open {url} and consent, once (a page that does not open afterwards is right)"
@@ -226,12 +229,12 @@ def _scope(service: Service, client: Client, given: str) -> str:
     return service.scope_separator.join(service.jwt_bearer.scopes)
 
 
-def _check_subject(service: Service, terms: Terms, subject: str) -> None:
+def _check_subject(service: Service, key: RecordKey, subject: str) -> None:
     """Raise `UsageProblem` where an assertion must name the user, and none is given."""
     if not subject and service.jwt_bearer.subject is AssertionSubject.REQUIRED:
         raise UsageProblem(
             f"{service.title} needs the name of the user that the assertion is about; nothing was sent",
-            hint=f"{login_command(service.name, user=terms.user, tenant=terms.tenant)} --jwt-bearer --subject WHO",
+            hint=f"{login_again(key)} --jwt-bearer --subject WHO",
         )
 
 

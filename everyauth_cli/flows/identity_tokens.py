@@ -27,6 +27,7 @@ https://docs.github.com/en/actions/reference/security/oidc#methods-for-requestin
 GITLAB_VARIABLE = "EVERYAUTH_ID_TOKEN"
 """A job on GitLab names the variable itself, under `id_tokens` (https://docs.gitlab.com/ci/yaml/#id_tokens)."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
+WORD = re.compile(r"[A-Za-z:_-]{1,30}")
 TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -49,7 +50,9 @@ def check_source(text: str) -> str:
         return FILE + str(Path(text.removeprefix(FILE)).expanduser().absolute())
     if text in (GITHUB, GITLAB) or (text.startswith(ENV) and NAME.fullmatch(text.removeprefix(ENV))):
         return text
-    raise UsageProblem(f"{text} is no place where an identity token is read from", hint=f"give {SOURCES}")
+    # It may be the token itself.
+    shown = text if WORD.fullmatch(text) else "what was given"
+    raise UsageProblem(f"{shown} is no place where an identity token is read from", hint=f"give {SOURCES}")
 
 
 def check_identity_token(text: Secret[str], where: str) -> Secret[str]:

@@ -58,7 +58,7 @@ STYLE = Style(css=variables() + css("style"))
 
 
 def page_headers(
-    form_targets: Sequence[str] = (),
+    form_targets: Sequence[str] | None = None,
     *,
     style: Style = STYLE,
     script: str = SCRIPT,
@@ -67,9 +67,9 @@ def page_headers(
     """Return the response headers of a page; `form_targets` are the URLs that its form may lead to by redirects.
 
     Browsers apply `form-action` to the redirects after a form's POST too (CSP 3 section 6.4.1), so a
-    consent page has to name the redirect URI. Without targets the page has no form.
+    consent page has to name the redirect URI; a form that leads nowhere else has none. With None the page has no form.
     """
-    form_action = " ".join(["'self'", *map(origin, form_targets)]) if form_targets else "'none'"
+    form_action = "'none'" if form_targets is None else " ".join(["'self'", *map(origin, form_targets)])
     policy = [
         "default-src 'none'",
         *style.directives,

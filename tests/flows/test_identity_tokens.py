@@ -151,3 +151,9 @@ def test_another_source_is_refused_with_those_that_there_are(source):
     with pytest.raises(UsageProblem) as raised:
         check_source(source)
     assert raised.value.hint == "give github, gitlab, file:PATH or env:NAME"
+
+
+def test_a_token_in_the_place_of_a_source_is_not_repeated():
+    with pytest.raises(UsageProblem, match="what was given is no place") as raised:
+        check_source(JWT)
+    assert JWT not in str(raised.value)

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from peers.chromium import click, fill
 from peers.visitor import CHALLENGE, VERIFIER, refused, shown_to_the_user, token_form, visiting
 
 from everyauth_cli import EveryAuth
@@ -170,3 +171,15 @@ def test_a_login_that_the_user_denies(tmp_path):
         with pytest.raises(LoginDenied):
             auth.redeem_device(pending)
         assert auth.find() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("button", "heading"), [("Allow", "Device connected"), ("Deny", "Access denied")])
+def test_the_page_works_in_a_real_browser_under_its_own_policy(tmp_path, chromium, button, heading):
+    with visiting(tmp_path) as visitor:
+        visitor.sandbox.clock = now_ms
+        codes = auth_at(visitor.sandbox, tmp_path).begin_device("github").authorization
+        steps = fill("Code on the device", codes.user_code), click(button)
+        page = chromium.visit(codes.verification_uri, *steps, width=360)
+        assert (page.heading, page.complaints, page.outside) == (heading, [], [])
+        assert page.width <= page.room

@@ -72,7 +72,7 @@ def _kept(session: Session, options: LoginOptions, pending: PendingDevice, *, re
     wait = InterruptibleWait()
 
     def granted() -> Grant:
-        screen = CodeScreen(session.terminal, pending.authorization)
+        screen = CodeScreen(session.terminal, pending.authorization, seconds=options.seconds)
         with _replying(session.terminal, screen):
             screen.begin(reason=reason)
             _report_code(session.terminal, pending.authorization, seconds=options.seconds)

@@ -20,8 +20,8 @@ OTHER_LINES = 7
 class CodeScreen:
     """The lines of one code: where it is entered, the code itself, and for how long it is valid."""
 
-    def __init__(self, terminal: Terminal, codes: DeviceAuthorization) -> None:
-        self._terminal, self._codes = terminal, codes
+    def __init__(self, terminal: Terminal, codes: DeviceAuthorization, *, seconds: float | None) -> None:
+        self._terminal, self._codes, self._seconds = terminal, codes, seconds
 
     def begin(self, *, reason: str) -> None:
         """Show the code; `reason` is the beginning of a sentence that says why one is used."""
@@ -29,7 +29,7 @@ class CodeScreen:
         is_here = is_loopback(codes.verification_uri)
         place = "in a browser on this machine" if is_here else "on any device"
         if reason:
-            terminal.warn(f"{reason}, so log in with a code{'' if is_here else f' {place}'}.")
+            terminal.info(f"{reason}, so log in with a code{'' if is_here else f' {place}'}.")
         terminal.instruct(f"Open {codes.verification_uri} {place}, and enter the code:")
         terminal.instruct("")
         terminal.show(f"    {codes.user_code}", style=Style.heading)
@@ -39,7 +39,8 @@ class CodeScreen:
             terminal.instruct("Or open this, and check that the page shows the same code:")
             terminal.instruct(codes.verification_uri_complete)
         copied = terminal.can_ask and copy_to_clipboard(codes.user_code)
-        terminal.instruct(f"The code is {'in the clipboard, and ' * copied}valid for {self._left}. Waiting ...")
+        bound = "" if self._seconds is None else f" {span(round(self._seconds * 1000))}"
+        terminal.instruct(f"The code is {'in the clipboard, and ' * copied}valid for {self._left}. Waiting{bound} ...")
 
     def remind(self) -> None:
         """Say what is waited for, to a user who has pressed Enter."""

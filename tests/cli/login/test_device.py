@@ -61,7 +61,7 @@ def finished(process):
 def test_the_code_and_its_page_are_on_stderr_and_nothing_is_on_stdout_until_it_is_done(run, server):
     process = run("login", "shop", "-o", "json", start=True)
     assert shown_code(process) == [
-        f"warning: {WHY}",
+        WHY,
         f"Open {PAGE} on any device, and enter the code:",
         "",
         "    WDJB-MJH1",
@@ -208,8 +208,7 @@ def test_another_grant_is_no_login_with_a_code(run, other):
 def test_a_program_gets_the_code_as_an_event(run, server):
     server.codes["verification_uri_complete"] = COMPLETE
     process = run("login", "shop", "--events", "-o", "json", start=True)
-    warning, code, waiting = (json.loads(process.stderr.readline()) for _ in range(3))
-    assert warning == {"event": "warning", "message": WHY}
+    code, waiting = (json.loads(process.stderr.readline()) for _ in range(2))
     assert abs(code.pop("expiresAt") - time.time() * 1000 - 900_000) < 60_000
     assert code == {
         "event": "code",
@@ -229,6 +228,6 @@ def test_a_login_at_a_url_uses_a_code_too(run, server):
     server.error = ""
     done = run("login", server.url)
     assert (done.code, done.out) == (0, "")
-    assert done.err.startswith(f"warning: {WHY}\nOpen {PAGE} on any device, and enter the code:\n")
+    assert done.err.startswith(f"{WHY}\nOpen {PAGE} on any device, and enter the code:\n")
     assert server.begun[0]["client_id"] == "client-1"
     assert run("token", server.url).out.startswith("access-")

@@ -42,7 +42,7 @@ def test_a_login_at_the_sandbox_over_ssh(everyauth, service, allow):
     use_free_ports(everyauth)
     process = everyauth.start("login", service, "--sandbox", "-o", "json", env=SSH)
     lines, url = shown(process)
-    assert "warning: This is an SSH session, so log in with a code.\n" in lines
+    assert "This is an SSH session, so log in with a code.\n" in lines
     log_in(url, allow=allow)
     out, err = process.communicate(timeout=60)
     if allow:
@@ -63,7 +63,7 @@ def test_a_login_at_another_server_names_the_account(everyauth, oidc_provider, w
     assert everyauth("service", "set", "op", "--client-id", "native", env=SEALED).code == 0
     process = everyauth.start("login", "op", env=where)
     lines, url = shown(process)
-    assert re.match(r"warning: Th[^\n]*, so log in with a code\.\n", lines)
+    assert re.match(r"Th[^\n]*, so log in with a code\.\n", lines)
     oidc_provider.play(url)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, ""), err

@@ -10,6 +10,7 @@ from types import ModuleType
 from everyauth_cli.cli.line import PROFILE
 from everyauth_cli.cli.login.surroundings import read_surroundings
 from everyauth_cli.cli.session import Session
+from everyauth_cli.cli.style import Style
 from everyauth_cli.errors import PortInUse, UsageProblem
 from everyauth_cli.loopback.socket_table import owner_of
 from everyauth_cli.model import DEFAULT_PORT, SANDBOX_PROFILE, Secret
@@ -51,9 +52,10 @@ def at_sandbox(session: Session, name: str, *, port: int = DEFAULT_SANDBOX_PORT)
             private_key=Secret(CLIENT_KEY),
         )
         inform(f"This is the sandbox at {url}, not {service.title}: nothing leaves this machine.")
-        if read_surroundings().ssh:
+        if read_surroundings().ssh and not sandboxed.terminal.quiet:
             forwards = " ".join(f"-L {one}:{HOST}:{one}" for one in sorted({port, DEFAULT_PORT}))
-            inform(f"To reach it over SSH, forward its ports: ssh {forwards} THIS-MACHINE")
+            inform("To reach it over SSH, forward its ports from the computer in front of you:")
+            sandboxed.terminal.show(f"  ssh {forwards} THIS-MACHINE", style=Style.command)
         yield sandboxed
     if listener is Listener.NONE:
         sandboxed.terminal.advise(

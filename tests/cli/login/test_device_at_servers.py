@@ -43,6 +43,8 @@ def test_a_login_at_the_sandbox_over_ssh(everyauth, service, allow):
     process = everyauth.start("login", service, "--sandbox", "-o", "json", env=SSH)
     lines, url = shown(process)
     assert "This is an SSH session, so log in with a code.\n" in lines
+    # On a line of its own, which can be pasted.
+    assert re.search(r"^  ssh -L \S+ -L \S+ THIS-MACHINE$", lines, re.MULTILINE)
     log_in(url, allow=allow)
     out, err = process.communicate(timeout=60)
     if allow:
